@@ -2,3 +2,4 @@
 //! randomness: a stranger can verify Jieli with this crate alone.
 
 pub mod day;
+pub mod wire;
