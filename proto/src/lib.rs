@@ -2,4 +2,8 @@
 //! randomness: a stranger can verify Jieli with this crate alone.
 
 pub mod day;
+pub mod id;
+pub mod kinds;
+pub mod refusal;
+pub mod strict;
 pub mod wire;

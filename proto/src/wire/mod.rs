@@ -4,4 +4,6 @@
 #![allow(clippy::wildcard_enum_match_arm)]
 #![cfg_attr(rustfmt, rustfmt_skip)]
 
+pub mod schema;
+
 include!("jieli.v1.rs");
