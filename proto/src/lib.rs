@@ -2,3 +2,5 @@
 //! randomness: a stranger can verify Jieli with this crate alone.
 
 pub mod day;
+pub mod deny;
+pub mod number;
