@@ -2,8 +2,13 @@
 //! randomness: a stranger can verify Jieli with this crate alone.
 
 pub mod day;
+<<<<<<< HEAD
 pub mod id;
 pub mod kinds;
 pub mod refusal;
 pub mod strict;
 pub mod wire;
+=======
+pub mod deny;
+pub mod number;
+>>>>>>> sheet
