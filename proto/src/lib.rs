@@ -2,3 +2,12 @@
 //! randomness: a stranger can verify Jieli with this crate alone.
 
 pub mod day;
+
+// The log: what is recorded, and how anyone checks it.
+pub mod checkpoint;
+pub mod leaf;
+pub mod note;
+pub mod policy;
+pub mod proof;
+pub mod pubkey;
+pub mod tree;
