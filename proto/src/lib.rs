@@ -1,4 +1,5 @@
 //! The law of Jieli: all that two cities must agree on, byte for byte. No I/O, no clock, no
 //! randomness: a stranger can verify Jieli with this crate alone.
 
+pub mod calendar;
 pub mod day;
