@@ -3,3 +3,4 @@
 
 pub mod calendar;
 pub mod day;
+pub mod wire;

@@ -1,0 +1,7 @@
+//! Generated from `jieli/v1/*.proto`; `tests/wire.rs` regenerates and compares it.
+
+#![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, clippy::disallowed_types)]
+#![allow(clippy::wildcard_enum_match_arm)]
+#![cfg_attr(rustfmt, rustfmt_skip)]
+
+include!("jieli.v1.rs");
