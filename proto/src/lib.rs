@@ -3,4 +3,8 @@
 
 pub mod calendar;
 pub mod day;
+pub mod id;
+pub mod kinds;
+pub mod refusal;
+pub mod strict;
 pub mod wire;

@@ -5,4 +5,6 @@
 #![allow(rustdoc::invalid_html_tags, rustdoc::broken_intra_doc_links)] // comments of the .proto files
 #![cfg_attr(rustfmt, rustfmt_skip)]
 
+pub mod schema;
+
 include!("jieli.v1.rs");
