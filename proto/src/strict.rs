@@ -236,9 +236,7 @@ mod tests {
     fn every_other_spelling_is_refused() {
         let good = item();
         assert_eq!(&good[..3], [0x08, 0xac, 0x02]);
-        let with = |from: usize, to: usize, new: &[u8]| {
-            [&good[..from], new, &good[to..]].concat()
-        };
+        let with = |from: usize, to: usize, new: &[u8]| [&good[..from], new, &good[to..]].concat();
         assert_eq!(what(&[&good[..], &[0x48, 1]].concat()), "unknown field");
         assert_eq!(what(&with(0, 3, &[0x08, 0xac, 0x82, 0x00])), "long varint");
         assert_eq!(what(&[&good[..3], &good[..]].concat()), "field given twice");
