@@ -31,7 +31,9 @@ const TOP: &[&str] = &[
 const ROOMS: &[&str] = &["proto/src", "node/src", "gateway/src"];
 
 /// Sample configurations under deploy/, by the end of their path, and who reads them.
-const SAMPLES: &[(&str, fn(&str) -> anyhow::Result<()>)] = &[];
+const SAMPLES: &[(&str, Parser)] = &[];
+
+type Parser = fn(&str) -> anyhow::Result<()>;
 
 struct Text {
     path: String,

@@ -79,7 +79,7 @@ pub(crate) fn without_tests(code: &str) -> String {
                 '}' => depth -= 1,
                 _ => {}
             }
-            if (c == '}' && depth == 0) || (c == ';' && depth == 0) {
+            if matches!(c, '}' | ';') && depth == 0 {
                 end = start + i + 1;
                 break;
             }
