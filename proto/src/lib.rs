@@ -3,8 +3,13 @@
 
 pub mod calendar;
 pub mod day;
+<<<<<<< HEAD
 pub mod id;
 pub mod kinds;
 pub mod refusal;
 pub mod strict;
 pub mod wire;
+=======
+pub mod deny;
+pub mod number;
+>>>>>>> sheet
