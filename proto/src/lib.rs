@@ -3,13 +3,10 @@
 
 pub mod calendar;
 pub mod day;
-<<<<<<< HEAD
+pub mod deny;
 pub mod id;
 pub mod kinds;
+pub mod number;
 pub mod refusal;
 pub mod strict;
 pub mod wire;
-=======
-pub mod deny;
-pub mod number;
->>>>>>> sheet

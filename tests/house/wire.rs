@@ -39,9 +39,12 @@ fn message_faults(m: &DescriptorProto, signed: bool, parent: &str, faults: &mut 
     let here = format!("{parent}.{}", m.name());
     let mut fault = |what: String| faults.push(format!("{here}: {what}"));
     let oneofs = m.oneof_decl.iter().map(|o| o.name());
-    for name in m.field.iter().map(|f| f.name()).chain(oneofs).chain([m.name()]) {
-        if let Some(word) = is_forbidden(name) {
-            fault(format!("{name} names {word}"));
+    if let Some(word) = is_forbidden(parent, m.name()) {
+        fault(format!("its name means {word}"));
+    }
+    for name in m.field.iter().map(|f| f.name()).chain(oneofs) {
+        if let Some(word) = is_forbidden(&here, name) {
+            fault(format!("{name} means {word}"));
         }
     }
     if m.options.as_ref().is_some_and(|o| o.map_entry()) {
@@ -89,8 +92,8 @@ fn oneof_faults(m: &DescriptorProto, fault: &mut impl FnMut(String)) {
 
 fn enum_faults(list: &EnumDescriptorProto, parent: &str, faults: &mut Vec<String>) {
     for name in list.value.iter().map(|v| v.name()).chain([list.name()]) {
-        if let Some(word) = is_forbidden(name) {
-            faults.push(format!("{parent}.{}: {name} names {word}", list.name()));
+        if let Some(word) = is_forbidden(parent, name) {
+            faults.push(format!("{parent}.{}: {name} means {word}", list.name()));
         }
     }
 }
@@ -103,8 +106,8 @@ pub(crate) fn sql_faults(sql: &str) -> Vec<String> {
         // Every second piece between single quotes is a literal.
         for piece in code.split('\'').step_by(2) {
             for name in piece.split(|c: char| !c.is_alphanumeric() && c != '_') {
-                if let Some(word) = is_forbidden(name) {
-                    faults.push(format!("{name} names {word}"));
+                if let Some(word) = is_forbidden("sql", name) {
+                    faults.push(format!("{name} means {word}"));
                 }
             }
         }
