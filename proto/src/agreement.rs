@@ -150,9 +150,8 @@ impl Agreement {
             return Err(Refusal::DirectionNotCovered);
         }
         self.office(asked.sender, asked.from_office).ok_or(Refusal::OfficeNotCovered)?;
-        let to = self
-            .office(asked.sender.other(), asked.to_office)
-            .ok_or(Refusal::OfficeNotCovered)?;
+        let to =
+            self.office(asked.sender.other(), asked.to_office).ok_or(Refusal::OfficeNotCovered)?;
         let wants_purpose = asked.purpose != Purpose::Unspecified;
         if wants_purpose && !rule.purposes().any(|purpose| purpose == asked.purpose) {
             return Err(Refusal::ServiceNotCovered);
@@ -220,8 +219,7 @@ fn party(party: &wire::Party) -> Result<CityId, Flaw> {
     if party.offices.is_empty() {
         return flaw(name, "at least one office is needed");
     }
-    let ascending =
-        party.offices.windows(2).all(|pair| pair[0].credit_code < pair[1].credit_code);
+    let ascending = party.offices.windows(2).all(|pair| pair[0].credit_code < pair[1].credit_code);
     if !ascending {
         return flaw(name, "offices are listed once each, by credit code");
     }

@@ -7,7 +7,6 @@ use crate::strict::{self, NotCanonical, Payload};
 use crate::wire::Envelope;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use prost::Message as _;
 use serde::{Deserialize, Serialize};
 
 /// Largest encoded envelope that an open port takes, in bytes.
@@ -125,8 +124,7 @@ pub fn to_json(envelope: &Envelope) -> String {
 /// Reads the one JSON spelling that [`to_json`] writes.
 pub fn from_json(text: &str) -> Result<Envelope, SealError> {
     let form = |_| SealError::Form("JSON");
-    let json: DsseJson =
-        serde_json::from_str(text).map_err(|_| SealError::Form("JSON"))?;
+    let json: DsseJson = serde_json::from_str(text).map_err(|_| SealError::Form("JSON"))?;
     let [signature] = json.signatures.as_slice() else {
         return Err(SealError::Form("number of signatures"));
     };

@@ -8,7 +8,7 @@ use crate::wire::{self, Disclosure, MessageType, Service};
 use prost::Message as _;
 
 mod table;
-pub use table::{Field, FieldType, Phase, SectionKind, TABLE};
+pub use table::{Field, FieldType, PERSON, Phase, SectionKind, TABLE};
 
 /// Largest total of encoded sections in a letter, in bytes.
 pub const SECTIONS_LEN_MAX: usize = 64 * 1024;
@@ -84,8 +84,7 @@ pub fn build(
     values: &[(u32, Value)],
     random: &mut dyn FnMut(&mut [u8]),
 ) -> Result<wire::Section, SectionError> {
-    let mut section =
-        wire::Section { section: u32::from(kind.number), ..wire::Section::default() };
+    let mut section = wire::Section { section: u32::from(kind.number), ..wire::Section::default() };
     if values.iter().any(|(field, _)| kind.field(*field).is_none()) {
         return Err(SectionError::Disclosure);
     }
@@ -208,5 +207,69 @@ pub fn is_pull(service: Service) -> bool {
     match service {
         Service::SchoolRecord | Service::Insurance | Service::FundTransfer => true,
         Service::Unspecified | Service::Employment | Service::Schooling | Service::Housing => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn built() -> (MsgId, wire::Section, Digest) {
+        let kind = SectionKind::of(2).unwrap();
+        let mut next = 0_u8;
+        let mut random = |buffer: &mut [u8]| {
+            next += 1;
+            buffer.fill(next);
+        };
+        let values = [
+            (1, Value::Number(2)),
+            (2, Value::Number(3)),
+            (3, Value::Number(1)),
+            (6, Value::Flag(false)),
+        ];
+        let section = build(kind, &values, &mut random).unwrap();
+        let id = MsgId([9; 16]);
+        let digest = digest_of(&id, &section).unwrap();
+        (id, section, digest)
+    }
+
+    #[test]
+    fn what_was_built_opens_and_nothing_else_does() {
+        let (id, section, digest) = built();
+        let values = open(&id, &section, &digest).unwrap();
+        assert_eq!(values.iter().map(|v| v.0).collect::<Vec<_>>(), [1, 2, 3, 6]);
+        assert_eq!(open(&MsgId([8; 16]), &section, &digest), Err(SectionError::SectionDigest));
+        for at in 0..section.disclosures.len() {
+            for byte in 0..section.disclosures[at].len() {
+                let mut bad = section.clone();
+                bad.disclosures[at][byte] ^= 1;
+                assert!(open(&id, &bad, &digest).is_err(), "{at} {byte}");
+            }
+        }
+        let mut swapped = section.clone();
+        swapped.disclosures.swap(0, 1);
+        assert_eq!(open(&id, &swapped, &digest), Err(SectionError::Disclosure));
+        let mut fewer = section.clone();
+        fewer.disclosures.remove(0);
+        assert_eq!(open(&id, &fewer, &digest).unwrap().len(), 3);
+    }
+
+    #[test]
+    fn a_value_of_a_wrong_type_is_not_built() {
+        let kind = SectionKind::of(2).unwrap();
+        let wrong = [(1, Value::Number(6))];
+        assert!(build(kind, &wrong, &mut |_: &mut [u8]| {}).is_err());
+        let unknown = [(7, Value::Number(1))];
+        assert!(build(kind, &unknown, &mut |_: &mut [u8]| {}).is_err());
+    }
+
+    #[test]
+    fn every_message_of_a_type_and_service_has_the_same_slots() {
+        let names = |m, s| slots(m, s).iter().map(|k| k.number).collect::<Vec<_>>();
+        assert_eq!(names(MessageType::Offer, Service::Schooling), [2]);
+        assert_eq!(names(MessageType::Release, Service::Schooling), [16, 18, 19]);
+        assert_eq!(names(MessageType::Request, Service::Insurance), [16, 20]);
+        assert_eq!(names(MessageType::Outcome, Service::Housing), [36]);
+        assert!(names(MessageType::Withdraw, Service::Employment).is_empty());
     }
 }
