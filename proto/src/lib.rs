@@ -13,6 +13,7 @@ pub mod id;
 pub mod kinds;
 pub mod leaf;
 pub mod manifest;
+pub mod message;
 pub mod note;
 pub mod number;
 pub mod policy;
