@@ -155,6 +155,23 @@ fn files_stay_short_and_finished() {
 }
 
 #[test]
+fn every_source_file_is_compiled() {
+    let files = everything();
+    let rust = files.iter().filter(|file| file.path.ends_with(".rs"));
+    let rust: Vec<(&str, &str)> = rust.map(|f| (f.path.as_str(), f.text.as_str())).collect();
+    none(rules::orphan_faults(&rust));
+    let planted = |head: &str| {
+        rules::orphan_faults(&[
+            ("a/src/lib.rs", head),
+            ("a/src/b.rs", "mod c;"),
+            ("a/src/b/c.rs", ""),
+        ])
+    };
+    assert!(planted("pub mod b;").is_empty());
+    assert_eq!(planted("// mod b;"), ["a/src/b.rs is in no module"]);
+}
+
+#[test]
 fn bans_are_in_force_and_rarely_lifted() {
     none(rules::clippy_faults(&read(".clippy.toml")));
     let files = everything();

@@ -140,6 +140,32 @@ pub(crate) fn import_faults(path: &str, text: &str) -> Vec<String> {
     faults
 }
 
+/// Source files that no `mod` line, `#[path]` or `include!` of another file brings in: nobody
+/// compiles them.
+pub(crate) fn orphan_faults(files: &[(&str, &str)]) -> Vec<String> {
+    let is_root = |stem: &str| matches!(stem, "lib" | "main" | "mod" | "build");
+    let mut faults = Vec::new();
+    for (path, _) in files {
+        let Some((folder, name)) = path.rsplit_once('/') else { continue };
+        let stem = name.trim_end_matches(".rs");
+        let in_source = path.contains("/src/") && !path.contains("/src/bin/");
+        if !in_source || is_root(stem) {
+            continue;
+        }
+        let heads = ["/lib.rs", "/main.rs", "/mod.rs", ".rs"].map(|end| format!("{folder}{end}"));
+        let line = format!("mod {stem};");
+        let told = files.iter().any(|(other, text)| {
+            let is_head = heads.iter().any(|head| head == other);
+            is_head && has_word(&code_only(text), &line)
+                || other != path && text.contains(&format!("\"{name}\""))
+        });
+        if !told {
+            faults.push(format!("{path} is in no module"));
+        }
+    }
+    faults
+}
+
 /// Dependencies that a manifest has and may not have; and whether it takes the common lints.
 pub(crate) fn manifest_faults(room: &str, text: &str) -> Vec<String> {
     let Ok(manifest) = text.parse::<toml::Table>() else {
@@ -193,7 +219,7 @@ fn has_word(line: &str, word: &str) -> bool {
     line.match_indices(word).any(|(at, _)| {
         let before = line[..at].chars().next_back();
         let after = line[at + word.len()..].chars().next();
-        !before.is_some_and(joins) && (word.ends_with('!') || !after.is_some_and(joins))
+        !before.is_some_and(joins) && (!word.ends_with(joins) || !after.is_some_and(joins))
     })
 }
 
