@@ -78,7 +78,8 @@ pub enum Fault {
     NotADate,
     /// Not a number of persons between 1 and 20.
     HouseholdSize,
-    /// Not a city, occupation or vacancy reference: too long, or with control characters.
+    /// Not a city, occupation or vacancy reference: too long, or with control characters or the
+    /// number of a person or a phone in it.
     BadText,
     /// The receiving city has not announced this vacancy.
     UnknownVacancy,
@@ -175,9 +176,10 @@ impl Fault {
             Fault::HouseholdSize => {
                 text("同住人数不是1至20的整数", "the household is not a whole number from 1 to 20")
             }
-            Fault::BadText => {
-                text("内容过长或含有控制字符", "too long, or with control characters")
-            }
+            Fault::BadText => text(
+                "内容过长，或含有个人号码、控制字符",
+                "too long, or with a personal number or control characters in it",
+            ),
             Fault::UnknownVacancy => text(
                 "转入地没有公布这个岗位编号",
                 "the receiving city has not announced this vacancy",
@@ -253,7 +255,9 @@ impl Fault {
             Fault::HouseholdSize => {
                 text("请填写同住的人数", "write how many persons will live there")
             }
-            Fault::BadText => text("请核对并改短", "check and shorten it"),
+            Fault::BadText => {
+                text("请核对，只填写本列的内容", "write only what belongs in this column")
+            }
             Fault::UnknownVacancy => text(
                 "请核对岗位编号，或向转入地询问岗位是否仍有效",
                 "check the reference, or ask the receiving city whether the post is still open",

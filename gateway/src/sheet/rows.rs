@@ -68,7 +68,8 @@ impl Book {
             let first_row = *first_row;
             let same = *name == worker.name;
             let child = draft.legs.into_iter().find(|leg| matches!(leg, Leg::Schooling { .. }));
-            let first = drafts.iter_mut().find(|row| row.number == first_row);
+            let first = drafts.binary_search_by_key(&first_row, |row| row.number);
+            let first = first.ok().and_then(|index| drafts.get_mut(index));
             let fault = match (same, child, first) {
                 (false, _, _) => Fault::RepeatedNumber { first_row },
                 (true, Some(child), Some(first)) => {
@@ -299,10 +300,16 @@ impl RowReader<'_> {
         self.parsed(column, parsed)
     }
 
-    /// A short text of a required cell: 1 to 50 characters, no control characters.
+    /// A short text of a required cell that travels without identity: 1 to 50 characters, no
+    /// control characters, and no number of a person or a phone.
     fn words(&mut self, column: Column) -> Option<String> {
         let text = self.required(column)?;
-        let fits = text.chars().count() <= 50 && !text.chars().any(char::is_control);
+        let numbered = if column == Column::Vacancy {
+            CitizenNumber::parse(&text).is_ok() || MobileNumber::parse(&text).is_ok()
+        } else {
+            text.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() > 6)
+        };
+        let fits = !numbered && text.chars().count() <= 50 && !text.chars().any(char::is_control);
         self.found(column, fits.then_some(text), Fault::BadText)
     }
 

@@ -28,7 +28,7 @@ impl Raw {
     pub(super) fn text(&self) -> String {
         match self {
             Raw::Blank | Raw::Broken => String::new(),
-            Raw::Text(text) => text.chars().map(fold_char).collect::<String>().trim().to_owned(),
+            Raw::Text(text) => unquoted(text.chars().map(fold_char).collect::<String>().trim()),
             Raw::Number(n) if n.abs() >= EXACT_BELOW => format!("{n:E}").replace('E', "E+"),
             Raw::Number(n) => n.to_string(),
             Raw::Date(day) => day.to_string(),
@@ -50,6 +50,14 @@ impl Raw {
             Raw::Number(_) | Raw::Date(_) | Raw::Broken => false,
         }
     }
+}
+
+/// A number without what people put around it to keep it from being rounded: `'123`, `="123"`.
+fn unquoted(text: &str) -> String {
+    let formula = text.strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"'));
+    let inner = formula.or(text.strip_prefix(['\'', '‘', '’', '`']));
+    let digits = |inner: &&str| inner.starts_with(|c: char| c.is_ascii_digit());
+    inner.filter(digits).unwrap_or(text).to_owned()
 }
 
 /// One row: its number from 1, and its cells from column A.
