@@ -1,1 +1,3 @@
-//! t
+//! The house of one city.
+
+pub mod world;

@@ -1,6 +1,25 @@
 //! The law of Jieli: all that two cities must agree on, byte for byte. No I/O, no clock, no
 //! randomness: a stranger can verify Jieli with this crate alone.
 
+pub mod agreement;
+pub mod calendar;
+pub mod case;
+pub mod checkpoint;
+pub mod consent;
 pub mod day;
 pub mod deny;
+pub mod envelope;
+pub mod id;
+pub mod kinds;
+pub mod leaf;
+pub mod manifest;
+pub mod note;
 pub mod number;
+pub mod policy;
+pub mod proof;
+pub mod pubkey;
+pub mod refusal;
+pub mod section;
+pub mod strict;
+pub mod tree;
+pub mod wire;

@@ -1,0 +1,125 @@
+//! The only windows of the house: time, randomness, the post to other cities and the notices to
+//! people. Everything ambient comes through here, so that tests and the demo can stand in for it.
+
+use async_trait::async_trait;
+use jieli_proto::id::CityId;
+use jieli_proto::wire;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The time of day.
+pub trait Clock: Send + Sync {
+    /// Now, in Unix milliseconds. May be moved by tests and the demo only.
+    fn now_unix_ms(&self) -> u64;
+}
+
+/// Randomness. ring's own trait is sealed, hence this one.
+pub trait Entropy: Send + Sync {
+    /// Fills a buffer with random bytes.
+    fn fill(&self, buffer: &mut [u8]);
+}
+
+/// Fixed-size random bytes.
+pub fn random<const N: usize>(entropy: &dyn Entropy) -> [u8; N] {
+    let mut out = [0; N];
+    entropy.fill(&mut out);
+    out
+}
+
+/// A letter could not be handed over; it stays in the outbox.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct PostError(pub String);
+
+/// What a peer answered to the letters of one delivery.
+#[derive(Debug, Default)]
+pub struct Delivered {
+    /// One answer a letter, in any order across lanes.
+    pub answers: Vec<wire::Answer>,
+    /// Why the line broke before all were answered.
+    pub broke: Option<PostError>,
+}
+
+/// The way to other cities.
+#[async_trait]
+pub trait Post: Send + Sync {
+    /// Hands over letters in their order on one stream and waits for their answers; `noted` are
+    /// receipts of this peer that came as answers before and are now stored here.
+    async fn deliver(
+        &self,
+        to: &CityId,
+        letters: Vec<wire::Letter>,
+        noted: Vec<wire::Noted>,
+    ) -> Result<Delivered, PostError>;
+
+    /// Asks a peer for consistency from an old size of its log to its newest checkpoint.
+    async fn prove(
+        &self,
+        to: &CityId,
+        ask: wire::ProveRequest,
+    ) -> Result<wire::ProveReply, PostError>;
+}
+
+/// A notice to a person: number, text. Blind in Debug.
+#[derive(Clone)]
+pub struct Notice {
+    /// Stable id: handing over the same notice twice is harmless.
+    pub id: String,
+    /// Telephone number as entered.
+    pub to: String,
+    /// Plain text, Chinese first.
+    pub text: String,
+}
+
+impl fmt::Debug for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Notice({})", self.id)
+    }
+}
+
+/// What became of a notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoticeResult {
+    /// Handed to the carrier.
+    Sent,
+    /// The number is wrong: the clerk is told "check the number", no more.
+    Undeliverable,
+    /// Try again later.
+    Later,
+}
+
+/// The way to the persons' own phones.
+#[async_trait]
+pub trait Notices: Send + Sync {
+    /// Hands over one notice.
+    async fn send(&self, notice: Notice) -> NoticeResult;
+}
+
+/// Waiting, so that a simulated clock can wake sleepers.
+#[async_trait]
+pub trait Sleep: Send + Sync {
+    /// Returns after about that long.
+    async fn sleep(&self, how_long: Duration);
+}
+
+/// All windows together.
+#[derive(Clone)]
+pub struct World {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Waiting.
+    pub sleep: Arc<dyn Sleep>,
+    /// To other cities.
+    pub post: Arc<dyn Post>,
+    /// To persons.
+    pub notices: Arc<dyn Notices>,
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("World")
+    }
+}
