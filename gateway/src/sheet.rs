@@ -64,21 +64,17 @@ fn open(
         return Err(SheetRefusal::FileTooLarge { bytes_max: limits.file_bytes_max });
     }
     let extension = file_name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
-    let tables = if bytes.starts_with(b"PK\x03\x04") {
-        xlsx::tables(bytes, limits)?
+    if bytes.starts_with(b"PK\x03\x04") {
+        xlsx::table(bytes, limits)
     } else if bytes.starts_with(b"\xD0\xCF\x11\xE0") {
-        return Err(SheetRefusal::OldOrLocked);
+        Err(SheetRefusal::OldOrLocked)
     } else if ["csv", "txt", "tsv"].contains(&extension.as_str()) {
-        vec![text::table(bytes, limits)?]
+        let table = text::table(bytes, limits)?;
+        let index = columns::heading_index(&table).ok_or(SheetRefusal::NoHeadings)?;
+        Ok((table, index))
     } else {
-        return Err(SheetRefusal::NotASheet);
-    };
-    let mut found = tables.into_iter().filter_map(|table| {
-        let index = columns::heading_index(&table)?;
-        Some((table, index))
-    });
-    let first = found.next().ok_or(SheetRefusal::NoHeadings)?;
-    if found.next().is_some() { Err(SheetRefusal::SeveralSheets) } else { Ok(first) }
+        Err(SheetRefusal::NotASheet)
+    }
 }
 
 /// What the caller knows and the sheet does not say.

@@ -7,11 +7,17 @@ use calamine::{DataRef, Reader, SheetType, SheetVisible, Xlsx};
 use jieli_proto::day::Day;
 
 use super::Limits;
+use super::columns::{HEADING_ROWS_MAX, heading_index};
 use super::refusal::SheetRefusal;
 use super::table::{Raw, Table};
 
-/// The visible worksheets of a workbook. Hidden ones are not read.
-pub(super) fn tables(bytes: &[u8], limits: &Limits) -> Result<Vec<Table>, SheetRefusal> {
+/// Worksheets that are looked at. One entry of the workbook costs nothing and may name a large
+/// worksheet again and again.
+const WORKSHEETS_MAX: usize = 16;
+
+/// The one visible worksheet with headings, and the index of their row. Hidden worksheets are not
+/// read; notes and code lists beside the register are left after their first rows.
+pub(super) fn table(bytes: &[u8], limits: &Limits) -> Result<(Table, usize), SheetRefusal> {
     weigh(bytes, limits.inflated_bytes_max)?;
     let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(|_| SheetRefusal::Damaged)?;
     let names: Vec<String> = book
@@ -20,17 +26,40 @@ pub(super) fn tables(bytes: &[u8], limits: &Limits) -> Result<Vec<Table>, SheetR
         .filter(|sheet| sheet.typ == SheetType::WorkSheet && sheet.visible == SheetVisible::Visible)
         .map(|sheet| sheet.name.clone())
         .collect();
-    let mut tables = Vec::new();
-    for name in names {
-        let mut cells = book.worksheet_cells_reader(&name).map_err(|_| SheetRefusal::Damaged)?;
-        let mut table = Table::new(limits.clone());
-        while let Some(cell) = cells.next_cell().map_err(|_| SheetRefusal::Damaged)? {
-            let (row, column) = cell.get_position();
-            table.put(row, column, raw(cell.get_value()))?;
-        }
-        tables.push(table);
+    if names.len() > WORKSHEETS_MAX {
+        return Err(SheetRefusal::SeveralSheets);
     }
-    Ok(tables)
+    let mut found = None;
+    for name in names {
+        let Some(next) = register(&mut book, &name, limits)? else { continue };
+        if found.replace(next).is_some() {
+            return Err(SheetRefusal::SeveralSheets);
+        }
+    }
+    found.ok_or(SheetRefusal::NoHeadings)
+}
+
+/// A worksheet if it has headings.
+fn register(
+    book: &mut Xlsx<Cursor<&[u8]>>,
+    name: &str,
+    limits: &Limits,
+) -> Result<Option<(Table, usize)>, SheetRefusal> {
+    let mut cells = book.worksheet_cells_reader(name).map_err(|_| SheetRefusal::Damaged)?;
+    let mut table = Table::new(limits.clone());
+    let mut index = None;
+    while let Some(cell) = cells.next_cell().map_err(|_| SheetRefusal::Damaged)? {
+        let (row, column) = cell.get_position();
+        table.put(row, column, raw(cell.get_value()))?;
+        // One row more than the headings may be in: those are complete now.
+        if index.is_none() && table.rows.len() > HEADING_ROWS_MAX {
+            index = heading_index(&table);
+            if index.is_none() {
+                return Ok(None);
+            }
+        }
+    }
+    Ok(index.or_else(|| heading_index(&table)).map(|index| (table, index)))
 }
 
 /// More members than this has no workbook of an office.

@@ -78,3 +78,22 @@ fn no_bytes_make_the_reader_panic() {
         let _ = read(&repacked(MESSY, &mut |xml| dice.spoil(xml)), "x.xlsx", &options());
     }
 }
+
+#[test]
+fn a_workbook_that_names_one_worksheet_many_times_is_refused() {
+    let many = |count: usize| {
+        let entry =
+            |n| format!("<sheet name=\"s{n}\" sheetId=\"{n}\" state=\"visible\" r:id=\"rId1\"/>");
+        let entries: String = (1..=count).map(entry).collect();
+        repacked(MESSY, &mut |xml| {
+            let text = String::from_utf8(xml.clone()).unwrap();
+            if let (Some(from), Some(to)) = (text.find("<sheets>"), text.find("</sheets>")) {
+                *xml = format!("{}<sheets>{entries}{}", &text[..from], &text[to..]).into_bytes();
+            }
+        })
+    };
+    let answer = |count| read(&many(count), "x.xlsx", &options());
+    assert_eq!(answer(1).unwrap().rows.len(), 52);
+    assert_eq!(answer(2).unwrap_err(), SheetRefusal::SeveralSheets);
+    assert_eq!(answer(17).unwrap_err(), SheetRefusal::SeveralSheets);
+}
