@@ -6,7 +6,8 @@
 use crate::directory::{Bond, Directory};
 use crate::house::House;
 use crate::legs::LegFile;
-use crate::store::{self, Conn, Head, StoreError, Val, get};
+use crate::store::log::Head;
+use crate::store::{Conn, StoreError, Val};
 use jieli_proto::day::Day;
 use jieli_proto::envelope;
 use jieli_proto::id::{AgreementId, CityId, Digest, LegId};
@@ -122,22 +123,17 @@ impl<'a> Batch<'a> {
         if let Some(end) = self.lanes.get(&(agreement, lane)) {
             return Ok(*end);
         }
-        let row = sqlx::query(
-            "SELECT last_seq, last_digest, last_created_ms, last_version FROM lane \
-             WHERE agreement_id = $1 AND lane = $2",
-        )
-        .bind(agreement.to_vec())
-        .bind(i64::from(lane.number()))
-        .fetch_optional(&mut *self.conn)
+        let row = self.conn.maybe("SELECT last_seq, last_digest, last_created_ms, last_version FROM lane \
+             WHERE agreement_id = $1 AND lane = $2", vec![agreement.to_vec().into(), i64::from(lane.number()).into()])
         .await?;
         let end = match row {
             None => LaneEnd::default(),
             Some(row) => LaneEnd {
-                last_seq: get::<i64>(&row, 0)? as u64,
-                last_digest: Digest::from_slice(&get::<Vec<u8>>(&row, 1)?)
+                last_seq: row.int(0)? as u64,
+                last_digest: Digest::from_slice(&row.bytes(1)?)
                     .ok_or(StoreError::Corrupt("lane.last_digest"))?,
-                last_created_ms: get::<i64>(&row, 2)? as u64,
-                last_version: get::<i64>(&row, 3)? as u32,
+                last_created_ms: row.int(2)? as u64,
+                last_version: row.int(3)? as u32,
             },
         };
         self.lanes.insert((agreement, lane), end);
@@ -165,18 +161,14 @@ impl<'a> Batch<'a> {
     }
 
     async fn seen_head(&mut self, peer: &CityId) -> Result<Option<wire::SeenHead>, StoreError> {
-        let row = sqlx::query(
-            "SELECT origin, size, root FROM peer_head WHERE origin LIKE $1 \
-             ORDER BY size DESC LIMIT 1",
-        )
-        .bind(format!("jieli.{peer}/log/%"))
-        .fetch_optional(&mut *self.conn)
+        let row = self.conn.maybe("SELECT origin, size, root FROM peer_head WHERE origin LIKE $1 \
+             ORDER BY size DESC LIMIT 1", vec![format!("jieli.{peer}/log/%").into()])
         .await?;
         let Some(row) = row else { return Ok(None) };
         Ok(Some(wire::SeenHead {
-            origin: get(&row, 0)?,
-            size: get::<i64>(&row, 1)? as u64,
-            root: get(&row, 2)?,
+            origin: row.text(0)?,
+            size: row.int(1)? as u64,
+            root: row.bytes(2)?,
             ..wire::SeenHead::default()
         }))
     }
@@ -210,7 +202,7 @@ impl<'a> Batch<'a> {
 
     /// Signs a payload with the message key; it stays in the house unless it is carried.
     pub async fn seal<M: Payload>(&self, payload: &M) -> Result<Envelope, StoreError> {
-        let signer = &self.house.keys.message;
+        let signer = self.house.keys.message();
         let bytes = payload.encode_to_vec();
         let pae = envelope::pae(M::KIND.payload_type(), &bytes);
         let sig = signer.sign(&pae).await.map_err(|_| StoreError::Signer)?;
@@ -274,15 +266,7 @@ impl<'a> Batch<'a> {
         detail: &str,
     ) -> Result<(), StoreError> {
         let id: [u8; 16] = self.random();
-        sqlx::query(
-            "INSERT INTO alarm (alarm_id, raised_ms, kind, peer, detail) VALUES ($1,$2,$3,$4,$5)",
-        )
-        .bind(id.to_vec())
-        .bind(self.now_ms as i64)
-        .bind(kind.to_owned())
-        .bind(peer.as_str().to_owned())
-        .bind(detail.to_owned())
-        .execute(&mut *self.conn)
+        self.conn.run("INSERT INTO alarm (alarm_id, raised_ms, kind, peer, detail) VALUES ($1,$2,$3,$4,$5)", vec![id.to_vec().into(), (self.now_ms as i64).into(), kind.to_owned().into(), peer.as_str().to_owned().into(), detail.to_owned().into()])
         .await?;
         Ok(())
     }
@@ -295,12 +279,7 @@ impl<'a> Batch<'a> {
         subject: &[u8],
     ) -> Result<(), StoreError> {
         let id: [u8; 16] = self.random();
-        sqlx::query("INSERT INTO timer (timer_id, due_ms, kind, subject) VALUES ($1,$2,$3,$4)")
-            .bind(id.to_vec())
-            .bind(due_ms as i64)
-            .bind(kind.word().to_owned())
-            .bind(subject.to_vec())
-            .execute(&mut *self.conn)
+        self.conn.run("INSERT INTO timer (timer_id, due_ms, kind, subject) VALUES ($1,$2,$3,$4)", vec![id.to_vec().into(), (due_ms as i64).into(), kind.word().to_owned().into(), subject.to_vec().into()])
             .await?;
         Ok(())
     }
@@ -321,18 +300,16 @@ impl<'a> Batch<'a> {
             self.store_lane(agreement, lane, end).await?;
         }
         let conn = &mut *self.conn;
-        store::insert_many(
-            conn,
+        conn.insert_many(
             "envelope",
             &["agreement_id", "lane", "lane_seq", "env_digest", "envelope", "leaf_idx", "stored_ms"],
             std::mem::take(&mut self.envelopes),
         )
         .await?;
-        store::insert_many(conn, "message", MESSAGE_COLUMNS, std::mem::take(&mut self.messages))
+        conn.insert_many("message", MESSAGE_COLUMNS, std::mem::take(&mut self.messages))
             .await?;
-        store::insert_many(conn, "receipt_item", ITEM_COLUMNS, items).await?;
-        store::insert_many(
-            conn,
+        conn.insert_many("receipt_item", ITEM_COLUMNS, items).await?;
+        conn.insert_many(
             "outbox",
             &[
                 "agreement_id", "lane", "lane_seq", "peer", "due_ms", "attempts", "since_ms",
@@ -350,20 +327,11 @@ impl<'a> Batch<'a> {
         lane: Lane,
         end: LaneEnd,
     ) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO lane (agreement_id, lane, last_seq, last_digest, last_created_ms, \
+        self.conn.run("INSERT INTO lane (agreement_id, lane, last_seq, last_digest, last_created_ms, \
              last_version) VALUES ($1,$2,$3,$4,$5,$6) \
              ON CONFLICT (agreement_id, lane) DO UPDATE SET last_seq = excluded.last_seq, \
              last_digest = excluded.last_digest, last_created_ms = excluded.last_created_ms, \
-             last_version = excluded.last_version",
-        )
-        .bind(agreement.to_vec())
-        .bind(i64::from(lane.number()))
-        .bind(end.last_seq as i64)
-        .bind(end.last_digest.to_vec())
-        .bind(end.last_created_ms as i64)
-        .bind(i64::from(end.last_version))
-        .execute(&mut *self.conn)
+             last_version = excluded.last_version", vec![agreement.to_vec().into(), i64::from(lane.number()).into(), (end.last_seq as i64).into(), end.last_digest.to_vec().into(), (end.last_created_ms as i64).into(), i64::from(end.last_version).into()])
         .await?;
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Who this city deals with: peers with their manifests, agreements with their state. A snapshot,
 //! loaded whole and replaced after a batch that changed it; doors and courier read it.
 
-use crate::store::{Conn, StoreError, get};
+use crate::store::{Conn, StoreError};
 use jieli_proto::agreement::Agreement;
 use jieli_proto::day::Day;
 use jieli_proto::envelope;
@@ -127,23 +127,22 @@ impl Directory {
         own_root: &PublicKey,
         generation: i64,
     ) -> Result<Directory, StoreError> {
-        let row = sqlx::query("SELECT city_id, name FROM city").fetch_one(&mut *conn).await?;
-        let city = city_id(&get::<String>(&row, 0)?)?;
-        let name = get(&row, 1)?;
+        let row = conn.one("SELECT city_id, name FROM city", Vec::new()).await?;
+        let city = city_id(&row.text(0)?)?;
+        let name = row.text(1)?;
         let own = manifests(conn, &city, own_root).await?;
         let mut peers = BTreeMap::new();
-        let rows = sqlx::query("SELECT city_id, name, root_spki, end_points FROM peer")
-            .fetch_all(&mut *conn)
+        let rows = conn.rows("SELECT city_id, name, root_spki, end_points FROM peer", Vec::new())
             .await?;
         for row in rows {
-            let peer = city_id(&get::<String>(&row, 0)?)?;
-            let root = PublicKey::from_spki(&get::<Vec<u8>>(&row, 2)?)
+            let peer = city_id(&row.text(0)?)?;
+            let root = PublicKey::from_spki(&row.bytes(2)?)
                 .map_err(|_| StoreError::Corrupt("peer.root_spki"))?;
-            let end_points: String = get(&row, 3)?;
+            let end_points: String = row.text(3)?;
             let manifests = manifests(conn, &peer, &root).await?;
             let found = Peer {
                 city: peer.clone(),
-                name: get(&row, 1)?,
+                name: row.text(1)?,
                 root,
                 end_points: end_points.lines().map(str::to_owned).collect(),
                 manifests,
@@ -191,13 +190,11 @@ async fn manifests(
     root: &PublicKey,
 ) -> Result<BTreeMap<u32, Manifest>, StoreError> {
     let rows =
-        sqlx::query("SELECT version, envelope FROM manifest WHERE city_id = $1 ORDER BY version")
-            .bind(city.as_str().to_owned())
-            .fetch_all(&mut *conn)
+        conn.rows("SELECT version, envelope FROM manifest WHERE city_id = $1 ORDER BY version", vec![city.as_str().to_owned().into()])
             .await?;
     let mut found: BTreeMap<u32, Manifest> = BTreeMap::new();
     for row in rows {
-        let envelope = wire::Envelope::decode(get::<Vec<u8>>(&row, 1)?.as_slice())
+        let envelope = wire::Envelope::decode(row.bytes(1)?.as_slice())
             .map_err(|_| StoreError::Corrupt("manifest.envelope"))?;
         // The seal is verified again: a changed row must not become a trusted key.
         let before = found.values().next_back();
@@ -212,27 +209,24 @@ async fn bonds(
     conn: &mut Conn,
     city: &CityId,
 ) -> Result<BTreeMap<AgreementId, Bond>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT agreement_id, peer, live_version, suspended_by, suspend_digest, \
-         terminate_digest, wind_down_on FROM agreement",
-    )
-    .fetch_all(&mut *conn)
+    let rows = conn.rows("SELECT agreement_id, peer, live_version, suspended_by, suspend_digest, \
+         terminate_digest, wind_down_on FROM agreement", Vec::new())
     .await?;
     let mut bonds = BTreeMap::new();
     for row in rows {
-        let id = AgreementId::from_slice(&get::<Vec<u8>>(&row, 0)?)
+        let id = AgreementId::from_slice(&row.bytes(0)?)
             .ok_or(StoreError::Corrupt("agreement.agreement_id"))?;
-        let peer = city_id(&get::<String>(&row, 1)?)?;
+        let peer = city_id(&row.text(1)?)?;
         let digest = |at: usize| -> Result<Option<Digest>, StoreError> {
-            let bytes: Vec<u8> = get(&row, at)?;
+            let bytes: Vec<u8> = row.bytes(at)?;
             Ok(Digest::from_slice(&bytes))
         };
-        let suspender = match get::<i64>(&row, 3)? {
+        let suspender = match row.int(3)? {
             1 => Some(PartySide::A),
             2 => Some(PartySide::B),
             _ => None,
         };
-        let wind_down = Day::from_number(get::<i64>(&row, 6)? as u32);
+        let wind_down = Day::from_number(row.int(6)? as u32);
         let (live, digests) = live_versions(conn, &id).await?;
         let bond = Bond {
             id,
@@ -252,21 +246,17 @@ async fn live_versions(
     conn: &mut Conn,
     id: &AgreementId,
 ) -> Result<(BTreeMap<u32, Agreement>, BTreeMap<u32, Digest>), StoreError> {
-    let rows = sqlx::query(
-        "SELECT version, envelope FROM agreement_version \
-         WHERE agreement_id = $1 AND countersigned_ms > 0 ORDER BY version",
-    )
-    .bind(id.to_vec())
-    .fetch_all(&mut *conn)
+    let rows = conn.rows("SELECT version, envelope FROM agreement_version \
+         WHERE agreement_id = $1 AND countersigned_ms > 0 ORDER BY version", vec![id.to_vec().into()])
     .await?;
     let (mut live, mut digests) = (BTreeMap::new(), BTreeMap::new());
     for row in rows {
         let corrupt = || StoreError::Corrupt("agreement_version.envelope");
-        let envelope = wire::Envelope::decode(get::<Vec<u8>>(&row, 1)?.as_slice())
+        let envelope = wire::Envelope::decode(row.bytes(1)?.as_slice())
             .map_err(|_| corrupt())?;
         let payload: wire::Agreement = envelope::payload(&envelope).map_err(|_| corrupt())?;
         let agreement = Agreement::check(&payload).map_err(|_| corrupt())?;
-        let version = get::<i64>(&row, 0)? as u32;
+        let version = row.int(0)? as u32;
         live.insert(version, agreement);
         digests.insert(version, envelope::env_digest(&envelope));
     }

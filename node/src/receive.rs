@@ -6,7 +6,7 @@
 
 use crate::batch::{Batch, Taken};
 use crate::directory::{Bond, Peer};
-use crate::store::{StoreError, get};
+use crate::store::StoreError;
 use jieli_proto::envelope::{self, SealError};
 use jieli_proto::id::{CityId, Digest};
 use jieli_proto::kinds::{Kind, Lane};
@@ -222,19 +222,8 @@ impl Batch<'_> {
         };
         if !same {
             let id: [u8; 16] = self.random();
-            sqlx::query(
-                "INSERT INTO evidence (evidence_id, found_ms, kind, peer, agreement_id, lane, \
-                 lane_seq, bytes) VALUES ($1,$2,$3,$4,$5,$6,$7,$8)",
-            )
-            .bind(id.to_vec())
-            .bind(self.now_ms as i64)
-            .bind("lane-equivocation".to_owned())
-            .bind(bond.peer.as_str().to_owned())
-            .bind(bond.id.to_vec())
-            .bind(i64::from(frame.lane.number()))
-            .bind(frame.lane_seq as i64)
-            .bind(incoming.sealed.encode_to_vec())
-            .execute(&mut *self.conn)
+            self.conn.run("INSERT INTO evidence (evidence_id, found_ms, kind, peer, agreement_id, lane, \
+                 lane_seq, bytes) VALUES ($1,$2,$3,$4,$5,$6,$7,$8)", vec![id.to_vec().into(), (self.now_ms as i64).into(), "lane-equivocation".to_owned().into(), bond.peer.as_str().to_owned().into(), bond.id.to_vec().into(), i64::from(frame.lane.number()).into(), (frame.lane_seq as i64).into(), incoming.sealed.encode_to_vec().into()])
             .await?;
             self.alarm("lane-equivocation", &bond.peer, "one place, two envelopes").await?;
         }
@@ -256,16 +245,10 @@ impl Batch<'_> {
         lane: Lane,
         lane_seq: u64,
     ) -> Result<Option<wire::Envelope>, StoreError> {
-        let row = sqlx::query(
-            "SELECT envelope FROM envelope WHERE agreement_id = $1 AND lane = $2 AND lane_seq = $3",
-        )
-        .bind(bond.id.to_vec())
-        .bind(i64::from(lane.number()))
-        .bind(lane_seq as i64)
-        .fetch_optional(&mut *self.conn)
+        let row = self.conn.maybe("SELECT envelope FROM envelope WHERE agreement_id = $1 AND lane = $2 AND lane_seq = $3", vec![bond.id.to_vec().into(), i64::from(lane.number()).into(), (lane_seq as i64).into()])
         .await?;
         let Some(row) = row else { return Ok(None) };
-        wire::Envelope::decode(get::<Vec<u8>>(&row, 0)?.as_slice())
+        wire::Envelope::decode(row.bytes(0)?.as_slice())
             .map(Some)
             .map_err(|_| StoreError::Corrupt("envelope.envelope"))
     }

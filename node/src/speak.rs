@@ -91,7 +91,7 @@ impl Batch<'_> {
         let act = self.judge(file, &message, &speech)?;
         // From here on nothing is denied.
         for section in &sections {
-            let place = Place { leg: file.id, slot: i64::from(section.section), msg };
+            let place = Place { leg: file.id, slot: section.section as u8, msg };
             self.hide(file, &place, &section.encode_to_vec()).await?;
         }
         let digest = self.send(&bond, &header, &message).await?;

@@ -1,17 +1,17 @@
 //! Personal data at rest: AES-256-GCM, a key per leg and slot, keys wrapped and kept apart.
 
 use crate::batch::Batch;
-use crate::keys::Secret;
+use crate::keys::{self, KeyRing, PURPOSE_SECTION, Secret};
 use crate::legs::LegFile;
-use crate::store::{Conn, StoreError, get};
+use crate::store::{Conn, StoreError};
 use jieli_proto::id::{LegId, MsgId};
 use jieli_proto::wire;
 use prost::Message as _;
 
 /// Slot of the draft: what was entered, before anything is sent.
-pub const DRAFT: i64 = 0;
+pub const DRAFT: u8 = 0;
 /// Slot of how to reach the person.
-pub const CONTACT: i64 = 255;
+pub const CONTACT: u8 = 255;
 
 /// What a ciphertext is bound to.
 #[derive(Clone, Debug)]
@@ -19,14 +19,14 @@ pub struct Place {
     /// The leg.
     pub leg: LegId,
     /// Section number, [`DRAFT`] or [`CONTACT`].
-    pub slot: i64,
+    pub slot: u8,
     /// The message a section belongs to, zero bytes for the other slots.
     pub msg: MsgId,
 }
 
 impl Place {
     /// A slot that belongs to no message.
-    pub fn of_leg(leg: LegId, slot: i64) -> Place {
+    pub fn of_leg(leg: LegId, slot: u8) -> Place {
         Place { leg, slot, msg: MsgId([0; 16]) }
     }
 
@@ -55,22 +55,11 @@ impl Batch<'_> {
         };
         let nonce: [u8; 12] = self.random();
         let aad = place.aad(self.directory.city.as_str(), file);
-        let sealed = self
-            .house
-            .keys
-            .seal_section(&key, nonce, &aad, plain)
+        let sealed = keys::seal_section(&key, nonce, &aad, plain)
             .map_err(|_| StoreError::Corrupt("section key"))?;
-        sqlx::query(
-            "INSERT INTO section_data (leg_id, slot, msg_id, nonce, ciphertext) \
+        self.conn.run("INSERT INTO section_data (leg_id, slot, msg_id, nonce, ciphertext) \
              VALUES ($1,$2,$3,$4,$5) ON CONFLICT (leg_id, slot, msg_id) DO UPDATE SET \
-             nonce = excluded.nonce, ciphertext = excluded.ciphertext",
-        )
-        .bind(place.leg.to_vec())
-        .bind(place.slot)
-        .bind(place.msg.to_vec())
-        .bind(nonce.to_vec())
-        .bind(sealed)
-        .execute(&mut *self.conn)
+             nonce = excluded.nonce, ciphertext = excluded.ciphertext", vec![place.leg.to_vec().into(), place.slot.into(), place.msg.to_vec().into(), nonce.to_vec().into(), sealed.into()])
         .await?;
         Ok(())
     }
@@ -91,17 +80,12 @@ impl Batch<'_> {
         let top = if contact { CONTACT } else { CONTACT - 1 };
         for table in ["section_key", "section_data"] {
             let sql = format!("DELETE FROM {table} WHERE leg_id = $1 AND slot <= $2");
-            sqlx::query(sqlx::AssertSqlSafe(sql))
-                .bind(leg.to_vec())
-                .bind(top)
-                .execute(&mut *self.conn)
+            self.conn.run(sqlx::AssertSqlSafe(sql), vec![leg.to_vec().into(), top.into()])
                 .await?;
         }
         for table in ["blind_index", "held_outcome"] {
             let sql = format!("DELETE FROM {table} WHERE leg_id = $1");
-            sqlx::query(sqlx::AssertSqlSafe(sql))
-                .bind(leg.to_vec())
-                .execute(&mut *self.conn)
+            self.conn.run(sqlx::AssertSqlSafe(sql), vec![leg.to_vec().into()])
                 .await?;
         }
         self.record("erased", &leg.0);
@@ -111,23 +95,19 @@ impl Batch<'_> {
     fn unwrap(&self, place: &Place, wrapped: &[u8]) -> Result<Secret<32>, StoreError> {
         self.house
             .keys
-            .unwrap_key(wrapped, &key_aad(place))
+            .unwrap_key(PURPOSE_SECTION, place.leg, place.slot, wrapped)
             .map_err(|_| StoreError::Corrupt("section key"))
     }
 
     async fn new_key(&mut self, place: &Place) -> Result<Secret<32>, StoreError> {
-        let key = Secret::new(self.random());
-        let nonce: [u8; 12] = self.random();
+        let entropy = self.house.world.entropy.as_ref();
+        let key = Secret::random(entropy);
         let wrapped = self
             .house
             .keys
-            .wrap_key(&key, nonce, &key_aad(place))
+            .wrap_key(entropy, PURPOSE_SECTION, place.leg, place.slot, &key)
             .map_err(|_| StoreError::Corrupt("section key"))?;
-        sqlx::query("INSERT INTO section_key (leg_id, slot, wrapped) VALUES ($1,$2,$3)")
-            .bind(place.leg.to_vec())
-            .bind(place.slot)
-            .bind(wrapped)
-            .execute(&mut *self.conn)
+        self.conn.run("INSERT INTO section_key (leg_id, slot, wrapped) VALUES ($1,$2,$3)", vec![place.leg.to_vec().into(), place.slot.into(), wrapped.into()])
             .await?;
         Ok(key)
     }
@@ -136,40 +116,36 @@ impl Batch<'_> {
 /// Reads a place through any connection.
 pub async fn reveal(
     conn: &mut Conn,
-    keys: &crate::keys::KeyRing,
+    keys: &KeyRing,
     city: &str,
     file: &LegFile,
     place: &Place,
 ) -> Result<Option<Vec<u8>>, StoreError> {
     let Some(wrapped) = load_key(conn, place).await? else { return Ok(None) };
-    let row = sqlx::query(
-        "SELECT nonce, ciphertext FROM section_data \
-         WHERE leg_id = $1 AND slot = $2 AND msg_id = $3",
-    )
-    .bind(place.leg.to_vec())
-    .bind(place.slot)
-    .bind(place.msg.to_vec())
-    .fetch_optional(conn)
+    let row = conn.maybe("SELECT nonce, ciphertext FROM section_data \
+         WHERE leg_id = $1 AND slot = $2 AND msg_id = $3", vec![place.leg.to_vec().into(), place.slot.into(), place.msg.to_vec().into()])
     .await?;
     let Some(row) = row else { return Ok(None) };
     let corrupt = |_| StoreError::Corrupt("section_data");
-    let key = keys.unwrap_key(&wrapped, &key_aad(place)).map_err(corrupt)?;
+    let key = keys
+        .unwrap_key(PURPOSE_SECTION, place.leg, place.slot, &wrapped)
+        .map_err(corrupt)?;
     let aad = place.aad(city, file);
-    let (nonce, sealed): (Vec<u8>, Vec<u8>) = (get(&row, 0)?, get(&row, 1)?);
-    let plain = keys.open_section(&key, &nonce, &aad, &sealed).map_err(corrupt)?;
-    Ok(Some(plain))
+    let (nonce, sealed) = (row.array(0)?, row.bytes(1)?);
+    let plain = keys::open_section(&key, nonce, &aad, &sealed).map_err(corrupt)?;
+    Ok(Some(plain.to_vec()))
 }
 
 /// Reads a stored section of a message.
 pub async fn section(
     conn: &mut Conn,
-    keys: &crate::keys::KeyRing,
+    keys: &KeyRing,
     city: &str,
     file: &LegFile,
     msg: MsgId,
     number: u8,
 ) -> Result<Option<wire::Section>, StoreError> {
-    let place = Place { leg: file.id, slot: i64::from(number), msg };
+    let place = Place { leg: file.id, slot: number, msg };
     let Some(bytes) = reveal(conn, keys, city, file, &place).await? else { return Ok(None) };
     wire::Section::decode(bytes.as_slice())
         .map(Some)
@@ -177,15 +153,8 @@ pub async fn section(
 }
 
 async fn load_key(conn: &mut Conn, place: &Place) -> Result<Option<Vec<u8>>, StoreError> {
-    let row = sqlx::query("SELECT wrapped FROM section_key WHERE leg_id = $1 AND slot = $2")
-        .bind(place.leg.to_vec())
-        .bind(place.slot)
-        .fetch_optional(conn)
+    let row = conn.maybe("SELECT wrapped FROM section_key WHERE leg_id = $1 AND slot = $2", vec![place.leg.to_vec().into(), place.slot.into()])
         .await?;
-    row.map(|row| get(&row, 0)).transpose()
-}
-
-fn key_aad(place: &Place) -> Vec<u8> {
-    [b"jieli/section-key/v1\0", &place.leg.0[..], &place.slot.to_be_bytes()].concat()
+    row.map(|row| row.bytes(0)).transpose()
 }
 

@@ -3,7 +3,6 @@
 use super::{Halt, Incoming, Stop, decode, message::Opened};
 use crate::batch::Batch;
 use crate::legs::LegFile;
-use crate::store::get;
 use jieli_proto::consent::{self, Needed};
 use jieli_proto::envelope;
 use jieli_proto::id::{Digest, LegId};
@@ -78,12 +77,10 @@ impl Batch<'_> {
         &mut self,
         digest: &Digest,
     ) -> Result<Option<wire::Envelope>, crate::store::StoreError> {
-        let row = sqlx::query("SELECT envelope FROM consent WHERE env_digest = $1")
-            .bind(digest.to_vec())
-            .fetch_optional(&mut *self.conn)
+        let row = self.conn.maybe("SELECT envelope FROM consent WHERE env_digest = $1", vec![digest.to_vec().into()])
             .await?;
         let Some(row) = row else { return Ok(None) };
-        wire::Envelope::decode(get::<Vec<u8>>(&row, 0)?.as_slice())
+        wire::Envelope::decode(row.bytes(0)?.as_slice())
             .map(Some)
             .map_err(|_| crate::store::StoreError::Corrupt("consent.envelope"))
     }
@@ -97,16 +94,8 @@ impl Batch<'_> {
         given_ms: u64,
         ours: bool,
     ) -> Result<(), crate::store::StoreError> {
-        sqlx::query(
-            "INSERT INTO consent (env_digest, leg_id, envelope, ours, given_ms, ended_ms) \
-             VALUES ($1,$2,$3,$4,$5,0) ON CONFLICT (env_digest) DO NOTHING",
-        )
-        .bind(digest.to_vec())
-        .bind(leg.to_vec())
-        .bind(sealed.encode_to_vec())
-        .bind(i64::from(ours))
-        .bind(given_ms as i64)
-        .execute(&mut *self.conn)
+        self.conn.run("INSERT INTO consent (env_digest, leg_id, envelope, ours, given_ms, ended_ms) \
+             VALUES ($1,$2,$3,$4,$5,0) ON CONFLICT (env_digest) DO NOTHING", vec![digest.to_vec().into(), leg.to_vec().into(), sealed.encode_to_vec().into(), i64::from(ours).into(), (given_ms as i64).into()])
         .await?;
         Ok(())
     }

@@ -132,13 +132,7 @@ impl Batch<'_> {
         msg: &MsgId,
     ) -> Result<bool, StoreError> {
         let pending = self.messages.iter().any(|row| row[4] == Val::Bytes(msg.to_vec()));
-        let row = sqlx::query(
-            "SELECT 1 FROM message WHERE agreement_id = $1 AND lane = $2 AND msg_id = $3",
-        )
-        .bind(bond.id.to_vec())
-        .bind(i64::from(lane.number()))
-        .bind(msg.to_vec())
-        .fetch_optional(&mut *self.conn)
+        let row = self.conn.maybe("SELECT 1 FROM message WHERE agreement_id = $1 AND lane = $2 AND msg_id = $3", vec![bond.id.to_vec().into(), i64::from(lane.number()).into(), msg.to_vec().into()])
         .await?;
         Ok(pending || row.is_some())
     }
@@ -315,7 +309,7 @@ impl Batch<'_> {
             return Ok(());
         }
         for (number, section, values) in opened {
-            let place = Place { leg: file.id, slot: i64::from(number), msg: facts.msg_id };
+            let place = Place { leg: file.id, slot: number, msg: facts.msg_id };
             self.hide(file, &place, &section.encode_to_vec()).await?;
             if number == section::PERSON {
                 self.index_person(file.id, &values).await?;
@@ -336,10 +330,7 @@ impl Batch<'_> {
             return Ok(());
         };
         let tag = self.house.keys.blind_tag(*kind as u32, document);
-        sqlx::query("INSERT INTO blind_index (tag, leg_id) VALUES ($1,$2) ON CONFLICT DO NOTHING")
-            .bind(tag.to_vec())
-            .bind(leg.to_vec())
-            .execute(&mut *self.conn)
+        self.conn.run("INSERT INTO blind_index (tag, leg_id) VALUES ($1,$2) ON CONFLICT DO NOTHING", vec![tag.to_vec().into(), leg.to_vec().into()])
             .await?;
         Ok(())
     }

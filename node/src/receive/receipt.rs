@@ -4,13 +4,13 @@ use super::{Halt, Incoming, Received, decode};
 use crate::batch::{Batch, ITEM_COLUMNS, item_row};
 use crate::directory::Bond;
 use crate::legs::Standing;
-use crate::store::{self, StoreError, get};
+use crate::store::{self, StoreError};
 use jieli_proto::checkpoint::Checkpoint;
 use jieli_proto::id::{CityId, Digest};
 use jieli_proto::kinds::{Kind, Lane};
 use jieli_proto::leaf::Leaf;
 use jieli_proto::message::{ItemVerdict, ReceiptFacts, check_item, check_receipt};
-use jieli_proto::note::{Note, Verifier};
+use jieli_proto::note::{KeyKind, Note, VKey};
 use jieli_proto::strict;
 use jieli_proto::tree::{self, Hash};
 use jieli_proto::wire::{self, Header, Letter, Role};
@@ -106,12 +106,12 @@ impl Batch<'_> {
         };
         let item_leaf = tree::leaf_hash(&proof.item);
         let in_receipt =
-            tree::find_inclusion(facts.count, &item_leaf, &path, &facts.items_root.0).is_ok();
+            tree::find_inclusion(&item_leaf, facts.count, &path, &facts.items_root.0).is_ok();
         let Some(leaf) = self.own_leaf(bond, facts.answers, item.lane_seq).await? else {
             return Ok(false);
         };
         let in_log =
-            tree::verify_inclusion(item.log_index, head.size(), &leaf.hash(), &hashes, head.root());
+            tree::verify_inclusion(&leaf.hash(), item.log_index, head.size(), &hashes, head.root());
         if !in_receipt || in_log.is_err() || leaf.env_digest != item.env_digest.0 {
             return Ok(false);
         }
@@ -129,7 +129,7 @@ impl Batch<'_> {
             proof.item.clone(),
             proof.path.concat(),
         );
-        store::insert_many(self.conn, "receipt_item", ITEM_COLUMNS, vec![row]).await?;
+        self.conn.insert_many("receipt_item", ITEM_COLUMNS, vec![row]).await?;
         self.keep_proof(&item.env_digest, &facts.origin, item.log_index, head.size(), &proof.inclusion)
             .await?;
         if facts.answers.kind() == Kind::Message {
@@ -157,28 +157,17 @@ impl Batch<'_> {
         let Some(checkpoint) = open_checkpoint(note, origin, &bond.peer, &keys) else {
             return Ok(None);
         };
-        let row = sqlx::query("SELECT root FROM peer_head WHERE origin = $1 AND size = $2")
-            .bind(origin.to_owned())
-            .bind(checkpoint.size() as i64)
-            .fetch_optional(&mut *self.conn)
+        let row = self.conn.maybe("SELECT root FROM peer_head WHERE origin = $1 AND size = $2", vec![origin.to_owned().into(), (checkpoint.size() as i64).into()])
             .await?;
         if let Some(row) = row {
-            if get::<Vec<u8>>(&row, 0)? != checkpoint.root() {
+            if row.bytes(0)? != checkpoint.root() {
                 // Two signed roots of one size: a portable proof of misbehaviour.
                 self.keep_split_view(bond, origin, note).await?;
                 return Ok(None);
             }
             return Ok(Some(checkpoint));
         }
-        sqlx::query(
-            "INSERT INTO peer_head (origin, size, root, note, seen_ms) VALUES ($1,$2,$3,$4,$5)",
-        )
-        .bind(origin.to_owned())
-        .bind(checkpoint.size() as i64)
-        .bind(checkpoint.root().to_vec())
-        .bind(note.to_owned())
-        .bind(self.now_ms as i64)
-        .execute(&mut *self.conn)
+        self.conn.run("INSERT INTO peer_head (origin, size, root, note, seen_ms) VALUES ($1,$2,$3,$4,$5)", vec![origin.to_owned().into(), (checkpoint.size() as i64).into(), checkpoint.root().to_vec().into(), note.to_owned().into(), (self.now_ms as i64).into()])
         .await?;
         Ok(Some(checkpoint))
     }
@@ -190,17 +179,8 @@ impl Batch<'_> {
         note: &str,
     ) -> Result<(), StoreError> {
         let id: [u8; 16] = self.random();
-        sqlx::query(
-            "INSERT INTO evidence (evidence_id, found_ms, kind, peer, agreement_id, lane, \
-             lane_seq, bytes) VALUES ($1,$2,$3,$4,$5,0,0,$6)",
-        )
-        .bind(id.to_vec())
-        .bind(self.now_ms as i64)
-        .bind("split-view".to_owned())
-        .bind(bond.peer.as_str().to_owned())
-        .bind(bond.id.to_vec())
-        .bind(note.as_bytes().to_vec())
-        .execute(&mut *self.conn)
+        self.conn.run("INSERT INTO evidence (evidence_id, found_ms, kind, peer, agreement_id, lane, \
+             lane_seq, bytes) VALUES ($1,$2,$3,$4,$5,0,0,$6)", vec![id.to_vec().into(), (self.now_ms as i64).into(), "split-view".to_owned().into(), bond.peer.as_str().to_owned().into(), bond.id.to_vec().into(), note.as_bytes().to_vec().into()])
         .await?;
         self.alarm("split-view", &bond.peer, origin).await
     }
@@ -222,13 +202,7 @@ impl Batch<'_> {
         lane: Lane,
         lane_seq: u64,
     ) -> Result<bool, StoreError> {
-        let row = sqlx::query(
-            "SELECT 1 FROM receipt_item WHERE agreement_id = $1 AND lane = $2 AND lane_seq = $3",
-        )
-        .bind(bond.id.to_vec())
-        .bind(i64::from(lane.number()))
-        .bind(lane_seq as i64)
-        .fetch_optional(&mut *self.conn)
+        let row = self.conn.maybe("SELECT 1 FROM receipt_item WHERE agreement_id = $1 AND lane = $2 AND lane_seq = $3", vec![bond.id.to_vec().into(), i64::from(lane.number()).into(), (lane_seq as i64).into()])
         .await?;
         Ok(row.is_some())
     }
@@ -240,11 +214,7 @@ impl Batch<'_> {
         lane: Lane,
         lane_seq: u64,
     ) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM outbox WHERE agreement_id = $1 AND lane = $2 AND lane_seq = $3")
-            .bind(bond.id.to_vec())
-            .bind(i64::from(lane.number()))
-            .bind(lane_seq as i64)
-            .execute(&mut *self.conn)
+        self.conn.run("DELETE FROM outbox WHERE agreement_id = $1 AND lane = $2 AND lane_seq = $3", vec![bond.id.to_vec().into(), i64::from(lane.number()).into(), (lane_seq as i64).into()])
             .await?;
         Ok(())
     }
@@ -257,16 +227,8 @@ impl Batch<'_> {
         size: u64,
         hashes: &[Vec<u8>],
     ) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO peer_proof (env_digest, origin, log_index, head_size, hashes) \
-             VALUES ($1,$2,$3,$4,$5) ON CONFLICT (env_digest) DO NOTHING",
-        )
-        .bind(digest.to_vec())
-        .bind(origin.to_owned())
-        .bind(index as i64)
-        .bind(size as i64)
-        .bind(hashes.concat())
-        .execute(&mut *self.conn)
+        self.conn.run("INSERT INTO peer_proof (env_digest, origin, log_index, head_size, hashes) \
+             VALUES ($1,$2,$3,$4,$5) ON CONFLICT (env_digest) DO NOTHING", vec![digest.to_vec().into(), origin.to_owned().into(), (index as i64).into(), (size as i64).into(), hashes.concat().into()])
         .await?;
         Ok(())
     }
@@ -278,17 +240,11 @@ impl Batch<'_> {
         lane: Lane,
         digest: &Digest,
     ) -> Result<Option<wire::Receipt>, StoreError> {
-        let row = sqlx::query(
-            "SELECT lane_seq FROM envelope WHERE env_digest = $1 AND agreement_id = $2 \
-             AND lane = $3",
-        )
-        .bind(digest.to_vec())
-        .bind(bond.id.to_vec())
-        .bind(i64::from(lane.number()))
-        .fetch_optional(&mut *self.conn)
+        let row = self.conn.maybe("SELECT lane_seq FROM envelope WHERE env_digest = $1 AND agreement_id = $2 \
+             AND lane = $3", vec![digest.to_vec().into(), bond.id.to_vec().into(), i64::from(lane.number()).into()])
         .await?;
         let Some(row) = row else { return Ok(None) };
-        let stored = self.stored(bond, lane, get::<i64>(&row, 0)? as u64).await?;
+        let stored = self.stored(bond, lane, row.int(0)? as u64).await?;
         Ok(stored.and_then(|sealed| decode(&sealed).ok()))
     }
 
@@ -297,13 +253,11 @@ impl Batch<'_> {
         digest: &Digest,
         standing: Standing,
     ) -> Result<(), StoreError> {
-        let row = sqlx::query("SELECT leg_id FROM message WHERE env_digest = $1")
-            .bind(digest.to_vec())
-            .fetch_optional(&mut *self.conn)
+        let row = self.conn.maybe("SELECT leg_id FROM message WHERE env_digest = $1", vec![digest.to_vec().into()])
             .await?;
         let Some(row) = row else { return Ok(()) };
         store::legs::settle(self.conn, digest, standing).await?;
-        let leg = jieli_proto::id::LegId::from_slice(&get::<Vec<u8>>(&row, 0)?);
+        let leg = jieli_proto::id::LegId::from_slice(&row.bytes(0)?);
         let Some(leg) = leg else { return Ok(()) };
         let Some(mut file) = self.take_leg(leg).await? else { return Ok(()) };
         file.settle(digest, standing);
@@ -322,7 +276,9 @@ pub fn open_checkpoint(
     let belongs = origin.strip_prefix("jieli.")?.strip_prefix(city.as_str())?;
     belongs.strip_prefix("/log/")?;
     let note = Note::parse(note.as_bytes()).ok()?;
-    let signed = keys.iter().any(|key| note.verify(&Verifier::log(origin, *key)).is_ok());
+    let vkeys: Vec<VKey> =
+        keys.iter().filter_map(|key| VKey::new(origin, KeyKind::Log, *key).ok()).collect();
+    let signed = note.verify(&vkeys).is_ok_and(|found| !found.is_empty());
     let checkpoint = Checkpoint::parse(note.text()).ok()?;
     (signed && checkpoint.origin() == origin).then_some(checkpoint)
 }

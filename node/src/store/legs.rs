@@ -1,6 +1,6 @@
 //! Legs and their messages, read and written.
 
-use super::{Conn, StoreError, get};
+use super::{Conn, Row, StoreError};
 use crate::legs::{self, Context, Entry, LegFile, Local, Standing};
 use jieli_proto::calendar::Calendar;
 use jieli_proto::case::{Leg, Proof, Side, Verdict};
@@ -24,28 +24,24 @@ pub async fn load(
     id: LegId,
     calendar: &Calendar,
 ) -> Result<Option<LegFile>, StoreError> {
-    let row = sqlx::query(
-        "SELECT case_id, number, agreement_id, service, our_side, local_state, our_office, \
-         their_office, reference FROM leg WHERE leg_id = $1",
-    )
-    .bind(id.to_vec())
-    .fetch_optional(&mut *conn)
+    let row = conn.maybe("SELECT case_id, number, agreement_id, service, our_side, local_state, our_office, \
+         their_office, reference FROM leg WHERE leg_id = $1", vec![id.to_vec().into()])
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let service = Service::try_from(get::<i64>(&row, 3)? as i32)
+    let service = Service::try_from(row.int(3)? as i32)
         .map_err(|_| StoreError::Corrupt("leg.service"))?;
     let mut file = LegFile {
         id,
-        case: CaseId::from_slice(&get::<Vec<u8>>(&row, 0)?)
+        case: CaseId::from_slice(&row.bytes(0)?)
             .ok_or(StoreError::Corrupt("leg.case_id"))?,
-        number: get::<i64>(&row, 1)? as u32,
-        bond: AgreementId::from_slice(&get::<Vec<u8>>(&row, 2)?),
+        number: row.int(1)? as u32,
+        bond: AgreementId::from_slice(&row.bytes(2)?),
         service,
-        our_side: legs::side_from(get(&row, 4)?),
-        local: Local::from_number(get(&row, 5)?).ok_or(StoreError::Corrupt("leg.local_state"))?,
-        our_office: get(&row, 6)?,
-        their_office: get(&row, 7)?,
-        reference: get(&row, 8)?,
+        our_side: legs::side_from(row.int(4)?),
+        local: Local::from_number(row.int(5)?).ok_or(StoreError::Corrupt("leg.local_state"))?,
+        our_office: row.text(6)?,
+        their_office: row.text(7)?,
+        reference: row.text(8)?,
         law: Leg::new(LegFile::rules(service)),
         entries: Vec::new(),
     };
@@ -59,27 +55,23 @@ async fn load_entries(
     calendar: &Calendar,
 ) -> Result<(), StoreError> {
     // The order of the log is an order of causality: what a message had seen was logged before it.
-    let rows = sqlx::query(
-        "SELECT m.env_digest, m.side, m.leg_seq, m.lane_seq, m.status, m.code, m.legal, \
+    let rows = conn.rows("SELECT m.env_digest, m.side, m.leg_seq, m.lane_seq, m.status, m.code, m.legal, \
          e.envelope FROM message m JOIN envelope e ON e.env_digest = m.env_digest \
-         WHERE m.leg_id = $1 AND m.leg_seq > 0 ORDER BY e.leaf_idx",
-    )
-    .bind(file.id.to_vec())
-    .fetch_all(&mut *conn)
+         WHERE m.leg_id = $1 AND m.leg_seq > 0 ORDER BY e.leaf_idx", vec![file.id.to_vec().into()])
     .await?;
     for row in rows {
-        let sealed = wire::Envelope::decode(get::<Vec<u8>>(&row, 7)?.as_slice())
+        let sealed = wire::Envelope::decode(row.bytes(7)?.as_slice())
             .map_err(|_| StoreError::Corrupt("envelope.envelope"))?;
         let entry = Entry {
-            env_digest: Digest::from_slice(&get::<Vec<u8>>(&row, 0)?)
+            env_digest: Digest::from_slice(&row.bytes(0)?)
                 .ok_or(StoreError::Corrupt("message.env_digest"))?,
-            side: legs::side_from(get(&row, 1)?),
-            seq: get::<i64>(&row, 2)? as u32,
-            lane_seq: get::<i64>(&row, 3)? as u64,
-            standing: Standing::from_numbers(get(&row, 4)?, get(&row, 5)?),
+            side: legs::side_from(row.int(1)?),
+            seq: row.int(2)? as u32,
+            lane_seq: row.int(3)? as u64,
+            standing: Standing::from_numbers(row.int(4)?, row.int(5)?),
             message: envelope::payload::<wire::Message>(&sealed).ok(),
         };
-        let legal = get::<i64>(&row, 6)? == 1 && !matches!(entry.standing, Standing::Refused(_));
+        let legal = row.int(6)? == 1 && !matches!(entry.standing, Standing::Refused(_));
         let verdict = if legal { Verdict::Legal } else { Verdict::Technical };
         admit(file, entry, verdict, calendar);
     }
@@ -111,38 +103,17 @@ pub fn seen_seq(file: &LegFile, by: Side, seen: &Digest) -> Option<u32> {
 
 /// Inserts a new leg.
 pub async fn insert(conn: &mut Conn, file: &LegFile) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO leg (leg_id, case_id, number, agreement_id, service, our_side, \
+    conn.run("INSERT INTO leg (leg_id, case_id, number, agreement_id, service, our_side, \
          local_state, our_office, their_office, reference) \
-         VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)",
-    )
-    .bind(file.id.to_vec())
-    .bind(file.case.to_vec())
-    .bind(i64::from(file.number))
-    .bind(file.bond.map_or(Vec::new(), |id| id.to_vec()))
-    .bind(i64::from(file.service as i32))
-    .bind(legs::side_number(file.our_side))
-    .bind(file.local.number())
-    .bind(file.our_office.clone())
-    .bind(file.their_office.clone())
-    .bind(file.reference.clone())
-    .execute(&mut *conn)
+         VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)", vec![file.id.to_vec().into(), file.case.to_vec().into(), i64::from(file.number).into(), file.bond.map_or(Vec::new(), |id| id.to_vec()).into(), i64::from(file.service as i32).into(), legs::side_number(file.our_side).into(), file.local.number().into(), file.our_office.clone().into(), file.their_office.clone().into(), file.reference.clone().into()])
     .await?;
     Ok(())
 }
 
 /// Stores what may change of a leg outside its messages.
 pub async fn update(conn: &mut Conn, file: &LegFile) -> Result<(), StoreError> {
-    sqlx::query(
-        "UPDATE leg SET local_state = $2, agreement_id = $3, our_office = $4, their_office = $5 \
-         WHERE leg_id = $1",
-    )
-    .bind(file.id.to_vec())
-    .bind(file.local.number())
-    .bind(file.bond.map_or(Vec::new(), |id| id.to_vec()))
-    .bind(file.our_office.clone())
-    .bind(file.their_office.clone())
-    .execute(&mut *conn)
+    conn.run("UPDATE leg SET local_state = $2, agreement_id = $3, our_office = $4, their_office = $5 \
+         WHERE leg_id = $1", vec![file.id.to_vec().into(), file.local.number().into(), file.bond.map_or(Vec::new(), |id| id.to_vec()).into(), file.our_office.clone().into(), file.their_office.clone().into()])
     .await?;
     Ok(())
 }
@@ -154,11 +125,7 @@ pub async fn settle(
     standing: Standing,
 ) -> Result<(), StoreError> {
     let (status, code) = standing.numbers();
-    sqlx::query("UPDATE message SET status = $2, code = $3 WHERE env_digest = $1")
-        .bind(digest.to_vec())
-        .bind(status)
-        .bind(code)
-        .execute(&mut *conn)
+    conn.run("UPDATE message SET status = $2, code = $3 WHERE env_digest = $1", vec![digest.to_vec().into(), status.into(), code.into()])
         .await?;
     Ok(())
 }
@@ -176,52 +143,41 @@ pub struct CaseRow {
 
 /// A case by number.
 pub async fn case(conn: &mut Conn, number: &str) -> Result<Option<CaseRow>, StoreError> {
-    let row = sqlx::query("SELECT case_id, number, city FROM case_file WHERE number = $1")
-        .bind(number.to_owned())
-        .fetch_optional(&mut *conn)
+    let row = conn.maybe("SELECT case_id, number, city FROM case_file WHERE number = $1", vec![number.to_owned().into()])
         .await?;
     row.map(|row| case_row(&row)).transpose()
 }
 
 /// A case by id.
 pub async fn case_by_id(conn: &mut Conn, id: CaseId) -> Result<Option<CaseRow>, StoreError> {
-    let row = sqlx::query("SELECT case_id, number, city FROM case_file WHERE case_id = $1")
-        .bind(id.to_vec())
-        .fetch_optional(&mut *conn)
+    let row = conn.maybe("SELECT case_id, number, city FROM case_file WHERE case_id = $1", vec![id.to_vec().into()])
         .await?;
     row.map(|row| case_row(&row)).transpose()
 }
 
 /// Cases by number, after a number, at most so many.
 pub async fn cases(conn: &mut Conn, after: &str, most: i64) -> Result<Vec<CaseRow>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT case_id, number, city FROM case_file WHERE number > $1 ORDER BY number LIMIT $2",
-    )
-    .bind(after.to_owned())
-    .bind(most)
-    .fetch_all(&mut *conn)
+    let rows = conn.rows("SELECT case_id, number, city FROM case_file WHERE number > $1 ORDER BY number LIMIT $2", vec![after.to_owned().into(), most.into()])
     .await?;
     rows.iter().map(case_row).collect()
 }
 
 /// The legs of a case, by number.
 pub async fn legs_of(conn: &mut Conn, case: CaseId) -> Result<Vec<LegId>, StoreError> {
-    let rows = sqlx::query("SELECT leg_id FROM leg WHERE case_id = $1 ORDER BY number")
-        .bind(case.to_vec())
-        .fetch_all(&mut *conn)
+    let rows = conn.rows("SELECT leg_id FROM leg WHERE case_id = $1 ORDER BY number", vec![case.to_vec().into()])
         .await?;
     rows.iter()
         .map(|row| {
-            LegId::from_slice(&get::<Vec<u8>>(row, 0)?).ok_or(StoreError::Corrupt("leg.leg_id"))
+            LegId::from_slice(&row.bytes(0)?).ok_or(StoreError::Corrupt("leg.leg_id"))
         })
         .collect()
 }
 
-fn case_row(row: &sqlx::any::AnyRow) -> Result<CaseRow, StoreError> {
+fn case_row(row: &Row) -> Result<CaseRow, StoreError> {
     Ok(CaseRow {
-        id: CaseId::from_slice(&get::<Vec<u8>>(row, 0)?)
+        id: CaseId::from_slice(&row.bytes(0)?)
             .ok_or(StoreError::Corrupt("case_file.case_id"))?,
-        number: get(row, 1)?,
-        city: get(row, 2)?,
+        number: row.text(1)?,
+        city: row.text(2)?,
     })
 }
