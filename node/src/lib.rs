@@ -1,3 +1,4 @@
 //! The house of one city.
 
+pub mod store;
 pub mod world;
