@@ -1,3 +1,5 @@
 //! The house of one city.
 
+pub mod disk;
+pub mod keys;
 pub mod world;
