@@ -1,5 +1,6 @@
 //! The house of one city.
 
+pub mod config;
 pub mod disk;
 pub mod keys;
 pub mod world;
