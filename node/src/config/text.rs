@@ -1,0 +1,140 @@
+//! The text of a new city's `jieli.toml`: all keys, those with a default as comments.
+
+use super::{Database, DeskToken, Listen};
+use jieli_proto::id::CityId;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+/// What a new city must say.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// City id.
+    pub city: CityId,
+    /// Name as people know it.
+    pub name: String,
+    /// Where data is kept.
+    pub database: Database,
+    /// Addresses to listen on.
+    pub listen: Listen,
+    /// Where peers reach it.
+    pub end_points: Vec<String>,
+    /// A file with the passphrase of the key files.
+    pub passphrase_file: Option<PathBuf>,
+    /// Who may call the desk service.
+    pub tokens: Vec<DeskToken>,
+}
+
+const LIMITS: &str = r#"
+# Limits of the open ports. Sizes in bytes, times in seconds.
+#[limits]
+#envelope_bytes_max = 65536
+#sections_bytes_max = 65536
+#streams_max = 256               # of one connection
+#connections_per_peer_max = 16
+#connections_max = 512           # of a listener
+#handshakes_per_s_max = 50
+#handshake_s_max = 10
+#request_s_max = 30
+#keep_alive_s = 30
+#keep_alive_answer_s_max = 10
+#connection_age_s_max = 3600
+#requests_max = 512              # in work; more are shed
+#requests_per_peer_s_max = 100
+#letters_per_peer_s_max = 1000
+
+# How letters that found no answer are sent again. They are never dropped.
+#[courier]
+#first_retry_s = 10              # doubles each time
+#retry_s_max = 3600
+#jitter_percent = 20
+#warn_after_s = 14400            # status warns: 4 hours
+#person_after_s = 259200         # status asks for a person: 3 days
+
+# Sheets larger than this are refused unread.
+#[import]
+#file_bytes_max = 8388608
+#rows_max = 2000
+
+# Notices to persons are appended to this file, one JSON object a line.
+#[notices]
+#file = "notices.jsonl"
+"#;
+
+const TOKENS: &str = r#"
+# Who may call the desk service: each token stands in tokens/<name>.token, mode 0600. The name is
+# the role's where absent: clerk, approver, operator or compliance. The office is named by its
+# credit code; a desk sees the cases of its own office alone.
+"#;
+
+/// The text. Parsing it gives back what went in.
+pub fn render(start: &Start) -> String {
+    let mut out = String::from(
+        "# Jieli: the node of one city. Relative paths start in the directory of this file.\n\
+         # A line that begins with # and a key shows a default, or an example where there is none.\n\n\
+         # Where data is kept: \"sqlite\" (the file jieli.db) or a postgres:// URL.\n",
+    );
+    let database = match &start.database {
+        Database::Sqlite => "sqlite",
+        Database::Postgres(url) => url,
+    };
+    line(&mut out, "", "database", &quoted(database));
+    out.push_str(
+        "\n# Where other cities reach this one, host:port. Empty: this city only dials out.\n",
+    );
+    let end_points: Vec<String> = start.end_points.iter().map(|text| quoted(text)).collect();
+    line(&mut out, "", "end_points", &format!("[{}]", end_points.join(", ")));
+    out.push_str(
+        "\n# A calendar pack; the built-in cn-2026 where absent. It also gives the zone.\n",
+    );
+    out.push_str("#calendar = \"calendar.dsse.json\"\n");
+    out.push_str("\n[city]\n# The id is bound to the root key: it cannot be changed.\n");
+    line(&mut out, "", "id", &quoted(start.city.as_str()));
+    line(&mut out, "", "name", &quoted(&start.name));
+    listen(&mut out, &start.listen);
+    out.push_str("\n# The passphrase of the key files is looked for in the systemd credential\n");
+    out.push_str("# jieli-passphrase, in $JIELI_PASSPHRASE, then in this file (mode 0600).\n");
+    match &start.passphrase_file {
+        Some(path) => {
+            out.push_str("[keys]\n");
+            line(&mut out, "", "passphrase_file", &quoted(&path.to_string_lossy()));
+        }
+        None => out.push_str("#[keys]\n#passphrase_file = \"passphrase\"\n"),
+    }
+    out.push_str(LIMITS);
+    out.push_str(TOKENS);
+    for token in &start.tokens {
+        out.push_str("[[desk.tokens]]\n");
+        if let Some(name) = &token.name {
+            line(&mut out, "", "name", &quoted(name));
+        }
+        line(&mut out, "", "role", &quoted(token.role.as_str()));
+        line(&mut out, "", "office", &quoted(token.office.as_str()));
+        out.push('\n');
+    }
+    out.truncate(out.trim_end().len());
+    out.push('\n');
+    out
+}
+
+fn listen(out: &mut String, listen: &Listen) {
+    out.push_str("\n[listen]\n");
+    line(out, "# Other cities: TLS with pinned keys.\n", "peer", &quoted(&listen.peer.to_string()));
+    let desk = "# This city's desks, with a token. No TLS: keep it on this machine.\n";
+    line(out, desk, "desk", &quoted(&listen.desk.to_string()));
+    let worker = "# Workers with a code. No desk role can call it.\n";
+    line(out, worker, "worker", &quoted(&listen.worker.to_string()));
+    let health = "# Health checks, nothing of any person. Absent: none.\n";
+    match listen.health {
+        Some(address) => line(out, health, "health", &quoted(&address.to_string())),
+        None => line(out, health, "#health", "\"127.0.0.1:7403\""),
+    }
+}
+
+fn line(out: &mut String, comment: &str, key: &str, value: &str) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "{comment}{key} = {value}");
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
