@@ -24,3 +24,4 @@ pub mod section;
 pub mod strict;
 pub mod tree;
 pub mod wire;
+pub mod words;

@@ -262,7 +262,7 @@ impl Batch<'_> {
         let Some(mut file) = self.take_leg(leg).await? else { return Ok(()) };
         file.settle(digest, standing);
         self.put_leg(file.clone());
-        self.settled(&mut file, digest, standing).await
+        self.settled(&file, standing).await
     }
 }
 

@@ -276,6 +276,7 @@ CREATE TABLE question (
     kind TEXT NOT NULL,
     code_hmac BYTEA NOT NULL UNIQUE,
     tries BIGINT NOT NULL,
+    text TEXT NOT NULL,
     text_digest BYTEA NOT NULL,
     language TEXT NOT NULL,
     subject BYTEA NOT NULL,
@@ -296,12 +297,10 @@ CREATE TABLE question_leg (
 );
 CREATE INDEX question_leg_leg ON question_leg (leg_id);
 
--- Notices waiting for the carrier, encrypted under the key of their leg's slot 255.
+-- Notices waiting for the carrier. Number and text lie encrypted in their leg's slot 255.
 CREATE TABLE notice (
     notice_id BYTEA NOT NULL PRIMARY KEY,
     leg_id BYTEA NOT NULL,
-    nonce BYTEA NOT NULL,
-    ciphertext BYTEA NOT NULL,
     due_ms BIGINT NOT NULL,
     attempts BIGINT NOT NULL,
     state BIGINT NOT NULL
@@ -333,11 +332,9 @@ CREATE TABLE timer (
 );
 CREATE INDEX timer_due ON timer (due_ms, timer_id);
 
--- An OUTCOME that waits for the worker's private ballot.
+-- An OUTCOME that waits for the worker's private ballot; its fields lie encrypted in slot 254.
 CREATE TABLE held_outcome (
     leg_id BYTEA NOT NULL PRIMARY KEY,
-    nonce BYTEA NOT NULL,
-    ciphertext BYTEA NOT NULL,
     held_ms BIGINT NOT NULL
 );
 

@@ -1,0 +1,372 @@
+//! What follows from a message, for the node itself: nothing here is a decision about a person.
+
+use crate::batch::Batch;
+use crate::legs::{LegFile, Local, Standing};
+use crate::speak::{Filled, Speech};
+use crate::store::{self, StoreError};
+use crate::timer::TimerKind;
+use crate::trouble::{Denied, Outcome};
+use crate::vault::{DRAFT, Place};
+use jieli_proto::case::{Direction, Duty, Side, Stage};
+use jieli_proto::id::{Digest, LegId};
+use jieli_proto::message::terms_digest;
+use jieli_proto::section::{PERSON, Phase, SectionKind, TABLE, Value};
+use jieli_proto::wire::message::Body;
+use jieli_proto::wire::{self, EffectScope, MessageType, ReturnCode, Service, VoidCode};
+use prost::Message as _;
+
+impl Batch<'_> {
+    /// What a message of the other side sets in motion here.
+    pub(crate) async fn follow(
+        &mut self,
+        file: &mut LegFile,
+        ty: MessageType,
+        withheld: bool,
+    ) -> Result<(), StoreError> {
+        let leg = file.id.0;
+        let now = self.now_ms;
+        match ty {
+            MessageType::Accept if file.law.rules().direction == Direction::Push => {
+                self.keep_terms_of_accept(file).await?;
+                let next = if file.service == Service::Employment {
+                    TimerKind::AskTerms
+                } else {
+                    TimerKind::Release
+                };
+                self.timer(now, next, &leg).await
+            }
+            // V22: the receiving node itself tells the person, so that a forged consent is found.
+            MessageType::Release if !withheld => self.tell_arrival(file).await,
+            MessageType::Outcome if file.law.state().fact => {
+                self.timer(now, TimerKind::AskComplete, &leg).await
+            }
+            MessageType::Withdraw => {
+                self.erase(file.id, true).await?;
+                self.close_questions(file.id).await?;
+                self.timer(now, TimerKind::Effect, &leg).await
+            }
+            MessageType::Correct => self.keep_terms_of_accept(file).await,
+            MessageType::Accept
+            | MessageType::Release
+            | MessageType::Outcome
+            | MessageType::Unspecified
+            | MessageType::Offer
+            | MessageType::Request
+            | MessageType::TakeUp
+            | MessageType::Clarify
+            | MessageType::Supply
+            | MessageType::Waitlist
+            | MessageType::Decline
+            | MessageType::Progress
+            | MessageType::Complete
+            | MessageType::Redirect
+            | MessageType::WithdrawEffect
+            | MessageType::Return
+            | MessageType::Expire
+            | MessageType::Void
+            | MessageType::Remind
+            | MessageType::EraseNotice
+            | MessageType::EraseConfirm
+            | MessageType::Consent
+            | MessageType::CapacityQuery
+            | MessageType::CapacityAnswer
+            | MessageType::VacancyNotice => Ok(()),
+        }
+    }
+
+    /// What the receipt of an own message sets in motion.
+    pub(crate) async fn settled(
+        &mut self,
+        file: &LegFile,
+        standing: Standing,
+    ) -> Result<(), StoreError> {
+        match standing {
+            // If a WITHDRAW caused it, that says everything; otherwise the node takes it back.
+            Standing::Withheld if !file.law.state().stop.any() => {
+                self.timer(self.now_ms, TimerKind::WentWithheld, &file.id.0).await
+            }
+            Standing::Refused(code) => {
+                let bond = file.bond.and_then(|id| self.bond(&id));
+                match bond {
+                    Some(bond) => {
+                        let detail = format!("refusal {code}");
+                        self.alarm("own-message-refused", &bond.peer, &detail).await
+                    }
+                    None => Ok(()),
+                }
+            }
+            Standing::Withheld | Standing::Stored | Standing::Provisional => Ok(()),
+        }
+    }
+
+    async fn keep_terms_of_accept(&mut self, file: &LegFile) -> Result<(), StoreError> {
+        let carried = [MessageType::Correct, MessageType::Accept].into_iter().find_map(|ty| {
+            match file.latest(ty)?.message.as_ref()?.body.as_ref()? {
+                Body::Accept(body) => body.terms.clone(),
+                Body::Correct(body) => body.terms.clone(),
+                _ => None,
+            }
+        });
+        let Some(terms) = carried else { return Ok(()) };
+        let city = file.bond.and_then(|id| self.bond(&id)).map(|bond| bond.peer);
+        let city = city.map_or(String::new(), |city| city.as_str().to_owned());
+        self.keep_terms(&city, &terms).await
+    }
+
+    /// Stores terms under their digest.
+    pub(crate) async fn keep_terms(
+        &mut self,
+        city: &str,
+        terms: &wire::Terms,
+    ) -> Result<(), StoreError> {
+        self.conn
+            .run(
+                "INSERT INTO terms (digest, city, reference, bytes) VALUES ($1,$2,$3,$4) \
+                 ON CONFLICT (digest) DO NOTHING",
+                vec![
+                    terms_digest(terms).to_vec().into(),
+                    city.into(),
+                    terms.reference.as_str().into(),
+                    terms.encode_to_vec().into(),
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// Terms by digest.
+    pub(crate) async fn terms(
+        &mut self,
+        digest: &[u8],
+    ) -> Result<Option<wire::Terms>, StoreError> {
+        let row = self
+            .conn
+            .maybe("SELECT bytes FROM terms WHERE digest = $1", vec![digest.into()])
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        wire::Terms::decode(row.bytes(0)?.as_slice())
+            .map(Some)
+            .map_err(|_| StoreError::Corrupt("terms.bytes"))
+    }
+
+    /// The consent that is live for a leg, if any.
+    pub(crate) async fn live_consent(
+        &mut self,
+        leg: LegId,
+    ) -> Result<Option<Digest>, StoreError> {
+        let oldest = self.now_ms.saturating_sub(180 * 86_400_000);
+        let row = self
+            .conn
+            .maybe(
+                "SELECT env_digest FROM consent WHERE leg_id = $1 AND ended_ms = 0 \
+                 AND given_ms >= $2 ORDER BY given_ms DESC LIMIT 1",
+                vec![leg.to_vec().into(), oldest.into()],
+            )
+            .await?;
+        Ok(row.map(|row| row.array(0)).transpose()?.map(Digest))
+    }
+
+    /// Ends every consent of a leg: nothing is opened under it any more.
+    pub(crate) async fn end_consents(&mut self, leg: LegId) -> Result<(), StoreError> {
+        self.conn
+            .run(
+                "UPDATE consent SET ended_ms = $2 WHERE leg_id = $1 AND ended_ms = 0",
+                vec![leg.to_vec().into(), self.now_ms.into()],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// What was entered for a leg.
+    pub(crate) async fn draft(
+        &mut self,
+        file: &LegFile,
+    ) -> Result<Option<wire::DraftLeg>, StoreError> {
+        let bytes = self.reveal(file, &Place::of_leg(file.id, DRAFT)).await?;
+        bytes
+            .map(|bytes| {
+                wire::DraftLeg::decode(bytes.as_slice())
+                    .map_err(|_| StoreError::Corrupt("draft"))
+            })
+            .transpose()
+    }
+
+    /// WITHDRAW on the person's word, from every state: nothing left yet, or a message.
+    pub(crate) async fn withdraw(&mut self, file: &mut LegFile) -> Outcome<Option<Digest>> {
+        self.end_consents(file.id).await?;
+        self.close_questions(file.id).await?;
+        let said = if file.local == Local::OnTheRoad {
+            let stopped = file.law.state().stop;
+            if *stopped.of(file.our_side) {
+                None
+            } else {
+                Some(self.say(file, Speech::withdraw()).await?)
+            }
+        } else {
+            file.local = Local::Dropped;
+            store::legs::update(self.conn, file).await?;
+            self.put_leg(file.clone());
+            None
+        };
+        self.erase(file.id, false).await?;
+        Ok(said)
+    }
+}
+
+/// Performs a leg's timer.
+pub(crate) async fn timer(
+    batch: &mut Batch<'_>,
+    mut file: LegFile,
+    kind: TimerKind,
+) -> Outcome<()> {
+    match kind {
+        TimerKind::Release => release(batch, &mut file).await,
+        TimerKind::Effect => effect(batch, &mut file).await,
+        TimerKind::AskTerms => batch.ask_terms(&mut file).await,
+        TimerKind::AskComplete => batch.ask_complete(&mut file).await,
+        TimerKind::WentWithheld => went_withheld(batch, &mut file).await,
+        TimerKind::SendOutcome => batch.send_held_outcome(&mut file).await,
+        TimerKind::EraseDraft => erase_draft(batch, &mut file).await,
+        TimerKind::YesTakesEffect | TimerKind::QuestionLapses => Ok(()),
+    }
+}
+
+/// The node itself releases, once ACCEPT, consent and terms hold; no clerk can hold it back.
+async fn release(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
+    let state = file.law.state();
+    if file.our_side != Side::Initiator || state.stage != Stage::Accepted || state.stop.any() {
+        return Ok(());
+    }
+    let Some(consent) = batch.live_consent(file.id).await? else { return Ok(()) };
+    let terms = if file.service == Service::Employment {
+        let Some(digest) = state.terms else { return Ok(()) };
+        if !batch.has_acknowledged(file.id, &digest).await? {
+            return Ok(());
+        }
+        digest.to_vec()
+    } else {
+        Vec::new()
+    };
+    let Some(draft) = batch.draft(file).await? else { return Ok(()) };
+    let bond = file.bond.and_then(|id| batch.bond(&id)).ok_or_else(|| Denied::not_found("bond"))?;
+    let due = batch.due(&bond, file.service, wire::Duty::Outcome);
+    let mut speech = Speech::plain(
+        MessageType::Release,
+        Body::Release(wire::Release { terms_digest: terms }),
+    )
+    .due(due);
+    speech.sections = filled(&draft, Phase::B);
+    speech.consent = Some(consent);
+    batch.say(file, speech).await?;
+    Ok(())
+}
+
+async fn effect(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
+    if !file.law.state().owes_effect(file.our_side) {
+        return Ok(());
+    }
+    batch.erase(file.id, true).await?;
+    let body = wire::WithdrawEffect {
+        scope: EffectScope::Erased.into(),
+        ..wire::WithdrawEffect::default()
+    };
+    let speech = Speech::plain(MessageType::WithdrawEffect, Body::WithdrawEffect(body));
+    batch.say(file, speech).await?;
+    Ok(())
+}
+
+async fn went_withheld(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
+    if file.law.state().stop.any() || file.law.is_closed() {
+        return Ok(());
+    }
+    let speech = if file.law.state().released {
+        let body = wire::Return { code: ReturnCode::ConsentEnded.into() };
+        Speech::plain(MessageType::Return, Body::Return(body))
+    } else {
+        let body = wire::Void { code: VoidCode::ConsentEnded.into() };
+        Speech::plain(MessageType::Void, Body::Void(body))
+    };
+    batch.say(file, speech).await?;
+    Ok(())
+}
+
+async fn erase_draft(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
+    if matches!(file.local, Local::OnTheRoad | Local::Dropped) {
+        return Ok(());
+    }
+    batch.suppress(file).await?;
+    file.local = Local::Dropped;
+    store::legs::update(batch.conn, file).await?;
+    batch.put_leg(file.clone());
+    batch.erase(file.id, true).await?;
+    Ok(())
+}
+
+/// The sections of a phase, filled from what was entered.
+pub(crate) fn filled(draft: &wire::DraftLeg, phase: Phase) -> Vec<Filled> {
+    let serves = |kind: &&SectionKind| kind.serves(draft.service()) && kind.phase == phase;
+    let mut all = Vec::new();
+    for kind in TABLE.iter().filter(serves) {
+        let values = if kind.number == PERSON {
+            draft.person.as_ref().map_or(Vec::new(), |person| person_values(person, draft.relation))
+        } else {
+            field_values(&draft.fields, kind.number)
+        };
+        if !values.is_empty() {
+            all.push((kind, values));
+        }
+    }
+    all
+}
+
+/// The values of one section among entered fields.
+pub(crate) fn field_values(fields: &[wire::DraftField], section: u8) -> Vec<(u32, Value)> {
+    let mut values: Vec<(u32, Value)> = fields
+        .iter()
+        .filter(|field| field.section == u32::from(section))
+        .filter_map(|field| {
+            let value = match field.value.clone()? {
+                wire::draft_field::Value::Text(text) => Value::Text(text),
+                wire::draft_field::Value::Number(number) => Value::Number(number),
+                wire::draft_field::Value::Flag(flag) => Value::Flag(flag),
+            };
+            Some((field.field, value))
+        })
+        .collect();
+    values.sort_by_key(|(field, _)| *field);
+    values.dedup_by_key(|(field, _)| *field);
+    values
+}
+
+/// The person block of somebody as entered.
+pub(crate) fn person_values(person: &wire::DraftPerson, relation: u32) -> Vec<(u32, Value)> {
+    let text = |text: &str| (!text.is_empty()).then(|| Value::Text(text.to_owned()));
+    let code = |code: u32| (code > 0).then(|| Value::Number(u64::from(code)));
+    [
+        (1, text(&person.name)),
+        (2, code(person.document)),
+        (3, text(&person.number)),
+        (4, text(&person.phone)),
+        (5, code(relation.max(1))),
+        (6, code(person.age_band)),
+        (9, text(&person.language)),
+    ]
+    .into_iter()
+    .filter_map(|(field, value)| value.map(|value| (field, value)))
+    .collect()
+}
+
+/// The duty a side may remind of, or let expire, and its date.
+pub(crate) fn owed_to(file: &LegFile) -> Option<(Duty, jieli_proto::day::Day)> {
+    file.law
+        .owed()
+        .into_iter()
+        .find(|owed| owed.to.includes(file.our_side))
+        .and_then(|owed| owed.due.map(|due| (owed.duty, due)))
+}
+
+/// All sections that a consent to a leg names: what travels before an outcome.
+pub(crate) fn consented_sections(service: Service) -> Vec<u32> {
+    let before = |kind: &&SectionKind| kind.serves(service) && kind.phase != Phase::C;
+    TABLE.iter().filter(before).map(|kind| u32::from(kind.number)).collect()
+}

@@ -1,0 +1,306 @@
+//! Answering: only with the code. Yes and no get the same reply, at the same time.
+
+use super::{HOUR_MS, Question, TERMS_HOURS, Topic, is_slow, wrong_code};
+use crate::batch::Batch;
+use crate::follow::{consented_sections, filled};
+use crate::legs::{LegFile, Local};
+use crate::speak::Speech;
+use crate::store::StoreError;
+use crate::timer::TimerKind;
+use crate::trouble::{Denied, Outcome, Trouble};
+use jieli_proto::agreement::purpose_of;
+use jieli_proto::case::{Direction, Stage};
+use jieli_proto::envelope;
+use jieli_proto::id::{Digest, LegId};
+use jieli_proto::section::Phase;
+use jieli_proto::wire::message::Body;
+use jieli_proto::wire::{self, Duty, MessageType, Method};
+
+impl Batch<'_> {
+    /// Shows the question that a code opens.
+    pub(crate) async fn open_question(
+        &mut self,
+        case_number: &str,
+        code: &str,
+    ) -> Outcome<wire::OpenReply> {
+        let question = self.question_by_code(case_number, code).await?;
+        if question.opened_ms == 0 {
+            self.conn
+                .run(
+                    "UPDATE question SET opened_ms = $2 WHERE question_id = $1",
+                    vec![question.id.clone().into(), self.now_ms.into()],
+                )
+                .await?;
+        }
+        let mut legs = Vec::new();
+        let mut answer_from = self.now_ms;
+        for (number, leg, _) in &question.legs {
+            let Some(file) = self.take_leg(*leg).await? else { continue };
+            let word = jieli_proto::words::service(file.service);
+            legs.push(wire::AskedLeg { number: *number, text: format!("{} {}", word.zh, word.en) });
+            if question.topic == Topic::Terms {
+                let opened = self.first_opened(*leg, &question.subject).await?;
+                answer_from = opened.unwrap_or(self.now_ms) + TERMS_HOURS * HOUR_MS;
+            }
+        }
+        Ok(wire::OpenReply {
+            text: question.text,
+            legs,
+            answer_from_unix_ms: answer_from,
+            answer_until_unix_ms: question.deadline_ms,
+        })
+    }
+
+    /// Takes an answer: yes to the numbers given, no to all others.
+    pub(crate) async fn answer(
+        &mut self,
+        case_number: &str,
+        code: &str,
+        yes: &[u32],
+    ) -> Outcome<wire::AnswerReply> {
+        let question = self.question_by_code(case_number, code).await?;
+        if question.closed || self.now_ms >= question.deadline_ms {
+            return Err(wrong_code().into());
+        }
+        if yes.iter().any(|number| !question.legs.iter().any(|(n, _, _)| n == number)) {
+            return Err(Denied::new(
+                "NO_SUCH_NUMBER",
+                "回答里有不存在的序号，请重新填写。",
+                "The answer names a number that was not asked: write it again.",
+            )
+            .into());
+        }
+        // A yes that has taken effect is taken back by WITHDRAW, not by another answer.
+        if question.effective_ms > 0 && question.effective_ms <= self.now_ms {
+            return Ok(received());
+        }
+        if question.topic == Topic::Terms && !yes.is_empty() {
+            self.terms_were_read(&question).await?;
+        }
+        for (number, leg, _) in &question.legs {
+            self.conn
+                .run(
+                    "UPDATE question_leg SET answer = $3 WHERE question_id = $1 AND leg_id = $2",
+                    vec![
+                        question.id.clone().into(),
+                        leg.to_vec().into(),
+                        yes.contains(number).into(),
+                    ],
+                )
+                .await?;
+        }
+        self.schedule(&question, yes).await?;
+        Ok(received())
+    }
+
+    async fn terms_were_read(&mut self, question: &Question) -> Outcome<()> {
+        for (_, leg, _) in &question.legs {
+            let opened = self.first_opened(*leg, &question.subject).await?;
+            let from = opened.map(|opened| opened + TERMS_HOURS * HOUR_MS);
+            if from.is_none_or(|from| self.now_ms < from) {
+                return Err(Denied::new(
+                    "READ_FIRST",
+                    "请先打开用工条件，看满一天再回答；名额为您保留。",
+                    "Open the job terms and take a day before you answer; the place is kept.",
+                )
+                .into());
+            }
+        }
+        Ok(())
+    }
+
+    /// What is fast takes effect now, what is slow at 09:00 of the next working day.
+    async fn schedule(&mut self, question: &Question, yes: &[u32]) -> Outcome<()> {
+        let mut slow = false;
+        for (number, leg, _) in &question.legs {
+            let Some(mut file) = self.take_leg(*leg).await? else { continue };
+            if is_slow(question.topic, file.service) {
+                slow |= yes.contains(number);
+            } else if yes.contains(number) {
+                self.apply_yes(question, &mut file).await?;
+            }
+        }
+        let effective = if slow { self.nine_next_working_day(self.now_ms) } else { 0 };
+        self.conn
+            .run(
+                "UPDATE question SET answered_ms = $2, effective_ms = $3 WHERE question_id = $1",
+                vec![question.id.clone().into(), self.now_ms.into(), effective.into()],
+            )
+            .await?;
+        if slow {
+            self.timer(effective, TimerKind::YesTakesEffect, &question.id).await?;
+        }
+        Ok(())
+    }
+
+    /// The timer behind a slow yes: whatever the answer is by now counts.
+    pub(crate) async fn yes_takes_effect(&mut self, id: &[u8]) -> Outcome<()> {
+        let Some(question) = self.question(id).await? else { return Ok(()) };
+        if question.effective_ms == 0 || question.effective_ms > self.now_ms {
+            return Ok(());
+        }
+        for (_, leg, answer) in question.legs.clone() {
+            let Some(mut file) = self.take_leg(leg).await? else { continue };
+            if answer && is_slow(question.topic, file.service) {
+                self.apply_yes(&question, &mut file).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn apply_yes(&mut self, question: &Question, file: &mut LegFile) -> Outcome<()> {
+        let leg = file.id.0;
+        match question.topic {
+            Topic::Consent if matches!(file.local, Local::Draft | Local::Asked) => {
+                match self.open_leg(question, file).await {
+                    Ok(()) => Ok(()),
+                    // The person's yes stands; why it cannot go out is the desk's matter.
+                    Err(Trouble::Denied(denied)) => {
+                        tracing::warn!(code = denied.code, "a confirmed leg could not be sent");
+                        Ok(())
+                    }
+                    Err(error) => Err(error),
+                }
+            }
+            Topic::Terms => Ok(self.timer(self.now_ms, TimerKind::Release, &leg).await?),
+            Topic::Ballot => Ok(self.timer(self.now_ms, TimerKind::SendOutcome, &leg).await?),
+            Topic::Complete if file.law.state().stage == Stage::Fulfilled => {
+                let body = wire::Complete { covered_from: 0 };
+                let speech = Speech::plain(MessageType::Complete, Body::Complete(body));
+                self.say(file, speech).await?;
+                Ok(())
+            }
+            Topic::Consent | Topic::Complete | Topic::Arrival => Ok(()),
+        }
+    }
+
+    /// The person has said yes: consent is signed, and the first message goes out.
+    async fn open_leg(&mut self, question: &Question, file: &mut LegFile) -> Outcome<()> {
+        let Some(draft) = self.draft(file).await? else { return Ok(()) };
+        if let Some(person) = &draft.person {
+            self.not_suppressed(file, person).await?;
+        }
+        let consent = self.sign_consent(question, file).await?;
+        let bond = file.bond.and_then(|id| self.bond(&id));
+        let bond = bond.ok_or_else(|| Denied::not_found("agreement"))?;
+        let due = self.due(&bond, file.service, Duty::TakeUp);
+        let opening = Body::Opening(wire::Opening {
+            filed_on: self.today.number(),
+            ..wire::Opening::default()
+        });
+        let push = file.law.rules().direction == Direction::Push;
+        let ty = if push { MessageType::Offer } else { MessageType::Request };
+        let mut speech = Speech::plain(ty, opening).due(due);
+        speech.consent = Some(consent);
+        speech.sections = filled(&draft, Phase::A);
+        if !push {
+            speech.sections.extend(filled(&draft, Phase::B));
+        }
+        self.say(file, speech).await?;
+        Ok(())
+    }
+
+    async fn sign_consent(&mut self, question: &Question, file: &LegFile) -> Outcome<Digest> {
+        let consent = wire::Consent {
+            consent_id: self.random::<16>().to_vec(),
+            leg_id: file.id.to_vec(),
+            from_office: file.our_office.clone(),
+            to_office: file.their_office.clone(),
+            purpose: purpose_of(file.service).into(),
+            section_numbers: consented_sections(file.service),
+            text_hash: question.text_digest.to_vec(),
+            language: question.language.clone(),
+            method: Method::PhoneCode.into(),
+            given_unix_ms: self.now_ms,
+        };
+        let sealed = self.seal(&consent).await?;
+        let digest = envelope::env_digest(&sealed);
+        self.keep_consent(&sealed, &digest, file.id, self.now_ms, true).await?;
+        Ok(digest)
+    }
+
+    /// V7: nothing for 90 days after the person's refusal, withdrawal or lapse.
+    async fn not_suppressed(&mut self, file: &LegFile, person: &wire::DraftPerson) -> Outcome<()> {
+        let tag =
+            self.house.keys.suppression_tag(file.service as u32, person.document, &person.number);
+        let row = self
+            .conn
+            .maybe(
+                "SELECT 1 FROM suppression WHERE tag = $1 AND until_ms > $2",
+                vec![tag.into(), self.now_ms.into()],
+            )
+            .await?;
+        if row.is_none() {
+            return Ok(());
+        }
+        Err(Denied::new(
+            "NOT_NOW",
+            "此项目前不能为本人申请；本人可自行重新提出。",
+            "This cannot be asked for the person now; the person can ask for it again.",
+        )
+        .into())
+    }
+
+    /// A question about a leg on the road that got no yes: the same WITHDRAW as any other.
+    pub(crate) async fn question_lapses(&mut self, id: &[u8]) -> Outcome<()> {
+        let Some(question) = self.question(id).await? else { return Ok(()) };
+        self.conn
+            .run("UPDATE question SET closed = 1 WHERE question_id = $1", vec![id.into()])
+            .await?;
+        if !matches!(question.topic, Topic::Terms | Topic::Ballot) {
+            return Ok(());
+        }
+        for (_, leg, answer) in question.legs {
+            let Some(mut file) = self.take_leg(leg).await? else { continue };
+            if !answer && file.local == Local::OnTheRoad && !file.law.is_closed() {
+                self.withdraw(&mut file).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Stops legs by a code, in every state; an empty list stops all the code is about.
+    pub(crate) async fn withdraw_by_code(
+        &mut self,
+        case_number: &str,
+        code: &str,
+        numbers: &[u32],
+    ) -> Outcome<wire::AnswerReply> {
+        let question = self.question_by_code(case_number, code).await?;
+        for (number, leg, _) in question.legs {
+            if numbers.is_empty() || numbers.contains(&number) {
+                self.stop_leg(leg).await?;
+            }
+        }
+        Ok(received())
+    }
+
+    async fn stop_leg(&mut self, leg: LegId) -> Outcome<()> {
+        let Some(mut file) = self.take_leg(leg).await? else { return Ok(()) };
+        self.suppress(&file).await?;
+        match self.withdraw(&mut file).await {
+            Ok(_) => Ok(()),
+            // Stopped already: saying so twice changes nothing.
+            Err(Trouble::Denied(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The person block that a RELEASE or REQUEST brought.
+    pub(crate) async fn released_person(
+        &mut self,
+        file: &LegFile,
+    ) -> Result<Option<wire::DraftPerson>, StoreError> {
+        let found = [MessageType::Release, MessageType::Request]
+            .into_iter()
+            .find_map(|ty| file.latest(ty)?.message.as_ref().and_then(crate::legs::msg_id));
+        let Some(msg) = found else { return Ok(None) };
+        let place = crate::vault::Place { leg: file.id, slot: jieli_proto::section::PERSON, msg };
+        let Some(bytes) = self.reveal(file, &place).await? else { return Ok(None) };
+        Ok(crate::vault::person_of(&bytes, &msg))
+    }
+}
+
+fn received() -> wire::AnswerReply {
+    wire::AnswerReply { say_zh: "已收到".to_owned(), say_en: "Received.".to_owned() }
+}

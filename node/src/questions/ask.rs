@@ -1,0 +1,233 @@
+//! Asking: consent before anything leaves, terms, ballot, confirmation, arrival.
+
+use super::{CODE_HOURS, DRAFT_DAYS, HOUR_MS, LAPSE, Topic, asked, text};
+use crate::batch::Batch;
+use crate::legs::{LegFile, Local};
+use crate::store::{self, StoreError};
+use crate::timer::TimerKind;
+use crate::trouble::{Denied, Outcome, Trouble};
+use jieli_proto::case::{Duty, Side, Stage};
+use jieli_proto::wire::{self, Service};
+
+impl Batch<'_> {
+    /// Asks the worker of a case about every leg that is still a draft, in one sitting.
+    pub(crate) async fn ask_consent(&mut self, case_number: &str) -> Outcome<bool> {
+        let case = store::legs::case(self.conn, case_number)
+            .await?
+            .ok_or_else(|| Denied::not_found(case_number))?;
+        let mut files = Vec::new();
+        for leg in store::legs::legs_of(self.conn, case.id).await? {
+            if let Some(file) = self.take_leg(leg).await?
+                && matches!(file.local, Local::Draft | Local::Asked)
+            {
+                files.push(file);
+            }
+        }
+        if files.is_empty() {
+            return Ok(false);
+        }
+        let mut lines = Vec::new();
+        let mut terms = Vec::new();
+        for (at, file) in files.iter_mut().enumerate() {
+            self.bind(file, &case.city).await?;
+            self.may_ask(file).await?;
+            lines.push(self.consent_line(at as u32 + 1, file).await?);
+            if file.service == Service::Employment
+                && let Some((digest, found)) = self.vacancy_terms(file).await?
+            {
+                lines.push(text::terms(&found));
+                terms = digest;
+            }
+        }
+        let refs: Vec<&LegFile> = files.iter().collect();
+        let deadline = self.now_ms + CODE_HOURS * HOUR_MS;
+        self.put_question(Topic::Consent, &refs, text::consent(&lines), &terms, deadline).await?;
+        for mut file in files {
+            let first = file.local == Local::Draft;
+            asked(&mut file);
+            store::legs::update(self.conn, &file).await?;
+            if first {
+                let when = self.now_ms + DRAFT_DAYS * 24 * HOUR_MS;
+                self.timer(when, TimerKind::EraseDraft, &file.id.0).await?;
+            }
+            self.put_leg(file);
+        }
+        Ok(true)
+    }
+
+    /// Finds agreement and offices for a draft, if they are there by now.
+    async fn bind(&mut self, file: &mut LegFile, city: &str) -> Outcome<()> {
+        let Some(peer) = self.directory.peer_named(city) else { return Err(no_partner(city)) };
+        let bond = self.directory.bond_with(&peer.city, file.service).cloned();
+        let Some(bond) = bond else { return Err(no_partner(city)) };
+        let Some(agreement) = bond.in_force() else { return Err(no_partner(city)) };
+        let kind = jieli_proto::words::kind_of_service(file.service);
+        let theirs = agreement.office_of_kind(bond.our_side.other(), kind);
+        let Some(theirs) = theirs else {
+            return Err(jieli_proto::refusal::Refusal::OfficeNotCovered.into());
+        };
+        if file.bond != Some(bond.id) {
+            // Ciphertexts are bound to the agreement: write them again under it.
+            let old = file.clone();
+            let places = [super::CONTACT, crate::vault::DRAFT];
+            let mut plain = Vec::new();
+            for slot in places {
+                let place = crate::vault::Place::of_leg(file.id, slot);
+                plain.push((place.clone(), self.reveal(&old, &place).await?));
+            }
+            file.bond = Some(bond.id);
+            for (place, bytes) in plain {
+                if let Some(bytes) = bytes {
+                    self.hide(file, &place, &bytes).await?;
+                }
+            }
+        }
+        file.their_office = theirs.credit_code.clone();
+        Ok(())
+    }
+
+    /// V7: at most two notices a leg, and nothing for 90 days after a refusal.
+    async fn may_ask(&mut self, file: &LegFile) -> Outcome<()> {
+        let row = self
+            .conn
+            .one(
+                "SELECT CAST(COUNT(*) AS BIGINT) FROM question_leg WHERE leg_id = $1",
+                vec![file.id.to_vec().into()],
+            )
+            .await?;
+        if row.int(0)? >= 2 {
+            return Err(Denied::new(
+                "ASKED_TWICE",
+                "同一事项最多通知本人两次。",
+                "A person is asked about one item twice at most.",
+            )
+            .into());
+        }
+        Ok(())
+    }
+
+    async fn consent_line(&mut self, number: u32, file: &LegFile) -> Result<String, StoreError> {
+        let draft = self.draft(file).await?.unwrap_or_default();
+        let for_child = draft.relation == 3 || draft.relation == 4;
+        let bond = file.bond.and_then(|id| self.bond(&id));
+        let city = bond.as_ref().and_then(|bond| self.directory.peers.get(&bond.peer));
+        let city = city.map_or(String::new(), |peer| peer.name.clone());
+        let office = bond
+            .as_ref()
+            .and_then(|bond| Some((bond, bond.in_force()?)))
+            .and_then(|(bond, agreement)| {
+                agreement.office(bond.our_side.other(), &file.their_office)
+            })
+            .map_or(String::new(), |office| office.name.clone());
+        Ok(text::consent_line(number, file.service, for_child, &city, &office))
+    }
+
+    /// The terms announced with a leg's vacancy.
+    pub(crate) async fn vacancy_terms(
+        &mut self,
+        file: &LegFile,
+    ) -> Result<Option<(Vec<u8>, wire::Terms)>, StoreError> {
+        let Some(bond) = file.bond.and_then(|id| self.bond(&id)) else { return Ok(None) };
+        let provider = if file.our_side == Side::Initiator {
+            bond.peer.as_str().to_owned()
+        } else {
+            self.directory.city.as_str().to_owned()
+        };
+        let row = self
+            .conn
+            .maybe(
+                "SELECT terms_digest FROM vacancy WHERE city = $1 AND reference = $2",
+                vec![provider.into(), file.reference.as_str().into()],
+            )
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let digest = row.bytes(0)?;
+        Ok(self.terms(&digest).await?.map(|terms| (digest, terms)))
+    }
+
+    /// Asks the worker to look at the terms that an ACCEPT named.
+    pub(crate) async fn ask_terms(&mut self, file: &mut LegFile) -> Outcome<()> {
+        let state = file.law.state();
+        let (Stage::Accepted, Some(digest), false) = (state.stage, state.terms, state.stop.any())
+        else {
+            return Ok(());
+        };
+        let Some(terms) = self.terms(&digest).await? else { return Ok(()) };
+        let calendar = &self.house.calendar;
+        let slot = state.due(Duty::Release).unwrap_or(self.today);
+        // Closes at 24:00 of the last working day before the slot date.
+        let last = calendar.last_working_day_before(slot);
+        let deadline = last.plus(1).start_unix_ms(calendar.zone_offset_min());
+        let body = text::acknowledge(&text::terms(&terms), last);
+        let shown = file.clone();
+        self.put_question(Topic::Terms, &[&shown], body, &digest, deadline).await?;
+        self.lapse_timer(file, deadline).await
+    }
+
+    /// Asks the worker, at the origin, whether an outcome is true.
+    pub(crate) async fn ask_complete(&mut self, file: &mut LegFile) -> Outcome<()> {
+        if file.law.state().stage != Stage::Fulfilled || file.our_side != Side::Initiator {
+            return Ok(());
+        }
+        let deadline = self.now_ms + CODE_HOURS * HOUR_MS;
+        let shown = file.clone();
+        let body = text::complete(file.service);
+        self.put_question(Topic::Complete, &[&shown], body, &[], deadline).await
+    }
+
+    /// V3: the receiving city asks in private whether the job is the worker's own choice.
+    pub(crate) async fn ask_ballot(&mut self, file: &LegFile) -> Outcome<()> {
+        let calendar = &self.house.calendar;
+        let due = file.law.state().due(Duty::Outcome).unwrap_or(self.today).max(self.today);
+        let deadline = due.plus(1).start_unix_ms(calendar.zone_offset_min());
+        let body = text::ballot(&self.directory.name);
+        self.put_question(Topic::Ballot, &[file], body, &[], deadline).await?;
+        self.lapse_timer(file, deadline).await
+    }
+
+    /// V22: tells the person what arrived under that name.
+    pub(crate) async fn tell_arrival(&mut self, file: &LegFile) -> Result<(), StoreError> {
+        let Some(person) = self.released_person(file).await? else { return Ok(()) };
+        if person.phone.is_empty() {
+            return Ok(());
+        }
+        let place = crate::vault::Place::of_leg(file.id, super::CONTACT);
+        let bytes = prost::Message::encode_to_vec(&person);
+        self.hide(file, &place, &bytes).await?;
+        let from = file.bond.and_then(|id| self.bond(&id)).map(|bond| bond.peer);
+        let from = from.and_then(|city| self.directory.peers.get(&city));
+        let from = from.map_or(String::new(), |peer| peer.name.clone());
+        let body = text::arrival(&from, file.service);
+        let deadline = self.now_ms + CODE_HOURS * HOUR_MS;
+        match self.put_question(Topic::Arrival, &[file], body, &[], deadline).await {
+            Ok(()) => Ok(()),
+            Err(Trouble::Denied(_)) => Ok(()),
+            Err(Trouble::Store(error)) => Err(error),
+        }
+    }
+
+    async fn lapse_timer(&mut self, file: &LegFile, deadline_ms: u64) -> Outcome<()> {
+        // Silence is sent at 09:00 of the first working day after the deadline.
+        let when = self.nine_next_working_day(deadline_ms.saturating_sub(1));
+        let row = self
+            .conn
+            .one(
+                "SELECT q.question_id FROM question q JOIN question_leg ql \
+                 ON ql.question_id = q.question_id WHERE ql.leg_id = $1 \
+                 ORDER BY q.asked_ms DESC, q.deadline_ms DESC LIMIT 1",
+                vec![file.id.to_vec().into()],
+            )
+            .await?;
+        let question = row.bytes(0)?;
+        self.timer(when, LAPSE, &question).await?;
+        Ok(())
+    }
+}
+
+fn no_partner(city: &str) -> Trouble {
+    Trouble::Denied(Denied::new(
+        "NO_AGREEMENT",
+        format!("与“{city}”没有包含该服务的生效协议，办件保留为草稿。"),
+        format!("There is no live agreement with “{city}” for this service: it stays a draft."),
+    ))
+}

@@ -1,0 +1,134 @@
+//! What the person reads: plain Chinese first, English second, both complete.
+
+use jieli_proto::day::Day;
+use jieli_proto::wire::{self, Payer, Service};
+use jieli_proto::words;
+
+/// The notice that carries a code.
+pub(crate) fn notice(city: &str, case_number: &str, code: &str, text: &str) -> String {
+    format!(
+        "【接力】{city}，办件 {case_number}\n{text}\n确认码 {code}，{hours} 小时内有效，请勿告诉他人，\
+         包括工作人员。不回答就等于不同意，没有任何影响。随时可以停止。\n\
+         Case {case_number}. Code {code}, good for {hours} hours. Tell it to nobody, not even to \
+         staff. No answer means no, without any consequence. You can stop at any time.",
+        hours = super::CODE_HOURS
+    )
+}
+
+/// One leg of a consent question.
+pub(crate) fn consent_line(
+    number: u32,
+    service: Service,
+    for_child: bool,
+    city: &str,
+    office: &str,
+) -> String {
+    let word = words::service(service);
+    let (who_zh, who_en) = if for_child { ("孩子", "your child's ") } else { ("您", "your ") };
+    format!(
+        "{number}. {who_zh}的{}：是否同意把申请交给{city}的{office}？\n   May {who_en}{} request go \
+         to {office} in {city}?",
+        word.zh, word.en
+    )
+}
+
+/// The question about several legs.
+pub(crate) fn consent(lines: &[String]) -> String {
+    format!(
+        "请逐项回答，只写同意的序号，例如“1 3”：\n{}\n\
+         Answer each item by itself; write only the numbers you agree to, such as “1 3”.",
+        lines.join("\n")
+    )
+}
+
+/// Job terms in plain words.
+pub(crate) fn terms(terms: &wire::Terms) -> String {
+    let yuan = |fen: u32| format!("{}.{:02}", fen / 100, fen % 100);
+    let deductions: u64 = terms.deductions.iter().map(|d| u64::from(d.fen_month)).sum();
+    let (there, home) = (payer(terms.travel_there()), payer(terms.travel_home()));
+    let agency_zh = if terms.agency_name.is_empty() { "无" } else { &terms.agency_name };
+    let agency_en = if terms.agency_name.is_empty() { "none" } else { &terms.agency_name };
+    let lodging = match terms.lodging {
+        1 => ("宿舍", "dormitory"),
+        2 => ("住房补贴", "allowance"),
+        _ => ("不提供", "none"),
+    };
+    format!(
+        "用工条件告知单 {reference}：用人单位 {employer}；中介 {agency_zh}；月薪 {low} 至 {high} 元，\
+         每月 {payday} 日发；每月扣款 {cut} 元；每周 {hours} 小时，每月休息 {rest} 天；住宿 {l_zh}，\
+         每月 {rent} 元；合同 {term} 个月，试用 {probation} 个月，提前 {notice} 天通知；路费：去程{t_zh}，\
+         返程{h_zh}承担。您不需要支付任何介绍费。\n\
+         Job terms {reference}: employer {employer}; agency {agency_en}; pay {low} to {high} yuan a \
+         month on day {payday}; deductions {cut} yuan a month; {hours} hours a week, {rest} days of \
+         rest a month; lodging {l_en}, {rent} yuan a month; contract {term} months, probation \
+         {probation} months, notice {notice} days; travel there paid by {t_en}, home by {h_en}. \
+         There is no fee for you to pay.",
+        reference = terms.reference,
+        employer = terms.employer_name,
+        low = yuan(terms.pay_fen_month_min),
+        high = yuan(terms.pay_fen_month_max),
+        payday = terms.payday,
+        cut = format_args!("{}.{:02}", deductions / 100, deductions % 100),
+        hours = terms.hours_week,
+        rest = terms.rest_days_month,
+        l_zh = lodging.0,
+        l_en = lodging.1,
+        rent = yuan(terms.lodging_fen_month),
+        term = terms.term_months,
+        probation = terms.probation_months,
+        notice = terms.notice_days,
+        t_zh = there.0,
+        t_en = there.1,
+        h_zh = home.0,
+        h_en = home.1,
+    )
+}
+
+fn payer(payer: Payer) -> (&'static str, &'static str) {
+    match payer {
+        Payer::Unspecified => ("未写明", "not stated"),
+        Payer::Employer => ("单位", "the employer"),
+        Payer::Agency => ("中介", "the agency"),
+        Payer::Public => ("政府", "the government"),
+        Payer::Worker => ("本人", "you"),
+    }
+}
+
+/// The question about terms.
+pub(crate) fn acknowledge(rendered: &str, until: Day) -> String {
+    format!(
+        "{rendered}\n1. 请至少看一天再决定。同意这些条件请答 1，最晚 {until}；同意在下一个工作日 9:00 \
+         生效，在此之前可以改。\n1. Take a day at least. Answer 1 if you agree, by {until}; a yes \
+         counts from 9:00 of the next working day and can be changed until then."
+    )
+}
+
+/// The private ballot before an employment outcome.
+pub(crate) fn ballot(city: &str) -> String {
+    format!(
+        "{city}私下问您：1. 这份工作是您自己愿意做的吗？愿意请答 1。派出单位和用人单位看不到您的回答；不愿意\
+         或不回答，都按同样方式结束，没有任何记录。\n{city} asks you in private: 1. Is this job your own \
+         choice? Answer 1 if it is. Neither the sending office nor the employer sees your answer; \
+         no and silence end it in the same way and leave no mark."
+    )
+}
+
+/// Whether something was done.
+pub(crate) fn complete(service: Service) -> String {
+    let word = words::service(service);
+    format!(
+        "{}一事，对方城市说已办成。1. 如果确实办成了，请答 1。\nThe other city says your {} is done. \
+         1. Answer 1 if it really is.",
+        word.zh, word.en
+    )
+}
+
+/// What arrived under somebody's name.
+pub(crate) fn arrival(from_city: &str, service: Service) -> String {
+    let word = words::service(service);
+    format!(
+        "{from_city}说您申请了{}。如果不是您本人的意思，请用本码停止。\n{from_city} says you asked for: \
+         {}. If that is not your wish, stop it with this code.",
+        word.zh, word.en
+    )
+}

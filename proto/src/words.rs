@@ -1,0 +1,166 @@
+//! One Chinese and one English word per noun of the protocol: what screens, notices and reports say.
+
+use crate::case::{Duty, Stage};
+use crate::wire::{DecisionCode, HolderSide, MessageType, OfficeKind, Service};
+
+/// A word in both languages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Word {
+    /// Chinese.
+    pub zh: &'static str,
+    /// English.
+    pub en: &'static str,
+}
+
+const fn w(zh: &'static str, en: &'static str) -> Word {
+    Word { zh, en }
+}
+
+/// A service.
+pub fn service(service: Service) -> Word {
+    match service {
+        Service::Unspecified => w("未定", "unknown"),
+        Service::Employment => w("就业", "job"),
+        Service::Schooling => w("入学", "school place"),
+        Service::SchoolRecord => w("学籍转接", "school record"),
+        Service::Insurance => w("社会保险", "social insurance"),
+        Service::Housing => w("住房", "home"),
+        Service::FundTransfer => w("公积金转移", "housing fund transfer"),
+    }
+}
+
+/// A message type.
+pub fn message(ty: MessageType) -> Word {
+    match ty {
+        MessageType::Unspecified => w("未知", "unknown"),
+        MessageType::Offer => w("名额申请", "OFFER"),
+        MessageType::Request => w("转入申请", "REQUEST"),
+        MessageType::TakeUp => w("受理", "TAKE UP"),
+        MessageType::Clarify => w("补正", "CLARIFY"),
+        MessageType::Supply => w("补充", "SUPPLY"),
+        MessageType::Accept => w("同意接收", "ACCEPT"),
+        MessageType::Waitlist => w("轮候", "WAITLIST"),
+        MessageType::Decline => w("不予接收", "DECLINE"),
+        MessageType::Release => w("移交身份信息", "RELEASE"),
+        MessageType::Progress => w("办理进度", "PROGRESS"),
+        MessageType::Outcome => w("办理结果", "OUTCOME"),
+        MessageType::Complete => w("办结", "COMPLETE"),
+        MessageType::Correct => w("更正", "CORRECT"),
+        MessageType::Redirect => w("转办", "REDIRECT"),
+        MessageType::Withdraw => w("撤回", "WITHDRAW"),
+        MessageType::WithdrawEffect => w("撤回处理结果", "WITHDRAW EFFECT"),
+        MessageType::Return => w("退回", "RETURN"),
+        MessageType::Expire => w("逾期关闭", "EXPIRE"),
+        MessageType::Void => w("作废", "VOID"),
+        MessageType::Remind => w("催办", "REMIND"),
+        MessageType::EraseNotice => w("删除通知", "ERASE NOTICE"),
+        MessageType::EraseConfirm => w("删除确认", "ERASE CONFIRM"),
+        MessageType::Consent => w("同意书", "CONSENT"),
+        MessageType::CapacityQuery => w("名额查询", "CAPACITY QUERY"),
+        MessageType::CapacityAnswer => w("名额答复", "CAPACITY ANSWER"),
+        MessageType::VacancyNotice => w("岗位信息", "VACANCY NOTICE"),
+    }
+}
+
+/// A stage of a leg.
+pub fn stage(stage: Stage) -> Word {
+    match stage {
+        Stage::Offered => w("已发出", "OFFERED"),
+        Stage::TakenUp => w("已受理", "TAKEN_UP"),
+        Stage::Waitlisted => w("轮候中", "WAITLISTED"),
+        Stage::Accepted => w("同意接收", "ACCEPTED"),
+        Stage::Released => w("已移交", "RELEASED"),
+        Stage::Fulfilled => w("已办成，待本人确认", "FULFILLED"),
+        Stage::Unconfirmed => w("已办成，本人未确认", "UNCONFIRMED"),
+        Stage::Completed => w("办结", "COMPLETED"),
+        Stage::Declined => w("不予接收", "DECLINED"),
+        Stage::NotRealised => w("未办成", "NOT_REALISED"),
+        Stage::Withdrawn => w("已撤回", "WITHDRAWN"),
+        Stage::Returned => w("已退回", "RETURNED"),
+        Stage::Expired => w("逾期关闭", "EXPIRED"),
+        Stage::Voided => w("已作废", "VOIDED"),
+    }
+}
+
+/// A duty.
+pub fn duty(duty: Duty) -> Word {
+    match duty {
+        Duty::TakeUp => w("受理", "TAKE_UP"),
+        Duty::Decide => w("答复", "DECIDE"),
+        Duty::Supply => w("补充材料", "SUPPLY"),
+        Duty::Release => w("移交身份信息", "RELEASE"),
+        Duty::Outcome => w("反馈结果", "OUTCOME"),
+        Duty::Complete => w("本人确认", "COMPLETE"),
+        Duty::WithdrawEffect => w("答复撤回", "WITHDRAW_EFFECT"),
+        Duty::EraseConfirm => w("确认删除", "ERASE_CONFIRM"),
+    }
+}
+
+/// An office kind.
+pub fn office(kind: OfficeKind) -> Word {
+    match kind {
+        OfficeKind::Unspecified => w("未定", "unknown"),
+        OfficeKind::Labour => w("人力资源和社会保障", "human resources and social security"),
+        OfficeKind::Education => w("教育", "education"),
+        OfficeKind::MedicalSecurity => w("医疗保障", "medical security"),
+        OfficeKind::Housing => w("住房", "housing"),
+        OfficeKind::HousingFund => w("住房公积金", "housing provident fund"),
+        OfficeKind::LabourInspection => w("劳动监察", "labour inspection"),
+        OfficeKind::LegalAid => w("法律援助", "legal aid"),
+        OfficeKind::TradeUnion => w("工会", "trade union"),
+        OfficeKind::Coordination => w("综合窗口", "coordination window"),
+        OfficeKind::Compliance => w("合规审计", "compliance"),
+    }
+}
+
+/// A decision code.
+pub fn decision(code: DecisionCode) -> Word {
+    match code {
+        DecisionCode::Unspecified => w("", ""),
+        DecisionCode::Capacity => w("名额已满", "no capacity"),
+        DecisionCode::OutOfWindow => w("不在办理时段", "outside the intake window"),
+        DecisionCode::ResidenceRule => w("不符合居住条件", "residence rule"),
+        DecisionCode::InsuranceRule => w("不符合参保条件", "insurance rule"),
+        DecisionCode::Duplicate => w("重复申请", "duplicate"),
+        DecisionCode::AlreadyServed => w("已享受该服务", "already served"),
+        DecisionCode::ScopeNotCovered => w("不在服务范围", "scope not covered"),
+        DecisionCode::AgreementLimit => w("超出协议限额", "agreement limit"),
+        DecisionCode::NoValidConsent => w("无有效同意", "no valid consent"),
+        DecisionCode::EvidenceMissing => w("缺少证明", "evidence missing"),
+        DecisionCode::PostFilled => w("岗位已招满", "post filled"),
+        DecisionCode::EmployerClosed => w("用人单位已停业", "employer closed"),
+        DecisionCode::EmployerUnverified => w("用人单位未核实", "employer unverified"),
+        DecisionCode::EmployerWageArrears => w("用人单位欠薪", "employer wage arrears"),
+        DecisionCode::UnderMinAge => w("未达最低年龄", "under the minimum age"),
+        DecisionCode::TermsDiffer => w("用工条件不一致", "terms differ"),
+        DecisionCode::Law => w("法律规定", "law"),
+        DecisionCode::WrongOffice => w("受理机构有误", "wrong office"),
+    }
+}
+
+/// Which office kind handles a service.
+pub fn kind_of_service(service: Service) -> OfficeKind {
+    match service {
+        Service::Unspecified => OfficeKind::Unspecified,
+        Service::Employment => OfficeKind::Labour,
+        Service::Schooling | Service::SchoolRecord => OfficeKind::Education,
+        Service::Insurance => OfficeKind::MedicalSecurity,
+        Service::Housing => OfficeKind::Housing,
+        Service::FundTransfer => OfficeKind::HousingFund,
+    }
+}
+
+/// A direction of a service rule.
+pub fn holder(side: HolderSide) -> Word {
+    match side {
+        HolderSide::Unspecified => w("未定", "unknown"),
+        HolderSide::A => w("甲方转出", "A hands over"),
+        HolderSide::B => w("乙方转出", "B hands over"),
+    }
+}
+
+/// What the evidence never says; every export and the README carry it.
+pub const NOT_PROOF_OF_FREEDOM: Word = w(
+    "这些记录只说明发送和记录了什么，不能证明当事人是出于自愿。",
+    "These records show what was sent and recorded. They do not prove that a person acted freely.",
+);
