@@ -375,4 +375,4 @@ fn tag(key: &Secret<32>, parts: &[&[u8]]) -> [u8; 32] {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -2,5 +2,9 @@
 
 pub mod config;
 pub mod disk;
+pub mod init;
 pub mod keys;
+pub mod notice;
+pub mod public;
+pub mod tokens;
 pub mod world;
