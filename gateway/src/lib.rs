@@ -1,1 +1,3 @@
-//! t
+//! The front desk: reads sheets, speaks to its own node; no persons, no keys, no protocol decision.
+
+pub mod sheet;

@@ -6,5 +6,6 @@ pub mod init;
 pub mod keys;
 pub mod notice;
 pub mod public;
+pub mod store;
 pub mod tokens;
 pub mod world;

@@ -125,7 +125,7 @@ pub const DENIED: &[Denied] = &[
         topic: "bills or bank card",
         topic_zh: "账单或银行卡",
         zh: "银行卡 银行账 开户行 卡号 账单 发票",
-        latin: "bill invoice bankcard bankaccount iban cardnumber yinhangka yinhangkahao \
+        latin: "bill invoice bankcard bankaccount iban yinhangka yinhangkahao \
               kaihuhang zhangdan",
     },
     Denied {

@@ -2,6 +2,8 @@
 //! randomness: a stranger can verify Jieli with this crate alone.
 
 pub mod agreement;
+pub mod calendar;
+pub mod case;
 pub mod checkpoint;
 pub mod consent;
 pub mod day;
@@ -11,6 +13,7 @@ pub mod id;
 pub mod kinds;
 pub mod leaf;
 pub mod manifest;
+pub mod message;
 pub mod note;
 pub mod number;
 pub mod policy;

@@ -63,7 +63,18 @@ fn schema() -> String {
                         found.value.iter().map(|v| v.number()).filter(|n| *n != 0).collect();
                     format!("Enum(&{known:?})")
                 }
-                other => panic!("{}.{}: {other:?} has no place here", message.name(), field.name()),
+                other @ (Kind::Double
+                | Kind::Float
+                | Kind::Int64
+                | Kind::Int32
+                | Kind::Fixed64
+                | Kind::Fixed32
+                | Kind::Group
+                | Kind::Sfixed32
+                | Kind::Sfixed64
+                | Kind::Sint64) => {
+                    panic!("{}.{}: {other:?} has no place here", message.name(), field.name())
+                }
             };
             out += &format!(
                 "        Field {{ number: {}, ty: Type::{ty}, repeated: {}, oneof: {} }},\n",
@@ -80,7 +91,7 @@ fn schema() -> String {
 fn keep(name: &str, fresh: &str) {
     let kept = root().join("src/wire").join(name);
     if std::env::var_os("JIELI_BLESS").is_some() {
-        std::fs::write(&kept, fresh).unwrap();
+        std::fs::write(&kept, fresh).expect("src/wire can be written");
     }
     let stored = std::fs::read_to_string(&kept).unwrap_or_default();
     assert!(

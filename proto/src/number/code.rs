@@ -135,6 +135,14 @@ impl DivisionCode {
         }
     }
 
+    /// Whether this is one of the 333 prefectures, or lies in one. `false` refuses nothing:
+    /// municipalities and counties directly under a province have none, and lists grow old.
+    pub fn is_in_known_prefecture(self) -> bool {
+        let place = (self.0 / 100 % 100) as u8;
+        let ranges = PREFECTURES.iter().find(|(number, _)| *number == self.0 / 10_000);
+        ranges.is_some_and(|(_, ranges)| ranges.iter().any(|r| (r.0..=r.1).contains(&place)))
+    }
+
     /// The province this division is in, or `None` if there is no such province (999999 of the
     /// sample data).
     pub fn province(self) -> Option<&'static Province> {
@@ -205,6 +213,38 @@ pub const PROVINCES: [Province; 34] = [
     province(82, "澳门特别行政区", "Macao"),
 ];
 
+/// The prefectures of each province: inclusive ranges of the third and fourth digit. The four
+/// municipalities have none.
+const PREFECTURES: [(u32, &[(u8, u8)]); 27] = [
+    (13, &[(1, 11)]),
+    (14, &[(1, 11)]),
+    (15, &[(1, 9), (22, 22), (25, 25), (29, 29)]),
+    (21, &[(1, 14)]),
+    (22, &[(1, 8), (24, 24)]),
+    (23, &[(1, 12), (27, 27)]),
+    (32, &[(1, 13)]),
+    (33, &[(1, 11)]),
+    (34, &[(1, 8), (10, 13), (15, 18)]),
+    (35, &[(1, 9)]),
+    (36, &[(1, 11)]),
+    (37, &[(1, 11), (13, 17)]),
+    (41, &[(1, 17)]),
+    (42, &[(1, 3), (5, 13), (28, 28)]),
+    (43, &[(1, 13), (31, 31)]),
+    (44, &[(1, 9), (12, 20), (51, 53)]),
+    (45, &[(1, 14)]),
+    (46, &[(1, 4)]),
+    (51, &[(1, 1), (3, 11), (13, 20), (32, 34)]),
+    (52, &[(1, 6), (23, 23), (26, 27)]),
+    (53, &[(1, 1), (3, 9), (23, 23), (25, 26), (28, 29), (31, 31), (33, 34)]),
+    (54, &[(1, 6), (25, 25)]),
+    (61, &[(1, 10)]),
+    (62, &[(1, 12), (29, 30)]),
+    (63, &[(1, 2), (22, 23), (25, 28)]),
+    (64, &[(1, 5)]),
+    (65, &[(1, 2), (4, 5), (23, 23), (27, 32), (40, 40), (42, 43)]),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -242,5 +282,9 @@ mod tests {
         assert_eq!(DivisionCode::parse("530l02").unwrap_err(), NumberError::Character);
         assert_eq!(DivisionCode::parse("000000").unwrap_err(), NumberError::Character);
         assert!(PROVINCES.is_sorted_by_key(|province| province.number));
+        let all = (1100..=9999).filter_map(|n| DivisionCode::from_number(n * 100));
+        assert_eq!(all.filter(|code| code.is_in_known_prefecture()).count(), 333);
+        assert!(code.is_in_known_prefecture());
+        assert!(!DivisionCode::parse("110101").unwrap().is_in_known_prefecture());
     }
 }

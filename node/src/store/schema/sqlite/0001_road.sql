@@ -1,5 +1,6 @@
 -- One city's house. Integers are BIGINT (times in Unix milliseconds, dates as yyyymmdd), ids and
--- digests BLOB. The PostgreSQL text differs only in BYTEA for BLOB.
+-- digests bytes; nothing is NULL. The texts of the two engines differ only in the name of the bytes
+-- type, which a test checks.
 
 CREATE TABLE city (
     one BIGINT NOT NULL PRIMARY KEY CHECK (one = 1),
@@ -9,30 +10,52 @@ CREATE TABLE city (
 );
 
 -- The unsigned heads of the two logs. Claiming the exchange row is what makes one writer at a time.
+-- number: how many batches have claimed the row.
 CREATE TABLE log_head (
     log TEXT NOT NULL PRIMARY KEY CHECK (log IN ('exchange', 'local')),
     epoch BIGINT NOT NULL,
     size BIGINT NOT NULL,
     root BLOB NOT NULL,
     batch_id BLOB NOT NULL,
+    number BIGINT NOT NULL,
     generation BIGINT NOT NULL
+);
+
+-- The latest committed batches, so that a writer whose COMMIT was not answered can still find its
+-- own after others have claimed the head. slot: number modulo a fixed length.
+CREATE TABLE log_batch (
+    slot BIGINT NOT NULL PRIMARY KEY,
+    batch_id BLOB NOT NULL
+);
+
+-- Last heads of epochs that were closed.
+CREATE TABLE log_epoch (
+    log TEXT NOT NULL,
+    epoch BIGINT NOT NULL,
+    size BIGINT NOT NULL,
+    root BLOB NOT NULL,
+    PRIMARY KEY (log, epoch)
 );
 
 CREATE TABLE log_leaf (
     log TEXT NOT NULL,
+    epoch BIGINT NOT NULL,
     idx BIGINT NOT NULL,
     hash BLOB NOT NULL,
     data BLOB NOT NULL,
-    PRIMARY KEY (log, idx)
+    PRIMARY KEY (log, epoch, idx)
 );
 
--- Full tiles of 256 hashes (C2SP tlog-tiles, height 8), immutable.
+-- Full tiles of 256 hashes (C2SP tlog-tiles, height 8), immutable. root: the tile's entry in the
+-- tile above, before the hashes so that it is read without them.
 CREATE TABLE log_tile (
     log TEXT NOT NULL,
+    epoch BIGINT NOT NULL,
     level BIGINT NOT NULL,
     idx BIGINT NOT NULL,
+    root BLOB NOT NULL,
     hashes BLOB NOT NULL,
-    PRIMARY KEY (log, level, idx)
+    PRIMARY KEY (log, epoch, level, idx)
 );
 
 CREATE TABLE peer (
@@ -150,6 +173,7 @@ CREATE TABLE peer_proof (
     hashes BLOB NOT NULL
 );
 
+-- Letters that wait for a receipt. tried_ms: when the last attempt was put off; 0 before the first.
 CREATE TABLE outbox (
     agreement_id BLOB NOT NULL,
     lane BIGINT NOT NULL,
@@ -157,11 +181,13 @@ CREATE TABLE outbox (
     peer TEXT NOT NULL,
     due_ms BIGINT NOT NULL,
     attempts BIGINT NOT NULL,
+    tried_ms BIGINT NOT NULL,
     since_ms BIGINT NOT NULL,
     problem TEXT NOT NULL,
     PRIMARY KEY (agreement_id, lane, lane_seq)
 );
-CREATE INDEX outbox_due ON outbox (peer, due_ms);
+CREATE INDEX outbox_peer ON outbox (peer, agreement_id, lane, lane_seq);
+CREATE INDEX outbox_due ON outbox (due_ms, peer);
 
 -- Evidence of misbehaviour: other bytes for a taken place, wrong receipts, split views.
 CREATE TABLE evidence (
@@ -305,7 +331,7 @@ CREATE TABLE timer (
     kind TEXT NOT NULL,
     subject BLOB NOT NULL
 );
-CREATE INDEX timer_due ON timer (due_ms);
+CREATE INDEX timer_due ON timer (due_ms, timer_id);
 
 -- An OUTCOME that waits for the worker's private ballot.
 CREATE TABLE held_outcome (

@@ -1,0 +1,374 @@
+//! Rows into drafts. Every cell of a row is read even when an earlier one is wrong, so that the
+//! clerk sees all there is to put right at once.
+
+use std::collections::BTreeMap;
+
+use jieli_proto::number::{
+    AgeBand, CitizenNumber, MobileNumber, NumberError, OtherNumber, PersonName,
+};
+
+use super::columns::Layout;
+use super::finding::{Fault, Finding, Severity};
+use super::headings::Column;
+use super::table::{Raw, RawRow};
+use super::values::{
+    DOCUMENT_KINDS, DOCUMENT_KINDS_ZH, HOUSING_KINDS, HOUSING_KINDS_ZH, SCHEMES, SCHEMES_ZH,
+    YES_NO, YES_NO_ZH, choose, date, grade, persons, skill,
+};
+use super::{Child, Document, DocumentKind, DocumentNumber, Leg, Options, Row, Sheet, Worker};
+
+/// Reads the rows below the headings.
+pub(super) fn read(rows: &[RawRow], layout: Layout, options: &Options) -> Sheet {
+    let mut book = Book::default();
+    let mut sheet = Sheet {
+        rows: Vec::new(),
+        findings: Vec::new(),
+        rows_read: 0,
+        heading_row: layout.heading_row,
+    };
+    if let (None, Some((column, heading))) =
+        (&options.known_vacancies, layout.places.get(&Column::Vacancy))
+    {
+        let fault = Fault::VacanciesUnchecked;
+        sheet.findings.push(Finding::new(fault, layout.heading_row, *column, heading));
+    }
+    for row in rows {
+        let mut reader = RowReader { row, layout: &layout, options, findings: Vec::new() };
+        if reader.is_filler() {
+            continue;
+        }
+        sheet.rows_read += 1;
+        let draft = reader.draft();
+        book.file(draft, &mut reader, &mut sheet.rows);
+        let mut findings = reader.findings;
+        findings.sort_by_key(|(column, finding)| (*column, finding.fault));
+        sheet.findings.extend(findings.into_iter().map(|(_, finding)| finding));
+    }
+    sheet
+}
+
+/// Who was in which row already.
+#[derive(Default)]
+struct Book {
+    workers: BTreeMap<Document, (u32, PersonName)>,
+    children: BTreeMap<Document, u32>,
+    phones: BTreeMap<MobileNumber, (u32, Document)>,
+}
+
+impl Book {
+    /// Adds the draft to the others unless its worker is there already.
+    fn file(&mut self, draft: Option<Row>, reader: &mut RowReader<'_>, drafts: &mut Vec<Row>) {
+        let Some(mut draft) = draft else { return };
+        self.drop_repeated_child(&mut draft, reader);
+        if draft.legs.is_empty() {
+            return;
+        }
+        let worker = &draft.worker;
+        if let Some((first_row, name)) = self.workers.get(&worker.document) {
+            let first_row = *first_row;
+            let same = *name == worker.name;
+            let child = draft.legs.into_iter().find(|leg| matches!(leg, Leg::Schooling { .. }));
+            let first = drafts.binary_search_by_key(&first_row, |row| row.number);
+            let first = first.ok().and_then(|index| drafts.get_mut(index));
+            let fault = match (same, child, first) {
+                (false, _, _) => Fault::RepeatedNumber { first_row },
+                (true, Some(child), Some(first)) => {
+                    self.note_child(&child, first_row);
+                    first.legs.push(child);
+                    Fault::ChildAdded { first_row }
+                }
+                (true, _, _) => Fault::RepeatedWorker { first_row },
+            };
+            reader.note(Column::Number, fault);
+            return;
+        }
+        if let Some(phone) = &worker.phone {
+            match self.phones.get(phone) {
+                Some((first_row, _)) => {
+                    let first_row = *first_row;
+                    reader.note(Column::Phone, Fault::SharedPhone { first_row });
+                }
+                None => {
+                    let entry = (draft.number, worker.document.clone());
+                    self.phones.insert(phone.clone(), entry);
+                }
+            }
+        }
+        self.workers.insert(worker.document.clone(), (draft.number, worker.name.clone()));
+        for leg in &draft.legs {
+            self.note_child(leg, draft.number);
+        }
+        drafts.push(draft);
+    }
+
+    fn drop_repeated_child(&self, draft: &mut Row, reader: &mut RowReader<'_>) {
+        let children = &self.children;
+        draft.legs.retain(|leg| {
+            let Leg::Schooling { child, .. } = leg else { return true };
+            let Some(&first_row) = children.get(&child.document) else { return true };
+            reader.note(Column::ChildNumber, Fault::RepeatedChild { first_row });
+            false
+        });
+    }
+
+    fn note_child(&mut self, leg: &Leg, row: u32) {
+        if let Leg::Schooling { child, .. } = leg {
+            self.children.insert(child.document.clone(), row);
+        }
+    }
+}
+
+struct RowReader<'a> {
+    row: &'a RawRow,
+    layout: &'a Layout,
+    options: &'a Options,
+    findings: Vec<(u32, Finding)>,
+}
+
+impl RowReader<'_> {
+    /// A row with nothing but a running number or a footer in that column, or the headings
+    /// repeated for printing.
+    fn is_filler(&self) -> bool {
+        let mut places = self.layout.places.iter();
+        let blank = places.all(|(column, _)| *column == Column::Serial || self.blank(*column));
+        blank || self.layout.places.iter().all(|(column, (_, h))| self.text(*column) == *h)
+    }
+
+    fn draft(&mut self) -> Option<Row> {
+        self.note_broken();
+        let worker = self.worker();
+        let destination = self.words(Column::City);
+        let asked = self.employment_asked();
+        if asked {
+            self.check_age(&worker);
+        }
+        let legs = [
+            if asked { self.employment() } else { None },
+            self.schooling(&worker),
+            self.insurance(),
+            self.housing(),
+        ];
+        let legs: Vec<Leg> = legs.into_iter().flatten().collect();
+        if legs.is_empty() && !self.has_error() {
+            self.note(Column::Name, Fault::NothingAsked);
+        }
+        if self.has_error() {
+            return None;
+        }
+        Some(Row { number: self.row.number, worker: worker?, destination: destination?, legs })
+    }
+
+    fn worker(&mut self) -> Option<Worker> {
+        let name = self.name(Column::Name);
+        let document = self.document(Column::DocumentKind, Column::Number);
+        let phone = match self.text(Column::Phone) {
+            text if text.is_empty() => Some(None),
+            text => self.parsed(Column::Phone, MobileNumber::parse(&text)).map(Some),
+        };
+        let age_band = self.age_band(Column::Number, document.as_ref());
+        Some(Worker { name: name?, document: document?, phone: phone?, age_band })
+    }
+
+    /// Rule V14.
+    fn check_age(&mut self, worker: &Option<Worker>) {
+        let Some(worker) = worker else { return };
+        match worker.age_band {
+            Some(band) if !band.may_work() => self.note(Column::Number, Fault::UnderAge),
+            Some(AgeBand::From16To17) => self.note(Column::Number, Fault::GuardianNotice),
+            Some(_) => {}
+            None => self.note(Column::Number, Fault::AgeUnknown),
+        }
+    }
+
+    fn employment_asked(&self) -> bool {
+        [Column::Vacancy, Column::Occupation, Column::Start].iter().any(|c| !self.blank(*c))
+    }
+
+    fn employment(&mut self) -> Option<Leg> {
+        let vacancy_ref = self.words(Column::Vacancy);
+        if let (Some(reference), Some(known)) = (&vacancy_ref, &self.options.known_vacancies)
+            && !known.contains(reference)
+        {
+            self.note(Column::Vacancy, Fault::UnknownVacancy);
+        }
+        let occupation = self.words(Column::Occupation);
+        let skill_level = match self.text(Column::Skill) {
+            text if text.is_empty() => {
+                self.note(Column::Skill, Fault::SkillBlank);
+                Some(0)
+            }
+            text => self.found(Column::Skill, skill(&text), Fault::UnknownSkill),
+        };
+        let start = self.raw(Column::Start);
+        let fault = if start.is_blank() { Fault::Missing } else { Fault::NotADate };
+        let start = date(start);
+        let earliest_start = self.found(Column::Start, start, fault)?;
+        let (vacancy_ref, occupation) = (vacancy_ref?, occupation?);
+        Some(Leg::Employment { vacancy_ref, occupation, skill_level: skill_level?, earliest_start })
+    }
+
+    fn schooling(&mut self, worker: &Option<Worker>) -> Option<Leg> {
+        let no_child = self.blank(Column::ChildName) && self.blank(Column::ChildNumber);
+        let text = self.text(Column::Grade);
+        if no_child && self.blank(Column::Grade) {
+            return None;
+        }
+        let found = grade(&text);
+        let fault = if text.is_empty() { Fault::Missing } else { Fault::UnknownGrade };
+        let grade = self.found(Column::Grade, found, fault);
+        if no_child && grade.is_none() {
+            // One finding is enough: its remedy speaks of the child too.
+            return None;
+        }
+        let name = self.name(Column::ChildName);
+        let document = self.document(Column::ChildDocumentKind, Column::ChildNumber);
+        let age_band = self.age_band(Column::ChildNumber, document.as_ref());
+        if let (Some(worker), Some(document)) = (worker, &document)
+            && worker.document == *document
+        {
+            self.note(Column::ChildNumber, Fault::ChildIsWorker);
+        }
+        let child = Child { name: name?, document: document?, age_band };
+        let (stage, grade) = grade?;
+        Some(Leg::Schooling { child, stage, grade })
+    }
+
+    fn insurance(&mut self) -> Option<Leg> {
+        if self.blank(Column::Insurance) {
+            return None;
+        }
+        let scheme = choose(SCHEMES, &self.text(Column::Insurance));
+        let scheme = self.found(Column::Insurance, scheme, Fault::UnknownChoice(SCHEMES_ZH))?;
+        scheme.map(|scheme| Leg::Insurance { scheme })
+    }
+
+    fn housing(&mut self) -> Option<Leg> {
+        let described = !self.blank(Column::HousingKind) || !self.blank(Column::HouseholdSize);
+        let wanted = match self.text(Column::HousingWanted) {
+            // Not said: asked for if it is described.
+            text if text.is_empty() => !self.blank(Column::HousingKind),
+            text => {
+                let wanted = choose(YES_NO, &text);
+                self.found(Column::HousingWanted, wanted, Fault::UnknownChoice(YES_NO_ZH))?
+            }
+        };
+        if !wanted {
+            if described {
+                self.note(Column::HousingWanted, Fault::HousingNotAsked);
+            }
+            return None;
+        }
+        let kind = self.required(Column::HousingKind).and_then(|text| {
+            let kind = choose(HOUSING_KINDS, &text);
+            self.found(Column::HousingKind, kind, Fault::UnknownChoice(HOUSING_KINDS_ZH))
+        });
+        let size = self.required(Column::HouseholdSize).and_then(|text| {
+            self.found(Column::HouseholdSize, persons(&text), Fault::HouseholdSize)
+        });
+        Some(Leg::Housing { kind: kind?, household_size: size? })
+    }
+
+    fn document(&mut self, kind: Column, number: Column) -> Option<Document> {
+        let kind = match self.text(kind) {
+            text if text.is_empty() => DocumentKind::ResidentId,
+            text => {
+                let found = choose(DOCUMENT_KINDS, &text);
+                self.found(kind, found, Fault::UnknownChoice(DOCUMENT_KINDS_ZH))?
+            }
+        };
+        let text = self.required(number)?;
+        let parsed = match kind {
+            DocumentKind::ResidentId | DocumentKind::ResidencePermit => {
+                CitizenNumber::parse(&text).map(DocumentNumber::Citizen)
+            }
+            DocumentKind::ForeignPermanentResidence
+            | DocumentKind::Passport
+            | DocumentKind::Other => OtherNumber::parse(&text).map(DocumentNumber::Other),
+        };
+        Some(Document { kind, number: self.parsed(number, parsed)? })
+    }
+
+    fn age_band(&mut self, column: Column, document: Option<&Document>) -> Option<AgeBand> {
+        let DocumentNumber::Citizen(number) = &document?.number else { return None };
+        let band = number.age_band(self.options.today);
+        self.found(column, band, Fault::NotBorn)
+    }
+
+    fn name(&mut self, column: Column) -> Option<PersonName> {
+        self.required(column)?;
+        let parsed = PersonName::parse(&self.raw(column).verbatim());
+        self.parsed(column, parsed)
+    }
+
+    /// A short text of a required cell that travels without identity: 1 to 50 characters, no
+    /// control characters, and no number of a person or a phone.
+    fn words(&mut self, column: Column) -> Option<String> {
+        let text = self.required(column)?;
+        let numbered = if column == Column::Vacancy {
+            CitizenNumber::parse(&text).is_ok() || MobileNumber::parse(&text).is_ok()
+        } else {
+            text.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.len() > 6)
+        };
+        let fits = !numbered && text.chars().count() <= 50 && !text.chars().any(char::is_control);
+        self.found(column, fits.then_some(text), Fault::BadText)
+    }
+
+    fn required(&mut self, column: Column) -> Option<String> {
+        let text = self.text(column);
+        self.found(column, (!text.is_empty()).then_some(text), Fault::Missing)
+    }
+
+    fn parsed<T>(&mut self, column: Column, parsed: Result<T, NumberError>) -> Option<T> {
+        parsed.map_err(|error| self.note(column, Fault::Number(error))).ok()
+    }
+
+    fn found<T>(&mut self, column: Column, value: Option<T>, fault: Fault) -> Option<T> {
+        if value.is_none() {
+            self.note(column, fault);
+        }
+        value
+    }
+
+    fn note_broken(&mut self) {
+        for column in self.layout.places.keys().filter(|column| **column != Column::Serial) {
+            if matches!(self.raw(*column), Raw::Broken) {
+                self.note(*column, Fault::Broken);
+            }
+        }
+    }
+
+    /// Notes a fault at a cell; where the sheet has no such column, at the name. A broken cell
+    /// has no second fault.
+    fn note(&mut self, column: Column, fault: Fault) {
+        let places = &self.layout.places;
+        let place = places.get(&column).or_else(|| places.get(&Column::Name));
+        let Some((position, heading)) = place else { return };
+        if fault != Fault::Broken && matches!(self.row.cell(*position), Raw::Broken) {
+            return;
+        }
+        let mut finding = Finding::new(fault, self.row.number, *position, heading);
+        if !places.contains_key(&column) {
+            finding.heading = column.zh().to_owned();
+        }
+        self.findings.push((*position, finding));
+    }
+
+    fn has_error(&self) -> bool {
+        self.findings.iter().any(|(_, finding)| finding.severity == Severity::Error)
+    }
+
+    fn raw(&self, column: Column) -> &Raw {
+        match self.layout.places.get(&column) {
+            Some((position, _)) => self.row.cell(*position),
+            None => &Raw::Blank,
+        }
+    }
+
+    fn text(&self, column: Column) -> String {
+        self.raw(column).text()
+    }
+
+    fn blank(&self, column: Column) -> bool {
+        self.raw(column).is_blank()
+    }
+}

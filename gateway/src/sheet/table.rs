@@ -1,0 +1,166 @@
+//! The bare table of a file, before anything is understood: rows of cells with the positions the
+//! clerk sees in the spreadsheet.
+
+use jieli_proto::day::Day;
+use jieli_proto::number::fold_char;
+
+use super::Limits;
+use super::refusal::SheetRefusal;
+
+/// What stands in a cell.
+#[derive(Clone, PartialEq, Default)]
+pub(super) enum Raw {
+    #[default]
+    Blank,
+    Text(String),
+    Number(f64),
+    Date(Day),
+    /// A formula error, a duration, anything that is none of the above.
+    Broken,
+}
+
+/// From here on a double no longer holds every integer a spreadsheet shows: 15 digits.
+const EXACT_BELOW: f64 = 1e15;
+
+impl Raw {
+    /// The text of a cell, trimmed, full-width characters folded. A number beyond 15 digits comes
+    /// out in scientific notation, whatever its format was: its last digits are not to be had.
+    pub(super) fn text(&self) -> String {
+        match self {
+            Raw::Blank | Raw::Broken => String::new(),
+            Raw::Text(text) => unquoted(text.chars().map(fold_char).collect::<String>().trim()),
+            Raw::Number(n) if n.abs() >= EXACT_BELOW => format!("{n:E}").replace('E', "E+"),
+            Raw::Number(n) => n.to_string(),
+            Raw::Date(day) => day.to_string(),
+        }
+    }
+
+    /// The text of a cell as it stands: for names, which keep what the document says.
+    pub(super) fn verbatim(&self) -> String {
+        match self {
+            Raw::Text(text) => text.clone(),
+            Raw::Blank | Raw::Broken | Raw::Number(_) | Raw::Date(_) => self.text(),
+        }
+    }
+
+    pub(super) fn is_blank(&self) -> bool {
+        match self {
+            Raw::Blank => true,
+            Raw::Text(text) => text.trim().is_empty(),
+            Raw::Number(_) | Raw::Date(_) | Raw::Broken => false,
+        }
+    }
+}
+
+/// A number without what people put around it to keep it from being rounded: `'123`, `="123"`.
+fn unquoted(text: &str) -> String {
+    let formula = text.strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"'));
+    let inner = formula.or(text.strip_prefix(['\'', '‘', '’', '`']));
+    let digits = |inner: &&str| inner.starts_with(|c: char| c.is_ascii_digit());
+    inner.filter(digits).unwrap_or(text).to_owned()
+}
+
+/// One row: its number from 1, and its cells from column A.
+pub(super) struct RawRow {
+    pub(super) number: u32,
+    pub(super) cells: Vec<Raw>,
+}
+
+impl RawRow {
+    pub(super) fn cell(&self, column: u32) -> &Raw {
+        self.cells.get(column as usize).unwrap_or(&Raw::Blank)
+    }
+}
+
+/// The rows of a worksheet that are not blank, in order.
+pub(super) struct Table {
+    pub(super) rows: Vec<RawRow>,
+    limits: Limits,
+    text_bytes: u64,
+}
+
+impl Table {
+    pub(super) fn new(limits: Limits) -> Table {
+        Table { rows: Vec::new(), limits, text_bytes: 0 }
+    }
+
+    /// Puts a cell in its place (row and column from 0); rows come in order. Blank cells take no
+    /// room, so that a format painted over a million rows costs nothing.
+    pub(super) fn put(&mut self, row: u32, column: u32, raw: Raw) -> Result<(), SheetRefusal> {
+        if raw.is_blank() {
+            return Ok(());
+        }
+        let number = row.saturating_add(1);
+        let limits = &self.limits;
+        if column as usize >= limits.columns_max {
+            let (cell, columns_max) = (cell_name(number, column), limits.columns_max);
+            return Err(SheetRefusal::TooManyColumns { cell, columns_max });
+        }
+        if let Raw::Text(text) = &raw {
+            self.text_bytes += text.len() as u64;
+            if text.len() > limits.cell_chars_max && text.chars().count() > limits.cell_chars_max {
+                let (cell, chars_max) = (cell_name(number, column), limits.cell_chars_max);
+                return Err(SheetRefusal::CellTooLong { cell, chars_max });
+            }
+            // One shared string may stand in every cell: what is unpacked is counted again here.
+            if self.text_bytes > limits.inflated_bytes_max {
+                return Err(SheetRefusal::InflatesTooFar { bytes_max: limits.inflated_bytes_max });
+            }
+        }
+        if self.rows.last().is_none_or(|last| last.number < number) {
+            // The rows above the headings are not counted against the clerk.
+            if self.rows.len() >= limits.rows_max + super::columns::HEADING_ROWS_MAX {
+                return Err(SheetRefusal::TooManyRows { rows_max: limits.rows_max });
+            }
+            self.rows.push(RawRow { number, cells: Vec::new() });
+        }
+        let Some(last) = self.rows.last_mut().filter(|last| last.number == number) else {
+            return Err(SheetRefusal::Damaged);
+        };
+        let column = column as usize;
+        if last.cells.len() <= column {
+            last.cells.resize(column + 1, Raw::Blank);
+        }
+        last.cells[column] = raw;
+        Ok(())
+    }
+}
+
+/// The name of a cell as the spreadsheet shows it: row from 1, column from 0.
+pub(super) fn cell_name(row: u32, column: u32) -> String {
+    let mut letters = Vec::new();
+    let mut rest = column + 1;
+    while rest > 0 {
+        letters.push(char::from(b'A' + ((rest - 1) % 26) as u8));
+        rest = (rest - 1) / 26;
+    }
+    letters.iter().rev().collect::<String>() + &row.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_have_the_names_of_the_spreadsheet() {
+        for (column, name) in [
+            (0, "A7"),
+            (25, "Z7"),
+            (26, "AA7"),
+            (51, "AZ7"),
+            (52, "BA7"),
+            (701, "ZZ7"),
+            (702, "AAA7"),
+        ] {
+            assert_eq!(cell_name(7, column), name);
+        }
+    }
+
+    #[test]
+    fn a_number_keeps_its_digits_or_says_that_it_has_lost_them() {
+        assert_eq!(Raw::Number(19_912_345_678.0).text(), "19912345678");
+        assert_eq!(Raw::Number(1.1010519e17).text(), "1.1010519E+17");
+        assert_eq!(Raw::Number(2.5).text(), "2.5");
+        assert_eq!(Raw::Text("\t１２ ".into()).text(), "12");
+    }
+}

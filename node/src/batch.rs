@@ -1,0 +1,436 @@
+//! One transaction in the making: what commands have decided, before it is written.
+//!
+//! Commands read through the overlay and add to it; the writer writes it all at once. A command
+//! that is denied has added nothing, because every command decides first and adds after.
+
+use crate::directory::{Bond, Directory};
+use crate::house::House;
+use crate::legs::LegFile;
+use crate::store::log::Head;
+use crate::store::{Conn, StoreError, Val};
+use jieli_proto::day::Day;
+use jieli_proto::envelope;
+use jieli_proto::id::{AgreementId, CityId, Digest, LegId};
+use jieli_proto::kinds::{Kind, Lane, SUITE};
+use jieli_proto::leaf::{Leaf, payload_type_tag};
+use jieli_proto::strict::Payload;
+use jieli_proto::tree;
+use jieli_proto::wire::{self, Envelope, Header, Item, ItemStatus};
+use prost::Message as _;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The end of a lane.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LaneEnd {
+    /// Last sequence taken, 0 if none.
+    pub last_seq: u64,
+    /// Its env_digest, zero bytes if none.
+    pub last_digest: Digest,
+    /// Its created_unix_ms.
+    pub last_created_ms: u64,
+    /// The agreement version it cited.
+    pub last_version: u32,
+}
+
+/// A letter taken in by this batch, to be answered by the batch's receipt.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    /// Its place in the lane.
+    pub lane_seq: u64,
+    /// Its name.
+    pub env_digest: Digest,
+    /// Index of its leaf.
+    pub index: u64,
+    /// What the receipt will say.
+    pub status: ItemStatus,
+    /// Refusal code, 0 if none.
+    pub code: u32,
+}
+
+/// See the module.
+pub struct Batch<'a> {
+    /// The open transaction.
+    pub conn: &'a mut Conn,
+    /// Keys, clock, calendar, settings.
+    pub house: &'a House,
+    /// Peers and agreements as of this batch.
+    pub directory: Directory,
+    /// The instant of the batch, Unix milliseconds.
+    pub now_ms: u64,
+    /// Its civil date.
+    pub today: Day,
+    /// The exchange log's head at the start of the batch.
+    pub head: Head,
+    /// Whether the directory must be reloaded by everyone.
+    pub directory_changed: bool,
+    /// Peers that have something to fetch or send.
+    pub wake: BTreeSet<CityId>,
+    lanes: BTreeMap<(AgreementId, Lane), LaneEnd>,
+    pub(crate) legs: BTreeMap<LegId, LegFile>,
+    pub(crate) leaves: Vec<Vec<u8>>,
+    pub(crate) records: Vec<Vec<u8>>,
+    taken: BTreeMap<(AgreementId, Lane), Vec<Taken>>,
+    envelopes: Vec<Vec<Val>>,
+    pub(crate) messages: Vec<Vec<Val>>,
+    outbox: Vec<Vec<Val>>,
+}
+
+impl<'a> Batch<'a> {
+    /// Opens a batch on a claimed head.
+    pub fn new(
+        conn: &'a mut Conn,
+        house: &'a House,
+        directory: Directory,
+        head: Head,
+        now_ms: u64,
+    ) -> Batch<'a> {
+        Batch {
+            conn,
+            house,
+            directory,
+            now_ms,
+            today: house.calendar.day_of_unix_ms(now_ms),
+            head,
+            directory_changed: false,
+            wake: BTreeSet::new(),
+            lanes: BTreeMap::new(),
+            legs: BTreeMap::new(),
+            leaves: Vec::new(),
+            records: Vec::new(),
+            taken: BTreeMap::new(),
+            envelopes: Vec::new(),
+            messages: Vec::new(),
+            outbox: Vec::new(),
+        }
+    }
+
+    /// Random bytes.
+    pub fn random<const N: usize>(&self) -> [u8; N] {
+        crate::world::random(self.house.world.entropy.as_ref())
+    }
+
+    /// An agreement by id.
+    pub fn bond(&self, id: &AgreementId) -> Option<Bond> {
+        self.directory.bonds.get(id).cloned()
+    }
+
+    /// The end of a lane, with what this batch has added.
+    pub async fn lane_end(
+        &mut self,
+        agreement: AgreementId,
+        lane: Lane,
+    ) -> Result<LaneEnd, StoreError> {
+        if let Some(end) = self.lanes.get(&(agreement, lane)) {
+            return Ok(*end);
+        }
+        let row = self.conn.maybe("SELECT last_seq, last_digest, last_created_ms, last_version FROM lane \
+             WHERE agreement_id = $1 AND lane = $2", vec![agreement.to_vec().into(), i64::from(lane.number()).into()])
+        .await?;
+        let end = match row {
+            None => LaneEnd::default(),
+            Some(row) => LaneEnd {
+                last_seq: row.int(0)? as u64,
+                last_digest: Digest::from_slice(&row.bytes(1)?)
+                    .ok_or(StoreError::Corrupt("lane.last_digest"))?,
+                last_created_ms: row.int(2)? as u64,
+                last_version: row.int(3)? as u32,
+            },
+        };
+        self.lanes.insert((agreement, lane), end);
+        Ok(end)
+    }
+
+    /// The header of our next payload in a lane.
+    pub async fn header(&mut self, bond: &Bond, lane: Lane) -> Result<Header, StoreError> {
+        let end = self.lane_end(bond.id, lane).await?;
+        let seen_head = self.seen_head(&bond.peer).await?;
+        Ok(Header {
+            suite: u32::from(SUITE),
+            agreement_id: bond.id.to_vec(),
+            agreement_version: bond.version().max(end.last_version),
+            manifest_version: self.directory.manifest().map_or(0, |m| m.version),
+            sender: self.directory.city.as_str().to_owned(),
+            recipient: bond.peer.as_str().to_owned(),
+            lane: u32::from(lane.number()),
+            lane_seq: end.last_seq + 1,
+            lane_prev: end.last_digest.to_vec(),
+            // Never goes back within a lane, whatever the clock does.
+            created_unix_ms: self.now_ms.max(end.last_created_ms),
+            seen_head,
+        })
+    }
+
+    async fn seen_head(&mut self, peer: &CityId) -> Result<Option<wire::SeenHead>, StoreError> {
+        let row = self.conn.maybe("SELECT origin, size, root FROM peer_head WHERE origin LIKE $1 \
+             ORDER BY size DESC LIMIT 1", vec![format!("jieli.{peer}/log/%").into()])
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(wire::SeenHead {
+            origin: row.text(0)?,
+            size: row.int(1)? as u64,
+            root: row.bytes(2)?,
+            ..wire::SeenHead::default()
+        }))
+    }
+
+    /// Signs a payload whose header came from [`Batch::header`], logs it and puts it in the outbox.
+    pub async fn send<M: Payload>(
+        &mut self,
+        bond: &Bond,
+        header: &Header,
+        payload: &M,
+    ) -> Result<Digest, StoreError> {
+        let sealed = self.seal(payload).await?;
+        let lane = Lane::from_number(header.lane).ok_or(StoreError::Corrupt("lane"))?;
+        let digest = self.log_envelope(bond.id, lane, header, &sealed)?;
+        // A receipt also travels as the answer on the stream that brought the letter; its own
+        // letter is the safety net behind it.
+        let wait_ms = if lane.kind() == Kind::Receipt { 5_000 } else { 0 };
+        self.outbox.push(vec![
+            Val::Bytes(bond.id.to_vec()),
+            Val::Int(i64::from(lane.number())),
+            Val::Int(header.lane_seq as i64),
+            Val::Text(bond.peer.as_str().to_owned()),
+            Val::Int((self.now_ms + wait_ms) as i64),
+            Val::Int(0),
+            Val::Int(self.now_ms as i64),
+            Val::Text(String::new()),
+        ]);
+        self.wake.insert(bond.peer.clone());
+        Ok(digest)
+    }
+
+    /// Signs a payload with the message key; it stays in the house unless it is carried.
+    pub async fn seal<M: Payload>(&self, payload: &M) -> Result<Envelope, StoreError> {
+        let signer = self.house.keys.message();
+        let bytes = payload.encode_to_vec();
+        let pae = envelope::pae(M::KIND.payload_type(), &bytes);
+        let sig = signer.sign(&pae).await.map_err(|_| StoreError::Signer)?;
+        Ok(envelope::seal(payload, signer.fingerprint(), |_| sig))
+    }
+
+    /// Stores an envelope verbatim at the end of its lane and appends its leaf.
+    pub fn log_envelope(
+        &mut self,
+        agreement: AgreementId,
+        lane: Lane,
+        frame: &Header,
+        sealed: &Envelope,
+    ) -> Result<Digest, StoreError> {
+        let digest = envelope::env_digest(sealed);
+        let index = self.head.size + self.leaves.len() as u64;
+        self.leaves.push(leaf_of(agreement, lane, frame.lane_seq, sealed)?.to_vec());
+        self.envelopes.push(vec![
+            Val::Bytes(agreement.to_vec()),
+            Val::Int(i64::from(lane.number())),
+            Val::Int(frame.lane_seq as i64),
+            Val::Bytes(digest.to_vec()),
+            Val::Bytes(sealed.encode_to_vec()),
+            Val::Int(index as i64),
+            Val::Int(self.now_ms as i64),
+        ]);
+        let end = LaneEnd {
+            last_seq: frame.lane_seq,
+            last_digest: digest,
+            last_created_ms: frame.created_unix_ms,
+            last_version: frame.agreement_version,
+        };
+        self.lanes.insert((agreement, lane), end);
+        Ok(digest)
+    }
+
+    /// Notes a letter that this batch's receipt will answer.
+    pub fn take(&mut self, agreement: AgreementId, lane: Lane, taken: Taken) {
+        self.taken.entry((agreement, lane)).or_default().push(taken);
+    }
+
+    /// A letter of this batch at a place, if that is where it was taken in.
+    pub fn taken_at(&self, agreement: AgreementId, lane: Lane, seq: u64) -> Option<&Taken> {
+        self.taken.get(&(agreement, lane))?.iter().find(|taken| taken.lane_seq == seq)
+    }
+
+    /// Adds a record to the local log: what happened, with 32 random bytes so that its hash tells
+    /// nothing to who does not hold it.
+    pub fn record(&mut self, what: &str, about: &[u8]) {
+        let salt: [u8; 32] = self.random();
+        let at = self.now_ms.to_be_bytes();
+        let len = (what.len() as u16).to_be_bytes();
+        self.records.push([b"JL-LOCAL1", &salt[..], &at, &len, what.as_bytes(), about].concat());
+    }
+
+    /// Raises an alarm for the operators.
+    pub async fn alarm(
+        &mut self,
+        kind: &str,
+        peer: &CityId,
+        detail: &str,
+    ) -> Result<(), StoreError> {
+        let id: [u8; 16] = self.random();
+        self.conn.run("INSERT INTO alarm (alarm_id, raised_ms, kind, peer, detail) VALUES ($1,$2,$3,$4,$5)", vec![id.to_vec().into(), (self.now_ms as i64).into(), kind.to_owned().into(), peer.as_str().to_owned().into(), detail.to_owned().into()])
+        .await?;
+        Ok(())
+    }
+
+    /// Sets a timer: the node will perform `kind` on `subject` at that time.
+    pub async fn timer(
+        &mut self,
+        due_ms: u64,
+        kind: crate::timer::TimerKind,
+        subject: &[u8],
+    ) -> Result<(), StoreError> {
+        let id: [u8; 16] = self.random();
+        self.conn.run("INSERT INTO timer (timer_id, due_ms, kind, subject) VALUES ($1,$2,$3,$4)", vec![id.to_vec().into(), (due_ms as i64).into(), kind.word().to_owned().into(), subject.to_vec().into()])
+            .await?;
+        Ok(())
+    }
+
+    /// Makes the receipts of all letters taken in and writes everything that was added. Returns
+    /// the places to answer.
+    pub async fn flush(&mut self) -> Result<Vec<(AgreementId, Lane, u64)>, StoreError> {
+        let taken = std::mem::take(&mut self.taken);
+        let mut items = Vec::new();
+        let mut places = Vec::new();
+        for ((agreement, lane), letters) in taken {
+            places.extend(letters.iter().map(|letter| (agreement, lane, letter.lane_seq)));
+            items.extend(self.receipt(agreement, lane, &letters).await?);
+        }
+        let lanes = self.lanes.iter().filter(|(_, end)| end.last_seq > 0);
+        let lanes: Vec<_> = lanes.map(|((agreement, lane), end)| (*agreement, *lane, *end)).collect();
+        for (agreement, lane, end) in lanes {
+            self.store_lane(agreement, lane, end).await?;
+        }
+        let conn = &mut *self.conn;
+        conn.insert_many(
+            "envelope",
+            &["agreement_id", "lane", "lane_seq", "env_digest", "envelope", "leaf_idx", "stored_ms"],
+            std::mem::take(&mut self.envelopes),
+        )
+        .await?;
+        conn.insert_many("message", MESSAGE_COLUMNS, std::mem::take(&mut self.messages))
+            .await?;
+        conn.insert_many("receipt_item", ITEM_COLUMNS, items).await?;
+        conn.insert_many(
+            "outbox",
+            &[
+                "agreement_id", "lane", "lane_seq", "peer", "due_ms", "attempts", "since_ms",
+                "problem",
+            ],
+            std::mem::take(&mut self.outbox),
+        )
+        .await?;
+        Ok(places)
+    }
+
+    async fn store_lane(
+        &mut self,
+        agreement: AgreementId,
+        lane: Lane,
+        end: LaneEnd,
+    ) -> Result<(), StoreError> {
+        self.conn.run("INSERT INTO lane (agreement_id, lane, last_seq, last_digest, last_created_ms, \
+             last_version) VALUES ($1,$2,$3,$4,$5,$6) \
+             ON CONFLICT (agreement_id, lane) DO UPDATE SET last_seq = excluded.last_seq, \
+             last_digest = excluded.last_digest, last_created_ms = excluded.last_created_ms, \
+             last_version = excluded.last_version", vec![agreement.to_vec().into(), i64::from(lane.number()).into(), (end.last_seq as i64).into(), end.last_digest.to_vec().into(), (end.last_created_ms as i64).into(), i64::from(end.last_version).into()])
+        .await?;
+        Ok(())
+    }
+
+    /// One receipt for all letters of one lane in this batch.
+    async fn receipt(
+        &mut self,
+        agreement: AgreementId,
+        lane: Lane,
+        letters: &[Taken],
+    ) -> Result<Vec<Vec<Val>>, StoreError> {
+        let bond = self.bond(&agreement).ok_or(StoreError::Corrupt("agreement"))?;
+        let answers = lane.answered_in().ok_or(StoreError::Corrupt("lane"))?;
+        let own = self.lane_end(agreement, Lane::messages(bond.our_side)).await?;
+        let items: Vec<Vec<u8>> = letters.iter().map(|letter| item(letter).encode_to_vec()).collect();
+        let (root, paths) = tree::items_root(&items);
+        let header = self.header(&bond, answers).await?;
+        let receipt = wire::Receipt {
+            header: Some(header.clone()),
+            answers_lane: u32::from(lane.number()),
+            count: letters.len() as u32,
+            items_root: root.to_vec(),
+            origin: self.directory.city.exchange_origin(self.head.epoch),
+            received_unix_ms: self.now_ms,
+            own_lane_seq: own.last_seq,
+        };
+        let digest = self.send(&bond, &header, &receipt).await?;
+        let rows = letters.iter().zip(items).zip(paths).map(|((letter, item), path)| {
+            item_row(agreement, lane, letter.lane_seq, digest, item, path.concat())
+        });
+        Ok(rows.collect())
+    }
+}
+
+/// Columns of `message`, in the order of the rows pushed.
+pub const MESSAGE_COLUMNS: &[&str] = &[
+    "env_digest", "agreement_id", "lane", "lane_seq", "msg_id", "leg_id", "leg_seq", "side",
+    "status", "code", "legal",
+];
+
+/// Columns of `receipt_item`, in the order of [`item_row`].
+pub const ITEM_COLUMNS: &[&str] =
+    &["agreement_id", "lane", "lane_seq", "receipt_digest", "item", "path"];
+
+/// A row of `receipt_item`.
+pub fn item_row(
+    agreement: AgreementId,
+    lane: Lane,
+    lane_seq: u64,
+    receipt: Digest,
+    item: Vec<u8>,
+    path: Vec<u8>,
+) -> Vec<Val> {
+    vec![
+        Val::Bytes(agreement.to_vec()),
+        Val::Int(i64::from(lane.number())),
+        Val::Int(lane_seq as i64),
+        Val::Bytes(receipt.to_vec()),
+        Val::Bytes(item),
+        Val::Bytes(path),
+    ]
+}
+
+fn item(letter: &Taken) -> Item {
+    Item {
+        lane_seq: letter.lane_seq,
+        env_digest: letter.env_digest.to_vec(),
+        log_index: letter.index,
+        status: letter.status.into(),
+        code: letter.code,
+    }
+}
+
+/// The 168 bytes that both cities log for an envelope at a place. It is the same whether or not
+/// the payload decodes.
+pub fn leaf_of(
+    agreement: AgreementId,
+    lane: Lane,
+    lane_seq: u64,
+    sealed: &Envelope,
+) -> Result<[u8; 168], StoreError> {
+    let kind = envelope::kind(sealed).map_or(0, Kind::number);
+    let fixed = |bytes: &[u8]| bytes.try_into().map_err(|_| StoreError::Corrupt("envelope"));
+    let leaf = Leaf {
+        kind,
+        suite: SUITE,
+        lane: lane.number(),
+        agreement_id: agreement.0,
+        lane_seq,
+        env_digest: envelope::env_digest(sealed).0,
+        key_fpr: fixed(&sealed.key_fpr)?,
+        sig: sealed.sig.as_slice().try_into().map_err(|_| StoreError::Corrupt("envelope"))?,
+        payload_type_tag: payload_type_tag(&sealed.payload_type),
+    };
+    Ok(leaf.to_bytes())
+}
+
+impl std::fmt::Debug for Batch<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Batch(at {}, {} leaves)", self.now_ms, self.leaves.len())
+    }
+}

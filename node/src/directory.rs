@@ -1,0 +1,264 @@
+//! Who this city deals with: peers with their manifests, agreements with their state. A snapshot,
+//! loaded whole and replaced after a batch that changed it; doors and courier read it.
+
+use crate::store::{Conn, StoreError};
+use jieli_proto::agreement::Agreement;
+use jieli_proto::day::Day;
+use jieli_proto::envelope;
+use jieli_proto::id::{AgreementId, CityId, Digest};
+use jieli_proto::kinds::{Kind, PartySide};
+use jieli_proto::manifest::Manifest;
+use jieli_proto::pubkey::PublicKey;
+use jieli_proto::wire::{self, Role};
+use prost::Message as _;
+use std::collections::BTreeMap;
+
+/// An accepted peer.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// Its id.
+    pub city: CityId,
+    /// Its name, as people say it.
+    pub name: String,
+    /// Its pinned root key.
+    pub root: PublicKey,
+    /// host:port, in order of preference.
+    pub end_points: Vec<String>,
+    /// All manifests held, by version.
+    pub manifests: BTreeMap<u32, Manifest>,
+}
+
+impl Peer {
+    /// The newest manifest; a peer always has one.
+    pub fn newest(&self) -> Option<&Manifest> {
+        self.manifests.values().next_back()
+    }
+
+    /// Which keys a TLS connection of this peer may show now.
+    pub fn tls_keys(&self) -> Vec<Digest> {
+        let Some(newest) = self.newest() else { return Vec::new() };
+        newest
+            .keys_of(Role::Tls)
+            .filter(|key| !newest.is_revoked(&key.fpr))
+            .map(|key| key.fpr)
+            .collect()
+    }
+
+    /// The key that verifies this envelope, and whether it still counts. Any manifest of the
+    /// chain may name it, so that a retired key is answered as such and not as unknown.
+    pub fn key_for(&self, envelope: &wire::Envelope, kind: Kind) -> Option<(PublicKey, bool)> {
+        let fpr = envelope::key_fpr(envelope).ok()?;
+        let newest = self.newest()?;
+        let key = self.manifests.values().rev().find_map(|m| m.key(&fpr, kind.role()))?;
+        let live = newest.key(&fpr, kind.role()).is_some() && !newest.is_revoked(&fpr);
+        Some((key.public, live))
+    }
+}
+
+/// An agreement as this city holds it.
+#[derive(Clone, Debug)]
+pub struct Bond {
+    /// Its id.
+    pub id: AgreementId,
+    /// The other city.
+    pub peer: CityId,
+    /// Which party we are.
+    pub our_side: PartySide,
+    /// Live versions by number; the highest is in force.
+    pub live: BTreeMap<u32, Agreement>,
+    /// Digest of each live version's envelope.
+    pub digests: BTreeMap<u32, Digest>,
+    /// Who suspended it, while it is suspended, and with which act.
+    pub suspended: Option<(PartySide, Digest)>,
+    /// The TERMINATE act and the wind-down date.
+    pub terminated: Option<(Digest, Day)>,
+}
+
+impl Bond {
+    /// The version in force.
+    pub fn in_force(&self) -> Option<&Agreement> {
+        self.live.values().next_back()
+    }
+
+    /// Number of the version in force, 0 before the first.
+    pub fn version(&self) -> u32 {
+        self.live.keys().next_back().copied().unwrap_or(0)
+    }
+
+    /// Whether new cases are refused.
+    pub fn is_closed_to_new(&self) -> bool {
+        self.suspended.is_some() || self.terminated.is_some()
+    }
+
+    /// Its state in words of casework section 6.
+    pub fn state(&self, today: Day) -> &'static str {
+        match (&self.terminated, &self.suspended, self.in_force()) {
+            (Some((_, on)), _, _) if today > *on => "CLOSED",
+            (Some(_), _, _) => "TERMINATED",
+            (None, Some(_), _) => "SUSPENDED",
+            (None, None, None) => "PROPOSED",
+            (None, None, Some(agreement)) if today > agreement.to => "CLOSED",
+            (None, None, Some(_)) => "ACTIVE",
+        }
+    }
+}
+
+/// The snapshot.
+#[derive(Clone, Debug)]
+pub struct Directory {
+    /// This city.
+    pub city: CityId,
+    /// Its name.
+    pub name: String,
+    /// Own manifests by version.
+    pub own: BTreeMap<u32, Manifest>,
+    /// Peers by id.
+    pub peers: BTreeMap<CityId, Peer>,
+    /// Agreements by id.
+    pub bonds: BTreeMap<AgreementId, Bond>,
+    /// Generation of the head row this was loaded at.
+    pub generation: i64,
+}
+
+impl Directory {
+    /// Loads the snapshot.
+    pub async fn load(
+        conn: &mut Conn,
+        own_root: &PublicKey,
+        generation: i64,
+    ) -> Result<Directory, StoreError> {
+        let row = conn.one("SELECT city_id, name FROM city", Vec::new()).await?;
+        let city = city_id(&row.text(0)?)?;
+        let name = row.text(1)?;
+        let own = manifests(conn, &city, own_root).await?;
+        let mut peers = BTreeMap::new();
+        let rows = conn.rows("SELECT city_id, name, root_spki, end_points FROM peer", Vec::new())
+            .await?;
+        for row in rows {
+            let peer = city_id(&row.text(0)?)?;
+            let root = PublicKey::from_spki(&row.bytes(2)?)
+                .map_err(|_| StoreError::Corrupt("peer.root_spki"))?;
+            let end_points: String = row.text(3)?;
+            let manifests = manifests(conn, &peer, &root).await?;
+            let found = Peer {
+                city: peer.clone(),
+                name: row.text(1)?,
+                root,
+                end_points: end_points.lines().map(str::to_owned).collect(),
+                manifests,
+            };
+            peers.insert(peer, found);
+        }
+        let bonds = bonds(conn, &city).await?;
+        Ok(Directory { city, name, own, peers, bonds, generation })
+    }
+
+    /// The newest own manifest.
+    pub fn manifest(&self) -> Option<&Manifest> {
+        self.own.values().next_back()
+    }
+
+    /// A peer by id or by name.
+    pub fn peer_named(&self, text: &str) -> Option<&Peer> {
+        self.peers
+            .values()
+            .find(|peer| peer.city.as_str() == text)
+            .or_else(|| self.peers.values().find(|peer| names_match(&peer.name, text)))
+    }
+
+    /// The agreement in force with a peer that covers a service, if any.
+    pub fn bond_with(&self, peer: &CityId, service: wire::Service) -> Option<&Bond> {
+        self.bonds.values().find(|bond| {
+            bond.peer == *peer && bond.in_force().is_some_and(|a| a.rule(service).is_some())
+        })
+    }
+}
+
+/// "瑞安" and "瑞安市" name one city.
+fn names_match(name: &str, text: &str) -> bool {
+    let bare = |s: &str| s.trim().trim_end_matches('市').to_owned();
+    bare(name) == bare(text)
+}
+
+fn city_id(text: &str) -> Result<CityId, StoreError> {
+    CityId::parse(text).ok_or(StoreError::Corrupt("city id"))
+}
+
+async fn manifests(
+    conn: &mut Conn,
+    city: &CityId,
+    root: &PublicKey,
+) -> Result<BTreeMap<u32, Manifest>, StoreError> {
+    let rows =
+        conn.rows("SELECT version, envelope FROM manifest WHERE city_id = $1 ORDER BY version", vec![city.as_str().to_owned().into()])
+            .await?;
+    let mut found: BTreeMap<u32, Manifest> = BTreeMap::new();
+    for row in rows {
+        let envelope = wire::Envelope::decode(row.bytes(1)?.as_slice())
+            .map_err(|_| StoreError::Corrupt("manifest.envelope"))?;
+        // The seal is verified again: a changed row must not become a trusted key.
+        let before = found.values().next_back();
+        let manifest = Manifest::open(&envelope, root, before)
+            .map_err(|_| StoreError::Corrupt("manifest.envelope"))?;
+        found.insert(manifest.version, manifest);
+    }
+    Ok(found)
+}
+
+async fn bonds(
+    conn: &mut Conn,
+    city: &CityId,
+) -> Result<BTreeMap<AgreementId, Bond>, StoreError> {
+    let rows = conn.rows("SELECT agreement_id, peer, live_version, suspended_by, suspend_digest, \
+         terminate_digest, wind_down_on FROM agreement", Vec::new())
+    .await?;
+    let mut bonds = BTreeMap::new();
+    for row in rows {
+        let id = AgreementId::from_slice(&row.bytes(0)?)
+            .ok_or(StoreError::Corrupt("agreement.agreement_id"))?;
+        let peer = city_id(&row.text(1)?)?;
+        let digest = |at: usize| -> Result<Option<Digest>, StoreError> {
+            let bytes: Vec<u8> = row.bytes(at)?;
+            Ok(Digest::from_slice(&bytes))
+        };
+        let suspender = match row.int(3)? {
+            1 => Some(PartySide::A),
+            2 => Some(PartySide::B),
+            _ => None,
+        };
+        let wind_down = Day::from_number(row.int(6)? as u32);
+        let (live, digests) = live_versions(conn, &id).await?;
+        let bond = Bond {
+            id,
+            our_side: PartySide::of(city.as_str(), peer.as_str()),
+            peer,
+            live,
+            digests,
+            suspended: suspender.zip(digest(4)?),
+            terminated: digest(5)?.zip(wind_down),
+        };
+        bonds.insert(id, bond);
+    }
+    Ok(bonds)
+}
+
+async fn live_versions(
+    conn: &mut Conn,
+    id: &AgreementId,
+) -> Result<(BTreeMap<u32, Agreement>, BTreeMap<u32, Digest>), StoreError> {
+    let rows = conn.rows("SELECT version, envelope FROM agreement_version \
+         WHERE agreement_id = $1 AND countersigned_ms > 0 ORDER BY version", vec![id.to_vec().into()])
+    .await?;
+    let (mut live, mut digests) = (BTreeMap::new(), BTreeMap::new());
+    for row in rows {
+        let corrupt = || StoreError::Corrupt("agreement_version.envelope");
+        let envelope = wire::Envelope::decode(row.bytes(1)?.as_slice())
+            .map_err(|_| corrupt())?;
+        let payload: wire::Agreement = envelope::payload(&envelope).map_err(|_| corrupt())?;
+        let agreement = Agreement::check(&payload).map_err(|_| corrupt())?;
+        let version = row.int(0)? as u32;
+        live.insert(version, agreement);
+        digests.insert(version, envelope::env_digest(&envelope));
+    }
+    Ok((live, digests))
+}

@@ -1,0 +1,396 @@
+//! A message in lane 0 or 1.
+
+use super::{Halt, Incoming, Stop, decode};
+use crate::batch::Batch;
+use crate::directory::Bond;
+use crate::legs::{self, Context, Entry, LegFile, Local, OneCalendar, Standing};
+use crate::speak::{self, message_row};
+use crate::store::{self, StoreError, Val};
+use crate::vault::Place;
+use jieli_proto::agreement::{Agreement, Asked};
+use jieli_proto::case::{Act, Leg, Proof, Side, Verdict};
+use jieli_proto::day::Day;
+use jieli_proto::id::{Digest, LegId, MsgId};
+use jieli_proto::kinds::Lane;
+use jieli_proto::message::{LegPlace, MessageFacts, check_message};
+use jieli_proto::refusal::Refusal;
+use jieli_proto::section::{self, SECTIONS_LEN_MAX, Value};
+use jieli_proto::wire::message::Body;
+use jieli_proto::wire::{self, DeferReason, ItemStatus, MessageType};
+use prost::Message as _;
+
+/// The sections of a letter, opened: number, bytes to keep, values.
+pub(crate) type Opened = Vec<(u8, wire::Section, Vec<(u32, Value)>)>;
+
+impl Batch<'_> {
+    pub(super) async fn receive_message(
+        &mut self,
+        bond: &Bond,
+        incoming: &Incoming,
+        key_live: bool,
+    ) -> Result<ItemStatus, Halt> {
+        if !key_live {
+            return Err(Refusal::KeyRevoked.into());
+        }
+        let message: wire::Message = decode(&incoming.sealed)?;
+        let facts = check_message(&message)?;
+        let leg = facts.place.as_ref().map(|place| (place.leg, place.seq));
+        incoming.frame.check(&facts.head, leg)?;
+        self.check_head(bond, incoming, &facts.head).await?;
+        if self.knows_msg(bond, incoming.frame.lane, &facts.msg_id).await? {
+            return Err(Refusal::Equivocation.into());
+        }
+        let agreement = self.cited(bond, incoming.frame.lane, &facts).await?;
+        let Some(place) = facts.place else {
+            self.authorise(bond, &agreement, &facts, None)?;
+            return self.receive_notice(bond, incoming, &message, &facts).await;
+        };
+        let mut file = self.leg_for(bond, &message, &facts, &place).await?;
+        self.authorise(bond, &agreement, &facts, Some(&file))?;
+        let opened = open_sections(incoming, &facts)?;
+        let withheld = !facts.sections.is_empty() && opened.is_empty();
+        self.check_consent(incoming, &facts, &file, &opened).await?;
+        let (act, verdict) = self.judge_theirs(bond, &file, &message, &facts, &place).await?;
+        if let Verdict::Illegal(why) = verdict {
+            let follows = !file.law.misbehaves(&act, &OneCalendar(&self.house.calendar));
+            tracing::warn!(why = %why, "illegal step of a peer");
+            let refusal =
+                if follows { Refusal::FollowsRefused } else { Refusal::IllegalStep };
+            return Err(refusal.into());
+        }
+        // Everything was decided; now it is stored and takes effect.
+        if place.seq == 1 && file.entries.is_empty() {
+            self.open_case(bond, &mut file).await?;
+        }
+        let header = message.header.clone().unwrap_or_default();
+        self.log_envelope(bond.id, incoming.frame.lane, &header, &incoming.sealed)?;
+        let standing = if withheld { Standing::Withheld } else { Standing::Stored };
+        let entry = Entry {
+            env_digest: incoming.digest,
+            side: file.our_side.other(),
+            seq: place.seq,
+            lane_seq: incoming.frame.lane_seq,
+            standing,
+            message: Some(message),
+        };
+        let row = message_row(bond, incoming.frame.lane, &file, &entry, &facts.msg_id, &verdict);
+        self.messages.push(row);
+        let seq = entry.seq;
+        file.admit(entry, Some(act), verdict);
+        self.keep_sections(&file, seq, &facts, opened).await?;
+        self.put_leg(file.clone());
+        self.follow(&mut file, facts.kind, withheld).await?;
+        Ok(if withheld { ItemStatus::StoredWithheld } else { ItemStatus::Stored })
+    }
+
+    /// A refused message keeps its leg place where its place can be told.
+    pub(super) async fn keep_leg_place(
+        &mut self,
+        bond: &Bond,
+        incoming: &Incoming,
+        refusal: Refusal,
+    ) -> Result<(), StoreError> {
+        let Some((leg, seq)) = incoming.frame.leg else { return Ok(()) };
+        let no_place = matches!(
+            refusal,
+            Refusal::BadChain | Refusal::NoSuchLeg | Refusal::FrameMismatch | Refusal::Equivocation
+        );
+        let Some(mut file) = self.take_leg(leg).await? else { return Ok(()) };
+        let side = file.our_side.other();
+        if no_place || file.bond != Some(bond.id) || seq != file.law.len(side) + 1 {
+            return Ok(());
+        }
+        let message = decode::<wire::Message>(&incoming.sealed).ok();
+        let entry = Entry {
+            env_digest: incoming.digest,
+            side,
+            seq,
+            lane_seq: incoming.frame.lane_seq,
+            standing: Standing::Refused(refusal.number()),
+            message: message.clone(),
+        };
+        // Without a readable id the digest keeps the row unique.
+        let id = message.as_ref().and_then(legs::msg_id);
+        let mut short = [0; 16];
+        short.copy_from_slice(&incoming.digest.0[..16]);
+        let id = match id {
+            Some(id) if refusal != Refusal::Equivocation => id,
+            Some(_) | None => MsgId(short),
+        };
+        let lane = incoming.frame.lane;
+        self.messages.push(message_row(bond, lane, &file, &entry, &id, &Verdict::Technical));
+        let act = message.as_ref().and_then(|message| theirs(&file, message, self, None).ok());
+        file.admit(entry, act, Verdict::Technical);
+        self.put_leg(file);
+        Ok(())
+    }
+
+    async fn knows_msg(
+        &mut self,
+        bond: &Bond,
+        lane: Lane,
+        msg: &MsgId,
+    ) -> Result<bool, StoreError> {
+        let pending = self.messages.iter().any(|row| row[4] == Val::Bytes(msg.to_vec()));
+        let row = self.conn.maybe("SELECT 1 FROM message WHERE agreement_id = $1 AND lane = $2 AND msg_id = $3", vec![bond.id.to_vec().into(), i64::from(lane.number()).into(), msg.to_vec().into()])
+        .await?;
+        Ok(pending || row.is_some())
+    }
+
+    /// The agreement version a message cites: the live one, or the one before until that lane has
+    /// cited the live one.
+    async fn cited(
+        &mut self,
+        bond: &Bond,
+        lane: Lane,
+        facts: &MessageFacts,
+    ) -> Result<Agreement, Halt> {
+        let version = facts.head.agreement_version;
+        if version > bond.version() {
+            // Its COUNTERSIGN is on its way in the act lane.
+            return Err(Stop::Wait(DeferReason::CitedNotHeld).into());
+        }
+        let end = self.lane_end(bond.id, lane).await?;
+        let previous = bond.live.keys().rev().nth(1).copied();
+        let allowed = version == bond.version()
+            || (Some(version) == previous && end.last_version < bond.version());
+        let found = bond.live.get(&version).filter(|_| allowed);
+        found.cloned().ok_or_else(|| Refusal::NoAgreement.into())
+    }
+
+    fn authorise(
+        &self,
+        bond: &Bond,
+        agreement: &Agreement,
+        facts: &MessageFacts,
+        file: Option<&LegFile>,
+    ) -> Result<(), Refusal> {
+        let opens = matches!(facts.kind, MessageType::Offer | MessageType::Request);
+        if opens && bond.is_closed_to_new() {
+            return Err(Refusal::Suspended);
+        }
+        let our_side = match file {
+            Some(file) => file.our_side,
+            // Vacancies and capacity are told by the provider about a push service.
+            None => Side::Initiator,
+        };
+        agreement.authorise(&Asked {
+            sender: bond.our_side.other(),
+            message: facts.kind,
+            service: facts.service,
+            from_office: facts.from_office.as_str(),
+            to_office: facts.to_office.as_str(),
+            purpose: facts.purpose,
+            holder: speak::holder(bond.our_side, our_side, facts.service),
+            on: self.house.calendar.day_of_unix_ms(facts.head.created_unix_ms),
+        })
+    }
+
+    /// The leg a message belongs to, its chain checked; a new one for OFFER and REQUEST.
+    async fn leg_for(
+        &mut self,
+        bond: &Bond,
+        message: &wire::Message,
+        facts: &MessageFacts,
+        place: &LegPlace,
+    ) -> Result<LegFile, Halt> {
+        let opens = matches!(facts.kind, MessageType::Offer | MessageType::Request);
+        let Some(file) = self.take_leg(place.leg).await? else {
+            if !opens || place.seq != 1 {
+                return Err(Refusal::NoSuchLeg.into());
+            }
+            if !place.seen.is_zero() {
+                return Err(Refusal::BadChain.into());
+            }
+            return Ok(new_leg(bond, facts, place, message));
+        };
+        if file.bond != Some(bond.id) {
+            return Err(Refusal::NoSuchLeg.into());
+        }
+        let side = file.our_side.other();
+        let chained = place.seq == file.law.len(side) + 1
+            && place.prev == file.last_of(side)
+            && place.case == file.case;
+        if !chained {
+            return Err(Refusal::BadChain.into());
+        }
+        if let Some(seen) = file.entry(&place.seen)
+            && seen.standing == Standing::Provisional
+            && seen.side == file.our_side
+        {
+            // They have seen it, so the receipt exists: it has to come first.
+            return Err(Stop::Wait(DeferReason::CitedNotHeld).into());
+        }
+        if store::legs::seen_seq(&file, side, &place.seen).is_none() {
+            return Err(Refusal::BadChain.into());
+        }
+        let offices = facts.from_office.as_str() == file.their_office
+            && facts.to_office.as_str() == file.our_office
+            && facts.service == file.service;
+        if offices { Ok(file) } else { Err(Refusal::OfficeNotCovered.into()) }
+    }
+
+    async fn judge_theirs(
+        &mut self,
+        bond: &Bond,
+        file: &LegFile,
+        message: &wire::Message,
+        facts: &MessageFacts,
+        place: &LegPlace,
+    ) -> Result<(Act, Verdict), Halt> {
+        let proof = match &message.body {
+            Some(Body::Expire(body)) => Some(self.proof_of(bond, file, body).await?),
+            _ => None,
+        };
+        let act = theirs(file, message, self, proof)?;
+        debug_assert_eq!((act.seq, facts.kind), (place.seq, message.r#type()));
+        Ok(match file.law.judge(&act, &OneCalendar(&self.house.calendar)) {
+            Ok(()) => (act, Verdict::Legal),
+            Err(why) if !why.takes_place() => return Err(Refusal::BadChain.into()),
+            Err(why) => (act, Verdict::Illegal(why)),
+        })
+    }
+
+    /// What an EXPIRE of the peer cites: a receipt we signed, or a TERMINATE both hold.
+    async fn proof_of(
+        &mut self,
+        bond: &Bond,
+        file: &LegFile,
+        body: &wire::Expire,
+    ) -> Result<Proof, Halt> {
+        if let Some(named) = Digest::from_slice(&body.terminate) {
+            return match bond.terminated {
+                Some((digest, wind_down)) if digest == named => {
+                    Ok(Proof::Terminated { wind_down })
+                }
+                Some(_) => Err(Refusal::BadBody.into()),
+                None => Err(Stop::Wait(DeferReason::CitedNotHeld).into()),
+            };
+        }
+        let named = Digest::from_slice(&body.receipt).ok_or(Refusal::BadBody)?;
+        let found = self.receipt_by_digest(bond, Lane::receipts(bond.our_side), &named).await?;
+        let receipt = found.ok_or(Stop::Wait(DeferReason::CitedNotHeld))?;
+        Ok(self.silence(file, file.our_side, &receipt))
+    }
+
+    /// The proof of silence a receipt gives about one side's messages in a leg.
+    pub(crate) fn silence(&self, file: &LegFile, of: Side, receipt: &wire::Receipt) -> Proof {
+        let covers = file
+            .entries
+            .iter()
+            .filter(|entry| entry.side == of && entry.lane_seq <= receipt.own_lane_seq)
+            .map(|entry| entry.seq)
+            .max();
+        let received_on = self.house.calendar.day_of_unix_ms(receipt.received_unix_ms);
+        Proof::Silence { received_on, covers: covers.unwrap_or(0) }
+    }
+
+    async fn open_case(&mut self, bond: &Bond, file: &mut LegFile) -> Result<(), StoreError> {
+        if store::legs::case_by_id(self.conn, file.case).await?.is_none() {
+            self.new_case(file.case, bond.peer.as_str(), Some(bond.id)).await?;
+        }
+        let held = store::legs::legs_of(self.conn, file.case).await?;
+        file.number = held.len() as u32 + 1;
+        store::legs::insert(self.conn, file).await
+    }
+
+    /// Sections are kept only while nobody has taken them back: not after an own ERASE, not for
+    /// an overridden RELEASE, not once a WITHDRAW is here.
+    async fn keep_sections(
+        &mut self,
+        file: &LegFile,
+        seq: u32,
+        facts: &MessageFacts,
+        opened: Opened,
+    ) -> Result<(), StoreError> {
+        let state = file.law.state();
+        let stopped = state.stop.any() || *state.erase_notice.of(file.our_side);
+        if stopped || file.law.overridden(file.our_side.other(), seq) {
+            return Ok(());
+        }
+        for (number, section, values) in opened {
+            let place = Place { leg: file.id, slot: number, msg: facts.msg_id };
+            self.hide(file, &place, &section.encode_to_vec()).await?;
+            if number == section::PERSON {
+                self.index_person(file.id, &values).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Remembers, under a keyed tag, which document a leg names.
+    pub(crate) async fn index_person(
+        &mut self,
+        leg: LegId,
+        values: &[(u32, Value)],
+    ) -> Result<(), StoreError> {
+        let number = |field: u32| values.iter().find(|(n, _)| *n == field).map(|(_, v)| v);
+        let (Some(Value::Number(kind)), Some(Value::Text(document))) = (number(2), number(3))
+        else {
+            return Ok(());
+        };
+        let tag = self.house.keys.blind_tag(*kind as u32, document);
+        self.conn.run("INSERT INTO blind_index (tag, leg_id) VALUES ($1,$2) ON CONFLICT DO NOTHING", vec![tag.to_vec().into(), leg.to_vec().into()])
+            .await?;
+        Ok(())
+    }
+}
+
+fn new_leg(
+    bond: &Bond,
+    facts: &MessageFacts,
+    place: &LegPlace,
+    message: &wire::Message,
+) -> LegFile {
+    LegFile {
+        id: place.leg,
+        case: place.case,
+        number: 0,
+        bond: Some(bond.id),
+        service: facts.service,
+        our_side: Side::Examiner,
+        local: Local::OnTheRoad,
+        our_office: message.to_office.clone(),
+        their_office: message.from_office.clone(),
+        reference: String::new(),
+        law: Leg::new(LegFile::rules(facts.service)),
+        entries: Vec::new(),
+    }
+}
+
+/// The act of a message of the other side.
+fn theirs(
+    file: &LegFile,
+    message: &wire::Message,
+    batch: &Batch<'_>,
+    proof: Option<Proof>,
+) -> Result<Act, Refusal> {
+    let by = file.our_side.other();
+    let created = message.header.as_ref().map_or(0, |header| header.created_unix_ms);
+    let made_on: Day = batch.house.calendar.day_of_unix_ms(created);
+    let seen = Digest::from_slice(&message.leg_seen)
+        .and_then(|seen| store::legs::seen_seq(file, by, &seen))
+        .ok_or(Refusal::BadChain)?;
+    // check_consent has refused a RELEASE without one before this is asked.
+    let context = Context { made_on, consent_live: true, proof };
+    let question = |digest: &Digest| file.entry(digest).map(|entry| entry.seq);
+    legs::act_of(message, by, message.leg_seq, seen, context, &question)
+}
+
+fn open_sections(incoming: &Incoming, facts: &MessageFacts) -> Result<Opened, Refusal> {
+    let letter = &incoming.letter;
+    let total: usize = letter.sections.iter().map(wire::Section::encoded_len).sum();
+    if total > SECTIONS_LEN_MAX {
+        return Err(Refusal::SectionMismatch);
+    }
+    let mut opened: Opened = Vec::new();
+    for found in &letter.sections {
+        let number = u8::try_from(found.section).map_err(|_| Refusal::SectionMismatch)?;
+        let again = opened.iter().any(|(other, _, _)| *other == number);
+        let signed = facts.section(number).filter(|_| !again).ok_or(Refusal::SectionMismatch)?;
+        let values = section::open(&facts.msg_id, found, &signed)
+            .map_err(|_| Refusal::SectionMismatch)?;
+        opened.push((number, found.clone(), values));
+    }
+    Ok(opened)
+}

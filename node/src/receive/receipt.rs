@@ -1,0 +1,291 @@
+//! The receipt door: what the other city says it stored, with the proof that it logged it.
+
+use super::{Halt, Incoming, Received, decode};
+use crate::batch::{Batch, ITEM_COLUMNS, item_row};
+use crate::directory::Bond;
+use crate::legs::Standing;
+use crate::store::{self, StoreError};
+use jieli_proto::checkpoint::Checkpoint;
+use jieli_proto::id::{CityId, Digest};
+use jieli_proto::kinds::{Kind, Lane};
+use jieli_proto::leaf::Leaf;
+use jieli_proto::message::{ItemVerdict, ReceiptFacts, check_item, check_receipt};
+use jieli_proto::note::{KeyKind, Note, VKey};
+use jieli_proto::strict;
+use jieli_proto::tree::{self, Hash};
+use jieli_proto::wire::{self, Header, Letter, Role};
+
+impl Batch<'_> {
+    /// Takes in a receipt. A wrong one keeps its place, has no effect and raises an alarm.
+    pub(super) async fn receive_receipt(
+        &mut self,
+        bond: &Bond,
+        incoming: Incoming,
+        key_live: bool,
+    ) -> Result<Received, StoreError> {
+        let checked = self.check_receipt(bond, &incoming, key_live).await;
+        match checked {
+            Ok(header) => {
+                self.log_envelope(bond.id, incoming.frame.lane, &header, &incoming.sealed)?;
+                self.settle_items(bond, &incoming.letter, &incoming.sealed).await?;
+            }
+            Err(Halt::Store(error)) => return Err(error),
+            Err(Halt::Stop(super::Stop::Wait(reason))) => return Ok(Received::Defer(reason, 0)),
+            Err(Halt::Stop(super::Stop::Refuse(why))) => {
+                let end = self.lane_end(bond.id, incoming.frame.lane).await?;
+                let header = Header {
+                    lane_seq: incoming.frame.lane_seq,
+                    created_unix_ms: end.last_created_ms,
+                    agreement_version: end.last_version,
+                    ..Header::default()
+                };
+                self.log_envelope(bond.id, incoming.frame.lane, &header, &incoming.sealed)?;
+                self.alarm("wrong-receipt", &bond.peer, why.name()).await?;
+            }
+        }
+        Ok(Received::Noted)
+    }
+
+    async fn check_receipt(
+        &mut self,
+        bond: &Bond,
+        incoming: &Incoming,
+        key_live: bool,
+    ) -> Result<Header, Halt> {
+        if !key_live {
+            return Err(jieli_proto::refusal::Refusal::KeyRevoked.into());
+        }
+        let receipt: wire::Receipt = decode(&incoming.sealed)?;
+        let facts = check_receipt(&receipt)?;
+        incoming.frame.check(&facts.head, None)?;
+        self.check_head(bond, incoming, &facts.head).await?;
+        let ours = facts.answers.side() == bond.our_side && facts.answers.kind() != Kind::Receipt;
+        if !ours {
+            return Err(jieli_proto::refusal::Refusal::BadBody.into());
+        }
+        Ok(receipt.header.unwrap_or_default())
+    }
+
+    /// Applies the items that came with a receipt which is stored here. Each may come later and
+    /// again: a receipt of many letters is answered to each of them.
+    pub(super) async fn settle_items(
+        &mut self,
+        bond: &Bond,
+        letter: &Letter,
+        sealed: &wire::Envelope,
+    ) -> Result<(), StoreError> {
+        let (Ok(receipt), Some(proof)) = (decode::<wire::Receipt>(sealed), &letter.proof) else {
+            return Ok(());
+        };
+        let Ok(facts) = check_receipt(&receipt) else { return Ok(()) };
+        let Some(checkpoint) = self.accept_head(bond, &facts.origin, &proof.checkpoint).await?
+        else {
+            return self.alarm("wrong-receipt", &bond.peer, "checkpoint").await;
+        };
+        for item in &proof.items {
+            let settled = self.settle_item(bond, sealed, &facts, item, &checkpoint).await?;
+            if !settled {
+                self.alarm("wrong-receipt", &bond.peer, "item").await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn settle_item(
+        &mut self,
+        bond: &Bond,
+        sealed: &wire::Envelope,
+        facts: &ReceiptFacts,
+        proof: &wire::ItemProof,
+        head: &Checkpoint,
+    ) -> Result<bool, StoreError> {
+        let Ok(item) = strict::decode::<wire::Item>(&proof.item) else { return Ok(false) };
+        let Ok(item) = check_item(&item) else { return Ok(false) };
+        let (Some(path), Some(hashes)) = (hashes(&proof.path), hashes(&proof.inclusion)) else {
+            return Ok(false);
+        };
+        let item_leaf = tree::leaf_hash(&proof.item);
+        let in_receipt =
+            tree::find_inclusion(&item_leaf, facts.count, &path, &facts.items_root.0).is_ok();
+        let Some(leaf) = self.own_leaf(bond, facts.answers, item.lane_seq).await? else {
+            return Ok(false);
+        };
+        let in_log =
+            tree::verify_inclusion(&leaf.hash(), item.log_index, head.size(), &hashes, head.root());
+        if !in_receipt || in_log.is_err() || leaf.env_digest != item.env_digest.0 {
+            return Ok(false);
+        }
+        let receipt = jieli_proto::envelope::env_digest(sealed);
+        let held = self.has_item(bond, facts.answers, item.lane_seq).await?;
+        self.close_letter(bond, facts.answers, item.lane_seq).await?;
+        if held {
+            return Ok(true);
+        }
+        let row = item_row(
+            bond.id,
+            facts.answers,
+            item.lane_seq,
+            receipt,
+            proof.item.clone(),
+            proof.path.concat(),
+        );
+        self.conn.insert_many("receipt_item", ITEM_COLUMNS, vec![row]).await?;
+        self.keep_proof(&item.env_digest, &facts.origin, item.log_index, head.size(), &proof.inclusion)
+            .await?;
+        if facts.answers.kind() == Kind::Message {
+            let standing = match item.verdict {
+                ItemVerdict::Stored => Standing::Stored,
+                ItemVerdict::StoredWithheld => Standing::Withheld,
+                ItemVerdict::Refused(refusal) => Standing::Refused(refusal.number()),
+            };
+            self.settle_message(&item.env_digest, standing).await?;
+        }
+        Ok(true)
+    }
+
+    /// A checkpoint signed by the peer's log key; kept as a head we have accepted.
+    async fn accept_head(
+        &mut self,
+        bond: &Bond,
+        origin: &str,
+        note: &str,
+    ) -> Result<Option<Checkpoint>, StoreError> {
+        let keys: Vec<_> = match self.directory.peers.get(&bond.peer).and_then(|p| p.newest()) {
+            Some(manifest) => manifest.keys_of(Role::Log).map(|key| key.public).collect(),
+            None => Vec::new(),
+        };
+        let Some(checkpoint) = open_checkpoint(note, origin, &bond.peer, &keys) else {
+            return Ok(None);
+        };
+        let row = self.conn.maybe("SELECT root FROM peer_head WHERE origin = $1 AND size = $2", vec![origin.to_owned().into(), (checkpoint.size() as i64).into()])
+            .await?;
+        if let Some(row) = row {
+            if row.bytes(0)? != checkpoint.root() {
+                // Two signed roots of one size: a portable proof of misbehaviour.
+                self.keep_split_view(bond, origin, note).await?;
+                return Ok(None);
+            }
+            return Ok(Some(checkpoint));
+        }
+        self.conn.run("INSERT INTO peer_head (origin, size, root, note, seen_ms) VALUES ($1,$2,$3,$4,$5)", vec![origin.to_owned().into(), (checkpoint.size() as i64).into(), checkpoint.root().to_vec().into(), note.to_owned().into(), (self.now_ms as i64).into()])
+        .await?;
+        Ok(Some(checkpoint))
+    }
+
+    async fn keep_split_view(
+        &mut self,
+        bond: &Bond,
+        origin: &str,
+        note: &str,
+    ) -> Result<(), StoreError> {
+        let id: [u8; 16] = self.random();
+        self.conn.run("INSERT INTO evidence (evidence_id, found_ms, kind, peer, agreement_id, lane, \
+             lane_seq, bytes) VALUES ($1,$2,$3,$4,$5,0,0,$6)", vec![id.to_vec().into(), (self.now_ms as i64).into(), "split-view".to_owned().into(), bond.peer.as_str().to_owned().into(), bond.id.to_vec().into(), note.as_bytes().to_vec().into()])
+        .await?;
+        self.alarm("split-view", &bond.peer, origin).await
+    }
+
+    async fn own_leaf(
+        &mut self,
+        bond: &Bond,
+        lane: Lane,
+        lane_seq: u64,
+    ) -> Result<Option<Leaf>, StoreError> {
+        let Some(stored) = self.stored(bond, lane, lane_seq).await? else { return Ok(None) };
+        let bytes = crate::batch::leaf_of(bond.id, lane, lane_seq, &stored)?;
+        Leaf::from_bytes(&bytes).map(Some).map_err(|_| StoreError::Corrupt("envelope"))
+    }
+
+    async fn has_item(
+        &mut self,
+        bond: &Bond,
+        lane: Lane,
+        lane_seq: u64,
+    ) -> Result<bool, StoreError> {
+        let row = self.conn.maybe("SELECT 1 FROM receipt_item WHERE agreement_id = $1 AND lane = $2 AND lane_seq = $3", vec![bond.id.to_vec().into(), i64::from(lane.number()).into(), (lane_seq as i64).into()])
+        .await?;
+        Ok(row.is_some())
+    }
+
+    /// A letter that was answered leaves the outbox.
+    pub(crate) async fn close_letter(
+        &mut self,
+        bond: &Bond,
+        lane: Lane,
+        lane_seq: u64,
+    ) -> Result<(), StoreError> {
+        self.conn.run("DELETE FROM outbox WHERE agreement_id = $1 AND lane = $2 AND lane_seq = $3", vec![bond.id.to_vec().into(), i64::from(lane.number()).into(), (lane_seq as i64).into()])
+            .await?;
+        Ok(())
+    }
+
+    async fn keep_proof(
+        &mut self,
+        digest: &Digest,
+        origin: &str,
+        index: u64,
+        size: u64,
+        hashes: &[Vec<u8>],
+    ) -> Result<(), StoreError> {
+        self.conn.run("INSERT INTO peer_proof (env_digest, origin, log_index, head_size, hashes) \
+             VALUES ($1,$2,$3,$4,$5) ON CONFLICT (env_digest) DO NOTHING", vec![digest.to_vec().into(), origin.to_owned().into(), (index as i64).into(), (size as i64).into(), hashes.concat().into()])
+        .await?;
+        Ok(())
+    }
+
+    /// A receipt of a lane by its name.
+    pub(crate) async fn receipt_by_digest(
+        &mut self,
+        bond: &Bond,
+        lane: Lane,
+        digest: &Digest,
+    ) -> Result<Option<wire::Receipt>, StoreError> {
+        let row = self.conn.maybe("SELECT lane_seq FROM envelope WHERE env_digest = $1 AND agreement_id = $2 \
+             AND lane = $3", vec![digest.to_vec().into(), bond.id.to_vec().into(), i64::from(lane.number()).into()])
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let stored = self.stored(bond, lane, row.int(0)? as u64).await?;
+        Ok(stored.and_then(|sealed| decode(&sealed).ok()))
+    }
+
+    async fn settle_message(
+        &mut self,
+        digest: &Digest,
+        standing: Standing,
+    ) -> Result<(), StoreError> {
+        let row = self.conn.maybe("SELECT leg_id FROM message WHERE env_digest = $1", vec![digest.to_vec().into()])
+            .await?;
+        let Some(row) = row else { return Ok(()) };
+        store::legs::settle(self.conn, digest, standing).await?;
+        let leg = jieli_proto::id::LegId::from_slice(&row.bytes(0)?);
+        let Some(leg) = leg else { return Ok(()) };
+        let Some(mut file) = self.take_leg(leg).await? else { return Ok(()) };
+        file.settle(digest, standing);
+        self.put_leg(file.clone());
+        self.settled(&mut file, digest, standing).await
+    }
+}
+
+/// Reads a note as a checkpoint of that origin signed by one of these keys.
+pub fn open_checkpoint(
+    note: &str,
+    origin: &str,
+    city: &CityId,
+    keys: &[jieli_proto::pubkey::PublicKey],
+) -> Option<Checkpoint> {
+    let belongs = origin.strip_prefix("jieli.")?.strip_prefix(city.as_str())?;
+    belongs.strip_prefix("/log/")?;
+    let note = Note::parse(note.as_bytes()).ok()?;
+    let vkeys: Vec<VKey> =
+        keys.iter().filter_map(|key| VKey::new(origin, KeyKind::Log, *key).ok()).collect();
+    let signed = note.verify(&vkeys).is_ok_and(|found| !found.is_empty());
+    let checkpoint = Checkpoint::parse(note.text()).ok()?;
+    (signed && checkpoint.origin() == origin).then_some(checkpoint)
+}
+
+fn hashes(list: &[Vec<u8>]) -> Option<Vec<Hash>> {
+    (list.len() <= 63)
+        .then(|| list.iter().map(|bytes| bytes.as_slice().try_into().ok()).collect())
+        .flatten()
+}
+

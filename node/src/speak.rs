@@ -1,0 +1,276 @@
+//! Our side of a leg: a message is authorised, judged, signed, logged and put in the outbox, or
+//! denied before anything is added.
+
+use crate::batch::Batch;
+use crate::directory::Bond;
+use crate::legs::{self, Context, Entry, LegFile, Local, OneCalendar, Standing};
+use crate::store::{self, StoreError, Val};
+use crate::trouble::{Denied, Outcome};
+use crate::vault::Place;
+use jieli_proto::agreement::{Asked, purpose_of};
+use jieli_proto::case::{Direction, Proof, Side, Verdict};
+use jieli_proto::day::Day;
+use jieli_proto::id::{Digest, LegId, MsgId};
+use jieli_proto::kinds::{Lane, PartySide};
+use jieli_proto::refusal::Refusal;
+use jieli_proto::section::{self, SectionKind, Value};
+use jieli_proto::wire::message::Body;
+use jieli_proto::wire::{self, Duty, LegalBasis, MessageType, Purpose, Service};
+use prost::Message as _;
+
+/// What a section is filled with.
+pub type Filled = (&'static SectionKind, Vec<(u32, Value)>);
+
+/// A message to be said in a leg.
+#[derive(Clone, Debug)]
+pub struct Speech {
+    /// Its type.
+    pub ty: MessageType,
+    /// Its body.
+    pub body: Body,
+    /// The date of the duty it sets, if it sets one.
+    pub due: Option<Day>,
+    /// Sections to be opened.
+    pub sections: Vec<Filled>,
+    /// The consent they are opened under.
+    pub consent: Option<Digest>,
+    /// What stands behind an EXPIRE.
+    pub proof: Option<Proof>,
+}
+
+impl Speech {
+    /// A message with nothing but its body.
+    pub fn plain(ty: MessageType, body: Body) -> Speech {
+        Speech { ty, body, due: None, sections: Vec::new(), consent: None, proof: None }
+    }
+
+    /// With the date of the duty it sets.
+    pub fn due(mut self, due: Day) -> Speech {
+        self.due = Some(due);
+        self
+    }
+
+    /// WITHDRAW: the same bytes' worth whoever and whatever caused it.
+    pub fn withdraw() -> Speech {
+        Speech::plain(MessageType::Withdraw, Body::Withdraw(wire::Withdraw {}))
+    }
+}
+
+impl Batch<'_> {
+    /// Takes a leg out of the overlay, loading it first; put it back with [`Batch::put_leg`].
+    pub async fn take_leg(&mut self, id: LegId) -> Result<Option<LegFile>, StoreError> {
+        if let Some(file) = self.legs.get(&id) {
+            return Ok(Some(file.clone()));
+        }
+        store::legs::load(self.conn, id, &self.house.calendar).await
+    }
+
+    /// Puts a leg into the overlay, as later commands of this batch will see it.
+    pub fn put_leg(&mut self, file: LegFile) {
+        self.legs.insert(file.id, file);
+    }
+
+    /// The due date of a duty from today, by the agreement's service level and our calendar.
+    pub fn due(&self, bond: &Bond, service: Service, duty: Duty) -> Day {
+        let days = match bond.in_force() {
+            Some(agreement) => agreement.working_days(service, duty),
+            None => jieli_proto::agreement::default_days(service, duty),
+        };
+        self.house.calendar.add_working_days(self.today, days)
+    }
+
+    /// Says something in a leg.
+    pub async fn say(&mut self, file: &mut LegFile, speech: Speech) -> Outcome<Digest> {
+        let bond = file.bond.and_then(|id| self.bond(&id)).ok_or_else(no_agreement)?;
+        self.may_say(&bond, file, &speech)?;
+        let lane = Lane::messages(bond.our_side);
+        let header = self.header(&bond, lane).await?;
+        let msg = MsgId(self.random());
+        let (digests, sections) = self.sections(file, &speech, &msg)?;
+        let message = compose(file, &speech, header.clone(), msg, digests, self.house);
+        let act = self.judge(file, &message, &speech)?;
+        // From here on nothing is denied.
+        for section in &sections {
+            let place = Place { leg: file.id, slot: section.section as u8, msg };
+            self.hide(file, &place, &section.encode_to_vec()).await?;
+        }
+        let digest = self.send(&bond, &header, &message).await?;
+        let entry = Entry {
+            env_digest: digest,
+            side: file.our_side,
+            seq: message.leg_seq,
+            lane_seq: header.lane_seq,
+            standing: Standing::Provisional,
+            message: Some(message),
+        };
+        self.messages.push(message_row(&bond, lane, file, &entry, &msg, &Verdict::Legal));
+        file.admit(entry, Some(act), Verdict::Legal);
+        if file.local != Local::OnTheRoad {
+            file.local = Local::OnTheRoad;
+            store::legs::update(self.conn, file).await?;
+        }
+        self.put_leg(file.clone());
+        Ok(digest)
+    }
+
+    /// The sender's own node asks the agreement the same as the receiver's will.
+    fn may_say(&self, bond: &Bond, file: &LegFile, speech: &Speech) -> Outcome<()> {
+        let agreement = bond.in_force().ok_or_else(no_agreement)?;
+        let opens = matches!(speech.ty, MessageType::Offer | MessageType::Request);
+        if opens && bond.is_closed_to_new() {
+            return Err(Refusal::Suspended.into());
+        }
+        agreement.authorise(&Asked {
+            sender: bond.our_side,
+            message: speech.ty,
+            service: file.service,
+            from_office: &file.our_office,
+            to_office: &file.their_office,
+            purpose: purpose(file.service, speech.ty),
+            holder: holder(bond.our_side, file.our_side, file.service),
+            on: self.today,
+        })?;
+        Ok(())
+    }
+
+    fn sections(
+        &self,
+        file: &LegFile,
+        speech: &Speech,
+        msg: &MsgId,
+    ) -> Outcome<(Vec<wire::SectionDigest>, Vec<wire::Section>)> {
+        let (mut digests, mut sections) = (Vec::new(), Vec::new());
+        let entropy = &self.house.world.entropy;
+        for kind in section::slots(speech.ty, file.service) {
+            let filled = speech.sections.iter().find(|(other, _)| other.number == kind.number);
+            let digest = match filled {
+                // An empty slot is random, so that nobody can tell it from a filled one.
+                None => Digest(self.random()),
+                Some((_, values)) => {
+                    kind.filled_by(values).map_err(|field| missing(kind, field))?;
+                    let mut random = |buffer: &mut [u8]| entropy.fill(buffer);
+                    let built = section::build(kind, values, &mut random)
+                        .map_err(|_| Denied::refused(Refusal::BadBody))?;
+                    let digest = section::digest_of(msg, &built)
+                        .map_err(|_| Denied::refused(Refusal::BadBody))?;
+                    sections.push(built);
+                    digest
+                }
+            };
+            let number = u32::from(kind.number);
+            digests.push(wire::SectionDigest { section: number, digest: digest.to_vec() });
+        }
+        Ok((digests, sections))
+    }
+
+    fn judge(
+        &self,
+        file: &LegFile,
+        message: &wire::Message,
+        speech: &Speech,
+    ) -> Outcome<jieli_proto::case::Act> {
+        let context = Context {
+            made_on: self.today,
+            consent_live: speech.consent.is_some(),
+            proof: speech.proof,
+        };
+        let seen = file.law.len(file.our_side.other());
+        let question = |digest: &Digest| file.entry(digest).map(|entry| entry.seq);
+        let act =
+            legs::act_of(message, file.our_side, message.leg_seq, seen, context, &question)?;
+        file.law.judge(&act, &OneCalendar(&self.house.calendar))?;
+        Ok(act)
+    }
+}
+
+fn no_agreement() -> Denied {
+    Denied::new(
+        "NO_AGREEMENT",
+        "与该城市没有生效的协作协议，办件保留为草稿。请先签订协议。",
+        "There is no live agreement with that city: the case stays a draft. Conclude one first.",
+    )
+}
+
+fn missing(kind: &SectionKind, field: &section::Field) -> Denied {
+    Denied::new(
+        "FIELD_MISSING",
+        format!("“{}”缺少或格式不对，请补齐。", field.zh),
+        format!("“{}” of {} is missing or has a wrong form: fill it in.", field.en, kind.name),
+    )
+}
+
+/// The purpose a message cites: that of its service, absent where the person takes things back.
+pub fn purpose(service: Service, ty: MessageType) -> Purpose {
+    if ty == MessageType::Withdraw { Purpose::Unspecified } else { purpose_of(service) }
+}
+
+/// Which party holds the record or sends the person.
+pub fn holder(our_party: PartySide, our_side: Side, service: Service) -> PartySide {
+    let we_hold = match legs::direction(service) {
+        Direction::Push => our_side == Side::Initiator,
+        Direction::Pull => our_side == Side::Examiner,
+    };
+    if we_hold { our_party } else { our_party.other() }
+}
+
+fn compose(
+    file: &LegFile,
+    speech: &Speech,
+    header: wire::Header,
+    msg: MsgId,
+    section_digests: Vec<wire::SectionDigest>,
+    house: &crate::house::House,
+) -> wire::Message {
+    let side = file.our_side;
+    let bare = speech.ty == MessageType::Withdraw;
+    let basis = if bare { LegalBasis::Unspecified } else { LegalBasis::Consent };
+    wire::Message {
+        header: Some(header),
+        msg_id: msg.to_vec(),
+        case_id: file.case.to_vec(),
+        leg_id: file.id.to_vec(),
+        leg_seq: file.law.len(side) + 1,
+        leg_prev: file.last_of(side).to_vec(),
+        leg_seen: file.last_of(side.other()).to_vec(),
+        r#type: speech.ty.into(),
+        service: file.service.into(),
+        from_office: file.our_office.clone(),
+        to_office: file.their_office.clone(),
+        purpose: purpose(file.service, speech.ty).into(),
+        legal_basis: basis.into(),
+        consent_digest: speech.consent.map_or(Vec::new(), |digest| digest.to_vec()),
+        due_date: speech.due.map_or(0, Day::number),
+        calendar_version: if bare { 0 } else { house.calendar.version() },
+        codelist_version: if bare { 0 } else { CODELIST_VERSION },
+        section_digests,
+        body: Some(speech.body.clone()),
+    }
+}
+
+/// Version of the code lists built in: decision, return, void and refusal codes.
+pub const CODELIST_VERSION: u32 = 1;
+
+/// A row of `message`.
+pub fn message_row(
+    bond: &Bond,
+    lane: Lane,
+    file: &LegFile,
+    entry: &Entry,
+    msg: &MsgId,
+    verdict: &Verdict,
+) -> Vec<Val> {
+    let (status, code) = entry.standing.numbers();
+    vec![
+        Val::Bytes(entry.env_digest.to_vec()),
+        Val::Bytes(bond.id.to_vec()),
+        Val::Int(i64::from(lane.number())),
+        Val::Int(entry.lane_seq as i64),
+        Val::Bytes(msg.to_vec()),
+        Val::Bytes(file.id.to_vec()),
+        Val::Int(i64::from(entry.seq)),
+        Val::Int(legs::side_number(entry.side)),
+        Val::Int(status),
+        Val::Int(code),
+        Val::Int(store::legs::verdict_number(verdict)),
+    ]
+}

@@ -1,0 +1,130 @@
+//! The database of one house: SQLite or PostgreSQL behind one SQL text.
+//!
+//! [`Store::open`] brings the schema up and refuses a database that cannot keep a promise. Every
+//! write goes through a [`Writer`], one transaction ([`Tx`]) at a time; reads may come from the pool
+//! of [`Store::read`]. Both hand out a [`Conn`], so that a query is written once.
+
+mod conn;
+mod engine;
+mod error;
+pub mod log;
+mod schema;
+mod tx;
+
+pub use conn::{Conn, Row, Val, places};
+pub use engine::Engine;
+pub use error::{CommitError, Fault, StoreError};
+/// Asserts that a text built at run time holds no outside data.
+pub use sqlx::AssertSqlSafe;
+pub use tx::{Tx, Writer};
+
+use sqlx::AnyPool;
+use std::fmt;
+use std::fs::File;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How a store is opened. The defaults suit both engines.
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    /// Connections that only read.
+    pub read_connections_max: u32,
+    /// How long one statement may run (PostgreSQL).
+    pub statement_ms_max: u64,
+    /// How long a statement may wait for a lock: longer than a lost writer can keep the head row.
+    pub lock_ms_max: u64,
+    /// How long a session may sit inside a transaction (PostgreSQL).
+    pub idle_in_transaction_ms_max: u64,
+}
+
+impl Default for StoreOptions {
+    fn default() -> StoreOptions {
+        StoreOptions {
+            read_connections_max: 8,
+            statement_ms_max: 30_000,
+            lock_ms_max: 20_000,
+            idle_in_transaction_ms_max: 10_000,
+        }
+    }
+}
+
+/// The database. Cheap to clone; all clones share one lock file and one read pool.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    target: engine::Target,
+    options: StoreOptions,
+    reads: AnyPool,
+    /// Held as long as the process may touch a SQLite file.
+    _lock: Option<File>,
+}
+
+impl Store {
+    /// Opens a database, takes its lock, checks its promises and brings its schema up.
+    ///
+    /// `url` is `sqlite:<file path>` or `postgres://..`. Errors: another process holds the SQLite
+    /// file; SQLite is older than 3.51.3; PostgreSQL runs with `fsync` or `synchronous_commit` off;
+    /// the schema is newer than this program, or one of its steps was changed.
+    pub async fn open(url: &str, options: StoreOptions) -> Result<Store, StoreError> {
+        sqlx::any::install_default_drivers();
+        let target = engine::Target::parse(url)?;
+        let lock = target.lock()?;
+        let mut conn = target.connect_writer(&options).await?;
+        target.check_promises(&mut conn).await?;
+        schema::bring_up(&mut conn, &schema::steps(target.engine())).await?;
+        conn.close().await?;
+        let reads = target.read_pool(&options)?;
+        Ok(Store { inner: Arc::new(Inner { target, options, reads, _lock: lock }) })
+    }
+
+    /// Which database this is.
+    pub fn engine(&self) -> Engine {
+        self.inner.target.engine()
+    }
+
+    /// A writer with a connection of its own, opened when it is first needed.
+    pub fn writer(&self) -> Writer {
+        Writer::new(self.clone())
+    }
+
+    /// A connection of the read pool. Its statements cannot write.
+    pub async fn read(&self) -> Result<Conn, StoreError> {
+        let conn = self.inner.reads.acquire().await?;
+        Ok(Conn::pooled(conn, self.engine(), self.deadline()))
+    }
+
+    /// Closes the read pool and waits for it; the lock is released with the last clone.
+    pub async fn close(self) {
+        self.inner.reads.close().await;
+    }
+
+    /// After an erasure: empties SQLite's write-ahead log, whose old pages still hold what was
+    /// deleted. Nothing to do on PostgreSQL, whose files are the operator's to vacuum.
+    pub async fn scrub(&self) -> Result<(), StoreError> {
+        match self.engine() {
+            Engine::Postgres => Ok(()),
+            Engine::Sqlite => {
+                let mut conn = self.connect().await?;
+                conn.script("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+                conn.close().await
+            }
+        }
+    }
+
+    pub(crate) async fn connect(&self) -> Result<Conn, StoreError> {
+        self.inner.target.connect_writer(&self.inner.options).await
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        engine::deadline(self.engine(), &self.inner.options)
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Store({:?})", self.engine())
+    }
+}

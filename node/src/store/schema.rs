@@ -1,0 +1,90 @@
+//! The steps of the schema. They are only ever added to: a step that some house has run never
+//! changes again, and boot refuses a database that says otherwise.
+
+use super::conn::{Conn, Val};
+use super::engine::Engine;
+use super::error::StoreError;
+use super::tx;
+use jieli_proto::id::Digest;
+
+/// One step: its number from 1, and its text.
+pub(super) type Step = (i64, &'static str);
+
+/// Any number: it only has to be the same in all replicas.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(7310572)";
+
+/// The steps of one engine, in order.
+pub(super) fn steps(engine: Engine) -> Vec<Step> {
+    match engine {
+        Engine::Sqlite => vec![(1, include_str!("schema/sqlite/0001_road.sql"))],
+        Engine::Postgres => vec![(1, include_str!("schema/postgres/0001_road.sql"))],
+    }
+}
+
+/// Runs the steps that are missing, each in a transaction of its own.
+pub(super) async fn bring_up(conn: &mut Conn, steps: &[Step]) -> Result<(), StoreError> {
+    while one_step(conn, steps).await? {}
+    Ok(())
+}
+
+/// Runs the first missing step, if there is one.
+async fn one_step(conn: &mut Conn, steps: &[Step]) -> Result<bool, StoreError> {
+    tx::begin(conn).await?;
+    if conn.engine() == Engine::Postgres {
+        conn.script(LOCK).await?;
+    }
+    let bytes = match conn.engine() {
+        Engine::Sqlite => "BLOB",
+        Engine::Postgres => "BYTEA",
+    };
+    let table = format!(
+        "CREATE TABLE IF NOT EXISTS schema_version \
+         (version BIGINT NOT NULL PRIMARY KEY, digest {bytes} NOT NULL)"
+    );
+    conn.script(sqlx::AssertSqlSafe(table)).await?;
+    let next = next_step(conn, steps).await?;
+    if let Some((version, text)) = next {
+        conn.script(text).await?;
+        let digest = digest(text);
+        let insert = "INSERT INTO schema_version (version, digest) VALUES ($1, $2)";
+        conn.run(insert, vec![Val::Int(version), digest]).await?;
+    }
+    conn.script("COMMIT").await?;
+    Ok(next.is_some())
+}
+
+/// Compares what the database went through with what this program knows.
+async fn next_step(conn: &mut Conn, steps: &[Step]) -> Result<Option<Step>, StoreError> {
+    let query = "SELECT version, digest FROM schema_version ORDER BY version";
+    let done = conn.rows(query, vec![]).await?;
+    let known = steps.last().map_or(0, |step| step.0);
+    for (at, row) in done.iter().enumerate() {
+        let found = row.int(0)?;
+        let Some((version, text)) = steps.get(at) else {
+            return Err(StoreError::NewerSchema { found: done[done.len() - 1].int(0)?, known });
+        };
+        if found != *version || Val::Bytes(row.bytes(1)?) != digest(text) {
+            return Err(StoreError::ChangedSchema(*version));
+        }
+    }
+    Ok(steps.get(done.len()).copied())
+}
+
+fn digest(text: &str) -> Val {
+    Val::Bytes(Digest::of(&[text.as_bytes()]).to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_engines_differ_only_in_the_name_of_bytes() {
+        let (sqlite, postgres) = (steps(Engine::Sqlite), steps(Engine::Postgres));
+        assert_eq!(sqlite.len(), postgres.len());
+        for (at, (sqlite, postgres)) in sqlite.iter().zip(&postgres).enumerate() {
+            assert_eq!((sqlite.0, postgres.0), (at as i64 + 1, at as i64 + 1));
+            assert_eq!(sqlite.1.replace("BLOB", "BYTEA"), postgres.1, "step {}", sqlite.0);
+        }
+    }
+}

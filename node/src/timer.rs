@@ -1,0 +1,112 @@
+//! What the node does by itself. A timer is a row written by the transaction that makes it
+//! necessary, so that no crash can lose it.
+
+use crate::batch::Batch;
+use crate::follow;
+use crate::store::StoreError;
+use crate::trouble::{Outcome, Trouble};
+use jieli_proto::id::LegId;
+
+/// What a timer does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimerKind {
+    /// Send RELEASE if everything holds by now.
+    Release,
+    /// Answer a WITHDRAW of the other side.
+    Effect,
+    /// Ask the worker to look at the job's terms.
+    AskTerms,
+    /// A worker's yes takes effect.
+    YesTakesEffect,
+    /// A question was not answered with yes: it lapses.
+    QuestionLapses,
+    /// A letter went without its sections: take the message back.
+    WentWithheld,
+    /// Ask the worker to confirm an outcome.
+    AskComplete,
+    /// A draft that nobody confirmed is erased.
+    EraseDraft,
+    /// The ballot before an employment OUTCOME was a yes: send it.
+    SendOutcome,
+}
+
+impl TimerKind {
+    const ALL: [TimerKind; 9] = [
+        TimerKind::Release,
+        TimerKind::Effect,
+        TimerKind::AskTerms,
+        TimerKind::YesTakesEffect,
+        TimerKind::QuestionLapses,
+        TimerKind::WentWithheld,
+        TimerKind::AskComplete,
+        TimerKind::EraseDraft,
+        TimerKind::SendOutcome,
+    ];
+
+    /// The word in the store.
+    pub fn word(self) -> &'static str {
+        match self {
+            TimerKind::Release => "release",
+            TimerKind::Effect => "effect",
+            TimerKind::AskTerms => "ask-terms",
+            TimerKind::YesTakesEffect => "yes-takes-effect",
+            TimerKind::QuestionLapses => "question-lapses",
+            TimerKind::WentWithheld => "went-withheld",
+            TimerKind::AskComplete => "ask-complete",
+            TimerKind::EraseDraft => "erase-draft",
+            TimerKind::SendOutcome => "send-outcome",
+        }
+    }
+
+    /// The kind of a word.
+    pub fn from_word(word: &str) -> Option<TimerKind> {
+        TimerKind::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+}
+
+impl Batch<'_> {
+    /// Performs a timer that is due, and removes it. What the law or the agreement no longer
+    /// allows is simply past.
+    pub async fn ring(&mut self, timer: &[u8]) -> Result<(), StoreError> {
+        let row = self
+            .conn
+            .maybe(
+                "SELECT kind, subject, due_ms FROM timer WHERE timer_id = $1",
+                vec![timer.into()],
+            )
+            .await?;
+        let Some(row) = row else { return Ok(()) };
+        if row.uint(2)? > self.now_ms {
+            return Ok(());
+        }
+        let kind =
+            TimerKind::from_word(&row.text(0)?).ok_or(StoreError::Corrupt("timer.kind"))?;
+        let subject = row.bytes(1)?;
+        self.conn.run("DELETE FROM timer WHERE timer_id = $1", vec![timer.into()]).await?;
+        match self.perform_timer(kind, &subject).await {
+            Ok(()) => Ok(()),
+            Err(Trouble::Denied(denied)) => {
+                tracing::info!(timer = kind.word(), code = denied.code, "a timer had nothing to do");
+                Ok(())
+            }
+            Err(Trouble::Store(error)) => Err(error),
+        }
+    }
+
+    async fn perform_timer(&mut self, kind: TimerKind, subject: &[u8]) -> Outcome<()> {
+        match kind {
+            TimerKind::YesTakesEffect => return self.yes_takes_effect(subject).await,
+            TimerKind::QuestionLapses => return self.question_lapses(subject).await,
+            TimerKind::Release
+            | TimerKind::Effect
+            | TimerKind::AskTerms
+            | TimerKind::WentWithheld
+            | TimerKind::AskComplete
+            | TimerKind::EraseDraft
+            | TimerKind::SendOutcome => {}
+        }
+        let leg = LegId::from_slice(subject).ok_or(StoreError::Corrupt("timer.subject"))?;
+        let Some(file) = self.take_leg(leg).await? else { return Ok(()) };
+        follow::timer(self, file, kind).await
+    }
+}

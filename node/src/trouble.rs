@@ -1,0 +1,88 @@
+//! Why a command came to nothing. A denial is an answer and leaves no trace; a store error rolls
+//! the whole batch back.
+
+use crate::store::StoreError;
+use jieli_proto::case::Illegal;
+use jieli_proto::refusal::Refusal;
+use std::fmt;
+
+/// What a clerk, an operator or a worker is told: what happened, which item, what to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// Stable word for programs.
+    pub code: &'static str,
+    /// Plain Chinese.
+    pub zh: String,
+    /// Plain English.
+    pub en: String,
+}
+
+impl Denied {
+    /// A denial.
+    pub fn new(code: &'static str, zh: impl Into<String>, en: impl Into<String>) -> Denied {
+        Denied { code, zh: zh.into(), en: en.into() }
+    }
+
+    /// "Unknown" and "not yours" are one answer.
+    pub fn not_found(what: &str) -> Denied {
+        Denied::new(
+            "NOT_FOUND",
+            format!("没有找到，或不属于本窗口：{what}。请核对编号。"),
+            format!("Not found here, or not yours: {what}. Check the number."),
+        )
+    }
+
+    /// The case law does not allow it.
+    pub fn illegal(why: Illegal) -> Denied {
+        Denied::new("ILLEGAL_STEP", format!("此时不能办理这一步：{}", why.zh()), why.to_string())
+    }
+
+    /// Outside what the agreement allows.
+    pub fn refused(why: Refusal) -> Denied {
+        Denied::new(why.name(), why.zh(), why.en())
+    }
+}
+
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} [{}]", self.zh, self.en, self.code)
+    }
+}
+
+/// See the module.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// An answer to the one who asked.
+    #[error("{0}")]
+    Denied(Denied),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<Denied> for Trouble {
+    fn from(denied: Denied) -> Trouble {
+        Trouble::Denied(denied)
+    }
+}
+
+impl From<sqlx::Error> for Trouble {
+    fn from(error: sqlx::Error) -> Trouble {
+        Trouble::Store(StoreError::from(error))
+    }
+}
+
+impl From<Refusal> for Trouble {
+    fn from(refusal: Refusal) -> Trouble {
+        Trouble::Denied(Denied::refused(refusal))
+    }
+}
+
+impl From<Illegal> for Trouble {
+    fn from(why: Illegal) -> Trouble {
+        Trouble::Denied(Denied::illegal(why))
+    }
+}
+
+/// The result of a command.
+pub type Outcome<T> = Result<T, Trouble>;
