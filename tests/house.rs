@@ -31,7 +31,10 @@ const TOP: &[&str] = &[
 const ROOMS: &[&str] = &["proto/src", "node/src", "gateway/src"];
 
 /// Sample configurations under deploy/, by the end of their path, and who reads them.
-const SAMPLES: &[(&str, Parser)] = &[];
+const SAMPLES: &[(&str, Parser)] = &[("jieli.toml", |text| {
+    jieli_node::config::Config::parse(text, Path::new("."))?;
+    Ok(())
+})];
 
 type Parser = fn(&str) -> anyhow::Result<()>;
 

@@ -6,6 +6,7 @@ mod limits;
 mod text;
 
 pub use check::is_end_point;
+pub(crate) use check::{are_end_points, is_city_name};
 pub use limits::{Courier, Import, Limits};
 pub use text::{Start, render};
 

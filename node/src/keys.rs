@@ -20,7 +20,7 @@ mod signer;
 
 pub use file::{COST, Cost, Protection};
 pub use passphrase::{CREDENTIAL, Places, VARIABLE};
-pub use seal::{NONCE_LEN, SectionPlace, TAG_LEN, open_section, seal_section};
+pub use seal::{NONCE_LEN, TAG_LEN, open_section, seal_section};
 pub use secret::{PASSPHRASE_CHARS_MIN, Passphrase, Secret};
 pub use signer::{FileSigner, Signer, seal_envelope};
 
@@ -375,4 +375,4 @@ fn tag(key: &Secret<32>, parts: &[&[u8]]) -> [u8; 32] {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

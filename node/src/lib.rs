@@ -2,6 +2,10 @@
 
 pub mod config;
 pub mod disk;
+pub mod init;
 pub mod keys;
+pub mod notice;
+pub mod public;
 pub mod store;
+pub mod tokens;
 pub mod world;

@@ -1,1 +1,3 @@
-//! t
+//! The one program. Only here are the real clock, randomness and environment.
+
+pub mod ambient;

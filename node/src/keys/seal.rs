@@ -3,7 +3,6 @@
 
 use super::KeysError;
 use super::secret::Secret;
-use jieli_proto::id::{AgreementId, CaseId, CityId, MsgId};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use zeroize::Zeroizing;
 
@@ -12,43 +11,6 @@ pub const NONCE_LEN: usize = 12;
 
 /// Length in bytes of the tag at the end of what is sealed.
 pub const TAG_LEN: usize = 16;
-
-/// Where a sealed section belongs. It opens nowhere else.
-#[derive(Clone, Copy, Debug)]
-pub struct SectionPlace<'a> {
-    /// The city that keeps it.
-    pub city: &'a CityId,
-    /// The agreement; 16 zero bytes for a local leg.
-    pub agreement: AgreementId,
-    /// The case.
-    pub case: CaseId,
-    /// The message it came in or will go out in.
-    pub msg: MsgId,
-    /// Section number, or the slot of something kept like one.
-    pub section: u8,
-    /// Number of the purpose.
-    pub purpose: u32,
-}
-
-impl SectionPlace<'_> {
-    /// The associated data:
-    /// `"jieli/at-rest/v1" 00 || u8 len(city) || city || agreement || case || msg || u8 section ||
-    /// u32be purpose`.
-    pub fn aad(&self) -> Vec<u8> {
-        let city = self.city.as_str().as_bytes();
-        [
-            b"jieli/at-rest/v1\0".as_slice(),
-            &[city.len() as u8],
-            city,
-            &self.agreement.0,
-            &self.case.0,
-            &self.msg.0,
-            &[self.section],
-            &self.purpose.to_be_bytes(),
-        ]
-        .concat()
-    }
-}
 
 /// Seals: ciphertext with the tag at its end. The nonce must be fresh and random, see
 /// [`crate::world::random`].
@@ -99,40 +61,23 @@ mod tests {
 
     #[test]
     fn a_section_opens_in_its_own_place_only() {
-        let city = CityId::parse("km.yn").unwrap();
-        let place = SectionPlace {
-            city: &city,
-            agreement: AgreementId([1; 16]),
-            case: CaseId([2; 16]),
-            msg: MsgId([3; 16]),
-            section: 4,
-            purpose: 5,
-        };
-        let aad = place.aad();
-        let sealed = seal_section(&key(7), [8; 12], &aad, b"name").unwrap();
+        let aad = b"this place";
+        let sealed = seal_section(&key(7), [8; 12], aad, b"name").unwrap();
         assert_eq!(sealed.len(), 4 + TAG_LEN);
-        assert_eq!(*open_section(&key(7), [8; 12], &aad, &sealed).unwrap(), b"name");
+        assert_eq!(*open_section(&key(7), [8; 12], aad, &sealed).unwrap(), b"name");
 
-        let elsewhere = [
-            SectionPlace { city: &CityId::parse("km.yn2").unwrap(), ..place },
-            SectionPlace { agreement: AgreementId([9; 16]), ..place },
-            SectionPlace { case: CaseId([9; 16]), ..place },
-            SectionPlace { msg: MsgId([9; 16]), ..place },
-            SectionPlace { section: 9, ..place },
-            SectionPlace { purpose: 9, ..place },
-        ];
-        for other in elsewhere {
-            let opened = open_section(&key(7), [8; 12], &other.aad(), &sealed);
-            assert!(matches!(opened, Err(KeysError::Seal)), "{other:?}");
+        for other in [b"that place".as_slice(), b"this plac", b""] {
+            let opened = open_section(&key(7), [8; 12], other, &sealed);
+            assert!(matches!(opened, Err(KeysError::Seal)));
         }
-        assert!(open_section(&key(6), [8; 12], &aad, &sealed).is_err());
-        assert!(open_section(&key(7), [9; 12], &aad, &sealed).is_err());
-        assert!(open_section(&key(7), [8; 12], &aad, &sealed[1..]).is_err());
-        assert!(open_section(&key(7), [8; 12], &aad, &[]).is_err());
+        assert!(open_section(&key(6), [8; 12], aad, &sealed).is_err());
+        assert!(open_section(&key(7), [9; 12], aad, &sealed).is_err());
+        assert!(open_section(&key(7), [8; 12], aad, &sealed[1..]).is_err());
+        assert!(open_section(&key(7), [8; 12], aad, &[]).is_err());
         for at in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[at] ^= 1;
-            assert!(open_section(&key(7), [8; 12], &aad, &changed).is_err(), "{at}");
+            assert!(open_section(&key(7), [8; 12], aad, &changed).is_err(), "{at}");
         }
     }
 

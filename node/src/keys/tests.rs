@@ -67,6 +67,15 @@ fn keys_read_back() {
 }
 
 #[test]
+fn keys_read_back_at_the_real_cost() {
+    let passphrase = phrase("correct horse battery");
+    let (dir, made) = made(&Protection::Passphrase { passphrase, cost: COST });
+    let right = phrase("correct horse battery");
+    let ring = KeyRing::load(dir.path(), &city(), Some(&right)).unwrap();
+    assert_eq!(ring.log().fingerprint(), made.log().fingerprint());
+}
+
+#[test]
 fn the_root_may_be_offline_and_nothing_else() {
     let (dir, _) = made(&Protection::Unprotected);
     fs::remove_file(KeyName::Root.path(dir.path())).unwrap();
