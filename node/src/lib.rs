@@ -1,4 +1,5 @@
 //! The house of one city.
 
+pub mod highwater;
 pub mod store;
 pub mod world;

@@ -184,6 +184,13 @@ impl Conn {
         Ok(self.heard(done)?.rows_affected())
     }
 
+    /// As [`Conn::run`], for a text whose shape varies: it is not kept as a prepared statement.
+    pub async fn run_many(&mut self, sql: String, vals: Vec<Val>) -> Result<u64, StoreError> {
+        let query = sqlx::query_with(AssertSqlSafe(sql), arguments(vals)?).persistent(false);
+        let done = within(self.deadline, query.execute(self.ask())).await;
+        Ok(self.heard(done)?.rows_affected())
+    }
+
     /// All rows of an answer.
     pub async fn rows(
         &mut self,
@@ -196,11 +203,7 @@ impl Conn {
     }
 
     /// As [`Conn::rows`], for a text whose shape varies: it is not kept as a prepared statement.
-    pub async fn rows_of_many(
-        &mut self,
-        sql: String,
-        vals: Vec<Val>,
-    ) -> Result<Vec<Row>, StoreError> {
+    pub async fn rows_many(&mut self, sql: String, vals: Vec<Val>) -> Result<Vec<Row>, StoreError> {
         let query = sqlx::query_with(AssertSqlSafe(sql), arguments(vals)?).persistent(false);
         let rows = within(self.deadline, query.fetch_all(self.ask())).await;
         Ok(self.heard(rows)?.into_iter().map(Row).collect())
@@ -240,11 +243,11 @@ impl Conn {
                 from += row.len();
                 vals.extend(row);
             }
-            let is_single = vals.len() == width;
-            let query = sqlx::query_with(AssertSqlSafe(text), arguments(vals)?);
-            let query = query.persistent(is_single);
-            let done = within(self.deadline, query.execute(self.ask())).await;
-            self.heard(done)?;
+            if vals.len() == width {
+                self.run(AssertSqlSafe(text), vals).await?;
+            } else {
+                self.run_many(text, vals).await?;
+            }
         }
         Ok(())
     }
