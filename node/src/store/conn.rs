@@ -1,7 +1,7 @@
 //! One connection, and the few ways in which it is asked.
 
 use super::engine::Engine;
-use super::error::StoreError;
+use super::error::{Fault, StoreError};
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, Arguments, AssertSqlSafe, Connection, Row as _, SqlSafeStr};
@@ -9,8 +9,9 @@ use std::fmt::{self, Write};
 use std::future::Future;
 use std::time::Duration;
 
-/// Parameters of one statement: well below the 32,766 of SQLite and the 65,535 of PostgreSQL.
-const PARAMETERS_MAX: usize = 2048;
+/// Parameters of one statement: far below the 32,766 of SQLite, which looks each `$n` up among the
+/// ones before it, and the 65,535 of PostgreSQL.
+const PARAMETERS_MAX: usize = 1024;
 
 /// A value of a column: there are no others in this schema, and no NULLs.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -150,8 +151,10 @@ pub struct Conn {
     inner: Held,
     engine: Engine,
     deadline: Option<Duration>,
-    failed: bool,
-    asking: bool,
+    identity: String,
+    has_failed: bool,
+    is_asking: bool,
+    is_lost: bool,
 }
 
 enum Held {
@@ -160,21 +163,38 @@ enum Held {
 }
 
 impl Conn {
-    pub(super) fn own(inner: AnyConnection, engine: Engine, deadline: Option<Duration>) -> Conn {
-        Conn { inner: Held::Own(inner), engine, deadline, failed: false, asking: false }
+    pub(super) fn own(conn: AnyConnection, engine: Engine, deadline: Option<Duration>) -> Conn {
+        Conn::new(Held::Own(conn), engine, deadline)
     }
 
     pub(super) fn pooled(
-        inner: PoolConnection<Any>,
+        conn: PoolConnection<Any>,
         engine: Engine,
         deadline: Option<Duration>,
     ) -> Conn {
-        Conn { inner: Held::Pooled(inner), engine, deadline, failed: false, asking: false }
+        Conn::new(Held::Pooled(conn), engine, deadline)
+    }
+
+    fn new(inner: Held, engine: Engine, deadline: Option<Duration>) -> Conn {
+        let (has_failed, is_asking, is_lost) = (false, false, false);
+        let identity = String::new();
+        Conn { inner, engine, deadline, identity, has_failed, is_asking, is_lost }
     }
 
     /// Which database is behind it.
     pub fn engine(&self) -> Engine {
         self.engine
+    }
+
+    /// Which server answers a writer, and on which timeline: system identifier and timeline of
+    /// PostgreSQL. Another one than before means a fail-over, and the start rule must be run again.
+    /// Empty on SQLite, and on connections that only read.
+    pub fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    pub(super) fn set_identity(&mut self, identity: String) {
+        self.identity = identity;
     }
 
     /// Runs one statement with `$1, $2, ..` in it; returns how many rows it touched.
@@ -259,14 +279,19 @@ impl Conn {
         self.heard(done).map(drop)
     }
 
-    /// Whether a statement failed since [`Conn::forgive`].
+    /// Whether a statement failed since [`Conn::forgive`], or was given up half-way.
     pub(super) fn has_failed(&self) -> bool {
-        self.failed || self.asking
+        self.has_failed || self.is_asking
     }
 
-    /// A transaction begins or has ended.
+    /// Whether the connection may be in the middle of an answer, or gone: of no use any more.
+    pub(super) fn is_lost(&self) -> bool {
+        self.is_lost || self.is_asking
+    }
+
+    /// A transaction begins.
     pub(super) fn forgive(&mut self) {
-        (self.failed, self.asking) = (false, false);
+        self.has_failed = false;
     }
 
     /// Says goodbye to the database; a pooled connection goes back to its pool.
@@ -283,7 +308,7 @@ impl Conn {
     /// The connection, for one question. Until [`Conn::heard`] the transaction counts as failed, so
     /// that a caller who gives up in between leaves it so.
     fn ask(&mut self) -> &mut AnyConnection {
-        self.asking = true;
+        self.is_asking = true;
         match &mut self.inner {
             Held::Own(conn) => conn,
             Held::Pooled(conn) => conn,
@@ -291,8 +316,12 @@ impl Conn {
     }
 
     fn heard<T>(&mut self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
-        self.asking = false;
-        self.failed |= answer.is_err();
+        self.is_asking = false;
+        if let Err(error) = &answer {
+            self.has_failed = true;
+            let is_late = matches!(error, StoreError::Deadline);
+            self.is_lost |= is_late || error.fault() == Some(Fault::Gone);
+        }
         answer
     }
 }

@@ -109,6 +109,8 @@ fn what_the_sessions_promise() {
             let version = tx.one("SELECT sqlite_version()", vec![]).await.unwrap();
             assert!(version.text(0).unwrap().as_str() >= "3.51.3");
         }
+        let is_named = tx.identity().ends_with("/00000001");
+        assert_eq!(is_named, scratch.engine == Engine::Postgres, "{}", tx.identity());
         tx.rollback().await.unwrap();
         let mut reader = store.read().await.unwrap();
         let write = reader.run("DELETE FROM timer", vec![]).await;
