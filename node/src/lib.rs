@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod disk;
+pub mod highwater;
 pub mod init;
 pub mod keys;
 pub mod notice;

@@ -8,6 +8,7 @@ mod conn;
 mod engine;
 mod error;
 pub mod log;
+pub mod queue;
 mod schema;
 mod tx;
 
@@ -102,14 +103,17 @@ impl Store {
     }
 
     /// After an erasure: empties SQLite's write-ahead log, whose old pages still hold what was
-    /// deleted. Nothing to do on PostgreSQL, whose files are the operator's to vacuum.
-    pub async fn scrub(&self) -> Result<(), StoreError> {
+    /// deleted. `false` if a reader was in the way: try again. Nothing to do on PostgreSQL, whose
+    /// files are the operator's to vacuum.
+    pub async fn scrub(&self) -> Result<bool, StoreError> {
         match self.engine() {
-            Engine::Postgres => Ok(()),
+            Engine::Postgres => Ok(true),
             Engine::Sqlite => {
                 let mut conn = self.connect().await?;
-                conn.script("PRAGMA wal_checkpoint(TRUNCATE)").await?;
-                conn.close().await
+                let row = conn.one("PRAGMA wal_checkpoint(TRUNCATE)", vec![]).await?;
+                let is_busy = row.flag(0)?;
+                conn.close().await?;
+                Ok(!is_busy)
             }
         }
     }

@@ -1,7 +1,7 @@
 //! One connection, and the few ways in which it is asked.
 
 use super::engine::Engine;
-use super::error::StoreError;
+use super::error::{Fault, StoreError};
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, Arguments, AssertSqlSafe, Connection, Row as _, SqlSafeStr};
@@ -9,8 +9,9 @@ use std::fmt::{self, Write};
 use std::future::Future;
 use std::time::Duration;
 
-/// Parameters of one statement: well below the 32,766 of SQLite and the 65,535 of PostgreSQL.
-const PARAMETERS_MAX: usize = 2048;
+/// Parameters of one statement: far below the 32,766 of SQLite, which looks each `$n` up among the
+/// ones before it, and the 65,535 of PostgreSQL.
+const PARAMETERS_MAX: usize = 1024;
 
 /// A value of a column: there are no others in this schema, and no NULLs.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -150,8 +151,10 @@ pub struct Conn {
     inner: Held,
     engine: Engine,
     deadline: Option<Duration>,
-    failed: bool,
-    asking: bool,
+    identity: String,
+    has_failed: bool,
+    is_asking: bool,
+    is_lost: bool,
 }
 
 enum Held {
@@ -160,16 +163,22 @@ enum Held {
 }
 
 impl Conn {
-    pub(super) fn own(inner: AnyConnection, engine: Engine, deadline: Option<Duration>) -> Conn {
-        Conn { inner: Held::Own(inner), engine, deadline, failed: false, asking: false }
+    pub(super) fn own(conn: AnyConnection, engine: Engine, deadline: Option<Duration>) -> Conn {
+        Conn::new(Held::Own(conn), engine, deadline)
     }
 
     pub(super) fn pooled(
-        inner: PoolConnection<Any>,
+        conn: PoolConnection<Any>,
         engine: Engine,
         deadline: Option<Duration>,
     ) -> Conn {
-        Conn { inner: Held::Pooled(inner), engine, deadline, failed: false, asking: false }
+        Conn::new(Held::Pooled(conn), engine, deadline)
+    }
+
+    fn new(inner: Held, engine: Engine, deadline: Option<Duration>) -> Conn {
+        let (has_failed, is_asking, is_lost) = (false, false, false);
+        let identity = String::new();
+        Conn { inner, engine, deadline, identity, has_failed, is_asking, is_lost }
     }
 
     /// Which database is behind it.
@@ -177,9 +186,27 @@ impl Conn {
         self.engine
     }
 
+    /// Which server answers a writer, and on which timeline: system identifier and timeline of
+    /// PostgreSQL. Another one than before means a fail-over, and the start rule must be run again.
+    /// Empty on SQLite, and on connections that only read.
+    pub fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    pub(super) fn set_identity(&mut self, identity: String) {
+        self.identity = identity;
+    }
+
     /// Runs one statement with `$1, $2, ..` in it; returns how many rows it touched.
     pub async fn run(&mut self, sql: impl SqlSafeStr, vals: Vec<Val>) -> Result<u64, StoreError> {
         let query = sqlx::query_with(sql, arguments(vals)?);
+        let done = within(self.deadline, query.execute(self.ask())).await;
+        Ok(self.heard(done)?.rows_affected())
+    }
+
+    /// As [`Conn::run`], for a text whose shape varies: it is not kept as a prepared statement.
+    pub async fn run_many(&mut self, sql: String, vals: Vec<Val>) -> Result<u64, StoreError> {
+        let query = sqlx::query_with(AssertSqlSafe(sql), arguments(vals)?).persistent(false);
         let done = within(self.deadline, query.execute(self.ask())).await;
         Ok(self.heard(done)?.rows_affected())
     }
@@ -196,11 +223,7 @@ impl Conn {
     }
 
     /// As [`Conn::rows`], for a text whose shape varies: it is not kept as a prepared statement.
-    pub async fn rows_of_many(
-        &mut self,
-        sql: String,
-        vals: Vec<Val>,
-    ) -> Result<Vec<Row>, StoreError> {
+    pub async fn rows_many(&mut self, sql: String, vals: Vec<Val>) -> Result<Vec<Row>, StoreError> {
         let query = sqlx::query_with(AssertSqlSafe(sql), arguments(vals)?).persistent(false);
         let rows = within(self.deadline, query.fetch_all(self.ask())).await;
         Ok(self.heard(rows)?.into_iter().map(Row).collect())
@@ -240,11 +263,11 @@ impl Conn {
                 from += row.len();
                 vals.extend(row);
             }
-            let is_single = vals.len() == width;
-            let query = sqlx::query_with(AssertSqlSafe(text), arguments(vals)?);
-            let query = query.persistent(is_single);
-            let done = within(self.deadline, query.execute(self.ask())).await;
-            self.heard(done)?;
+            if vals.len() == width {
+                self.run(AssertSqlSafe(text), vals).await?;
+            } else {
+                self.run_many(text, vals).await?;
+            }
         }
         Ok(())
     }
@@ -256,14 +279,19 @@ impl Conn {
         self.heard(done).map(drop)
     }
 
-    /// Whether a statement failed since [`Conn::forgive`].
+    /// Whether a statement failed since [`Conn::forgive`], or was given up half-way.
     pub(super) fn has_failed(&self) -> bool {
-        self.failed || self.asking
+        self.has_failed || self.is_asking
     }
 
-    /// A transaction begins or has ended.
+    /// Whether the connection may be in the middle of an answer, or gone: of no use any more.
+    pub(super) fn is_lost(&self) -> bool {
+        self.is_lost || self.is_asking
+    }
+
+    /// A transaction begins.
     pub(super) fn forgive(&mut self) {
-        (self.failed, self.asking) = (false, false);
+        self.has_failed = false;
     }
 
     /// Says goodbye to the database; a pooled connection goes back to its pool.
@@ -280,7 +308,7 @@ impl Conn {
     /// The connection, for one question. Until [`Conn::heard`] the transaction counts as failed, so
     /// that a caller who gives up in between leaves it so.
     fn ask(&mut self) -> &mut AnyConnection {
-        self.asking = true;
+        self.is_asking = true;
         match &mut self.inner {
             Held::Own(conn) => conn,
             Held::Pooled(conn) => conn,
@@ -288,8 +316,12 @@ impl Conn {
     }
 
     fn heard<T>(&mut self, answer: Result<T, StoreError>) -> Result<T, StoreError> {
-        self.asking = false;
-        self.failed |= answer.is_err();
+        self.is_asking = false;
+        if let Err(error) = &answer {
+            self.has_failed = true;
+            let is_late = matches!(error, StoreError::Deadline);
+            self.is_lost |= is_late || error.fault() == Some(Fault::Gone);
+        }
         answer
     }
 }

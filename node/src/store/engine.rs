@@ -15,6 +15,11 @@ const SQLITE_MIN: (u32, u32, u32) = (3, 51, 3);
 /// What the house waits for an answer beyond the server's own limit, in milliseconds.
 const DEADLINE_GRACE_MS: u64 = 5_000;
 
+/// System identifier and timeline of a PostgreSQL server that is not a standby.
+const IDENTITY: &str = "SELECT CAST(system_identifier AS TEXT) || '/' || \
+                        substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) \
+                        FROM pg_control_system()";
+
 /// Which database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
@@ -84,6 +89,10 @@ impl Target {
         };
         let mut conn = Conn::own(conn, self.engine(), deadline);
         conn.script(AssertSqlSafe(self.session(options, false))).await?;
+        if self.engine() == Engine::Postgres {
+            let row = conn.one(IDENTITY, vec![]).await?;
+            conn.set_identity(row.text(0)?);
+        }
         Ok(conn)
     }
 

@@ -65,13 +65,11 @@ pub struct Tx<'w> {
 impl Tx<'_> {
     /// Commits. `Ok` means known to be committed.
     pub async fn commit(self) -> Result<(), CommitError> {
-        let Tx { home, mut conn } = self;
-        if conn.has_failed() {
-            if conn.script("ROLLBACK").await.is_ok() {
-                *home = Some(conn);
-            }
+        if self.conn.has_failed() {
+            let _ = self.rollback().await;
             return Err(CommitError::RolledBack(StoreError::Failed));
         }
+        let Tx { home, mut conn } = self;
         // PostgreSQL answers COMMIT of a broken transaction with a quiet rollback: the statement
         // before it makes that an error.
         conn.script("SELECT 1; COMMIT").await.map_err(CommitError::Unknown)?;
@@ -79,9 +77,13 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Rolls back. After an error the connection is gone, and with it the transaction.
+    /// Rolls back. After an error, and when an answer is outstanding, the connection is closed, and
+    /// with it the transaction ends.
     pub async fn rollback(self) -> Result<(), StoreError> {
         let Tx { home, mut conn } = self;
+        if conn.is_lost() {
+            return Ok(());
+        }
         conn.script("ROLLBACK").await?;
         *home = Some(conn);
         Ok(())

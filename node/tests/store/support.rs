@@ -77,18 +77,25 @@ fn server() -> Option<String> {
 
 /// Runs a test on every engine at hand.
 pub(crate) fn on_both(test: impl AsyncFn(&Scratch)) {
+    results_of(async |scratch| test(scratch).await);
+}
+
+/// Runs a test on every engine at hand and returns what each gave.
+pub(crate) fn results_of<T>(test: impl AsyncFn(&Scratch) -> T) -> Vec<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
+    let results = runtime.block_on(async {
         let scratch = Scratch::sqlite().await;
-        test(&scratch).await;
+        let mut results = vec![test(&scratch).await];
         scratch.gone().await;
         if let Some(server) = server() {
             let scratch = Scratch::postgres(&server).await;
-            test(&scratch).await;
+            results.push(test(&scratch).await);
             scratch.gone().await;
         }
+        results
     });
     runtime.shutdown_timeout(Duration::from_secs(5));
+    results
 }
 
 /// One committed batch that adds these leaves to the exchange log.

@@ -266,7 +266,7 @@ async fn read_full(
             let mut vals = id.vals();
             vals.push(level.into());
             vals.extend(indexes.iter().map(|index| Val::from(*index)));
-            let rows = conn.rows_of_many(sql, vals).await?;
+            let rows = conn.rows_many(sql, vals).await?;
             if rows.len() != indexes.len() {
                 return Err(StoreError::Corrupt("a tile is missing"));
             }

@@ -187,7 +187,6 @@ CREATE TABLE outbox (
     PRIMARY KEY (agreement_id, lane, lane_seq)
 );
 CREATE INDEX outbox_peer ON outbox (peer, agreement_id, lane, lane_seq);
-CREATE INDEX outbox_due ON outbox (due_ms, peer);
 
 -- Evidence of misbehaviour: other bytes for a taken place, wrong receipts, split views.
 CREATE TABLE evidence (
