@@ -123,9 +123,14 @@ impl<'a> Batch<'a> {
         if let Some(end) = self.lanes.get(&(agreement, lane)) {
             return Ok(*end);
         }
-        let row = self.conn.maybe("SELECT last_seq, last_digest, last_created_ms, last_version FROM lane \
-             WHERE agreement_id = $1 AND lane = $2", vec![agreement.to_vec().into(), i64::from(lane.number()).into()])
-        .await?;
+        let row = self
+            .conn
+            .maybe(
+                "SELECT last_seq, last_digest, last_created_ms, last_version FROM lane \
+             WHERE agreement_id = $1 AND lane = $2",
+                vec![agreement.to_vec().into(), i64::from(lane.number()).into()],
+            )
+            .await?;
         let end = match row {
             None => LaneEnd::default(),
             Some(row) => LaneEnd {
@@ -161,9 +166,14 @@ impl<'a> Batch<'a> {
     }
 
     async fn seen_head(&mut self, peer: &CityId) -> Result<Option<wire::SeenHead>, StoreError> {
-        let row = self.conn.maybe("SELECT origin, size, root FROM peer_head WHERE origin LIKE $1 \
-             ORDER BY size DESC LIMIT 1", vec![format!("jieli.{peer}/log/%").into()])
-        .await?;
+        let row = self
+            .conn
+            .maybe(
+                "SELECT origin, size, root FROM peer_head WHERE origin LIKE $1 \
+             ORDER BY size DESC LIMIT 1",
+                vec![format!("jieli.{peer}/log/%").into()],
+            )
+            .await?;
         let Some(row) = row else { return Ok(None) };
         Ok(Some(wire::SeenHead {
             origin: row.text(0)?,
@@ -205,7 +215,7 @@ impl<'a> Batch<'a> {
         let signer = self.house.keys.message();
         let bytes = payload.encode_to_vec();
         let pae = envelope::pae(M::KIND.payload_type(), &bytes);
-        let sig = signer.sign(&pae).await.map_err(|_| StoreError::Signer)?;
+        let sig = signer.sign(&pae).await.map_err(|_| StoreError::Corrupt("message key"))?;
         Ok(envelope::seal(payload, signer.fingerprint(), |_| sig))
     }
 
@@ -279,7 +289,16 @@ impl<'a> Batch<'a> {
         subject: &[u8],
     ) -> Result<(), StoreError> {
         let id: [u8; 16] = self.random();
-        self.conn.run("INSERT INTO timer (timer_id, due_ms, kind, subject) VALUES ($1,$2,$3,$4)", vec![id.to_vec().into(), (due_ms as i64).into(), kind.word().to_owned().into(), subject.to_vec().into()])
+        self.conn
+            .run(
+                "INSERT INTO timer (timer_id, due_ms, kind, subject) VALUES ($1,$2,$3,$4)",
+                vec![
+                    id.to_vec().into(),
+                    (due_ms as i64).into(),
+                    kind.word().to_owned().into(),
+                    subject.to_vec().into(),
+                ],
+            )
             .await?;
         Ok(())
     }
@@ -295,24 +314,38 @@ impl<'a> Batch<'a> {
             items.extend(self.receipt(agreement, lane, &letters).await?);
         }
         let lanes = self.lanes.iter().filter(|(_, end)| end.last_seq > 0);
-        let lanes: Vec<_> = lanes.map(|((agreement, lane), end)| (*agreement, *lane, *end)).collect();
+        let lanes: Vec<_> =
+            lanes.map(|((agreement, lane), end)| (*agreement, *lane, *end)).collect();
         for (agreement, lane, end) in lanes {
             self.store_lane(agreement, lane, end).await?;
         }
         let conn = &mut *self.conn;
         conn.insert_many(
             "envelope",
-            &["agreement_id", "lane", "lane_seq", "env_digest", "envelope", "leaf_idx", "stored_ms"],
+            &[
+                "agreement_id",
+                "lane",
+                "lane_seq",
+                "env_digest",
+                "envelope",
+                "leaf_idx",
+                "stored_ms",
+            ],
             std::mem::take(&mut self.envelopes),
         )
         .await?;
-        conn.insert_many("message", MESSAGE_COLUMNS, std::mem::take(&mut self.messages))
-            .await?;
+        conn.insert_many("message", MESSAGE_COLUMNS, std::mem::take(&mut self.messages)).await?;
         conn.insert_many("receipt_item", ITEM_COLUMNS, items).await?;
         conn.insert_many(
             "outbox",
             &[
-                "agreement_id", "lane", "lane_seq", "peer", "due_ms", "attempts", "since_ms",
+                "agreement_id",
+                "lane",
+                "lane_seq",
+                "peer",
+                "due_ms",
+                "attempts",
+                "since_ms",
                 "problem",
             ],
             std::mem::take(&mut self.outbox),
@@ -327,12 +360,23 @@ impl<'a> Batch<'a> {
         lane: Lane,
         end: LaneEnd,
     ) -> Result<(), StoreError> {
-        self.conn.run("INSERT INTO lane (agreement_id, lane, last_seq, last_digest, last_created_ms, \
+        self.conn
+            .run(
+                "INSERT INTO lane (agreement_id, lane, last_seq, last_digest, last_created_ms, \
              last_version) VALUES ($1,$2,$3,$4,$5,$6) \
              ON CONFLICT (agreement_id, lane) DO UPDATE SET last_seq = excluded.last_seq, \
              last_digest = excluded.last_digest, last_created_ms = excluded.last_created_ms, \
-             last_version = excluded.last_version", vec![agreement.to_vec().into(), i64::from(lane.number()).into(), (end.last_seq as i64).into(), end.last_digest.to_vec().into(), (end.last_created_ms as i64).into(), i64::from(end.last_version).into()])
-        .await?;
+             last_version = excluded.last_version",
+                vec![
+                    agreement.to_vec().into(),
+                    i64::from(lane.number()).into(),
+                    (end.last_seq as i64).into(),
+                    end.last_digest.to_vec().into(),
+                    (end.last_created_ms as i64).into(),
+                    i64::from(end.last_version).into(),
+                ],
+            )
+            .await?;
         Ok(())
     }
 
@@ -346,7 +390,8 @@ impl<'a> Batch<'a> {
         let bond = self.bond(&agreement).ok_or(StoreError::Corrupt("agreement"))?;
         let answers = lane.answered_in().ok_or(StoreError::Corrupt("lane"))?;
         let own = self.lane_end(agreement, Lane::messages(bond.our_side)).await?;
-        let items: Vec<Vec<u8>> = letters.iter().map(|letter| item(letter).encode_to_vec()).collect();
+        let items: Vec<Vec<u8>> =
+            letters.iter().map(|letter| item(letter).encode_to_vec()).collect();
         let (root, paths) = tree::items_root(&items);
         let header = self.header(&bond, answers).await?;
         let receipt = wire::Receipt {
@@ -354,7 +399,7 @@ impl<'a> Batch<'a> {
             answers_lane: u32::from(lane.number()),
             count: letters.len() as u32,
             items_root: root.to_vec(),
-            origin: self.directory.city.exchange_origin(self.head.epoch),
+            origin: self.directory.city.exchange_origin(self.head.id.epoch),
             received_unix_ms: self.now_ms,
             own_lane_seq: own.last_seq,
         };
@@ -368,8 +413,17 @@ impl<'a> Batch<'a> {
 
 /// Columns of `message`, in the order of the rows pushed.
 pub const MESSAGE_COLUMNS: &[&str] = &[
-    "env_digest", "agreement_id", "lane", "lane_seq", "msg_id", "leg_id", "leg_seq", "side",
-    "status", "code", "legal",
+    "env_digest",
+    "agreement_id",
+    "lane",
+    "lane_seq",
+    "msg_id",
+    "leg_id",
+    "leg_seq",
+    "side",
+    "status",
+    "code",
+    "legal",
 ];
 
 /// Columns of `receipt_item`, in the order of [`item_row`].

@@ -132,8 +132,8 @@ impl Directory {
         let name = row.text(1)?;
         let own = manifests(conn, &city, own_root).await?;
         let mut peers = BTreeMap::new();
-        let rows = conn.rows("SELECT city_id, name, root_spki, end_points FROM peer", Vec::new())
-            .await?;
+        let rows =
+            conn.rows("SELECT city_id, name, root_spki, end_points FROM peer", Vec::new()).await?;
         for row in rows {
             let peer = city_id(&row.text(0)?)?;
             let root = PublicKey::from_spki(&row.bytes(2)?)
@@ -189,9 +189,12 @@ async fn manifests(
     city: &CityId,
     root: &PublicKey,
 ) -> Result<BTreeMap<u32, Manifest>, StoreError> {
-    let rows =
-        conn.rows("SELECT version, envelope FROM manifest WHERE city_id = $1 ORDER BY version", vec![city.as_str().to_owned().into()])
-            .await?;
+    let rows = conn
+        .rows(
+            "SELECT version, envelope FROM manifest WHERE city_id = $1 ORDER BY version",
+            vec![city.as_str().to_owned().into()],
+        )
+        .await?;
     let mut found: BTreeMap<u32, Manifest> = BTreeMap::new();
     for row in rows {
         let envelope = wire::Envelope::decode(row.bytes(1)?.as_slice())
@@ -205,13 +208,14 @@ async fn manifests(
     Ok(found)
 }
 
-async fn bonds(
-    conn: &mut Conn,
-    city: &CityId,
-) -> Result<BTreeMap<AgreementId, Bond>, StoreError> {
-    let rows = conn.rows("SELECT agreement_id, peer, live_version, suspended_by, suspend_digest, \
-         terminate_digest, wind_down_on FROM agreement", Vec::new())
-    .await?;
+async fn bonds(conn: &mut Conn, city: &CityId) -> Result<BTreeMap<AgreementId, Bond>, StoreError> {
+    let rows = conn
+        .rows(
+            "SELECT agreement_id, peer, live_version, suspended_by, suspend_digest, \
+         terminate_digest, wind_down_on FROM agreement",
+            Vec::new(),
+        )
+        .await?;
     let mut bonds = BTreeMap::new();
     for row in rows {
         let id = AgreementId::from_slice(&row.bytes(0)?)
@@ -246,14 +250,17 @@ async fn live_versions(
     conn: &mut Conn,
     id: &AgreementId,
 ) -> Result<(BTreeMap<u32, Agreement>, BTreeMap<u32, Digest>), StoreError> {
-    let rows = conn.rows("SELECT version, envelope FROM agreement_version \
-         WHERE agreement_id = $1 AND countersigned_ms > 0 ORDER BY version", vec![id.to_vec().into()])
-    .await?;
+    let rows = conn
+        .rows(
+            "SELECT version, envelope FROM agreement_version \
+         WHERE agreement_id = $1 AND countersigned_ms > 0 ORDER BY version",
+            vec![id.to_vec().into()],
+        )
+        .await?;
     let (mut live, mut digests) = (BTreeMap::new(), BTreeMap::new());
     for row in rows {
         let corrupt = || StoreError::Corrupt("agreement_version.envelope");
-        let envelope = wire::Envelope::decode(row.bytes(1)?.as_slice())
-            .map_err(|_| corrupt())?;
+        let envelope = wire::Envelope::decode(row.bytes(1)?.as_slice()).map_err(|_| corrupt())?;
         let payload: wire::Agreement = envelope::payload(&envelope).map_err(|_| corrupt())?;
         let agreement = Agreement::check(&payload).map_err(|_| corrupt())?;
         let version = row.int(0)? as u32;

@@ -135,10 +135,7 @@ impl Batch<'_> {
     }
 
     /// Terms by digest.
-    pub(crate) async fn terms(
-        &mut self,
-        digest: &[u8],
-    ) -> Result<Option<wire::Terms>, StoreError> {
+    pub(crate) async fn terms(&mut self, digest: &[u8]) -> Result<Option<wire::Terms>, StoreError> {
         let row = self
             .conn
             .maybe("SELECT bytes FROM terms WHERE digest = $1", vec![digest.into()])
@@ -150,10 +147,7 @@ impl Batch<'_> {
     }
 
     /// The consent that is live for a leg, if any.
-    pub(crate) async fn live_consent(
-        &mut self,
-        leg: LegId,
-    ) -> Result<Option<Digest>, StoreError> {
+    pub(crate) async fn live_consent(&mut self, leg: LegId) -> Result<Option<Digest>, StoreError> {
         let oldest = self.now_ms.saturating_sub(180 * 86_400_000);
         let row = self
             .conn
@@ -185,8 +179,7 @@ impl Batch<'_> {
         let bytes = self.reveal(file, &Place::of_leg(file.id, DRAFT)).await?;
         bytes
             .map(|bytes| {
-                wire::DraftLeg::decode(bytes.as_slice())
-                    .map_err(|_| StoreError::Corrupt("draft"))
+                wire::DraftLeg::decode(bytes.as_slice()).map_err(|_| StoreError::Corrupt("draft"))
             })
             .transpose()
     }
@@ -250,11 +243,9 @@ async fn release(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
     let Some(draft) = batch.draft(file).await? else { return Ok(()) };
     let bond = file.bond.and_then(|id| batch.bond(&id)).ok_or_else(|| Denied::not_found("bond"))?;
     let due = batch.due(&bond, file.service, wire::Duty::Outcome);
-    let mut speech = Speech::plain(
-        MessageType::Release,
-        Body::Release(wire::Release { terms_digest: terms }),
-    )
-    .due(due);
+    let mut speech =
+        Speech::plain(MessageType::Release, Body::Release(wire::Release { terms_digest: terms }))
+            .due(due);
     speech.sections = filled(&draft, Phase::B);
     speech.consent = Some(consent);
     batch.say(file, speech).await?;

@@ -1,8 +1,8 @@
 //! A leg as this city holds it: the case law's two lanes, and what belongs to each place.
 
+use jieli_proto::calendar::Calendar;
 use jieli_proto::case::{Act, Duty, Kind, Leg, Proof, Rules, Side, Verdict};
 use jieli_proto::case::{Calendar as _, Direction};
-use jieli_proto::calendar::Calendar;
 use jieli_proto::day::Day;
 use jieli_proto::id::{AgreementId, CaseId, Digest, LegId, MsgId};
 use jieli_proto::refusal::Refusal;
@@ -251,10 +251,9 @@ fn kind_of(
         },
         Body::Waitlist(body) => Kind::Waitlist { until: Day::from_number(body.until) },
         Body::Decline(_) => Kind::Decline,
-        Body::Release(body) => Kind::Release {
-            consent_live: context.consent_live,
-            terms: digest(&body.terms_digest),
-        },
+        Body::Release(body) => {
+            Kind::Release { consent_live: context.consent_live, terms: digest(&body.terms_digest) }
+        }
         Body::Progress(_) => Kind::Progress,
         Body::Outcome(body) if body.not_realised == 0 => Kind::OutcomeFulfilled,
         Body::Outcome(_) => Kind::OutcomeNotRealised,
@@ -267,9 +266,7 @@ fn kind_of(
         Body::Withdraw(_) => Kind::Withdraw,
         Body::WithdrawEffect(_) => Kind::WithdrawEffect,
         Body::Return(_) => Kind::Return,
-        Body::Expire(body) => {
-            Kind::Expire { duty: duty_of(body.duty())?, proof: context.proof? }
-        }
+        Body::Expire(body) => Kind::Expire { duty: duty_of(body.duty())?, proof: context.proof? },
         Body::Void(_) => Kind::Void,
         Body::Remind(body) => Kind::Remind { duty: duty_of(body.duty())? },
         Body::EraseNotice(_) => Kind::EraseNotice,

@@ -1,12 +1,29 @@
 //! The house of one city.
 
+pub mod acts;
+pub mod agreements;
+pub mod batch;
+pub mod command;
 pub mod config;
+pub mod directory;
 pub mod disk;
+pub mod draft;
+pub mod follow;
 pub mod highwater;
+pub mod house;
 pub mod init;
+pub mod intake;
 pub mod keys;
+pub mod legs;
 pub mod notice;
 pub mod public;
+pub mod questions;
+pub mod receive;
+pub mod speak;
 pub mod store;
+pub mod timer;
 pub mod tokens;
+pub mod trouble;
+pub mod vault;
 pub mod world;
+pub mod writer;

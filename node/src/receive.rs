@@ -101,11 +101,7 @@ pub fn is_signed(peer: &Peer, letter: &Letter) -> bool {
 
 impl Batch<'_> {
     /// Takes in a letter of a peer whose connection proved who it is.
-    pub async fn receive(
-        &mut self,
-        city: &CityId,
-        letter: Letter,
-    ) -> Result<Received, StoreError> {
+    pub async fn receive(&mut self, city: &CityId, letter: Letter) -> Result<Received, StoreError> {
         let Some(peer) = self.directory.peers.get(city).cloned() else {
             return Ok(Received::Reject);
         };
@@ -216,15 +212,29 @@ impl Batch<'_> {
         let frame = &incoming.frame;
         let same = match self.taken_at(bond.id, frame.lane, frame.lane_seq) {
             Some(taken) => taken.env_digest == incoming.digest,
-            None => self.stored(bond, frame.lane, frame.lane_seq).await?.is_none_or(|stored| {
-                stored == incoming.sealed
-            }),
+            None => self
+                .stored(bond, frame.lane, frame.lane_seq)
+                .await?
+                .is_none_or(|stored| stored == incoming.sealed),
         };
         if !same {
             let id: [u8; 16] = self.random();
-            self.conn.run("INSERT INTO evidence (evidence_id, found_ms, kind, peer, agreement_id, lane, \
-                 lane_seq, bytes) VALUES ($1,$2,$3,$4,$5,$6,$7,$8)", vec![id.to_vec().into(), (self.now_ms as i64).into(), "lane-equivocation".to_owned().into(), bond.peer.as_str().to_owned().into(), bond.id.to_vec().into(), i64::from(frame.lane.number()).into(), (frame.lane_seq as i64).into(), incoming.sealed.encode_to_vec().into()])
-            .await?;
+            self.conn
+                .run(
+                    "INSERT INTO evidence (evidence_id, found_ms, kind, peer, agreement_id, lane, \
+                 lane_seq, bytes) VALUES ($1,$2,$3,$4,$5,$6,$7,$8)",
+                    vec![
+                        id.to_vec().into(),
+                        (self.now_ms as i64).into(),
+                        "lane-equivocation".to_owned().into(),
+                        bond.peer.as_str().to_owned().into(),
+                        bond.id.to_vec().into(),
+                        i64::from(frame.lane.number()).into(),
+                        (frame.lane_seq as i64).into(),
+                        incoming.sealed.encode_to_vec().into(),
+                    ],
+                )
+                .await?;
             self.alarm("lane-equivocation", &bond.peer, "one place, two envelopes").await?;
         }
         Ok(match frame.lane.kind() {

@@ -176,8 +176,7 @@ impl Batch<'_> {
         };
         let seen = file.law.len(file.our_side.other());
         let question = |digest: &Digest| file.entry(digest).map(|entry| entry.seq);
-        let act =
-            legs::act_of(message, file.our_side, message.leg_seq, seen, context, &question)?;
+        let act = legs::act_of(message, file.our_side, message.leg_seq, seen, context, &question)?;
         file.law.judge(&act, &OneCalendar(&self.house.calendar))?;
         Ok(act)
     }
@@ -273,4 +272,45 @@ pub fn message_row(
         Val::Int(code),
         Val::Int(store::legs::verdict_number(verdict)),
     ]
+}
+
+impl Batch<'_> {
+    /// Says something with no person in it: capacity and vacancies.
+    pub(crate) async fn tell(
+        &mut self,
+        bond: &Bond,
+        ty: MessageType,
+        body: Body,
+        offices: (String, String),
+    ) -> Outcome<Digest> {
+        let agreement = bond.in_force().ok_or_else(no_agreement)?;
+        let service = Service::Employment;
+        agreement.authorise(&Asked {
+            sender: bond.our_side,
+            message: ty,
+            service,
+            from_office: &offices.0,
+            to_office: &offices.1,
+            purpose: purpose_of(service),
+            // The provider tells the holder's city.
+            holder: bond.our_side.other(),
+            on: self.today,
+        })?;
+        let header = self.header(bond, Lane::messages(bond.our_side)).await?;
+        let message = wire::Message {
+            header: Some(header.clone()),
+            msg_id: self.random::<16>().to_vec(),
+            r#type: ty.into(),
+            service: service.into(),
+            from_office: offices.0,
+            to_office: offices.1,
+            purpose: purpose_of(service).into(),
+            legal_basis: LegalBasis::StatutoryDuty.into(),
+            calendar_version: self.house.calendar.version(),
+            codelist_version: CODELIST_VERSION,
+            body: Some(body),
+            ..wire::Message::default()
+        };
+        Ok(self.send(bond, &header, &message).await?)
+    }
 }

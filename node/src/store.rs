@@ -7,6 +7,7 @@
 mod conn;
 mod engine;
 mod error;
+pub mod legs;
 pub mod log;
 pub mod queue;
 mod schema;

@@ -79,14 +79,17 @@ impl Batch<'_> {
         if row.uint(2)? > self.now_ms {
             return Ok(());
         }
-        let kind =
-            TimerKind::from_word(&row.text(0)?).ok_or(StoreError::Corrupt("timer.kind"))?;
+        let kind = TimerKind::from_word(&row.text(0)?).ok_or(StoreError::Corrupt("timer.kind"))?;
         let subject = row.bytes(1)?;
         self.conn.run("DELETE FROM timer WHERE timer_id = $1", vec![timer.into()]).await?;
         match self.perform_timer(kind, &subject).await {
             Ok(()) => Ok(()),
             Err(Trouble::Denied(denied)) => {
-                tracing::info!(timer = kind.word(), code = denied.code, "a timer had nothing to do");
+                tracing::info!(
+                    timer = kind.word(),
+                    code = denied.code,
+                    "a timer had nothing to do"
+                );
                 Ok(())
             }
             Err(Trouble::Store(error)) => Err(error),

@@ -5,6 +5,7 @@ use crate::keys::{self, KeyRing, PURPOSE_SECTION, Secret};
 use crate::legs::LegFile;
 use crate::store::{Conn, StoreError};
 use jieli_proto::id::{LegId, MsgId};
+use jieli_proto::section::{self, Value};
 use jieli_proto::wire;
 use prost::Message as _;
 
@@ -36,7 +37,8 @@ impl Place {
         let purpose = jieli_proto::agreement::purpose_of(file.service);
         let slot = self.slot.to_be_bytes();
         let purpose = (purpose as i32).to_be_bytes();
-        let parts: [&[u8]; 6] = [&agreement, &file.case.0, &file.id.0, &self.msg.0, &slot, &purpose];
+        let parts: [&[u8]; 6] =
+            [&agreement, &file.case.0, &file.id.0, &self.msg.0, &slot, &purpose];
         [city.as_bytes(), b"\0", &parts.concat()].concat()
     }
 }
@@ -57,10 +59,20 @@ impl Batch<'_> {
         let aad = place.aad(self.directory.city.as_str(), file);
         let sealed = keys::seal_section(&key, nonce, &aad, plain)
             .map_err(|_| StoreError::Corrupt("section key"))?;
-        self.conn.run("INSERT INTO section_data (leg_id, slot, msg_id, nonce, ciphertext) \
+        self.conn
+            .run(
+                "INSERT INTO section_data (leg_id, slot, msg_id, nonce, ciphertext) \
              VALUES ($1,$2,$3,$4,$5) ON CONFLICT (leg_id, slot, msg_id) DO UPDATE SET \
-             nonce = excluded.nonce, ciphertext = excluded.ciphertext", vec![place.leg.to_vec().into(), place.slot.into(), place.msg.to_vec().into(), nonce.to_vec().into(), sealed.into()])
-        .await?;
+             nonce = excluded.nonce, ciphertext = excluded.ciphertext",
+                vec![
+                    place.leg.to_vec().into(),
+                    place.slot.into(),
+                    place.msg.to_vec().into(),
+                    nonce.to_vec().into(),
+                    sealed.into(),
+                ],
+            )
+            .await?;
         Ok(())
     }
 
@@ -80,13 +92,11 @@ impl Batch<'_> {
         let top = if contact { CONTACT } else { CONTACT - 1 };
         for table in ["section_key", "section_data"] {
             let sql = format!("DELETE FROM {table} WHERE leg_id = $1 AND slot <= $2");
-            self.conn.run(sqlx::AssertSqlSafe(sql), vec![leg.to_vec().into(), top.into()])
-                .await?;
+            self.conn.run(sqlx::AssertSqlSafe(sql), vec![leg.to_vec().into(), top.into()]).await?;
         }
         for table in ["blind_index", "held_outcome"] {
             let sql = format!("DELETE FROM {table} WHERE leg_id = $1");
-            self.conn.run(sqlx::AssertSqlSafe(sql), vec![leg.to_vec().into()])
-                .await?;
+            self.conn.run(sqlx::AssertSqlSafe(sql), vec![leg.to_vec().into()]).await?;
         }
         self.record("erased", &leg.0);
         Ok(())
@@ -107,7 +117,11 @@ impl Batch<'_> {
             .keys
             .wrap_key(entropy, PURPOSE_SECTION, place.leg, place.slot, &key)
             .map_err(|_| StoreError::Corrupt("section key"))?;
-        self.conn.run("INSERT INTO section_key (leg_id, slot, wrapped) VALUES ($1,$2,$3)", vec![place.leg.to_vec().into(), place.slot.into(), wrapped.into()])
+        self.conn
+            .run(
+                "INSERT INTO section_key (leg_id, slot, wrapped) VALUES ($1,$2,$3)",
+                vec![place.leg.to_vec().into(), place.slot.into(), wrapped.into()],
+            )
             .await?;
         Ok(key)
     }
@@ -122,14 +136,16 @@ pub async fn reveal(
     place: &Place,
 ) -> Result<Option<Vec<u8>>, StoreError> {
     let Some(wrapped) = load_key(conn, place).await? else { return Ok(None) };
-    let row = conn.maybe("SELECT nonce, ciphertext FROM section_data \
-         WHERE leg_id = $1 AND slot = $2 AND msg_id = $3", vec![place.leg.to_vec().into(), place.slot.into(), place.msg.to_vec().into()])
-    .await?;
+    let row = conn
+        .maybe(
+            "SELECT nonce, ciphertext FROM section_data \
+         WHERE leg_id = $1 AND slot = $2 AND msg_id = $3",
+            vec![place.leg.to_vec().into(), place.slot.into(), place.msg.to_vec().into()],
+        )
+        .await?;
     let Some(row) = row else { return Ok(None) };
     let corrupt = |_| StoreError::Corrupt("section_data");
-    let key = keys
-        .unwrap_key(PURPOSE_SECTION, place.leg, place.slot, &wrapped)
-        .map_err(corrupt)?;
+    let key = keys.unwrap_key(PURPOSE_SECTION, place.leg, place.slot, &wrapped).map_err(corrupt)?;
     let aad = place.aad(city, file);
     let (nonce, sealed) = (row.array(0)?, row.bytes(1)?);
     let plain = keys::open_section(&key, nonce, &aad, &sealed).map_err(corrupt)?;
@@ -137,7 +153,7 @@ pub async fn reveal(
 }
 
 /// Reads a stored section of a message.
-pub async fn section(
+pub async fn stored_section(
     conn: &mut Conn,
     keys: &KeyRing,
     city: &str,
@@ -153,8 +169,34 @@ pub async fn section(
 }
 
 async fn load_key(conn: &mut Conn, place: &Place) -> Result<Option<Vec<u8>>, StoreError> {
-    let row = conn.maybe("SELECT wrapped FROM section_key WHERE leg_id = $1 AND slot = $2", vec![place.leg.to_vec().into(), place.slot.into()])
+    let row = conn
+        .maybe(
+            "SELECT wrapped FROM section_key WHERE leg_id = $1 AND slot = $2",
+            vec![place.leg.to_vec().into(), place.slot.into()],
+        )
         .await?;
     row.map(|row| row.bytes(0)).transpose()
 }
 
+/// The person that a person section names, from its stored bytes.
+pub fn person_of(bytes: &[u8], msg: &MsgId) -> Option<wire::DraftPerson> {
+    let section = wire::Section::decode(bytes).ok()?;
+    let digest = section::digest_of(msg, &section).ok()?;
+    let values = section::open(msg, &section, &digest).ok()?;
+    let text = |field: u32| match values.iter().find(|(number, _)| *number == field) {
+        Some((_, Value::Text(text))) => text.clone(),
+        Some((_, Value::Number(_) | Value::Flag(_))) | None => String::new(),
+    };
+    let code = |field: u32| match values.iter().find(|(number, _)| *number == field) {
+        Some((_, Value::Number(number))) => *number as u32,
+        Some((_, Value::Text(_) | Value::Flag(_))) | None => 0,
+    };
+    Some(wire::DraftPerson {
+        name: text(1),
+        document: code(2),
+        number: text(3),
+        phone: text(4),
+        age_band: code(6),
+        language: text(9),
+    })
+}

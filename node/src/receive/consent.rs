@@ -28,11 +28,8 @@ impl Batch<'_> {
             let theirs = facts.kind != MessageType::Outcome;
             return if about && theirs { Err(Refusal::ConsentInvalid.into()) } else { Ok(()) };
         };
-        let carried = incoming
-            .letter
-            .consents
-            .iter()
-            .find(|sealed| envelope::env_digest(sealed) == cited);
+        let carried =
+            incoming.letter.consents.iter().find(|sealed| envelope::env_digest(sealed) == cited);
         let sealed = match carried {
             Some(sealed) => sealed.clone(),
             None => match self.held_consent(&cited).await? {
@@ -41,7 +38,8 @@ impl Batch<'_> {
             },
         };
         // Signed by the city where it was taken: the sender's, or ours.
-        let by_peer = incoming.peer.newest().is_some_and(|m| m.verify(&sealed, Kind::Consent).is_ok());
+        let by_peer =
+            incoming.peer.newest().is_some_and(|m| m.verify(&sealed, Kind::Consent).is_ok());
         let by_us = self
             .directory
             .manifest()
@@ -77,7 +75,12 @@ impl Batch<'_> {
         &mut self,
         digest: &Digest,
     ) -> Result<Option<wire::Envelope>, crate::store::StoreError> {
-        let row = self.conn.maybe("SELECT envelope FROM consent WHERE env_digest = $1", vec![digest.to_vec().into()])
+        let row = self
+            .conn
+            .maybe(
+                "SELECT envelope FROM consent WHERE env_digest = $1",
+                vec![digest.to_vec().into()],
+            )
             .await?;
         let Some(row) = row else { return Ok(None) };
         wire::Envelope::decode(row.bytes(0)?.as_slice())
@@ -94,9 +97,19 @@ impl Batch<'_> {
         given_ms: u64,
         ours: bool,
     ) -> Result<(), crate::store::StoreError> {
-        self.conn.run("INSERT INTO consent (env_digest, leg_id, envelope, ours, given_ms, ended_ms) \
-             VALUES ($1,$2,$3,$4,$5,0) ON CONFLICT (env_digest) DO NOTHING", vec![digest.to_vec().into(), leg.to_vec().into(), sealed.encode_to_vec().into(), i64::from(ours).into(), (given_ms as i64).into()])
-        .await?;
+        self.conn
+            .run(
+                "INSERT INTO consent (env_digest, leg_id, envelope, ours, given_ms, ended_ms) \
+             VALUES ($1,$2,$3,$4,$5,0) ON CONFLICT (env_digest) DO NOTHING",
+                vec![
+                    digest.to_vec().into(),
+                    leg.to_vec().into(),
+                    sealed.encode_to_vec().into(),
+                    i64::from(ours).into(),
+                    (given_ms as i64).into(),
+                ],
+            )
+            .await?;
         Ok(())
     }
 }

@@ -54,8 +54,7 @@ impl Batch<'_> {
         if let Verdict::Illegal(why) = verdict {
             let follows = !file.law.misbehaves(&act, &OneCalendar(&self.house.calendar));
             tracing::warn!(why = %why, "illegal step of a peer");
-            let refusal =
-                if follows { Refusal::FollowsRefused } else { Refusal::IllegalStep };
+            let refusal = if follows { Refusal::FollowsRefused } else { Refusal::IllegalStep };
             return Err(refusal.into());
         }
         // Everything was decided; now it is stored and takes effect.
@@ -132,8 +131,13 @@ impl Batch<'_> {
         msg: &MsgId,
     ) -> Result<bool, StoreError> {
         let pending = self.messages.iter().any(|row| row[4] == Val::Bytes(msg.to_vec()));
-        let row = self.conn.maybe("SELECT 1 FROM message WHERE agreement_id = $1 AND lane = $2 AND msg_id = $3", vec![bond.id.to_vec().into(), i64::from(lane.number()).into(), msg.to_vec().into()])
-        .await?;
+        let row = self
+            .conn
+            .maybe(
+                "SELECT 1 FROM message WHERE agreement_id = $1 AND lane = $2 AND msg_id = $3",
+                vec![bond.id.to_vec().into(), i64::from(lane.number()).into(), msg.to_vec().into()],
+            )
+            .await?;
         Ok(pending || row.is_some())
     }
 
@@ -260,9 +264,7 @@ impl Batch<'_> {
     ) -> Result<Proof, Halt> {
         if let Some(named) = Digest::from_slice(&body.terminate) {
             return match bond.terminated {
-                Some((digest, wind_down)) if digest == named => {
-                    Ok(Proof::Terminated { wind_down })
-                }
+                Some((digest, wind_down)) if digest == named => Ok(Proof::Terminated { wind_down }),
                 Some(_) => Err(Refusal::BadBody.into()),
                 None => Err(Stop::Wait(DeferReason::CitedNotHeld).into()),
             };
@@ -330,7 +332,11 @@ impl Batch<'_> {
             return Ok(());
         };
         let tag = self.house.keys.blind_tag(*kind as u32, document);
-        self.conn.run("INSERT INTO blind_index (tag, leg_id) VALUES ($1,$2) ON CONFLICT DO NOTHING", vec![tag.to_vec().into(), leg.to_vec().into()])
+        self.conn
+            .run(
+                "INSERT INTO blind_index (tag, leg_id) VALUES ($1,$2) ON CONFLICT DO NOTHING",
+                vec![tag.to_vec().into(), leg.to_vec().into()],
+            )
             .await?;
         Ok(())
     }
@@ -388,9 +394,35 @@ fn open_sections(incoming: &Incoming, facts: &MessageFacts) -> Result<Opened, Re
         let number = u8::try_from(found.section).map_err(|_| Refusal::SectionMismatch)?;
         let again = opened.iter().any(|(other, _, _)| *other == number);
         let signed = facts.section(number).filter(|_| !again).ok_or(Refusal::SectionMismatch)?;
-        let values = section::open(&facts.msg_id, found, &signed)
-            .map_err(|_| Refusal::SectionMismatch)?;
+        let values =
+            section::open(&facts.msg_id, found, &signed).map_err(|_| Refusal::SectionMismatch)?;
         opened.push((number, found.clone(), values));
     }
     Ok(opened)
+}
+
+impl Batch<'_> {
+    /// A message with no person in it: a vacancy with its terms is kept.
+    async fn receive_notice(
+        &mut self,
+        bond: &Bond,
+        incoming: &Incoming,
+        message: &wire::Message,
+        facts: &MessageFacts,
+    ) -> Result<ItemStatus, Halt> {
+        if let Some(Body::VacancyNotice(notice)) = &message.body {
+            let terms = notice.terms.clone().ok_or(Refusal::TermsMissing)?;
+            let vacancy = wire::Vacancy {
+                city: bond.peer.as_str().to_owned(),
+                terms: None,
+                posts: notice.posts,
+                valid_until: notice.valid_until,
+            };
+            self.keep_vacancy(bond.peer.as_str(), &vacancy, &terms, true).await?;
+        }
+        let header = message.header.clone().unwrap_or_default();
+        self.log_envelope(bond.id, incoming.frame.lane, &header, &incoming.sealed)?;
+        debug_assert_eq!(facts.head.lane_seq, header.lane_seq);
+        Ok(ItemStatus::Stored)
+    }
 }

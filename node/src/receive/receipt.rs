@@ -130,13 +130,19 @@ impl Batch<'_> {
             proof.path.concat(),
         );
         self.conn.insert_many("receipt_item", ITEM_COLUMNS, vec![row]).await?;
-        self.keep_proof(&item.env_digest, &facts.origin, item.log_index, head.size(), &proof.inclusion)
-            .await?;
+        self.keep_proof(
+            &item.env_digest,
+            &facts.origin,
+            item.log_index,
+            head.size(),
+            &proof.inclusion,
+        )
+        .await?;
         if facts.answers.kind() == Kind::Message {
             let standing = match item.verdict {
                 ItemVerdict::Stored => Standing::Stored,
                 ItemVerdict::StoredWithheld => Standing::Withheld,
-                ItemVerdict::Refused(refusal) => Standing::Refused(refusal.number()),
+                ItemVerdict::Refused(refusal) => Standing::Refused(refusal),
             };
             self.settle_message(&item.env_digest, standing).await?;
         }
@@ -157,7 +163,12 @@ impl Batch<'_> {
         let Some(checkpoint) = open_checkpoint(note, origin, &bond.peer, &keys) else {
             return Ok(None);
         };
-        let row = self.conn.maybe("SELECT root FROM peer_head WHERE origin = $1 AND size = $2", vec![origin.to_owned().into(), (checkpoint.size() as i64).into()])
+        let row = self
+            .conn
+            .maybe(
+                "SELECT root FROM peer_head WHERE origin = $1 AND size = $2",
+                vec![origin.to_owned().into(), (checkpoint.size() as i64).into()],
+            )
             .await?;
         if let Some(row) = row {
             if row.bytes(0)? != checkpoint.root() {
@@ -167,8 +178,18 @@ impl Batch<'_> {
             }
             return Ok(Some(checkpoint));
         }
-        self.conn.run("INSERT INTO peer_head (origin, size, root, note, seen_ms) VALUES ($1,$2,$3,$4,$5)", vec![origin.to_owned().into(), (checkpoint.size() as i64).into(), checkpoint.root().to_vec().into(), note.to_owned().into(), (self.now_ms as i64).into()])
-        .await?;
+        self.conn
+            .run(
+                "INSERT INTO peer_head (origin, size, root, note, seen_ms) VALUES ($1,$2,$3,$4,$5)",
+                vec![
+                    origin.to_owned().into(),
+                    (checkpoint.size() as i64).into(),
+                    checkpoint.root().to_vec().into(),
+                    note.to_owned().into(),
+                    (self.now_ms as i64).into(),
+                ],
+            )
+            .await?;
         Ok(Some(checkpoint))
     }
 
@@ -179,9 +200,20 @@ impl Batch<'_> {
         note: &str,
     ) -> Result<(), StoreError> {
         let id: [u8; 16] = self.random();
-        self.conn.run("INSERT INTO evidence (evidence_id, found_ms, kind, peer, agreement_id, lane, \
-             lane_seq, bytes) VALUES ($1,$2,$3,$4,$5,0,0,$6)", vec![id.to_vec().into(), (self.now_ms as i64).into(), "split-view".to_owned().into(), bond.peer.as_str().to_owned().into(), bond.id.to_vec().into(), note.as_bytes().to_vec().into()])
-        .await?;
+        self.conn
+            .run(
+                "INSERT INTO evidence (evidence_id, found_ms, kind, peer, agreement_id, lane, \
+             lane_seq, bytes) VALUES ($1,$2,$3,$4,$5,0,0,$6)",
+                vec![
+                    id.to_vec().into(),
+                    (self.now_ms as i64).into(),
+                    "split-view".to_owned().into(),
+                    bond.peer.as_str().to_owned().into(),
+                    bond.id.to_vec().into(),
+                    note.as_bytes().to_vec().into(),
+                ],
+            )
+            .await?;
         self.alarm("split-view", &bond.peer, origin).await
     }
 
@@ -214,7 +246,15 @@ impl Batch<'_> {
         lane: Lane,
         lane_seq: u64,
     ) -> Result<(), StoreError> {
-        self.conn.run("DELETE FROM outbox WHERE agreement_id = $1 AND lane = $2 AND lane_seq = $3", vec![bond.id.to_vec().into(), i64::from(lane.number()).into(), (lane_seq as i64).into()])
+        self.conn
+            .run(
+                "DELETE FROM outbox WHERE agreement_id = $1 AND lane = $2 AND lane_seq = $3",
+                vec![
+                    bond.id.to_vec().into(),
+                    i64::from(lane.number()).into(),
+                    (lane_seq as i64).into(),
+                ],
+            )
             .await?;
         Ok(())
     }
@@ -227,9 +267,19 @@ impl Batch<'_> {
         size: u64,
         hashes: &[Vec<u8>],
     ) -> Result<(), StoreError> {
-        self.conn.run("INSERT INTO peer_proof (env_digest, origin, log_index, head_size, hashes) \
-             VALUES ($1,$2,$3,$4,$5) ON CONFLICT (env_digest) DO NOTHING", vec![digest.to_vec().into(), origin.to_owned().into(), (index as i64).into(), (size as i64).into(), hashes.concat().into()])
-        .await?;
+        self.conn
+            .run(
+                "INSERT INTO peer_proof (env_digest, origin, log_index, head_size, hashes) \
+             VALUES ($1,$2,$3,$4,$5) ON CONFLICT (env_digest) DO NOTHING",
+                vec![
+                    digest.to_vec().into(),
+                    origin.to_owned().into(),
+                    (index as i64).into(),
+                    (size as i64).into(),
+                    hashes.concat().into(),
+                ],
+            )
+            .await?;
         Ok(())
     }
 
@@ -240,9 +290,18 @@ impl Batch<'_> {
         lane: Lane,
         digest: &Digest,
     ) -> Result<Option<wire::Receipt>, StoreError> {
-        let row = self.conn.maybe("SELECT lane_seq FROM envelope WHERE env_digest = $1 AND agreement_id = $2 \
-             AND lane = $3", vec![digest.to_vec().into(), bond.id.to_vec().into(), i64::from(lane.number()).into()])
-        .await?;
+        let row = self
+            .conn
+            .maybe(
+                "SELECT lane_seq FROM envelope WHERE env_digest = $1 AND agreement_id = $2 \
+             AND lane = $3",
+                vec![
+                    digest.to_vec().into(),
+                    bond.id.to_vec().into(),
+                    i64::from(lane.number()).into(),
+                ],
+            )
+            .await?;
         let Some(row) = row else { return Ok(None) };
         let stored = self.stored(bond, lane, row.int(0)? as u64).await?;
         Ok(stored.and_then(|sealed| decode(&sealed).ok()))
@@ -253,7 +312,9 @@ impl Batch<'_> {
         digest: &Digest,
         standing: Standing,
     ) -> Result<(), StoreError> {
-        let row = self.conn.maybe("SELECT leg_id FROM message WHERE env_digest = $1", vec![digest.to_vec().into()])
+        let row = self
+            .conn
+            .maybe("SELECT leg_id FROM message WHERE env_digest = $1", vec![digest.to_vec().into()])
             .await?;
         let Some(row) = row else { return Ok(()) };
         store::legs::settle(self.conn, digest, standing).await?;
@@ -277,7 +338,7 @@ pub fn open_checkpoint(
     belongs.strip_prefix("/log/")?;
     let note = Note::parse(note.as_bytes()).ok()?;
     let vkeys: Vec<VKey> =
-        keys.iter().filter_map(|key| VKey::new(origin, KeyKind::Log, *key).ok()).collect();
+        keys.iter().filter_map(|key| VKey::new(origin, KeyKind::Ed25519, *key).ok()).collect();
     let signed = note.verify(&vkeys).is_ok_and(|found| !found.is_empty());
     let checkpoint = Checkpoint::parse(note.text()).ok()?;
     (signed && checkpoint.origin() == origin).then_some(checkpoint)
@@ -288,4 +349,3 @@ fn hashes(list: &[Vec<u8>]) -> Option<Vec<Hash>> {
         .then(|| list.iter().map(|bytes| bytes.as_slice().try_into().ok()).collect())
         .flatten()
 }
-

@@ -24,16 +24,19 @@ pub async fn load(
     id: LegId,
     calendar: &Calendar,
 ) -> Result<Option<LegFile>, StoreError> {
-    let row = conn.maybe("SELECT case_id, number, agreement_id, service, our_side, local_state, our_office, \
-         their_office, reference FROM leg WHERE leg_id = $1", vec![id.to_vec().into()])
-    .await?;
+    let row = conn
+        .maybe(
+            "SELECT case_id, number, agreement_id, service, our_side, local_state, our_office, \
+         their_office, reference FROM leg WHERE leg_id = $1",
+            vec![id.to_vec().into()],
+        )
+        .await?;
     let Some(row) = row else { return Ok(None) };
-    let service = Service::try_from(row.int(3)? as i32)
-        .map_err(|_| StoreError::Corrupt("leg.service"))?;
+    let service =
+        Service::try_from(row.int(3)? as i32).map_err(|_| StoreError::Corrupt("leg.service"))?;
     let mut file = LegFile {
         id,
-        case: CaseId::from_slice(&row.bytes(0)?)
-            .ok_or(StoreError::Corrupt("leg.case_id"))?,
+        case: CaseId::from_slice(&row.bytes(0)?).ok_or(StoreError::Corrupt("leg.case_id"))?,
         number: row.int(1)? as u32,
         bond: AgreementId::from_slice(&row.bytes(2)?),
         service,
@@ -55,10 +58,14 @@ async fn load_entries(
     calendar: &Calendar,
 ) -> Result<(), StoreError> {
     // The order of the log is an order of causality: what a message had seen was logged before it.
-    let rows = conn.rows("SELECT m.env_digest, m.side, m.leg_seq, m.lane_seq, m.status, m.code, m.legal, \
+    let rows = conn
+        .rows(
+            "SELECT m.env_digest, m.side, m.leg_seq, m.lane_seq, m.status, m.code, m.legal, \
          e.envelope FROM message m JOIN envelope e ON e.env_digest = m.env_digest \
-         WHERE m.leg_id = $1 AND m.leg_seq > 0 ORDER BY e.leaf_idx", vec![file.id.to_vec().into()])
-    .await?;
+         WHERE m.leg_id = $1 AND m.leg_seq > 0 ORDER BY e.leaf_idx",
+            vec![file.id.to_vec().into()],
+        )
+        .await?;
     for row in rows {
         let sealed = wire::Envelope::decode(row.bytes(7)?.as_slice())
             .map_err(|_| StoreError::Corrupt("envelope.envelope"))?;
@@ -103,17 +110,40 @@ pub fn seen_seq(file: &LegFile, by: Side, seen: &Digest) -> Option<u32> {
 
 /// Inserts a new leg.
 pub async fn insert(conn: &mut Conn, file: &LegFile) -> Result<(), StoreError> {
-    conn.run("INSERT INTO leg (leg_id, case_id, number, agreement_id, service, our_side, \
+    conn.run(
+        "INSERT INTO leg (leg_id, case_id, number, agreement_id, service, our_side, \
          local_state, our_office, their_office, reference) \
-         VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)", vec![file.id.to_vec().into(), file.case.to_vec().into(), i64::from(file.number).into(), file.bond.map_or(Vec::new(), |id| id.to_vec()).into(), i64::from(file.service as i32).into(), legs::side_number(file.our_side).into(), file.local.number().into(), file.our_office.clone().into(), file.their_office.clone().into(), file.reference.clone().into()])
+         VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)",
+        vec![
+            file.id.to_vec().into(),
+            file.case.to_vec().into(),
+            i64::from(file.number).into(),
+            file.bond.map_or(Vec::new(), |id| id.to_vec()).into(),
+            i64::from(file.service as i32).into(),
+            legs::side_number(file.our_side).into(),
+            file.local.number().into(),
+            file.our_office.clone().into(),
+            file.their_office.clone().into(),
+            file.reference.clone().into(),
+        ],
+    )
     .await?;
     Ok(())
 }
 
 /// Stores what may change of a leg outside its messages.
 pub async fn update(conn: &mut Conn, file: &LegFile) -> Result<(), StoreError> {
-    conn.run("UPDATE leg SET local_state = $2, agreement_id = $3, our_office = $4, their_office = $5 \
-         WHERE leg_id = $1", vec![file.id.to_vec().into(), file.local.number().into(), file.bond.map_or(Vec::new(), |id| id.to_vec()).into(), file.our_office.clone().into(), file.their_office.clone().into()])
+    conn.run(
+        "UPDATE leg SET local_state = $2, agreement_id = $3, our_office = $4, their_office = $5 \
+         WHERE leg_id = $1",
+        vec![
+            file.id.to_vec().into(),
+            file.local.number().into(),
+            file.bond.map_or(Vec::new(), |id| id.to_vec()).into(),
+            file.our_office.clone().into(),
+            file.their_office.clone().into(),
+        ],
+    )
     .await?;
     Ok(())
 }
@@ -125,8 +155,11 @@ pub async fn settle(
     standing: Standing,
 ) -> Result<(), StoreError> {
     let (status, code) = standing.numbers();
-    conn.run("UPDATE message SET status = $2, code = $3 WHERE env_digest = $1", vec![digest.to_vec().into(), status.into(), code.into()])
-        .await?;
+    conn.run(
+        "UPDATE message SET status = $2, code = $3 WHERE env_digest = $1",
+        vec![digest.to_vec().into(), status.into(), code.into()],
+    )
+    .await?;
     Ok(())
 }
 
@@ -143,14 +176,22 @@ pub struct CaseRow {
 
 /// A case by number.
 pub async fn case(conn: &mut Conn, number: &str) -> Result<Option<CaseRow>, StoreError> {
-    let row = conn.maybe("SELECT case_id, number, city FROM case_file WHERE number = $1", vec![number.to_owned().into()])
+    let row = conn
+        .maybe(
+            "SELECT case_id, number, city FROM case_file WHERE number = $1",
+            vec![number.to_owned().into()],
+        )
         .await?;
     row.map(|row| case_row(&row)).transpose()
 }
 
 /// A case by id.
 pub async fn case_by_id(conn: &mut Conn, id: CaseId) -> Result<Option<CaseRow>, StoreError> {
-    let row = conn.maybe("SELECT case_id, number, city FROM case_file WHERE case_id = $1", vec![id.to_vec().into()])
+    let row = conn
+        .maybe(
+            "SELECT case_id, number, city FROM case_file WHERE case_id = $1",
+            vec![id.to_vec().into()],
+        )
         .await?;
     row.map(|row| case_row(&row)).transpose()
 }
@@ -164,19 +205,20 @@ pub async fn cases(conn: &mut Conn, after: &str, most: i64) -> Result<Vec<CaseRo
 
 /// The legs of a case, by number.
 pub async fn legs_of(conn: &mut Conn, case: CaseId) -> Result<Vec<LegId>, StoreError> {
-    let rows = conn.rows("SELECT leg_id FROM leg WHERE case_id = $1 ORDER BY number", vec![case.to_vec().into()])
+    let rows = conn
+        .rows(
+            "SELECT leg_id FROM leg WHERE case_id = $1 ORDER BY number",
+            vec![case.to_vec().into()],
+        )
         .await?;
     rows.iter()
-        .map(|row| {
-            LegId::from_slice(&row.bytes(0)?).ok_or(StoreError::Corrupt("leg.leg_id"))
-        })
+        .map(|row| LegId::from_slice(&row.bytes(0)?).ok_or(StoreError::Corrupt("leg.leg_id")))
         .collect()
 }
 
 fn case_row(row: &Row) -> Result<CaseRow, StoreError> {
     Ok(CaseRow {
-        id: CaseId::from_slice(&row.bytes(0)?)
-            .ok_or(StoreError::Corrupt("case_file.case_id"))?,
+        id: CaseId::from_slice(&row.bytes(0)?).ok_or(StoreError::Corrupt("case_file.case_id"))?,
         number: row.text(1)?,
         city: row.text(2)?,
     })

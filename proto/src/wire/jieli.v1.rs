@@ -3317,6 +3317,8 @@ pub struct ExportReply {
 pub struct OpenRequest {
     #[prost(string, tag = "1")]
     pub code: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub case_number: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct OpenReply {
@@ -3343,6 +3345,8 @@ pub struct AnswerRequest {
     pub code: ::prost::alloc::string::String,
     #[prost(uint32, repeated, tag = "2")]
     pub yes: ::prost::alloc::vec::Vec<u32>,
+    #[prost(string, tag = "3")]
+    pub case_number: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AnswerReply {
@@ -3357,6 +3361,8 @@ pub struct WithdrawRequest {
     pub code: ::prost::alloc::string::String,
     #[prost(uint32, repeated, tag = "2")]
     pub legs: ::prost::alloc::vec::Vec<u32>,
+    #[prost(string, tag = "3")]
+    pub case_number: ::prost::alloc::string::String,
 }
 /// Generated client implementations.
 #[cfg(feature = "grpc")]

@@ -1,0 +1,297 @@
+//! The one staircase: every door comes down here, and nothing is written on another way.
+
+use crate::agreements::OwnAct;
+use crate::batch::Batch;
+use crate::draft;
+use crate::receive::Received;
+use crate::store::{StoreError, queue};
+use crate::trouble::{Denied, Outcome, Trouble};
+use crate::world::NoticeResult;
+use jieli_proto::day::Day;
+use jieli_proto::envelope;
+use jieli_proto::id::{AgreementId, CityId};
+use jieli_proto::kinds::{Kind, Lane};
+use jieli_proto::wire::{self, Letter};
+
+/// Who stands at the desk: never a name, an office and a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor {
+    /// Credit code of the office.
+    pub office: String,
+    /// Name of the token.
+    pub token: String,
+}
+
+/// What a door asks for.
+#[derive(Debug)]
+pub enum Command {
+    /// A letter of a peer.
+    Receive(CityId, Box<Letter>),
+    /// The peer has our receipt.
+    Noted(CityId, wire::Noted),
+    /// The peer did not take a letter, or could not be reached: try again later.
+    PutOff(queue::Place, String),
+    /// Something of a peer has arrived: its letters need not wait.
+    Heard(CityId),
+    /// A timer is due.
+    Ring([u8; 16]),
+    /// The carrier's word about a notice.
+    NoticeDone([u8; 16], NoticeResult),
+    /// From the desk.
+    Desk(Actor, DeskCommand),
+    /// From the worker, with a code.
+    Worker(WorkerCommand),
+}
+
+/// What a desk asks for.
+#[derive(Debug)]
+#[allow(missing_docs)] // named after the calls of the Desk service
+pub enum DeskCommand {
+    AddPeer(wire::AddPeerRequest),
+    Propose(wire::ProposeRequest),
+    Countersign(wire::CountersignRequest),
+    ActOnAgreement(wire::AgreementActRequest),
+    AddVacancies(wire::AddVacanciesRequest),
+    Import(wire::ImportRequest),
+    Ask(wire::AskRequest),
+    Act(wire::ActRequest),
+    /// A view or export of personal data: who, what, why.
+    Viewed(String),
+}
+
+/// What a worker asks for.
+#[derive(Debug)]
+#[allow(missing_docs)] // named after the calls of the Worker service
+pub enum WorkerCommand {
+    Open(wire::OpenRequest),
+    Answer(wire::AnswerRequest),
+    Withdraw(wire::WithdrawRequest),
+}
+
+/// What came of it.
+#[derive(Debug)]
+#[allow(missing_docs)] // each holds the reply of the call of that name
+pub enum Done {
+    Nothing,
+    Received(Received, Option<Seat>),
+    Peer(wire::Peer),
+    Agreement(AgreementId),
+    Vacancies(wire::AddVacanciesReply),
+    Imported(wire::ImportReply),
+    Asked(wire::AskReply),
+    Acted(wire::ActReply),
+    Opened(wire::OpenReply),
+    Answered(wire::AnswerReply),
+}
+
+/// Where a letter stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Seat {
+    /// The agreement.
+    pub agreement: AgreementId,
+    /// The lane.
+    pub lane: Lane,
+    /// The place in it.
+    pub lane_seq: u64,
+}
+
+impl Command {
+    /// Whether it is performed in a transaction of its own, so that a denial leaves no trace.
+    pub fn is_alone(&self) -> bool {
+        matches!(self, Command::Desk(..) | Command::Worker(_) | Command::Ring(_))
+    }
+}
+
+/// Performs one command on the batch.
+pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
+    match command {
+        Command::Receive(city, letter) => {
+            let seat = seat_of(&letter);
+            let received = batch.receive(&city, *letter).await?;
+            Ok(Done::Received(received, seat))
+        }
+        Command::Noted(city, noted) => {
+            batch.noted(&city, &noted).await?;
+            Ok(Done::Nothing)
+        }
+        Command::PutOff(place, why) => {
+            let random = u64::from_be_bytes(batch.random());
+            queue::put_off(batch.conn, &place, batch.now_ms, random, &why).await?;
+            Ok(Done::Nothing)
+        }
+        Command::Heard(city) => {
+            queue::contact(batch.conn, &city, batch.now_ms).await?;
+            queue::hurry(batch.conn, &city, batch.now_ms).await?;
+            batch.wake.insert(city);
+            Ok(Done::Nothing)
+        }
+        Command::Ring(timer) => {
+            batch.ring(&timer).await?;
+            Ok(Done::Nothing)
+        }
+        Command::NoticeDone(id, result) => {
+            batch.notice_done(&id, result).await?;
+            Ok(Done::Nothing)
+        }
+        Command::Desk(actor, command) => desk(batch, &actor, command).await,
+        Command::Worker(command) => worker(batch, command).await,
+    }
+}
+
+async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Outcome<Done> {
+    Ok(match command {
+        DeskCommand::AddPeer(request) => Done::Peer(batch.add_peer(request).await?),
+        DeskCommand::Propose(request) => {
+            let agreement = draft::parse(&request.draft_toml, batch)?;
+            Done::Agreement(batch.propose(&agreement, request.approvers).await?)
+        }
+        DeskCommand::Countersign(request) => {
+            let id = agreement_id(&request.agreement_id)?;
+            batch.countersign(id, request.version, request.approvers).await?;
+            Done::Agreement(id)
+        }
+        DeskCommand::ActOnAgreement(request) => {
+            let id = agreement_id(&request.agreement_id)?;
+            let what = own_act(&request)?;
+            batch.own_act(id, what, request.approvers).await?;
+            Done::Agreement(id)
+        }
+        DeskCommand::AddVacancies(request) => {
+            Done::Vacancies(batch.add_vacancies(actor, request).await?)
+        }
+        DeskCommand::Import(request) => Done::Imported(batch.import(actor, request.drafts).await?),
+        DeskCommand::Ask(request) => Done::Asked(ask(batch, request).await?),
+        DeskCommand::Act(request) => Done::Acted(batch.act(actor, request).await?),
+        DeskCommand::Viewed(what) => {
+            batch.record("viewed", format!("{} {what}", actor.token).as_bytes());
+            Done::Nothing
+        }
+    })
+}
+
+async fn worker(batch: &mut Batch<'_>, command: WorkerCommand) -> Outcome<Done> {
+    Ok(match command {
+        WorkerCommand::Open(r) => Done::Opened(batch.open_question(&r.case_number, &r.code).await?),
+        WorkerCommand::Answer(r) => {
+            Done::Answered(batch.answer(&r.case_number, &r.code, &r.yes).await?)
+        }
+        WorkerCommand::Withdraw(r) => {
+            Done::Answered(batch.withdraw_by_code(&r.case_number, &r.code, &r.legs).await?)
+        }
+    })
+}
+
+/// Asks the workers of cases; what cannot be asked yet is told without a name.
+async fn ask(batch: &mut Batch<'_>, request: wire::AskRequest) -> Outcome<wire::AskReply> {
+    let mut reply = wire::AskReply::default();
+    let numbers =
+        if request.case_numbers.is_empty() { batch.unasked().await? } else { request.case_numbers };
+    for number in numbers {
+        match batch.ask_consent(&number).await {
+            Ok(true) => reply.asked += 1,
+            Ok(false) => {}
+            Err(Trouble::Denied(denied)) => {
+                reply.not_ready += 1;
+                let why = denied.to_string();
+                if !reply.why.contains(&why) {
+                    reply.why.push(why);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    reply.undeliverable = batch.undeliverable().await?;
+    Ok(reply)
+}
+
+fn own_act(request: &wire::AgreementActRequest) -> Outcome<OwnAct> {
+    let unknown = || {
+        Denied::new(
+            "BAD_ACT",
+            "只能是 suspend、resume 或 terminate（附日期）。",
+            "The act is suspend, resume, or terminate with a date.",
+        )
+    };
+    Ok(match request.act.as_str() {
+        "suspend" => OwnAct::Suspend,
+        "resume" => OwnAct::Resume,
+        "terminate" => {
+            OwnAct::Terminate(Day::from_number(request.wind_down_on).ok_or_else(unknown)?)
+        }
+        _ => return Err(unknown().into()),
+    })
+}
+
+fn agreement_id(text: &str) -> Outcome<AgreementId> {
+    AgreementId::from_hex(text).ok_or_else(|| Denied::not_found(text).into())
+}
+
+fn seat_of(letter: &Letter) -> Option<Seat> {
+    Some(Seat {
+        agreement: AgreementId::from_slice(&letter.agreement_id)?,
+        lane: Lane::from_number(letter.lane)?,
+        lane_seq: letter.lane_seq,
+    })
+}
+
+impl Batch<'_> {
+    /// The peer holds our receipt: its own letter need not go out.
+    async fn noted(&mut self, city: &CityId, noted: &wire::Noted) -> Result<(), StoreError> {
+        let Some(id) = AgreementId::from_slice(&noted.agreement_id) else { return Ok(()) };
+        let Some(lane) = Lane::from_number(noted.lane) else { return Ok(()) };
+        let Some(bond) = self.bond(&id).filter(|bond| bond.peer == *city) else { return Ok(()) };
+        if lane.kind() != Kind::Receipt || lane.side() != bond.our_side {
+            return Ok(());
+        }
+        let stored = self.stored(&bond, lane, noted.lane_seq).await?;
+        let ours =
+            stored.is_some_and(|sealed| envelope::env_digest(&sealed).0 == noted.env_digest[..]);
+        if ours { self.close_letter(&bond, lane, noted.lane_seq).await } else { Ok(()) }
+    }
+
+    async fn notice_done(&mut self, id: &[u8; 16], result: NoticeResult) -> Result<(), StoreError> {
+        let (state, later): (i64, u64) = match result {
+            NoticeResult::Sent => (1, 0),
+            NoticeResult::Undeliverable => (2, 0),
+            NoticeResult::Later => (0, 60_000),
+        };
+        self.conn
+            .run(
+                "UPDATE notice SET state = $2, attempts = attempts + 1, due_ms = $3 \
+                 WHERE notice_id = $1",
+                vec![id.into(), state.into(), (self.now_ms + later).into()],
+            )
+            .await?;
+        if result != NoticeResult::Later {
+            // What was handed over is not kept.
+            self.conn.run("DELETE FROM section_data WHERE msg_id = $1", vec![id.into()]).await?;
+        }
+        Ok(())
+    }
+
+    /// Cases with drafts nobody was asked about.
+    async fn unasked(&mut self) -> Result<Vec<String>, StoreError> {
+        let rows = self
+            .conn
+            .rows(
+                "SELECT DISTINCT c.number FROM case_file c JOIN leg l ON l.case_id = c.case_id \
+                 WHERE l.local_state = 0 ORDER BY c.number",
+                Vec::new(),
+            )
+            .await?;
+        rows.iter().map(|row| row.text(0)).collect()
+    }
+
+    /// V23: the only thing told by case is that a number does not work.
+    async fn undeliverable(&mut self) -> Result<Vec<String>, StoreError> {
+        let rows = self
+            .conn
+            .rows(
+                "SELECT DISTINCT c.number FROM case_file c JOIN leg l ON l.case_id = c.case_id \
+                 JOIN notice n ON n.leg_id = l.leg_id WHERE n.state = 2 ORDER BY c.number",
+                Vec::new(),
+            )
+            .await?;
+        rows.iter().map(|row| row.text(0)).collect()
+    }
+}

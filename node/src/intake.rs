@@ -1,0 +1,402 @@
+//! Intake: drafts from a sheet or a form, vacancies, peers. Nothing here leaves the node.
+
+use crate::batch::Batch;
+use crate::command::Actor;
+use crate::legs::{LegFile, Local};
+use crate::store::{self, StoreError};
+use crate::trouble::{Denied, Outcome};
+use crate::vault::{CONTACT, DRAFT, Place};
+use jieli_proto::case::{Direction, Leg, Side};
+use jieli_proto::id::{AgreementId, CaseId, LegId};
+use jieli_proto::manifest::Manifest;
+use jieli_proto::message::{check_terms, terms_digest};
+use jieli_proto::number::{AgeBand, CitizenNumber, MobileNumber, PersonName};
+use jieli_proto::pubkey::PublicKey;
+use jieli_proto::section::{self, PERSON, Phase};
+use jieli_proto::wire::message::Body;
+use jieli_proto::wire::{self, MessageType, Service};
+use prost::Message as _;
+
+/// Document kind code of a resident ID card.
+const RESIDENT_ID: u32 = 1;
+
+impl Batch<'_> {
+    /// Makes a case with its legs, all drafts, out of every row that can be read.
+    pub(crate) async fn import(
+        &mut self,
+        actor: &Actor,
+        drafts: Vec<wire::Draft>,
+    ) -> Outcome<wire::ImportReply> {
+        let mut rows = Vec::new();
+        for draft in drafts {
+            let row = draft.row;
+            match self.import_one(actor, draft).await {
+                Ok(imported) => rows.push(imported),
+                Err(crate::trouble::Trouble::Denied(denied)) => rows.push(wire::ImportedRow {
+                    row,
+                    code: denied.code.to_owned(),
+                    say_zh: denied.zh,
+                    say_en: denied.en,
+                    ..wire::ImportedRow::default()
+                }),
+                Err(error) => return Err(error),
+            }
+        }
+        self.record("import", actor.office.as_bytes());
+        Ok(wire::ImportReply { rows })
+    }
+
+    async fn import_one(
+        &mut self,
+        actor: &Actor,
+        mut draft: wire::Draft,
+    ) -> Outcome<wire::ImportedRow> {
+        let mut worker = draft.worker.take().ok_or_else(|| Denied::not_found("worker"))?;
+        self.check_person(&mut worker)?;
+        if draft.legs.is_empty() {
+            return Err(bad("legs", "没有任何事项", "nothing is asked for"));
+        }
+        for leg in &mut draft.legs {
+            let person = leg.person.get_or_insert_with(|| worker.clone());
+            self.check_person(person)?;
+            leg.relation = if leg.relation == 0 { 1 } else { leg.relation };
+            check_leg(leg)?;
+        }
+        if let Some(number) = self.already_here(&worker, &draft.legs).await? {
+            return Ok(wire::ImportedRow {
+                row: draft.row,
+                case_number: number.clone(),
+                code: "duplicate".to_owned(),
+                say_zh: format!("此人已有未结的相同事项，见办件 {number}，没有重复建立。"),
+                say_en: format!("The same is already asked for in case {number}; none was added."),
+                legs: 0,
+            });
+        }
+        let peer = self.directory.peer_named(&draft.city).map(|peer| peer.city.as_str().to_owned());
+        let city = peer.unwrap_or_else(|| draft.city.trim().to_owned());
+        let case = CaseId(self.random());
+        let number = self.new_case(case, &city, None).await?;
+        let legs = draft.legs.len() as u32;
+        for (at, leg) in draft.legs.into_iter().enumerate() {
+            self.new_draft(actor, case, at as u32 + 1, leg, &worker).await?;
+        }
+        Ok(wire::ImportedRow {
+            row: draft.row,
+            case_number: number,
+            code: "draft".to_owned(),
+            say_zh: "已建草稿，本人确认前不会发出。".to_owned(),
+            say_en: "Draft made; nothing leaves before the person confirms.".to_owned(),
+            legs,
+        })
+    }
+
+    /// The gateway has read the sheet; the node believes nobody.
+    fn check_person(&self, person: &mut wire::DraftPerson) -> Outcome<()> {
+        let name =
+            PersonName::parse(&person.name).map_err(|error| bad("name", error.zh(), error.en()))?;
+        person.name = name.as_str().to_owned();
+        if !person.phone.is_empty() {
+            let phone = MobileNumber::parse(&person.phone)
+                .map_err(|error| bad("phone", error.zh(), error.en()))?;
+            person.phone = phone.as_str().to_owned();
+        }
+        if person.document == RESIDENT_ID {
+            let number = CitizenNumber::parse(&person.number)
+                .map_err(|error| bad("number", error.zh(), error.en()))?;
+            person.number = number.as_str().to_owned();
+            let band = number.age_band(self.today);
+            person.age_band = match band {
+                Some(AgeBand::Under14) => 1,
+                Some(AgeBand::From14To15) => 2,
+                Some(AgeBand::From16To17) => 3,
+                Some(AgeBand::Adult) => 4,
+                None => return Err(bad("number", "出生日期在今天之后", "born after today")),
+            };
+        }
+        if !(1..=5).contains(&person.document) || !(1..=4).contains(&person.age_band) {
+            return Err(bad("document", "证件类型或年龄段未填", "document kind or age band"));
+        }
+        Ok(())
+    }
+
+    /// The same person with the same service in a case that is still open.
+    async fn already_here(
+        &mut self,
+        worker: &wire::DraftPerson,
+        legs: &[wire::DraftLeg],
+    ) -> Result<Option<String>, StoreError> {
+        let tag = self.house.keys.blind_tag(worker.document, &worker.number);
+        let rows = self
+            .conn
+            .rows("SELECT leg_id FROM blind_index WHERE tag = $1", vec![tag.into()])
+            .await?;
+        for row in rows {
+            let Some(file) = self.take_leg(LegId(row.array(0)?)).await? else { continue };
+            let open = file.local != Local::Dropped
+                && (file.local != Local::OnTheRoad || !file.law.is_closed());
+            let same = legs.iter().any(|leg| leg.service() == file.service);
+            if open && same {
+                let case = store::legs::case_by_id(self.conn, file.case).await?;
+                return Ok(case.map(|case| case.number));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn new_draft(
+        &mut self,
+        actor: &Actor,
+        case: CaseId,
+        number: u32,
+        leg: wire::DraftLeg,
+        worker: &wire::DraftPerson,
+    ) -> Outcome<()> {
+        let service = leg.service();
+        let reference = leg.fields.iter().find_map(|field| match &field.value {
+            Some(wire::draft_field::Value::Text(text))
+                if (field.section, field.field) == (1, 1) =>
+            {
+                Some(text.clone())
+            }
+            _ => None,
+        });
+        let file = LegFile {
+            id: LegId(self.random()),
+            case,
+            number,
+            bond: None,
+            service,
+            our_side: Side::Initiator,
+            local: Local::Draft,
+            our_office: actor.office.clone(),
+            their_office: String::new(),
+            reference: reference.unwrap_or_default(),
+            law: Leg::new(LegFile::rules(service)),
+            entries: Vec::new(),
+        };
+        store::legs::insert(self.conn, &file).await?;
+        self.hide(&file, &Place::of_leg(file.id, DRAFT), &leg.encode_to_vec()).await?;
+        self.hide(&file, &Place::of_leg(file.id, CONTACT), &worker.encode_to_vec()).await?;
+        if let Some(person) = &leg.person {
+            let values = crate::follow::person_values(person, leg.relation);
+            self.index_person(file.id, &values).await?;
+        }
+        self.put_leg(file);
+        Ok(())
+    }
+
+    /// A new case with the next number of the year.
+    pub(crate) async fn new_case(
+        &mut self,
+        id: CaseId,
+        city: &str,
+        agreement: Option<AgreementId>,
+    ) -> Result<String, StoreError> {
+        let (year, _, _) = self.today.parts();
+        let row = self
+            .conn
+            .one(
+                "INSERT INTO case_counter (year, last) VALUES ($1, 1) \
+                 ON CONFLICT (year) DO UPDATE SET last = case_counter.last + 1 RETURNING last",
+                vec![year.into()],
+            )
+            .await?;
+        let number = format!("{year}-{:06}", row.int(0)?);
+        self.conn
+            .run(
+                "INSERT INTO case_file (case_id, number, city, agreement_id, opened_ms) \
+                 VALUES ($1,$2,$3,$4,$5)",
+                vec![
+                    id.to_vec().into(),
+                    number.as_str().into(),
+                    city.into(),
+                    agreement.map_or(Vec::new(), |id| id.to_vec()).into(),
+                    self.now_ms.into(),
+                ],
+            )
+            .await?;
+        Ok(number)
+    }
+
+    /// Adds an accepted peer: manifest and fingerprint came on different ways.
+    pub(crate) async fn add_peer(&mut self, request: wire::AddPeerRequest) -> Outcome<wire::Peer> {
+        let root = PublicKey::from_spki(&request.root_spki)
+            .map_err(|_| bad("root_spki", "根密钥格式不对", "the root key has a wrong form"))?;
+        let printed = request.root_fpr.replace([' ', ':'], "").to_lowercase();
+        if hex::encode(root.fingerprint()) != printed {
+            return Err(bad(
+                "root_fpr",
+                "指纹与纸质协议不符，请电话核对",
+                "the fingerprint is not the one given: check it by telephone",
+            ));
+        }
+        let sealed = request.manifest.unwrap_or_default();
+        let manifest = Manifest::open(&sealed, &root, None)
+            .map_err(|error| bad("manifest", "密钥清单验证失败", &error.to_string()))?;
+        if manifest.city == self.directory.city {
+            return Err(bad("city", "这是本城市自己", "this is the own city"));
+        }
+        if request.end_points.iter().any(|end| !crate::config::is_end_point(end)) {
+            return Err(bad("end_points", "地址应为 主机:端口", "an end point is host:port"));
+        }
+        let known = self.directory.peers.contains_key(&manifest.city);
+        if !known {
+            self.conn
+                .run(
+                    "INSERT INTO peer (city_id, name, root_spki, end_points, added_ms) \
+                     VALUES ($1,$2,$3,$4,$5)",
+                    vec![
+                        manifest.city.as_str().into(),
+                        request.name.as_str().into(),
+                        request.root_spki.clone().into(),
+                        request.end_points.join("\n").into(),
+                        self.now_ms.into(),
+                    ],
+                )
+                .await?;
+            self.keep_manifest(&manifest).await?;
+            self.record("peer added", manifest.city.as_str().as_bytes());
+        } else if self.directory.peers[&manifest.city].root != root {
+            return Err(bad("city", "该城市已登记了另一把根密钥", "known with another root key"));
+        }
+        self.reload().await?;
+        Ok(wire::Peer {
+            city_id: manifest.city.as_str().to_owned(),
+            name: request.name,
+            root_fpr: printed,
+            manifest_version: manifest.version,
+            end_points: request.end_points,
+            ..wire::Peer::default()
+        })
+    }
+
+    /// Adds vacancies: own ones with their terms, or references another city gave us.
+    pub(crate) async fn add_vacancies(
+        &mut self,
+        actor: &Actor,
+        request: wire::AddVacanciesRequest,
+    ) -> Outcome<wire::AddVacanciesReply> {
+        let mut reply = wire::AddVacanciesReply::default();
+        for vacancy in &request.vacancies {
+            let terms = vacancy.terms.clone().unwrap_or_default();
+            let own = vacancy.city.is_empty()
+                || vacancy.city == self.directory.city.as_str()
+                || vacancy.city == self.directory.name;
+            let city = if own {
+                check_terms(&terms).map_err(|field| bad(field, "用工条件不完整", "job terms"))?;
+                self.directory.city.as_str().to_owned()
+            } else {
+                let peer = self.directory.peer_named(&vacancy.city);
+                peer.map_or(vacancy.city.clone(), |peer| peer.city.as_str().to_owned())
+            };
+            self.keep_vacancy(&city, vacancy, &terms, own).await?;
+            reply.added += 1;
+            if own && request.announce {
+                reply.announced += self.announce(actor, vacancy, &terms).await?;
+            }
+        }
+        Ok(reply)
+    }
+
+    /// Stores a vacancy of a city.
+    pub(crate) async fn keep_vacancy(
+        &mut self,
+        city: &str,
+        vacancy: &wire::Vacancy,
+        terms: &wire::Terms,
+        complete: bool,
+    ) -> Result<(), StoreError> {
+        let digest = if complete {
+            self.keep_terms(city, terms).await?;
+            terms_digest(terms).to_vec()
+        } else {
+            Vec::new()
+        };
+        self.conn
+            .run(
+                "INSERT INTO vacancy (city, reference, terms_digest, posts, valid_until) \
+                 VALUES ($1,$2,$3,$4,$5) ON CONFLICT (city, reference) DO UPDATE SET \
+                 terms_digest = excluded.terms_digest, posts = excluded.posts, \
+                 valid_until = excluded.valid_until",
+                vec![
+                    city.into(),
+                    terms.reference.as_str().into(),
+                    digest.into(),
+                    vacancy.posts.into(),
+                    vacancy.valid_until.into(),
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// A VACANCY NOTICE to every partner whose agreement covers jobs from there to here.
+    async fn announce(
+        &mut self,
+        actor: &Actor,
+        vacancy: &wire::Vacancy,
+        terms: &wire::Terms,
+    ) -> Outcome<u32> {
+        let bonds: Vec<_> = self.directory.bonds.values().cloned().collect();
+        let mut sent = 0;
+        for bond in bonds {
+            let Some(agreement) = bond.in_force() else { continue };
+            if agreement.rule(Service::Employment).is_none() || bond.is_closed_to_new() {
+                continue;
+            }
+            let kind = wire::OfficeKind::Labour;
+            let ours = agreement
+                .office(bond.our_side, &actor.office)
+                .or_else(|| agreement.office_of_kind(bond.our_side, kind));
+            let theirs = agreement.office_of_kind(bond.our_side.other(), kind);
+            let (Some(ours), Some(theirs)) = (ours, theirs) else { continue };
+            let notice = wire::VacancyNotice {
+                terms: Some(terms.clone()),
+                posts: vacancy.posts,
+                valid_until: vacancy.valid_until,
+            };
+            let offices = (ours.credit_code.clone(), theirs.credit_code.clone());
+            let body = Body::VacancyNotice(notice);
+            self.tell(&bond, MessageType::VacancyNotice, body, offices).await?;
+            sent += 1;
+        }
+        Ok(sent)
+    }
+}
+
+/// What a draft leg must have before anybody is asked about it.
+fn check_leg(leg: &wire::DraftLeg) -> Outcome<()> {
+    let person = leg.person.clone().unwrap_or_default();
+    // V14: under 16 is never an employment subject.
+    if leg.service() == Service::Employment && person.age_band < 3 {
+        return Err(bad("age", "未满 16 周岁不得推荐就业", "under 16 is never sent to a job"));
+    }
+    let opens = match crate::legs::direction(leg.service()) {
+        Direction::Push => MessageType::Offer,
+        Direction::Pull => MessageType::Request,
+    };
+    for kind in section::slots(opens, leg.service()) {
+        if kind.number == PERSON {
+            continue;
+        }
+        let values = crate::follow::field_values(&leg.fields, kind.number);
+        let may_be_empty =
+            kind.phase == Phase::B && values.is_empty() && !is_pull_core(kind.number);
+        if may_be_empty {
+            continue;
+        }
+        kind.filled_by(&values).map_err(|field| {
+            bad(field.name, &format!("请填写“{}”", field.zh), &format!("fill in {}", field.en))
+        })?;
+    }
+    Ok(())
+}
+
+/// Phase B sections without which a pull REQUEST makes no sense.
+fn is_pull_core(section: u8) -> bool {
+    matches!(section, 20 | 21)
+}
+
+fn bad(field: &str, zh: &str, en: &str) -> crate::trouble::Trouble {
+    Denied::new("BAD_FIELD", format!("{field}：{zh}。"), format!("{field}: {en}.")).into()
+}

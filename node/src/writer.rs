@@ -1,0 +1,449 @@
+//! The one writer: drains the queue, one transaction a batch, head claimed first; commit, then
+//! high-water file, then sign, then answer. Protocol section 3 is the law of this order.
+
+use crate::batch::Batch;
+use crate::command::{Command, Done, perform};
+use crate::directory::Directory;
+use crate::highwater::HighWater;
+use crate::house::House;
+use crate::store::log::{self, Claim, Edge, Head, Log};
+use crate::store::{CommitError, Store, StoreError, Tx, Writer as StoreWriter};
+use crate::trouble::{Denied, Trouble};
+use jieli_proto::checkpoint::Checkpoint;
+use jieli_proto::id::CityId;
+use jieli_proto::note::{KeyKind, Note, VKey};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Commands in one batch at most.
+const BATCH_MAX: usize = 256;
+/// Commands that may wait; a door that finds the queue full answers "busy".
+const QUEUE_MAX: usize = 4096;
+
+/// A point at which a test may let the process die.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// The head row is claimed, nothing is decided.
+    Claimed,
+    /// Everything is written, COMMIT is not sent.
+    Written,
+    /// COMMIT has succeeded.
+    Committed,
+    /// The high-water file is on disk.
+    Marked,
+    /// The checkpoint is signed, nobody has been answered.
+    Signed,
+}
+
+impl Step {
+    /// All steps, in their order.
+    pub const ALL: [Step; 5] =
+        [Step::Claimed, Step::Written, Step::Committed, Step::Marked, Step::Signed];
+}
+
+/// Asked at every step; `true` ends the writer there, as a crash would.
+pub type CrashAt = Arc<dyn Fn(Step) -> bool + Send + Sync>;
+
+/// What doors and courier read: the directory and the signed heads, as of the last batch.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// Peers and agreements.
+    pub directory: Arc<Directory>,
+    /// Size of the exchange log that the checkpoint is for.
+    pub exchange: Head,
+    /// Its signed checkpoint.
+    pub checkpoint: String,
+    /// The local log.
+    pub local: Head,
+    /// Its signed checkpoint.
+    pub local_checkpoint: String,
+    /// Peers for whom this batch left letters.
+    pub wake: BTreeSet<CityId>,
+}
+
+/// Why a command was not performed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Failure {
+    /// An answer to the one who asked.
+    #[error("{0}")]
+    Denied(Denied),
+    /// Not now: the queue is full, the database is away, or the node is stopping.
+    #[error("the node cannot take this now: {0}")]
+    Busy(String),
+}
+
+struct Queued {
+    command: Command,
+    reply: oneshot::Sender<Result<Done, Failure>>,
+}
+
+/// The way to the writer. Cheap to clone.
+#[derive(Clone)]
+pub struct Hand {
+    queue: mpsc::Sender<Queued>,
+    published: watch::Receiver<Arc<Published>>,
+}
+
+impl Hand {
+    /// Hands a command over and waits until it is durable, signed and may be answered.
+    pub async fn perform(&self, command: Command) -> Result<Done, Failure> {
+        let (reply, answer) = oneshot::channel();
+        let busy = |what: &str| Failure::Busy(what.to_owned());
+        self.queue.send(Queued { command, reply }).await.map_err(|_| busy("stopping"))?;
+        answer.await.map_err(|_| busy("stopping"))?
+    }
+
+    /// What was last published.
+    pub fn published(&self) -> Arc<Published> {
+        self.published.borrow().clone()
+    }
+
+    /// To be told when something new is published.
+    pub fn watch(&self) -> watch::Receiver<Arc<Published>> {
+        self.published.clone()
+    }
+}
+
+impl std::fmt::Debug for Hand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hand")
+    }
+}
+
+/// Why the writer ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Stopped {
+    /// All hands are gone.
+    #[error("nobody asks any more")]
+    Idle,
+    /// A test said so.
+    #[error("crashed at {0:?}")]
+    Crashed(Step),
+    /// It cannot be known what the disk holds: the process has to end.
+    #[error(transparent)]
+    Store(StoreError),
+    /// The high-water file cannot be written, so nothing may be signed.
+    #[error("the high-water file: {0}")]
+    HighWater(String),
+}
+
+/// The writer; run it as one task.
+pub struct Writer {
+    house: House,
+    store: Store,
+    conn: StoreWriter,
+    highwater: HighWater,
+    directory: Option<Arc<Directory>>,
+    edges: Option<(Edge, Edge)>,
+    queue: mpsc::Receiver<Queued>,
+    publish: watch::Sender<Arc<Published>>,
+    crash_at: CrashAt,
+}
+
+impl Writer {
+    /// Opens the writer on a store whose heads were checked against the high-water file, and
+    /// signs them.
+    pub async fn open(
+        house: House,
+        store: Store,
+        highwater: HighWater,
+        crash_at: CrashAt,
+    ) -> Result<(Writer, Hand), StoreError> {
+        let mut conn = store.read().await?;
+        let missing = StoreError::Corrupt("log_head");
+        let exchange = log::head(&mut conn, Log::Exchange).await?.ok_or(missing)?;
+        let local = log::head(&mut conn, Log::Local).await?;
+        let local = local.ok_or(StoreError::Corrupt("log_head"))?;
+        let directory = Directory::load(&mut conn, &house.root, exchange.generation as i64).await?;
+        let directory = Arc::new(directory);
+        let published = Published {
+            checkpoint: sign(&house, &directory.city, &exchange).await?,
+            local_checkpoint: sign(&house, &directory.city, &local).await?,
+            directory: Arc::clone(&directory),
+            exchange,
+            local,
+            wake: BTreeSet::new(),
+        };
+        let (send, queue) = mpsc::channel(QUEUE_MAX);
+        let (publish, watch) = watch::channel(Arc::new(published));
+        let writer = Writer {
+            conn: store.writer(),
+            house,
+            store,
+            highwater,
+            directory: Some(directory),
+            edges: None,
+            queue,
+            publish,
+            crash_at,
+        };
+        Ok((writer, Hand { queue: send, published: watch }))
+    }
+
+    /// Works until every hand is dropped, or until it must not go on.
+    pub async fn run(mut self) -> Stopped {
+        let mut next: Option<Queued> = None;
+        loop {
+            let first = match next.take() {
+                Some(first) => first,
+                None => match self.queue.recv().await {
+                    Some(first) => first,
+                    None => return Stopped::Idle,
+                },
+            };
+            let mut batch = vec![first];
+            while batch.len() < BATCH_MAX && !batch[0].command.is_alone() {
+                match self.queue.try_recv() {
+                    Ok(more) if more.command.is_alone() => {
+                        next = Some(more);
+                        break;
+                    }
+                    Ok(more) => batch.push(more),
+                    Err(_) => break,
+                }
+            }
+            if let Err(stopped) = self.batch(batch).await {
+                return stopped;
+            }
+        }
+    }
+
+    /// One transaction. A database error rolls all of it back and nobody is answered with a yes.
+    async fn batch(&mut self, queued: Vec<Queued>) -> Result<(), Stopped> {
+        let (commands, replies): (Vec<_>, Vec<_>) =
+            queued.into_iter().map(|queued| (queued.command, queued.reply)).unzip();
+        let now_ms = self.house.world.clock.now_unix_ms();
+        match self.write(commands, now_ms).await {
+            Ok(results) => {
+                for (reply, result) in replies.into_iter().zip(results) {
+                    // Nobody waits any more: what was committed stays committed.
+                    let _ = reply.send(result);
+                }
+                Ok(())
+            }
+            Err(Broken::Stop(stopped)) => Err(stopped),
+            Err(Broken::Store(error)) => {
+                self.forget();
+                if error.must_end_process() {
+                    return Err(Stopped::Store(error));
+                }
+                tracing::error!(%error, "a batch was rolled back");
+                for reply in replies {
+                    let _ = reply.send(Err(Failure::Busy("database".to_owned())));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn forget(&mut self) {
+        self.conn.discard();
+        self.directory = None;
+        self.edges = None;
+    }
+
+    fn crash(&self, step: Step) -> Result<(), Broken> {
+        if (self.crash_at)(step) { Err(Broken::Stop(Stopped::Crashed(step))) } else { Ok(()) }
+    }
+
+    async fn write(
+        &mut self,
+        commands: Vec<Command>,
+        now_ms: u64,
+    ) -> Result<Vec<Result<Done, Failure>>, Broken> {
+        let crash_at = Arc::clone(&self.crash_at);
+        let crash = |step: Step| {
+            if crash_at(step) { Err(Broken::Stop(Stopped::Crashed(step))) } else { Ok(()) }
+        };
+        let batch_id = crate::world::random(self.house.world.entropy.as_ref());
+        let mut tx = self.conn.begin().await?;
+        let claim = log::claim(&mut tx, &batch_id).await?;
+        crash(Step::Claimed)?;
+        let local = log::head(&mut tx, Log::Local).await?.ok_or(StoreError::Corrupt("log_head"))?;
+        let directory = match self.directory.take() {
+            Some(held) if held.generation == claim.head.generation as i64 => held,
+            Some(_) | None => {
+                let generation = claim.head.generation as i64;
+                Arc::new(Directory::load(&mut tx, &self.house.root, generation).await?)
+            }
+        };
+        let edges = match self.edges.take() {
+            Some((one, two)) if one.is_at(&claim.head) && two.is_at(&local) => (one, two),
+            Some(_) | None => {
+                (Edge::load(&mut tx, &claim.head).await?, Edge::load(&mut tx, &local).await?)
+            }
+        };
+        let alone = commands.first().is_some_and(Command::is_alone);
+        let view = (*directory).clone();
+        let mut batch = Batch::new(&mut tx, &self.house, view, claim.head.clone(), now_ms);
+        let mut results = Vec::new();
+        for command in commands {
+            match perform(&mut batch, command).await {
+                Ok(done) => results.push(Ok(done)),
+                Err(Trouble::Denied(denied)) => results.push(Err(Failure::Denied(denied))),
+                Err(Trouble::Store(error)) => return Err(error.into()),
+            }
+        }
+        if alone && let [Err(Failure::Denied(denied))] = results.as_slice() {
+            // A denial leaves no trace, but for the count of wrong codes.
+            if denied.code != WRONG_CODE {
+                drop(batch);
+                tx.rollback().await?;
+                self.directory = Some(directory);
+                self.edges = Some(edges);
+                return Ok(results);
+            }
+        }
+        let end = finish(batch, directory, edges, local).await?;
+        let heads = end.write(&mut tx, &claim).await?;
+        crash(Step::Written)?;
+        commit(&self.store, tx, &claim).await?;
+        crash(Step::Committed)?;
+        self.release(end, heads).await?;
+        Ok(results)
+    }
+
+    /// After COMMIT: high-water file, signatures, publication.
+    async fn release(&mut self, end: End, heads: (Head, Head)) -> Result<(), Broken> {
+        let (exchange, local) = heads;
+        let city = end.directory.city.clone();
+        let origins = (city.exchange_origin(exchange.id.epoch), city.local_origin(local.id.epoch));
+        let marks = [
+            (origins.0.as_str(), exchange.size, exchange.root),
+            (origins.1.as_str(), local.size, local.root),
+        ];
+        self.highwater
+            .advance_all(&marks)
+            .map_err(|error| Broken::Stop(Stopped::HighWater(error.to_string())))?;
+        self.crash(Step::Marked)?;
+        let before = self.publish.borrow().clone();
+        let checkpoint = if before.exchange.size == exchange.size {
+            before.checkpoint.clone()
+        } else {
+            sign(&self.house, &city, &exchange).await?
+        };
+        let local_checkpoint = if before.local.size == local.size {
+            before.local_checkpoint.clone()
+        } else {
+            sign(&self.house, &city, &local).await?
+        };
+        self.crash(Step::Signed)?;
+        self.publish.send_replace(Arc::new(Published {
+            directory: Arc::clone(&end.directory),
+            exchange,
+            checkpoint,
+            local,
+            local_checkpoint,
+            wake: end.wake,
+        }));
+        self.directory = Some(end.directory);
+        self.edges = Some(end.edges);
+        Ok(())
+    }
+}
+
+/// The code of the one denial that is counted.
+const WRONG_CODE: &str = "WRONG_CODE";
+
+/// What a batch leaves to be written with the heads.
+struct End {
+    directory: Arc<Directory>,
+    edges: (Edge, Edge),
+    old_local: Head,
+    directory_changed: bool,
+    wake: BTreeSet<CityId>,
+}
+
+async fn finish(
+    mut batch: Batch<'_>,
+    directory: Arc<Directory>,
+    mut edges: (Edge, Edge),
+    old_local: Head,
+) -> Result<End, StoreError> {
+    batch.flush().await?;
+    for leaf in std::mem::take(&mut batch.leaves) {
+        edges.0.push(leaf)?;
+    }
+    for record in std::mem::take(&mut batch.records) {
+        edges.1.push(record)?;
+    }
+    let directory_changed = batch.directory_changed;
+    let directory = if directory_changed {
+        let mut changed = batch.directory;
+        changed.generation += 1;
+        Arc::new(changed)
+    } else {
+        directory
+    };
+    Ok(End { directory, edges, old_local, directory_changed, wake: batch.wake })
+}
+
+impl End {
+    async fn write(&self, tx: &mut Tx<'_>, claim: &Claim) -> Result<(Head, Head), StoreError> {
+        let mut edges = self.edges.clone();
+        edges.0.write(tx).await?;
+        edges.1.write(tx).await?;
+        let generation = claim.head.generation + u64::from(self.directory_changed);
+        let exchange = self.edges.0.head(generation);
+        if exchange != claim.head {
+            log::store_head(tx, &claim.head, &exchange).await?;
+        }
+        let local = self.edges.1.head(self.old_local.generation);
+        if local != self.old_local {
+            log::store_head(tx, &self.old_local, &local).await?;
+        }
+        Ok((exchange, local))
+    }
+}
+
+enum Broken {
+    Stop(Stopped),
+    Store(StoreError),
+}
+
+impl From<StoreError> for Broken {
+    fn from(error: StoreError) -> Broken {
+        Broken::Store(error)
+    }
+}
+
+/// Commits, and finds out what happened if nobody says.
+async fn commit(store: &Store, tx: Tx<'_>, claim: &Claim) -> Result<(), Broken> {
+    match tx.commit().await {
+        Ok(()) => Ok(()),
+        Err(CommitError::RolledBack(error)) => Err(Broken::Store(error)),
+        Err(CommitError::Unknown(error)) if error.must_end_process() => {
+            Err(Broken::Stop(Stopped::Store(error)))
+        }
+        Err(CommitError::Unknown(error)) => {
+            tracing::warn!(%error, "COMMIT was not answered: looking for the batch");
+            match log::was_committed(store, claim).await {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(Broken::Store(error)),
+                // Still unknown: nothing may be signed or answered, so the process ends and the
+                // start rule finds out.
+                Err(still) => Err(Broken::Stop(Stopped::Store(still))),
+            }
+        }
+    }
+}
+
+/// The signed checkpoint of a head that is durable.
+pub async fn sign(house: &House, city: &CityId, head: &Head) -> Result<String, StoreError> {
+    let origin = match head.id.log {
+        Log::Exchange => city.exchange_origin(head.id.epoch),
+        Log::Local => city.local_origin(head.id.epoch),
+    };
+    let bad = |_| StoreError::Corrupt("checkpoint");
+    let checkpoint = Checkpoint::new(&origin, head.size, head.root).map_err(bad)?;
+    let text = checkpoint.text();
+    let signer = house.keys.log();
+    let key = VKey::new(&origin, KeyKind::Ed25519, signer.public())
+        .map_err(|_| StoreError::Corrupt("checkpoint"))?;
+    let sig =
+        signer.sign(&key.message(&text, 0)).await.map_err(|_| StoreError::Corrupt("log key"))?;
+    let note =
+        Note::new(&text, key.line(0, &sig)).map_err(|_| StoreError::Corrupt("checkpoint"))?;
+    Ok(note.to_string())
+}
