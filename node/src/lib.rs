@@ -1,1 +1,3 @@
-//! t
+//! The house of one city: keys, store, log, writer, courier and services.
+
+pub mod tls;
