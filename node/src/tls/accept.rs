@@ -131,15 +131,16 @@ impl Acceptor {
             .await
             .map_err(|_| Refused::TimedOut)?
             .map_err(|error| Refused::of(&error))?;
-        place.refund();
-        PeerIo::enter(
+        let peer = PeerIo::enter(
             TlsStream::Server(stream),
             remote,
             Direction::Inbound,
             self.limits.connections_per_peer_max,
             &self.connections,
             self.pins.as_ref(),
-        )
+        )?;
+        place.refund();
+        Ok(peer)
     }
 }
 
@@ -154,6 +155,7 @@ impl Porch {
     async fn next(&mut self) -> PeerIo {
         loop {
             tokio::select! {
+                biased;
                 Some(ended) = self.handshakes.next(), if !self.handshakes.is_empty() => {
                     match ended {
                         Ok(peer) => {

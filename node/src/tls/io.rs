@@ -131,8 +131,8 @@ impl AsyncWrite for PeerIo {
     }
 }
 
-/// Registers to be woken when the connection is closed, and fails once it is. The future is never
-/// polled again after it is ready: the token is asked first.
+/// Registers to be woken when the connection is closed, and fails once it is. The future asks its
+/// token first, so it may be polled again after it was ready.
 fn fail_if_closed(
     closed: &mut Pin<Box<WaitForCancellationFutureOwned>>,
     cx: &mut Context<'_>,

@@ -114,7 +114,7 @@ impl ServerCertVerifier for PinnedVerifier {
         _cert: &CertificateDer<'_>,
         _dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Err(PeerIncompatible::Tls13RequiredForQuic.into())
+        Err(PeerIncompatible::SupportedVersionsExtensionRequired.into())
     }
 
     fn verify_tls13_signature(
@@ -152,7 +152,7 @@ impl ClientCertVerifier for PinnedVerifier {
         _cert: &CertificateDer<'_>,
         _dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Err(PeerIncompatible::Tls13RequiredForQuic.into())
+        Err(PeerIncompatible::SupportedVersionsExtensionRequired.into())
     }
 
     fn verify_tls13_signature(
@@ -187,7 +187,8 @@ fn parse<'a>(
     let (rest, parsed) = X509Certificate::from_der(certificate).map_err(|_| bad(()))?;
     let key = PublicKey::from_spki(parsed.public_key().raw).map_err(|_| bad(()))?;
     let is_ed25519 = parsed.signature_algorithm.algorithm == OID_SIG_ED25519
-        && parsed.tbs_certificate.signature == parsed.signature_algorithm;
+        && parsed.tbs_certificate.signature == parsed.signature_algorithm
+        && parsed.signature_value.unused_bits == 0;
     if rest.is_empty() && is_ed25519 { Ok((parsed, key)) } else { Err(bad(())) }
 }
 
