@@ -14,7 +14,6 @@ use std::fmt;
 use std::sync::Arc;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::ParsedExtension;
-use x509_parser::oid_registry::OID_SIG_ED25519;
 use x509_parser::prelude::FromDer;
 
 /// What the certificate must be allowed for.
@@ -186,10 +185,24 @@ fn parse<'a>(
     let bad = |_| Error::from(CertificateError::BadEncoding);
     let (rest, parsed) = X509Certificate::from_der(certificate).map_err(|_| bad(()))?;
     let key = PublicKey::from_spki(parsed.public_key().raw).map_err(|_| bad(()))?;
-    let is_ed25519 = parsed.signature_algorithm.algorithm == OID_SIG_ED25519
-        && parsed.tbs_certificate.signature == parsed.signature_algorithm
-        && parsed.signature_value.unused_bits == 0;
-    if rest.is_empty() && is_ed25519 { Ok((parsed, key)) } else { Err(bad(())) }
+    let is_exact = rest.is_empty() && certificate.as_ref() == wrapped(&parsed);
+    if is_exact { Ok((parsed, key)) } else { Err(bad(())) }
+}
+
+/// The only DER that wraps this signed part and this signature (RFC 5280 section 4.1, RFC 8410), so
+/// that nothing outside the signature can vary.
+fn wrapped(parsed: &X509Certificate<'_>) -> Vec<u8> {
+    const ED25519: [u8; 7] = [0x30, 5, 6, 3, 0x2b, 0x65, 0x70];
+    const BITS_OF_64_BYTES: [u8; 3] = [3, 65, 0];
+    let signed = parsed.tbs_certificate.as_ref();
+    let body = [signed, &ED25519, &BITS_OF_64_BYTES, &parsed.signature_value.data].concat();
+    let length = (body.len() as u64).to_be_bytes();
+    let header: &[u8] = match body.len() {
+        0..0x80 => &[0x30, length[7]],
+        0x80..0x100 => &[0x30, 0x81, length[7]],
+        _ => &[0x30, 0x82, length[6], length[7]],
+    };
+    [header, &body].concat()
 }
 
 /// Key usage, extended key usage, no CA, and nothing critical that is not understood.
