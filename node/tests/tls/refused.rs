@@ -112,13 +112,19 @@ pub(crate) async fn alert_for(
         Ok(stream) => stream,
         Err(error) => return alert_of(&error),
     };
-    stream.read_u8().await.err().and_then(|error| alert_of(&error))
+    alert_in(&mut stream).await
+}
+
+/// The alert that the next read meets; an end that says nothing was not refused.
+async fn alert_in(stream: &mut (impl AsyncReadExt + Unpin)) -> Option<AlertDescription> {
+    let read = tokio::time::timeout(Duration::from_secs(5), stream.read_u8()).await;
+    read.ok()?.err().and_then(|error| alert_of(&error))
 }
 
 /// The alert that one of our own callers meets.
 async fn alert_to(caller: &Caller, port: &Port) -> Option<AlertDescription> {
     let mut peer = caller.call(port, A).await.unwrap();
-    peer.read_u8().await.err().and_then(|error| alert_of(&error))
+    alert_in(&mut peer).await
 }
 
 #[tokio::test]
