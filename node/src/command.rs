@@ -30,7 +30,7 @@ pub enum Command {
     /// The peer has our receipt.
     Noted(CityId, wire::Noted),
     /// The peer did not take a letter, or could not be reached: try again later.
-    PutOff(queue::Place, String),
+    PutOff(queue::Waiting, String),
     /// Something of a peer has arrived: its letters need not wait.
     Heard(CityId),
     /// A timer is due.
@@ -114,9 +114,9 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
             batch.noted(&city, &noted).await?;
             Ok(Done::Nothing)
         }
-        Command::PutOff(place, why) => {
+        Command::PutOff(letter, why) => {
             let random = u64::from_be_bytes(batch.random());
-            queue::put_off(batch.conn, &place, batch.now_ms, random, &why).await?;
+            queue::put_off(batch.conn, &letter, batch.now_ms, random, &why).await?;
             Ok(Done::Nothing)
         }
         Command::Heard(city) => {

@@ -1,4 +1,4 @@
-//! The house of one city.
+//! The house of one city: keys, store, log, writer, courier and services.
 
 pub mod acts;
 pub mod agreements;
@@ -22,6 +22,7 @@ pub mod receive;
 pub mod speak;
 pub mod store;
 pub mod timer;
+pub mod tls;
 pub mod tokens;
 pub mod trouble;
 pub mod vault;

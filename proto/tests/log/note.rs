@@ -129,9 +129,11 @@ fn malformed_notes() {
     for (why, bytes) in bad {
         assert!(Note::parse(bytes.as_bytes()).is_err(), "{why}");
     }
-    // The last blank line counts: what stands before it is text, be it a signature line.
-    let quoted = Note::parse(format!("{good}\n{line}\n").as_bytes()).unwrap();
-    assert_eq!((quoted.text(), quoted.signatures().len()), (good.as_str(), 1));
+    // The last blank line divides, so here the first signature is text: no checkpoint, unsigned.
+    let divided = Note::parse(format!("{good}\n{line}\n").as_bytes()).unwrap();
+    assert_eq!(divided.signatures().len(), 1);
+    assert_eq!(divided.verify(&[log_a().vkey]), Err(NoteError::BadSignature));
+    assert_eq!(Checkpoint::parse(divided.text()), Err(CheckpointError::BadExtension));
     let mut latin = good.into_bytes();
     latin[0] = 0xe9;
     assert_eq!(Note::parse(&latin), Err(NoteError::Malformed));
@@ -217,8 +219,7 @@ proptest! {
         let at = at.index(bytes.len());
         bytes[at] = byte;
         if let Ok(note) = Note::parse(&bytes) {
-            let written = note.to_string();
-            prop_assert_eq!(written.as_bytes(), &bytes);
+            prop_assert_eq!(note.to_string().into_bytes(), bytes.clone());
             if let Ok(head) = Checkpoint::parse(note.text()) {
                 prop_assert_eq!(head.text(), note.text());
             }

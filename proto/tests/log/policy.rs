@@ -203,8 +203,7 @@ proptest! {
         let at = at.index(bytes.len());
         bytes[at] = byte;
         if let Ok(proof) = Proof::parse(&bytes) {
-            let written = proof.to_string();
-            prop_assert_eq!(written.as_bytes(), &bytes);
+            prop_assert_eq!(proof.to_string().into_bytes(), bytes.clone());
             prop_assert_eq!(proof.verify(&leaf(7), &policy(1)).is_ok(), bytes == good);
         }
     }

@@ -1,0 +1,122 @@
+//! A city's TLS key and its self-signed certificate (RFC 5280, RFC 8410).
+
+use super::TlsError;
+use jieli_proto::pubkey::PublicKey;
+use rcgen::{
+    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose, PKCS_ED25519, SerialNumber, date_time_ymd,
+};
+use rustls::crypto::ring::sign::any_eddsa_type;
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// DER of a PKCS #8 v1 Ed25519 private key up to the 32-byte seed (RFC 8410 section 7).
+const PKCS8_PREFIX: [u8; 16] =
+    [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+
+/// What a self-signed certificate says besides the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Validity {
+    /// First instant, Unix milliseconds, cut to whole seconds.
+    pub not_before_unix_ms: u64,
+    /// Last instant, Unix milliseconds, cut to whole seconds.
+    pub not_after_unix_ms: u64,
+    /// 16 random bytes for the serial number.
+    pub serial: [u8; 16],
+}
+
+/// The key and certificate a city shows. Cheap to clone.
+#[derive(Clone)]
+pub struct Identity {
+    key: Arc<CertifiedKey>,
+    fingerprint: [u8; 32],
+}
+
+impl Identity {
+    /// Writes a self-signed certificate for an Ed25519 seed: subject `jieli.<city id>`, usable for
+    /// digital signatures as TLS server and client, not a CA. The same arguments give the same
+    /// bytes.
+    pub fn self_signed(
+        seed: &[u8; 32],
+        city: &str,
+        validity: Validity,
+    ) -> Result<Identity, TlsError> {
+        let pkcs8 = pkcs8_of(seed);
+        let pair = KeyPair::from_pkcs8_der_and_sign_algo(&borrowed(&pkcs8), &PKCS_ED25519)?;
+        let params = params(city, validity)?;
+        Identity::with_certificate(seed, params.self_signed(&pair)?.der().clone())
+    }
+
+    /// The identity for a seed and a certificate written before; they must belong together.
+    pub fn with_certificate(
+        seed: &[u8; 32],
+        certificate: CertificateDer<'static>,
+    ) -> Result<Identity, TlsError> {
+        let pkcs8 = pkcs8_of(seed);
+        let signing_key = any_eddsa_type(&borrowed(&pkcs8))?;
+        let key = CertifiedKey::new(vec![certificate], signing_key);
+        key.keys_match()?;
+        let spki = key.key.public_key().map(|spki| spki.to_vec()).unwrap_or_default();
+        let public_key = PublicKey::from_spki(&spki)
+            .map_err(|refused| rustls::Error::General(refused.to_string()))?;
+        Ok(Identity { key: Arc::new(key), fingerprint: public_key.fingerprint() })
+    }
+
+    /// The certificate, DER.
+    pub fn certificate(&self) -> &CertificateDer<'static> {
+        &self.key.cert[0]
+    }
+
+    /// SHA-256 of the DER SubjectPublicKeyInfo: what the manifest lists and peers pin.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        self.fingerprint
+    }
+
+    /// The resolver that always shows this certificate.
+    pub(crate) fn resolver(&self) -> Arc<SingleCertAndKey> {
+        Arc::new(SingleCertAndKey::from(CertifiedKey::clone(&self.key)))
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Identity({})", hex::encode(self.fingerprint))
+    }
+}
+
+fn params(city: &str, validity: Validity) -> Result<CertificateParams, TlsError> {
+    let (from_s, to_s) = (validity.not_before_unix_ms / 1000, validity.not_after_unix_ms / 1000);
+    // X.509 has four digits for the year.
+    if to_s <= from_s || to_s > 253_402_300_799 {
+        return Err(TlsError::BadValidity);
+    }
+    let mut params = CertificateParams::default();
+    params.not_before = date_time_ymd(1970, 1, 1) + Duration::from_secs(from_s);
+    params.not_after = date_time_ymd(1970, 1, 1) + Duration::from_secs(to_s);
+    // Always 16 octets and positive, whatever was drawn.
+    let mut serial = validity.serial;
+    serial[0] = serial[0] & 0x3f | 0x40;
+    params.serial_number = Some(SerialNumber::from_slice(&serial));
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, format!("jieli.{city}"));
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages =
+        vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    Ok(params)
+}
+
+fn pkcs8_of(seed: &[u8; 32]) -> Zeroizing<[u8; 48]> {
+    let mut der = Zeroizing::new([0; 48]);
+    der[..16].copy_from_slice(&PKCS8_PREFIX);
+    der[16..].copy_from_slice(seed);
+    der
+}
+
+fn borrowed(pkcs8: &[u8; 48]) -> PrivatePkcs8KeyDer<'_> {
+    PrivatePkcs8KeyDer::from(pkcs8.as_slice())
+}
