@@ -196,7 +196,8 @@ impl Batch<'_> {
         code: &str,
     ) -> Outcome<Question> {
         let all = self.questions_of(case_number).await?;
-        let code: String = code.chars().map(jieli_proto::number::fold_char).filter(char::is_ascii_digit).collect();
+        let code: String =
+            code.chars().map(jieli_proto::number::fold_char).filter(char::is_ascii_digit).collect();
         for question in &all {
             let hmac = self.code_hmac(&question.id, &question.text_digest, &code);
             let right = bool::from(hmac.as_slice().ct_eq(question.hmac.as_slice()));

@@ -34,7 +34,11 @@ impl Denied {
 
     /// The case law does not allow it.
     pub fn illegal(why: Illegal) -> Denied {
-        Denied::new("ILLEGAL_STEP", format!("此时不能办理这一步（{}）。", why.number()), why.to_string())
+        Denied::new(
+            "ILLEGAL_STEP",
+            format!("此时不能办理这一步（{}）。", why.number()),
+            why.to_string(),
+        )
     }
 
     /// Outside what the agreement allows.
