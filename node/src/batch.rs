@@ -203,6 +203,7 @@ impl<'a> Batch<'a> {
             Val::Text(bond.peer.as_str().to_owned()),
             Val::Int((self.now_ms + wait_ms) as i64),
             Val::Int(0),
+            Val::Int(0),
             Val::Int(self.now_ms as i64),
             Val::Text(String::new()),
         ]);
@@ -345,6 +346,7 @@ impl<'a> Batch<'a> {
                 "peer",
                 "due_ms",
                 "attempts",
+                "tried_ms",
                 "since_ms",
                 "problem",
             ],

@@ -1,8 +1,8 @@
 //! A leg as this city holds it: the case law's two lanes, and what belongs to each place.
 
 use jieli_proto::calendar::Calendar;
+use jieli_proto::case::Direction;
 use jieli_proto::case::{Act, Duty, Kind, Leg, Proof, Rules, Side, Verdict};
-use jieli_proto::case::{Calendar as _, Direction};
 use jieli_proto::day::Day;
 use jieli_proto::id::{AgreementId, CaseId, Digest, LegId, MsgId};
 use jieli_proto::refusal::Refusal;
@@ -164,7 +164,9 @@ impl LegFile {
     pub fn admit(&mut self, entry: Entry, act: Option<Act>, verdict: Verdict) {
         match act {
             // The caller checked the chain: a place that does not follow never gets here.
-            Some(act) => drop(self.law.admit(act, verdict)),
+            Some(act) => {
+                let _ = self.law.admit(act, verdict);
+            }
             None => self.law.admit_unreadable(entry.side),
         }
         self.entries.push(entry);
@@ -189,7 +191,8 @@ impl LegFile {
                 Some(act) => {
                     let gone = (entry.side, entry.seq) == refused;
                     let verdict = if gone { Verdict::Technical } else { place.verdict };
-                    drop(law.admit(act.clone(), verdict));
+                    // The places are those the law has taken before.
+                    let _ = law.admit(act.clone(), verdict);
                 }
             }
         }

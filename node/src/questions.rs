@@ -77,7 +77,6 @@ pub(crate) struct Question {
     pub(crate) subject: Vec<u8>,
     pub(crate) opened_ms: u64,
     pub(crate) deadline_ms: u64,
-    pub(crate) answered_ms: u64,
     pub(crate) effective_ms: u64,
     pub(crate) closed: bool,
     /// Number, leg, and whether the answer is yes.
@@ -245,7 +244,7 @@ impl Batch<'_> {
             .conn
             .maybe(
                 "SELECT kind, code_hmac, tries, text, text_digest, language, subject, opened_ms, \
-                 deadline_ms, answered_ms, effective_ms, closed FROM question \
+                 deadline_ms, effective_ms, closed FROM question \
                  WHERE question_id = $1",
                 vec![id.into()],
             )
@@ -274,9 +273,8 @@ impl Batch<'_> {
             subject: row.bytes(6)?,
             opened_ms: row.uint(7)?,
             deadline_ms: row.uint(8)?,
-            answered_ms: row.uint(9)?,
-            effective_ms: row.uint(10)?,
-            closed: row.flag(11)?,
+            effective_ms: row.uint(9)?,
+            closed: row.flag(10)?,
             legs,
         }))
     }

@@ -328,7 +328,7 @@ impl Batch<'_> {
 }
 
 /// Reads a note as a checkpoint of that origin signed by one of these keys.
-pub fn open_checkpoint(
+pub(crate) fn open_checkpoint(
     note: &str,
     origin: &str,
     city: &CityId,
