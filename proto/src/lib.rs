@@ -2,6 +2,7 @@
 //! randomness: a stranger can verify Jieli with this crate alone.
 
 pub mod agreement;
+pub mod bundle;
 pub mod calendar;
 pub mod case;
 pub mod checkpoint;

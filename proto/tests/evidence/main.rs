@@ -1,4 +1,6 @@
 //! What two cities sign, and the bundle that proves it later: forms, golden bytes, verification.
 
+mod bundle;
 mod fixtures;
 mod message;
+mod world;

@@ -1,0 +1,356 @@
+//! What a verifier found, one question at a time.
+
+use super::code::Failure;
+use super::json;
+use crate::day::Day;
+use crate::id::{AgreementId, CityId, Digest, LegId};
+use crate::kinds::Kind;
+use crate::refusal::Refusal;
+use serde_json::{Value, json};
+
+/// Whether something holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// It was checked and holds.
+    Yes,
+    /// It does not hold, or could not be checked: a [`Failure`] says which.
+    No,
+    /// Nothing was shown, and nothing is concluded.
+    NotShown,
+}
+
+impl Holds {
+    /// The word in `--json`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Holds::Yes => "yes",
+            Holds::No => "no",
+            Holds::NotShown => "not_shown",
+        }
+    }
+
+    pub(super) fn of(holds: bool) -> Holds {
+        if holds { Holds::Yes } else { Holds::No }
+    }
+}
+
+/// A city that takes part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CityVerdict {
+    /// The city.
+    pub city: CityId,
+    /// Its root fingerprint, which was given and which signed its key manifests.
+    pub root: Digest,
+    /// The newest manifest version in the bundle.
+    pub manifest_version: u32,
+}
+
+/// An agreement version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agreed {
+    /// Its id.
+    pub id: AgreementId,
+    /// Its version.
+    pub version: u32,
+    /// Its env_digest.
+    pub digest: Digest,
+    /// Proposed by one city and counter-signed by the other, both acts in both logs.
+    pub signed: Holds,
+}
+
+/// A record in a city's exchange log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InLog {
+    /// Whose log.
+    pub city: CityId,
+    /// Whether the proof holds.
+    pub holds: Holds,
+    /// The log, empty unless it holds.
+    pub origin: String,
+    /// Index of the leaf, from 0.
+    pub index: u64,
+    /// Size of the head that proves it.
+    pub size: u64,
+}
+
+/// Who cosigned a head that covers the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cosigner {
+    /// Key name of the cosigner.
+    pub by: String,
+    /// Whether it belongs to neither party of the agreement.
+    pub independent: bool,
+    /// The log whose head it signed.
+    pub origin: String,
+    /// When, by the cosigner's clock, POSIX seconds.
+    pub unix_s: u64,
+}
+
+/// One bound of a time, and on whose word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// POSIX seconds.
+    pub unix_s: u64,
+    /// Key name of the cosigner whose clock it was.
+    pub by: String,
+}
+
+/// When a record was made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TimeVerdict {
+    /// What its author claims, Unix milliseconds; 0 where it says nothing.
+    pub claimed_unix_ms: u64,
+    /// Not before: the cosigned head it quotes.
+    pub not_before: Option<Bound>,
+    /// Not after: the earliest cosignature here that covers it.
+    pub not_after: Option<Bound>,
+}
+
+/// What the other city answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReceiptVerdict {
+    /// This kind of record has no item in the bundle.
+    NotShown,
+    /// Stored.
+    Stored,
+    /// Stored without its sections.
+    StoredWithheld,
+    /// Refused with a technical code: no effect on either side.
+    Refused(u32),
+}
+
+impl ReceiptVerdict {
+    /// The word in `--json`; a refusal by its name, or its number if a later list has it.
+    pub fn name(&self) -> String {
+        match self {
+            ReceiptVerdict::NotShown => "not_shown".to_owned(),
+            ReceiptVerdict::Stored => "stored".to_owned(),
+            ReceiptVerdict::StoredWithheld => "stored_withheld".to_owned(),
+            ReceiptVerdict::Refused(code) => match Refusal::from_number(*code) {
+                Some(refusal) => format!("refused {}", refusal.name()),
+                None => format!("refused {code}"),
+            },
+        }
+    }
+}
+
+/// What can be said of a section.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SectionVerdict {
+    /// The values here are those that were signed.
+    Matches,
+    /// A file is here and does not match.
+    Differs,
+    /// Not in the bundle; it may hold values or be empty.
+    NotDisclosed,
+    /// Its destruction was confirmed.
+    Erased {
+        /// The civil date that the confirming city gives.
+        on: Day,
+        /// The confirming city.
+        by: CityId,
+    },
+}
+
+/// One envelope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordVerdict {
+    /// Its name.
+    pub digest: Digest,
+    /// Its kind.
+    pub kind: Kind,
+    /// The type of message or act, as in the `.proto` files; empty for others.
+    pub what: String,
+    /// Who is said to have signed it.
+    pub author: Option<CityId>,
+    /// Lane and place in it.
+    pub lane: Option<(u8, u64)>,
+    /// Leg and place in it.
+    pub leg: Option<(LegId, u32)>,
+    /// The signature.
+    pub signature: Holds,
+    /// The key was its author's, for this use, and not revoked at this place in the other log.
+    pub key: Holds,
+    /// In the logs of A and of B.
+    pub logs: Vec<InLog>,
+    /// By whom the heads that prove it are cosigned; empty: not claimed.
+    pub cosigners: Vec<Cosigner>,
+    /// When.
+    pub time: TimeVerdict,
+    /// The other city's answer.
+    pub receipt: ReceiptVerdict,
+    /// Its section slots.
+    pub sections: Vec<(u8, SectionVerdict)>,
+}
+
+/// Whether the messages of a leg are all there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Completeness {
+    /// Both sides state that these are all they sent up to their statement.
+    Complete,
+    /// Nothing is missing in between, but these cities have not stated which was their last.
+    LaterMayExist(Vec<CityId>),
+    /// A message is missing.
+    Gap,
+}
+
+/// What the case law says of a leg.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CaseVerdict {
+    /// This program does not replay the case law.
+    NotReplayed,
+    /// Every message that was not refused is legal; the stage they lead to.
+    Legal(String),
+    /// A message that was not refused is not legal.
+    Illegal(String),
+}
+
+/// One leg.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LegVerdict {
+    /// The leg.
+    pub leg: LegId,
+    /// Last `leg_seq` here of each city.
+    pub last: Vec<(CityId, u32)>,
+    /// Whether all is there.
+    pub complete: Completeness,
+    /// The case law.
+    pub case: CaseVerdict,
+}
+
+/// All that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdicts {
+    /// Cities whose root was given and whose keys could be used.
+    pub cities: Vec<CityVerdict>,
+    /// Agreements.
+    pub agreements: Vec<Agreed>,
+    /// Envelopes, by lane and place.
+    pub records: Vec<RecordVerdict>,
+    /// Legs.
+    pub legs: Vec<LegVerdict>,
+    /// What does not hold, sorted; empty: all holds.
+    pub failures: Vec<Failure>,
+}
+
+impl Verdicts {
+    /// Whether nothing is false, missing, extra or double.
+    pub fn all_hold(&self) -> bool {
+        self.failures.is_empty()
+    }
+
+    /// The verdicts as compact JSON with sorted keys.
+    pub fn to_json(&self) -> String {
+        json::write(&json!({
+            "agreements": self.agreements.iter().map(agreed).collect::<Vec<_>>(),
+            "all_hold": self.all_hold(),
+            "caveat": { "en": super::CAVEAT_EN, "zh": super::CAVEAT_ZH },
+            "cities": self.cities.iter().map(city).collect::<Vec<_>>(),
+            "failures": self.failures.iter().map(failure).collect::<Vec<_>>(),
+            "legs": self.legs.iter().map(leg).collect::<Vec<_>>(),
+            "records": self.records.iter().map(record).collect::<Vec<_>>(),
+        }))
+    }
+}
+
+fn agreed(found: &Agreed) -> Value {
+    json!({
+        "env_digest": found.digest.hex(),
+        "id": found.id.hex(),
+        "signed_by_both": found.signed.name(),
+        "version": found.version,
+    })
+}
+
+fn city(found: &CityVerdict) -> Value {
+    json!({
+        "id": found.city.as_str(),
+        "manifest_version": found.manifest_version,
+        "root": found.root.hex(),
+    })
+}
+
+fn failure(found: &Failure) -> Value {
+    json!({
+        "code": found.code.name(),
+        "detail": found.detail,
+        "en": found.code.en(),
+        "file": found.file,
+        "zh": found.code.zh(),
+    })
+}
+
+fn leg(found: &LegVerdict) -> Value {
+    let last = found.last.iter().map(|(city, seq)| (city.to_string(), Value::from(*seq)));
+    let (complete, unstated) = match &found.complete {
+        Completeness::Complete => ("complete", Vec::new()),
+        Completeness::LaterMayExist(cities) => {
+            ("later_messages_may_exist", cities.iter().map(CityId::to_string).collect())
+        }
+        Completeness::Gap => ("gap", Vec::new()),
+    };
+    let case = match &found.case {
+        CaseVerdict::NotReplayed => json!({ "verdict": "not_replayed" }),
+        CaseVerdict::Legal(stage) => json!({ "stage": stage, "verdict": "legal" }),
+        CaseVerdict::Illegal(what) => json!({ "verdict": "illegal", "what": what }),
+    };
+    json!({
+        "case_law": case,
+        "complete": complete,
+        "id": found.leg.hex(),
+        "last": last.collect::<serde_json::Map<String, Value>>(),
+        "unstated": unstated,
+    })
+}
+
+fn record(found: &RecordVerdict) -> Value {
+    let bound = |bound: &Option<Bound>| {
+        bound.as_ref().map(|bound| json!({ "by": bound.by, "unix_s": bound.unix_s }))
+    };
+    let log = |log: &InLog| {
+        json!({
+            "city": log.city.as_str(),
+            "holds": log.holds.name(),
+            "index": log.index,
+            "origin": log.origin,
+            "size": log.size,
+        })
+    };
+    let cosigner = |found: &Cosigner| {
+        json!({
+            "by": found.by,
+            "independent": found.independent,
+            "origin": found.origin,
+            "unix_s": found.unix_s,
+        })
+    };
+    let section = |(number, verdict): &(u8, SectionVerdict)| match verdict {
+        SectionVerdict::Matches => json!({ "section": number, "verdict": "matches" }),
+        SectionVerdict::Differs => json!({ "section": number, "verdict": "differs" }),
+        SectionVerdict::NotDisclosed => json!({ "section": number, "verdict": "not_disclosed" }),
+        SectionVerdict::Erased { on, by } => json!({
+            "by": by.as_str(), "on": on.number(), "section": number, "verdict": "erased",
+        }),
+    };
+    json!({
+        "author": found.author.as_ref().map(CityId::as_str),
+        "cosigners": found.cosigners.iter().map(cosigner).collect::<Vec<_>>(),
+        "env_digest": found.digest.hex(),
+        "key": found.key.name(),
+        "kind": found.kind.number(),
+        "lane": found.lane.map(|(lane, _)| lane),
+        "lane_seq": found.lane.map(|(_, seq)| seq),
+        "leg": found.leg.map(|(leg, _)| leg.hex()),
+        "leg_seq": found.leg.map(|(_, seq)| seq),
+        "logs": found.logs.iter().map(log).collect::<Vec<_>>(),
+        "receipt": found.receipt.name(),
+        "sections": found.sections.iter().map(section).collect::<Vec<_>>(),
+        "signature": found.signature.name(),
+        "time": {
+            "claimed_unix_ms": found.time.claimed_unix_ms,
+            "not_after": bound(&found.time.not_after),
+            "not_before": bound(&found.time.not_before),
+        },
+        "what": found.what,
+    })
+}

@@ -1,0 +1,67 @@
+//! What the agreement allows, and what cites or is cited.
+
+use super::super::code::Code;
+use super::Scene;
+use super::agreements::Agreements;
+use super::legs::Leg;
+use crate::agreement::{Agreement, Asked};
+use crate::day::Day;
+use crate::id::{CityId, LegId};
+use crate::kinds::PartySide;
+use crate::message::MessageFacts;
+use crate::section;
+use std::collections::BTreeMap;
+
+/// Every message that was not refused cites an agreement version that is here and allows it.
+pub(super) fn check(scene: &mut Scene<'_>, agreed: &Agreements, legs: &[Leg]) {
+    let initiators: BTreeMap<LegId, &CityId> =
+        legs.iter().filter_map(|leg| Some((leg.verdict.leg, leg.initiator.as_ref()?))).collect();
+    for record in scene.records.values().filter(|record| record.refused().is_none()) {
+        let Some((facts, _)) = record.message() else { continue };
+        let Some(agreement) = cited(agreed, facts) else {
+            let version = format!("version {}", facts.head.agreement_version);
+            scene.failures.add(Code::AgreementMissing, &record.path, version);
+            continue;
+        };
+        if let Err(why) = authorised(agreement, facts, &initiators) {
+            scene.failures.add(Code::NotAuthorised, &record.path, why);
+        }
+    }
+}
+
+/// The agreement version that a message cites.
+pub(super) fn cited<'a>(agreed: &'a Agreements, facts: &MessageFacts) -> Option<&'a Agreement> {
+    agreed.by_version.get(&(facts.head.agreement, facts.head.agreement_version))
+}
+
+/// The civil date of a message, in the zone of its sender's calendar.
+pub(super) fn made_on(agreement: &Agreement, facts: &MessageFacts) -> (Day, i32) {
+    let side = agreement.side_of(facts.sender()).unwrap_or(PartySide::A);
+    let zone = agreement.party(side).zone_offset_min;
+    (Day::of_unix_ms(facts.head.created_unix_ms, zone), zone)
+}
+
+fn authorised(
+    agreement: &Agreement,
+    facts: &MessageFacts,
+    initiators: &BTreeMap<LegId, &CityId>,
+) -> Result<(), String> {
+    let side = |city: &CityId| agreement.side_of(city).ok_or_else(|| format!("{city} is no party"));
+    let (sender, _) = (side(facts.sender())?, side(&facts.head.recipient)?);
+    // Without a leg there is no holder to compare with.
+    let Some(place) = facts.place else { return Ok(()) };
+    let Some(initiator) = initiators.get(&place.leg) else { return Ok(()) };
+    let initiator = side(initiator)?;
+    let holder = if section::is_pull(facts.service) { initiator.other() } else { initiator };
+    let asked = Asked {
+        sender,
+        message: facts.kind,
+        service: facts.service,
+        from_office: facts.from_office.as_str(),
+        to_office: facts.to_office.as_str(),
+        purpose: facts.purpose,
+        holder,
+        on: made_on(agreement, facts).0,
+    };
+    agreement.authorise(&asked).map_err(|refusal| refusal.name().to_owned())
+}

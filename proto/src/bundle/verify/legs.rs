@@ -1,0 +1,190 @@
+//! Legs: two lanes of messages, each numbered from 1, each naming the one before.
+
+use super::super::code::Code;
+use super::super::records::{Content, Record};
+use super::super::verdict::{CaseVerdict, Completeness, LegVerdict};
+use super::Scene;
+use super::replay::{self, LegHistory};
+use crate::id::{CityId, Digest, LegId};
+use crate::kinds::Kind;
+use crate::message::LegPlace;
+use crate::wire::MessageType;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A leg as far as it is here.
+pub(super) struct Leg {
+    pub(super) verdict: LegVerdict,
+    /// Who sent the OFFER or REQUEST.
+    pub(super) initiator: Option<CityId>,
+}
+
+/// A message of a leg.
+type Step<'a> = (LegPlace, &'a Record<'a>);
+
+/// Checks the lanes of every leg, their statements and the case law.
+pub(super) fn check(scene: &mut Scene<'_>) -> Vec<Leg> {
+    let mut legs: BTreeMap<LegId, Vec<Step<'_>>> = BTreeMap::new();
+    for record in scene.records.values().filter(|record| record.takes_leg_place()) {
+        let Some((facts, _)) = record.message() else { continue };
+        if let Some(place) = facts.place {
+            legs.entry(place.leg).or_default().push((place, record));
+        }
+    }
+    for record in scene.records.values() {
+        let Some(statement) = record.statement() else { continue };
+        let known = LegId::from_slice(&statement.leg_id).is_some_and(|leg| legs.contains_key(&leg));
+        if !known {
+            scene.failures.add(Code::Unreferenced, &record.path, "leg");
+        }
+    }
+    legs.into_iter().map(|(leg, steps)| check_leg(scene, leg, steps)).collect()
+}
+
+fn check_leg(scene: &mut Scene<'_>, leg: LegId, steps: Vec<Step<'_>>) -> Leg {
+    let mut lanes: BTreeMap<CityId, BTreeMap<u32, Step<'_>>> = BTreeMap::new();
+    for (place, record) in &steps {
+        for city in record.head().iter().flat_map(|head| [&head.sender, &head.recipient]) {
+            lanes.entry(city.clone()).or_default();
+        }
+        let Some(author) = record.author() else { continue };
+        let lane = lanes.entry(author).or_default();
+        if lane.insert(place.seq, (*place, *record)).is_some() {
+            scene.failures.add(Code::Equivocation, &record.path, "leg_seq");
+        }
+    }
+    same_subject(scene, &steps);
+    let mut whole = lanes.len() == 2;
+    for lane in lanes.values() {
+        whole &= is_whole(scene, lane);
+    }
+    seen(scene, &lanes);
+    let opening = steps.iter().find(|(place, record)| {
+        let kind = record.message().map(|(facts, _)| facts.kind);
+        place.seq == 1 && matches!(kind, Some(MessageType::Offer | MessageType::Request))
+    });
+    if opening.is_none() {
+        whole = false;
+        scene.failures.add(Code::LegGap, "", format!("{} has no opening", leg.hex()));
+    }
+    let initiator = opening.and_then(|(_, record)| record.author());
+    let (unstated, agree) = statements(scene, leg, &lanes);
+    let last = lanes
+        .iter()
+        .map(|(city, lane)| (city.clone(), lane.last_key_value().map_or(0, |(seq, _)| *seq)));
+    let last: Vec<(CityId, u32)> = last.collect();
+    let complete = match (whole && agree, unstated.is_empty()) {
+        (false, _) => Completeness::Gap,
+        (true, true) => Completeness::Complete,
+        (true, false) => Completeness::LaterMayExist(unstated),
+    };
+    let history = LegHistory { leg, initiator: initiator.as_ref(), steps: &steps };
+    let case = replay::replay(&history);
+    if let CaseVerdict::Illegal(what) = &case {
+        scene.failures.add(Code::CaseLaw, "", format!("{}: {what}", leg.hex()));
+    }
+    Leg { verdict: LegVerdict { leg, last, complete, case }, initiator }
+}
+
+/// A leg is one service for one person in one case, between two cities.
+fn same_subject(scene: &mut Scene<'_>, steps: &[Step<'_>]) {
+    let subject = |(place, record): &Step<'_>| {
+        let (facts, _) = record.message()?;
+        let head = &facts.head;
+        let mut cities = [head.sender.clone(), head.recipient.clone()];
+        cities.sort();
+        Some((place.case, facts.service, head.agreement, cities))
+    };
+    let Some(first) = steps.first() else { return };
+    for step in steps {
+        if subject(step) != subject(first) && step.1.refused().is_none() {
+            scene.failures.add(Code::LegChain, &step.1.path, "case, service or parties");
+        }
+    }
+}
+
+/// Whether a lane runs from 1 without a hole, each naming the one before. A refused message that
+/// cannot be read keeps its place; the one after it names it.
+fn is_whole(scene: &mut Scene<'_>, lane: &BTreeMap<u32, Step<'_>>) -> bool {
+    let mut whole = true;
+    let mut expected = 1;
+    let mut before = Digest::ZERO;
+    for (seq, (place, record)) in lane {
+        let skipped = *seq > expected;
+        if skipped && !is_refused_unreadable(scene, &place.prev) {
+            let missing = format!("leg_seq {expected}");
+            scene.failures.add(Code::LegGap, &record.path, missing);
+            whole = false;
+        } else if !skipped && place.prev != before {
+            scene.failures.add(Code::LegChain, &record.path, "leg_prev");
+            whole = false;
+        }
+        expected = seq + 1;
+        before = record.digest;
+    }
+    whole
+}
+
+fn is_refused_unreadable(scene: &Scene<'_>, digest: &Digest) -> bool {
+    scene.records.get(digest).is_some_and(|record| {
+        matches!(record.content, Content::Unreadable(Kind::Message, _))
+            && record.refused().is_some()
+    })
+}
+
+/// What an author says it had seen of the other side is here, and never goes back.
+fn seen(scene: &mut Scene<'_>, lanes: &BTreeMap<CityId, BTreeMap<u32, Step<'_>>>) {
+    let place: BTreeMap<Digest, (&CityId, u32)> = lanes
+        .iter()
+        .flat_map(|(city, lane)| lane.iter().map(move |(seq, step)| (step.1.digest, (city, *seq))))
+        .collect();
+    for (city, lane) in lanes {
+        let mut latest = 0;
+        for (step, record) in lane.values() {
+            if step.seen.is_zero() && latest == 0 || is_refused_unreadable(scene, &step.seen) {
+                continue;
+            }
+            match place.get(&step.seen) {
+                Some((other, seq)) if *other != city && *seq >= latest => latest = *seq,
+                // A refused message has no effect whatever it says it saw.
+                Some(_) | None if record.refused().is_some() => {}
+                Some(_) | None => scene.failures.add(Code::LegChain, &record.path, "leg_seen"),
+            }
+        }
+    }
+}
+
+/// The cities that have not stated that the last message here is their last, and whether what is
+/// stated agrees with what is here.
+fn statements(
+    scene: &mut Scene<'_>,
+    leg: LegId,
+    lanes: &BTreeMap<CityId, BTreeMap<u32, Step<'_>>>,
+) -> (Vec<CityId>, bool) {
+    let mut unstated: BTreeSet<CityId> = lanes.keys().cloned().collect();
+    let mut agree = true;
+    for record in scene.records.values() {
+        let Some(statement) = record.statement() else { continue };
+        if statement.leg_id != leg.0 || !scene.signed.contains(&record.digest) {
+            continue;
+        }
+        let side = record.author().and_then(|side| lanes.get_key_value(&side));
+        let Some((side, lane)) = side else {
+            scene.failures.add(Code::StatementFalse, &record.path, "side");
+            continue;
+        };
+        let last = lane.last_key_value().map_or(0, |(seq, _)| *seq);
+        let stated = statement.last_leg_seq;
+        let here = lane.get(&stated).map_or(Digest::ZERO, |step| step.1.digest);
+        if stated > last {
+            agree = false;
+            let missing = format!("{side} states leg_seq {stated}");
+            scene.failures.add(Code::LegGap, &record.path, missing);
+        } else if here.0 != *statement.last_env_digest {
+            agree = false;
+            scene.failures.add(Code::StatementFalse, &record.path, side.as_str());
+        } else if stated == last {
+            unstated.remove(side);
+        }
+    }
+    (unstated.into_iter().collect(), agree)
+}

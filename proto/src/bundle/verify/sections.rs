@@ -1,0 +1,199 @@
+//! Sections, erasures, consents and packs: what lies beside the signed bytes.
+
+use super::super::code::Code;
+use super::super::layout;
+use super::super::records::Record;
+use super::super::verdict::{RecordVerdict, SectionVerdict};
+use super::Scene;
+use super::agreements::Agreements;
+use super::content::{cited, made_on};
+use crate::consent::{self, Needed};
+use crate::day::Day;
+use crate::envelope;
+use crate::id::{CityId, Digest};
+use crate::kinds::Kind;
+use crate::message::MessageFacts;
+use crate::section::{self, PERSON};
+use crate::wire::message::Body;
+use crate::wire::{self, EffectScope};
+use std::collections::BTreeSet;
+
+/// Fills in the section verdicts and checks the consents.
+pub(super) fn check(scene: &mut Scene<'_>, agreed: &Agreements, found: &mut [RecordVerdict]) {
+    for verdict in found {
+        let record = &scene.records[&verdict.digest];
+        if let Some((facts, _)) = record.message() {
+            for (number, digest) in &facts.sections {
+                let said = slot(scene, agreed, record, facts, (*number, *digest));
+                verdict.sections.push((*number, said));
+            }
+        }
+    }
+    let slots: BTreeSet<(Digest, u8)> = scene
+        .records
+        .values()
+        .filter_map(|record| Some((record.digest, record.message()?.0)))
+        .flat_map(|(digest, facts)| facts.sections.iter().map(move |(number, _)| (digest, *number)))
+        .collect();
+    let parts = scene.parts;
+    for (directory, keys) in [
+        ("sections/", parts.sections.keys().collect::<Vec<_>>()),
+        ("erasures/", parts.erasures.keys().collect()),
+    ] {
+        for key in keys.into_iter().filter(|key| !slots.contains(key)) {
+            let path = layout::section(directory, &key.0, key.1);
+            scene.failures.add(Code::Unreferenced, path, "");
+        }
+    }
+    consents(scene, agreed);
+    packs(scene);
+}
+
+fn slot(
+    scene: &mut Scene<'_>,
+    agreed: &Agreements,
+    record: &Record<'_>,
+    facts: &MessageFacts,
+    (number, signed): (u8, Digest),
+) -> SectionVerdict {
+    let key = (record.digest, number);
+    let erased = scene.parts.erasures.get(&key).map(|confirm| {
+        let path = layout::section("erasures/", &record.digest, number);
+        let shown = erasure(scene, agreed, confirm, &signed, facts);
+        if shown.is_none() {
+            scene.failures.add(Code::ErasureFalse, path, confirm.hex());
+        }
+        shown
+    });
+    if let Some(found) = scene.parts.sections.get(&key) {
+        return match section::open(&facts.msg_id, found, &signed) {
+            Ok(_) => SectionVerdict::Matches,
+            Err(error) => {
+                let path = layout::section("sections/", &record.digest, number);
+                scene.failures.add(Code::SectionFalse, path, error.to_string());
+                SectionVerdict::Differs
+            }
+        };
+    }
+    match erased.flatten() {
+        Some((on, by)) => SectionVerdict::Erased { on, by },
+        None => SectionVerdict::NotDisclosed,
+    }
+}
+
+/// When and by whom an ERASE CONFIRM says that a section is gone.
+fn erasure(
+    scene: &Scene<'_>,
+    agreed: &Agreements,
+    confirm: &Digest,
+    signed: &Digest,
+    of: &MessageFacts,
+) -> Option<(Day, CityId)> {
+    let record = scene.records.get(confirm).filter(|record| record.refused().is_none())?;
+    let (facts, message) = record.message()?;
+    let Some(Body::EraseConfirm(found)) = &message.body else { return None };
+    let names = found.digests.iter().any(|digest| *digest == signed.0);
+    let same_leg = facts.place.map(|place| place.leg) == of.place.map(|place| place.leg);
+    let gone = found.scope() == EffectScope::Erased;
+    let holds = names && same_leg && gone && scene.signed.contains(confirm);
+    let on = made_on(cited(agreed, facts)?, facts).0;
+    holds.then(|| (on, facts.sender().clone()))
+}
+
+/// Every consent cited is here, signed by one of the two cities, and covers what it opened.
+fn consents(scene: &mut Scene<'_>, agreed: &Agreements) {
+    let mut used = BTreeSet::new();
+    for record in scene.records.values() {
+        let Some((facts, _)) = record.message() else { continue };
+        let Some(digest) = facts.consent else { continue };
+        used.insert(digest);
+        if record.refused().is_some() {
+            continue;
+        }
+        let path = layout::dsse("consents/", &digest);
+        if !scene.parts.consents.contains_key(&digest) {
+            scene.failures.add(Code::ConsentMissing, path, record.digest.hex());
+        } else if let Err((code, why)) = covers(scene, agreed, record, facts, &digest) {
+            scene.failures.add(code, path, why);
+        }
+    }
+    for digest in scene.parts.consents.keys().filter(|digest| !used.contains(digest)) {
+        scene.failures.add(Code::Unreferenced, layout::dsse("consents/", digest), "");
+    }
+}
+
+fn covers(
+    scene: &Scene<'_>,
+    agreed: &Agreements,
+    record: &Record<'_>,
+    facts: &MessageFacts,
+    digest: &Digest,
+) -> Result<(), (Code, String)> {
+    let fail = |why: String| (Code::ConsentFalse, why);
+    let envelope = &scene.parts.consents[digest];
+    let signer = scene.trust.signer(envelope, Kind::Consent, None);
+    let signer = signer.map_err(|code| (code, String::new()))?;
+    signer.allowed.map_err(|code| (code, String::new()))?;
+    if ![facts.sender(), &facts.head.recipient].contains(&&signer.city) {
+        return Err((Code::KeyOfAnother, signer.city.to_string()));
+    }
+    if scene.trust.is_revoked(&signer.city, &signer.fpr) {
+        // It counts where the message that cites it still did, in the other city's log.
+        let other = [facts.sender(), &facts.head.recipient].into_iter();
+        let mut other = other.filter(|city| **city != signer.city).cloned();
+        let good = other.any(|city| {
+            let shown = scene.logs.proven.get(&(record.digest, city));
+            shown.is_some_and(|proven| {
+                let last = scene.trust.last_good(&signer.city, &signer.fpr, &proven.origin);
+                last.is_some_and(|last| proven.index <= last)
+            })
+        });
+        if !good {
+            return Err((Code::KeyRevoked, signer.fpr.hex()));
+        }
+    }
+    let found: wire::Consent =
+        envelope::payload(envelope).map_err(|error| fail(error.to_string()))?;
+    consent::check(&found).map_err(|gap| fail(gap.to_string()))?;
+    let place = facts.place.ok_or(fail("leg".to_owned()))?;
+    if !facts.needs_consent() {
+        let same = found.leg_id == place.leg.0;
+        return if same { Ok(()) } else { Err(fail("leg".to_owned())) };
+    }
+    let agreement = cited(agreed, facts).ok_or((Code::AgreementMissing, String::new()))?;
+    let (on, zone_offset_min) = made_on(agreement, facts);
+    // Empty slots cannot be told from filled ones: the person block is filled for certain, others
+    // where they are disclosed here.
+    let disclosed = |number: &u8| {
+        let shown = scene.parts.sections.get(&(record.digest, *number));
+        *number == PERSON || shown.is_some_and(|section| !section.disclosures.is_empty())
+    };
+    let sections: Vec<u8> = facts.section_numbers().into_iter().filter(disclosed).collect();
+    let needed = Needed {
+        leg: place.leg,
+        from_office: facts.from_office.as_str(),
+        to_office: facts.to_office.as_str(),
+        purpose: facts.purpose,
+        sections: &sections,
+        on,
+        zone_offset_min,
+    };
+    consent::covers(&found, &needed).map_err(|gap| fail(gap.to_string()))
+}
+
+fn packs(scene: &mut Scene<'_>) {
+    for (digest, envelope) in &scene.parts.packs {
+        let path = layout::dsse("packs/", digest);
+        match scene.trust.signer(envelope, Kind::Pack, None) {
+            Err(code) => scene.failures.add(code, &path, ""),
+            Ok(signer) => {
+                if let Err(code) = signer.allowed {
+                    scene.failures.add(code, &path, "");
+                }
+            }
+        }
+        if let Err(error) = envelope::payload::<wire::Pack>(envelope) {
+            scene.failures.add(Code::FileForm, &path, error.to_string());
+        }
+    }
+}
