@@ -33,6 +33,8 @@ pub enum Command {
     PutOff(queue::Waiting, String),
     /// Something of a peer has arrived: its letters need not wait.
     Heard(CityId),
+    /// Proofs that a peer gave of its own records.
+    Fetched(AgreementId, Lane, Vec<wire::FetchReply>),
     /// A timer is due.
     Ring([u8; 16]),
     /// The carrier's word about a notice.
@@ -123,6 +125,12 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
             queue::contact(batch.conn, &city, batch.now_ms).await?;
             queue::hurry(batch.conn, &city, batch.now_ms).await?;
             batch.wake.insert(city);
+            Ok(Done::Nothing)
+        }
+        Command::Fetched(id, lane, replies) => {
+            for reply in &replies {
+                batch.keep_fetched(id, lane, reply).await?;
+            }
             Ok(Done::Nothing)
         }
         Command::Ring(timer) => {

@@ -8,6 +8,7 @@ pub mod config;
 pub mod directory;
 pub mod disk;
 pub mod draft;
+pub mod evidence;
 pub mod follow;
 pub mod highwater;
 pub mod house;

@@ -53,6 +53,13 @@ pub trait Post: Send + Sync {
         noted: Vec<wire::Noted>,
     ) -> Result<Delivered, PostError>;
 
+    /// Fetches records of a shared lane with their proofs in the peer's log.
+    async fn fetch(
+        &self,
+        to: &CityId,
+        ask: wire::FetchRequest,
+    ) -> Result<Vec<wire::FetchReply>, PostError>;
+
     /// Asks a peer for consistency from an old size of its log to its newest checkpoint.
     async fn prove(
         &self,

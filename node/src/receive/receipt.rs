@@ -349,3 +349,34 @@ fn hashes(list: &[Vec<u8>]) -> Option<Vec<Hash>> {
         .then(|| list.iter().map(|bytes| bytes.as_slice().try_into().ok()).collect())
         .flatten()
 }
+
+impl Batch<'_> {
+    /// The peer's proof that its own log holds what it sent us; kept if it verifies.
+    pub(crate) async fn keep_fetched(
+        &mut self,
+        agreement: jieli_proto::id::AgreementId,
+        lane: Lane,
+        reply: &wire::FetchReply,
+    ) -> Result<(), StoreError> {
+        let Some(bond) = self.bond(&agreement) else { return Ok(()) };
+        let Some(leaf) = self.own_leaf(&bond, lane, reply.lane_seq).await? else { return Ok(()) };
+        let Some(path) = hashes(&reply.inclusion) else { return Ok(()) };
+        let origin = Note::parse(reply.checkpoint.as_bytes())
+            .ok()
+            .and_then(|note| Checkpoint::parse(note.text()).ok())
+            .map(|checkpoint| checkpoint.origin().to_owned());
+        let Some(origin) = origin else { return Ok(()) };
+        let Some(head) = self.accept_head(&bond, &origin, &reply.checkpoint).await? else {
+            return Ok(());
+        };
+        let holds =
+            tree::verify_inclusion(&leaf.hash(), reply.log_index, head.size(), &path, head.root());
+        if holds.is_err() {
+            return self
+                .alarm("wrong-proof", &bond.peer, "the peer's log does not show its own record")
+                .await;
+        }
+        let digest = Digest(leaf.env_digest);
+        self.keep_proof(&digest, &origin, reply.log_index, head.size(), &reply.inclusion).await
+    }
+}

@@ -2104,6 +2104,12 @@ pub struct FetchReply {
     /// receipt lanes: for the caller's own messages
     #[prost(message, optional, tag = "5")]
     pub proof: ::core::option::Option<ReceiptProof>,
+    /// of this leaf, leaf to root of `checkpoint`
+    #[prost(bytes = "vec", repeated, tag = "6")]
+    pub inclusion: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// signed note of the answering city's exchange log
+    #[prost(string, tag = "7")]
+    pub checkpoint: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CheckpointRequest {}
@@ -3156,8 +3162,12 @@ pub struct LegLine {
 pub struct CaseRef {
     #[prost(string, tag = "1")]
     pub case_number: ::prost::alloc::string::String,
+    /// why personal data is looked at; without one none is shown
     #[prost(string, tag = "2")]
     pub purpose: ::prost::alloc::string::String,
+    /// ExportCase: with the sections this city holds
+    #[prost(bool, tag = "3")]
+    pub sections: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CaseView {

@@ -532,6 +532,8 @@ pub const SCHEMAS: &[Schema] = &[
         Field { number: 3, ty: Type::Message("Envelope"), repeated: true, oneof: false },
         Field { number: 4, ty: Type::U64, repeated: false, oneof: false },
         Field { number: 5, ty: Type::Message("ReceiptProof"), repeated: false, oneof: false },
+        Field { number: 6, ty: Type::Bytes, repeated: true, oneof: false },
+        Field { number: 7, ty: Type::String, repeated: false, oneof: false },
     ] },
     Schema { name: "CheckpointRequest", fields: &[
     ] },

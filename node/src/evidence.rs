@@ -1,0 +1,336 @@
+//! The evidence of a case: everything a stranger needs to check it, and no personal data unless
+//! it is asked for.
+
+use crate::directory::{Bond, Directory, Peer};
+use crate::house::House;
+use crate::legs::{Entry, LegFile};
+use crate::store::{self, Conn, Store, StoreError, log};
+use crate::trouble::{Denied, Outcome};
+use crate::vault;
+use crate::writer::Published;
+use jieli_proto::bundle::{Bundle, BundledItem, build};
+use jieli_proto::envelope;
+use jieli_proto::id::{CityId, Digest};
+use jieli_proto::kinds::{Lane, PartySide};
+use jieli_proto::note::{KeyKind, Note, VKey};
+use jieli_proto::policy::Policy;
+use jieli_proto::proof::Proof;
+use jieli_proto::section::SectionKind;
+use jieli_proto::tree::Hash;
+use jieli_proto::wire::message::Body;
+use jieli_proto::wire::{self, Envelope, Role};
+use prost::Message as _;
+use std::collections::BTreeMap;
+
+mod collect;
+pub use collect::missing_proofs;
+
+/// The program's name in REPORT.txt.
+const PRODUCT: &str = concat!("jieli ", env!("CARGO_PKG_VERSION"));
+
+/// What is being gathered.
+struct Export<'a> {
+    conn: &'a mut Conn,
+    house: &'a House,
+    published: &'a Published,
+    bond: Bond,
+    peer: Peer,
+    bundle: Bundle,
+    /// Where each record stands in our own log.
+    own: BTreeMap<Digest, u64>,
+}
+
+/// Builds the bundle of a case. `sections` adds the personal data this city still holds.
+pub async fn export(
+    store: &Store,
+    house: &House,
+    published: &Published,
+    case_number: &str,
+    sections: bool,
+) -> Outcome<Vec<u8>> {
+    let mut conn = store.read().await?;
+    let case = store::legs::case(&mut conn, case_number)
+        .await?
+        .ok_or_else(|| Denied::not_found(case_number))?;
+    let mut files = Vec::new();
+    for leg in store::legs::legs_of(&mut conn, case.id).await? {
+        if let Some(file) = store::legs::load(&mut conn, leg, &house.calendar).await?
+            && !file.entries.is_empty()
+        {
+            files.push(file);
+        }
+    }
+    let directory = &published.directory;
+    let bond = files.first().and_then(|file| file.bond).and_then(|id| directory.bonds.get(&id));
+    let bond = bond.ok_or_else(nothing_sent)?.clone();
+    let peer = directory.peers.get(&bond.peer).cloned().ok_or_else(nothing_sent)?;
+    let bundle = Bundle { product: PRODUCT.to_owned(), ..Bundle::default() };
+    let mut export =
+        Export { conn: &mut conn, house, published, bond, peer, bundle, own: BTreeMap::new() };
+    export.trust(directory);
+    export.acts().await?;
+    for file in &files {
+        export.leg(file, sections).await?;
+    }
+    export.own_proofs().await?;
+    build(&export.bundle).map_err(|error| {
+        Denied::new(
+            "NOT_COMPLETE",
+            "证据包还不完整。",
+            format!("The bundle is not complete: {error}"),
+        )
+        .into()
+    })
+}
+
+impl Export<'_> {
+    /// Roots, manifests, policies, agreements.
+    fn trust(&mut self, directory: &Directory) {
+        let bundle = &mut self.bundle;
+        bundle.roots = vec![self.house.root, self.peer.root];
+        bundle.manifests = directory
+            .own
+            .values()
+            .chain(self.peer.manifests.values())
+            .map(|m| m.envelope.clone())
+            .collect();
+        let own = &directory.city;
+        let ours = directory.manifest().map(|m| (own, m));
+        let theirs = self.peer.newest().map(|m| (&self.peer.city, m));
+        for (city, manifest) in ours.into_iter().chain(theirs) {
+            // A city's log goes on in another epoch only with a successor statement.
+            let origin = city.exchange_origin(self.published.exchange.id.epoch);
+            let keys: Vec<VKey> = manifest
+                .keys_of(Role::Log)
+                .filter_map(|key| VKey::new(&origin, KeyKind::Ed25519, key.public).ok())
+                .collect();
+            if let Ok(policy) = Policy::new(keys, Vec::new(), 0) {
+                bundle.policies.push((city.clone(), policy));
+            }
+        }
+    }
+
+    /// The acts that made the agreement, and the agreement versions themselves.
+    async fn acts(&mut self) -> Outcome<()> {
+        for side in [PartySide::A, PartySide::B] {
+            let lane = Lane::acts(side);
+            let rows = self
+                .conn
+                .rows(
+                    "SELECT envelope, leaf_idx, lane_seq FROM envelope \
+                     WHERE agreement_id = $1 AND lane = $2 ORDER BY lane_seq",
+                    vec![self.bond.id.to_vec().into(), lane.number().into()],
+                )
+                .await?;
+            for row in rows {
+                let sealed = decode(&row.bytes(0)?)?;
+                self.record(sealed, lane, row.uint(2)?, row.uint(1)?).await?;
+            }
+        }
+        let rows = self
+            .conn
+            .rows(
+                "SELECT envelope FROM agreement_version WHERE agreement_id = $1 \
+                 AND countersigned_ms > 0 ORDER BY version",
+                vec![self.bond.id.to_vec().into()],
+            )
+            .await?;
+        for row in rows {
+            self.bundle.agreements.push(decode(&row.bytes(0)?)?);
+        }
+        Ok(())
+    }
+
+    /// The messages of a leg with their consents, and our statement how many we sent.
+    async fn leg(&mut self, file: &LegFile, sections: bool) -> Outcome<()> {
+        for entry in &file.entries {
+            let lane = self.lane_of(file, entry);
+            let row = self
+                .conn
+                .one(
+                    "SELECT envelope, leaf_idx FROM envelope WHERE env_digest = $1",
+                    vec![entry.env_digest.to_vec().into()],
+                )
+                .await?;
+            let sealed = decode(&row.bytes(0)?)?;
+            self.record(sealed, lane, entry.lane_seq, row.uint(1)?).await?;
+            let Some(message) = &entry.message else { continue };
+            self.consent(&message.consent_digest).await?;
+            if let Some(Body::Expire(expire)) = &message.body {
+                self.receipt(&expire.receipt).await?;
+            }
+            if sections {
+                self.sections(file, entry, message).await?;
+            }
+        }
+        let last = file.entries.iter().rfind(|entry| entry.side == file.our_side);
+        let statement = wire::LegStatement {
+            leg_id: file.id.to_vec(),
+            side: self.published.directory.city.as_str().to_owned(),
+            last_leg_seq: last.map_or(0, |entry| entry.seq),
+            last_env_digest: last.map_or(Digest::ZERO, |entry| entry.env_digest).to_vec(),
+            stated_unix_ms: self.house.world.clock.now_unix_ms(),
+        };
+        let signer = self.house.keys.message();
+        let sealed = crate::keys::seal_envelope(&statement, signer.as_ref())
+            .await
+            .map_err(|_| StoreError::Corrupt("message key"))?;
+        self.bundle.envelopes.push(sealed);
+        Ok(())
+    }
+
+    fn lane_of(&self, file: &LegFile, entry: &Entry) -> Lane {
+        let ours = entry.side == file.our_side;
+        Lane::messages(if ours { self.bond.our_side } else { self.bond.our_side.other() })
+    }
+
+    /// A message or act with its item, its receipt, and its proof in the other city's log.
+    async fn record(
+        &mut self,
+        sealed: Envelope,
+        lane: Lane,
+        lane_seq: u64,
+        leaf_idx: u64,
+    ) -> Outcome<()> {
+        let digest = envelope::env_digest(&sealed);
+        self.own.insert(digest, leaf_idx);
+        self.bundle.envelopes.push(sealed);
+        let row = self
+            .conn
+            .maybe(
+                "SELECT receipt_digest, item, path FROM receipt_item \
+                 WHERE agreement_id = $1 AND lane = $2 AND lane_seq = $3",
+                vec![self.bond.id.to_vec().into(), lane.number().into(), lane_seq.into()],
+            )
+            .await?
+            .ok_or_else(on_its_way)?;
+        let receipt: [u8; 32] = row.array(0)?;
+        self.bundle.items.push(BundledItem {
+            answers: digest,
+            receipt: Digest(receipt),
+            item: row.bytes(1)?,
+            path: hashes(&row.bytes(2)?),
+        });
+        self.receipt(&receipt).await?;
+        self.peer_proof(&digest).await
+    }
+
+    async fn peer_proof(&mut self, digest: &Digest) -> Outcome<()> {
+        let row = self
+            .conn
+            .maybe(
+                "SELECT p.log_index, p.hashes, h.note FROM peer_proof p JOIN peer_head h \
+                 ON h.origin = p.origin AND h.size = p.head_size WHERE p.env_digest = $1",
+                vec![digest.to_vec().into()],
+            )
+            .await?;
+        let row = row.ok_or_else(no_peer_proof)?;
+        let note = Note::parse(row.text(2)?.as_bytes())
+            .map_err(|_| StoreError::Corrupt("peer_head.note"))?;
+        let proof =
+            Proof { extra: Vec::new(), index: row.uint(0)?, hashes: hashes(&row.bytes(1)?), note };
+        self.bundle.proofs.push((*digest, self.peer.city.clone(), proof));
+        Ok(())
+    }
+
+    async fn receipt(&mut self, digest: &[u8]) -> Outcome<()> {
+        let known = self
+            .bundle
+            .envelopes
+            .iter()
+            .any(|sealed| envelope::env_digest(sealed).0[..] == *digest);
+        if digest.is_empty() || known {
+            return Ok(());
+        }
+        let row = self
+            .conn
+            .maybe("SELECT envelope FROM envelope WHERE env_digest = $1", vec![digest.into()])
+            .await?
+            .ok_or_else(on_its_way)?;
+        self.bundle.envelopes.push(decode(&row.bytes(0)?)?);
+        Ok(())
+    }
+
+    async fn consent(&mut self, digest: &[u8]) -> Outcome<()> {
+        let known =
+            self.bundle.consents.iter().any(|sealed| envelope::env_digest(sealed).0[..] == *digest);
+        if digest.is_empty() || known {
+            return Ok(());
+        }
+        let row = self
+            .conn
+            .maybe("SELECT envelope FROM consent WHERE env_digest = $1", vec![digest.into()])
+            .await?
+            .ok_or(StoreError::Corrupt("consent"))?;
+        self.bundle.consents.push(decode(&row.bytes(0)?)?);
+        Ok(())
+    }
+
+    async fn sections(
+        &mut self,
+        file: &LegFile,
+        entry: &Entry,
+        message: &wire::Message,
+    ) -> Outcome<()> {
+        let Some(msg) = crate::legs::msg_id(message) else { return Ok(()) };
+        let city = self.published.directory.city.as_str().to_owned();
+        for slot in &message.section_digests {
+            let Some(kind) = SectionKind::of(slot.section) else { continue };
+            let keys = &self.house.keys;
+            let found =
+                vault::stored_section(self.conn, keys, &city, file, msg, kind.number).await?;
+            if let Some(section) = found {
+                self.bundle.sections.push((entry.env_digest, section));
+            }
+        }
+        Ok(())
+    }
+
+    /// Inclusion of every record in our own log, at the checkpoint last signed.
+    async fn own_proofs(&mut self) -> Outcome<()> {
+        let head = &self.published.exchange;
+        let places: Vec<(Digest, u64)> = self.own.iter().map(|(d, i)| (*d, *i)).collect();
+        let indexes: Vec<u64> = places.iter().map(|(_, index)| *index).collect();
+        let paths = log::inclusion_many(self.conn, head.id, &indexes, head.size, None).await?;
+        let note = Note::parse(self.published.checkpoint.as_bytes())
+            .map_err(|_| StoreError::Corrupt("checkpoint"))?;
+        let city: CityId = self.published.directory.city.clone();
+        for ((digest, index), hashes) in places.into_iter().zip(paths) {
+            let proof = Proof { extra: Vec::new(), index, hashes, note: note.clone() };
+            self.bundle.proofs.push((digest, city.clone(), proof));
+        }
+        Ok(())
+    }
+}
+
+fn decode(bytes: &[u8]) -> Result<Envelope, StoreError> {
+    Envelope::decode(bytes).map_err(|_| StoreError::Corrupt("envelope.envelope"))
+}
+
+fn hashes(bytes: &[u8]) -> Vec<Hash> {
+    bytes.as_chunks::<32>().0.to_vec()
+}
+
+fn nothing_sent() -> Denied {
+    Denied::new(
+        "NOTHING_SENT",
+        "该办件还没有发出任何内容，没有可导出的存证。",
+        "Nothing of this case has been sent, so there is no evidence to export.",
+    )
+}
+
+fn on_its_way() -> Denied {
+    Denied::new(
+        "ON_ITS_WAY",
+        "有消息还没有收到对方回执，请稍后再导出。",
+        "A message has no receipt yet: export again when it has arrived.",
+    )
+}
+
+fn no_peer_proof() -> Denied {
+    Denied::new(
+        "PEER_PROOF_MISSING",
+        "还缺对方城市日志的存在证明，且现在联系不上对方，请稍后再导出。",
+        "A proof from the other city's log is missing and that city cannot be reached: try later.",
+    )
+}

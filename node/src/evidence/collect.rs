@@ -1,0 +1,61 @@
+//! Proofs that only the other city can give: that its log holds what it sent.
+
+use crate::house::House;
+use crate::store::{self, Store, StoreError};
+use crate::writer::Published;
+use jieli_proto::id::AgreementId;
+use jieli_proto::kinds::Lane;
+use jieli_proto::wire;
+use std::collections::BTreeMap;
+
+/// Asks the peer for the proofs of its records in a case that are not held yet. What comes back
+/// goes through the writer, which verifies it like everything else a peer says.
+pub async fn missing_proofs(
+    store: &Store,
+    house: &House,
+    published: &Published,
+    case_number: &str,
+) -> Result<Vec<(AgreementId, Lane, Vec<wire::FetchReply>)>, StoreError> {
+    let mut conn = store.read().await?;
+    let Some(case) = store::legs::case(&mut conn, case_number).await? else {
+        return Ok(Vec::new());
+    };
+    let rows = conn
+        .rows(
+            "SELECT DISTINCT e.agreement_id, e.lane, e.lane_seq FROM envelope e \
+             LEFT JOIN message m ON m.env_digest = e.env_digest \
+             LEFT JOIN leg l ON l.leg_id = m.leg_id \
+             LEFT JOIN peer_proof p ON p.env_digest = e.env_digest \
+             WHERE p.env_digest IS NULL AND e.lane IN (0,1,4,5) AND (l.case_id = $1 OR \
+             (e.lane IN (4,5) AND e.agreement_id IN \
+             (SELECT agreement_id FROM leg WHERE case_id = $1)))",
+            vec![case.id.to_vec().into()],
+        )
+        .await?;
+    let mut wanted: BTreeMap<(AgreementId, Lane), Vec<u64>> = BTreeMap::new();
+    for row in rows {
+        let id = AgreementId(row.array(0)?);
+        let lane = Lane::from_number(row.int(1)? as u32).ok_or(StoreError::Corrupt("lane"))?;
+        wanted.entry((id, lane)).or_default().push(row.uint(2)?);
+    }
+    let mut found = Vec::new();
+    for ((id, lane), seqs) in wanted {
+        let Some(bond) = published.directory.bonds.get(&id) else { continue };
+        if lane.side() == bond.our_side {
+            // Our own records are proven by their receipts.
+            continue;
+        }
+        for seq in seqs {
+            let ask = wire::FetchRequest {
+                agreement_id: id.to_vec(),
+                lane: u32::from(lane.number()),
+                from_seq: seq,
+                most: 1,
+            };
+            // Unreachable: the export itself says what is missing.
+            let Ok(replies) = house.world.post.fetch(&bond.peer, ask).await else { break };
+            found.push((id, lane, replies));
+        }
+    }
+    Ok(found)
+}
