@@ -26,9 +26,10 @@ impl Leg {
         if heard.theirs <= theirs {
             known = known.max(heard.own.min(self.len(side)));
         }
-        // From this cut on everything the other side signs is judged in a closed leg.
+        // It has seen this stage, not merely some closed one: an EXPIRE of its own may be about to
+        // learn of an OUTCOME, which is open, before it learns of the stop behind it.
         let there = self.at(Past::of(side, known, theirs));
-        there.opened && there.is_closed()
+        there.opened && there.is_closed() && there.stage == self.state().stage
     }
 
     /// Whether a legal message was overridden: it moves stages, is neither WITHDRAW nor OUTCOME

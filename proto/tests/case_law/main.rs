@@ -2,7 +2,7 @@
 
 //mod conditions;
 //mod crossings;
-//mod explore;
+mod explore;
 //mod extensions;
 //mod mutants;
 mod vectors;

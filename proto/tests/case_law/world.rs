@@ -74,7 +74,14 @@ pub(crate) fn next_act(leg: &Leg, by: Side, verb: Verb, seen: u32) -> Act {
     let at = leg.at(Past::of(by, seq - 1, seen));
     // Each later than the last, and all later than every due date.
     let made_on = day(1 + i64::from(leg.len(I) + leg.len(E)));
-    Act { by, seq, seen, made_on, due: Some(day(0)), kind: kind(leg.rules(), &at, verb, seq, made_on) }
+    Act {
+        by,
+        seq,
+        seen,
+        made_on,
+        due: Some(day(0)),
+        kind: kind(leg.rules(), &at, verb, seq, made_on),
+    }
 }
 
 /// A leg that holds its OFFER or REQUEST.
