@@ -116,7 +116,6 @@ fn explore(
     for state in &merged {
         check_state(law, rules, state)?;
     }
-    eprintln!("{} knots, {} merged, depth {depth}", known.len(), merged.len());
     Ok(known.len())
 }
 
