@@ -95,14 +95,17 @@ fn explore(
                 {
                     let Some(after) = knot.act(law, rules, by, verb, seen)? else { continue };
                     // The last layer is checked by its making; only its merged states are kept.
-                    merged.insert(after.merged().clone());
+                    if !merged.contains(after.merged()) {
+                        merged.insert(after.merged().clone());
+                    }
                     if depth + 1 == messages {
                         continue;
                     }
                     // Who looks can act on less than before; it matters only for what is settled.
-                    let looked = Side::BOTH.map(|side| after.looked(side));
-                    let settled = looked.into_iter().filter(|knot| knot.settled);
-                    for knot in settled.chain([after.clone()]) {
+                    let sides = Side::BOTH.into_iter().filter(|_| after.merged().is_closed());
+                    let settled: Vec<Knot> =
+                        sides.map(|side| after.looked(side)).filter(|knot| knot.settled).collect();
+                    for knot in settled.into_iter().chain([after]) {
                         if known.insert(knot.clone()) {
                             next.push(knot);
                         }
@@ -121,13 +124,13 @@ fn explore(
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Knot {
+    /// It was settled once.
+    settled: bool,
+    /// For each side, its acts that no act of the other side has seen.
+    unseen: Both<Vec<(Act, At)>>,
     /// For each side, the fold of its whole lane with the first 0, 1, .. of the other side's unseen
     /// acts; the last one is the fold of everything.
     cuts: Both<Vec<State>>,
-    /// For each side, its acts that no act of the other side has seen.
-    unseen: Both<Vec<(Act, At)>>,
-    /// It was settled once.
-    settled: bool,
 }
 
 impl Knot {

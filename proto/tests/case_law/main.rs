@@ -7,5 +7,6 @@ mod crossings;
 mod explore;
 mod extensions;
 mod mutants;
+mod questions;
 mod vectors;
 mod world;

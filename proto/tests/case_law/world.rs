@@ -2,7 +2,8 @@
 //! order decide; dates, terms and proofs have tests of their own in `conditions`.
 
 use jieli_proto::case::{
-    Act, Direction, Duty, Kind, Law, Leg, Past, Proof, Rules, Side, State, Verb, Verdict,
+    Act, Calendar, Desk, Direction, Duty, Kind, Law, Leg, Past, Proof, Rules, Side, State, Verb,
+    Verdict,
 };
 use jieli_proto::day::Day;
 
@@ -110,4 +111,11 @@ pub(crate) fn replay(law: &'static Law, rules: Rules, acts: &[Act]) -> (Leg, Vec
 
 pub(crate) fn expect<T: PartialEq + std::fmt::Debug>(what: &str, got: T, want: T) -> Found {
     if got == want { Ok(()) } else { Err(format!("{what}: got {got:?}, want {want:?}")) }
+}
+
+/// A desk with every paper at hand.
+pub(crate) fn desk() -> Desk<'static> {
+    let calendar: &'static dyn Calendar = &patient;
+    let proof = Some(Proof::Silence { received_on: day(90), covers: 0 });
+    Desk { today: day(90), consent_live: true, terms: None, proof, calendar }
 }
