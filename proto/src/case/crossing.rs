@@ -1,6 +1,6 @@
 //! Crossings: what a clerk is told when two messages met on the way.
 
-use super::{Act, Effect, Leg, Past, Place, Side, Stage, Verb};
+use super::{Act, Effect, Leg, Past, Place, Side, Slot, Stage, Verb};
 
 /// What a receipt of the other side proves about its knowledge at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,7 +74,7 @@ impl Leg {
 
     /// In TAKEN_UP with a slot held, the correction that took the last ACCEPT back.
     fn reconsidered(&self) -> Vec<&Act> {
-        if self.state().slot == super::Slot::Free {
+        if self.state().slot == Slot::Free {
             return Vec::new();
         }
         let accepts = self.last_of(&[Verb::Accept]);

@@ -1,7 +1,7 @@
 //! Whole legs, through the same door a city uses: every message judged on arrival, refused ones
 //! kept in their place, and the same messages delivered in other orders.
 
-use jieli_proto::case::{Act, Law, Leg, Rules, Side, Slot, Stage, Verb, Verdict};
+use jieli_proto::case::{Act, Heard, Law, Leg, Past, Rules, Side, Slot, Stage, Verb, Verdict};
 use proptest::prelude::*;
 
 use crate::world::{E, I, PULL, PUSH, next_act, opened, patient, replay};
@@ -132,7 +132,7 @@ fn verdicts(leg: &Leg) -> [Vec<Verdict>; 2] {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Thirty messages, refused ones among them: one verdict each and one state in any order.
     #[test]
@@ -155,6 +155,11 @@ proptest! {
             }
         }
         promises(&leg)?;
+        for side in Side::BOTH {
+            for own in 1..=leg.len(side) {
+                settled_stays(&leg, side, own)?;
+            }
+        }
     }
 }
 
@@ -164,8 +169,7 @@ fn promises(leg: &Leg) -> Result<(), TestCaseError> {
     let mut releases = 0;
     for (_, _, place) in leg.places() {
         let (act, before) = (place.act.clone().unwrap(), sofar.state().clone());
-        let (saw, legal) =
-            (sofar.at(jieli_proto::case::Past::before(&act)), place.legal().is_some());
+        let (saw, legal) = (sofar.at(Past::before(&act)), place.legal().is_some());
         sofar.admit(act.clone(), place.verdict).unwrap();
         let after = sofar.state();
         if legal && act.verb() == Verb::Release {
@@ -185,6 +189,35 @@ fn promises(leg: &Leg) -> Result<(), TestCaseError> {
             }
             prop_assert!(!again.misbehaves(&act, &patient));
         }
+    }
+    Ok(())
+}
+
+/// What one side was told was settled, when it had said `own` messages, stays: whatever is on its
+/// way or still to be said.
+fn settled_stays(leg: &Leg, side: Side, own: u32) -> Result<(), TestCaseError> {
+    let seen = leg.place(side, own).and_then(|place| Some(place.act.as_ref()?.seen)).unwrap();
+    let view = Past::of(side, own, seen);
+    let (held, later): (Vec<_>, Vec<_>) =
+        leg.places().partition(|(by, seq, _)| *seq <= view.depth(*by));
+    let mut sofar = Leg::new(leg.rules());
+    for (_, _, place) in held {
+        sofar.admit(place.act.clone().unwrap(), place.verdict).unwrap();
+    }
+    if !sofar.settled(side, Heard::default()) {
+        return Ok(());
+    }
+    for (_, _, place) in later {
+        let before = sofar.state().stage;
+        sofar.admit(place.act.clone().unwrap(), place.verdict).unwrap();
+        let after = sofar.state().stage;
+        let allowed = before == after
+            || matches!(
+                (before, after),
+                (Stage::Unconfirmed, Stage::Completed | Stage::Returned)
+                    | (Stage::Completed, Stage::Returned)
+            );
+        prop_assert!(allowed, "settled, yet {:?} to {:?}", before, after);
     }
     Ok(())
 }
