@@ -1,6 +1,6 @@
 //! Crossings: what a clerk is told when two messages met on the way.
 
-use super::{Act, Effect, Leg, Past, Place, Side, Stage, Verb};
+use super::{Act, Effect, Leg, Past, Place, Side, Slot, Stage, Verb};
 
 /// What a receipt of the other side proves about its knowledge at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,9 +26,10 @@ impl Leg {
         if heard.theirs <= theirs {
             known = known.max(heard.own.min(self.len(side)));
         }
-        // From this cut on everything the other side signs is judged in a closed leg.
+        // It has seen this stage, not merely some closed one: an EXPIRE of its own may be about to
+        // learn of an OUTCOME, which is open, before it learns of the stop behind it.
         let there = self.at(Past::of(side, known, theirs));
-        there.opened && there.is_closed()
+        there.opened && there.is_closed() && there.stage == self.state().stage
     }
 
     /// Whether a legal message was overridden: it moves stages, is neither WITHDRAW nor OUTCOME
@@ -73,7 +74,7 @@ impl Leg {
 
     /// In TAKEN_UP with a slot held, the correction that took the last ACCEPT back.
     fn reconsidered(&self) -> Vec<&Act> {
-        if self.state().slot == super::Slot::Free {
+        if self.state().slot == Slot::Free {
             return Vec::new();
         }
         let accepts = self.last_of(&[Verb::Accept]);

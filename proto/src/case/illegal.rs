@@ -81,6 +81,51 @@ pub enum Illegal {
 }
 
 impl Illegal {
+    /// Every reason, by number from 1.
+    pub const ALL: [Illegal; 36] = [
+        Illegal::NoSuchLeg,
+        Illegal::BadChain,
+        Illegal::SeenUnknown,
+        Illegal::SeenWentBack,
+        Illegal::AlreadyOpen,
+        Illegal::NotYourStep,
+        Illegal::WrongDirection,
+        Illegal::Stopped,
+        Illegal::WrongStage,
+        Illegal::NotClosed,
+        Illegal::Erased,
+        Illegal::QuestionOpen,
+        Illegal::GroundUsed,
+        Illegal::NoQuestion,
+        Illegal::WrongQuestion,
+        Illegal::TermsMissing,
+        Illegal::WaitLapsed,
+        Illegal::SlotPassed,
+        Illegal::ConsentMissing,
+        Illegal::TermsNotAcknowledged,
+        Illegal::NotYourTerms,
+        Illegal::RedirectsUsed,
+        Illegal::NothingWithdrawn,
+        Illegal::EffectReported,
+        Illegal::EraseAsked,
+        Illegal::NothingToErase,
+        Illegal::EraseConfirmed,
+        Illegal::DutyNotOwed,
+        Illegal::NotOwedToYou,
+        Illegal::NoDueDate,
+        Illegal::NotYetDue,
+        Illegal::NoSilence,
+        Illegal::HeardSince,
+        Illegal::WindingDown,
+        Illegal::RemindEarly,
+        Illegal::RemindAgain,
+    ];
+
+    /// The reason of a number, as stored beside a refused message.
+    pub fn from_number(number: u16) -> Option<Illegal> {
+        Illegal::ALL.into_iter().find(|reason| reason.number() == number)
+    }
+
     /// Its number on the wire.
     pub fn number(self) -> u16 {
         self as u16
@@ -90,5 +135,20 @@ impl Illegal {
     /// BAD_CHAIN is refused, an unknown `seen` is deferred until that message arrives.
     pub fn takes_place(self) -> bool {
         !matches!(self, Illegal::BadChain | Illegal::SeenUnknown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_dense_and_round_trip() {
+        for (i, reason) in Illegal::ALL.into_iter().enumerate() {
+            assert_eq!(usize::from(reason.number()), i + 1);
+            assert_eq!(Illegal::from_number(reason.number()), Some(reason));
+            assert!(!reason.to_string().is_empty());
+        }
+        assert_eq!(Illegal::from_number(0), None);
     }
 }

@@ -1,7 +1,8 @@
 //! Legality: one act against the state its author saw.
 
-use super::{Act, By, Duty, Guard, Illegal, Kind, Law, Proof, Rules, Side, Slot, Stage, State};
-use crate::case::Direction;
+use super::{
+    Act, By, Direction, Duty, Guard, Illegal, Kind, Law, Proof, Rules, Side, Slot, Stage, State,
+};
 use crate::day::Day;
 
 /// Working days, as the packs of the two cities tell them. The only use is the spacing of REMIND.

@@ -3,8 +3,7 @@
 //! It is data. It reads like the page it was taken from, and the tests of this crate change one
 //! entry at a time and demand that some test notices.
 
-use super::{Duty, Rules, Side, Stage, Stages, Verb};
-use crate::case::Direction;
+use super::{Direction, Duty, Rules, Side, Stage, Stages, Verb};
 use Stage::{Accepted, Completed, Fulfilled, Offered, Released, TakenUp, Unconfirmed, Waitlisted};
 
 /// Whose act it is.
