@@ -19,10 +19,15 @@ pub struct WorkerDoor {
 
 /// The Worker service, for a listener of its own.
 pub fn worker(hand: Hand) -> WorkerServer<WorkerDoor> {
-    WorkerServer::new(WorkerDoor { hand }).max_decoding_message_size(REQUEST_BYTES_MAX)
+    WorkerServer::new(WorkerDoor::new(hand)).max_decoding_message_size(REQUEST_BYTES_MAX)
 }
 
 impl WorkerDoor {
+    /// The door itself, without a listener.
+    pub fn new(hand: Hand) -> WorkerDoor {
+        WorkerDoor { hand }
+    }
+
     async fn perform(&self, command: WorkerCommand) -> Answer<Done> {
         Ok(self.hand.perform(Command::Worker(command)).await?)
     }
