@@ -20,6 +20,7 @@ pub mod notice;
 pub mod public;
 pub mod questions;
 pub mod receive;
+pub mod serve;
 pub mod speak;
 pub mod store;
 pub mod timer;
