@@ -56,7 +56,12 @@ impl Verdicts {
         }
         for city in &self.cities {
             let (id, root) = (&city.city, city.root);
-            lines.push(format!("{} {id}: {root}", say.of("城市根密钥", "City root key")));
+            let version = city.manifest_version;
+            // A revocation in a later manifest cannot be seen from here.
+            lines.push(match say {
+                In::Zh => format!("城市 {id}：根密钥 {root}，密钥以清单第 {version} 版为准"),
+                In::En => format!("City {id}: root {root}, keys as of manifest version {version}"),
+            });
         }
         for found in &self.agreements {
             let signed = holds(found.signed, say);
@@ -129,7 +134,7 @@ fn cosigned(cosigners: &[Cosigner], say: In) -> String {
         } else {
             say.of("当事方", "a party")
         };
-        format!("{} ({role}, {})", cosigner.by, cosigner.unix_s)
+        format!("{} > {} ({role}, {})", cosigner.by, cosigner.origin, cosigner.unix_s)
     });
     format!("{} {}", say.of("联署：", "cosigned:"), each.collect::<Vec<_>>().join(", "))
 }

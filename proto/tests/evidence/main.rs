@@ -2,5 +2,6 @@
 
 mod bundle;
 mod fixtures;
+mod forgery;
 mod message;
 mod world;

@@ -107,6 +107,10 @@ impl City {
         note
     }
 
+    pub(crate) fn leaves(&self) -> &[Hash] {
+        &self.leaves
+    }
+
     pub(crate) fn size(&self) -> usize {
         self.leaves.len()
     }
@@ -131,6 +135,7 @@ pub(crate) struct World {
     leg: [(u32, Digest); 2],
     random: u8,
     seen_head: Option<wire::SeenHead>,
+    version: u32,
 }
 
 pub(crate) fn index(side: PartySide) -> usize {
@@ -148,6 +153,7 @@ impl World {
             leg: [(0, Digest::ZERO); 2],
             random: 0,
             seen_head: None,
+            version: 1,
         }
     }
 
@@ -165,7 +171,8 @@ impl World {
     fn header(&mut self, side: PartySide, lane: Lane) -> wire::Header {
         let (seq, prev) = self.lanes[usize::from(lane.number())];
         let version = self.city(side).manifests.len() as u32;
-        let live = self.bundle.agreements.len() as u32;
+        let is_live = !self.bundle.agreements.is_empty();
+        let live = if is_live { self.version } else { 0 };
         wire::Header {
             agreement_version: live,
             manifest_version: version,
@@ -385,22 +392,53 @@ pub(crate) fn consent(offices: [&str; 2]) -> wire::Consent {
     }
 }
 
+/// What may be otherwise in the story.
+pub(crate) struct Plot {
+    /// The consent that RELEASE cites.
+    pub(crate) consent: wire::Consent,
+    /// How many of the leaves in B's log the retired key of A is said to lose.
+    pub(crate) lost: u64,
+    /// Whether B counter-signs.
+    pub(crate) countersigned: bool,
+    /// The agreement version that messages cite.
+    pub(crate) version: u32,
+    /// Whether it ends with RELEASE, and nobody cosigns.
+    pub(crate) short: bool,
+}
+
+impl Plot {
+    /// OFFER, TAKE UP, ACCEPT and RELEASE, without cosigners.
+    pub(crate) fn short() -> Plot {
+        Plot { short: true, ..Plot::default() }
+    }
+}
+
+impl Default for Plot {
+    fn default() -> Plot {
+        let consent = consent([OFFICE_A[1], OFFICE_B[1]]);
+        Plot { consent, lost: 0, countersigned: true, version: 1, short: false }
+    }
+}
+
 /// The whole story, before heads and proofs.
-fn story() -> World {
+pub(crate) fn story(plot: &Plot) -> World {
     use MessageType as T;
     let (a, b) = (PartySide::A, PartySide::B);
     let mut world = World::new();
-    agree(&mut world);
+    agree(&mut world, plot.countersigned);
+    world.version = plot.version;
     let values = [(1, Value::Number(2)), (2, Value::Number(3)), (3, Value::Number(1))];
     let (_, offered) = world.fill(0xd1, &[(2, &values)]);
     let offer = offered[0].digest.clone();
-    world.deliver(a, T::Offer, |m| m.section_digests = offered);
-    quote_head(&mut world);
+    let offered_in = world.deliver(a, T::Offer, |m| m.section_digests = offered);
+    if !plot.short {
+        quote_head(&mut world);
+    }
     // One receipt for two messages.
     let taken = world.send(b, T::TakeUp, |_| ());
     let accepted = world.send(b, T::Accept, |_| ());
     world.receipt(Lane::messages(b), &[(taken.0, taken.1, None), (accepted.0, accepted.1, None)]);
-    let consent = world.city(a).message.seal(&consent([OFFICE_A[1], OFFICE_B[1]]));
+    let consent = world.city(a).message.seal(&plot.consent);
     let cites = env_digest(&consent);
     world.bundle.consents.push(consent);
     let person = [
@@ -419,7 +457,10 @@ fn story() -> World {
     for section in sections.into_iter().filter(|section| section.section != 19) {
         world.bundle.sections.push((released, section));
     }
-    rotate(&mut world);
+    if plot.short {
+        return world;
+    }
+    rotate(&mut world, plot.lost);
     world.deliver(b, T::Outcome, |_| ());
     let (reminded, seq) = world.send(a, T::Remind, |_| ());
     world.receipt(Lane::messages(a), &[(reminded, seq, Some(Refusal::IllegalStep))]);
@@ -432,12 +473,11 @@ fn story() -> World {
             ..wire::EraseConfirm::default()
         }));
     });
-    let message = world.bundle.items.iter().map(|item| item.answers).nth(2).unwrap();
-    world.bundle.erasures.push(Erasure { message, section: 2, confirm });
+    world.bundle.erasures.push(Erasure { message: offered_in, section: 2, confirm });
     world
 }
 
-fn agree(world: &mut World) {
+fn agree(world: &mut World, countersigned: bool) {
     let proposed = world.city(PartySide::A).message.seal(&agreement(world));
     let digest = env_digest(&proposed);
     let posts = vec!["分管局长".to_owned(), "科长".to_owned()];
@@ -451,16 +491,16 @@ fn agree(world: &mut World) {
             ..wire::Act::default()
         },
     );
-    world.act(
-        PartySide::B,
-        wire::Act {
-            act_seen: first.to_vec(),
-            act_type: ActType::Countersign.into(),
-            approvers: posts,
-            subject: digest.to_vec(),
-            ..wire::Act::default()
-        },
-    );
+    let answer = wire::Act {
+        act_seen: first.to_vec(),
+        act_type: ActType::Countersign.into(),
+        approvers: posts,
+        subject: digest.to_vec(),
+        ..wire::Act::default()
+    };
+    if countersigned {
+        world.act(PartySide::B, answer);
+    }
     world.bundle.agreements.push(proposed);
 }
 
@@ -482,14 +522,14 @@ fn quote_head(world: &mut World) {
 }
 
 /// A's message key is retired as of what B's log holds now.
-fn rotate(world: &mut World) {
+fn rotate(world: &mut World, lost: u64) {
     let size = world.city(PartySide::B).size() as u64;
     let origin = world.city(PartySide::B).origin();
     let city = &mut world.cities[0];
     let keys = city.keys(&[&city.message, &city.message_next]);
     let retired = wire::Revocation {
         fingerprint: city.message.fpr().to_vec(),
-        last_good: vec![wire::LastGood { origin, index: size - 1 }],
+        last_good: vec![wire::LastGood { origin, index: size - 1 - lost }],
         reason: wire::RevocationReason::Retired.into(),
     };
     city.publish(keys, vec![retired]);
@@ -508,7 +548,7 @@ pub(crate) fn statement(world: &World, side: PartySide) -> wire::LegStatement {
 }
 
 /// Adds keys, policies, statements, heads and proofs.
-pub(crate) fn close(world: &mut World) {
+pub(crate) fn close(world: &mut World, cosigned: bool) {
     for side in [PartySide::A, PartySide::B] {
         let stated = statement(world, side);
         let city = world.city(side);
@@ -516,21 +556,23 @@ pub(crate) fn close(world: &mut World) {
         let stated = key.seal(&stated);
         world.bundle.envelopes.push(stated);
     }
-    for city in world.cities.iter().chain([&world.third]) {
+    for city in world.cities.iter().chain(cosigned.then_some(&world.third)) {
         world.bundle.roots.push(city.root.public);
         world.bundle.manifests.extend(city.manifests.iter().cloned());
     }
     let later = NINE / 1_000 + 3_600;
     for side in [PartySide::A, PartySide::B] {
         let (city, other) = (world.city(side), world.city(side.other()));
-        let cosigners = vec![other.cosigner_key(), world.third.cosigner_key()];
-        let policy = Policy::new(vec![city.log_key()], cosigners, 1).unwrap();
-        let note = city.head(city.size(), &[(other, later), (&world.third, later + 60)]);
+        let id = city.city_id();
+        let mut cosigners = vec![(other, later), (&world.third, later + 60)];
+        cosigners.truncate(if cosigned { 2 } else { 0 });
+        let keys = cosigners.iter().map(|(city, _)| city.cosigner_key()).collect();
+        let policy = Policy::new(vec![city.log_key()], keys, usize::from(cosigned)).unwrap();
+        let note = city.head(city.size(), &cosigners);
         let mut proofs = Vec::new();
         for (digest, indices) in &world.logged {
             proofs.push((*digest, city.city_id(), city.prove(indices[index(side)], &note)));
         }
-        let id = city.city_id();
         world.bundle.proofs.extend(proofs);
         world.bundle.policies.push((id, policy));
     }
@@ -538,8 +580,13 @@ pub(crate) fn close(world: &mut World) {
 
 /// The rehearsal with everything in it.
 pub(crate) fn played() -> World {
-    let mut world = story();
-    close(&mut world);
+    played_as(&Plot::default())
+}
+
+/// The rehearsal as a plot has it.
+pub(crate) fn played_as(plot: &Plot) -> World {
+    let mut world = story(plot);
+    close(&mut world, !plot.short);
     world
 }
 
