@@ -1,7 +1,8 @@
 //! The verifier: what holds, and that nothing that was changed still does.
 
 use crate::fixtures::*;
-use crate::world::{Plot, World, played, played_as};
+use crate::story::{Plot, played, played_as};
+use crate::world::World;
 use jieli_proto::bundle::*;
 use jieli_proto::id::Digest;
 use jieli_proto::wire;
@@ -24,17 +25,17 @@ fn codes_of(world: &World) -> Vec<&'static str> {
     codes(&built(world), &world.roots())
 }
 
-fn files(zip: &[u8]) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn files(zip: &[u8]) -> Vec<(String, Vec<u8>)> {
     let entries = zip_read(zip).unwrap().into_iter();
     entries.map(|entry| (entry.path.to_owned(), entry.data.to_vec())).collect()
 }
 
-fn zipped(files: &[(String, Vec<u8>)]) -> Vec<u8> {
+pub(crate) fn zipped(files: &[(String, Vec<u8>)]) -> Vec<u8> {
     zip_write(files.iter().map(|(path, data)| Entry { path, data })).unwrap()
 }
 
 /// What a forger does who knows the format: lists the files anew, with their new hashes.
-fn listed_anew(mut files: Vec<(String, Vec<u8>)>) -> Vec<u8> {
+pub(crate) fn listed_anew(mut files: Vec<(String, Vec<u8>)>) -> Vec<u8> {
     let old: Value = serde_json::from_slice(&files[0].1).unwrap();
     let hashes: BTreeMap<&str, String> =
         files[1..].iter().map(|(path, data)| (path.as_str(), Digest::of(&[data]).hex())).collect();

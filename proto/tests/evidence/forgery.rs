@@ -1,7 +1,8 @@
 //! Forgeries by someone who knows the format, writes every list anew, and even holds a key.
 
 use crate::fixtures::*;
-use crate::world::{Plot, World, close, index, statement, story};
+use crate::story::{Plot, close, statement, story};
+use crate::world::{World, index};
 use jieli_proto::bundle::*;
 use jieli_proto::envelope::env_digest;
 use jieli_proto::id::Digest;
