@@ -35,7 +35,10 @@ impl Verdicts {
             lines.push(String::new());
         }
         lines.pop();
-        lines.join("\n") + "\n"
+        lines
+            .iter()
+            .map(|line| line.chars().map(visible).chain(['\n']).collect::<String>())
+            .collect()
     }
 
     fn lines(&self, say: In, lines: &mut Vec<String>) {
@@ -75,6 +78,14 @@ impl Verdicts {
         self.records.iter().for_each(|record| record_lines(record, say, lines));
         self.legs.iter().for_each(|leg| lines.push(leg_line(leg, say)));
     }
+}
+
+/// Paths and names come from whoever made the file: nothing in them may steer a terminal or turn
+/// the direction of the text.
+fn visible(c: char) -> char {
+    let steers = c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}');
+    if steers { '\u{fffd}' } else { c }
 }
 
 fn record_lines(record: &RecordVerdict, say: In, lines: &mut Vec<String>) {

@@ -315,6 +315,39 @@ fn no_byte_elsewhere_can_be_flipped() {
     assert_ne!(exit_code(&verify(&longer, &roots)), 0);
 }
 
+/// Cuts, doublings and strange bytes anywhere, listed anew: refused, never a panic.
+#[test]
+fn nothing_made_of_rubbish_holds_or_panics() {
+    let world = played_as(&Plot::short());
+    let roots = world.roots();
+    let whole = files(&built(&world));
+    let mut state = 0x6a69_656c_6900_0002_u64;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 3) as usize % below
+    };
+    for round in 0..300 {
+        let mut bad = whole.clone();
+        let file = 1 + random(bad.len() - 2);
+        let data = &mut bad[file].1;
+        let at = random(data.len());
+        match round % 4 {
+            0 => data.truncate(at),
+            1 => drop(data.splice(at..at, [b'9'; 20])),
+            2 => drop(data.splice(at..at, data[..at].to_vec())),
+            _ => data[at] = random(256) as u8 ^ 0x80,
+        }
+        let outcome = verify(&listed_anew(bad.clone()), &roots);
+        assert_ne!(exit_code(&outcome), 0, "{round} {}", bad[file].0);
+    }
+    let mut steering = whole.clone();
+    steering.push(("\u{1b}[2J\u{202e}x".to_owned(), Vec::new()));
+    let text = verify(&zipped(&steering), &roots).unwrap().text();
+    assert!(!text.contains(['\u{1b}', '\u{202e}']) && text.contains("[2J"));
+}
+
 #[test]
 fn the_list_has_one_spelling_and_the_claim_is_worked_out_again() {
     let world = played();
@@ -352,6 +385,7 @@ fn consents_cover_what_was_opened() {
         wire::Consent { section_numbers: vec![18], ..good.clone() },
         wire::Consent { given_unix_ms: NINE + 86_400_000, ..good.clone() },
         wire::Consent { given_unix_ms: NINE - 181 * 86_400_000, ..good.clone() },
+        wire::Consent { given_unix_ms: u64::MAX, ..good.clone() },
         wire::Consent { consent_id: vec![1; 15], ..good },
     ] {
         assert_eq!(with(bad), ["CONSENT_FALSE"]);

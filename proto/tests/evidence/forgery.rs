@@ -253,6 +253,7 @@ fn legs_run_from_one_and_end_where_both_sides_say() {
         ("leg_prev", wire::Message { leg_prev: vec![4; 32], ..Default::default() }),
         ("leg_seen", wire::Message { leg_seen: vec![4; 32], ..Default::default() }),
         ("leg_seq", wire::Message { leg_seq: 9, ..Default::default() }),
+        ("leg_seq", wire::Message { leg_seq: u32::MAX, ..Default::default() }),
     ] {
         let world = with(|world| {
             world.deliver(A, MessageType::EraseNotice, |message| {

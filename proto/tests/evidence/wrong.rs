@@ -6,7 +6,14 @@ use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, MessageType, Service};
 
 /// Type, service, the field that is wrong, and the body.
-pub(crate) fn wrong_bodies() -> Vec<(MessageType, Service, &'static str, Body)> {
+type Wrong = (MessageType, Service, &'static str, Body);
+
+/// All of them.
+pub(crate) fn wrong_bodies() -> Vec<Wrong> {
+    [before_release(), from_release_on()].concat()
+}
+
+fn before_release() -> Vec<Wrong> {
     use MessageType as T;
     use Service::{Employment, Insurance, Schooling};
     let opening = |filed_on, supersedes, item_code| {
@@ -22,26 +29,6 @@ pub(crate) fn wrong_bodies() -> Vec<(MessageType, Service, &'static str, Body)> 
             terms,
         })
     };
-    let correct = |section, fields: &[u32]| {
-        Body::Correct(wire::Correct {
-            corrects: vec![1; 32],
-            section,
-            fields: fields.to_vec(),
-            ..wire::Correct::default()
-        })
-    };
-    let effect =
-        |scope, duty, until| Body::WithdrawEffect(wire::WithdrawEffect { scope, duty, until });
-    let expire = |duty, receipt, terminate| Body::Expire(wire::Expire { duty, receipt, terminate });
-    let outcome = |handled_in, reference: &str| {
-        Body::Outcome(wire::Outcome {
-            not_realised: 0,
-            handled_in,
-            reference: reference.to_owned(),
-        })
-    };
-    let redirect =
-        |office: &str| Body::Redirect(wire::Redirect { office: office.to_owned(), window: None });
     let other = wire::Terms { payday: 11, ..terms() };
     let empty = wire::Terms { hours_week: 0, ..terms() };
     vec![
@@ -79,6 +66,33 @@ pub(crate) fn wrong_bodies() -> Vec<(MessageType, Service, &'static str, Body)> 
         (T::Decline, Schooling, "decline.appeal_office", {
             Body::Decline(wire::Decline { decision: 1, appeal_office: String::new() })
         }),
+    ]
+}
+
+fn from_release_on() -> Vec<Wrong> {
+    use MessageType as T;
+    use Service::{Employment, Insurance, Schooling};
+    let correct = |section, fields: &[u32]| {
+        Body::Correct(wire::Correct {
+            corrects: vec![1; 32],
+            section,
+            fields: fields.to_vec(),
+            ..wire::Correct::default()
+        })
+    };
+    let effect =
+        |scope, duty, until| Body::WithdrawEffect(wire::WithdrawEffect { scope, duty, until });
+    let expire = |duty, receipt, terminate| Body::Expire(wire::Expire { duty, receipt, terminate });
+    let outcome = |handled_in, reference: &str| {
+        Body::Outcome(wire::Outcome {
+            not_realised: 0,
+            handled_in,
+            reference: reference.to_owned(),
+        })
+    };
+    let redirect =
+        |office: &str| Body::Redirect(wire::Redirect { office: office.to_owned(), window: None });
+    vec![
         (T::Release, Employment, "release.terms_digest", Body::Release(wire::Release::default())),
         (T::Progress, Insurance, "progress.step", Body::Progress(wire::Progress::default())),
         (T::Outcome, Schooling, "outcome.handled_in", outcome(0, "")),
