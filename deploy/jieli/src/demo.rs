@@ -4,7 +4,7 @@
 use anyhow::{Context, Result};
 use city::{City, Plan};
 use clock::FileClock;
-use jieli_node::config::DeskRole;
+use jieli_node::config::{Database, DeskRole};
 use jieli_proto::calendar::Calendar;
 use jieli_proto::day::Day;
 use narrate::Narrator;
@@ -24,7 +24,7 @@ const CALENDAR: &str = include_str!("../../../proto/packs/calendar-cn-2026.json"
 /// Runs the story once in a scratch directory and removes it afterwards.
 pub async fn once(json: bool) -> Result<()> {
     let scratch = tempfile::tempdir()?;
-    let narrator = run(scratch.path(), Narrator::new(json)).await?;
+    let narrator = run(scratch.path(), &std::env::current_exe()?, Narrator::new(json)).await?;
     if json {
         println!("{}", serde_json::to_string_pretty(&narrator.json())?);
     } else {
@@ -35,20 +35,21 @@ pub async fn once(json: bool) -> Result<()> {
 }
 
 /// Runs the story in a directory.
-pub async fn run(dir: &Path, narrator: Narrator) -> Result<Narrator> {
+pub async fn run(dir: &Path, program: &Path, narrator: Narrator) -> Result<Narrator> {
     let calendar = Calendar::from_json(CALENDAR).context("the built-in calendar")?;
     let clock = dir.join("clock");
     let (year, month, day) = START;
     let start = Day::new(year, month, day).context("a date")?;
     FileClock::set(&clock, start.start_unix_ms(calendar.zone_offset_min()) + 10 * HOUR_MS)?;
-    let origin = City::start(&dir.join("kunming"), &clock, kunming()).await?;
-    let destination = City::start(&dir.join("ruian"), &clock, ruian()).await?;
+    let origin = City::start(&dir.join("kunming"), &clock, kunming(program, Database::Sqlite)).await?;
+    let destination = City::start(&dir.join("ruian"), &clock, ruian(program, Database::Sqlite)).await?;
     let mut story = Story::new(origin, destination, clock, calendar, narrator);
     story.tell().await?;
     Ok(story.narrator)
 }
 
-fn kunming() -> Plan {
+/// Kunming, which sends.
+pub fn kunming(program: &Path, database: Database) -> Plan {
     Plan {
         id: "kunming.yn",
         name: "昆明市",
@@ -59,10 +60,13 @@ fn kunming() -> Plan {
             ("window", DeskRole::Clerk, "11999999MB0000043B"),
             ("compliance", DeskRole::Compliance, "11999999MB00000516"),
         ],
+        database,
+        program: program.to_owned(),
     }
 }
 
-fn ruian() -> Plan {
+/// Ruian, which receives.
+pub fn ruian(program: &Path, database: Database) -> Plan {
     Plan {
         id: "ruian.zj",
         name: "瑞安市",
@@ -74,5 +78,7 @@ fn ruian() -> Plan {
             ("medical", DeskRole::Clerk, "11999999MB0000131R"),
             ("compliance", DeskRole::Compliance, "11999999MB0000166C"),
         ],
+        database,
+        program: program.to_owned(),
     }
 }

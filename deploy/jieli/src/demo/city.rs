@@ -29,6 +29,10 @@ pub struct Plan {
     pub name: &'static str,
     /// Token name, role and office.
     pub tokens: Vec<(&'static str, DeskRole, &'static str)>,
+    /// Where it keeps its data.
+    pub database: Database,
+    /// The `jieli` program that runs it.
+    pub program: PathBuf,
 }
 
 /// A running city.
@@ -85,7 +89,7 @@ impl City {
             })
             .collect::<Result<Vec<_>, jieli_proto::number::NumberError>>()?;
         let options = InitOptions {
-            database: Database::Sqlite,
+            database: plan.database.clone(),
             listen: Listen { peer, desk, worker, health: None },
             end_points: vec![peer.to_string()],
             protection: Protection::Unprotected,
@@ -95,7 +99,7 @@ impl City {
         let id = CityId::parse(plan.id).context("city id")?;
         let clock_file = FileClock::open(clock);
         let made = init(dir, &id, plan.name, options, &clock_file, &SystemEntropy::new())?;
-        let child = spawn(dir, clock)?;
+        let child = spawn(&plan.program, dir, clock)?;
         let city = City {
             desk: channel(desk)?,
             worker: channel(worker)?,
@@ -133,12 +137,18 @@ impl City {
 
     /// Stops the process as a power cut would, and starts it again.
     pub async fn crash_and_restart(&mut self, clock: &Path) -> Result<()> {
-        self.child.kill()?;
-        self.child.wait()?;
-        self.child = spawn(&self.dir, clock)?;
+        self.crash()?;
+        self.child = spawn(&self.plan.program, &self.dir, clock)?;
         self.desk = channel(self.addresses[1])?;
         self.worker = channel(self.addresses[2])?;
         self.ready().await
+    }
+
+    /// Ends the process with SIGKILL.
+    pub fn crash(&mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
     }
 
     /// All notices that reached phones so far.
@@ -210,9 +220,8 @@ impl tonic::service::Interceptor for Bearer {
     }
 }
 
-fn spawn(dir: &Path, clock: &Path) -> Result<Child> {
+fn spawn(program: &Path, dir: &Path, clock: &Path) -> Result<Child> {
     let log = std::fs::OpenOptions::new().create(true).append(true).open(dir.join("node.log"))?;
-    let program = std::env::current_exe()?;
     Ok(Command::new(program)
         .arg("demo-city")
         .arg("--dir")

@@ -435,6 +435,23 @@ impl Story {
                 }
             }
         }
+        // What is stored is encrypted, so ask the desk too: it may look, and there is nothing.
+        let ask = wire::ListCasesRequest { most: 1000, ..wire::ListCasesRequest::default() };
+        let desk = self.destination.desk("window")?;
+        for case in desk.clone().list_cases(ask).await?.into_inner().cases {
+            let ask = wire::CaseRef {
+                case_number: case.case_number,
+                purpose: "演示：查看本窗口能看到什么".to_owned(),
+                sections: false,
+            };
+            let view = desk.clone().show_case(ask).await?.into_inner();
+            for field in view.legs.iter().flat_map(|leg| &leg.fields) {
+                let secret = workers.iter().flat_map(|w| &w.secrets).any(|s| *s == field.value);
+                if secret {
+                    bail!("the destination's desk sees a person who did not agree");
+                }
+            }
+        }
         self.narrator.tell(Step {
             key: "nothing-leaked",
             zh: "在瑞安的数据库、日志和通知中查找被拒孩子、撤回者和不同意者的姓名、号码、电话：0 处。",
