@@ -15,6 +15,9 @@ use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, EffectScope, MessageType, ReturnCode, Service, VoidCode};
 use prost::Message as _;
 
+/// How long a withdrawn leg's phone number is kept for a notice that is on its way.
+const NOTICE_MS: u64 = 3_600_000;
+
 impl Batch<'_> {
     /// What a message of the other side sets in motion here.
     pub(crate) async fn follow(
@@ -186,6 +189,7 @@ impl Batch<'_> {
 
     /// WITHDRAW on the person's word, from every state: nothing left yet, or a message.
     pub(crate) async fn withdraw(&mut self, file: &mut LegFile) -> Outcome<Option<Digest>> {
+        self.suppress(file).await?;
         self.end_consents(file.id).await?;
         self.close_questions(file.id).await?;
         let said = if file.local == Local::OnTheRoad {
@@ -201,7 +205,18 @@ impl Batch<'_> {
             self.put_leg(file.clone());
             None
         };
-        self.erase(file.id, false).await?;
+        let waiting = self
+            .conn
+            .maybe(
+                "SELECT 1 FROM notice WHERE leg_id = $1 AND state = 0",
+                vec![file.id.to_vec().into()],
+            )
+            .await?;
+        self.erase(file.id, waiting.is_none()).await?;
+        if waiting.is_some() {
+            // A notice to the person is still on its way; then the phone number goes too.
+            self.timer(self.now_ms + NOTICE_MS, TimerKind::EraseDraft, &file.id.0).await?;
+        }
         Ok(said)
     }
 }
@@ -282,8 +297,11 @@ async fn went_withheld(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()>
 }
 
 async fn erase_draft(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
-    if matches!(file.local, Local::OnTheRoad | Local::Dropped) {
+    if file.local == Local::OnTheRoad && !file.law.state().stop.any() {
         return Ok(());
+    }
+    if matches!(file.local, Local::OnTheRoad | Local::Dropped) {
+        return Ok(batch.erase(file.id, true).await?);
     }
     batch.suppress(file).await?;
     file.local = Local::Dropped;

@@ -61,6 +61,10 @@ impl Batch<'_> {
             self.check_person(person)?;
             leg.relation = if leg.relation == 0 { 1 } else { leg.relation };
             check_leg(leg)?;
+            let service = leg.service();
+            if let Some(person) = leg.person.clone() {
+                self.not_suppressed(service, &person).await?;
+            }
         }
         if let Some(number) = self.already_here(&worker, &draft.legs).await? {
             return Ok(wire::ImportedRow {

@@ -88,7 +88,8 @@ impl Batch<'_> {
         let msg = MsgId(self.random());
         let (digests, sections) = self.sections(file, &speech, &msg)?;
         let message = compose(file, &speech, header.clone(), msg, digests, self.house);
-        let act = self.judge(file, &message, &speech)?;
+        let made_on = self.house.calendar.day_of_unix_ms(header.created_unix_ms);
+        let act = self.judge(file, &message, &speech, made_on)?;
         // From here on nothing is denied.
         for section in &sections {
             let place = Place { leg: file.id, slot: section.section as u8, msg };
@@ -168,9 +169,10 @@ impl Batch<'_> {
         file: &LegFile,
         message: &wire::Message,
         speech: &Speech,
+        made_on: Day,
     ) -> Outcome<jieli_proto::case::Act> {
         let context = Context {
-            made_on: self.today,
+            made_on,
             consent_live: speech.consent.is_some(),
             proof: speech.proof,
         };

@@ -136,7 +136,10 @@ impl Agreement {
 
     /// Whether this version allows a message; both the sender's and the receiver's node ask.
     pub fn authorise(&self, asked: &Asked<'_>) -> Result<(), Refusal> {
-        // Closing and erasing stay possible for ever: they only take things back.
+        // Taking back stays possible for ever, whatever a later version covers.
+        if takes_back(asked.message) {
+            return Ok(());
+        }
         let opens = matches!(asked.message, MessageType::Offer | MessageType::Request);
         if opens && !(self.from..=self.to).contains(&asked.on) {
             return Err(Refusal::OutsideDates);
@@ -169,6 +172,17 @@ impl Agreement {
             allowed.kind() == office && allowed.sections.contains(&u32::from(kind.number))
         })
     }
+}
+
+/// Whether a message only takes things back: legal in every state of an agreement.
+pub fn takes_back(message: MessageType) -> bool {
+    matches!(
+        message,
+        MessageType::Withdraw
+            | MessageType::WithdrawEffect
+            | MessageType::EraseNotice
+            | MessageType::EraseConfirm
+    )
 }
 
 /// The purpose that belongs to a service.

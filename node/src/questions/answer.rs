@@ -178,7 +178,7 @@ impl Batch<'_> {
     async fn open_leg(&mut self, question: &Question, file: &mut LegFile) -> Outcome<()> {
         let Some(draft) = self.draft(file).await? else { return Ok(()) };
         if let Some(person) = &draft.person {
-            self.not_suppressed(file, person).await?;
+            self.not_suppressed(file.service, person).await?;
         }
         let consent = self.sign_consent(question, file).await?;
         let bond = file.bond.and_then(|id| self.bond(&id));
@@ -220,9 +220,12 @@ impl Batch<'_> {
     }
 
     /// V7: nothing for 90 days after the person's refusal, withdrawal or lapse.
-    async fn not_suppressed(&mut self, file: &LegFile, person: &wire::DraftPerson) -> Outcome<()> {
-        let tag =
-            self.house.keys.suppression_tag(file.service as u32, person.document, &person.number);
+    pub(crate) async fn not_suppressed(
+        &mut self,
+        service: wire::Service,
+        person: &wire::DraftPerson,
+    ) -> Outcome<()> {
+        let tag = self.house.keys.suppression_tag(service as u32, person.document, &person.number);
         let row = self
             .conn
             .maybe(
@@ -277,7 +280,6 @@ impl Batch<'_> {
 
     async fn stop_leg(&mut self, leg: LegId) -> Outcome<()> {
         let Some(mut file) = self.take_leg(leg).await? else { return Ok(()) };
-        self.suppress(&file).await?;
         match self.withdraw(&mut file).await {
             Ok(_) => Ok(()),
             // Stopped already: saying so twice changes nothing.

@@ -3116,8 +3116,15 @@ pub struct ListCasesRequest {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CaseList {
+    /// none of the legs that wait for the person's answer
     #[prost(message, repeated, tag = "1")]
     pub cases: ::prost::alloc::vec::Vec<CaseLine>,
+    /// those: a count, never a list
+    #[prost(uint64, tag = "2")]
+    pub awaiting: u64,
+    /// `after` of the next page, empty at the end
+    #[prost(string, tag = "3")]
+    pub next: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CaseLine {

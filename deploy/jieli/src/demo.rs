@@ -1,0 +1,84 @@
+//! `cargo demo`: two cities on one machine, each its own process with its own port, directory,
+//! keys and database.
+
+use anyhow::{Context, Result};
+use city::{City, Plan};
+use clock::FileClock;
+use jieli_node::config::{Database, DeskRole};
+use jieli_proto::calendar::Calendar;
+use jieli_proto::day::Day;
+use narrate::Narrator;
+use std::path::Path;
+use story::Story;
+
+pub mod city;
+pub mod clock;
+pub mod narrate;
+pub mod story;
+
+/// Monday 2026-11-23, 10:00 in China.
+const START: (u32, u32, u32) = (2026, 11, 23);
+const HOUR_MS: u64 = 3_600_000;
+const CALENDAR: &str = include_str!("../../../proto/packs/calendar-cn-2026.json");
+
+/// Runs the story once in a scratch directory and removes it afterwards.
+pub async fn once(json: bool) -> Result<()> {
+    let scratch = tempfile::tempdir()?;
+    let narrator = run(scratch.path(), &std::env::current_exe()?, Narrator::new(json)).await?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&narrator.json())?);
+    } else {
+        let caveat = jieli_proto::words::NOT_PROOF_OF_FREEDOM;
+        println!("\n{}\n{}", caveat.zh, caveat.en);
+    }
+    Ok(())
+}
+
+/// Runs the story in a directory.
+pub async fn run(dir: &Path, program: &Path, narrator: Narrator) -> Result<Narrator> {
+    let calendar = Calendar::from_json(CALENDAR).context("the built-in calendar")?;
+    let clock = dir.join("clock");
+    let (year, month, day) = START;
+    let start = Day::new(year, month, day).context("a date")?;
+    FileClock::set(&clock, start.start_unix_ms(calendar.zone_offset_min()) + 10 * HOUR_MS)?;
+    let origin = City::start(&dir.join("kunming"), &clock, kunming(program, Database::Sqlite)).await?;
+    let destination = City::start(&dir.join("ruian"), &clock, ruian(program, Database::Sqlite)).await?;
+    let mut story = Story::new(origin, destination, clock, calendar, narrator);
+    story.tell().await?;
+    Ok(story.narrator)
+}
+
+/// Kunming, which sends.
+pub fn kunming(program: &Path, database: Database) -> Plan {
+    Plan {
+        id: "kunming.yn",
+        name: "昆明市",
+        tokens: vec![
+            ("operator", DeskRole::Operator, "11999999MB0000043B"),
+            ("approver", DeskRole::Approver, "11999999MB0000019T"),
+            ("clerk", DeskRole::Clerk, "11999999MB0000019T"),
+            ("window", DeskRole::Clerk, "11999999MB0000043B"),
+            ("compliance", DeskRole::Compliance, "11999999MB00000516"),
+        ],
+        database,
+        program: program.to_owned(),
+    }
+}
+
+/// Ruian, which receives.
+pub fn ruian(program: &Path, database: Database) -> Plan {
+    Plan {
+        id: "ruian.zj",
+        name: "瑞安市",
+        tokens: vec![
+            ("operator", DeskRole::Operator, "11999999MB0000158H"),
+            ("approver", DeskRole::Approver, "11999999MB00001154"),
+            ("clerk", DeskRole::Clerk, "11999999MB00001154"),
+            ("window", DeskRole::Clerk, "11999999MB0000158H"),
+            ("medical", DeskRole::Clerk, "11999999MB0000131R"),
+            ("compliance", DeskRole::Compliance, "11999999MB0000166C"),
+        ],
+        database,
+        program: program.to_owned(),
+    }
+}

@@ -1,0 +1,250 @@
+//! One city of the demo: its own process, directory, ports, keys and database.
+
+use crate::ambient::{SystemClock, SystemEntropy};
+use crate::demo::clock::FileClock;
+use anyhow::{Context, Result, bail};
+use jieli_node::config::{Database, DeskRole, DeskToken, Listen};
+use jieli_node::init::{InitOptions, init};
+use jieli_node::keys::Protection;
+use jieli_node::public::PublicBundle;
+use jieli_node::world::Clock;
+use jieli_proto::id::CityId;
+use jieli_proto::number::CreditCode;
+use jieli_proto::wire::desk_client::DeskClient;
+use jieli_proto::wire::worker_client::WorkerClient;
+use jieli_proto::wire::{self, AnswerRequest, OpenRequest};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use tonic::Request;
+use tonic::transport::{Channel, Endpoint};
+
+/// What a city is made from.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// City id.
+    pub id: &'static str,
+    /// Name as people know it.
+    pub name: &'static str,
+    /// Token name, role and office.
+    pub tokens: Vec<(&'static str, DeskRole, &'static str)>,
+    /// Where it keeps its data.
+    pub database: Database,
+    /// The `jieli` program that runs it.
+    pub program: PathBuf,
+}
+
+/// A running city.
+pub struct City {
+    /// What it was made from.
+    pub plan: Plan,
+    /// Its directory.
+    pub dir: PathBuf,
+    /// What it gives to its peers.
+    pub public: PublicBundle,
+    desk: Channel,
+    worker: Channel,
+    addresses: [SocketAddr; 3],
+    child: Child,
+}
+
+/// A notice as it reached a phone.
+#[derive(Clone, Debug, serde::Deserialize)]
+pub struct Sms {
+    /// Telephone number.
+    pub to: String,
+    /// Text.
+    pub text: String,
+}
+
+impl Sms {
+    /// The case number it names.
+    pub fn case(&self) -> String {
+        self.after("办件 ")
+    }
+
+    /// Its code.
+    pub fn code(&self) -> String {
+        self.after("确认码 ")
+    }
+
+    fn after(&self, word: &str) -> String {
+        let rest = self.text.split_once(word).map_or("", |(_, rest)| rest);
+        rest.chars().take_while(|c| c.is_ascii_digit() || *c == '-').collect()
+    }
+}
+
+impl City {
+    /// Makes a city in `dir` and starts its process.
+    pub async fn start(dir: &Path, clock: &Path, plan: Plan) -> Result<City> {
+        let addresses = [free_port()?, free_port()?, free_port()?];
+        let [peer, desk, worker] = addresses;
+        let tokens = plan
+            .tokens
+            .iter()
+            .map(|(name, role, office)| {
+                let office = CreditCode::parse(office)?;
+                Ok(DeskToken { name: Some((*name).to_owned()), role: *role, office })
+            })
+            .collect::<Result<Vec<_>, jieli_proto::number::NumberError>>()?;
+        let options = InitOptions {
+            database: plan.database.clone(),
+            listen: Listen { peer, desk, worker, health: None },
+            end_points: vec![peer.to_string()],
+            protection: Protection::Unprotected,
+            passphrase_file: None,
+            tokens,
+        };
+        let id = CityId::parse(plan.id).context("city id")?;
+        let clock_file = FileClock::open(clock);
+        let made = init(dir, &id, plan.name, options, &clock_file, &SystemEntropy::new())?;
+        let child = spawn(&plan.program, dir, clock)?;
+        let city = City {
+            desk: channel(desk)?,
+            worker: channel(worker)?,
+            public: made.public,
+            dir: dir.to_owned(),
+            plan,
+            addresses,
+            child,
+        };
+        city.ready().await?;
+        Ok(city)
+    }
+
+    /// Waits until the desk answers.
+    async fn ready(&self) -> Result<()> {
+        let token = self.plan.tokens[0].0;
+        for _ in 0..400 {
+            let asked = self.desk(token)?.status(wire::StatusRequest {}).await;
+            if asked.is_ok() {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let log = std::fs::read_to_string(self.dir.join("node.log")).unwrap_or_default();
+        bail!("{} did not start:\n{log}", self.plan.name)
+    }
+
+    /// The desk, as the holder of one of the city's tokens.
+    pub fn desk(&self, token: &str) -> Result<Desk> {
+        let path = self.dir.join("tokens").join(format!("{token}.token"));
+        let text = std::fs::read_to_string(&path).context("token")?;
+        let value = format!("Bearer {}", text.trim()).parse()?;
+        Ok(DeskClient::with_interceptor(self.desk.clone(), Bearer(value)))
+    }
+
+    /// Stops the process as a power cut would, and starts it again.
+    pub async fn crash_and_restart(&mut self, clock: &Path) -> Result<()> {
+        self.crash()?;
+        self.child = spawn(&self.plan.program, &self.dir, clock)?;
+        self.desk = channel(self.addresses[1])?;
+        self.worker = channel(self.addresses[2])?;
+        self.ready().await
+    }
+
+    /// Ends the process with SIGKILL.
+    pub fn crash(&mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// All notices that reached phones so far.
+    pub fn phones(&self) -> Vec<Sms> {
+        let text = std::fs::read_to_string(self.dir.join("notices.jsonl")).unwrap_or_default();
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    /// Waits for a notice about a case whose text has a word in it, newest first.
+    pub async fn sms(&self, case: &str, word: &str) -> Result<Sms> {
+        for _ in 0..400 {
+            let found = self
+                .phones()
+                .into_iter()
+                .rev()
+                .find(|sms| sms.case() == case && sms.text.contains(word));
+            if let Some(sms) = found {
+                return Ok(sms);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        bail!("{}: no notice with “{word}” about case {case}", self.plan.name)
+    }
+
+    /// The worker opens what the code is about.
+    pub async fn open(&self, sms: &Sms) -> Result<wire::OpenReply> {
+        let ask = OpenRequest { case_number: sms.case(), code: sms.code() };
+        Ok(WorkerClient::new(self.worker.clone()).open(ask).await?.into_inner())
+    }
+
+    /// The worker answers: yes to these numbers.
+    pub async fn answer(&self, sms: &Sms, yes: &[u32]) -> Result<String> {
+        let ask = AnswerRequest { case_number: sms.case(), code: sms.code(), yes: yes.to_vec() };
+        let reply = WorkerClient::new(self.worker.clone()).answer(ask).await?.into_inner();
+        Ok(reply.say_zh)
+    }
+
+    /// The worker stops everything the code is about.
+    pub async fn stop(&self, sms: &Sms) -> Result<()> {
+        let ask = wire::WithdrawRequest {
+            case_number: sms.case(),
+            code: sms.code(),
+            legs: Vec::new(),
+        };
+        WorkerClient::new(self.worker.clone()).withdraw(ask).await?;
+        Ok(())
+    }
+}
+
+impl Drop for City {
+    fn drop(&mut self) {
+        // The process is ours; nothing it still holds is unsaved.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A desk client with a token.
+pub type Desk = DeskClient<tonic::service::interceptor::InterceptedService<Channel, Bearer>>;
+
+/// Adds the token to every call.
+#[derive(Clone)]
+pub struct Bearer(tonic::metadata::MetadataValue<tonic::metadata::Ascii>);
+
+impl tonic::service::Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, tonic::Status> {
+        request.metadata_mut().insert("authorization", self.0.clone());
+        Ok(request)
+    }
+}
+
+fn spawn(program: &Path, dir: &Path, clock: &Path) -> Result<Child> {
+    let log = std::fs::OpenOptions::new().create(true).append(true).open(dir.join("node.log"))?;
+    Ok(Command::new(program)
+        .arg("demo-city")
+        .arg("--dir")
+        .arg(dir)
+        .arg("--clock")
+        .arg(clock)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .spawn()?)
+}
+
+fn free_port() -> Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    Ok(listener.local_addr()?)
+}
+
+fn channel(address: SocketAddr) -> Result<Channel> {
+    let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
+    Ok(endpoint.connect_timeout(Duration::from_secs(2)).connect_lazy())
+}
+
+/// The real time, for measuring how long a demo takes.
+pub fn real_now_ms() -> u64 {
+    SystemClock.now_unix_ms()
+}
