@@ -295,7 +295,7 @@ impl Writer {
                 return Ok(results);
             }
         }
-        let end = finish(batch, directory, edges, local).await?;
+        let mut end = finish(batch, directory, edges, local).await?;
         let heads = end.write(&mut tx, &claim).await?;
         crash(Step::Written)?;
         commit(&self.store, tx, &claim).await?;
@@ -380,10 +380,9 @@ async fn finish(
 }
 
 impl End {
-    async fn write(&self, tx: &mut Tx<'_>, claim: &Claim) -> Result<(Head, Head), StoreError> {
-        let mut edges = self.edges.clone();
-        edges.0.write(tx).await?;
-        edges.1.write(tx).await?;
+    async fn write(&mut self, tx: &mut Tx<'_>, claim: &Claim) -> Result<(Head, Head), StoreError> {
+        self.edges.0.write(tx).await?;
+        self.edges.1.write(tx).await?;
         let generation = claim.head.generation + u64::from(self.directory_changed);
         let exchange = self.edges.0.head(generation);
         if exchange != claim.head {
