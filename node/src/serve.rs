@@ -3,6 +3,9 @@
 pub mod access;
 mod answer;
 pub mod desk;
+pub mod exchange;
+mod pace;
+pub mod stack;
 pub mod worker;
 
 pub use answer::CODE_KEY;
