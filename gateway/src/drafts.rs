@@ -130,7 +130,7 @@ fn leg(asked: &Leg, parent: &Worker) -> Option<wire::DraftLeg> {
 
 /// A leg about the worker.
 fn own(service: Service, fields: Vec<wire::DraftField>) -> wire::DraftLeg {
-    wire::DraftLeg { service: service.into(), person: None, relation: SELF, fields }
+    wire::DraftLeg { service: service.into(), person: None, relation: SELF, fields, item_code: 0 }
 }
 
 fn text(section: u32, field: u32, value: &str) -> wire::DraftField {

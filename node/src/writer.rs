@@ -418,11 +418,7 @@ async fn finish(
 }
 
 impl End {
-    async fn write(
-        &mut self,
-        tx: &mut Tx<'_>,
-        claim: &Claim,
-    ) -> Result<(Head, Head), StoreError> {
+    async fn write(&mut self, tx: &mut Tx<'_>, claim: &Claim) -> Result<(Head, Head), StoreError> {
         // What is written here must not be written again by the next batch.
         self.edges.0.write(tx).await?;
         self.edges.1.write(tx).await?;

@@ -77,6 +77,9 @@ struct LegFile {
     person: Option<PersonItem>,
     #[serde(default = "myself")]
     relation: String,
+    /// Of the item catalogue, for insurance.
+    #[serde(default)]
+    item_code: u32,
     /// Everything else is a section with its fields.
     #[serde(flatten)]
     sections: BTreeMap<String, BTreeMap<String, toml::Value>>,
@@ -114,6 +117,7 @@ impl LegFile {
             person: self.person.map(PersonItem::draft).transpose()?,
             relation: code("relation", &self.relation, &RELATIONS)?,
             fields,
+            item_code: self.item_code,
         })
     }
 }
