@@ -39,6 +39,7 @@ fn draft(document: &str) -> wire::Draft {
             person: Some(child),
             relation: 3,
             fields: vec![number(2, 1, 2), number(2, 2, 3), number(2, 3, 2)],
+            item_code: 0,
         }],
     }
 }
@@ -75,6 +76,7 @@ async fn a_row_becomes_a_draft_once_and_a_wrong_one_is_named() {
         person: None,
         relation: 1,
         fields: [(1, 3), (2, 1)].map(|(field, value)| number(3, field, value)).to_vec(),
+        item_code: 0,
     };
     let request = wire::ImportRequest {
         file_name: String::new(),
