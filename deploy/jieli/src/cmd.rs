@@ -27,8 +27,8 @@ mod status;
 mod vacancy;
 mod worker;
 
-pub use say::{FAILED, Fail, REFUSED, SOME_ROWS, WRONG_USE};
 use say::{Done, Out};
+pub use say::{FAILED, Fail, REFUSED, SOME_ROWS, WRONG_USE};
 
 /// Hands a worker's household over between two cities: `jieli COMMAND --help` tells more.
 #[derive(Debug, Parser)]

@@ -71,8 +71,7 @@ impl DemoCity {
 }
 
 async fn serve(dir: &Path, clock: Arc<dyn Clock>, out: Out) -> Result<Done, Fail> {
-    let filter =
-        EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let config = Config::load(dir).context("the configuration")?;
     let passphrase = passphrase_places(Some(&config)).find().context("the passphrase")?;

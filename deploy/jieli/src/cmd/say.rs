@@ -15,7 +15,7 @@ pub const FAILED: u8 = 4;
 
 /// How a command that was carried out ends: its exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Done(pub u8);
+pub(super) struct Done(pub(super) u8);
 
 /// Carried out.
 pub(super) const OK: Done = Done(0);
