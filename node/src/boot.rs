@@ -123,7 +123,7 @@ impl Node {
         let (stop, stop_writer) = (self.stop.clone(), self.stop_writer.clone());
         let ended = Arc::clone(&self.ended);
         self.writer.spawn(async move {
-            let why = writer.run(stop_writer).await;
+            let why = writer.run_until(stop_writer).await;
             *ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
             stop.cancel();
         });

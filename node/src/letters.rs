@@ -195,10 +195,7 @@ async fn consent(conn: &mut Conn, digest: &Digest) -> Result<Option<Consent>, St
 }
 
 /// The envelopes at these places.
-async fn stored(
-    conn: &mut Conn,
-    wanted: &[Place],
-) -> Result<BTreeMap<Place, Stored>, StoreError> {
+async fn stored(conn: &mut Conn, wanted: &[Place]) -> Result<BTreeMap<Place, Stored>, StoreError> {
     let mut by_lane: BTreeMap<(AgreementId, Lane), Vec<u64>> = BTreeMap::new();
     for place in wanted {
         by_lane.entry((place.agreement_id, place.lane)).or_default().push(place.lane_seq);

@@ -129,8 +129,7 @@ impl Peers {
     async fn connect(&self, to: &CityId, end_point: &str) -> Result<Channel, PostError> {
         let wrong = |what: &dyn fmt::Display| PostError(format!("{end_point}: {what}"));
         let dialer = self.dialer.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let connector =
-            dialer.connector(to.as_str(), end_point).map_err(|error| wrong(&error))?;
+        let connector = dialer.connector(to.as_str(), end_point).map_err(|error| wrong(&error))?;
         let channel = Endpoint::from_shared(connector.uri())
             .map_err(|error| wrong(&error))?
             .http2_keep_alive_interval(self.limits.keep_alive)
@@ -272,8 +271,7 @@ async fn within<T>(
 
 /// What an operator reads; a peer's own words are not trusted with more than a line.
 fn told(status: &Status) -> PostError {
-    let words: String =
-        status.message().chars().filter(|c| !c.is_control()).take(200).collect();
+    let words: String = status.message().chars().filter(|c| !c.is_control()).take(200).collect();
     PostError(format!("{:?}: {words}", status.code()))
 }
 

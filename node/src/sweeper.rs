@@ -186,10 +186,7 @@ impl Sweeper {
     }
 }
 
-async fn due_notices(
-    conn: &mut Conn,
-    now_ms: u64,
-) -> Result<Vec<([u8; 16], LegId)>, StoreError> {
+async fn due_notices(conn: &mut Conn, now_ms: u64) -> Result<Vec<([u8; 16], LegId)>, StoreError> {
     let sql = "SELECT notice_id, leg_id FROM notice WHERE state = 0 AND due_ms <= $1 \
                ORDER BY due_ms, notice_id LIMIT $2";
     let rows = conn.rows(sql, vec![now_ms.into(), LOOK_MAX.into()]).await?;

@@ -16,9 +16,7 @@ use jieli_proto::kinds::{Kind, Lane};
 use jieli_proto::section::SECTIONS_LEN_MAX;
 use jieli_proto::wire::answer::Answer as What;
 use jieli_proto::wire::deliver_frame::Frame;
-use jieli_proto::wire::{
-    Answer, Defer, DeferReason, DeliverFrame, Letter, Noted, Reject,
-};
+use jieli_proto::wire::{Answer, Defer, DeferReason, DeliverFrame, Letter, Noted, Reject};
 use prost::Message as _;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{self, Receiver, Sender};
