@@ -116,3 +116,32 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
         Command::DemoCity(city) => city.run(&at.dir).await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+    use clap::{CommandFactory, Parser};
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+        for line in [
+            "jieli --dir d status --json",
+            "jieli peer add public.json --root-fpr 00 --end-point a:1",
+            "jieli case act 2026-000001 2 outcome --field home_outcome.months=12 --dir d",
+            "jieli case act 2026-000001 2 accept --slot-until 2026-12-01",
+            "jieli worker answer --case 2026-000001 --code 12345678 --yes",
+            "jieli verify x.zip --root 00 --root 11 --json",
+        ] {
+            let words = line.split(' ');
+            let last = if line.ends_with("--yes") { Some("1 3") } else { None };
+            assert!(Cli::try_parse_from(words.chain(last)).is_ok(), "{line}");
+        }
+        // A desk cannot answer for the worker, and nothing is answered with "all".
+        for line in
+            ["jieli case answer 2026-000001", "jieli case ask --yes 1", "jieli verify x.zip"]
+        {
+            assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+    }
+}
