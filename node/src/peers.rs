@@ -123,7 +123,8 @@ impl Peers {
 
     async fn connect(&self, to: &CityId, end_point: &str) -> Result<Channel, PostError> {
         let wrong = |what: &dyn fmt::Display| PostError(format!("{end_point}: {what}"));
-        let connector = self.dialer.connector(to.as_str(), end_point).map_err(|error| wrong(&error))?;
+        let connector =
+            self.dialer.connector(to.as_str(), end_point).map_err(|error| wrong(&error))?;
         let channel = Endpoint::from_shared(connector.uri())
             .map_err(|error| wrong(&error))?
             .http2_keep_alive_interval(self.limits.keep_alive)
