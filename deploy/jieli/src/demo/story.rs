@@ -269,7 +269,7 @@ impl Story {
             let ask = wire::CaseRef { case_number: case.clone(), ..wire::CaseRef::default() };
             let view = asks.clone().show_case(ask).await?.into_inner();
             let done = |leg: &wire::LegView| {
-                leg.messages.iter().any(|message| message.r#type == "WITHDRAW EFFECT")
+                leg.messages.iter().any(|message| message.r#type == "WITHDRAW_EFFECT")
             };
             Ok(view
                 .legs
