@@ -6,6 +6,7 @@ use jieli_node::command::{Actor, Command, DeskCommand, Done};
 use jieli_node::config::{Config, Database, DeskToken, Listen};
 use jieli_node::init::{InitOptions, init};
 use jieli_node::keys::Protection;
+use jieli_node::letters::Letters;
 use jieli_node::public::PublicBundle;
 use jieli_node::store::{Store, Val, queue};
 use jieli_node::world::{
@@ -13,6 +14,7 @@ use jieli_node::world::{
 };
 use jieli_node::writer::{CrashAt, Stopped};
 use jieli_proto::id::{AgreementId, CityId, Digest};
+use jieli_proto::kinds::Lane;
 use jieli_proto::number::CreditCode;
 use jieli_proto::wire;
 use std::collections::BTreeMap;
@@ -86,7 +88,7 @@ impl Notices for Phones {
     }
 }
 
-/// What a test does to the post of a city.
+/// What a test does to the post of a city: it can cut it, and still use it itself.
 #[derive(Default)]
 pub(crate) struct Tap {
     /// Delivery fails.
@@ -95,7 +97,6 @@ pub(crate) struct Tap {
     pub(crate) deaf: std::sync::atomic::AtomicBool,
     /// Checkpoints seen, by origin and size.
     pub(crate) heads: Mutex<BTreeMap<String, String>>,
-    pub(crate) delivered: AtomicU64,
 }
 
 struct Tapped(Arc<dyn Post>, Arc<Tap>);
@@ -112,7 +113,6 @@ impl Post for Tapped {
         if self.1.cut.load(Ordering::SeqCst) {
             return Err(lost());
         }
-        self.1.delivered.fetch_add(1, Ordering::SeqCst);
         for letter in &letters {
             self.1.look(letter.proof.as_ref());
         }
@@ -166,6 +166,7 @@ pub(crate) struct City {
     pub(crate) tap: Arc<Tap>,
     pub(crate) phones: Arc<Phones>,
     pub(crate) clock: Arc<Hands>,
+    direct: Arc<Mutex<Option<Arc<dyn Post>>>>,
     starts: u64,
     seed: u64,
 }
@@ -200,6 +201,7 @@ impl City {
             tap: Arc::default(),
             phones: Arc::default(),
             clock: Arc::clone(clock),
+            direct: Arc::default(),
             starts: 0,
             seed,
         }
@@ -216,7 +218,11 @@ impl City {
     pub(crate) fn given(&mut self, crash_at: Option<CrashAt>) -> Start {
         self.starts += 1;
         let tap = Arc::clone(&self.tap);
-        let wrap: WrapPost = Arc::new(move |post| Arc::new(Tapped(post, Arc::clone(&tap))));
+        let direct = Arc::clone(&self.direct);
+        let wrap: WrapPost = Arc::new(move |post| {
+            *direct.lock().unwrap() = Some(Arc::clone(&post));
+            Arc::new(Tapped(post, Arc::clone(&tap)))
+        });
         Start {
             config: Config::load(&self.dir).unwrap(),
             passphrase: None,
@@ -239,6 +245,34 @@ impl City {
 
     pub(crate) fn id(&self) -> CityId {
         self.public.manifest.city.clone()
+    }
+
+    /// The post behind the tap.
+    pub(crate) fn post(&self) -> Arc<dyn Post> {
+        Arc::clone(self.direct.lock().unwrap().as_ref().unwrap())
+    }
+
+    pub(crate) fn clock_ms(&self) -> u64 {
+        self.clock.now_unix_ms()
+    }
+
+    pub(crate) fn cut(&self, is_cut: bool) {
+        self.tap.cut.store(is_cut, Ordering::SeqCst);
+    }
+
+    /// The letters of a lane, as this city would send them now.
+    pub(crate) async fn letters(
+        &self,
+        id: AgreementId,
+        lane: u32,
+        seqs: std::ops::RangeInclusive<u64>,
+    ) -> Vec<wire::Letter> {
+        let node = self.node();
+        let letters = Letters::new(node.store(), node.house().clone());
+        let lane = Lane::from_number(lane).unwrap();
+        let place = |lane_seq| queue::Place { agreement_id: id, lane, lane_seq };
+        let places: Vec<queue::Place> = seqs.map(place).collect();
+        letters.write(&node.hand().published(), &places).await.unwrap()
     }
 
     pub(crate) async fn perform(&self, command: DeskCommand) -> Done {
@@ -315,6 +349,13 @@ pub(crate) struct Pair {
     pub(crate) folder: TempDir,
     pub(crate) cities: [City; 2],
     pub(crate) clock: Arc<Hands>,
+}
+
+/// The answer to the only letter.
+pub(crate) fn only(delivered: Delivered) -> wire::answer::Answer {
+    assert!(delivered.broke.is_none());
+    let [answer] = <[wire::Answer; 1]>::try_from(delivered.answers).unwrap();
+    answer.answer.unwrap()
 }
 
 impl Pair {
