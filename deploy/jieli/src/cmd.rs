@@ -30,9 +30,14 @@ mod worker;
 use say::{Done, Out};
 pub use say::{FAILED, Fail, REFUSED, SOME_ROWS, WRONG_USE};
 
+const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 refused, not allowed or not found (import: the whole sheet; verify: something \
+does not hold); 2 the command line or a file is wrong (verify: the ZIP cannot be read); 3 import: \
+some rows were refused; 4 the node cannot be reached, is busy or failed.";
+
 /// Hands a worker's household over between two cities: `jieli COMMAND --help` tells more.
 #[derive(Debug, Parser)]
-#[command(name = "jieli", version, about, max_term_width = 100)]
+#[command(name = "jieli", version, about, max_term_width = 100, after_help = EXIT_CODES)]
 pub struct Cli {
     /// The city's directory.
     #[arg(long, global = true, default_value = ".")]
