@@ -22,7 +22,7 @@ pub(crate) fn protocol_faults(page: &str, set: &FileDescriptorSet) -> Vec<String
         .file
         .iter()
         .filter(|file| !file.name().ends_with("desk.proto"))
-        .flat_map(|file| file.enum_type.iter().map(|found| enum_row(found)));
+        .flat_map(|file| file.enum_type.iter().map(enum_row));
     let rows: Vec<String> = kinds.chain(refusals).chain(sections).chain(enums).collect();
     let codes = Code::ALL.iter().filter(|code| !page.contains(code.name()));
     let codes = codes.map(|code| format!("PROTOCOL.md lacks the failure code {}", code.name()));
