@@ -33,6 +33,8 @@ pub enum Command {
     PutOff(queue::Waiting, String),
     /// Something of a peer has arrived: its letters need not wait.
     Heard(CityId),
+    /// A peer could not be reached, or not understood.
+    Troubled(CityId, String),
     /// Proofs that a peer gave of its own records.
     Fetched(AgreementId, Lane, Vec<wire::FetchReply>),
     /// A timer is due.
@@ -125,6 +127,10 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
             queue::contact(batch.conn, &city, batch.now_ms).await?;
             queue::hurry(batch.conn, &city, batch.now_ms).await?;
             batch.wake.insert(city);
+            Ok(Done::Nothing)
+        }
+        Command::Troubled(city, what) => {
+            queue::trouble(batch.conn, &city, &what).await?;
             Ok(Done::Nothing)
         }
         Command::Fetched(id, lane, replies) => {

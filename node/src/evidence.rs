@@ -15,7 +15,7 @@ use jieli_proto::kinds::{Lane, PartySide};
 use jieli_proto::note::{KeyKind, Note, VKey};
 use jieli_proto::policy::Policy;
 use jieli_proto::proof::Proof;
-use jieli_proto::section::SectionKind;
+use jieli_proto::section::{Phase, SectionKind};
 use jieli_proto::tree::Hash;
 use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, Envelope, Role};
@@ -276,6 +276,10 @@ impl Export<'_> {
         let city = self.published.directory.city.as_str().to_owned();
         for slot in &message.section_digests {
             let Some(kind) = SectionKind::of(slot.section) else { continue };
+            // V20: who sent the person does not read the school or the employer.
+            if kind.phase == Phase::C && file.is_sender() {
+                continue;
+            }
             let keys = &self.house.keys;
             let found =
                 vault::stored_section(self.conn, keys, &city, file, msg, kind.number).await?;

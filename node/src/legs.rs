@@ -139,6 +139,11 @@ impl LegFile {
         Rules { direction: direction(service), employment: service == Service::Employment }
     }
 
+    /// Whether this city sends the person (V20): it sees stages, not the school or the employer.
+    pub fn is_sender(&self) -> bool {
+        self.our_side == Side::Initiator && self.law.rules().direction == Direction::Push
+    }
+
     /// The last message of a side that has a place, or zero bytes.
     pub fn last_of(&self, side: Side) -> Digest {
         self.entries

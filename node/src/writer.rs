@@ -12,9 +12,11 @@ use crate::trouble::{Denied, Trouble};
 use jieli_proto::checkpoint::Checkpoint;
 use jieli_proto::id::CityId;
 use jieli_proto::note::{KeyKind, Note, VKey};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
 
 /// Commands in one batch at most.
 const BATCH_MAX: usize = 256;
@@ -58,8 +60,9 @@ pub struct Published {
     pub local: Head,
     /// Its signed checkpoint.
     pub local_checkpoint: String,
-    /// Peers for whom this batch left letters.
-    pub wake: BTreeSet<CityId>,
+    /// How many batches have left letters for each peer: a courier that finds its number changed
+    /// looks into the outbox, however many batches it slept through.
+    pub wake: BTreeMap<CityId, u64>,
 }
 
 /// Why a command was not performed.
@@ -94,6 +97,17 @@ impl Hand {
         answer.await.map_err(|_| busy("stopping"))?
     }
 
+    /// Hands a command over without waiting, so that a door keeps the order of what it hands over
+    /// while many commands share a batch. Fails at once when the queue is full.
+    pub fn submit(&self, command: Command) -> Result<Submitted, Failure> {
+        let (reply, answer) = oneshot::channel();
+        match self.queue.try_send(Queued { command, reply }) {
+            Ok(()) => Ok(Submitted(answer)),
+            Err(TrySendError::Full(_)) => Err(Failure::Busy("the queue is full".to_owned())),
+            Err(TrySendError::Closed(_)) => Err(Failure::Busy("stopping".to_owned())),
+        }
+    }
+
     /// What was last published.
     pub fn published(&self) -> Arc<Published> {
         self.published.borrow().clone()
@@ -102,6 +116,17 @@ impl Hand {
     /// To be told when something new is published.
     pub fn watch(&self) -> watch::Receiver<Arc<Published>> {
         self.published.clone()
+    }
+}
+
+/// A command on its way through the writer.
+#[derive(Debug)]
+pub struct Submitted(oneshot::Receiver<Result<Done, Failure>>);
+
+impl Submitted {
+    /// Waits until the command is durable, signed and may be answered.
+    pub async fn done(&mut self) -> Result<Done, Failure> {
+        (&mut self.0).await.unwrap_or_else(|_| Err(Failure::Busy("stopping".to_owned())))
     }
 }
 
@@ -163,7 +188,7 @@ impl Writer {
             directory: Arc::clone(&directory),
             exchange,
             local,
-            wake: BTreeSet::new(),
+            wake: BTreeMap::new(),
         };
         let (send, queue) = mpsc::channel(QUEUE_MAX);
         let (publish, watch) = watch::channel(Arc::new(published));
@@ -181,16 +206,27 @@ impl Writer {
         Ok((writer, Hand { queue: send, published: watch }))
     }
 
-    /// Works until every hand is dropped, or until it must not go on.
-    pub async fn run(mut self) -> Stopped {
+    /// Works until every hand is dropped, until it is told to stop and has performed what waited,
+    /// or until it must not go on.
+    pub async fn run(mut self, stop: CancellationToken) -> Stopped {
         let mut next: Option<Queued> = None;
         loop {
             let first = match next.take() {
                 Some(first) => first,
-                None => match self.queue.recv().await {
-                    Some(first) => first,
-                    None => return Stopped::Idle,
-                },
+                None => {
+                    let more = tokio::select! {
+                        biased;
+                        more = self.queue.recv() => more,
+                        () = stop.cancelled(), if !self.queue.is_closed() => {
+                            self.queue.close();
+                            continue;
+                        }
+                    };
+                    match more {
+                        Some(first) => first,
+                        None => return Stopped::Idle,
+                    }
+                }
             };
             let mut batch = vec![first];
             while batch.len() < BATCH_MAX && !batch[0].command.is_alone() {
@@ -295,7 +331,7 @@ impl Writer {
                 return Ok(results);
             }
         }
-        let end = finish(batch, directory, edges, local).await?;
+        let mut end = finish(batch, directory, edges, local).await?;
         let heads = end.write(&mut tx, &claim).await?;
         crash(Step::Written)?;
         commit(&self.store, tx, &claim).await?;
@@ -329,13 +365,15 @@ impl Writer {
             sign(&self.house, &city, &local).await?
         };
         self.crash(Step::Signed)?;
+        let mut wake = before.wake.clone();
+        end.wake.into_iter().for_each(|city| *wake.entry(city).or_default() += 1);
         self.publish.send_replace(Arc::new(Published {
             directory: Arc::clone(&end.directory),
             exchange,
             checkpoint,
             local,
             local_checkpoint,
-            wake: end.wake,
+            wake,
         }));
         self.directory = Some(end.directory);
         self.edges = Some(end.edges);
@@ -380,10 +418,10 @@ async fn finish(
 }
 
 impl End {
-    async fn write(&self, tx: &mut Tx<'_>, claim: &Claim) -> Result<(Head, Head), StoreError> {
-        let mut edges = self.edges.clone();
-        edges.0.write(tx).await?;
-        edges.1.write(tx).await?;
+    async fn write(&mut self, tx: &mut Tx<'_>, claim: &Claim) -> Result<(Head, Head), StoreError> {
+        // What is written here must not be written again by the next batch.
+        self.edges.0.write(tx).await?;
+        self.edges.1.write(tx).await?;
         let generation = claim.head.generation + u64::from(self.directory_changed);
         let exchange = self.edges.0.head(generation);
         if exchange != claim.head {

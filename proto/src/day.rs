@@ -66,7 +66,8 @@ impl Day {
 
     /// The civil date of an instant in a zone with a fixed offset from UTC.
     pub fn of_unix_ms(unix_ms: u64, zone_offset_min: i32) -> Day {
-        let local_ms = unix_ms as i64 + i64::from(zone_offset_min) * 60_000;
+        let unix_ms = i64::try_from(unix_ms).unwrap_or(i64::MAX);
+        let local_ms = unix_ms.saturating_add(i64::from(zone_offset_min) * 60_000);
         Day::from_epoch_days(local_ms.div_euclid(86_400_000))
     }
 

@@ -18,7 +18,7 @@ mod head;
 mod lanes;
 mod terms;
 
-pub use head::{Frame, Head, SeenHead, check_header};
+pub use head::{Cosigned, Frame, Head, SeenHead, check_header};
 pub use lanes::{
     ActFacts, ItemFacts, ItemVerdict, ReceiptFacts, check_act, check_item, check_receipt,
 };

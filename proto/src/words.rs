@@ -159,6 +159,55 @@ pub fn holder(side: HolderSide) -> Word {
     }
 }
 
+/// A code of a section's field, by section, field and code; `None` where it has no word.
+pub fn code(section: u8, field: u32, code: u64) -> Option<Word> {
+    let words: &[Word] = match (section, field) {
+        (2, 1) => &[
+            w("幼儿园", "kindergarten"),
+            w("小学", "primary"),
+            w("初中", "junior middle"),
+            w("高中", "senior middle"),
+            w("中职", "vocational"),
+        ],
+        (2, 3) => &[w("新生入学", "new"), w("转学", "transfer")],
+        (3 | 36, 1) => &[
+            w("公租房", "public rental"),
+            w("保障性租赁住房", "affordable rental"),
+            w("职工宿舍", "dormitory"),
+            w("租房补贴", "rent subsidy"),
+        ],
+        (16, 2) => &[
+            w("居民身份证", "resident ID"),
+            w("港澳台居民居住证", "HK/MO/TW residence permit"),
+            w("外国人永久居留身份证", "foreign permanent residence"),
+            w("护照", "passport"),
+            w("其他", "other"),
+        ],
+        (16, 5) => &[
+            w("本人", "self"),
+            w("配偶", "spouse"),
+            w("子女", "child"),
+            w("被监护人", "ward"),
+            w("父母", "parent"),
+        ],
+        (16, 6) => &[
+            w("未满14周岁", "under 14"),
+            w("14至15周岁", "14-15"),
+            w("16至17周岁", "16-17"),
+            w("满18周岁", "18 and over"),
+        ],
+        (20, 1) => &[
+            w("转移接续", "transfer"),
+            w("异地就医备案", "remote-care filing"),
+            w("新参保", "new cover"),
+        ],
+        (32, 2) => &[w("直接用工", "direct"), w("劳务派遣", "agency")],
+        (34, 1) => &[w("未开始", "not started"), w("办理中", "started"), w("已办结", "done")],
+        _ => &[],
+    };
+    usize::try_from(code).ok()?.checked_sub(1).and_then(|at| words.get(at)).copied()
+}
+
 /// What the evidence never says; every export and the README carry it.
 pub const NOT_PROOF_OF_FREEDOM: Word = w(
     "这些记录只说明发送和记录了什么，不能证明当事人是出于自愿。",

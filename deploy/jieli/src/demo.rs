@@ -41,8 +41,10 @@ pub async fn run(dir: &Path, program: &Path, narrator: Narrator) -> Result<Narra
     let (year, month, day) = START;
     let start = Day::new(year, month, day).context("a date")?;
     FileClock::set(&clock, start.start_unix_ms(calendar.zone_offset_min()) + 10 * HOUR_MS)?;
-    let origin = City::start(&dir.join("kunming"), &clock, kunming(program, Database::Sqlite)).await?;
-    let destination = City::start(&dir.join("ruian"), &clock, ruian(program, Database::Sqlite)).await?;
+    let origin =
+        City::start(&dir.join("kunming"), &clock, kunming(program, Database::Sqlite)).await?;
+    let destination =
+        City::start(&dir.join("ruian"), &clock, ruian(program, Database::Sqlite)).await?;
     let mut story = Story::new(origin, destination, clock, calendar, narrator);
     story.tell().await?;
     Ok(story.narrator)

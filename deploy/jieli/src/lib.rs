@@ -1,3 +1,4 @@
 //! The one program. Only here are the real clock, randomness and environment.
 
 pub mod ambient;
+pub mod demo;

@@ -35,7 +35,10 @@ impl Verdicts {
             lines.push(String::new());
         }
         lines.pop();
-        lines.join("\n") + "\n"
+        lines
+            .iter()
+            .map(|line| line.chars().map(visible).chain(['\n']).collect::<String>())
+            .collect()
     }
 
     fn lines(&self, say: In, lines: &mut Vec<String>) {
@@ -56,7 +59,12 @@ impl Verdicts {
         }
         for city in &self.cities {
             let (id, root) = (&city.city, city.root);
-            lines.push(format!("{} {id}: {root}", say.of("城市根密钥", "City root key")));
+            let version = city.manifest_version;
+            // A revocation in a later manifest cannot be seen from here.
+            lines.push(match say {
+                In::Zh => format!("城市 {id}：根密钥 {root}，密钥以清单第 {version} 版为准"),
+                In::En => format!("City {id}: root {root}, keys as of manifest version {version}"),
+            });
         }
         for found in &self.agreements {
             let signed = holds(found.signed, say);
@@ -70,6 +78,14 @@ impl Verdicts {
         self.records.iter().for_each(|record| record_lines(record, say, lines));
         self.legs.iter().for_each(|leg| lines.push(leg_line(leg, say)));
     }
+}
+
+/// Paths and names come from whoever made the file: nothing in them may steer a terminal or turn
+/// the direction of the text.
+fn visible(c: char) -> char {
+    let steers = c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}');
+    if steers { '\u{fffd}' } else { c }
 }
 
 fn record_lines(record: &RecordVerdict, say: In, lines: &mut Vec<String>) {
@@ -129,7 +145,7 @@ fn cosigned(cosigners: &[Cosigner], say: In) -> String {
         } else {
             say.of("当事方", "a party")
         };
-        format!("{} ({role}, {})", cosigner.by, cosigner.unix_s)
+        format!("{} > {} ({role}, {})", cosigner.by, cosigner.origin, cosigner.unix_s)
     });
     format!("{} {}", say.of("联署：", "cosigned:"), each.collect::<Vec<_>>().join(", "))
 }

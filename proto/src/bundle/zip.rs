@@ -115,7 +115,7 @@ fn shared_fields(file: &Entry<'_>) -> Vec<u8> {
 }
 
 /// Finds the files, in the order of the central directory. It reads what can be read; whether the
-/// bytes are the ones that [`write`] makes of these files is for the caller to compare.
+/// bytes are the ones that [`write()`] makes of these files is for the caller to compare.
 pub fn read(zip: &[u8]) -> Result<Vec<Entry<'_>>, ZipError> {
     if zip.len() > ZIP_LEN_MAX {
         return Err(ZipError::TooLarge);

@@ -158,13 +158,7 @@ pub(super) fn check(
         Body::Expire(expire) => check_expire(expire),
         Body::Void(void) => require(void.code() != VoidCode::Unspecified, BAD, "void.code"),
         Body::Remind(remind) => require(remind.duty() != Duty::Unspecified, BAD, "remind.duty"),
-        Body::EraseNotice(notice) => {
-            let serves = |number: &u32| SectionKind::of(*number).is_some_and(|k| k.serves(service));
-            let fits = !notice.sections.is_empty()
-                && is_ascending(&notice.sections)
-                && notice.sections.iter().all(serves);
-            require(fits, BAD, "erase_notice.sections")
-        }
+        Body::EraseNotice(notice) => check_notice(notice, service),
         Body::EraseConfirm(confirm) => {
             check_kept(confirm.scope(), confirm.duty(), confirm.until)?;
             let whole = |bytes: &Vec<u8>| bytes.len() == 32;
@@ -179,17 +173,27 @@ pub(super) fn check(
             require(district, BAD, "capacity_query.district")
         }
         Body::CapacityAnswer(answer) => check_capacity(answer),
-        Body::VacancyNotice(notice) => {
-            require(service == Service::Employment, BAD, "service")?;
-            let terms = notice.terms.as_ref().ok_or(MISSING)?;
-            check_terms(terms).or_else(|field| fault(Refusal::TermsMissing, field))?;
-            require(notice.posts > 0, BAD, "vacancy_notice.posts")?;
-            date(notice.valid_until, "vacancy_notice.valid_until").map(drop)
-        }
+        Body::VacancyNotice(notice) => check_vacancy(notice, service),
     }
 }
 
 const MISSING: Fault = Fault { refusal: Refusal::TermsMissing, field: "terms" };
+
+fn check_notice(notice: &wire::EraseNotice, service: Service) -> Result<(), Fault> {
+    let serves = |number: &u32| SectionKind::of(*number).is_some_and(|kind| kind.serves(service));
+    let fits = !notice.sections.is_empty()
+        && is_ascending(&notice.sections)
+        && notice.sections.iter().all(serves);
+    require(fits, BAD, "erase_notice.sections")
+}
+
+fn check_vacancy(notice: &wire::VacancyNotice, service: Service) -> Result<(), Fault> {
+    require(service == Service::Employment, BAD, "service")?;
+    let terms = notice.terms.as_ref().ok_or(MISSING)?;
+    check_terms(terms).or_else(|field| fault(Refusal::TermsMissing, field))?;
+    require(notice.posts > 0, BAD, "vacancy_notice.posts")?;
+    date(notice.valid_until, "vacancy_notice.valid_until").map(drop)
+}
 
 fn check_opening(opening: &wire::Opening, service: Service) -> Result<(), Fault> {
     date(opening.filed_on, "opening.filed_on")?;

@@ -3042,6 +3042,9 @@ pub struct DraftLeg {
     /// phase A and B fields other than the person block
     #[prost(message, repeated, tag = "4")]
     pub fields: ::prost::alloc::vec::Vec<DraftField>,
+    /// INSURANCE: from the item catalogue
+    #[prost(uint32, tag = "5")]
+    pub item_code: u32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DraftField {
@@ -3116,8 +3119,15 @@ pub struct ListCasesRequest {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CaseList {
+    /// none of the legs that wait for the person's answer
     #[prost(message, repeated, tag = "1")]
     pub cases: ::prost::alloc::vec::Vec<CaseLine>,
+    /// those: a count, never a list
+    #[prost(uint64, tag = "2")]
+    pub awaiting: u64,
+    /// `after` of the next page, empty at the end
+    #[prost(string, tag = "3")]
+    pub next: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CaseLine {

@@ -233,6 +233,23 @@ fn body(kind: MessageType, service: Service) -> Body {
             duty: wire::KeepingDuty::SchoolRoll.into(),
             until: 20_281_231,
         }),
+        MessageType::Return
+        | MessageType::Expire
+        | MessageType::Void
+        | MessageType::Remind
+        | MessageType::EraseNotice
+        | MessageType::EraseConfirm
+        | MessageType::Consent
+        | MessageType::CapacityQuery
+        | MessageType::CapacityAnswer
+        | MessageType::VacancyNotice => later_body(kind, service, named),
+    }
+}
+
+/// The bodies of the types after WITHDRAW EFFECT.
+#[allow(clippy::wildcard_enum_match_arm)] // the others are in `body`
+fn later_body(kind: MessageType, service: Service, named: Vec<u8>) -> Body {
+    match kind {
         MessageType::Return => {
             Body::Return(wire::Return { code: wire::ReturnCode::FamilyLeaves.into() })
         }
@@ -267,5 +284,6 @@ fn body(kind: MessageType, service: Service) -> Body {
             posts: 12,
             valid_until: 20_261_231,
         }),
+        _ => unreachable!(),
     }
 }

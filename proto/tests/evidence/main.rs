@@ -1,6 +1,11 @@
 //! What two cities sign, and the bundle that proves it later: forms, golden bytes, verification.
+#![allow(clippy::unwrap_used)] // a helper of a test may panic like the test itself
 
 mod bundle;
 mod fixtures;
+mod forgery;
 mod message;
+mod story;
+mod vectors;
 mod world;
+mod wrong;

@@ -1,24 +1,19 @@
-//! Two cities and a third that cosigns: a rehearsal with fixed seeds that ends in a bundle.
-//!
-//! City A hands a school place over to B: OFFER, TAKE UP, ACCEPT, RELEASE, OUTCOME, a REMIND that
-//! B refuses, WITHDRAW, WITHDRAW EFFECT, ERASE CONFIRM. A's message key is replaced on the way.
+//! Two cities and a third that cosigns, with fixed seeds: keys, logs, lanes and receipts.
 
 use crate::fixtures::*;
-use jieli_proto::bundle::{Bundle, BundledItem, Erasure};
+use jieli_proto::bundle::{Bundle, BundledItem};
 use jieli_proto::checkpoint::Checkpoint;
 use jieli_proto::envelope::env_digest;
 use jieli_proto::id::{CityId, Digest, MsgId};
 use jieli_proto::kinds::{Lane, PartySide};
 use jieli_proto::leaf::{Leaf, payload_type_tag};
 use jieli_proto::note::{KeyKind, Note, VKey};
-use jieli_proto::policy::Policy;
 use jieli_proto::proof::Proof;
 use jieli_proto::refusal::Refusal;
 use jieli_proto::section::{self, SectionKind, Value};
 use jieli_proto::strict::Payload;
 use jieli_proto::tree::{self, Hash};
-use jieli_proto::wire::message::Body;
-use jieli_proto::wire::{self, ActType, Envelope, ItemStatus, MessageType, Role, Service};
+use jieli_proto::wire::{self, Envelope, ItemStatus, MessageType, Role, Service};
 use prost::Message as _;
 
 /// The five keys of a city, and the next message key. Seeds: 10 * city + 1..=5.
@@ -51,7 +46,7 @@ impl City {
         city
     }
 
-    fn keys(&self, messages: &[&Signer]) -> Vec<wire::KeyRecord> {
+    pub(crate) fn keys(&self, messages: &[&Signer]) -> Vec<wire::KeyRecord> {
         let record = |key: &Signer, role: Role| wire::KeyRecord {
             spki: key.public.to_spki().to_vec(),
             suite: 1,
@@ -65,7 +60,11 @@ impl City {
         keys
     }
 
-    fn publish(&mut self, keys: Vec<wire::KeyRecord>, revocations: Vec<wire::Revocation>) {
+    pub(crate) fn publish(
+        &mut self,
+        keys: Vec<wire::KeyRecord>,
+        revocations: Vec<wire::Revocation>,
+    ) {
         let prev = self.manifests.last().map_or(Digest::ZERO, env_digest);
         let manifest = wire::KeyManifest {
             city_id: self.id.to_owned(),
@@ -107,6 +106,10 @@ impl City {
         note
     }
 
+    pub(crate) fn leaves(&self) -> &[Hash] {
+        &self.leaves
+    }
+
     pub(crate) fn size(&self) -> usize {
         self.leaves.len()
     }
@@ -128,9 +131,10 @@ pub(crate) struct World {
     /// By lane: last sequence and digest.
     lanes: [(u64, Digest); 6],
     /// By side: last leg_seq and digest in the leg, and last of the other side seen.
-    leg: [(u32, Digest); 2],
+    pub(crate) leg: [(u32, Digest); 2],
     random: u8,
-    seen_head: Option<wire::SeenHead>,
+    pub(crate) seen_head: Option<wire::SeenHead>,
+    pub(crate) version: u32,
 }
 
 pub(crate) fn index(side: PartySide) -> usize {
@@ -148,6 +152,7 @@ impl World {
             leg: [(0, Digest::ZERO); 2],
             random: 0,
             seen_head: None,
+            version: 1,
         }
     }
 
@@ -165,7 +170,8 @@ impl World {
     fn header(&mut self, side: PartySide, lane: Lane) -> wire::Header {
         let (seq, prev) = self.lanes[usize::from(lane.number())];
         let version = self.city(side).manifests.len() as u32;
-        let live = self.bundle.agreements.len() as u32;
+        let is_live = !self.bundle.agreements.is_empty();
+        let live = if is_live { self.version } else { 0 };
         wire::Header {
             agreement_version: live,
             manifest_version: version,
@@ -283,7 +289,7 @@ impl World {
     }
 
     /// Fills sections; gives their digests for a message id.
-    fn fill(
+    pub(crate) fn fill(
         &mut self,
         msg_id: u8,
         sections: &[(u8, &[(u32, Value)])],
@@ -301,7 +307,7 @@ impl World {
         (built, digests)
     }
 
-    fn act(&mut self, side: PartySide, act: wire::Act) -> Digest {
+    pub(crate) fn act(&mut self, side: PartySide, act: wire::Act) -> Digest {
         let lane = Lane::acts(side);
         let act = wire::Act { header: Some(self.header(side, lane)), ..act };
         let digest = self.log(side, lane, &act);
@@ -309,238 +315,6 @@ impl World {
         self.receipt(lane, &[(digest, seq, None)]);
         digest
     }
-}
-
-/// The agreement of A and B on school places.
-pub(crate) fn agreement(world: &World) -> wire::Agreement {
-    let party = |side: PartySide, offices: [&str; 2], code: &str| {
-        let office = |code: &str, kind: wire::OfficeKind, name: &str| wire::Office {
-            credit_code: code.to_owned(),
-            kind: kind.into(),
-            name: name.to_owned(),
-            telephone: "000-12333".to_owned(),
-        };
-        wire::Party {
-            city_id: world.city(side).id.to_owned(),
-            legal_name: format!("例示城市 {}", world.city(side).id),
-            credit_code: code.to_owned(),
-            root_fpr: world.city(side).root.fpr().to_vec(),
-            end_points: vec![format!("{}.example:8443", world.city(side).id)],
-            offices: vec![
-                office(offices[0], wire::OfficeKind::Labour, "人社窗口"),
-                office(offices[1], wire::OfficeKind::Education, "教育窗口"),
-            ],
-            liaison_posts: vec!["联络岗甲".to_owned(), "联络岗乙".to_owned()],
-            approver_posts: vec!["分管局长".to_owned(), "科长".to_owned()],
-            languages: vec!["zh".to_owned()],
-            calendar: "cn".to_owned(),
-            zone_offset_min: 480,
-            ..wire::Party::default()
-        }
-    };
-    let opens = wire::OfficeSections {
-        kind: wire::OfficeKind::Education.into(),
-        sections: vec![2, 16, 18, 19, 33],
-    };
-    wire::Agreement {
-        agreement_id: AGREEMENT.to_vec(),
-        version: 1,
-        prev_digest: vec![0; 32],
-        parties: vec![
-            party(PartySide::A, OFFICE_A, OFFICE_A[0]),
-            party(PartySide::B, OFFICE_B, OFFICE_B[0]),
-        ],
-        services: vec![wire::ServiceRule {
-            service: Service::Schooling.into(),
-            holders: vec![wire::HolderSide::A.into()],
-            sections: vec![opens],
-            legal_basis: wire::LegalBasis::Consent.into(),
-            purposes: vec![wire::Purpose::SchoolPlace.into()],
-            retention_days: 180,
-            ..wire::ServiceRule::default()
-        }],
-        valid_from: 20_260_101,
-        valid_to: 20_281_231,
-        wind_down_days: 30,
-        no_fee_to_person: true,
-        no_target: true,
-        assessment_reference: "PIA-2026-1".to_owned(),
-        assessment_date: 20_260_105,
-        review_dates: vec![20_270_101],
-    }
-}
-
-pub(crate) fn consent(offices: [&str; 2]) -> wire::Consent {
-    wire::Consent {
-        consent_id: vec![0xb0; 16],
-        leg_id: LEG.to_vec(),
-        from_office: offices[0].to_owned(),
-        to_office: offices[1].to_owned(),
-        purpose: wire::Purpose::SchoolPlace.into(),
-        section_numbers: vec![16, 18],
-        text_hash: Digest::of(&["本人同意".as_bytes()]).to_vec(),
-        language: "zh".to_owned(),
-        method: wire::Method::PhoneCode.into(),
-        given_unix_ms: NINE,
-    }
-}
-
-/// The whole story, before heads and proofs.
-fn story() -> World {
-    use MessageType as T;
-    let (a, b) = (PartySide::A, PartySide::B);
-    let mut world = World::new();
-    agree(&mut world);
-    let values = [(1, Value::Number(2)), (2, Value::Number(3)), (3, Value::Number(1))];
-    let (_, offered) = world.fill(0xd1, &[(2, &values)]);
-    let offer = offered[0].digest.clone();
-    world.deliver(a, T::Offer, |m| m.section_digests = offered);
-    quote_head(&mut world);
-    // One receipt for two messages.
-    let taken = world.send(b, T::TakeUp, |_| ());
-    let accepted = world.send(b, T::Accept, |_| ());
-    world.receipt(Lane::messages(b), &[(taken.0, taken.1, None), (accepted.0, accepted.1, None)]);
-    let consent = world.city(a).message.seal(&consent([OFFICE_A[1], OFFICE_B[1]]));
-    let cites = env_digest(&consent);
-    world.bundle.consents.push(consent);
-    let person = [
-        (1, Value::Text("欧阳·娜仁".to_owned())),
-        (2, Value::Number(1)),
-        (3, Value::Text("999999201901010018".to_owned())),
-        (5, Value::Number(3)),
-        (6, Value::Number(1)),
-    ];
-    let school = [(1, Value::Text("9999990001".to_owned()))];
-    let (sections, digests) = world.fill(0xd2, &[(16, &person), (18, &school), (19, &[])]);
-    let released = world.deliver(a, T::Release, |m| {
-        m.section_digests = digests;
-        m.consent_digest = cites.to_vec();
-    });
-    for section in sections.into_iter().filter(|section| section.section != 19) {
-        world.bundle.sections.push((released, section));
-    }
-    rotate(&mut world);
-    world.deliver(b, T::Outcome, |_| ());
-    let (reminded, seq) = world.send(a, T::Remind, |_| ());
-    world.receipt(Lane::messages(a), &[(reminded, seq, Some(Refusal::IllegalStep))]);
-    world.deliver(a, T::Withdraw, |_| ());
-    world.deliver(b, T::WithdrawEffect, |_| ());
-    let confirm = world.deliver(b, T::EraseConfirm, |m| {
-        m.body = Some(Body::EraseConfirm(wire::EraseConfirm {
-            scope: wire::EffectScope::Erased.into(),
-            digests: vec![offer],
-            ..wire::EraseConfirm::default()
-        }));
-    });
-    let message = world.bundle.items.iter().map(|item| item.answers).nth(2).unwrap();
-    world.bundle.erasures.push(Erasure { message, section: 2, confirm });
-    world
-}
-
-fn agree(world: &mut World) {
-    let proposed = world.city(PartySide::A).message.seal(&agreement(world));
-    let digest = env_digest(&proposed);
-    let posts = vec!["分管局长".to_owned(), "科长".to_owned()];
-    let first = world.act(
-        PartySide::A,
-        wire::Act {
-            act_seen: vec![0; 32],
-            act_type: ActType::Propose.into(),
-            approvers: posts.clone(),
-            carried: Some(proposed.clone()),
-            ..wire::Act::default()
-        },
-    );
-    world.act(
-        PartySide::B,
-        wire::Act {
-            act_seen: first.to_vec(),
-            act_type: ActType::Countersign.into(),
-            approvers: posts,
-            subject: digest.to_vec(),
-            ..wire::Act::default()
-        },
-    );
-    world.bundle.agreements.push(proposed);
-}
-
-/// B's next message quotes a head of A's log that C has cosigned.
-fn quote_head(world: &mut World) {
-    let city = world.city(PartySide::A);
-    let unix_s = NINE / 1_000 + 700;
-    let note = city.head(city.size(), &[(&world.third, unix_s)]);
-    let line = &note.signatures()[1];
-    world.seen_head = Some(wire::SeenHead {
-        origin: city.origin(),
-        size: city.size() as u64,
-        root: tree::root(&city.leaves).to_vec(),
-        cosigner: line.name().to_owned(),
-        cosigned_unix: unix_s,
-        cosignature_sha256: Digest::of(&[&line.signature()[8..]]).to_vec(),
-    });
-    world.bundle.heads.push(note);
-}
-
-/// A's message key is retired as of what B's log holds now.
-fn rotate(world: &mut World) {
-    let size = world.city(PartySide::B).size() as u64;
-    let origin = world.city(PartySide::B).origin();
-    let city = &mut world.cities[0];
-    let keys = city.keys(&[&city.message, &city.message_next]);
-    let retired = wire::Revocation {
-        fingerprint: city.message.fpr().to_vec(),
-        last_good: vec![wire::LastGood { origin, index: size - 1 }],
-        reason: wire::RevocationReason::Retired.into(),
-    };
-    city.publish(keys, vec![retired]);
-}
-
-/// The leg statement of a side.
-pub(crate) fn statement(world: &World, side: PartySide) -> wire::LegStatement {
-    let (last_leg_seq, digest) = world.leg[index(side)];
-    wire::LegStatement {
-        leg_id: LEG.to_vec(),
-        side: world.city(side).id.to_owned(),
-        last_leg_seq,
-        last_env_digest: digest.to_vec(),
-        stated_unix_ms: NINE + 86_400_000,
-    }
-}
-
-/// Adds keys, policies, statements, heads and proofs.
-pub(crate) fn close(world: &mut World) {
-    for side in [PartySide::A, PartySide::B] {
-        let stated = statement(world, side);
-        let city = world.city(side);
-        let key = if city.manifests.len() > 1 { &city.message_next } else { &city.message };
-        let stated = key.seal(&stated);
-        world.bundle.envelopes.push(stated);
-    }
-    for city in world.cities.iter().chain([&world.third]) {
-        world.bundle.roots.push(city.root.public);
-        world.bundle.manifests.extend(city.manifests.iter().cloned());
-    }
-    let later = NINE / 1_000 + 3_600;
-    for side in [PartySide::A, PartySide::B] {
-        let (city, other) = (world.city(side), world.city(side.other()));
-        let cosigners = vec![other.cosigner_key(), world.third.cosigner_key()];
-        let policy = Policy::new(vec![city.log_key()], cosigners, 1).unwrap();
-        let note = city.head(city.size(), &[(other, later), (&world.third, later + 60)]);
-        let mut proofs = Vec::new();
-        for (digest, indices) in &world.logged {
-            proofs.push((*digest, city.city_id(), city.prove(indices[index(side)], &note)));
-        }
-        let id = city.city_id();
-        world.bundle.proofs.extend(proofs);
-        world.bundle.policies.push((id, policy));
-    }
-}
-
-/// The rehearsal with everything in it.
-pub(crate) fn played() -> World {
-    let mut world = story();
-    close(&mut world);
-    world
 }
 
 impl World {

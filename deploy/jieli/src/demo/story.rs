@@ -170,12 +170,8 @@ impl Story {
 
     async fn ask(&mut self, workers: &[&Worker]) -> Result<()> {
         let case_numbers = workers.iter().map(|worker| worker.case.clone()).collect();
-        let reply = self
-            .origin
-            .desk("clerk")?
-            .ask(wire::AskRequest { case_numbers })
-            .await?
-            .into_inner();
+        let reply =
+            self.origin.desk("clerk")?.ask(wire::AskRequest { case_numbers }).await?.into_inner();
         if reply.asked != workers.len() as u32 {
             bail!("asked {}: {:?}", reply.asked, reply.why);
         }
@@ -275,7 +271,10 @@ impl Story {
             let done = |leg: &wire::LegView| {
                 leg.messages.iter().any(|message| message.r#type == "WITHDRAW_EFFECT")
             };
-            Ok(view.legs.iter().all(|leg| leg.line.as_ref().is_some_and(|l| l.stage != "WITHDRAWN") || done(leg)))
+            Ok(view
+                .legs
+                .iter()
+                .all(|leg| leg.line.as_ref().is_some_and(|l| l.stage != "WITHDRAWN") || done(leg)))
         })
         .await?;
         self.narrator.tell(Step {
@@ -541,11 +540,7 @@ impl Story {
         self.move_to(nine + 5 * 60_000 + hours * HOUR_MS)
     }
 
-    async fn until(
-        &self,
-        what: &str,
-        mut holds: impl AsyncFnMut() -> Result<bool>,
-    ) -> Result<()> {
+    async fn until(&self, what: &str, mut holds: impl AsyncFnMut() -> Result<bool>) -> Result<()> {
         for _ in 0..600 {
             if holds().await? {
                 return Ok(());
@@ -645,9 +640,7 @@ impl Story {
     async fn confirmation(&self, case: &str, seen: &[String]) -> Result<Sms> {
         for _ in 0..400 {
             let found = self.origin.phones().into_iter().find(|sms| {
-                sms.case() == case
-                    && sms.text.contains("说已办成")
-                    && !seen.contains(&sms.code())
+                sms.case() == case && sms.text.contains("说已办成") && !seen.contains(&sms.code())
             });
             if let Some(sms) = found {
                 return Ok(sms);
@@ -660,9 +653,9 @@ impl Story {
     /// The digest of the terms in force, as the OUTCOME names it.
     async fn terms_digest(&self, _case: &str) -> Result<String> {
         let vacancies = drafts::vacancies(VACANCIES)?;
-        let terms = vacancies.into_iter().find_map(|vacancy| {
-            vacancy.terms.filter(|terms| terms.reference == FAMILY_VACANCY)
-        });
+        let terms = vacancies
+            .into_iter()
+            .find_map(|vacancy| vacancy.terms.filter(|terms| terms.reference == FAMILY_VACANCY));
         let terms = terms.context("the family's vacancy")?;
         Ok(jieli_proto::message::terms_digest(&terms).hex())
     }

@@ -77,7 +77,8 @@ fn check_leg(scene: &mut Scene<'_>, leg: LegId, steps: Vec<Step<'_>>) -> Leg {
         (true, true) => Completeness::Complete,
         (true, false) => Completeness::LaterMayExist(unstated),
     };
-    let history = LegHistory { leg, initiator: initiator.as_ref(), steps: &steps };
+    let history =
+        LegHistory { leg, initiator: initiator.as_ref(), steps: &steps, records: scene.records };
     let case = replay::replay(&history);
     if let CaseVerdict::Illegal(what) = &case {
         scene.failures.add(Code::CaseLaw, "", format!("{}: {what}", leg.hex()));
@@ -118,7 +119,7 @@ fn is_whole(scene: &mut Scene<'_>, lane: &BTreeMap<u32, Step<'_>>) -> bool {
             scene.failures.add(Code::LegChain, &record.path, "leg_prev");
             whole = false;
         }
-        expected = seq + 1;
+        expected = seq.saturating_add(1);
         before = record.digest;
     }
     whole

@@ -11,9 +11,10 @@ use crate::kinds::{Kind, SUITE};
 use crate::leaf::{Leaf, payload_type_tag};
 use crate::note::Note;
 use crate::policy::{Checked, Policy};
-use crate::tree::{Hash, verify_consistency};
+use crate::proof::Proof;
+use crate::tree::{Hash, verify_consistency, verify_inclusion};
 use crate::wire::Role;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A record proven in a log.
 pub(super) struct Proven {
@@ -43,6 +44,15 @@ pub(super) struct Logs {
     /// Root of every verified head.
     pub(super) roots: BTreeMap<(String, u64), Hash>,
     pub(super) cosigned: Vec<Cosigned>,
+    heads: BTreeMap<(CityId, String), Result<Head, String>>,
+    split: BTreeSet<(String, u64)>,
+}
+
+/// A verified head.
+#[derive(Clone)]
+struct Head {
+    checkpoint: Checkpoint,
+    cosigned: Vec<Cosigned>,
 }
 
 impl Logs {
@@ -62,9 +72,8 @@ impl Logs {
         }
         for (path, (note, head)) in &parts.heads {
             let city = layout::exchange(head.origin()).map(|(city, _)| city);
-            let verified = city
-                .ok_or("origin".to_owned())
-                .and_then(|city| logs.head(&city, note, trust, failures, path).map(drop));
+            let verified = city.ok_or("origin".to_owned());
+            let verified = verified.and_then(|city| logs.head(&city, note, trust));
             if let Err(why) = verified {
                 failures.add(Code::HeadFalse, path, why);
             }
@@ -81,32 +90,37 @@ impl Logs {
                 failures.add(Code::PolicyMissing, layout::policy(city), "");
                 continue;
             }
-            let shown = logs.head(city, &proof.note, trust, failures, &path).and_then(|cosigned| {
-                let leaf = leaf(record, place).hash();
-                let policy = &logs.policies[city];
-                let checked = proof.verify(&leaf, policy).map_err(|error| error.to_string())?;
-                let head = checked.checkpoint;
-                let (origin, size) = (head.origin().to_owned(), head.size());
-                Ok(Proven { origin, index: proof.index, size, cosigned })
-            });
-            match shown {
+            match logs.prove(city, proof, &leaf(record, place).hash(), trust) {
                 Ok(proven) => drop(logs.proven.insert((*digest, city.clone()), proven)),
                 Err(why) => failures.add(Code::ProofFalse, path, why),
             }
         }
+        logs.split_views(failures);
         logs.consistency(parts, failures);
         logs
     }
 
-    /// Verifies a head of a city's log by its policy, remembers its root and its cosignatures.
-    fn head(
-        &mut self,
-        city: &CityId,
-        note: &Note,
-        trust: &Trust,
-        failures: &mut Failures,
-        path: &str,
-    ) -> Result<Vec<Cosigned>, String> {
+    /// Verifies a head of a city's log by its policy. Most proofs share one: each note is verified
+    /// once.
+    fn head(&mut self, city: &CityId, note: &Note, trust: &Trust) -> Result<Head, String> {
+        let key = (city.clone(), note.to_string());
+        if let Some(known) = self.heads.get(&key) {
+            return known.clone();
+        }
+        let verified = self.check_head(city, note, trust);
+        if let Ok(head) = &verified {
+            let place = (head.checkpoint.origin().to_owned(), head.checkpoint.size());
+            let root = *head.checkpoint.root();
+            if *self.roots.entry(place.clone()).or_insert(root) != root {
+                self.split.insert(place);
+            }
+            self.cosigned.extend(head.cosigned.iter().cloned());
+        }
+        self.heads.insert(key, verified.clone());
+        verified
+    }
+
+    fn check_head(&self, city: &CityId, note: &Note, trust: &Trust) -> Result<Head, String> {
         let policy = self.policies.get(city).ok_or("no policy of this log")?;
         let checked = policy.check(note).map_err(|error| error.to_string())?;
         let head = &checked.checkpoint;
@@ -120,13 +134,28 @@ impl Logs {
             return Err("not signed by a key of this log that counts at this size".to_owned());
         }
         let cosigned = cosignatures(policy, &checked, note, trust);
-        let place = (head.origin().to_owned(), head.size());
-        if self.roots.get(&place).is_some_and(|root| root != head.root()) {
-            failures.add(Code::SplitView, path, format!("{} {}", place.0, place.1));
+        Ok(Head { checkpoint: checked.checkpoint, cosigned })
+    }
+
+    fn prove(
+        &mut self,
+        city: &CityId,
+        proof: &Proof,
+        leaf: &Hash,
+        trust: &Trust,
+    ) -> Result<Proven, String> {
+        let Head { checkpoint, cosigned } = self.head(city, &proof.note, trust)?;
+        let (index, size) = (proof.index, checkpoint.size());
+        verify_inclusion(leaf, index, size, &proof.hashes, checkpoint.root())
+            .map_err(|error| error.to_string())?;
+        Ok(Proven { origin: checkpoint.origin().to_owned(), index, size, cosigned })
+    }
+
+    /// Same origin and size, another root, both signed.
+    fn split_views(&self, failures: &mut Failures) {
+        for (origin, size) in &self.split {
+            failures.add(Code::SplitView, "", format!("{origin} {size}"));
         }
-        self.roots.insert(place, *head.root());
-        self.cosigned.extend(cosigned.iter().cloned());
-        Ok(cosigned)
     }
 
     fn consistency(&self, parts: &Parts, failures: &mut Failures) {

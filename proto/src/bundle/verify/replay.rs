@@ -3,8 +3,9 @@
 
 use super::super::records::Record;
 use super::super::verdict::CaseVerdict;
-use crate::id::{CityId, LegId};
+use crate::id::{CityId, Digest, LegId};
 use crate::message::LegPlace;
+use std::collections::BTreeMap;
 
 /// The messages of one leg that took a place in it, refused ones too ([`Record::refused`]).
 pub(super) struct LegHistory<'a> {
@@ -17,6 +18,9 @@ pub(super) struct LegHistory<'a> {
     /// Its messages, in no particular order.
     #[allow(dead_code)] // read by the case law
     pub(super) steps: &'a [(LegPlace, &'a Record<'a>)],
+    /// All envelopes here, for what an EXPIRE cites: a receipt, a TERMINATE.
+    #[allow(dead_code)] // read by the case law
+    pub(super) records: &'a BTreeMap<Digest, Record<'a>>,
 }
 
 /// Folds the messages of a leg by the case law and judges each at the place its author had seen.

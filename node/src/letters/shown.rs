@@ -1,0 +1,68 @@
+//! What `Fetch` shows of a lane: envelopes, consents and proofs; never a section.
+
+use super::{Letters, Place, consent, proof, stored};
+use crate::directory::Bond;
+use crate::store::log::inclusion_many;
+use crate::store::{Conn, StoreError};
+use crate::writer::Published;
+use jieli_proto::envelope;
+use jieli_proto::id::Digest;
+use jieli_proto::kinds::{Kind, Lane};
+use jieli_proto::wire::{self, FetchReply};
+use std::ops::Range;
+
+/// Records of one answer at most.
+pub const FETCH_MAX: u64 = 256;
+
+impl Letters {
+    /// The records of a lane in a range of sequence numbers, in order, as far as a signed head
+    /// covers them.
+    pub async fn shown(
+        &self,
+        published: &Published,
+        bond: &Bond,
+        lane: Lane,
+        seqs: Range<u64>,
+    ) -> Result<Vec<FetchReply>, StoreError> {
+        let mut conn = self.store.read().await?;
+        let end = seqs.end.min(seqs.start.saturating_add(FETCH_MAX));
+        let wanted: Vec<Place> = (seqs.start..end)
+            .map(|lane_seq| Place { agreement_id: bond.id, lane, lane_seq })
+            .collect();
+        let mut rows = stored(&mut conn, &wanted).await?;
+        rows.retain(|_, row| row.index < published.exchange.size);
+        let indexes: Vec<u64> = rows.values().map(|row| row.index).collect();
+        let head = &published.exchange;
+        let paths = inclusion_many(&mut conn, head.id, &indexes, head.size, None).await?;
+        let mut replies = Vec::new();
+        for ((place, row), path) in rows.into_iter().zip(paths) {
+            let mut reply = FetchReply {
+                lane_seq: place.lane_seq,
+                log_index: row.index,
+                inclusion: path.iter().map(|hash| hash.to_vec()).collect(),
+                checkpoint: published.checkpoint.clone(),
+                ..FetchReply::default()
+            };
+            if lane.kind() == Kind::Receipt && lane.side() == bond.our_side {
+                reply.proof = Some(proof::of_receipt(&mut conn, published, &row.digest).await?);
+            }
+            reply.consents = cited(&mut conn, lane, &row.sealed).await?;
+            reply.envelope = Some(row.sealed);
+            replies.push(reply);
+        }
+        Ok(replies)
+    }
+}
+
+async fn cited(
+    conn: &mut Conn,
+    lane: Lane,
+    sealed: &wire::Envelope,
+) -> Result<Vec<wire::Envelope>, StoreError> {
+    if lane.kind() != Kind::Message {
+        return Ok(Vec::new());
+    }
+    let Ok(message) = envelope::payload::<wire::Message>(sealed) else { return Ok(Vec::new()) };
+    let Some(digest) = Digest::from_slice(&message.consent_digest) else { return Ok(Vec::new()) };
+    Ok(consent(conn, &digest).await?.map(|consent| consent.sealed).into_iter().collect())
+}

@@ -1,0 +1,291 @@
+//! The road to other cities: one kept connection a peer, over pinned TLS, to the end points of
+//! accepted peers only.
+
+use crate::directory::{Directory, Peer};
+use crate::tls::{Dialer, Pins};
+use crate::wire_limits as limits;
+use crate::world::{Delivered, Post, PostError};
+use crate::writer::Published;
+use async_trait::async_trait;
+use jieli_proto::id::CityId;
+use jieli_proto::wire::deliver_frame::Frame;
+use jieli_proto::wire::exchange_client::ExchangeClient;
+use jieli_proto::wire::{self, Answer, DeliverFrame, Letter, Noted};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::sync::watch;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status, Streaming};
+
+/// The directory as doors and road see it: that of the last batch, or of the start before there
+/// was one.
+#[derive(Debug)]
+pub struct Pinboard {
+    first: Arc<Directory>,
+    watch: OnceLock<watch::Receiver<Arc<Published>>>,
+}
+
+impl Pinboard {
+    /// Starts with what the database holds.
+    pub fn new(first: Arc<Directory>) -> Pinboard {
+        Pinboard { first, watch: OnceLock::new() }
+    }
+
+    /// From now on what the writer publishes counts.
+    pub fn follow(&self, published: watch::Receiver<Arc<Published>>) {
+        // Set once, at the start; a second call would name the same writer.
+        let _ = self.watch.set(published);
+    }
+
+    /// The directory in force.
+    pub fn directory(&self) -> Arc<Directory> {
+        match self.watch.get() {
+            Some(watch) => Arc::clone(&watch.borrow().directory),
+            None => Arc::clone(&self.first),
+        }
+    }
+}
+
+impl Pins for Pinboard {
+    fn city_of(&self, spki_fpr: &[u8; 32]) -> Option<String> {
+        let directory = self.directory();
+        let pinned = |peer: &&Peer| peer.tls_keys().iter().any(|key| key.0 == *spki_fpr);
+        directory.peers.values().find(pinned).map(|peer| peer.city.as_str().to_owned())
+    }
+}
+
+/// How long the road waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoadLimits {
+    /// For the next answer, in each step of a call.
+    pub answer_max: Duration,
+    /// Silence before a keep-alive ping.
+    pub keep_alive: Duration,
+    /// For its answer.
+    pub keep_alive_answer_max: Duration,
+}
+
+/// [`Post`] over gRPC.
+pub struct Peers {
+    dialer: RwLock<Dialer>,
+    board: Arc<Pinboard>,
+    limits: RoadLimits,
+    lines: Mutex<BTreeMap<CityId, Line>>,
+}
+
+/// A kept connection and the end point it goes to.
+#[derive(Clone)]
+struct Line {
+    channel: Channel,
+    end_point: String,
+}
+
+impl Peers {
+    /// The road of this node.
+    pub fn new(dialer: Dialer, board: Arc<Pinboard>, limits: RoadLimits) -> Peers {
+        Peers { dialer: RwLock::new(dialer), board, limits, lines: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// From now on calls show another certificate; kept connections stay.
+    pub fn redial_with(&self, dialer: Dialer) {
+        *self.dialer.write().unwrap_or_else(PoisonError::into_inner) = dialer;
+    }
+
+    /// Drops the kept connections.
+    pub fn hang_up(&self) {
+        self.lines().clear();
+    }
+
+    fn lines(&self) -> std::sync::MutexGuard<'_, BTreeMap<CityId, Line>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The line to a peer: the kept one, or the first end point that answers.
+    async fn line(&self, to: &CityId) -> Result<Line, PostError> {
+        let directory = self.board.directory();
+        let unknown = || PostError("no accepted peer of that name".to_owned());
+        let peer = directory.peers.get(to).ok_or_else(unknown)?;
+        let kept = self.lines().get(to).cloned();
+        if let Some(line) = kept.filter(|line| peer.end_points.contains(&line.end_point)) {
+            return Ok(line);
+        }
+        let mut last = PostError("the peer has no end point: it only dials out".to_owned());
+        for end_point in &peer.end_points {
+            match self.connect(to, end_point).await {
+                Ok(channel) => {
+                    let line = Line { channel, end_point: end_point.clone() };
+                    self.lines().insert(to.clone(), line.clone());
+                    return Ok(line);
+                }
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    async fn connect(&self, to: &CityId, end_point: &str) -> Result<Channel, PostError> {
+        let wrong = |what: &dyn fmt::Display| PostError(format!("{end_point}: {what}"));
+        let dialer = self.dialer.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let connector = dialer.connector(to.as_str(), end_point).map_err(|error| wrong(&error))?;
+        let channel = Endpoint::from_shared(connector.uri())
+            .map_err(|error| wrong(&error))?
+            .http2_keep_alive_interval(self.limits.keep_alive)
+            .keep_alive_timeout(self.limits.keep_alive_answer_max)
+            .keep_alive_while_idle(true)
+            .initial_stream_window_size(limits::STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(limits::CONNECTION_WINDOW_BYTES)
+            .http2_max_header_list_size(limits::HEADER_BYTES_MAX)
+            .max_frame_size(limits::FRAME_BYTES_MAX)
+            .http2_adaptive_window(false);
+        let channel = channel.connect_with_connector(connector).await;
+        channel.map_err(|error| wrong(&innermost(&error)))
+    }
+
+    /// A call over a line; a line that broke is dropped, so that the next call makes a new one.
+    async fn call<T, F>(&self, to: &CityId, run: impl FnOnce(Client) -> F) -> Result<T, PostError>
+    where
+        F: Future<Output = Result<T, Status>>,
+    {
+        let line = self.line(to).await?;
+        let client = ExchangeClient::new(line.channel.clone())
+            .max_decoding_message_size(limits::ANSWER_BYTES_MAX)
+            .max_encoding_message_size(limits::LETTER_BYTES_MAX);
+        match run(client).await {
+            Ok(done) => Ok(done),
+            Err(status) => {
+                self.drop_line(to, &line, &status);
+                Err(told(&status))
+            }
+        }
+    }
+
+    fn drop_line(&self, to: &CityId, line: &Line, status: &Status) {
+        let broke = matches!(
+            status.code(),
+            Code::Unavailable | Code::Unknown | Code::Cancelled | Code::DeadlineExceeded
+        );
+        if broke {
+            self.lines().retain(|city, kept| city != to || kept.end_point != line.end_point);
+        }
+    }
+}
+
+type Client = ExchangeClient<Channel>;
+
+#[async_trait]
+impl Post for Peers {
+    async fn deliver(
+        &self,
+        to: &CityId,
+        letters: Vec<Letter>,
+        noted: Vec<Noted>,
+    ) -> Result<Delivered, PostError> {
+        let wanted = letters.len();
+        let noted = noted.into_iter().map(Frame::Noted);
+        let letters = letters.into_iter().map(Frame::Letter);
+        let frames: Vec<DeliverFrame> =
+            noted.chain(letters).map(|frame| DeliverFrame { frame: Some(frame) }).collect();
+        let limit = self.limits.answer_max;
+        let mut delivered = Delivered::default();
+        let done = self
+            .call(to, async |mut client: Client| {
+                let stream = within(limit, client.deliver(tokio_stream::iter(frames))).await?;
+                collect(stream.into_inner(), limit, wanted, &mut delivered.answers).await
+            })
+            .await;
+        match done {
+            Ok(()) => Ok(delivered),
+            Err(error) if delivered.answers.is_empty() => Err(error),
+            Err(error) => {
+                delivered.broke = Some(error);
+                Ok(delivered)
+            }
+        }
+    }
+
+    async fn fetch(
+        &self,
+        to: &CityId,
+        ask: wire::FetchRequest,
+    ) -> Result<Vec<wire::FetchReply>, PostError> {
+        let limit = self.limits.answer_max;
+        let most = ask.most.min(256) as usize;
+        self.call(to, async |mut client: Client| {
+            let mut stream = within(limit, client.fetch(ask)).await?.into_inner();
+            let mut replies = Vec::new();
+            while let Some(reply) = within(limit, stream.message()).await? {
+                if replies.len() >= most {
+                    return Err(Status::internal("more records than were asked for"));
+                }
+                replies.push(reply);
+            }
+            Ok(replies)
+        })
+        .await
+    }
+
+    async fn prove(
+        &self,
+        to: &CityId,
+        ask: wire::ProveRequest,
+    ) -> Result<wire::ProveReply, PostError> {
+        let limit = self.limits.answer_max;
+        self.call(to, async |mut client: Client| {
+            Ok(within(limit, client.prove(ask)).await?.into_inner())
+        })
+        .await
+    }
+}
+
+/// Collects answers until the stream ends or all are there; the time allowed starts anew with each.
+async fn collect(
+    mut stream: Streaming<Answer>,
+    limit: Duration,
+    wanted: usize,
+    answers: &mut Vec<Answer>,
+) -> Result<(), Status> {
+    while let Some(answer) = within(limit, stream.message()).await? {
+        if answers.len() == wanted {
+            return Err(Status::internal("more answers than letters"));
+        }
+        answers.push(answer);
+    }
+    if answers.len() < wanted {
+        return Err(Status::unavailable("the peer ended the delivery"));
+    }
+    Ok(())
+}
+
+async fn within<T>(
+    limit: Duration,
+    step: impl Future<Output = Result<T, Status>>,
+) -> Result<T, Status> {
+    match tokio::time::timeout(limit, step).await {
+        Ok(done) => done,
+        Err(_) => Err(Status::deadline_exceeded("no answer in time")),
+    }
+}
+
+/// What an operator reads; a peer's own words are not trusted with more than a line.
+fn told(status: &Status) -> PostError {
+    let words: String = status.message().chars().filter(|c| !c.is_control()).take(200).collect();
+    PostError(format!("{:?}: {words}", status.code()))
+}
+
+/// The error at the bottom of a chain: tonic's own says only "transport error".
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
+
+impl fmt::Debug for Peers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Peers({} lines)", self.lines().len())
+    }
+}

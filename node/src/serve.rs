@@ -1,0 +1,11 @@
+//! The doors of a node: what comes in over the network, and who may ask for what.
+
+pub mod access;
+mod answer;
+pub mod desk;
+pub mod exchange;
+mod pace;
+pub mod stack;
+pub mod worker;
+
+pub use answer::CODE_KEY;

@@ -1,0 +1,279 @@
+//! The city's own desks: a token of one role and one office. Writes go down the staircase like
+//! everything else; reads come from the store and the last published heads.
+
+use super::access::{Call, Caller, enter};
+use super::answer::{Answer, odd};
+use crate::command::{Command, DeskCommand, Done};
+use crate::evidence;
+use crate::house::House;
+use crate::store::Store;
+use crate::tokens::Tokens;
+use crate::trouble::Denied;
+use crate::writer::Hand;
+use jieli_proto::id::AgreementId;
+use jieli_proto::wire::{self, desk_server};
+use std::fmt;
+use std::sync::Arc;
+use tonic::{Request, Response, Status};
+
+mod agreements;
+mod cases;
+mod fields;
+mod legs;
+mod status;
+mod vacancies;
+
+/// The longest request, in bytes: a few thousand drafts.
+const REQUEST_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// The longest reply, in bytes: an evidence bundle.
+const REPLY_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Characters of a stated purpose.
+const PURPOSE_CHARS_MAX: usize = 200;
+
+/// The Desk service over the writer and the store.
+pub struct DeskDoor {
+    hand: Hand,
+    store: Store,
+    house: House,
+    tokens: Arc<Tokens>,
+    lanes: status::LaneRoots,
+}
+
+impl fmt::Debug for DeskDoor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DeskDoor({:?})", self.house)
+    }
+}
+
+/// The Desk service, for the desk listener.
+pub fn desk(
+    hand: Hand,
+    store: Store,
+    house: House,
+    tokens: Arc<Tokens>,
+) -> desk_server::DeskServer<DeskDoor> {
+    desk_server::DeskServer::new(DeskDoor::new(hand, store, house, tokens))
+        .max_decoding_message_size(REQUEST_BYTES_MAX)
+        .max_encoding_message_size(REPLY_BYTES_MAX)
+}
+
+/// A reply, or what the caller is told instead.
+type Reply<T> = Result<Response<T>, Status>;
+
+impl DeskDoor {
+    /// The door itself, without a listener.
+    pub fn new(hand: Hand, store: Store, house: House, tokens: Arc<Tokens>) -> DeskDoor {
+        DeskDoor { hand, store, house, tokens, lanes: status::LaneRoots::default() }
+    }
+
+    fn enter<T>(&self, call: Call, request: Request<T>) -> Result<(Caller, T), Status> {
+        let caller = enter(&self.tokens, call, request.metadata()).map_err(|status| *status)?;
+        Ok((caller, request.into_inner()))
+    }
+
+    fn reply<T>(&self, answer: Answer<T>) -> Reply<T> {
+        let entropy = self.house.world.entropy.as_ref();
+        answer.map(Response::new).map_err(|unable| unable.status(Some(entropy)))
+    }
+
+    async fn perform(&self, caller: &Caller, command: DeskCommand) -> Answer<Done> {
+        Ok(self.hand.perform(Command::Desk(caller.actor.clone(), command)).await?)
+    }
+
+    async fn agreement(
+        &self,
+        caller: &Caller,
+        command: DeskCommand,
+    ) -> Answer<wire::AgreementView> {
+        let Done::Agreement(id) = self.perform(caller, command).await? else { return Err(odd()) };
+        self.agreement_view(id).await
+    }
+
+    async fn import_rows(
+        &self,
+        caller: &Caller,
+        request: wire::ImportRequest,
+    ) -> Answer<wire::ImportReply> {
+        let rows_max = self.house.config.import.rows_max;
+        if request.drafts.len() as u64 > rows_max {
+            return Err(Denied::new(
+                "BAD_SIZE",
+                format!("一次最多导入 {rows_max} 行，请分批。"),
+                format!("At most {rows_max} rows at once: send them in parts."),
+            )
+            .into());
+        }
+        let done = self.perform(caller, DeskCommand::Import(request)).await?;
+        let Done::Imported(reply) = done else { return Err(odd()) };
+        Ok(reply)
+    }
+
+    /// Writes down who looks at personal data and why, before anything is shown.
+    async fn viewed(&self, caller: &Caller, what: &str, purpose: &str) -> Answer<()> {
+        let shown = format!("{what} {}: {purpose}", caller.actor.office);
+        self.perform(caller, DeskCommand::Viewed(shown)).await.map(drop)
+    }
+
+    async fn export(&self, caller: &Caller, request: wire::CaseRef) -> Answer<wire::ExportReply> {
+        let purpose = purpose(&request)?;
+        let number = request.case_number.trim();
+        if purpose.is_empty() {
+            return Err(no_purpose().into());
+        }
+        self.may_export(caller, number, request.sections).await?;
+        let what = if request.sections { "export with sections" } else { "export" };
+        self.viewed(caller, &format!("{what} {number}"), purpose).await?;
+        let published = self.hand.published();
+        let fetched =
+            evidence::missing_proofs(&self.store, &self.house, &published, number).await?;
+        for (id, lane, replies) in fetched {
+            self.hand.perform(Command::Fetched(id, lane, replies)).await?;
+        }
+        let published = self.hand.published();
+        let sections = request.sections;
+        let zip = evidence::export(&self.store, &self.house, &published, number, sections).await?;
+        Ok(wire::ExportReply { zip, file_name: format!("jieli-{number}.zip") })
+    }
+}
+
+/// The purpose of a view; empty where none is stated.
+fn purpose(request: &wire::CaseRef) -> Result<&str, Denied> {
+    let text = request.purpose.trim();
+    if text.chars().count() > PURPOSE_CHARS_MAX || text.chars().any(char::is_control) {
+        return Err(Denied::new(
+            "BAD_PURPOSE",
+            format!("用途请写成一行，最多 {PURPOSE_CHARS_MAX} 字。"),
+            format!("Write the purpose in one line of at most {PURPOSE_CHARS_MAX} characters."),
+        ));
+    }
+    Ok(text)
+}
+
+fn no_purpose() -> Denied {
+    Denied::new(
+        "NO_PURPOSE",
+        "请说明查看的用途，用途会记入日志。",
+        "State the purpose: it is written into the log.",
+    )
+}
+
+#[tonic::async_trait]
+impl desk_server::Desk for DeskDoor {
+    async fn status(&self, request: Request<wire::StatusRequest>) -> Reply<wire::StatusReply> {
+        self.enter(Call::Status, request)?;
+        self.reply(self.status_view().await)
+    }
+
+    async fn add_peer(&self, request: Request<wire::AddPeerRequest>) -> Reply<wire::Peer> {
+        let (caller, request) = self.enter(Call::AddPeer, request)?;
+        let done = self.perform(&caller, DeskCommand::AddPeer(request)).await;
+        self.reply(done.and_then(|done| {
+            let Done::Peer(peer) = done else { return Err(odd()) };
+            Ok(peer)
+        }))
+    }
+
+    async fn list_peers(&self, request: Request<wire::ListPeersRequest>) -> Reply<wire::PeerList> {
+        self.enter(Call::ListPeers, request)?;
+        self.reply(self.peer_list().await)
+    }
+
+    async fn propose(&self, request: Request<wire::ProposeRequest>) -> Reply<wire::AgreementView> {
+        let (caller, request) = self.enter(Call::Propose, request)?;
+        self.reply(self.agreement(&caller, DeskCommand::Propose(request)).await)
+    }
+
+    async fn countersign(
+        &self,
+        request: Request<wire::CountersignRequest>,
+    ) -> Reply<wire::AgreementView> {
+        let (caller, request) = self.enter(Call::Countersign, request)?;
+        self.reply(self.agreement(&caller, DeskCommand::Countersign(request)).await)
+    }
+
+    async fn act_on_agreement(
+        &self,
+        request: Request<wire::AgreementActRequest>,
+    ) -> Reply<wire::AgreementView> {
+        let (caller, request) = self.enter(Call::ActOnAgreement, request)?;
+        self.reply(self.agreement(&caller, DeskCommand::ActOnAgreement(request)).await)
+    }
+
+    async fn list_agreements(
+        &self,
+        request: Request<wire::ListAgreementsRequest>,
+    ) -> Reply<wire::AgreementList> {
+        self.enter(Call::ListAgreements, request)?;
+        self.reply(self.agreement_list().await)
+    }
+
+    async fn show_agreement(
+        &self,
+        request: Request<wire::AgreementRef>,
+    ) -> Reply<wire::AgreementView> {
+        let (_, request) = self.enter(Call::ShowAgreement, request)?;
+        let shown = match AgreementId::from_hex(&request.agreement_id) {
+            Some(id) => self.agreement_view(id).await,
+            None => Err(Denied::not_found("agreement").into()),
+        };
+        self.reply(shown)
+    }
+
+    async fn add_vacancies(
+        &self,
+        request: Request<wire::AddVacanciesRequest>,
+    ) -> Reply<wire::AddVacanciesReply> {
+        let (caller, request) = self.enter(Call::AddVacancies, request)?;
+        let done = self.perform(&caller, DeskCommand::AddVacancies(request)).await;
+        self.reply(done.and_then(|done| {
+            let Done::Vacancies(reply) = done else { return Err(odd()) };
+            Ok(reply)
+        }))
+    }
+
+    async fn list_vacancies(
+        &self,
+        request: Request<wire::ListVacanciesRequest>,
+    ) -> Reply<wire::VacancyList> {
+        self.enter(Call::ListVacancies, request)?;
+        self.reply(self.vacancy_list().await)
+    }
+
+    async fn import(&self, request: Request<wire::ImportRequest>) -> Reply<wire::ImportReply> {
+        let (caller, request) = self.enter(Call::Import, request)?;
+        self.reply(self.import_rows(&caller, request).await)
+    }
+
+    async fn ask(&self, request: Request<wire::AskRequest>) -> Reply<wire::AskReply> {
+        let (caller, request) = self.enter(Call::Ask, request)?;
+        let done = self.perform(&caller, DeskCommand::Ask(request)).await;
+        self.reply(done.and_then(|done| {
+            let Done::Asked(reply) = done else { return Err(odd()) };
+            Ok(reply)
+        }))
+    }
+
+    async fn list_cases(&self, request: Request<wire::ListCasesRequest>) -> Reply<wire::CaseList> {
+        let (caller, request) = self.enter(Call::ListCases, request)?;
+        self.reply(self.case_list(&caller, &request).await)
+    }
+
+    async fn show_case(&self, request: Request<wire::CaseRef>) -> Reply<wire::CaseView> {
+        let (caller, request) = self.enter(Call::ShowCase, request)?;
+        self.reply(self.case_view(&caller, &request).await)
+    }
+
+    async fn act(&self, request: Request<wire::ActRequest>) -> Reply<wire::ActReply> {
+        let (caller, request) = self.enter(Call::Act, request)?;
+        let done = self.perform(&caller, DeskCommand::Act(request)).await;
+        self.reply(done.and_then(|done| {
+            let Done::Acted(reply) = done else { return Err(odd()) };
+            Ok(reply)
+        }))
+    }
+
+    async fn export_case(&self, request: Request<wire::CaseRef>) -> Reply<wire::ExportReply> {
+        let (caller, request) = self.enter(Call::ExportCase, request)?;
+        self.reply(self.export(&caller, request).await)
+    }
+}

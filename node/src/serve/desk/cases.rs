@@ -1,0 +1,266 @@
+//! Cases as one desk sees them. A desk sees the legs of its own office; the coordination window
+//! and the compliance reviewer see the stages of all, and no person.
+//!
+//! Refused, silent and not yet answered are one word (V23), shown by case number alone: such legs
+//! are never listed or filtered, only counted. The sender's page shows stages, not school or
+//! employer, and closes 30 days after the end (V20).
+
+use super::legs::Scene;
+use super::{Answer, DeskDoor, purpose};
+use crate::config::DeskRole;
+use crate::directory::Directory;
+use crate::legs::{LegFile, Local};
+use crate::questions::DRAFT_DAYS;
+use crate::serve::access::Caller;
+use crate::store::legs::{CaseRow, case, cases, legs_of, load};
+use crate::store::{Conn, StoreError};
+use crate::trouble::Denied;
+use jieli_proto::case::Stage;
+use jieli_proto::wire::{self, OfficeKind};
+use jieli_proto::words;
+
+/// Local stages: no message has left yet.
+const DRAFT: &str = "DRAFT";
+const AWAITING: &str = "AWAITING_CONSENT";
+/// The other city refused the first message: there is no leg, and nothing was decided.
+const NOT_TAKEN_IN: &str = "NOT_TAKEN_IN";
+
+const PAGE_DEFAULT: u32 = 50;
+const PAGE_MAX: u32 = 200;
+/// Cases looked through for one page of a filtered list.
+const SCANNED_MAX: u32 = 2_000;
+const DAY_MS: u64 = 86_400_000;
+/// Days after its end that the sender's page of a leg stays open.
+const SENDER_DAYS: u64 = 30;
+
+/// What is shown of legs to one caller.
+struct Eyes<'a> {
+    caller: &'a Caller,
+    coordinates: bool,
+    now_ms: u64,
+}
+
+impl Eyes<'_> {
+    /// Whether the leg exists for this caller.
+    fn see(&self, file: &LegFile) -> bool {
+        match self.caller.role {
+            DeskRole::Compliance => true,
+            DeskRole::Clerk => {
+                let own = self.caller.actor.office == file.our_office || self.coordinates;
+                own && !self.is_page_closed(file)
+            }
+            DeskRole::Approver | DeskRole::Operator => false,
+        }
+    }
+
+    /// Whether the person may be shown: to the office whose leg it is, and never while the person
+    /// has been asked and has not said yes.
+    fn see_person(&self, file: &LegFile) -> bool {
+        self.caller.role == DeskRole::Clerk
+            && self.caller.actor.office == file.our_office
+            && matches!(file.local, Local::Draft | Local::OnTheRoad)
+            && self.see(file)
+    }
+
+    fn is_page_closed(&self, file: &LegFile) -> bool {
+        let last = file.entries.iter().filter_map(|entry| entry.message.as_ref()?.header.as_ref());
+        let last = last.map(|header| header.created_unix_ms).max().unwrap_or(u64::MAX);
+        file.is_sender()
+            && file.law.is_closed()
+            && self.now_ms > last.saturating_add(SENDER_DAYS * DAY_MS)
+    }
+}
+
+/// The stage of a leg as it is shown.
+pub(super) fn stage_word(file: &LegFile) -> &'static str {
+    match file.local {
+        Local::Draft => DRAFT,
+        Local::Asked | Local::Dropped => AWAITING,
+        Local::OnTheRoad if !file.law.exists() => NOT_TAKEN_IN,
+        Local::OnTheRoad => words::stage(file.law.state().stage).en,
+    }
+}
+
+/// Whether an office is a coordination window of this city in some agreement.
+fn coordinates(directory: &Directory, office: &str) -> bool {
+    directory.bonds.values().any(|bond| {
+        bond.in_force()
+            .and_then(|agreement| agreement.office(bond.our_side, office))
+            .is_some_and(|office| office.kind() == OfficeKind::Coordination)
+    })
+}
+
+fn bad_stage(text: &str) -> Denied {
+    Denied::new(
+        "BAD_STAGE",
+        format!("不能按“{text}”筛选。等待本人答复的事项不列出，只有总数。"),
+        format!(
+            "“{text}” is no stage to filter by. Legs that wait for the person's answer are not \
+             listed; there is only their number."
+        ),
+    )
+}
+
+fn check_stage(text: &str) -> Result<(), Denied> {
+    let is_stage = Stage::ALL.into_iter().any(|stage| words::stage(stage).en == text);
+    if text.is_empty() || text == DRAFT || is_stage { Ok(()) } else { Err(bad_stage(text)) }
+}
+
+impl DeskDoor {
+    fn eyes<'a>(&self, caller: &'a Caller, directory: &Directory) -> Eyes<'a> {
+        Eyes {
+            caller,
+            coordinates: coordinates(directory, &caller.actor.office),
+            now_ms: self.house.world.clock.now_unix_ms(),
+        }
+    }
+
+    pub(super) async fn case_list(
+        &self,
+        caller: &Caller,
+        request: &wire::ListCasesRequest,
+    ) -> Answer<wire::CaseList> {
+        let stage = request.stage.trim().to_uppercase();
+        check_stage(&stage)?;
+        let most = if request.most == 0 { PAGE_DEFAULT } else { request.most.min(PAGE_MAX) };
+        let published = self.hand.published();
+        let eyes = self.eyes(caller, &published.directory);
+        let mut conn = self.store.read().await?;
+        let mut list =
+            wire::CaseList { awaiting: awaiting(&mut conn, &eyes).await?, ..Default::default() };
+        let mut after = request.after.trim().to_owned();
+        let mut scanned = 0;
+        while scanned < SCANNED_MAX {
+            let page = cases(&mut conn, &after, i64::from(PAGE_MAX)).await?;
+            let is_last = (page.len() as u32) < PAGE_MAX;
+            for row in page {
+                scanned += 1;
+                after.clone_from(&row.number);
+                let files = self.files(&mut conn, &row).await?;
+                let shown = files
+                    .iter()
+                    .filter(|file| eyes.see(file) && stage_word(file) != AWAITING)
+                    .filter(|file| stage.is_empty() || stage_word(file) == stage);
+                let mut scene = Scene::new(&mut conn, &self.house, &published);
+                let mut line = case_line(&row);
+                for file in shown {
+                    line.legs.push(scene.leg_line(file).await?);
+                }
+                if !line.legs.is_empty() {
+                    list.cases.push(line);
+                }
+                if list.cases.len() as u32 >= most {
+                    list.next = after;
+                    return Ok(list);
+                }
+            }
+            if is_last {
+                return Ok(list);
+            }
+        }
+        list.next = after;
+        Ok(list)
+    }
+
+    pub(super) async fn case_view(
+        &self,
+        caller: &Caller,
+        request: &wire::CaseRef,
+    ) -> Answer<wire::CaseView> {
+        let purpose = purpose(request)?;
+        let published = self.hand.published();
+        let eyes = self.eyes(caller, &published.directory);
+        let mut conn = self.store.read().await?;
+        let (row, files) = self.case_files(&mut conn, &eyes, &request.case_number).await?;
+        let with_person = !purpose.is_empty() && files.iter().any(|file| eyes.see_person(file));
+        if with_person {
+            // First the log, then the view: what cannot be written down is not shown.
+            self.viewed(caller, &format!("case {}", row.number), purpose).await?;
+        }
+        let mut scene = Scene::new(&mut conn, &self.house, &published);
+        let mut view = wire::CaseView { line: Some(case_line(&row)), legs: Vec::new() };
+        for file in &files {
+            let may_act = caller.role == DeskRole::Clerk;
+            let mut leg = scene.leg_view(file, may_act).await?;
+            if with_person && eyes.see_person(file) {
+                leg.fields = scene.fields(file).await?;
+            }
+            let line = leg.line.clone().unwrap_or_default();
+            view.line.get_or_insert_default().legs.push(line);
+            view.legs.push(leg);
+        }
+        Ok(view)
+    }
+
+    /// A case with the legs that the caller sees; unknown and not yours are one answer.
+    async fn case_files(
+        &self,
+        conn: &mut Conn,
+        eyes: &Eyes<'_>,
+        number: &str,
+    ) -> Answer<(CaseRow, Vec<LegFile>)> {
+        let number = number.trim();
+        let unknown = || Denied::not_found(number);
+        let row = case(conn, number).await?.ok_or_else(unknown)?;
+        let mut files = self.files(conn, &row).await?;
+        files.retain(|file| eyes.see(file));
+        if files.is_empty() { Err(unknown().into()) } else { Ok((row, files)) }
+    }
+
+    async fn files(&self, conn: &mut Conn, row: &CaseRow) -> Result<Vec<LegFile>, StoreError> {
+        let mut files = Vec::new();
+        for leg in legs_of(conn, row.id).await? {
+            files.extend(load(conn, leg, &self.house.calendar).await?);
+        }
+        Ok(files)
+    }
+
+    /// Evidence without sections names no person; with them it is for the office whose legs all of
+    /// them are.
+    pub(super) async fn may_export(
+        &self,
+        caller: &Caller,
+        number: &str,
+        sections: bool,
+    ) -> Answer<()> {
+        let published = self.hand.published();
+        let eyes = self.eyes(caller, &published.directory);
+        let mut conn = self.store.read().await?;
+        let (row, seen) = self.case_files(&mut conn, &eyes, number).await?;
+        if !sections {
+            return Ok(());
+        }
+        let all = self.files(&mut conn, &row).await?.len();
+        if seen.len() == all && seen.iter().all(|file| eyes.see_person(file)) {
+            return Ok(());
+        }
+        Err(Denied::new(
+            "NOT_YOURS",
+            "证据包中的个人信息只给办理全部事项的机构，请不带个人信息导出。",
+            "Personal data goes only to the office whose legs all of them are: export without it.",
+        )
+        .into())
+    }
+}
+
+fn case_line(row: &CaseRow) -> wire::CaseLine {
+    wire::CaseLine { case_number: row.number.clone(), peer: row.city.clone(), legs: Vec::new() }
+}
+
+/// How many legs wait for an answer. Those refused since they were asked count as long as those
+/// that are silent do, so that the number does not tell one from the other.
+async fn awaiting(conn: &mut Conn, eyes: &Eyes<'_>) -> Result<u64, StoreError> {
+    let since = eyes.now_ms.saturating_sub(DRAFT_DAYS * DAY_MS);
+    let every = eyes.coordinates || eyes.caller.role == DeskRole::Compliance;
+    let row = conn
+        .one(
+            "SELECT CAST(COUNT(DISTINCT l.leg_id) AS BIGINT) FROM leg l \
+             JOIN question_leg ql ON ql.leg_id = l.leg_id \
+             JOIN question q ON q.question_id = ql.question_id \
+             WHERE q.kind = 'consent' AND q.asked_ms > $1 AND l.local_state IN (1, 3) \
+             AND (l.our_office = $2 OR $3 = 1)",
+            vec![since.into(), eyes.caller.actor.office.as_str().into(), every.into()],
+        )
+        .await?;
+    row.uint(0)
+}

@@ -1,0 +1,124 @@
+//! What a desk may read of the person of its own leg.
+
+use super::Answer;
+use super::legs::Scene;
+use crate::follow::filled;
+use crate::legs::{Entry, LegFile, msg_id};
+use crate::store::StoreError;
+use crate::vault::{self, DRAFT, Place};
+use jieli_proto::day::Day;
+use jieli_proto::id::Digest;
+use jieli_proto::section::{self, FieldType, Phase, SectionKind, Value};
+use jieli_proto::wire;
+use jieli_proto::wire::message::Body;
+use jieli_proto::words;
+use prost::Message as _;
+use std::collections::BTreeMap;
+
+/// Values by section and field.
+type Values = BTreeMap<(u8, u32), Value>;
+
+impl Scene<'_> {
+    /// Everything this office may read in a leg, section by section.
+    pub(super) async fn fields(&mut self, file: &LegFile) -> Answer<Vec<wire::FieldView>> {
+        let mut values = self.entered(file).await?;
+        for entry in &file.entries {
+            let place = file.law.place(entry.side, entry.seq);
+            if place.is_some_and(|place| place.legal().is_some()) {
+                self.disclosed(file, entry, &mut values).await?;
+            }
+        }
+        Ok(values
+            .into_iter()
+            .filter_map(|((section, field), value)| view(section, field, &value))
+            .collect())
+    }
+
+    /// What was entered here, for a leg that we started.
+    async fn entered(&mut self, file: &LegFile) -> Result<Values, StoreError> {
+        let mut values = Values::new();
+        let city = self.published.directory.city.as_str();
+        let place = Place::of_leg(file.id, DRAFT);
+        let bytes = vault::reveal(self.conn, &self.house.keys, city, file, &place).await?;
+        let Some(bytes) = bytes else { return Ok(values) };
+        let draft =
+            wire::DraftLeg::decode(bytes.as_slice()).map_err(|_| StoreError::Corrupt("draft"))?;
+        for phase in [Phase::A, Phase::B] {
+            for (kind, filled) in filled(&draft, phase) {
+                for (field, value) in filled {
+                    values.insert((kind.number, field), value);
+                }
+            }
+        }
+        Ok(values)
+    }
+
+    /// What a message opened. Who sent the person is not told the school or the employer (V20).
+    async fn disclosed(
+        &mut self,
+        file: &LegFile,
+        entry: &Entry,
+        values: &mut Values,
+    ) -> Result<(), StoreError> {
+        let Some(message) = &entry.message else { return Ok(()) };
+        let Some(msg) = msg_id(message) else { return Ok(()) };
+        let city = self.published.directory.city.as_str();
+        for slot in &message.section_digests {
+            let Some(kind) = SectionKind::of(slot.section) else { continue };
+            let Some(digest) = Digest::from_slice(&slot.digest) else { continue };
+            if kind.phase == Phase::C && file.is_sender() {
+                continue;
+            }
+            let keys = &self.house.keys;
+            let found =
+                vault::stored_section(self.conn, keys, city, file, msg, kind.number).await?;
+            let Some(stored) = found else { continue };
+            let opened = section::open(&msg, &stored, &digest)
+                .map_err(|_| StoreError::Corrupt("section_data"))?;
+            match &message.body {
+                // A correction names its fields; a named one without a value is cleared.
+                Some(Body::Correct(body)) if body.section == slot.section => {
+                    values.retain(|(section, field), _| {
+                        *section != kind.number || !body.fields.contains(field)
+                    });
+                }
+                Some(_) | None => values.retain(|(section, _), _| *section != kind.number),
+            }
+            for (field, value) in opened {
+                values.insert((kind.number, field), value);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn view(section: u8, field: u32, value: &Value) -> Option<wire::FieldView> {
+    let kind = SectionKind::of(u32::from(section))?;
+    let named = kind.field(field)?;
+    Some(wire::FieldView {
+        section: u32::from(section),
+        field,
+        name_zh: named.zh.to_owned(),
+        name_en: named.en.to_owned(),
+        value: text(section, field, named.ty, value),
+    })
+}
+
+fn text(section: u8, field: u32, ty: FieldType, value: &Value) -> String {
+    match value {
+        Value::Text(text) => text.clone(),
+        Value::Flag(true) => "是 yes".to_owned(),
+        Value::Flag(false) => "否 no".to_owned(),
+        Value::Number(number) => match ty {
+            FieldType::Date => {
+                let day = u32::try_from(*number).ok().and_then(Day::from_number);
+                day.map_or(number.to_string(), |day| day.to_string())
+            }
+            FieldType::Code(_) => match words::code(section, field, *number) {
+                Some(word) => format!("{} {}", word.zh, word.en),
+                None => number.to_string(),
+            },
+            FieldType::Text | FieldType::Number | FieldType::Flag => number.to_string(),
+        },
+    }
+}

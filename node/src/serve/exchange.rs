@@ -1,0 +1,284 @@
+//! The door between cities. Who calls is known from the connection; what may be asked follows from
+//! the agreements with that city, and "unknown" and "not yours" are one answer.
+
+mod deliver;
+
+use super::pace::Pace;
+use crate::command::Command;
+use crate::config::Limits;
+use crate::directory::{Bond, Directory};
+use crate::letters::{FETCH_MAX, Letters};
+use crate::store::StoreError;
+use crate::store::log::{consistency, inclusion, leaf, tile_hashes};
+use crate::tls::PeerInfo;
+use crate::wire_limits as limits;
+use crate::world::World;
+use crate::writer::{Hand, Published};
+use jieli_proto::id::{AgreementId, CityId};
+use jieli_proto::kinds::{Kind, Lane};
+use jieli_proto::leaf::Leaf;
+use jieli_proto::tree::{PROOF_HASHES_MAX, Tile};
+use jieli_proto::wire::exchange_server::{Exchange, ExchangeServer};
+use jieli_proto::wire::{
+    Answer, CheckpointReply, CheckpointRequest, DeliverFrame, FetchReply, FetchRequest, ProveReply,
+    ProveRequest, TilesReply, TilesRequest, prove_request::What,
+};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tonic::{Request, Response, Status, Streaming};
+
+/// Streams of `Deliver` and `Fetch` that one peer may have open.
+const STREAMS_PER_PEER_MAX: usize = 8;
+
+/// Requests of one peer that may wait for their turn.
+const WAITING_MAX: usize = 32;
+
+/// A peer's contact is noted at most so often.
+const HEARD_MS: u64 = 10_000;
+
+/// Records read at once for a `Fetch`.
+const FETCH_AT_ONCE: u64 = 32;
+
+/// The `Exchange` service.
+#[derive(Clone)]
+pub struct ExchangeDoor {
+    hand: Hand,
+    letters: Letters,
+    world: World,
+    set: Limits,
+    requests: Pace,
+    incoming: Pace,
+    streams: Arc<Mutex<BTreeMap<CityId, Arc<Semaphore>>>>,
+    heard: Arc<Mutex<BTreeMap<CityId, u64>>>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// The service with the limits of its messages, for the peer port alone.
+pub fn exchange(
+    hand: Hand,
+    letters: Letters,
+    world: World,
+    set: Limits,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+) -> ExchangeServer<ExchangeDoor> {
+    let requests = Pace::new(world.clone(), set.requests_per_peer_s_max, WAITING_MAX);
+    let incoming =
+        Pace::new(world.clone(), set.letters_per_peer_s_max, STREAMS_PER_PEER_MAX * limits::WINDOW);
+    let (streams, heard) = (Arc::default(), Arc::default());
+    let door =
+        ExchangeDoor { hand, letters, world, set, requests, incoming, streams, heard, tasks, stop };
+    ExchangeServer::new(door)
+        .max_decoding_message_size(limits::LETTER_BYTES_MAX)
+        .max_encoding_message_size(limits::ANSWER_BYTES_MAX)
+}
+
+/// Who calls, and what held when the call came.
+struct Caller {
+    city: CityId,
+    published: Arc<Published>,
+}
+
+impl Caller {
+    fn directory(&self) -> &Directory {
+        &self.published.directory
+    }
+
+    /// An agreement with the caller.
+    fn bond(&self, id: &AgreementId) -> Option<&Bond> {
+        self.directory().bonds.get(id).filter(|bond| bond.peer == self.city)
+    }
+
+    /// Whether some agreement with the caller is live.
+    fn has_live(&self) -> bool {
+        let mut bonds = self.directory().bonds.values();
+        bonds.any(|bond| bond.peer == self.city && bond.version() > 0)
+    }
+}
+
+impl ExchangeDoor {
+    /// Who calls; its requests are paced, and its contact is noted.
+    async fn caller<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
+        let info = request.extensions().get::<PeerInfo>().ok_or_else(denied)?;
+        let city = CityId::parse(&info.city).ok_or_else(denied)?;
+        let published = self.hand.published();
+        if !published.directory.peers.contains_key(&city) {
+            return Err(denied());
+        }
+        if !self.requests.pass(&city).await {
+            return Err(Status::resource_exhausted("too many requests"));
+        }
+        self.note_contact(&city);
+        Ok(Caller { city, published })
+    }
+
+    /// The peer is there: what waits for it need not wait. Not with every call.
+    fn note_contact(&self, city: &CityId) {
+        let now_ms = self.world.clock.now_unix_ms();
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let last_ms = heard.get(city).copied();
+        if last_ms.is_some_and(|last_ms| now_ms.abs_diff(last_ms) < HEARD_MS) {
+            return;
+        }
+        if self.hand.submit(Command::Heard(city.clone())).is_ok() {
+            heard.insert(city.clone(), now_ms);
+        }
+    }
+
+    /// One of the peer's places for streams.
+    fn stream_of(&self, city: &CityId) -> Result<OwnedSemaphorePermit, Status> {
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Arc::new(Semaphore::new(STREAMS_PER_PEER_MAX));
+        let places = Arc::clone(streams.entry(city.clone()).or_insert_with(new));
+        let full = |_| Status::resource_exhausted("too many streams");
+        places.try_acquire_owned().map_err(full)
+    }
+
+    async fn inclusion_of(&self, caller: &Caller, index: u64) -> Result<ProveReply, Status> {
+        let head = &caller.published.exchange;
+        if index >= head.size {
+            return Err(denied());
+        }
+        let mut conn = self.letters.store().read().await.map_err(internal)?;
+        let row = leaf(&mut conn, head.id, index).await.map_err(internal)?.ok_or_else(denied)?;
+        let shared = Leaf::from_bytes(&row.data).map_err(|_| denied())?;
+        let bond = caller.bond(&AgreementId(shared.agreement_id)).ok_or_else(denied)?;
+        if bond.version() == 0 {
+            return Err(denied());
+        }
+        let path = inclusion(&mut conn, head.id, index, head.size).await.map_err(internal)?;
+        Ok(proof(&caller.published, path))
+    }
+
+    async fn consistency_from(&self, caller: &Caller, old: u64) -> Result<ProveReply, Status> {
+        let head = &caller.published.exchange;
+        if old > head.size || !caller.has_live() {
+            return Err(denied());
+        }
+        let mut conn = self.letters.store().read().await.map_err(internal)?;
+        let path = consistency(&mut conn, head.id, old, head.size).await.map_err(internal)?;
+        Ok(proof(&caller.published, path))
+    }
+}
+
+#[tonic::async_trait]
+impl Exchange for ExchangeDoor {
+    type DeliverStream = ReceiverStream<Result<Answer, Status>>;
+    type FetchStream = ReceiverStream<Result<FetchReply, Status>>;
+
+    async fn deliver(
+        &self,
+        request: Request<Streaming<DeliverFrame>>,
+    ) -> Result<Response<Self::DeliverStream>, Status> {
+        let caller = self.caller(&request).await?;
+        let place = self.stream_of(&caller.city)?;
+        let answers = deliver::start(self.clone(), caller.city, request.into_inner(), place);
+        Ok(Response::new(ReceiverStream::new(answers)))
+    }
+
+    async fn fetch(
+        &self,
+        request: Request<FetchRequest>,
+    ) -> Result<Response<Self::FetchStream>, Status> {
+        let caller = self.caller(&request).await?;
+        let ask = request.into_inner();
+        let id = AgreementId::from_slice(&ask.agreement_id).ok_or_else(denied)?;
+        let lane = Lane::from_number(ask.lane).ok_or_else(denied)?;
+        let bond = caller.bond(&id).ok_or_else(denied)?.clone();
+        if ask.from_seq == 0 || (bond.version() == 0 && lane.kind() == Kind::Message) {
+            return Err(denied());
+        }
+        let place = self.stream_of(&caller.city)?;
+        let most = u64::from(ask.most).min(FETCH_MAX);
+        let end = ask.from_seq.saturating_add(most);
+        let (send, replies) = tokio::sync::mpsc::channel(FETCH_AT_ONCE as usize);
+        let door = self.clone();
+        self.tasks.spawn(async move {
+            let _place = place;
+            let mut from = ask.from_seq;
+            while from < end {
+                let seqs = from..end.min(from.saturating_add(FETCH_AT_ONCE));
+                let wanted = seqs.end - seqs.start;
+                let shown = door.letters.shown(&caller.published, &bond, lane, seqs).await;
+                let shown = match shown {
+                    Ok(shown) => shown.into_iter().map(Ok).collect(),
+                    Err(error) => vec![Err(internal(error))],
+                };
+                let got = shown.len() as u64;
+                for reply in shown {
+                    let sent = tokio::time::timeout(door.set.request_max(), send.send(reply));
+                    if !matches!(sent.await, Ok(Ok(()))) {
+                        return;
+                    }
+                }
+                if got < wanted {
+                    return;
+                }
+                from += wanted;
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(replies)))
+    }
+
+    async fn checkpoint(
+        &self,
+        request: Request<CheckpointRequest>,
+    ) -> Result<Response<CheckpointReply>, Status> {
+        let caller = self.caller(&request).await?;
+        let checkpoint = caller.published.checkpoint.clone();
+        Ok(Response::new(CheckpointReply { checkpoint }))
+    }
+
+    async fn prove(&self, request: Request<ProveRequest>) -> Result<Response<ProveReply>, Status> {
+        let caller = self.caller(&request).await?;
+        let reply = match request.into_inner().what {
+            Some(What::LeafIndex(index)) => self.inclusion_of(&caller, index).await?,
+            Some(What::OldSize(size)) => self.consistency_from(&caller, size).await?,
+            None => return Err(denied()),
+        };
+        Ok(Response::new(reply))
+    }
+
+    async fn tiles(&self, request: Request<TilesRequest>) -> Result<Response<TilesReply>, Status> {
+        let caller = self.caller(&request).await?;
+        let ask = request.into_inner();
+        let head = &caller.published.exchange;
+        let level = u8::try_from(ask.level).map_err(|_| denied())?;
+        let tile = Tile { level, index: ask.index };
+        if tile.span().is_none() || tile.width_at(head.size) == 0 {
+            return Err(denied());
+        }
+        let mut conn = self.letters.store().read().await.map_err(internal)?;
+        let hashes = tile_hashes(&mut conn, head.id, tile, head.size).await.map_err(internal)?;
+        Ok(Response::new(TilesReply { hashes: hashes.concat() }))
+    }
+}
+
+fn proof(published: &Published, path: Vec<[u8; 32]>) -> ProveReply {
+    debug_assert!(path.len() <= PROOF_HASHES_MAX);
+    let hashes = path.iter().map(|hash| hash.to_vec()).collect();
+    ProveReply { checkpoint: published.checkpoint.clone(), hashes }
+}
+
+/// The one answer to what is unknown and to what is not the caller's.
+fn denied() -> Status {
+    Status::permission_denied("")
+}
+
+/// Something failed here; the peer learns no more.
+fn internal(error: StoreError) -> Status {
+    tracing::error!(%error, "a peer's request failed");
+    Status::unavailable("")
+}
+
+impl fmt::Debug for ExchangeDoor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ExchangeDoor")
+    }
+}

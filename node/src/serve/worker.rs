@@ -1,0 +1,68 @@
+//! The worker's door: a case number and a code, nothing else. No token opens it, and no desk call
+//! reaches it.
+
+use super::answer::{Answer, Unable, odd};
+use crate::command::{Command, Done, WorkerCommand};
+use crate::writer::Hand;
+use jieli_proto::wire::worker_server::{Worker, WorkerServer};
+use jieli_proto::wire::{AnswerReply, AnswerRequest, OpenReply, OpenRequest, WithdrawRequest};
+use tonic::{Request, Response, Status};
+
+/// The longest request, in bytes.
+const REQUEST_BYTES_MAX: usize = 4 * 1024;
+
+/// The Worker service over the writer.
+#[derive(Debug)]
+pub struct WorkerDoor {
+    hand: Hand,
+}
+
+/// The Worker service, for a listener of its own.
+pub fn worker(hand: Hand) -> WorkerServer<WorkerDoor> {
+    WorkerServer::new(WorkerDoor::new(hand)).max_decoding_message_size(REQUEST_BYTES_MAX)
+}
+
+impl WorkerDoor {
+    /// The door itself, without a listener.
+    pub fn new(hand: Hand) -> WorkerDoor {
+        WorkerDoor { hand }
+    }
+
+    async fn perform(&self, command: WorkerCommand) -> Answer<Done> {
+        Ok(self.hand.perform(Command::Worker(command)).await?)
+    }
+
+    async fn answered(&self, command: WorkerCommand) -> Answer<AnswerReply> {
+        let Done::Answered(reply) = self.perform(command).await? else { return Err(odd()) };
+        Ok(reply)
+    }
+}
+
+fn reply<T>(answer: Answer<T>) -> Result<Response<T>, Status> {
+    answer.map(Response::new).map_err(|unable: Unable| unable.status(None))
+}
+
+#[tonic::async_trait]
+impl Worker for WorkerDoor {
+    async fn open(&self, request: Request<OpenRequest>) -> Result<Response<OpenReply>, Status> {
+        let done = self.perform(WorkerCommand::Open(request.into_inner())).await;
+        reply(done.and_then(|done| {
+            let Done::Opened(reply) = done else { return Err(odd()) };
+            Ok(reply)
+        }))
+    }
+
+    async fn answer(
+        &self,
+        request: Request<AnswerRequest>,
+    ) -> Result<Response<AnswerReply>, Status> {
+        reply(self.answered(WorkerCommand::Answer(request.into_inner())).await)
+    }
+
+    async fn withdraw(
+        &self,
+        request: Request<WithdrawRequest>,
+    ) -> Result<Response<AnswerReply>, Status> {
+        reply(self.answered(WorkerCommand::Withdraw(request.into_inner())).await)
+    }
+}

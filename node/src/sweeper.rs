@@ -1,0 +1,205 @@
+//! Does in time what waits for a time: rings timers, hands notices to the carrier. Both are rows
+//! that a transaction left, so a crash loses none; a notice may be handed over twice under one id.
+
+use crate::command::Command;
+use crate::courier::TICK;
+use crate::house::House;
+use crate::store::{Conn, Store, StoreError, legs, queue};
+use crate::vault::{self, CONTACT, Place};
+use crate::world::{Notice, NoticeResult};
+use crate::writer::Hand;
+use futures::future::join_all;
+use jieli_proto::id::{LegId, MsgId};
+use jieli_proto::wire::DraftPerson;
+use prost::Message as _;
+use std::collections::BTreeMap;
+use std::fmt;
+use tokio_util::sync::CancellationToken;
+
+/// Timers rung, or notices handed over, in one go.
+const AT_ONCE: u32 = 64;
+
+/// Rows looked at, so that some which do not work cannot hide the others.
+const LOOK_MAX: u32 = 512;
+
+/// Ticks that something waits which did not work; doubled each time up to this shift.
+const SORE_SHIFT_MAX: u32 = 9;
+
+/// See the module.
+pub struct Sweeper {
+    hand: Hand,
+    store: Store,
+    house: House,
+    stop: CancellationToken,
+    /// What did not work: how often, and how many ticks it waits.
+    sore: BTreeMap<[u8; 16], (u32, u32)>,
+    next_due_ms: Option<u64>,
+}
+
+impl Sweeper {
+    /// A sweeper of this node.
+    pub fn new(hand: Hand, store: Store, house: House, stop: CancellationToken) -> Sweeper {
+        let (sore, next_due_ms) = (BTreeMap::new(), None);
+        Sweeper { hand, store, house, stop, sore, next_due_ms }
+    }
+
+    /// Sweeps until it is stopped.
+    pub async fn run(mut self) {
+        let mut published = self.hand.watch();
+        let sleep = self.house.world.sleep.clone();
+        let mut tick = Box::pin(sleep.sleep(TICK));
+        let (mut look, mut rest) = (true, 0u32);
+        loop {
+            if rest == 0 && (look || self.is_due()) {
+                look = match self.round().await {
+                    Ok(again) => again,
+                    Err(error) => {
+                        tracing::warn!(%error, "the sweeper rests");
+                        rest = 8;
+                        true
+                    }
+                };
+                if look && rest == 0 && !self.stop.is_cancelled() {
+                    continue;
+                }
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                // Any batch may have set a timer or left a notice.
+                changed = published.changed() => match changed {
+                    Ok(()) => look = true,
+                    Err(_) => return,
+                },
+                () = &mut tick => {
+                    tick = Box::pin(sleep.sleep(TICK));
+                    rest = rest.saturating_sub(1);
+                    look |= self.heal();
+                }
+            }
+        }
+    }
+
+    fn is_due(&self) -> bool {
+        self.next_due_ms.is_some_and(|due_ms| due_ms <= self.now_ms())
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.house.world.clock.now_unix_ms()
+    }
+
+    /// A tick has passed; whether something that did not work is to be tried again.
+    fn heal(&mut self) -> bool {
+        let mut over = false;
+        for (_, ticks) in self.sore.values_mut().filter(|(_, ticks)| *ticks > 0) {
+            *ticks -= 1;
+            over |= *ticks == 0;
+        }
+        over
+    }
+
+    fn is_sore(&self, id: &[u8; 16]) -> bool {
+        self.sore.get(id).is_some_and(|(_, ticks)| *ticks > 0)
+    }
+
+    fn did(&mut self, id: [u8; 16], worked: bool) {
+        if worked {
+            self.sore.remove(&id);
+            return;
+        }
+        let (times, ticks) = self.sore.entry(id).or_default();
+        *ticks = 8 << (*times).min(SORE_SHIFT_MAX);
+        *times += 1;
+    }
+
+    /// One go. Whether there may be more at once.
+    async fn round(&mut self) -> Result<bool, StoreError> {
+        let timers = self.ring().await?;
+        let notices = self.hand_over().await?;
+        if timers || notices {
+            return Ok(true);
+        }
+        let mut conn = self.store.read().await?;
+        let timer = queue::next_timer_ms(&mut conn).await?;
+        let notice = next_notice_ms(&mut conn).await?;
+        let next = [timer, notice].into_iter().flatten().min();
+        // What is due and sore wakes by its ticks.
+        self.next_due_ms = next.filter(|due_ms| *due_ms > self.now_ms());
+        Ok(false)
+    }
+
+    async fn ring(&mut self) -> Result<bool, StoreError> {
+        let mut conn = self.store.read().await?;
+        let due = queue::timers_due(&mut conn, self.now_ms(), LOOK_MAX).await?;
+        drop(conn);
+        let due = due.into_iter().map(|timer| timer.timer_id).filter(|id| !self.is_sore(id));
+        let due: Vec<[u8; 16]> = due.take(AT_ONCE as usize).collect();
+        // Handed over in the order in which they fell due.
+        let rung = join_all(due.iter().map(|id| self.hand.perform(Command::Ring(*id)))).await;
+        for (id, rung) in due.iter().zip(rung) {
+            if let Err(error) = &rung {
+                tracing::warn!(%error, "a timer could not ring");
+            }
+            self.did(*id, rung.is_ok());
+        }
+        Ok(!due.is_empty())
+    }
+
+    async fn hand_over(&mut self) -> Result<bool, StoreError> {
+        let mut conn = self.store.read().await?;
+        let due = due_notices(&mut conn, self.now_ms()).await?;
+        let due: Vec<_> =
+            due.into_iter().filter(|(id, _)| !self.is_sore(id)).take(AT_ONCE as usize).collect();
+        for (id, leg) in &due {
+            let result = match self.notice(&mut conn, *id, *leg).await {
+                Ok(Some(notice)) => self.house.world.notices.send(notice).await,
+                // Erased since: there is nobody to tell, and no wrong number either.
+                Ok(None) => NoticeResult::Sent,
+                Err(error) => {
+                    tracing::error!(%error, "a notice cannot be read");
+                    self.did(*id, false);
+                    continue;
+                }
+            };
+            let done = self.hand.perform(Command::NoticeDone(*id, result)).await;
+            self.did(*id, done.is_ok());
+        }
+        Ok(!due.is_empty())
+    }
+
+    /// A notice with its number and text, out of the slot they are hidden in.
+    async fn notice(
+        &self,
+        conn: &mut Conn,
+        id: [u8; 16],
+        leg: LegId,
+    ) -> Result<Option<Notice>, StoreError> {
+        let Some(file) = legs::load(conn, leg, &self.house.calendar).await? else {
+            return Ok(None);
+        };
+        let place = Place { leg, slot: CONTACT, msg: MsgId(id) };
+        let city = self.house.config.city.id.as_str();
+        let plain = vault::reveal(conn, &self.house.keys, city, &file, &place).await?;
+        let Some(plain) = plain else { return Ok(None) };
+        let person = DraftPerson::decode(plain.as_slice())
+            .map_err(|_| StoreError::Corrupt("section_data"))?;
+        Ok(Some(Notice { id: hex::encode(id), to: person.phone, text: person.name }))
+    }
+}
+
+async fn due_notices(conn: &mut Conn, now_ms: u64) -> Result<Vec<([u8; 16], LegId)>, StoreError> {
+    let sql = "SELECT notice_id, leg_id FROM notice WHERE state = 0 AND due_ms <= $1 \
+               ORDER BY due_ms, notice_id LIMIT $2";
+    let rows = conn.rows(sql, vec![now_ms.into(), LOOK_MAX.into()]).await?;
+    rows.iter().map(|row| Ok((row.array(0)?, LegId(row.array(1)?)))).collect()
+}
+
+async fn next_notice_ms(conn: &mut Conn) -> Result<Option<u64>, StoreError> {
+    let sql = "SELECT due_ms FROM notice WHERE state = 0 ORDER BY due_ms LIMIT 1";
+    conn.maybe(sql, Vec::new()).await?.map(|row| row.uint(0)).transpose()
+}
+
+impl fmt::Debug for Sweeper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sweeper")
+    }
+}

@@ -1,0 +1,102 @@
+//! Every call with every role: it is let in exactly where the table says so.
+
+use crate::city::{City, directory};
+use jieli_node::config::DeskRole;
+use jieli_node::serve::CODE_KEY;
+use jieli_node::serve::access::{Call, TABLE};
+use jieli_proto::wire::desk_server::Desk;
+use jieli_proto::wire::worker_server::Worker;
+use jieli_proto::wire::{self};
+use tonic::{Code, Request, Status};
+
+/// Makes a call that says nothing of use, and tells how it was refused, if it was.
+macro_rules! ask {
+    ($city:expr, $make:expr, $call:ident, $request:ident) => {
+        $city.desk.$call($make(wire::$request::default())).await.err()
+    };
+}
+
+/// A request with a token or without.
+trait Make {
+    fn make<T>(&self, message: T) -> Request<T>;
+}
+
+struct With<'a>(&'a City, &'a str);
+
+impl Make for With<'_> {
+    fn make<T>(&self, message: T) -> Request<T> {
+        if self.1.is_empty() { Request::new(message) } else { self.0.as_(self.1, message) }
+    }
+}
+
+async fn call(city: &City, call: Call, with: &With<'_>) -> Option<Status> {
+    match call {
+        Call::Status => ask!(city, |m| with.make(m), status, StatusRequest),
+        Call::AddPeer => ask!(city, |m| with.make(m), add_peer, AddPeerRequest),
+        Call::ListPeers => ask!(city, |m| with.make(m), list_peers, ListPeersRequest),
+        Call::Propose => ask!(city, |m| with.make(m), propose, ProposeRequest),
+        Call::Countersign => ask!(city, |m| with.make(m), countersign, CountersignRequest),
+        Call::ActOnAgreement => {
+            ask!(city, |m| with.make(m), act_on_agreement, AgreementActRequest)
+        }
+        Call::ListAgreements => {
+            ask!(city, |m| with.make(m), list_agreements, ListAgreementsRequest)
+        }
+        Call::ShowAgreement => ask!(city, |m| with.make(m), show_agreement, AgreementRef),
+        Call::AddVacancies => ask!(city, |m| with.make(m), add_vacancies, AddVacanciesRequest),
+        Call::ListVacancies => ask!(city, |m| with.make(m), list_vacancies, ListVacanciesRequest),
+        Call::Import => ask!(city, |m| with.make(m), import, ImportRequest),
+        Call::Ask => ask!(city, |m| with.make(m), ask, AskRequest),
+        Call::ListCases => ask!(city, |m| with.make(m), list_cases, ListCasesRequest),
+        Call::ShowCase => ask!(city, |m| with.make(m), show_case, CaseRef),
+        Call::Act => ask!(city, |m| with.make(m), act, ActRequest),
+        Call::ExportCase => ask!(city, |m| with.make(m), export_case, CaseRef),
+    }
+}
+
+#[tokio::test]
+async fn every_role_gets_exactly_what_the_table_gives_it() {
+    let city = City::new().await;
+    assert_eq!(directory(&city).bonds.len(), 1);
+    for (asked, roles) in TABLE {
+        for role in DeskRole::ALL {
+            let refused = call(&city, *asked, &With(&city, role.as_str())).await;
+            let word = refused.as_ref().and_then(|status| status.metadata().get(CODE_KEY));
+            let is_out = word.is_some_and(|word| word == "NOT_FOR_ROLE");
+            assert_eq!(!is_out, roles.contains(&role), "{asked:?} {role:?}");
+            assert_eq!(
+                is_out,
+                refused.as_ref().is_some_and(|s| s.code() == Code::PermissionDenied),
+                "{asked:?} {role:?} {refused:?}"
+            );
+            assert!(refused.is_none_or(|status| status.code() != Code::Internal));
+        }
+        let nobody = call(&city, *asked, &With(&city, "")).await.unwrap();
+        assert_eq!(nobody.code(), Code::Unauthenticated, "{asked:?}");
+    }
+}
+
+#[tokio::test]
+async fn wrong_tokens_are_nobody() {
+    let city = City::new().await;
+    for shown in ["", "Bearer", "Bearer ", "bearer 00", &format!("Bearer {}", "0".repeat(64))] {
+        let mut request = Request::new(wire::StatusRequest {});
+        request.metadata_mut().insert("authorization", shown.parse().unwrap());
+        let refused = city.desk.status(request).await.unwrap_err();
+        assert_eq!(refused.code(), Code::Unauthenticated, "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn the_worker_needs_the_code_and_a_token_does_not_help() {
+    let city = City::new().await;
+    for token in DeskRole::ALL {
+        let open = wire::OpenRequest { code: "12345678".into(), case_number: "2026-000001".into() };
+        let refused = city.worker.open(city.as_(token.as_str(), open)).await.unwrap_err();
+        assert_eq!(refused.code(), Code::PermissionDenied);
+        assert_eq!(refused.metadata().get(CODE_KEY).unwrap(), "WRONG_CODE");
+    }
+    let answer = wire::AnswerRequest { yes: vec![1], ..Default::default() };
+    assert!(city.worker.answer(Request::new(answer)).await.is_err());
+    assert!(city.worker.withdraw(Request::new(wire::WithdrawRequest::default())).await.is_err());
+}

@@ -1,0 +1,181 @@
+//! What desks see of cases.
+
+use crate::city::{AGREEMENT, City, LABOUR};
+use jieli_node::serve::CODE_KEY;
+use jieli_node::store::log::{Log, head};
+use jieli_proto::wire::desk_server::Desk;
+use jieli_proto::wire::draft_field::Value;
+use jieli_proto::wire::{self, Service};
+use std::sync::atomic::Ordering;
+use tonic::Code;
+
+const NAME: &str = "欧阳·娜仁";
+const NUMBER: &str = "999999199001010016";
+
+fn draft(number: &str) -> wire::Draft {
+    let field =
+        |field, number| wire::DraftField { section: 2, field, value: Some(Value::Number(number)) };
+    let worker = wire::DraftPerson {
+        name: NAME.to_owned(),
+        document: 1,
+        number: number.to_owned(),
+        phone: "19912345678".to_owned(),
+        ..wire::DraftPerson::default()
+    };
+    let child = wire::DraftPerson {
+        document: 4,
+        number: "E12345678".to_owned(),
+        age_band: 1,
+        ..worker.clone()
+    };
+    wire::Draft {
+        row: 3,
+        worker: Some(worker),
+        city: "瑞安市".to_owned(),
+        legs: vec![wire::DraftLeg {
+            service: Service::Schooling.into(),
+            person: Some(child),
+            relation: 3,
+            fields: vec![field(1, 2), field(2, 3), field(3, 2)],
+        }],
+    }
+}
+
+async fn import(city: &City, number: &str) -> wire::ImportedRow {
+    let request = wire::ImportRequest { file_name: String::new(), drafts: vec![draft(number)] };
+    let reply = city.desk.import(city.as_("clerk", request)).await.unwrap().into_inner();
+    reply.rows.into_iter().next().unwrap()
+}
+
+async fn show(city: &City, token: &str, purpose: &str) -> Result<wire::CaseView, tonic::Status> {
+    let request = wire::CaseRef {
+        case_number: "2026-000001".to_owned(),
+        purpose: purpose.to_owned(),
+        sections: false,
+    };
+    city.desk.show_case(city.as_(token, request)).await.map(tonic::Response::into_inner)
+}
+
+async fn list(city: &City, token: &str, stage: &str) -> Result<wire::CaseList, tonic::Status> {
+    let request = wire::ListCasesRequest { stage: stage.to_owned(), ..Default::default() };
+    city.desk.list_cases(city.as_(token, request)).await.map(tonic::Response::into_inner)
+}
+
+async fn local_size(city: &City) -> u64 {
+    head(&mut city.store.read().await.unwrap(), Log::Local).await.unwrap().unwrap().size
+}
+
+#[tokio::test]
+async fn a_row_becomes_a_draft_once_and_a_wrong_one_is_named() {
+    let city = City::new().await;
+    let row = import(&city, NUMBER).await;
+    assert_eq!(
+        (row.code.as_str(), row.case_number.as_str(), row.legs),
+        ("draft", "2026-000001", 1)
+    );
+    assert_eq!(
+        import(&city, NUMBER).await.code,
+        "draft",
+        "another child's or worker's number differs"
+    );
+    let wrong = import(&city, "999999199001010017").await;
+    assert_eq!((wrong.code.as_str(), wrong.case_number.as_str()), ("BAD_FIELD", ""));
+    assert!(!format!("{}{}", wrong.say_zh, wrong.say_en).contains("99999"));
+}
+
+#[tokio::test]
+async fn the_person_is_shown_to_the_own_office_with_a_purpose_alone() {
+    let city = City::new().await;
+    import(&city, NUMBER).await;
+    let before = local_size(&city).await;
+    let stages = show(&city, "clerk", "").await.unwrap();
+    assert_eq!(stages.legs[0].line.as_ref().unwrap().stage, "DRAFT");
+    assert_eq!(stages.legs[0].next, ["ask", "withdraw"]);
+    assert!(stages.legs[0].fields.is_empty());
+    assert_eq!(local_size(&city).await, before);
+    let seen = show(&city, "clerk", "核对材料").await.unwrap();
+    assert_eq!(local_size(&city).await, before + 1, "the purpose is in the log");
+    let value = |name: &str| {
+        seen.legs[0].fields.iter().find(|f| f.name_en == name).map(|f| f.value.clone())
+    };
+    assert_eq!(value("full name").as_deref(), Some(NAME));
+    assert_eq!(value("stage").as_deref(), Some("小学 primary"));
+    // Another office and the reviewer see no person; the other office not even the case.
+    let other = show(&city, "schools", "好奇").await.unwrap_err();
+    assert_eq!(other.code(), Code::NotFound);
+    let unknown = wire::CaseRef { case_number: "2026-999999".into(), ..Default::default() };
+    let unknown = city.desk.show_case(city.as_("schools", unknown)).await.unwrap_err();
+    assert_eq!(unknown.code(), Code::NotFound);
+    let reviewer = show(&city, "compliance", "审计").await.unwrap();
+    assert!(reviewer.legs[0].fields.is_empty() && reviewer.legs[0].next.is_empty());
+    assert!(!format!("{reviewer:?}").contains(NAME));
+    let long = show(&city, "clerk", &"长".repeat(201)).await.unwrap_err();
+    assert_eq!(long.metadata().get(CODE_KEY).unwrap(), "BAD_PURPOSE");
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_down_is_not_shown() {
+    let city = City::new().await;
+    import(&city, NUMBER).await;
+    city.stop_writer().await;
+    assert_eq!(show(&city, "clerk", "核对").await.unwrap_err().code(), Code::Unavailable);
+    assert!(show(&city, "clerk", "").await.is_ok());
+}
+
+#[tokio::test]
+async fn who_was_asked_is_counted_and_never_listed() {
+    let city = City::new().await;
+    import(&city, NUMBER).await;
+    assert_eq!(list(&city, "clerk", "DRAFT").await.unwrap().cases.len(), 1);
+    let asked = city.desk.ask(city.as_("clerk", wire::AskRequest::default())).await.unwrap();
+    assert_eq!(asked.into_inner().asked, 1);
+    let all = list(&city, "clerk", "").await.unwrap();
+    assert_eq!((all.cases.len(), all.awaiting, all.next.as_str()), (0, 1, ""));
+    let refused = list(&city, "clerk", "AWAITING_CONSENT").await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    let waiting = show(&city, "clerk", "核对").await.unwrap();
+    assert_eq!(waiting.legs[0].line.as_ref().unwrap().stage, "AWAITING_CONSENT");
+    assert!(waiting.legs[0].fields.is_empty());
+    // Stopped before anything left: no page tells that from silence.
+    let act = wire::act_request::Act::Withdraw(wire::DeskWithdraw {});
+    let stop = wire::ActRequest { case_number: "2026-000001".into(), leg: 1, act: Some(act) };
+    city.desk.act(city.as_("clerk", stop)).await.unwrap();
+    assert_eq!(show(&city, "clerk", "核对").await.unwrap(), waiting);
+    assert_eq!(list(&city, "clerk", "").await.unwrap(), all);
+    assert_eq!(list(&city, "schools", "").await.unwrap().awaiting, 0);
+    assert_eq!(list(&city, "compliance", "").await.unwrap().awaiting, 1);
+    city.clock.0.fetch_add(15 * 86_400_000, Ordering::Relaxed);
+    assert_eq!(list(&city, "clerk", "").await.unwrap().awaiting, 0);
+}
+
+#[tokio::test]
+async fn status_peers_agreements_vacancies() {
+    let city = City::new().await;
+    import(&city, NUMBER).await;
+    let status = city.desk.status(city.as_("operator", wire::StatusRequest {})).await.unwrap();
+    let status = status.into_inner();
+    assert_eq!((status.city_id.as_str(), status.name.as_str()), ("kunming.yn", "昆明"));
+    assert_eq!(status.local.unwrap().size, 1);
+    assert_eq!(status.exchange.unwrap().size, 0);
+    assert!(status.alarms.iter().any(|alarm| alarm.contains("root")), "{:?}", status.alarms);
+    let peers =
+        city.desk.list_peers(city.as_("operator", wire::ListPeersRequest {})).await.unwrap();
+    assert_eq!(peers.into_inner().peers[0].city_id, "ruian.zj");
+    let id = AGREEMENT.hex();
+    let shown = wire::AgreementRef { agreement_id: id.clone() };
+    let shown = city.desk.show_agreement(city.as_("clerk", shown)).await.unwrap().into_inner();
+    assert_eq!((shown.state.as_str(), shown.version, &shown.agreement_id), ("ACTIVE", 1, &id));
+    for part in [LABOUR, "甲方", "school_outcome", "本人同意", "有效期：2026-01-01", "受理 2"]
+    {
+        assert!(shown.text_zh.contains(part), "{part}\n{}", shown.text_zh);
+    }
+    for part in ["Party B", "child", "own consent", "TAKE_UP 2", "no target exists: yes"] {
+        assert!(shown.text_en.contains(part) || part == "child", "{part}\n{}", shown.text_en);
+    }
+    let unknown = wire::AgreementRef { agreement_id: "00".repeat(16) };
+    let unknown = city.desk.show_agreement(city.as_("clerk", unknown)).await.unwrap_err();
+    assert_eq!(unknown.code(), Code::NotFound);
+    let all = city.desk.list_vacancies(city.as_("clerk", wire::ListVacanciesRequest {})).await;
+    assert!(all.unwrap().into_inner().vacancies.is_empty());
+    let _unused = &city.house;
+}
