@@ -21,10 +21,11 @@ const START: (u32, u32, u32) = (2026, 11, 23);
 const HOUR_MS: u64 = 3_600_000;
 const CALENDAR: &str = include_str!("../../../proto/packs/calendar-cn-2026.json");
 
-/// Runs the story once in a scratch directory and removes it afterwards.
-pub async fn once(json: bool) -> Result<()> {
+/// Runs the story once: in a scratch directory that is removed afterwards, or in `keep`.
+pub async fn once(json: bool, keep: Option<&Path>) -> Result<()> {
     let scratch = tempfile::tempdir()?;
-    let narrator = run(scratch.path(), &std::env::current_exe()?, Narrator::new(json)).await?;
+    let dir = keep.unwrap_or(scratch.path());
+    let narrator = run(dir, &std::env::current_exe()?, Narrator::new(json)).await?;
     if json {
         println!("{}", serde_json::to_string_pretty(&narrator.json())?);
     } else {

@@ -145,9 +145,7 @@ pub(super) async fn check_heads(
         };
         let mark = highwater.mark(&origin);
         let root = match mark {
-            Some((size, _)) if size <= head.size => {
-                Some(recomputed(&mut conn, &head, size).await?)
-            }
+            Some((size, _)) if size <= head.size => Some(recomputed(&mut conn, &head, size).await?),
             Some(_) | None => None,
         };
         match start_rule(mark, head.size, root) {

@@ -55,9 +55,11 @@ impl Bound {
     pub(super) fn addresses(&self) -> Result<Addresses, StartError> {
         let of = |what, listener: &TcpListener| {
             let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
-            listener
-                .local_addr()
-                .map_err(|error| StartError::Listen { what, address: unknown, error })
+            listener.local_addr().map_err(|error| StartError::Listen {
+                what,
+                address: unknown,
+                error,
+            })
         };
         Ok(Addresses {
             peer: of("peer", &self.peer)?,

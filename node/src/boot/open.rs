@@ -110,7 +110,8 @@ pub(super) struct Opened {
 
 /// Opens keys, calendar, database and the road; checks that the heads may be signed.
 pub(super) async fn open(start: Start) -> Result<Opened, StartError> {
-    let Start { config, passphrase, clock, entropy, sleep, notices, wrap_post, crash_at: _ } = start;
+    let Start { config, passphrase, clock, entropy, sleep, notices, wrap_post, crash_at: _ } =
+        start;
     let config = Arc::new(config);
     let city = config.city.id.clone();
     let (dir, id) = (config.dir.clone(), city.clone());
