@@ -9,7 +9,7 @@ pub use listen::Addresses;
 pub use open::StartError;
 
 use crate::config::Config;
-use crate::courier::Courier;
+use crate::courier::{self, Courier};
 use crate::house::House;
 use crate::keys::Passphrase;
 use crate::letters::Letters;
@@ -17,8 +17,8 @@ use crate::peers::{Peers, Pinboard};
 use crate::serve::stack::DRAIN_MAX;
 use crate::store::Store;
 use crate::sweeper::Sweeper;
-use crate::tls::Connections;
-use crate::world::{Clock, Entropy, Notices, Post, Sleep};
+use crate::tls::{Connections, Identity};
+use crate::world::{Clock, Entropy, Notices, Post, Sleep, World, random};
 use crate::writer::{CrashAt, Hand, Stopped, Writer};
 use listen::Doors;
 use open::Opened;
@@ -98,6 +98,7 @@ impl Node {
             ended: Arc::default(),
         };
         let letters = Letters::new(store.clone(), house.clone());
+        let renewed = identity.clone();
         let doors = Doors {
             hand: hand.clone(),
             store: store.clone(),
@@ -110,6 +111,7 @@ impl Node {
             stop: stop.clone(),
         };
         doors.open(bound)?;
+        tasks.spawn(node.renew(renewed));
         node.run_writer(writer);
         tasks.spawn(node.watch_pins(board));
         tasks.spawn(Sweeper::new(hand.clone(), store, house.clone(), stop.clone()).run());
@@ -123,7 +125,7 @@ impl Node {
         let (stop, stop_writer) = (self.stop.clone(), self.stop_writer.clone());
         let ended = Arc::clone(&self.ended);
         self.writer.spawn(async move {
-            let why = writer.run(stop_writer).await;
+            let why = writer.run_until(stop_writer).await;
             *ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
             stop.cancel();
         });
@@ -147,6 +149,32 @@ impl Node {
                     if closed > 0 {
                         tracing::info!(closed, "connections closed: their keys are not pinned");
                     }
+                }
+            }
+        }
+    }
+
+    /// Keeps the certificate young; peers pin the key, so nobody else need know.
+    fn renew(&self, identity: Identity) -> impl Future<Output = ()> + Send + 'static {
+        let (house, stop) = (self.house.clone(), self.stop.clone());
+        let mut written_ms = house.world.clock.now_unix_ms();
+        async move {
+            loop {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = house.world.sleep.sleep(courier::TICK) => {}
+                }
+                let now_ms = house.world.clock.now_unix_ms();
+                if !open::is_stale(written_ms, now_ms) {
+                    continue;
+                }
+                let World { clock, entropy, .. } = &house.world;
+                let serial = random(entropy.as_ref());
+                let city = &house.config.city.id;
+                let newer = open::identity(&house.keys, city, clock.as_ref(), serial);
+                match newer.and_then(|newer| identity.renew(&newer)) {
+                    Ok(()) => written_ms = now_ms,
+                    Err(error) => tracing::error!(%error, "the certificate was not renewed"),
                 }
             }
         }

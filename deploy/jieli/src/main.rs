@@ -1,15 +1,18 @@
-//! temporary
-use std::path::Path;
-use std::sync::Arc;
-fn main() -> anyhow::Result<()> {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    tracing_subscriber::fmt().with_env_filter("info").with_ansi(false).with_writer(std::io::stderr).init();
-    let args: Vec<String> = std::env::args().filter(|a| a != "--").collect();
-    let rt = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    if args[1] == "demo-city" {
-        let clock = Arc::new(jieli::demo::clock::FileClock::open(Path::new(&args[5])));
-        return rt.block_on(jieli::serve::serve(Path::new(&args[3]), clock));
+//! The program `jieli`.
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // Before anything else: one crypto provider for every TLS connection of the process.
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        eprintln!("another crypto provider is installed");
+        return ExitCode::from(jieli::cmd::FAILED);
     }
-    let keep = args.iter().position(|a| a == "--dir").map(|i| Path::new(&args[i + 1]));
-    rt.block_on(jieli::demo::once(args.iter().any(|a| a == "--json"), keep))
+    // `cargo demo -- --once` hands the dashes on.
+    let mut words: Vec<_> = std::env::args_os().collect();
+    if words.get(1).is_some_and(|word| word == "demo") && words.get(2).is_some_and(|w| w == "--") {
+        words.remove(2);
+    }
+    ExitCode::from(jieli::cmd::run(jieli::cmd::Cli::parse_from(words)))
 }

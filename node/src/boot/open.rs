@@ -174,6 +174,13 @@ async fn directory(
     Directory::load(&mut conn, root, head.generation as i64).await
 }
 
+/// Whether a certificate written then should be replaced: half its time is over, or the clock went
+/// back behind it.
+pub(super) fn is_stale(written_ms: u64, now_ms: u64) -> bool {
+    now_ms > written_ms.saturating_add(AFTER_MS / 2)
+        || now_ms.saturating_add(BEFORE_MS / 2) < written_ms
+}
+
 /// A certificate of this hour for the city's TLS key.
 pub(super) fn identity(
     keys: &KeyRing,

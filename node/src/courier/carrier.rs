@@ -313,12 +313,11 @@ impl Carrier {
             pending.push((noted, self.shared.hand.submit(command)?));
         }
         for (noted, mut submitted) in pending {
-            match submitted.done().await? {
-                Done::Received(Received::Noted, _) if !self.noted.contains(&noted) => {
-                    self.noted.push(noted);
-                }
-                // A gap: the receipts before it come as letters of their own.
-                _ => {}
+            // After a gap the receipts before it come as letters of their own.
+            let done = submitted.done().await?;
+            let is_stored = matches!(done, Done::Received(Received::Noted, _));
+            if is_stored && !self.noted.contains(&noted) {
+                self.noted.push(noted);
             }
         }
         Ok(())
