@@ -1,12 +1,15 @@
 //! The style of the house, executed: which room may know which, what may not exist, and that the
 //! README's map is the tree. Every checker is also shown a planted fault.
 
+use prost_types::FileDescriptorSet;
 use std::path::{Path, PathBuf};
 
 #[path = "house/deny.rs"]
 mod deny;
 #[path = "house/map.rs"]
 mod map;
+#[path = "house/pages.rs"]
+mod pages;
 #[path = "house/rules.rs"]
 mod rules;
 #[path = "house/source.rs"]
@@ -146,6 +149,21 @@ fn a_wrong_map_is_found() {
 }
 
 #[test]
+fn the_pages_tell_the_numbers_of_the_code() {
+    let set = descriptors();
+    let (protocol, casework) = (read("proto/PROTOCOL.md"), read("proto/CASEWORK.md"));
+    none(pages::protocol_faults(&protocol, &set));
+    none(pages::section_faults(&protocol));
+    none(pages::casework_faults(&casework));
+    let wrong = protocol.replace("| 19 | CONSENT_INVALID |", "| 18 | CONSENT_INVALID |");
+    assert_eq!(pages::protocol_faults(&wrong, &set).len(), 1);
+    let wrong = protocol.replace("2 scheme: number", "2 scheme: text");
+    assert_eq!(pages::section_faults(&wrong).len(), 1);
+    let wrong = casework.replace("| 36 | REMIND_AGAIN |", "| 37 | REMIND_AGAIN |");
+    assert_eq!(pages::casework_faults(&wrong).len(), 1);
+}
+
+#[test]
 fn files_stay_short_and_finished() {
     none(everything().iter().flat_map(|file| rules::text_faults(&file.path, &file.text)).collect());
     let long = "x\n".repeat(601);
@@ -217,15 +235,19 @@ fn sample_configurations_parse() {
     }
 }
 
-#[test]
-fn descriptors_and_columns_hold_nothing_forbidden() {
+fn descriptors() -> FileDescriptorSet {
     let sources: Vec<PathBuf> = texts(&["proto/jieli/v1"])
         .iter()
         .filter(|file| file.path.ends_with(".proto"))
         .map(|file| root().join(&file.path))
         .collect();
     assert!(sources.len() >= 6, "{sources:?}");
-    let set = protox::compile(sources, [root().join("proto")]).expect("the .proto files compile");
+    protox::compile(sources, [root().join("proto")]).expect("the .proto files compile")
+}
+
+#[test]
+fn descriptors_and_columns_hold_nothing_forbidden() {
+    let set = descriptors();
     none(wire::descriptor_faults(&set));
     let schema = texts(&["node/src/store/schema"]);
     let sql = schema.iter().filter(|file| file.path.ends_with(".sql"));

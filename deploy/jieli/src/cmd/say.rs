@@ -108,9 +108,9 @@ impl Out {
     /// Prints the outcome in the form asked for.
     pub(super) fn show(self, value: &Value, text: impl FnOnce() -> String) {
         if self.json {
-            println!("{value:#}");
+            print(&format!("{value:#}"));
         } else {
-            println!("{}", text().trim_end());
+            print(text().trim_end());
         }
     }
 
@@ -138,4 +138,10 @@ pub(super) fn date(number: u32) -> String {
 pub(super) fn date_of(text: &str) -> Result<u32, String> {
     let day = jieli_gateway::drafts::date(text);
     day.map(|day| day.number()).ok_or_else(|| "日期格式 2026-12-01 / a date".to_owned())
+}
+
+/// Prints a line; a reader that has gone away is no failure of the command.
+fn print(text: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
