@@ -10,7 +10,7 @@ use jieli_node::world::Clock;
 use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::draft_field::Value;
 use jieli_proto::wire::{self, Service};
-use jieli_tests::{Pair, until};
+use jieli_tests::{Pair, TestPg, until};
 
 const CHILD: &str = "施·示例";
 const SCHOOL: &str = "9999990001";
@@ -90,7 +90,11 @@ fn sections(leg: &wire::LegView) -> Vec<u32> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sender_sees_stages_and_the_page_closes() -> Result<()> {
-    let mut pair = Pair::start(jieli_tests::sqlite(), jieli_tests::sqlite()).await?;
+    // The sender on PostgreSQL where there is one: the desks' own queries run on both.
+    let has_server = std::env::var_os("JIELI_TEST_PG").is_some();
+    let postgres = if has_server { Some(TestPg::create("views").await?) } else { None };
+    let database = postgres.as_ref().map_or_else(jieli_tests::sqlite, TestPg::database);
+    let mut pair = Pair::start(database, jieli_tests::sqlite()).await?;
     pair.agree().await?;
     let (us, them) = (pair.origin(), pair.destination());
     let ask = wire::ImportRequest { file_name: String::new(), drafts: vec![draft()] };

@@ -149,8 +149,9 @@ impl DeskDoor {
                     .append(leaf_hash(&leaf))
                     .map_err(|_| StoreError::Corrupt("a lane is too long"))?;
             }
+            // Kept page by page: a caller who gives up on a long lane has not asked in vain.
+            self.lanes.put((id, lane), frontier.clone());
             if rows.len() < ENVELOPES_AT_ONCE as usize {
-                self.lanes.put((id, lane), frontier.clone());
                 return Ok(frontier);
             }
         }
