@@ -184,10 +184,11 @@ impl LegFile {
             return;
         };
         self.entries[at].standing = standing;
-        if !matches!(standing, Standing::Refused(_)) {
-            return;
-        }
+        let Standing::Refused(code) = standing else { return };
         let refused = (self.entries[at].side, self.entries[at].seq);
+        if takes_no_place(code) {
+            self.entries.remove(at);
+        }
         let mut law = Leg::new(self.law.rules());
         for entry in &self.entries {
             let Some(place) = self.law.place(entry.side, entry.seq) else { continue };
@@ -203,6 +204,13 @@ impl LegFile {
         }
         self.law = law;
     }
+}
+
+/// Whether a refusal leaves a message without a place in its leg, on both sides alike.
+pub fn takes_no_place(code: u32) -> bool {
+    let without =
+        [Refusal::BadChain, Refusal::NoSuchLeg, Refusal::FrameMismatch, Refusal::Equivocation];
+    Refusal::from_number(code).is_some_and(|refusal| without.contains(&refusal))
 }
 
 /// Who starts a leg of a service.
