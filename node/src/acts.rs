@@ -256,7 +256,9 @@ impl Batch<'_> {
             not_realised: asked.not_realised,
             handled_in: match asked.handled_in() {
                 wire::HandledIn::Unspecified if fulfilled => wire::HandledIn::ThisOffice.into(),
-                stated => stated.into(),
+                wire::HandledIn::Unspecified
+                | wire::HandledIn::ThisOffice
+                | wire::HandledIn::NationalPlatform => asked.handled_in,
             },
             reference: asked.reference.clone(),
         };

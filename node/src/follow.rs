@@ -110,10 +110,13 @@ impl Batch<'_> {
 
     async fn keep_terms_of_accept(&mut self, file: &LegFile) -> Result<(), StoreError> {
         let carried = [MessageType::Correct, MessageType::Accept].into_iter().find_map(|ty| {
-            match file.latest(ty)?.message.as_ref()?.body.as_ref()? {
-                Body::Accept(body) => body.terms.clone(),
-                Body::Correct(body) => body.terms.clone(),
-                _ => None,
+            let body = file.latest(ty)?.message.as_ref()?.body.as_ref()?;
+            if let Body::Accept(wire::Accept { terms, .. })
+            | Body::Correct(wire::Correct { terms, .. }) = body
+            {
+                terms.clone()
+            } else {
+                None
             }
         });
         let Some(terms) = carried else { return Ok(()) };
