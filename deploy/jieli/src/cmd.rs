@@ -30,9 +30,14 @@ mod worker;
 use say::{Done, Out};
 pub use say::{FAILED, Fail, REFUSED, SOME_ROWS, WRONG_USE};
 
+const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 refused, not allowed or not found (import: the whole sheet; verify: something \
+does not hold); 2 the command line or a file is wrong (verify: the ZIP cannot be read); 3 import: \
+some rows were refused; 4 the node cannot be reached, is busy or failed.";
+
 /// Hands a worker's household over between two cities: `jieli COMMAND --help` tells more.
 #[derive(Debug, Parser)]
-#[command(name = "jieli", version, about, max_term_width = 100)]
+#[command(name = "jieli", version, about, max_term_width = 100, after_help = EXIT_CODES)]
 pub struct Cli {
     /// The city's directory.
     #[arg(long, global = true, default_value = ".")]
@@ -114,5 +119,34 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
         Command::Status => status::run(&at, out).await,
         Command::Demo(demo) => demo.run(out).await,
         Command::DemoCity(city) => city.run(&at.dir).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+    use clap::{CommandFactory, Parser};
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+        for line in [
+            "jieli --dir d status --json",
+            "jieli peer add public.json --root-fpr 00 --end-point a:1",
+            "jieli case act 2026-000001 2 outcome --field home_outcome.months=12 --dir d",
+            "jieli case act 2026-000001 2 accept --slot-until 2026-12-01",
+            "jieli worker answer --case 2026-000001 --code 12345678 --yes",
+            "jieli verify x.zip --root 00 --root 11 --json",
+        ] {
+            let words = line.split(' ');
+            let last = if line.ends_with("--yes") { Some("1 3") } else { None };
+            assert!(Cli::try_parse_from(words.chain(last)).is_ok(), "{line}");
+        }
+        // A desk cannot answer for the worker, and nothing is answered with "all".
+        for line in
+            ["jieli case answer 2026-000001", "jieli case ask --yes 1", "jieli verify x.zip"]
+        {
+            assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
     }
 }

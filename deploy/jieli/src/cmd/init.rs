@@ -58,7 +58,12 @@ pub(super) struct Init {
 }
 
 impl Init {
-    pub(super) fn run(self, dir: &Path, out: Out) -> Result<Done, Fail> {
+    pub(super) fn run(mut self, dir: &Path, out: Out) -> Result<Done, Fail> {
+        // The configuration's paths start in the city's directory, those typed here do not.
+        if let Some(file) = &self.passphrase_file {
+            let whole = std::path::absolute(file).with_context(|| file.display().to_string())?;
+            self.passphrase_file = Some(whole);
+        }
         let id = CityId::parse(&self.city).ok_or_else(|| {
             Fail::usage(
                 "城市编号应为 3 至 63 个小写字母、数字、点或连字符。",

@@ -13,6 +13,7 @@ use jieli_node::notice::NoticeFile;
 use jieli_node::world::Clock;
 use jieli_node::writer::Stopped;
 use serde_json::json;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
@@ -69,7 +70,11 @@ impl DemoCity {
 
 async fn serve(dir: &Path, clock: Arc<dyn Clock>, out: Out) -> Result<Done, Fail> {
     let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
     let config = Config::load(dir).context("the configuration")?;
     let passphrase = passphrase_places(Some(&config)).find().context("the passphrase")?;
     let notices = NoticeFile::open(&config.notices_file(), Arc::clone(&clock));

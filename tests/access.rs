@@ -1,0 +1,69 @@
+//! The access table on paper, in the code and in the services: one and the same.
+
+#![allow(clippy::unwrap_used)]
+
+use jieli_node::config::DeskRole;
+use jieli_node::serve::access::TABLE;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+const PAPER: &str = include_str!("access.txt");
+
+/// Call and who may make it, as words.
+type Rows = BTreeMap<String, Vec<String>>;
+
+fn paper() -> Rows {
+    let mut rows = Rows::new();
+    for line in PAPER.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+        let mut words = line.split_whitespace().map(str::to_owned);
+        let call = words.next().unwrap();
+        let is_new = rows.insert(call.clone(), words.collect()).is_none();
+        assert!(is_new, "{call} stands twice");
+    }
+    rows
+}
+
+/// Every call of every service.
+fn services() -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto");
+    let files = ["desk", "exchange"].map(|name| root.join(format!("jieli/v1/{name}.proto")));
+    let set = protox::compile(files, [root]).unwrap();
+    let services = set.file.iter().flat_map(|file| &file.service);
+    services
+        .flat_map(|service| {
+            service.method.iter().map(|method| format!("{}.{}", service.name(), method.name()))
+        })
+        .collect()
+}
+
+#[test]
+fn every_call_has_its_row_and_every_row_its_call() {
+    let (mut services, paper) = (services(), paper());
+    services.sort();
+    assert!(services.len() >= 20, "{services:?}");
+    assert_eq!(services, paper.into_keys().collect::<Vec<_>>());
+}
+
+#[test]
+fn the_desk_rows_are_what_the_node_does() {
+    let desk: Rows = paper().into_iter().filter(|(call, _)| call.starts_with("Desk.")).collect();
+    let code: Rows = TABLE
+        .iter()
+        .map(|(call, _)| {
+            let may = DeskRole::ALL.map(|role| if call.is_open_to(role) { "y" } else { "-" });
+            (format!("Desk.{}", call.name()), may.map(str::to_owned).to_vec())
+        })
+        .collect();
+    assert_eq!(code.len(), TABLE.len(), "a call stands twice");
+    assert_eq!(desk, code);
+}
+
+#[test]
+fn no_desk_role_answers_for_the_worker() {
+    for (call, who) in paper().iter().filter(|(call, _)| call.starts_with("Worker.")) {
+        assert_eq!(who, &["code"], "{call}");
+    }
+    for (call, who) in paper().iter().filter(|(call, _)| call.starts_with("Exchange.")) {
+        assert_eq!(who, &["peer"], "{call}");
+    }
+}
