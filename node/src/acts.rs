@@ -251,13 +251,17 @@ impl Batch<'_> {
     }
 
     fn outcome_speech(&self, bond: &Bond, file: &LegFile, asked: &wire::DeskOutcome) -> Speech {
+        let fulfilled = asked.not_realised() == DecisionCode::Unspecified;
         let body = wire::Outcome {
             not_realised: asked.not_realised,
-            handled_in: asked.handled_in,
+            handled_in: match asked.handled_in() {
+                wire::HandledIn::Unspecified if fulfilled => wire::HandledIn::ThisOffice.into(),
+                stated => stated.into(),
+            },
             reference: asked.reference.clone(),
         };
         let mut speech = Speech::plain(MessageType::Outcome, Body::Outcome(body));
-        if asked.not_realised() == DecisionCode::Unspecified {
+        if fulfilled {
             speech = speech.due(self.due(bond, file.service, wire::Duty::Complete));
             for kind in section::slots(MessageType::Outcome, file.service) {
                 speech.sections.push((kind, field_values(&asked.fields, kind.number)));

@@ -212,7 +212,7 @@ impl<'a> Batch<'a> {
     }
 
     /// Signs a payload with the message key; it stays in the house unless it is carried.
-    pub async fn seal<M: Payload>(&self, payload: &M) -> Result<Envelope, StoreError> {
+    pub async fn seal<M: Payload>(&mut self, payload: &M) -> Result<Envelope, StoreError> {
         let signer = self.house.keys.message();
         let bytes = payload.encode_to_vec();
         let pae = envelope::pae(M::KIND.payload_type(), &bytes);

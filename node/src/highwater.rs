@@ -11,6 +11,9 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+/// Name of the file in the node's directory.
+pub const FILE: &str = "high-water";
+
 /// The largest file that is read: some tens of logs and epochs.
 const FILE_BYTES_MAX: usize = 1 << 20;
 

@@ -6,11 +6,13 @@
 //! <dir>/tokens/*.token        0700 / 0600   see tokens
 //! <dir>/manifest.dsse.json    0644          version 1, signed by the root
 //! <dir>/public.json           0644          for other cities
+//! <dir>/high-water            0600          both logs at size 0; see highwater
 //! <dir>/jieli.toml            0600          written last: a directory without it is no city
 //! ```
 
 use crate::config::{self, Config, ConfigError, Database, DeskToken, Listen, Start};
 use crate::disk::{self, DiskError};
+use crate::highwater::{self, Disk, HighWater, HighWaterError};
 use crate::keys::{KeyRing, KeysError, Protection, Signer};
 use crate::public::{self, PublicBundle};
 use crate::tokens::{self, TokenError};
@@ -45,6 +47,9 @@ pub enum InitError {
     /// The tokens could not be made.
     #[error(transparent)]
     Tokens(#[from] TokenError),
+    /// The high-water file could not be made.
+    #[error(transparent)]
+    HighWater(#[from] HighWaterError),
     /// The first manifest could not be made.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
@@ -119,6 +124,9 @@ pub fn init(
     };
     disk::write_new(&dir.join(public::MANIFEST_FILE), sealed.as_bytes(), disk::PUBLIC)?;
     disk::write_new(&dir.join(public::PUBLIC_FILE), public.to_json().as_bytes(), disk::PUBLIC)?;
+    let origins = [city.exchange_origin(1), city.local_origin(1)];
+    let origins = origins.each_ref().map(String::as_str);
+    HighWater::init(&dir.join(highwater::FILE), Box::new(Disk), &origins)?;
     disk::write_new(&dir.join(config::FILE), text.as_bytes(), disk::PRIVATE)?;
     disk::sync_dir(dir)?;
     Ok(NewCity { config, keys, public, tokens })
@@ -131,8 +139,8 @@ fn prepare(dir: &Path, config: &Config) -> Result<(), InitError> {
         _ => {}
     }
     let parts = [config::FILE, "keys", "tokens", public::MANIFEST_FILE, public::PUBLIC_FILE];
-    let parts = parts.map(|part| dir.join(part));
-    match parts.into_iter().chain([config.sqlite_file()]).find(|path| exists(path)) {
+    let parts = parts.into_iter().chain([highwater::FILE]).map(|part| dir.join(part));
+    match parts.chain([config.sqlite_file()]).find(|path| exists(path)) {
         Some(path) => Err(InitError::Exists(path)),
         None => Ok(()),
     }

@@ -375,6 +375,9 @@ fn check_leg(leg: &wire::DraftLeg) -> Outcome<()> {
     if leg.service() == Service::Employment && person.age_band < 3 {
         return Err(bad("age", "未满 16 周岁不得推荐就业", "under 16 is never sent to a job"));
     }
+    if (leg.service() == Service::Insurance) != (leg.item_code > 0) {
+        return Err(bad("item_code", "社会保险须写明事项代码", "an item code goes with insurance"));
+    }
     let opens = match crate::legs::direction(leg.service()) {
         Direction::Push => MessageType::Offer,
         Direction::Pull => MessageType::Request,

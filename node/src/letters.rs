@@ -105,19 +105,15 @@ impl Writing<'_> {
             lane_seq: place.lane_seq,
             ..Letter::default()
         };
-        match place.lane.kind() {
-            Kind::Receipt => {
-                letter.proof = Some(proof::of_receipt(conn, self.published, &row.digest).await?);
-            }
-            Kind::Message => {
-                let message: wire::Message = envelope::payload(&row.sealed)
-                    .map_err(|_| StoreError::Corrupt("envelope.envelope"))?;
-                letter.leg_id = message.leg_id.clone();
-                letter.leg_seq = message.leg_seq;
-                self.enclose(conn, &message, &mut letter).await?;
-            }
-            // An act carries what it carries.
-            _ => {}
+        // An act carries what it carries.
+        if place.lane.kind() == Kind::Receipt {
+            letter.proof = Some(proof::of_receipt(conn, self.published, &row.digest).await?);
+        } else if place.lane.kind() == Kind::Message {
+            let message: wire::Message = envelope::payload(&row.sealed)
+                .map_err(|_| StoreError::Corrupt("envelope.envelope"))?;
+            letter.leg_id = message.leg_id.clone();
+            letter.leg_seq = message.leg_seq;
+            self.enclose(conn, &message, &mut letter).await?;
         }
         letter.envelope = Some(row.sealed);
         Ok(letter)
@@ -195,10 +191,7 @@ async fn consent(conn: &mut Conn, digest: &Digest) -> Result<Option<Consent>, St
 }
 
 /// The envelopes at these places.
-async fn stored(
-    conn: &mut Conn,
-    wanted: &[Place],
-) -> Result<BTreeMap<Place, Stored>, StoreError> {
+async fn stored(conn: &mut Conn, wanted: &[Place]) -> Result<BTreeMap<Place, Stored>, StoreError> {
     let mut by_lane: BTreeMap<(AgreementId, Lane), Vec<u64>> = BTreeMap::new();
     for place in wanted {
         by_lane.entry((place.agreement_id, place.lane)).or_default().push(place.lane_seq);

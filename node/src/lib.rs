@@ -3,6 +3,7 @@
 pub mod acts;
 pub mod agreements;
 pub mod batch;
+pub mod boot;
 pub mod command;
 pub mod config;
 pub mod courier;

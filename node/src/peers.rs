@@ -14,7 +14,7 @@ use jieli_proto::wire::{self, Answer, DeliverFrame, Letter, Noted};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 use tonic::transport::{Channel, Endpoint};
@@ -70,7 +70,7 @@ pub struct RoadLimits {
 
 /// [`Post`] over gRPC.
 pub struct Peers {
-    dialer: RwLock<Dialer>,
+    dialer: Dialer,
     board: Arc<Pinboard>,
     limits: RoadLimits,
     lines: Mutex<BTreeMap<CityId, Line>>,
@@ -86,12 +86,7 @@ struct Line {
 impl Peers {
     /// The road of this node.
     pub fn new(dialer: Dialer, board: Arc<Pinboard>, limits: RoadLimits) -> Peers {
-        Peers { dialer: RwLock::new(dialer), board, limits, lines: Mutex::new(BTreeMap::new()) }
-    }
-
-    /// From now on calls show another certificate; kept connections stay.
-    pub fn redial_with(&self, dialer: Dialer) {
-        *self.dialer.write().unwrap_or_else(PoisonError::into_inner) = dialer;
+        Peers { dialer, board, limits, lines: Mutex::new(BTreeMap::new()) }
     }
 
     /// Drops the kept connections.
@@ -128,9 +123,8 @@ impl Peers {
 
     async fn connect(&self, to: &CityId, end_point: &str) -> Result<Channel, PostError> {
         let wrong = |what: &dyn fmt::Display| PostError(format!("{end_point}: {what}"));
-        let dialer = self.dialer.read().unwrap_or_else(PoisonError::into_inner).clone();
         let connector =
-            dialer.connector(to.as_str(), end_point).map_err(|error| wrong(&error))?;
+            self.dialer.connector(to.as_str(), end_point).map_err(|error| wrong(&error))?;
         let channel = Endpoint::from_shared(connector.uri())
             .map_err(|error| wrong(&error))?
             .http2_keep_alive_interval(self.limits.keep_alive)
@@ -272,8 +266,7 @@ async fn within<T>(
 
 /// What an operator reads; a peer's own words are not trusted with more than a line.
 fn told(status: &Status) -> PostError {
-    let words: String =
-        status.message().chars().filter(|c| !c.is_control()).take(200).collect();
+    let words: String = status.message().chars().filter(|c| !c.is_control()).take(200).collect();
     PostError(format!("{:?}: {words}", status.code()))
 }
 

@@ -171,11 +171,8 @@ impl Batch<'_> {
         speech: &Speech,
         made_on: Day,
     ) -> Outcome<jieli_proto::case::Act> {
-        let context = Context {
-            made_on,
-            consent_live: speech.consent.is_some(),
-            proof: speech.proof,
-        };
+        let context =
+            Context { made_on, consent_live: speech.consent.is_some(), proof: speech.proof };
         let seen = file.law.len(file.our_side.other());
         let question = |digest: &Digest| file.entry(digest).map(|entry| entry.seq);
         let act = legs::act_of(message, file.our_side, message.leg_seq, seen, context, &question)?;

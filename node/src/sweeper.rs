@@ -113,8 +113,10 @@ impl Sweeper {
 
     /// One go. Whether there may be more at once.
     async fn round(&mut self) -> Result<bool, StoreError> {
-        let timers = self.ring().await?;
-        let notices = self.hand_over().await?;
+        // One instant for the whole round: a clock that moves meanwhile must not hide what is due.
+        let now_ms = self.now_ms();
+        let timers = self.ring(now_ms).await?;
+        let notices = self.hand_over(now_ms).await?;
         if timers || notices {
             return Ok(true);
         }
@@ -123,13 +125,13 @@ impl Sweeper {
         let notice = next_notice_ms(&mut conn).await?;
         let next = [timer, notice].into_iter().flatten().min();
         // What is due and sore wakes by its ticks.
-        self.next_due_ms = next.filter(|due_ms| *due_ms > self.now_ms());
+        self.next_due_ms = next.filter(|due_ms| *due_ms > now_ms);
         Ok(false)
     }
 
-    async fn ring(&mut self) -> Result<bool, StoreError> {
+    async fn ring(&mut self, now_ms: u64) -> Result<bool, StoreError> {
         let mut conn = self.store.read().await?;
-        let due = queue::timers_due(&mut conn, self.now_ms(), LOOK_MAX).await?;
+        let due = queue::timers_due(&mut conn, now_ms, LOOK_MAX).await?;
         drop(conn);
         let due = due.into_iter().map(|timer| timer.timer_id).filter(|id| !self.is_sore(id));
         let due: Vec<[u8; 16]> = due.take(AT_ONCE as usize).collect();
@@ -144,9 +146,9 @@ impl Sweeper {
         Ok(!due.is_empty())
     }
 
-    async fn hand_over(&mut self) -> Result<bool, StoreError> {
+    async fn hand_over(&mut self, now_ms: u64) -> Result<bool, StoreError> {
         let mut conn = self.store.read().await?;
-        let due = due_notices(&mut conn, self.now_ms()).await?;
+        let due = due_notices(&mut conn, now_ms).await?;
         let due: Vec<_> =
             due.into_iter().filter(|(id, _)| !self.is_sore(id)).take(AT_ONCE as usize).collect();
         for (id, leg) in &due {
@@ -186,10 +188,7 @@ impl Sweeper {
     }
 }
 
-async fn due_notices(
-    conn: &mut Conn,
-    now_ms: u64,
-) -> Result<Vec<([u8; 16], LegId)>, StoreError> {
+async fn due_notices(conn: &mut Conn, now_ms: u64) -> Result<Vec<([u8; 16], LegId)>, StoreError> {
     let sql = "SELECT notice_id, leg_id FROM notice WHERE state = 0 AND due_ms <= $1 \
                ORDER BY due_ms, notice_id LIMIT $2";
     let rows = conn.rows(sql, vec![now_ms.into(), LOOK_MAX.into()]).await?;

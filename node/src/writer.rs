@@ -206,9 +206,13 @@ impl Writer {
         Ok((writer, Hand { queue: send, published: watch }))
     }
 
-    /// Works until every hand is dropped, until it is told to stop and has performed what waited,
-    /// or until it must not go on.
-    pub async fn run(mut self, stop: CancellationToken) -> Stopped {
+    /// Works until every hand is dropped, or until it must not go on.
+    pub async fn run(self) -> Stopped {
+        self.run_until(CancellationToken::new()).await
+    }
+
+    /// The same, and ends when it is told to stop and has performed what waited.
+    pub async fn run_until(mut self, stop: CancellationToken) -> Stopped {
         let mut next: Option<Queued> = None;
         loop {
             let first = match next.take() {
@@ -418,11 +422,7 @@ async fn finish(
 }
 
 impl End {
-    async fn write(
-        &mut self,
-        tx: &mut Tx<'_>,
-        claim: &Claim,
-    ) -> Result<(Head, Head), StoreError> {
+    async fn write(&mut self, tx: &mut Tx<'_>, claim: &Claim) -> Result<(Head, Head), StoreError> {
         // What is written here must not be written again by the next batch.
         self.edges.0.write(tx).await?;
         self.edges.1.write(tx).await?;

@@ -1,8 +1,8 @@
 //! What a stopped city holds, read from its tables.
 
 use anyhow::Result;
-use jieli_node::store::log::{Log, LogId, root_at};
 use jieli_node::store::Conn;
+use jieli_node::store::log::{Log, LogId, root_at};
 use jieli_proto::envelope;
 use jieli_proto::kinds::{Lane, PartySide};
 use jieli_proto::tree;
@@ -40,8 +40,7 @@ impl Held {
         let rows = conn
             .rows("SELECT data FROM log_leaf WHERE log = 'exchange' ORDER BY idx", Vec::new())
             .await?;
-        let leaves =
-            rows.iter().map(|row| Ok(row.bytes(0)?)).collect::<Result<Vec<_>>>()?;
+        let leaves = rows.iter().map(|row| Ok(row.bytes(0)?)).collect::<Result<Vec<_>>>()?;
         let rows = conn.rows("SELECT origin, size, note FROM peer_head", Vec::new()).await?;
         let heads = rows
             .iter()

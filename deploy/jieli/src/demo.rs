@@ -21,31 +21,44 @@ const START: (u32, u32, u32) = (2026, 11, 23);
 const HOUR_MS: u64 = 3_600_000;
 const CALENDAR: &str = include_str!("../../../proto/packs/calendar-cn-2026.json");
 
-/// Runs the story once in a scratch directory and removes it afterwards.
-pub async fn once(json: bool) -> Result<()> {
+/// Tells the story, in a scratch directory or in `keep`. With `once` it ends there; else both
+/// cities run on until Ctrl-C, for anyone to try.
+pub async fn tell(json: bool, keep: Option<&Path>, once: bool) -> Result<()> {
     let scratch = tempfile::tempdir()?;
-    let narrator = run(scratch.path(), &std::env::current_exe()?, Narrator::new(json)).await?;
+    let dir = keep.unwrap_or(scratch.path());
+    std::fs::create_dir_all(dir)?;
+    let mut story = begin(dir, &std::env::current_exe()?, Narrator::new(json)).await?;
+    story.tell().await?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&narrator.json())?);
+        println!("{}", serde_json::to_string_pretty(&story.narrator.json())?);
     } else {
         let caveat = jieli_proto::words::NOT_PROOF_OF_FREEDOM;
         println!("\n{}\n{}", caveat.zh, caveat.en);
     }
+    if !once {
+        let dir = dir.display();
+        println!(
+            "\n两座城市还在运行，Ctrl-C 结束。试试：\nBoth cities run on; Ctrl-C ends them. Try:\n  \
+             cargo run -q -p jieli -- --dir {dir}/ruian --as window case list\n  \
+             cargo run -q -p jieli -- --dir {dir}/kunming --as operator status"
+        );
+        tokio::signal::ctrl_c().await?;
+    }
     Ok(())
 }
 
-/// Runs the story in a directory.
-pub async fn run(dir: &Path, program: &Path, narrator: Narrator) -> Result<Narrator> {
+/// Starts both cities in a directory, on a Monday morning.
+pub async fn begin(dir: &Path, program: &Path, narrator: Narrator) -> Result<Story> {
     let calendar = Calendar::from_json(CALENDAR).context("the built-in calendar")?;
     let clock = dir.join("clock");
     let (year, month, day) = START;
     let start = Day::new(year, month, day).context("a date")?;
     FileClock::set(&clock, start.start_unix_ms(calendar.zone_offset_min()) + 10 * HOUR_MS)?;
-    let origin = City::start(&dir.join("kunming"), &clock, kunming(program, Database::Sqlite)).await?;
-    let destination = City::start(&dir.join("ruian"), &clock, ruian(program, Database::Sqlite)).await?;
-    let mut story = Story::new(origin, destination, clock, calendar, narrator);
-    story.tell().await?;
-    Ok(story.narrator)
+    let kunming = kunming(program, Database::Sqlite);
+    let ruian = ruian(program, Database::Sqlite);
+    let origin = City::start(&dir.join("kunming"), &clock, kunming).await?;
+    let destination = City::start(&dir.join("ruian"), &clock, ruian).await?;
+    Ok(Story::new(origin, destination, clock, calendar, narrator))
 }
 
 /// Kunming, which sends.

@@ -1,3 +1,5 @@
 //! The one program. Only here are the real clock, randomness and environment.
 
 pub mod ambient;
+pub mod cmd;
+pub mod demo;

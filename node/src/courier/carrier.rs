@@ -290,7 +290,8 @@ impl Carrier {
             let hold = self.holds.entry(lane).or_insert_with(Hold::new);
             hold.why = format!("put off by the peer: {}", word(reason));
         }
-        let of_lane = |lane: LaneKey, lane_seq| Place { agreement_id: lane.0, lane: lane.1, lane_seq };
+        let of_lane =
+            |lane: LaneKey, lane_seq| Place { agreement_id: lane.0, lane: lane.1, lane_seq };
         let rejected: BTreeSet<Place> =
             sorted.rejected.into_iter().map(|(lane, seq)| of_lane(lane, seq)).collect();
         if !rejected.is_empty() {
@@ -312,12 +313,11 @@ impl Carrier {
             pending.push((noted, self.shared.hand.submit(command)?));
         }
         for (noted, mut submitted) in pending {
-            match submitted.done().await? {
-                Done::Received(Received::Noted, _) if !self.noted.contains(&noted) => {
-                    self.noted.push(noted);
-                }
-                // A gap: the receipts before it come as letters of their own.
-                _ => {}
+            // After a gap the receipts before it come as letters of their own.
+            let done = submitted.done().await?;
+            let is_stored = matches!(done, Done::Received(Received::Noted, _));
+            if is_stored && !self.noted.contains(&noted) {
+                self.noted.push(noted);
             }
         }
         Ok(())
@@ -340,9 +340,8 @@ impl Carrier {
     /// When the first letter of a lane that is not held falls due.
     async fn next_due(&self, conn: &mut Conn) -> Result<Option<u64>, StoreError> {
         let heads = queue::due(conn, &self.city, u64::MAX, 1).await?;
-        let free = heads
-            .iter()
-            .filter(|head| !self.is_held(&(head.place.agreement_id, head.place.lane)));
+        let free =
+            heads.iter().filter(|head| !self.is_held(&(head.place.agreement_id, head.place.lane)));
         Ok(free.map(|head| head.due_ms).min())
     }
 }
@@ -371,9 +370,8 @@ fn place_of(letter: &Letter) -> Option<Place> {
 }
 
 fn noted_of(letter: &Letter) -> Noted {
-    let digest = letter.envelope.as_ref().map_or(Vec::new(), |sealed| {
-        envelope::env_digest(sealed).to_vec()
-    });
+    let digest =
+        letter.envelope.as_ref().map_or(Vec::new(), |sealed| envelope::env_digest(sealed).to_vec());
     Noted {
         agreement_id: letter.agreement_id.clone(),
         lane: letter.lane,

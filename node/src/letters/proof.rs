@@ -37,10 +37,8 @@ impl Letters {
         let mut by_seat: BTreeMap<Seat, Answer> = BTreeMap::new();
         for ((seat, row), proof) in items.iter().zip(proofs) {
             let Some(receipt) = receipts.get(&row.receipt) else { continue };
-            let proof = ReceiptProof {
-                items: vec![proof],
-                checkpoint: published.checkpoint.clone(),
-            };
+            let proof =
+                ReceiptProof { items: vec![proof], checkpoint: published.checkpoint.clone() };
             let letter = Letter { proof: Some(proof), ..receipt.clone() };
             by_seat.insert(*seat, answer(seat, wire::answer::Answer::Receipt(letter)));
         }

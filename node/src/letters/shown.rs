@@ -44,8 +44,7 @@ impl Letters {
                 ..FetchReply::default()
             };
             if lane.kind() == Kind::Receipt && lane.side() == bond.our_side {
-                reply.proof =
-                    Some(proof::of_receipt(&mut conn, published, &row.digest).await?);
+                reply.proof = Some(proof::of_receipt(&mut conn, published, &row.digest).await?);
             }
             reply.consents = cited(&mut conn, lane, &row.sealed).await?;
             reply.envelope = Some(row.sealed);

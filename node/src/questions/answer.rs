@@ -186,6 +186,7 @@ impl Batch<'_> {
         let due = self.due(&bond, file.service, Duty::TakeUp);
         let opening = Body::Opening(wire::Opening {
             filed_on: self.today.number(),
+            item_code: draft.item_code,
             ..wire::Opening::default()
         });
         let push = file.law.rules().direction == Direction::Push;

@@ -235,10 +235,7 @@ impl Exchange for ExchangeDoor {
         Ok(Response::new(CheckpointReply { checkpoint }))
     }
 
-    async fn prove(
-        &self,
-        request: Request<ProveRequest>,
-    ) -> Result<Response<ProveReply>, Status> {
+    async fn prove(&self, request: Request<ProveRequest>) -> Result<Response<ProveReply>, Status> {
         let caller = self.caller(&request).await?;
         let reply = match request.into_inner().what {
             Some(What::LeafIndex(index)) => self.inclusion_of(&caller, index).await?,
@@ -248,10 +245,7 @@ impl Exchange for ExchangeDoor {
         Ok(Response::new(reply))
     }
 
-    async fn tiles(
-        &self,
-        request: Request<TilesRequest>,
-    ) -> Result<Response<TilesReply>, Status> {
+    async fn tiles(&self, request: Request<TilesRequest>) -> Result<Response<TilesReply>, Status> {
         let caller = self.caller(&request).await?;
         let ask = request.into_inner();
         let head = &caller.published.exchange;
@@ -261,8 +255,7 @@ impl Exchange for ExchangeDoor {
             return Err(denied());
         }
         let mut conn = self.letters.store().read().await.map_err(internal)?;
-        let hashes =
-            tile_hashes(&mut conn, head.id, tile, head.size).await.map_err(internal)?;
+        let hashes = tile_hashes(&mut conn, head.id, tile, head.size).await.map_err(internal)?;
         Ok(Response::new(TilesReply { hashes: hashes.concat() }))
     }
 }

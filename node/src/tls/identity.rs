@@ -6,11 +6,14 @@ use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, PKCS_ED25519, SerialNumber, date_time_ymd,
 };
+use rustls::client::ResolvesClientCert;
 use rustls::crypto::ring::sign::any_eddsa_type;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{InconsistentKeys, SignatureScheme};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -33,6 +36,7 @@ pub struct Validity {
 #[derive(Clone)]
 pub struct Identity {
     key: Arc<CertifiedKey>,
+    shown: Arc<Shown>,
     fingerprint: [u8; 32],
 }
 
@@ -63,7 +67,9 @@ impl Identity {
         let spki = key.key.public_key().map(|spki| spki.to_vec()).unwrap_or_default();
         let public_key = PublicKey::from_spki(&spki)
             .map_err(|refused| rustls::Error::General(refused.to_string()))?;
-        Ok(Identity { key: Arc::new(key), fingerprint: public_key.fingerprint() })
+        let key = Arc::new(key);
+        let shown = Arc::new(Shown(RwLock::new(Arc::clone(&key))));
+        Ok(Identity { key, shown, fingerprint: public_key.fingerprint() })
     }
 
     /// The certificate, DER.
@@ -76,9 +82,46 @@ impl Identity {
         self.fingerprint
     }
 
-    /// The resolver that always shows this certificate.
-    pub(crate) fn resolver(&self) -> Arc<SingleCertAndKey> {
-        Arc::new(SingleCertAndKey::from(CertifiedKey::clone(&self.key)))
+    /// From the next handshake on, this identity and all its clones show the certificate of a newer
+    /// one of the same key; of another key it changes nothing and says so.
+    pub fn renew(&self, newer: &Identity) -> Result<(), TlsError> {
+        if newer.fingerprint != self.fingerprint {
+            return Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch).into());
+        }
+        let mut shown = self.shown.0.write().unwrap_or_else(PoisonError::into_inner);
+        *shown = Arc::clone(&newer.key);
+        Ok(())
+    }
+
+    /// The resolver that shows this identity's newest certificate.
+    pub(crate) fn resolver(&self) -> Arc<Shown> {
+        Arc::clone(&self.shown)
+    }
+}
+
+/// The certificate that handshakes show now.
+#[derive(Debug)]
+pub(crate) struct Shown(RwLock<Arc<CertifiedKey>>);
+
+impl Shown {
+    fn now(&self) -> Arc<CertifiedKey> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl ResolvesServerCert for Shown {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.now())
+    }
+}
+
+impl ResolvesClientCert for Shown {
+    fn resolve(&self, _hints: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(self.now())
+    }
+
+    fn has_certs(&self) -> bool {
+        true
     }
 }
 

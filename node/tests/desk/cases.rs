@@ -12,13 +12,15 @@ use tonic::Code;
 const NAME: &str = "欧阳·娜仁";
 const NUMBER: &str = "999999199001010016";
 
-fn draft(number: &str) -> wire::Draft {
-    let field =
-        |field, number| wire::DraftField { section: 2, field, value: Some(Value::Number(number)) };
+fn number(section: u32, field: u32, value: u64) -> wire::DraftField {
+    wire::DraftField { section, field, value: Some(Value::Number(value)) }
+}
+
+fn draft(document: &str) -> wire::Draft {
     let worker = wire::DraftPerson {
         name: NAME.to_owned(),
         document: 1,
-        number: number.to_owned(),
+        number: document.to_owned(),
         phone: "19912345678".to_owned(),
         ..wire::DraftPerson::default()
     };
@@ -36,7 +38,8 @@ fn draft(number: &str) -> wire::Draft {
             service: Service::Schooling.into(),
             person: Some(child),
             relation: 3,
-            fields: vec![field(1, 2), field(2, 3), field(3, 2)],
+            fields: vec![number(2, 1, 2), number(2, 2, 3), number(2, 3, 2)],
+            item_code: 0,
         }],
     }
 }
@@ -68,16 +71,23 @@ async fn local_size(city: &City) -> u64 {
 #[tokio::test]
 async fn a_row_becomes_a_draft_once_and_a_wrong_one_is_named() {
     let city = City::new().await;
-    let row = import(&city, NUMBER).await;
-    assert_eq!(
-        (row.code.as_str(), row.case_number.as_str(), row.legs),
-        ("draft", "2026-000001", 1)
-    );
-    assert_eq!(
-        import(&city, NUMBER).await.code,
-        "draft",
-        "another child's or worker's number differs"
-    );
+    let home = wire::DraftLeg {
+        service: Service::Housing.into(),
+        person: None,
+        relation: 1,
+        fields: [(1, 3), (2, 1)].map(|(field, value)| number(3, field, value)).to_vec(),
+        item_code: 0,
+    };
+    let request = wire::ImportRequest {
+        file_name: String::new(),
+        drafts: vec![wire::Draft { legs: vec![home], ..draft(NUMBER) }],
+    };
+    for (code, legs) in [("draft", 1), ("duplicate", 0)] {
+        let reply = city.desk.import(city.as_("clerk", request.clone())).await.unwrap();
+        let row = reply.into_inner().rows.remove(0);
+        assert_eq!((row.code.as_str(), row.legs), (code, legs));
+        assert_eq!(row.case_number, "2026-000001");
+    }
     let wrong = import(&city, "999999199001010017").await;
     assert_eq!((wrong.code.as_str(), wrong.case_number.as_str()), ("BAD_FIELD", ""));
     assert!(!format!("{}{}", wrong.say_zh, wrong.say_en).contains("99999"));

@@ -29,6 +29,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 use tonic::Request;
 
 /// The labour office of Kunming, whose clerk imports; and another office of that city.
@@ -148,7 +149,7 @@ impl City {
         let opened = Writer::open(house.clone(), store.clone(), marks, never).await;
         let (writer, hand) = opened.unwrap();
         #[allow(clippy::disallowed_methods)] // the test ends with its runtime
-        let running = tokio::spawn(async move { drop(writer.run().await) });
+        let running = tokio::spawn(async move { drop(writer.run(CancellationToken::new()).await) });
         City {
             desk: DeskDoor::new(hand.clone(), store.clone(), house.clone(), tokens),
             worker: WorkerDoor::new(hand.clone()),

@@ -3042,6 +3042,9 @@ pub struct DraftLeg {
     /// phase A and B fields other than the person block
     #[prost(message, repeated, tag = "4")]
     pub fields: ::prost::alloc::vec::Vec<DraftField>,
+    /// INSURANCE: from the item catalogue
+    #[prost(uint32, tag = "5")]
+    pub item_code: u32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DraftField {

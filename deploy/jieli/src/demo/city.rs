@@ -188,11 +188,8 @@ impl City {
 
     /// The worker stops everything the code is about.
     pub async fn stop(&self, sms: &Sms) -> Result<()> {
-        let ask = wire::WithdrawRequest {
-            case_number: sms.case(),
-            code: sms.code(),
-            legs: Vec::new(),
-        };
+        let ask =
+            wire::WithdrawRequest { case_number: sms.case(), code: sms.code(), legs: Vec::new() };
         WorkerClient::new(self.worker.clone()).withdraw(ask).await?;
         Ok(())
     }

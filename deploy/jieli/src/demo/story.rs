@@ -170,12 +170,8 @@ impl Story {
 
     async fn ask(&mut self, workers: &[&Worker]) -> Result<()> {
         let case_numbers = workers.iter().map(|worker| worker.case.clone()).collect();
-        let reply = self
-            .origin
-            .desk("clerk")?
-            .ask(wire::AskRequest { case_numbers })
-            .await?
-            .into_inner();
+        let reply =
+            self.origin.desk("clerk")?.ask(wire::AskRequest { case_numbers }).await?.into_inner();
         if reply.asked != workers.len() as u32 {
             bail!("asked {}: {:?}", reply.asked, reply.why);
         }
@@ -273,9 +269,12 @@ impl Story {
             let ask = wire::CaseRef { case_number: case.clone(), ..wire::CaseRef::default() };
             let view = asks.clone().show_case(ask).await?.into_inner();
             let done = |leg: &wire::LegView| {
-                leg.messages.iter().any(|message| message.r#type == "WITHDRAW_EFFECT")
+                leg.messages.iter().any(|message| message.r#type == "WITHDRAW EFFECT")
             };
-            Ok(view.legs.iter().all(|leg| leg.line.as_ref().is_some_and(|l| l.stage != "WITHDRAWN") || done(leg)))
+            Ok(view
+                .legs
+                .iter()
+                .all(|leg| leg.line.as_ref().is_some_and(|l| l.stage != "WITHDRAWN") || done(leg)))
         })
         .await?;
         self.narrator.tell(Step {
@@ -436,9 +435,8 @@ impl Story {
             }
         }
         // What is stored is encrypted, so ask the desk too: it may look, and there is nothing.
-        let ask = wire::ListCasesRequest { most: 1000, ..wire::ListCasesRequest::default() };
         let desk = self.destination.desk("window")?;
-        for case in desk.clone().list_cases(ask).await?.into_inner().cases {
+        for case in self.cases(&self.destination).await? {
             let ask = wire::CaseRef {
                 case_number: case.case_number,
                 purpose: "演示：查看本窗口能看到什么".to_owned(),
@@ -541,11 +539,7 @@ impl Story {
         self.move_to(nine + 5 * 60_000 + hours * HOUR_MS)
     }
 
-    async fn until(
-        &self,
-        what: &str,
-        mut holds: impl AsyncFnMut() -> Result<bool>,
-    ) -> Result<()> {
+    async fn until(&self, what: &str, mut holds: impl AsyncFnMut() -> Result<bool>) -> Result<()> {
         for _ in 0..600 {
             if holds().await? {
                 return Ok(());
@@ -582,8 +576,7 @@ impl Story {
     /// The same legs as the other city numbers them, once all have arrived.
     async fn elsewhere(&self, city: &City, legs: &[(String, u32)]) -> Result<Vec<(String, u32)>> {
         for _ in 0..600 {
-            let ask = wire::ListCasesRequest { most: 1000, ..wire::ListCasesRequest::default() };
-            let cases = city.desk("window")?.list_cases(ask).await?.into_inner().cases;
+            let cases = self.cases(city).await?;
             let found: Vec<(String, u32)> = legs
                 .iter()
                 .filter_map(|(id, _)| {
@@ -599,6 +592,20 @@ impl Story {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         bail!("{}: {} legs did not all arrive", city.plan.name, legs.len())
+    }
+
+    /// All cases of a city, page by page.
+    async fn cases(&self, city: &City) -> Result<Vec<wire::CaseLine>> {
+        let mut all: Vec<wire::CaseLine> = Vec::new();
+        loop {
+            let after = all.last().map_or(String::new(), |case| case.case_number.clone());
+            let ask = wire::ListCasesRequest { after, most: 500, stage: String::new() };
+            let page = city.desk("window")?.list_cases(ask).await?.into_inner().cases;
+            if page.is_empty() {
+                return Ok(all);
+            }
+            all.extend(page);
+        }
     }
 
     async fn act(&self, city: &City, case: &str, leg: u32, act: Act) -> Result<()> {
@@ -645,9 +652,7 @@ impl Story {
     async fn confirmation(&self, case: &str, seen: &[String]) -> Result<Sms> {
         for _ in 0..400 {
             let found = self.origin.phones().into_iter().find(|sms| {
-                sms.case() == case
-                    && sms.text.contains("说已办成")
-                    && !seen.contains(&sms.code())
+                sms.case() == case && sms.text.contains("说已办成") && !seen.contains(&sms.code())
             });
             if let Some(sms) = found {
                 return Ok(sms);
@@ -660,9 +665,9 @@ impl Story {
     /// The digest of the terms in force, as the OUTCOME names it.
     async fn terms_digest(&self, _case: &str) -> Result<String> {
         let vacancies = drafts::vacancies(VACANCIES)?;
-        let terms = vacancies.into_iter().find_map(|vacancy| {
-            vacancy.terms.filter(|terms| terms.reference == FAMILY_VACANCY)
-        });
+        let terms = vacancies
+            .into_iter()
+            .find_map(|vacancy| vacancy.terms.filter(|terms| terms.reference == FAMILY_VACANCY));
         let terms = terms.context("the family's vacancy")?;
         Ok(jieli_proto::message::terms_digest(&terms).hex())
     }
@@ -710,7 +715,11 @@ impl Story {
     }
 
     async fn evidence(&mut self, family: &Worker) -> Result<()> {
-        let ask = wire::CaseRef { case_number: family.case.clone(), ..wire::CaseRef::default() };
+        let ask = wire::CaseRef {
+            case_number: family.case.clone(),
+            purpose: "合规抽查".to_owned(),
+            sections: false,
+        };
         let zip = self.origin.desk("compliance")?.export_case(ask).await?.into_inner().zip;
         let roots = [self.origin.public.root_fpr(), self.destination.public.root_fpr()];
         let good = jieli_proto::bundle::verify(&zip, &roots);

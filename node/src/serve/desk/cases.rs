@@ -26,9 +26,11 @@ const AWAITING: &str = "AWAITING_CONSENT";
 const NOT_TAKEN_IN: &str = "NOT_TAKEN_IN";
 
 const PAGE_DEFAULT: u32 = 50;
-const PAGE_MAX: u32 = 200;
+const PAGE_MAX: u32 = 1_000;
+/// Cases read at once.
+const ROWS_AT_ONCE: u32 = 200;
 /// Cases looked through for one page of a filtered list.
-const SCANNED_MAX: u32 = 2_000;
+const SCANNED_MAX: u32 = 5_000;
 const DAY_MS: u64 = 86_400_000;
 /// Days after its end that the sender's page of a leg stays open.
 const SENDER_DAYS: u64 = 30;
@@ -131,8 +133,8 @@ impl DeskDoor {
         let mut after = request.after.trim().to_owned();
         let mut scanned = 0;
         while scanned < SCANNED_MAX {
-            let page = cases(&mut conn, &after, i64::from(PAGE_MAX)).await?;
-            let is_last = (page.len() as u32) < PAGE_MAX;
+            let page = cases(&mut conn, &after, i64::from(ROWS_AT_ONCE)).await?;
+            let is_last = (page.len() as u32) < ROWS_AT_ONCE;
             for row in page {
                 scanned += 1;
                 after.clone_from(&row.number);

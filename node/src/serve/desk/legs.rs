@@ -37,7 +37,8 @@ impl<'a> Scene<'a> {
         let on_road = file.local == Local::OnTheRoad;
         let owed = file.law.owed().into_iter().next().filter(|_| on_road);
         let due = owed.and_then(|owed| owed.due);
-        let settled = on_road && file.law.settled(file.our_side, self.heard(file).await?);
+        let is_closed = on_road && file.law.is_closed();
+        let settled = is_closed && file.law.settled(file.our_side, self.heard(file).await?);
         let pull = file.law.rules().direction == Direction::Pull;
         Ok(wire::LegLine {
             number: file.number,
@@ -192,7 +193,7 @@ fn message_line(file: &LegFile, entry: &Entry, from: &str) -> wire::MessageLine 
         Standing::Provisional | Standing::Stored | Standing::Withheld => String::new(),
     };
     wire::MessageLine {
-        r#type: message.map_or("", |message| words::message(message.r#type()).en).to_owned(),
+        r#type: message.map_or("", |message| type_word(message.r#type())).to_owned(),
         from: from.to_owned(),
         created_unix_ms: header.map_or(0, |header| header.created_unix_ms),
         status: entry.standing.word().to_owned(),
@@ -201,6 +202,11 @@ fn message_line(file: &LegFile, entry: &Entry, from: &str) -> wire::MessageLine 
         env_digest: entry.env_digest.hex(),
         due_date: message.map_or(0, |message| message.due_date),
     }
+}
+
+/// A message type as `--json` and scripts know it: `TAKE_UP`.
+fn type_word(ty: wire::MessageType) -> &'static str {
+    ty.as_str_name().trim_start_matches("MESSAGE_TYPE_")
 }
 
 /// The desk's own step behind a verb of the law; none where the node acts by itself.

@@ -16,9 +16,7 @@ use jieli_proto::kinds::{Kind, Lane};
 use jieli_proto::section::SECTIONS_LEN_MAX;
 use jieli_proto::wire::answer::Answer as What;
 use jieli_proto::wire::deliver_frame::Frame;
-use jieli_proto::wire::{
-    Answer, Defer, DeferReason, DeliverFrame, Letter, Noted, Reject,
-};
+use jieli_proto::wire::{Answer, Defer, DeferReason, DeliverFrame, Letter, Noted, Reject};
 use prost::Message as _;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{self, Receiver, Sender};
@@ -36,7 +34,7 @@ struct Passing {
 
 enum State {
     /// Known at the door.
-    Known(What),
+    Known(Box<What>),
     /// With the writer.
     Submitted(Submitted),
 }
@@ -132,14 +130,14 @@ impl Reader {
         let receipt = letter.envelope.as_ref().filter(|_| seat.lane.kind() == Kind::Receipt);
         let digest = receipt.map_or(Vec::new(), |sealed| envelope::env_digest(sealed).to_vec());
         let state = if !is_good {
-            State::Known(What::Reject(Reject {}))
+            State::Known(Box::new(What::Reject(Reject {})))
         } else if self.is_too_early(&seat) {
-            State::Known(defer(DeferReason::CitedNotHeld, 0))
+            State::Known(Box::new(defer(DeferReason::CitedNotHeld, 0)))
         } else {
             let command = Command::Receive(self.city.clone(), Box::new(letter));
             match self.door.hand.submit(command) {
                 Ok(submitted) => State::Submitted(submitted),
-                Err(_) => State::Known(defer(DeferReason::Busy, 0)),
+                Err(_) => State::Known(Box::new(defer(DeferReason::Busy, 0))),
             }
         };
         Passing { seat, digest, state }
@@ -229,7 +227,7 @@ type Settled = Option<What>;
 
 async fn settle(passing: Passing) -> (Seat, Settled) {
     let settled = match passing.state {
-        State::Known(what) => Some(what),
+        State::Known(what) => Some(*what),
         State::Submitted(mut submitted) => {
             said(submitted.done().await, &passing.seat, passing.digest)
         }
@@ -240,7 +238,7 @@ async fn settle(passing: Passing) -> (Seat, Settled) {
 /// The same, if the writer has finished.
 fn settle_now(passing: &mut Passing) -> Option<Settled> {
     match &mut passing.state {
-        State::Known(what) => Some(Some(what.clone())),
+        State::Known(what) => Some(Some(what.as_ref().clone())),
         State::Submitted(submitted) => {
             let done = submitted.done().now_or_never()?;
             Some(said(done, &passing.seat, std::mem::take(&mut passing.digest)))

@@ -1,0 +1,118 @@
+//! The command line. Every command prints for people, or one JSON document with `--json`; errors
+//! go to standard error, Chinese first.
+//!
+//! | exit code | meaning |
+//! |---|---|
+//! | 0 | done |
+//! | 1 | refused, not allowed or not found; `import`: the whole sheet was refused; `verify`: something does not hold |
+//! | 2 | the command line is wrong; `verify`: the ZIP or its manifest.json cannot be read |
+//! | 3 | `import`: some rows were refused, the others are drafts |
+//! | 4 | the node cannot be reached, is busy or failed |
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+
+mod agreement;
+mod case;
+mod case_act;
+mod case_views;
+mod dial;
+mod evidence;
+mod import;
+mod init;
+mod node;
+mod peer;
+mod say;
+mod status;
+mod vacancy;
+mod worker;
+
+use say::{Done, Out};
+pub use say::{FAILED, Fail, REFUSED, SOME_ROWS, WRONG_USE};
+
+/// Hands a worker's household over between two cities: `jieli COMMAND --help` tells more.
+#[derive(Debug, Parser)]
+#[command(name = "jieli", version, about, max_term_width = 100)]
+pub struct Cli {
+    /// The city's directory.
+    #[arg(long, global = true, default_value = ".")]
+    dir: PathBuf,
+    /// One JSON document instead of text.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Name of the desk token to use; else the one of the role that the command is for.
+    #[arg(long = "as", global = true, value_name = "TOKEN")]
+    token: Option<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Makes a new city: keys, first manifest, tokens, configuration.
+    Init(init::Init),
+    /// Runs the node.
+    #[command(subcommand)]
+    Node(node::NodeCommand),
+    /// Other cities.
+    #[command(subcommand)]
+    Peer(peer::PeerCommand),
+    /// Agreements with other cities.
+    #[command(subcommand)]
+    Agreement(agreement::AgreementCommand),
+    /// Vacancies with their job terms.
+    #[command(subcommand)]
+    Vacancy(vacancy::VacancyCommand),
+    /// Reads a sheet into drafts; nothing leaves before each worker confirms.
+    Import(import::Import),
+    /// Cases and their legs.
+    #[command(subcommand)]
+    Case(case::CaseCommand),
+    /// What the worker does, with case number and code; no desk token helps here.
+    #[command(subcommand)]
+    Worker(worker::WorkerCommand),
+    /// Writes the evidence of a case into a ZIP.
+    Export(evidence::Export),
+    /// Checks evidence against root fingerprints; needs no node, network or account.
+    Verify(evidence::Verify),
+    /// How the node is.
+    Status,
+    /// Two cities on this machine, from the sheet to the evidence.
+    Demo(node::Demo),
+    /// One city of the demo, by the demo's clock.
+    #[command(hide = true)]
+    DemoCity(node::DemoCity),
+}
+
+/// Runs a command and says what came of it. Returns the exit code.
+pub fn run(cli: Cli) -> u8 {
+    let out = Out { json: cli.json };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let result = match runtime {
+        Ok(runtime) => runtime.block_on(perform(cli, out)),
+        Err(error) => Err(Fail::from(anyhow::Error::from(error))),
+    };
+    match result {
+        Ok(Done(exit)) => exit,
+        Err(fail) => out.fail(&fail),
+    }
+}
+
+async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
+    let at = dial::At { dir: cli.dir, token: cli.token };
+    match cli.command {
+        Command::Init(init) => init.run(&at.dir, out),
+        Command::Node(command) => command.run(&at.dir, out).await,
+        Command::Peer(command) => command.run(&at, out).await,
+        Command::Agreement(command) => command.run(&at, out).await,
+        Command::Vacancy(command) => command.run(&at, out).await,
+        Command::Import(import) => import.run(&at, out).await,
+        Command::Case(command) => command.run(&at, out).await,
+        Command::Worker(command) => command.run(&at, out).await,
+        Command::Export(export) => export.run(&at, out).await,
+        Command::Verify(verify) => verify.run(out),
+        Command::Status => status::run(&at, out).await,
+        Command::Demo(demo) => demo.run(out).await,
+        Command::DemoCity(city) => city.run(&at.dir).await,
+    }
+}

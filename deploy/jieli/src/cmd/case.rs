@@ -1,0 +1,140 @@
+//! `jieli case`: by hand, asked, listed, shown, acted on.
+
+use super::case_act::Step;
+use super::case_views::{case_json, case_text, line_json, line_text};
+use super::dial::At;
+use super::import::row_json;
+use super::say::{OK, Out, REFUSED};
+use super::{Done, Fail};
+use anyhow::Context;
+use clap::Subcommand;
+use jieli_gateway::drafts;
+use jieli_node::config::DeskRole;
+use jieli_proto::wire;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CaseCommand {
+    /// One case from a TOML file, such as medical cover pulled by the receiving city.
+    New {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Sends the workers of these cases their questions; without numbers, of every draft not asked
+    /// yet. Nobody at a desk can answer for them.
+    Ask {
+        /// Case numbers.
+        numbers: Vec<String>,
+    },
+    /// Lists cases by their stages. Legs that wait for the person's answer are only counted.
+    List {
+        /// Only legs in this stage, such as TAKEN_UP or DRAFT.
+        #[arg(long, default_value = "")]
+        stage: String,
+        /// After this case number.
+        #[arg(long, default_value = "")]
+        after: String,
+        /// At most so many.
+        #[arg(long, default_value_t = 50)]
+        most: u32,
+    },
+    /// Shows a case; the person only to the own office, and only with a purpose.
+    Show {
+        /// Case number.
+        number: String,
+        /// Why the person is looked at; it is written into the log.
+        #[arg(long, default_value = "")]
+        purpose: String,
+    },
+    /// Acts in a leg of a case.
+    Act {
+        /// Case number.
+        number: String,
+        /// Number of the leg within the case.
+        leg: u32,
+        #[command(subcommand)]
+        step: Step,
+    },
+}
+
+impl CaseCommand {
+    pub(super) async fn run(self, at: &At, out: Out) -> Result<Done, Fail> {
+        let mut desk = at.desk(DeskRole::Clerk).await?;
+        match self {
+            CaseCommand::New { file } => {
+                let text = std::fs::read_to_string(&file);
+                let text = text.with_context(|| file.display().to_string())?;
+                let draft = drafts::case(&text)?;
+                let request = wire::ImportRequest { file_name: String::new(), drafts: vec![draft] };
+                let rows = desk.import(request).await?.into_inner().rows;
+                return made(rows.first(), out);
+            }
+            CaseCommand::Ask { numbers } => {
+                let request = wire::AskRequest { case_numbers: numbers };
+                asked(&desk.ask(request).await?.into_inner(), out);
+            }
+            CaseCommand::List { stage, after, most } => {
+                let request = wire::ListCasesRequest { stage, after, most };
+                listed(&desk.list_cases(request).await?.into_inner(), out);
+            }
+            CaseCommand::Show { number, purpose } => {
+                let request = wire::CaseRef { case_number: number, purpose, sections: false };
+                let view = desk.show_case(request).await?.into_inner();
+                out.show(&case_json(&view), || case_text(&view));
+            }
+            CaseCommand::Act { number, leg, step } => {
+                let act = Some(step.act()?);
+                let request = wire::ActRequest { case_number: number, leg, act };
+                let said = desk.act(request).await?.into_inner();
+                let value = json!({
+                    "say_zh": said.say_zh, "say_en": said.say_en, "env_digest": said.env_digest,
+                });
+                out.show(&value, || format!("{}\n{}", said.say_zh, said.say_en));
+            }
+        }
+        Ok(OK)
+    }
+}
+
+fn made(row: Option<&wire::ImportedRow>, out: Out) -> Result<Done, Fail> {
+    let row = row.context("the node's reply is empty")?;
+    if row.case_number.is_empty() {
+        return Err(Fail::new(REFUSED, &row.code, &row.say_zh, &row.say_en));
+    }
+    out.show(&row_json(row), || format!("{}  {}\n{}", row.case_number, row.say_zh, row.say_en));
+    Ok(OK)
+}
+
+fn asked(reply: &wire::AskReply, out: Out) {
+    let value = json!({
+        "asked": reply.asked,
+        "not_ready": reply.not_ready,
+        "why": reply.why,
+        "undeliverable": reply.undeliverable,
+    });
+    out.show(&value, || {
+        let mut lines = vec![format!("已通知本人 {0} 位。 Asked {0} workers.", reply.asked)];
+        if reply.not_ready > 0 {
+            lines.push(format!("还不能询问 {0} 件。 Not ready yet: {0}.", reply.not_ready));
+            lines.extend(reply.why.iter().map(|why| format!("  {why}")));
+        }
+        for number in &reply.undeliverable {
+            lines.push(format!("{number}：号码有误，请核对。 Check the number."));
+        }
+        lines.join("\n")
+    });
+}
+
+fn listed(list: &wire::CaseList, out: Out) {
+    let cases: Vec<Value> = list.cases.iter().map(line_json).collect();
+    let value = json!({ "cases": cases, "awaiting": list.awaiting, "next": list.next });
+    out.show(&value, || {
+        let mut lines: Vec<String> = list.cases.iter().map(line_text).collect();
+        lines.push(format!("等待本人答复 {0} 项。 Waiting for the person: {0}.", list.awaiting));
+        if !list.next.is_empty() {
+            lines.push(format!("下一页 next page: --after {}", list.next));
+        }
+        lines.join("\n")
+    });
+}

@@ -1,0 +1,117 @@
+//! The way to the city's own node: addresses from `jieli.toml`, the token from its file.
+
+use super::Fail;
+use super::say::{FAILED, WRONG_USE};
+use anyhow::Context;
+use jieli_node::config::{Config, DeskRole};
+use jieli_node::tokens;
+use jieli_proto::wire::desk_client::DeskClient;
+use jieli_proto::wire::worker_client::WorkerClient;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Status};
+
+/// The longest reply, in bytes: an evidence bundle.
+const REPLY_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Where the command works, and as whom.
+#[derive(Debug)]
+pub(super) struct At {
+    /// The city's directory.
+    pub(super) dir: PathBuf,
+    /// The token named with `--as`.
+    pub(super) token: Option<String>,
+}
+
+/// The desk with a token.
+pub(super) type Desk = DeskClient<InterceptedService<Channel, Bearer>>;
+
+/// Adds the token to every call.
+#[derive(Clone)]
+pub(super) struct Bearer(MetadataValue<Ascii>);
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        request.metadata_mut().insert("authorization", self.0.clone());
+        Ok(request)
+    }
+}
+
+impl At {
+    pub(super) fn config(&self) -> Result<Config, Fail> {
+        Config::load(&self.dir)
+            .map_err(|error| Fail::new(WRONG_USE, "CONFIG", "配置无法读取。", error.to_string()))
+    }
+
+    /// The desk, with the token named or the first one of this role.
+    pub(super) async fn desk(&self, role: DeskRole) -> Result<Desk, Fail> {
+        let config = self.config()?;
+        let name = match &self.token {
+            Some(name) => name.clone(),
+            None => token_of(&config, role)?,
+        };
+        let path = tokens::path(&self.dir, &name);
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            Fail::new(
+                WRONG_USE,
+                "TOKEN",
+                format!("令牌 {name} 无法读取。"),
+                format!("{}: {error}", path.display()),
+            )
+        })?;
+        let mut value: MetadataValue<Ascii> =
+            format!("Bearer {}", text.trim()).parse().context("the token's form")?;
+        value.set_sensitive(true);
+        let channel = connect(config.listen.desk).await?;
+        let client = DeskClient::with_interceptor(channel, Bearer(value));
+        Ok(client.max_decoding_message_size(REPLY_BYTES_MAX))
+    }
+
+    /// The worker's listener; it takes no token.
+    pub(super) async fn worker(&self) -> Result<WorkerClient<Channel>, Fail> {
+        Ok(WorkerClient::new(connect(self.config()?.listen.worker).await?))
+    }
+}
+
+fn token_of(config: &Config, role: DeskRole) -> Result<String, Fail> {
+    let of_role = || config.desk.tokens.iter().filter(|token| token.role == role);
+    let named = of_role().find(|token| token.name() == role.as_str());
+    let token = named.or_else(|| of_role().next()).ok_or_else(|| {
+        let role = role.as_str();
+        Fail::new(
+            WRONG_USE,
+            "TOKEN",
+            format!("配置中没有 {role} 角色的令牌。"),
+            format!("desk.tokens has none of the role {role}: name one with --as."),
+        )
+    })?;
+    Ok(token.name().to_owned())
+}
+
+async fn connect(address: SocketAddr) -> Result<Channel, Fail> {
+    let address = reachable(address);
+    let endpoint = Endpoint::from_shared(format!("http://{address}")).context("the address")?;
+    endpoint.connect_timeout(Duration::from_secs(5)).connect().await.map_err(|_| {
+        Fail::new(
+            FAILED,
+            "UNREACHABLE",
+            format!("无法连接 {address}，请确认 `jieli node serve` 正在运行。"),
+            format!("Nothing answers at {address}: is `jieli node serve` running?"),
+        )
+    })
+}
+
+/// Who listens everywhere is reached on this machine.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}

@@ -1,0 +1,141 @@
+//! What a command prints, and how it ends.
+
+use jieli_gateway::drafts::DraftError;
+use serde_json::{Value, json};
+use tonic::{Code, Status};
+
+/// Refused, not allowed or not found.
+pub const REFUSED: u8 = 1;
+/// The command line, or a file named on it, is wrong.
+pub const WRONG_USE: u8 = 2;
+/// Some rows of a sheet were refused.
+pub const SOME_ROWS: u8 = 3;
+/// The node cannot be reached, is busy or failed.
+pub const FAILED: u8 = 4;
+
+/// How a command that was carried out ends: its exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Done(pub(super) u8);
+
+/// Carried out.
+pub(super) const OK: Done = Done(0);
+
+/// Why a command was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fail {
+    /// Exit code.
+    pub exit: u8,
+    /// Stable word for programs.
+    pub code: String,
+    /// What happened and what to do, Chinese.
+    pub zh: String,
+    /// The same, English; empty where `zh` holds both.
+    pub en: String,
+}
+
+impl Fail {
+    /// A failure.
+    pub(super) fn new(exit: u8, code: &str, zh: impl Into<String>, en: impl Into<String>) -> Fail {
+        Fail { exit, code: code.to_owned(), zh: zh.into(), en: en.into() }
+    }
+
+    /// Something on the command line is wrong.
+    pub(super) fn usage(zh: impl Into<String>, en: impl Into<String>) -> Fail {
+        Fail::new(WRONG_USE, "USAGE", zh, en)
+    }
+}
+
+impl From<Status> for Fail {
+    fn from(status: Status) -> Fail {
+        let word = status.metadata().get(jieli_node::serve::CODE_KEY);
+        let word = word.and_then(|word| word.to_str().ok());
+        let from_node = word.is_some();
+        let code = word.map_or(format!("{:?}", status.code()).to_uppercase(), str::to_owned);
+        let exit = match status.code() {
+            Code::InvalidArgument
+            | Code::NotFound
+            | Code::PermissionDenied
+            | Code::Unauthenticated
+            | Code::FailedPrecondition
+            | Code::AlreadyExists
+            | Code::OutOfRange => REFUSED,
+            Code::Ok
+            | Code::Cancelled
+            | Code::Unknown
+            | Code::DeadlineExceeded
+            | Code::ResourceExhausted
+            | Code::Aborted
+            | Code::Unimplemented
+            | Code::Internal
+            | Code::Unavailable
+            | Code::DataLoss => FAILED,
+        };
+        if from_node {
+            return Fail { exit, code, zh: status.message().to_owned(), en: String::new() };
+        }
+        Fail {
+            exit,
+            code,
+            zh: "无法连接节点，请确认 `jieli node serve` 正在运行。".to_owned(),
+            en: format!(
+                "The node did not answer ({}): is `jieli node serve` running?",
+                status.message()
+            ),
+        }
+    }
+}
+
+impl From<anyhow::Error> for Fail {
+    fn from(error: anyhow::Error) -> Fail {
+        Fail::new(REFUSED, "FAILED", "没有完成，原因见下。", format!("{error:#}"))
+    }
+}
+
+impl From<DraftError> for Fail {
+    fn from(error: DraftError) -> Fail {
+        Fail::new(WRONG_USE, "BAD_FILE", error.zh(), error.to_string())
+    }
+}
+
+/// Where the output goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Out {
+    /// As JSON.
+    pub(super) json: bool,
+}
+
+impl Out {
+    /// Prints the outcome in the form asked for.
+    pub(super) fn show(self, value: &Value, text: impl FnOnce() -> String) {
+        if self.json {
+            println!("{value:#}");
+        } else {
+            println!("{}", text().trim_end());
+        }
+    }
+
+    /// Prints why nothing came of it; returns the exit code.
+    pub(super) fn fail(self, fail: &Fail) -> u8 {
+        if self.json {
+            let error = json!({ "code": fail.code, "zh": fail.zh, "en": fail.en });
+            eprintln!("{}", json!({ "error": error, "exit": fail.exit }));
+        } else {
+            eprintln!("{} [{}]", fail.zh, fail.code);
+            if !fail.en.is_empty() {
+                eprintln!("{}", fail.en);
+            }
+        }
+        fail.exit
+    }
+}
+
+/// A date of the wire as people read it.
+pub(super) fn date(number: u32) -> String {
+    jieli_proto::day::Day::from_number(number).map_or(String::new(), |day| day.to_string())
+}
+
+/// A date from the command line, as `yyyymmdd`.
+pub(super) fn date_of(text: &str) -> Result<u32, String> {
+    let day = jieli_gateway::drafts::date(text);
+    day.map(|day| day.number()).ok_or_else(|| "日期格式 2026-12-01 / a date".to_owned())
+}

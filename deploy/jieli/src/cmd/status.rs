@@ -1,0 +1,59 @@
+//! `jieli status`.
+
+use super::dial::At;
+use super::say::{OK, Out};
+use super::{Done, Fail};
+use jieli_node::config::DeskRole;
+use jieli_proto::wire;
+use serde_json::{Value, json};
+
+/// Asks the node how it is.
+pub(super) async fn run(at: &At, out: Out) -> Result<Done, Fail> {
+    let mut desk = at.desk(DeskRole::Operator).await?;
+    let status = desk.status(wire::StatusRequest {}).await?.into_inner();
+    out.show(&value(&status), || text(&status));
+    Ok(OK)
+}
+
+fn text(status: &wire::StatusReply) -> String {
+    let log = status.exchange.clone().unwrap_or_default();
+    let age_s = status.oldest_waiting_ms / 1000;
+    let mut lines = vec![
+        format!("{}（{}）", status.name, status.city_id),
+        format!("根密钥指纹 root {}", status.root_fpr),
+        format!("存证日志 log {} 条 records，根 root {}", log.size, log.root),
+        format!("待发 waiting {} 封 letters，最久 oldest {age_s} s", status.letters_waiting),
+    ];
+    if status.alarms.is_empty() {
+        lines.push("存证正常 no alarm".to_owned());
+    }
+    lines.extend(status.alarms.iter().map(|alarm| format!("！{alarm}")));
+    lines.join("\n")
+}
+
+fn value(status: &wire::StatusReply) -> Value {
+    let log = |log: &Option<wire::LogStatus>| {
+        let log = log.clone().unwrap_or_default();
+        json!({
+            "origin": log.origin, "size": log.size, "root": log.root, "checkpoint": log.checkpoint,
+        })
+    };
+    let lanes = status.lanes.iter().map(|lane| {
+        json!({
+            "agreement_id": lane.agreement_id, "lane": lane.lane, "count": lane.count,
+            "leaves_root": lane.leaves_root,
+        })
+    });
+    json!({
+        "city_id": status.city_id,
+        "name": status.name,
+        "root_fpr": status.root_fpr,
+        "exchange": log(&status.exchange),
+        "local": log(&status.local),
+        "letters_waiting": status.letters_waiting,
+        "oldest_waiting_ms": status.oldest_waiting_ms,
+        "alarms": status.alarms,
+        "now_unix_ms": status.now_unix_ms,
+        "lanes": lanes.collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,87 @@
+//! `jieli vacancy`: posts with their whole terms.
+
+use super::dial::At;
+use super::say::{OK, Out, date};
+use super::{Done, Fail};
+use anyhow::Context;
+use clap::Subcommand;
+use jieli_gateway::drafts;
+use jieli_node::config::DeskRole;
+use jieli_proto::wire;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum VacancyCommand {
+    /// Registers the vacancies of a TOML file.
+    Add {
+        /// The file.
+        file: PathBuf,
+        /// Send them to every partner whose agreement covers jobs.
+        #[arg(long)]
+        announce: bool,
+    },
+    /// Lists known vacancies, own and announced ones.
+    List,
+}
+
+impl VacancyCommand {
+    pub(super) async fn run(self, at: &At, out: Out) -> Result<Done, Fail> {
+        match self {
+            VacancyCommand::Add { file, announce } => {
+                let text = std::fs::read_to_string(&file);
+                let text = text.with_context(|| file.display().to_string())?;
+                let vacancies = drafts::vacancies(&text)?;
+                let mut desk = at.desk(DeskRole::Clerk).await?;
+                let request = wire::AddVacanciesRequest { vacancies, announce };
+                let reply = desk.add_vacancies(request).await?.into_inner();
+                let value = json!({ "added": reply.added, "announced": reply.announced });
+                out.show(&value, || {
+                    format!(
+                        "登记 {0} 个岗位，发出 {1} 份岗位信息。 {0} added, {1} notices on their way.",
+                        reply.added, reply.announced
+                    )
+                });
+            }
+            VacancyCommand::List => {
+                let mut desk = at.desk(DeskRole::Clerk).await?;
+                let request = wire::ListVacanciesRequest {};
+                let all = desk.list_vacancies(request).await?.into_inner().vacancies;
+                let value = Value::Array(all.iter().map(vacancy_json).collect());
+                out.show(&value, || all.iter().map(line).collect::<Vec<_>>().join("\n"));
+            }
+        }
+        Ok(OK)
+    }
+}
+
+fn line(vacancy: &wire::Vacancy) -> String {
+    let terms = vacancy.terms.clone().unwrap_or_default();
+    format!(
+        "{}  {}  {}  岗位 posts {}  有效至 until {}",
+        terms.reference,
+        vacancy.city,
+        terms.employer_name,
+        vacancy.posts,
+        date(vacancy.valid_until)
+    )
+}
+
+fn vacancy_json(vacancy: &wire::Vacancy) -> Value {
+    let terms = vacancy.terms.clone().unwrap_or_default();
+    json!({
+        "reference": terms.reference,
+        "city": vacancy.city,
+        "posts": vacancy.posts,
+        "valid_until": date(vacancy.valid_until),
+        "employer_code": terms.employer_code,
+        "employer_name": terms.employer_name,
+        "agency_code": terms.agency_code,
+        "agency_name": terms.agency_name,
+        "pay_fen_month_min": terms.pay_fen_month_min,
+        "pay_fen_month_max": terms.pay_fen_month_max,
+        "hours_week": terms.hours_week,
+        "rest_days_month": terms.rest_days_month,
+        "terms_digest": jieli_proto::message::terms_digest(&terms).hex(),
+    })
+}

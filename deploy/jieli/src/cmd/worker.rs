@@ -1,0 +1,110 @@
+//! `jieli worker`: what the worker's own page or telephone does. Only case number and code.
+
+use super::dial::At;
+use super::say::{OK, Out};
+use super::{Done, Fail};
+use clap::{Args, Subcommand};
+use jieli_proto::day::Day;
+use jieli_proto::wire;
+use serde_json::json;
+
+/// What the notice says.
+#[derive(Args, Debug)]
+pub(super) struct Key {
+    /// Case number.
+    #[arg(long = "case")]
+    case_number: String,
+    /// The code of the notice.
+    #[arg(long)]
+    code: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum WorkerCommand {
+    /// Reads what is asked. The first opening of job terms starts their 24 hours.
+    Open {
+        #[command(flatten)]
+        key: Key,
+    },
+    /// Yes to the numbers given, no to all others. The reply is the same either way.
+    Answer {
+        #[command(flatten)]
+        key: Key,
+        /// The numbers agreed to, such as "1 3"; empty: to none.
+        #[arg(long, default_value = "")]
+        yes: String,
+    },
+    /// Stops; no reason is asked.
+    Withdraw {
+        #[command(flatten)]
+        key: Key,
+        /// The numbers to stop, such as "1 3"; empty: all of them.
+        #[arg(long, default_value = "")]
+        legs: String,
+    },
+}
+
+impl WorkerCommand {
+    pub(super) async fn run(self, at: &At, out: Out) -> Result<Done, Fail> {
+        let mut worker = at.worker().await?;
+        let said = match self {
+            WorkerCommand::Open { key } => {
+                let request = wire::OpenRequest { code: key.code, case_number: key.case_number };
+                show(&worker.open(request).await?.into_inner(), out);
+                return Ok(OK);
+            }
+            WorkerCommand::Answer { key, yes } => {
+                let (code, case_number) = (key.code, key.case_number);
+                let request = wire::AnswerRequest { code, yes: numbers(&yes)?, case_number };
+                worker.answer(request).await?.into_inner()
+            }
+            WorkerCommand::Withdraw { key, legs } => {
+                let (code, case_number) = (key.code, key.case_number);
+                let request = wire::WithdrawRequest { code, legs: numbers(&legs)?, case_number };
+                worker.withdraw(request).await?.into_inner()
+            }
+        };
+        let value = json!({ "say_zh": said.say_zh, "say_en": said.say_en });
+        out.show(&value, || format!("{}\n{}", said.say_zh, said.say_en));
+        Ok(OK)
+    }
+}
+
+fn show(opened: &wire::OpenReply, out: Out) {
+    let legs: Vec<_> =
+        opened.legs.iter().map(|leg| json!({ "number": leg.number, "text": leg.text })).collect();
+    let value = json!({
+        "text": opened.text,
+        "legs": legs,
+        "answer_from_unix_ms": opened.answer_from_unix_ms,
+        "answer_until_unix_ms": opened.answer_until_unix_ms,
+    });
+    out.show(&value, || {
+        let until = Day::of_unix_ms(opened.answer_until_unix_ms, 480);
+        format!("{}\n{until} 前回答。 Answer before {until}.", opened.text)
+    });
+}
+
+fn numbers(text: &str) -> Result<Vec<u32>, Fail> {
+    let parts = text.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty());
+    let only = text.chars().all(|c| c.is_ascii_digit() || matches!(c, ' ' | ',' | '，' | '、'));
+    let parsed: Option<Vec<u32>> = parts.map(|part| part.parse().ok()).collect();
+    parsed
+        .filter(|_| only)
+        .ok_or_else(|| Fail::usage("只写序号，例如“1 3”。", "Write numbers only, such as \"1 3\"."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::numbers;
+
+    #[test]
+    fn only_numbers_are_an_answer() {
+        assert_eq!(numbers("1 3").unwrap(), [1, 3]);
+        assert_eq!(numbers("1，3、4").unwrap(), [1, 3, 4]);
+        assert!(numbers("").unwrap().is_empty());
+        for wrong in ["all", "yes", "1 and 2", "99999999999"] {
+            assert!(numbers(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! A running node: what is opened at its start, in which order, and how it stops.
+
+mod found;
+mod listen;
+mod open;
+
+pub use found::HeadError;
+pub use listen::Addresses;
+pub use open::StartError;
+
+use crate::config::Config;
+use crate::courier::{self, Courier};
+use crate::house::House;
+use crate::keys::Passphrase;
+use crate::letters::Letters;
+use crate::peers::{Peers, Pinboard};
+use crate::serve::stack::DRAIN_MAX;
+use crate::store::Store;
+use crate::sweeper::Sweeper;
+use crate::tls::{Connections, Identity};
+use crate::world::{Clock, Entropy, Notices, Post, Sleep, World, random};
+use crate::writer::{CrashAt, Hand, Stopped, Writer};
+use listen::Doors;
+use open::Opened;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Stands between the node and its post, to lose, hold or look at what passes; for tests.
+pub type WrapPost = Arc<dyn Fn(Arc<dyn Post>) -> Arc<dyn Post> + Send + Sync>;
+
+/// What a node is started with.
+pub struct Start {
+    /// The settings, as loaded from the node's directory.
+    pub config: Config,
+    /// Opens the key files, where they are wrapped.
+    pub passphrase: Option<Passphrase>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Waiting.
+    pub sleep: Arc<dyn Sleep>,
+    /// The way to persons.
+    pub notices: Arc<dyn Notices>,
+    /// Stands before the post to other cities; `None` outside of tests.
+    pub wrap_post: Option<WrapPost>,
+    /// Where the writer is to die; `None` outside of tests.
+    pub crash_at: Option<CrashAt>,
+}
+
+impl fmt::Debug for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Start({})", self.config.city.id)
+    }
+}
+
+/// A running node.
+pub struct Node {
+    addresses: Addresses,
+    hand: Hand,
+    store: Store,
+    house: House,
+    connections: Connections,
+    peers: Arc<Peers>,
+    /// Doors, courier, sweeper: they end before the writer does.
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    writer: TaskTracker,
+    stop_writer: CancellationToken,
+    ended: Arc<Mutex<Option<Stopped>>>,
+}
+
+impl Node {
+    /// Starts a node: checks keys, database and high-water file, and only then signs and listens.
+    pub async fn start(start: Start) -> Result<Node, StartError> {
+        let crash_at = start.crash_at.clone().unwrap_or_else(|| Arc::new(|_| false));
+        let Opened { house, store, highwater, board, peers, identity, connections } =
+            open::open(start).await?;
+        let bound = listen::bind(&house.config).await?;
+        let addresses = bound.addresses()?;
+        let (writer, hand) =
+            Writer::open(house.clone(), store.clone(), highwater, crash_at).await?;
+        board.follow(hand.watch());
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let node = Node {
+            addresses,
+            hand: hand.clone(),
+            store: store.clone(),
+            house: house.clone(),
+            connections: connections.clone(),
+            peers,
+            tasks: tasks.clone(),
+            stop: stop.clone(),
+            writer: TaskTracker::new(),
+            stop_writer: CancellationToken::new(),
+            ended: Arc::default(),
+        };
+        let letters = Letters::new(store.clone(), house.clone());
+        let renewed = identity.clone();
+        let doors = Doors {
+            hand: hand.clone(),
+            store: store.clone(),
+            house: house.clone(),
+            letters: letters.clone(),
+            identity,
+            board: Arc::clone(&board),
+            connections,
+            tasks: tasks.clone(),
+            stop: stop.clone(),
+        };
+        doors.open(bound)?;
+        tasks.spawn(node.renew(renewed));
+        node.run_writer(writer);
+        tasks.spawn(node.watch_pins(board));
+        tasks.spawn(Sweeper::new(hand.clone(), store, house.clone(), stop.clone()).run());
+        tasks.spawn(Courier { hand, letters, house, tasks: tasks.clone(), stop }.run());
+        tracing::info!(city = %node.house.config.city.id, peer = %node.addresses.peer, "the node runs");
+        Ok(node)
+    }
+
+    /// Runs the writer; when it must not go on, nothing else goes on.
+    fn run_writer(&self, writer: Writer) {
+        let (stop, stop_writer) = (self.stop.clone(), self.stop_writer.clone());
+        let ended = Arc::clone(&self.ended);
+        self.writer.spawn(async move {
+            let why = writer.run_until(stop_writer).await;
+            *ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+            stop.cancel();
+        });
+    }
+
+    /// When keys change, what other keys have opened is closed.
+    fn watch_pins(&self, board: Arc<Pinboard>) -> impl Future<Output = ()> + Send + 'static {
+        let (connections, stop) = (self.connections.clone(), self.stop.clone());
+        let mut published = self.hand.watch();
+        async move {
+            let mut generation = published.borrow_and_update().directory.generation;
+            loop {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    changed = published.changed() => if changed.is_err() { return },
+                }
+                let now = published.borrow_and_update().directory.generation;
+                if now != generation {
+                    generation = now;
+                    let closed = connections.recheck(board.as_ref());
+                    if closed > 0 {
+                        tracing::info!(closed, "connections closed: their keys are not pinned");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Keeps the certificate young; peers pin the key, so nobody else need know.
+    fn renew(&self, identity: Identity) -> impl Future<Output = ()> + Send + 'static {
+        let (house, stop) = (self.house.clone(), self.stop.clone());
+        let mut written_ms = house.world.clock.now_unix_ms();
+        async move {
+            loop {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = house.world.sleep.sleep(courier::TICK) => {}
+                }
+                let now_ms = house.world.clock.now_unix_ms();
+                if !open::is_stale(written_ms, now_ms) {
+                    continue;
+                }
+                let World { clock, entropy, .. } = &house.world;
+                let serial = random(entropy.as_ref());
+                let city = &house.config.city.id;
+                let newer = open::identity(&house.keys, city, clock.as_ref(), serial);
+                match newer.and_then(|newer| identity.renew(&newer)) {
+                    Ok(()) => written_ms = now_ms,
+                    Err(error) => tracing::error!(%error, "the certificate was not renewed"),
+                }
+            }
+        }
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// The way to the writer.
+    pub fn hand(&self) -> Hand {
+        self.hand.clone()
+    }
+
+    /// The database.
+    pub fn store(&self) -> Store {
+        self.store.clone()
+    }
+
+    /// Keys, calendar, settings.
+    pub fn house(&self) -> &House {
+        &self.house
+    }
+
+    /// Returns when the node has ended by itself, or was told to stop.
+    pub async fn ended(&self) {
+        self.stop.cancelled().await;
+    }
+
+    /// Stops: accepts nothing new, finishes and answers what was begun, closes the database. Says
+    /// why the writer had ended: [`Stopped::Idle`] unless something was wrong.
+    pub async fn stop(self) -> Stopped {
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(DRAIN_MAX, self.tasks.wait()).await.is_err() {
+            tracing::warn!("connections did not end in time: closing them");
+        }
+        self.peers.hang_up();
+        for city in self.hand.published().directory.peers.keys() {
+            self.connections.close_city(city.as_str());
+        }
+        if tokio::time::timeout(DRAIN_MAX, self.tasks.wait()).await.is_err() {
+            tracing::warn!("something is still open and is left behind");
+        }
+        self.stop_writer.cancel();
+        self.writer.close();
+        self.writer.wait().await;
+        self.store.close().await;
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).take();
+        ended.unwrap_or(Stopped::Idle)
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Node({})", self.house.config.city.id)
+    }
+}

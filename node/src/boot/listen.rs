@@ -1,0 +1,195 @@
+//! The listeners: one function each, and none can reach what another serves.
+
+use super::StartError;
+use super::open::clock_ms;
+use crate::config::Config;
+use crate::house::House;
+use crate::letters::Letters;
+use crate::peers::Pinboard;
+use crate::serve::desk::{DeskDoor, desk};
+use crate::serve::exchange::{ExchangeDoor, exchange};
+use crate::serve::stack::listener;
+use crate::serve::worker::{WorkerDoor, worker};
+use crate::store::Store;
+use crate::tls::{AcceptLimits, Acceptor, Connections, Identity, Pins};
+use crate::tokens::Tokens;
+use crate::writer::Hand;
+use jieli_proto::wire::desk_server::DeskServer;
+use jieli_proto::wire::exchange_server::ExchangeServer;
+use jieli_proto::wire::worker_server::WorkerServer;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tonic::service::Routes;
+use tonic_health::server::{HealthReporter, health_reporter};
+
+/// Unauthenticated handshakes at once, where more connections than that are allowed.
+const HANDSHAKES_MAX: usize = 128;
+
+/// Where a node listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// Other cities.
+    pub peer: SocketAddr,
+    /// The city's own desks.
+    pub desk: SocketAddr,
+    /// Workers with a code.
+    pub worker: SocketAddr,
+    /// Health checks, where configured.
+    pub health: Option<SocketAddr>,
+}
+
+/// Sockets that nobody serves yet.
+pub(super) struct Bound {
+    peer: TcpListener,
+    desk: TcpListener,
+    worker: TcpListener,
+    health: Option<TcpListener>,
+}
+
+impl Bound {
+    pub(super) fn addresses(&self) -> Result<Addresses, StartError> {
+        let of = |what, listener: &TcpListener| {
+            let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
+            listener.local_addr().map_err(|error| StartError::Listen {
+                what,
+                address: unknown,
+                error,
+            })
+        };
+        Ok(Addresses {
+            peer: of("peer", &self.peer)?,
+            desk: of("desk", &self.desk)?,
+            worker: of("worker", &self.worker)?,
+            health: self.health.as_ref().map(|listener| of("health", listener)).transpose()?,
+        })
+    }
+}
+
+/// Takes all addresses, or none.
+pub(super) async fn bind(config: &Config) -> Result<Bound, StartError> {
+    let listen = &config.listen;
+    let health = match listen.health {
+        Some(address) => Some(bind_one("health", address).await?),
+        None => None,
+    };
+    Ok(Bound {
+        peer: bind_one("peer", listen.peer).await?,
+        desk: bind_one("desk", listen.desk).await?,
+        worker: bind_one("worker", listen.worker).await?,
+        health,
+    })
+}
+
+async fn bind_one(what: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    let listener = TcpListener::bind(address).await;
+    listener.map_err(|error| StartError::Listen { what, address, error })
+}
+
+/// What the doors are opened with.
+pub(super) struct Doors {
+    pub(super) hand: Hand,
+    pub(super) store: Store,
+    pub(super) house: House,
+    pub(super) letters: Letters,
+    pub(super) identity: Identity,
+    pub(super) board: Arc<Pinboard>,
+    pub(super) connections: Connections,
+    pub(super) tasks: TaskTracker,
+    pub(super) stop: CancellationToken,
+}
+
+impl Doors {
+    /// Opens all doors.
+    pub(super) fn open(self, bound: Bound) -> Result<(), StartError> {
+        let acceptor = self.acceptor()?;
+        let desk_routes = self.desk_routes()?;
+        let worker_routes = Routes::new(worker(self.hand.clone()));
+        let (reporter, health) = health_reporter();
+        self.peer(acceptor, bound.peer);
+        self.local("desk", desk_routes, bound.desk);
+        self.local("worker", worker_routes, bound.worker);
+        if let Some(listener) = bound.health {
+            self.local("health", Routes::new(health), listener);
+        }
+        self.tasks.spawn(report(reporter, self.stop.clone()));
+        Ok(())
+    }
+
+    fn acceptor(&self) -> Result<Acceptor, StartError> {
+        let set = &self.house.config.limits;
+        let limits = AcceptLimits {
+            handshake_ms_max: set.handshake_s_max * 1000,
+            handshakes_max: HANDSHAKES_MAX.min(set.connections_max as usize),
+            connections_per_peer_max: set.connections_per_peer_max as usize,
+            ..AcceptLimits::default()
+        };
+        Ok(Acceptor::new(
+            &self.identity,
+            Arc::clone(&self.board) as Arc<dyn Pins>,
+            clock_ms(&self.house.world.clock),
+            limits,
+            self.connections.clone(),
+        )?)
+    }
+
+    fn desk_routes(&self) -> Result<Routes, StartError> {
+        let tokens = Arc::new(Tokens::load(&self.house.config)?);
+        let (hand, store) = (self.hand.clone(), self.store.clone());
+        Ok(Routes::new(desk(hand, store, self.house.clone(), tokens)))
+    }
+
+    /// Other cities: pinned TLS, and nothing but `Exchange`.
+    fn peer(&self, acceptor: Acceptor, socket: TcpListener) {
+        let set = &self.house.config.limits;
+        let service = exchange(
+            self.hand.clone(),
+            self.letters.clone(),
+            self.house.world.clone(),
+            set.clone(),
+            self.tasks.clone(),
+            self.stop.clone(),
+        );
+        let serving = listener(set)
+            .add_routes(Routes::new(service))
+            .serve_with_incoming_shutdown(acceptor.incoming(socket), self.stopped());
+        self.tasks.spawn(ended("peer", serving));
+    }
+
+    /// The city's own people, on an address that only they reach.
+    fn local(&self, what: &'static str, routes: Routes, socket: TcpListener) {
+        let serving = listener(&self.house.config.limits)
+            .add_routes(routes)
+            .serve_with_incoming_shutdown(TcpListenerStream::new(socket), self.stopped());
+        self.tasks.spawn(ended(what, serving));
+    }
+
+    fn stopped(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.stop.clone().cancelled_owned()
+    }
+}
+
+async fn ended(
+    what: &'static str,
+    serving: impl Future<Output = Result<(), tonic::transport::Error>>,
+) {
+    if let Err(error) = serving.await {
+        tracing::error!(listener = what, %error, "a listener ended");
+    }
+}
+
+/// Serving from the start, not serving from the moment of the stop.
+async fn report(reporter: HealthReporter, stop: CancellationToken) {
+    reporter.set_serving::<ExchangeServer<ExchangeDoor>>().await;
+    reporter.set_serving::<DeskServer<DeskDoor>>().await;
+    reporter.set_serving::<WorkerServer<WorkerDoor>>().await;
+    stop.cancelled().await;
+    reporter.set_not_serving::<ExchangeServer<ExchangeDoor>>().await;
+    reporter.set_not_serving::<DeskServer<DeskDoor>>().await;
+    reporter.set_not_serving::<WorkerServer<WorkerDoor>>().await;
+    reporter.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+}

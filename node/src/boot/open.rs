@@ -1,0 +1,222 @@
+//! Everything that is opened before the node listens.
+
+use super::{HeadError, Start, found};
+use crate::config::{Config, Database};
+use crate::directory::Directory;
+use crate::disk::{self, DiskError};
+use crate::highwater::{HighWater, HighWaterError};
+use crate::house::House;
+use crate::keys::{KeyRing, KeysError};
+use crate::peers::{Peers, Pinboard, RoadLimits};
+use crate::public::{self, PublicError};
+use crate::store::log::{self, Log};
+use crate::store::{Store, StoreError, StoreOptions};
+use crate::tls::{AddressRule, ClockMs, Connections, Dialer, Identity, TlsError, Validity};
+use crate::tokens::TokenError;
+use crate::world::{Clock, Post, World, random};
+use jieli_proto::calendar::{Calendar, CalendarError};
+use jieli_proto::id::CityId;
+use jieli_proto::manifest::ManifestError;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// The calendar that is used where none is configured.
+const CALENDAR: &str = include_str!("../../../proto/packs/calendar-cn-2026.json");
+
+const CALENDAR_BYTES_MAX: u64 = 256 * 1024;
+
+/// A certificate is good from an hour before it is written ...
+const BEFORE_MS: u64 = 3_600_000;
+/// ... and for 90 days.
+const AFTER_MS: u64 = 90 * 86_400_000;
+
+/// Resolving, connecting and shaking hands together.
+const CONNECT_MS_MAX: u64 = 10_000;
+
+/// Why a node did not start: what is wrong, where, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Keys cannot be read, or are not this city's.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The own manifest cannot be read.
+    #[error(transparent)]
+    Public(#[from] PublicError),
+    /// The own manifest does not follow the one before.
+    #[error("the own key manifest: {0}")]
+    Manifest(#[from] ManifestError),
+    /// The calendar cannot be read.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// The calendar is none.
+    #[error("{file}: {error}; name a calendar pack in `calendar`, or remove the key", file = .file.display())]
+    Calendar {
+        /// File.
+        file: PathBuf,
+        /// What is wrong.
+        error: CalendarError,
+    },
+    /// The database does not do what it must.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The first rows could not be committed.
+    #[error("the database did not take this city: {0}; start again")]
+    Commit(String),
+    /// The database belongs to another city.
+    #[error("the database is that of {found}, not of {stated}: name the right one")]
+    OtherCity {
+        /// City in the database.
+        found: String,
+        /// City of the configuration.
+        stated: CityId,
+    },
+    /// The high-water file cannot be read or written.
+    #[error("{0}; see the runbook before anything is moved")]
+    HighWater(#[from] HighWaterError),
+    /// No head may be signed.
+    #[error(transparent)]
+    Heads(#[from] HeadError),
+    /// TLS could not be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// A desk token cannot be read.
+    #[error(transparent)]
+    Tokens(#[from] TokenError),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address} (listen.{what}): {error}")]
+    Listen {
+        /// Key in table `listen`.
+        what: &'static str,
+        /// Its value.
+        address: SocketAddr,
+        /// What the system said.
+        error: io::Error,
+    },
+}
+
+/// What is open.
+pub(super) struct Opened {
+    pub(super) house: House,
+    pub(super) store: Store,
+    pub(super) highwater: HighWater,
+    pub(super) board: Arc<Pinboard>,
+    pub(super) peers: Arc<Peers>,
+    pub(super) identity: Identity,
+    pub(super) connections: Connections,
+}
+
+/// Opens keys, calendar, database and the road; checks that the heads may be signed.
+pub(super) async fn open(start: Start) -> Result<Opened, StartError> {
+    let Start { config, passphrase, clock, entropy, sleep, notices, wrap_post, crash_at: _ } =
+        start;
+    let config = Arc::new(config);
+    let city = config.city.id.clone();
+    let (dir, id) = (config.dir.clone(), city.clone());
+    // Deriving the wrapping key takes a good part of a second.
+    let keys = tokio::task::spawn_blocking(move || KeyRing::load(&dir, &id, passphrase.as_ref()));
+    let keys = Arc::new(keys.await.map_err(|_| KeysError::BadSeed)??);
+    let manifest = public::own_manifest(&config.dir, &city)?;
+    keys.check(&manifest)?;
+    let calendar = Arc::new(calendar(&config)?);
+    let mut highwater = found::highwater(&config)?;
+    let store = Store::open(&database_url(&config), StoreOptions::default()).await?;
+    let now_ms = clock.now_unix_ms();
+    found::found(&config, &store, &highwater, &manifest, now_ms).await?;
+    found::check_heads(&city, &store, &mut highwater).await?;
+    let board = Arc::new(Pinboard::new(Arc::new(directory(&store, &manifest.root).await?)));
+    let identity = identity(&keys, &city, clock.as_ref(), random(entropy.as_ref()))?;
+    let connections = Connections::new();
+    let dialer = Dialer::new(
+        identity.clone(),
+        Arc::clone(&board) as Arc<dyn crate::tls::Pins>,
+        clock_ms(&clock),
+        address_rule(&config),
+        connections.clone(),
+        CONNECT_MS_MAX,
+    );
+    let peers = Arc::new(Peers::new(dialer, Arc::clone(&board), road_limits(&config)));
+    let post: Arc<dyn Post> = Arc::clone(&peers) as Arc<dyn Post>;
+    let post = wrap_post.map_or(Arc::clone(&post), |wrap| wrap(post));
+    let world = World { clock, entropy, sleep, post, notices };
+    let root = manifest.root;
+    let house = House { world, keys, calendar, config, root };
+    Ok(Opened { house, store, highwater, board, peers, identity, connections })
+}
+
+fn calendar(config: &Config) -> Result<Calendar, StartError> {
+    let Some(file) = config.calendar_file() else {
+        let file = PathBuf::from("cn-2026");
+        return Calendar::from_json(CALENDAR).map_err(|error| StartError::Calendar { file, error });
+    };
+    let bytes = disk::read(&file, CALENDAR_BYTES_MAX)?;
+    // What is not UTF-8 is no calendar either.
+    let text = String::from_utf8_lossy(&bytes);
+    Calendar::from_json(&text).map_err(|error| StartError::Calendar { file, error })
+}
+
+fn database_url(config: &Config) -> String {
+    match &config.database {
+        Database::Sqlite => format!("sqlite:{}", config.sqlite_file().display()),
+        Database::Postgres(url) => url.clone(),
+    }
+}
+
+async fn directory(
+    store: &Store,
+    root: &jieli_proto::pubkey::PublicKey,
+) -> Result<Directory, StoreError> {
+    let mut conn = store.read().await?;
+    let missing = StoreError::Corrupt("log_head");
+    let head = log::head(&mut conn, Log::Exchange).await?.ok_or(missing)?;
+    Directory::load(&mut conn, root, head.generation as i64).await
+}
+
+/// Whether a certificate written then should be replaced: half its time is over, or the clock went
+/// back behind it.
+pub(super) fn is_stale(written_ms: u64, now_ms: u64) -> bool {
+    now_ms > written_ms.saturating_add(AFTER_MS / 2)
+        || now_ms.saturating_add(BEFORE_MS / 2) < written_ms
+}
+
+/// A certificate of this hour for the city's TLS key.
+pub(super) fn identity(
+    keys: &KeyRing,
+    city: &CityId,
+    clock: &dyn Clock,
+    serial: [u8; 16],
+) -> Result<Identity, TlsError> {
+    let pkcs8 = keys.tls_pkcs8();
+    let mut seed = Zeroizing::new([0; 32]);
+    // RFC 8410: the seed is the end of it.
+    let from = pkcs8.len().saturating_sub(32);
+    seed.copy_from_slice(pkcs8.get(from..).filter(|s| s.len() == 32).ok_or(TlsError::BadValidity)?);
+    let now_ms = clock.now_unix_ms();
+    let validity = Validity {
+        not_before_unix_ms: now_ms.saturating_sub(BEFORE_MS),
+        not_after_unix_ms: now_ms.saturating_add(AFTER_MS),
+        serial,
+    };
+    Identity::self_signed(&seed, city.as_str(), validity)
+}
+
+pub(super) fn clock_ms(clock: &Arc<dyn Clock>) -> ClockMs {
+    let clock = Arc::clone(clock);
+    Arc::new(move || clock.now_unix_ms())
+}
+
+/// A node that itself can only be reached on this machine may call others on it.
+fn address_rule(config: &Config) -> AddressRule {
+    AddressRule { loopback: config.listen.peer.ip().is_loopback(), private: true }
+}
+
+fn road_limits(config: &Config) -> RoadLimits {
+    let limits = &config.limits;
+    RoadLimits {
+        answer_max: limits.request_max(),
+        keep_alive: limits.keep_alive(),
+        keep_alive_answer_max: limits.keep_alive_answer_max(),
+    }
+}

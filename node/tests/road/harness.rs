@@ -1,0 +1,457 @@
+//! Two cities with a clock that tests move, and a post that tests can cut.
+
+use async_trait::async_trait;
+use jieli_node::boot::{Node, Start, WrapPost};
+use jieli_node::command::{Actor, Command, DeskCommand, Done};
+use jieli_node::config::{Config, Database, DeskToken, Listen};
+use jieli_node::init::{InitOptions, init};
+use jieli_node::keys::Protection;
+use jieli_node::public::PublicBundle;
+use jieli_node::store::{Store, Val, queue};
+use jieli_node::world::{
+    Clock, Delivered, Entropy, Notice, NoticeResult, Notices, Post, PostError, Sleep,
+};
+use jieli_node::writer::{CrashAt, Stopped};
+use jieli_proto::id::{AgreementId, CityId, Digest};
+use jieli_proto::number::CreditCode;
+use jieli_proto::wire;
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+use tempfile::TempDir;
+
+/// Two offices of each city: labour and coordination.
+const OFFICES: [[&str; 2]; 2] =
+    [["11999999MB0000019T", "11999999MB0000043B"], ["11999999MB00001154", "11999999MB0000158H"]];
+pub(crate) const IDS: [&str; 2] = ["kunming.yn", "ruian.zj"];
+pub(crate) const A: usize = 0;
+pub(crate) const B: usize = 1;
+
+/// Runs on from 2026-11-23, 10:00 in China; tests move it on.
+#[derive(Default)]
+pub(crate) struct Hands {
+    moved_ms: AtomicU64,
+}
+
+impl Hands {
+    pub(crate) fn move_on(&self, ms: u64) {
+        self.moved_ms.fetch_add(ms, Ordering::SeqCst);
+    }
+}
+
+impl Clock for Hands {
+    #[allow(clippy::disallowed_methods)] // a test's clock runs with the real one
+    fn now_unix_ms(&self) -> u64 {
+        static START: std::sync::OnceLock<SystemTime> = std::sync::OnceLock::new();
+        let start = START.get_or_init(SystemTime::now);
+        let since = SystemTime::now().duration_since(*start).unwrap_or_default();
+        1_795_399_200_000 + since.as_millis() as u64 + self.moved_ms.load(Ordering::SeqCst)
+    }
+}
+
+/// Bytes that differ at every call.
+struct Counter(AtomicU64, u64);
+
+impl Entropy for Counter {
+    fn fill(&self, buffer: &mut [u8]) {
+        for chunk in buffer.chunks_mut(32) {
+            let count = self.0.fetch_add(1, Ordering::Relaxed);
+            let digest = Digest::of(&[&self.1.to_be_bytes(), &count.to_be_bytes()]);
+            chunk.copy_from_slice(&digest.0[..chunk.len()]);
+        }
+    }
+}
+
+struct RealSleep;
+
+#[async_trait]
+impl Sleep for RealSleep {
+    async fn sleep(&self, how_long: Duration) {
+        tokio::time::sleep(how_long).await;
+    }
+}
+
+/// What reached the phones.
+#[derive(Default)]
+pub(crate) struct Phones(pub(crate) Mutex<Vec<Notice>>);
+
+#[async_trait]
+impl Notices for Phones {
+    async fn send(&self, notice: Notice) -> NoticeResult {
+        self.0.lock().unwrap().push(notice);
+        NoticeResult::Sent
+    }
+}
+
+/// What a test does to the post of a city.
+#[derive(Default)]
+pub(crate) struct Tap {
+    /// Delivery fails.
+    pub(crate) cut: std::sync::atomic::AtomicBool,
+    /// Answers are lost on the way back.
+    pub(crate) deaf: std::sync::atomic::AtomicBool,
+    /// Checkpoints seen, by origin and size.
+    pub(crate) heads: Mutex<BTreeMap<String, String>>,
+    pub(crate) delivered: AtomicU64,
+}
+
+struct Tapped(Arc<dyn Post>, Arc<Tap>);
+
+#[async_trait]
+impl Post for Tapped {
+    async fn deliver(
+        &self,
+        to: &CityId,
+        letters: Vec<wire::Letter>,
+        noted: Vec<wire::Noted>,
+    ) -> Result<Delivered, PostError> {
+        let lost = || PostError("cut by the test".to_owned());
+        if self.1.cut.load(Ordering::SeqCst) {
+            return Err(lost());
+        }
+        self.1.delivered.fetch_add(1, Ordering::SeqCst);
+        for letter in &letters {
+            self.1.look(letter.proof.as_ref());
+        }
+        let done = self.0.deliver(to, letters, noted).await?;
+        if self.1.deaf.load(Ordering::SeqCst) {
+            return Err(lost());
+        }
+        for answer in &done.answers {
+            if let Some(wire::answer::Answer::Receipt(letter)) = &answer.answer {
+                self.1.look(letter.proof.as_ref());
+            }
+        }
+        Ok(done)
+    }
+
+    async fn fetch(
+        &self,
+        to: &CityId,
+        ask: wire::FetchRequest,
+    ) -> Result<Vec<wire::FetchReply>, PostError> {
+        self.0.fetch(to, ask).await
+    }
+
+    async fn prove(
+        &self,
+        to: &CityId,
+        ask: wire::ProveRequest,
+    ) -> Result<wire::ProveReply, PostError> {
+        self.0.prove(to, ask).await
+    }
+}
+
+impl Tap {
+    /// Two roots of one size are a lie.
+    fn look(&self, proof: Option<&wire::ReceiptProof>) {
+        let Some(proof) = proof else { return };
+        let mut lines = proof.checkpoint.lines();
+        let key = format!("{} {}", lines.next().unwrap(), lines.next().unwrap());
+        let root = lines.next().unwrap().to_owned();
+        let before = self.heads.lock().unwrap().insert(key.clone(), root.clone());
+        assert!(before.is_none_or(|before| before == root), "two roots of {key}");
+    }
+}
+
+/// One city, running or not.
+pub(crate) struct City {
+    pub(crate) dir: PathBuf,
+    pub(crate) public: PublicBundle,
+    pub(crate) address: SocketAddr,
+    pub(crate) node: Option<Node>,
+    pub(crate) tap: Arc<Tap>,
+    pub(crate) phones: Arc<Phones>,
+    pub(crate) clock: Arc<Hands>,
+    starts: u64,
+    seed: u64,
+}
+
+impl City {
+    pub(crate) fn new(parent: &TempDir, at: usize, clock: &Arc<Hands>) -> City {
+        City::named(parent, IDS[at], OFFICES[at][0], clock)
+    }
+
+    pub(crate) fn named(parent: &TempDir, id: &str, office: &str, clock: &Arc<Hands>) -> City {
+        let dir = parent.path().join(id);
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap();
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let options = InitOptions {
+            database: Database::Sqlite,
+            listen: Listen { peer: address, desk: any, worker: any, health: Some(any) },
+            end_points: vec![address.to_string()],
+            protection: Protection::Unprotected,
+            passphrase_file: None,
+            tokens: DeskToken::for_office(&CreditCode::parse(office).unwrap()),
+        };
+        let seed = id.bytes().map(u64::from).sum();
+        let entropy = Counter(AtomicU64::new(0), seed);
+        let city = CityId::parse(id).unwrap();
+        let made = init(&dir, &city, id, options, clock.as_ref(), &entropy).unwrap();
+        City {
+            dir,
+            public: made.public,
+            address,
+            node: None,
+            tap: Arc::default(),
+            phones: Arc::default(),
+            clock: Arc::clone(clock),
+            starts: 0,
+            seed,
+        }
+    }
+
+    pub(crate) async fn start(&mut self) {
+        self.start_to_crash(None).await;
+    }
+
+    pub(crate) async fn start_to_crash(&mut self, crash_at: Option<CrashAt>) {
+        self.node = Some(Node::start(self.given(crash_at)).await.unwrap());
+    }
+
+    pub(crate) fn given(&mut self, crash_at: Option<CrashAt>) -> Start {
+        self.starts += 1;
+        let tap = Arc::clone(&self.tap);
+        let wrap: WrapPost = Arc::new(move |post| Arc::new(Tapped(post, Arc::clone(&tap))));
+        Start {
+            config: Config::load(&self.dir).unwrap(),
+            passphrase: None,
+            clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+            entropy: Arc::new(Counter(AtomicU64::new(0), self.seed + 1_000_000 * self.starts)),
+            sleep: Arc::new(RealSleep),
+            notices: Arc::clone(&self.phones) as Arc<dyn Notices>,
+            wrap_post: Some(wrap),
+            crash_at,
+        }
+    }
+
+    pub(crate) async fn stop(&mut self) -> Stopped {
+        self.node.take().unwrap().stop().await
+    }
+
+    pub(crate) fn node(&self) -> &Node {
+        self.node.as_ref().unwrap()
+    }
+
+    pub(crate) fn id(&self) -> CityId {
+        self.public.manifest.city.clone()
+    }
+
+    pub(crate) async fn perform(&self, command: DeskCommand) -> Done {
+        self.try_perform(command).await.unwrap()
+    }
+
+    pub(crate) async fn try_perform(
+        &self,
+        command: DeskCommand,
+    ) -> Result<Done, jieli_node::writer::Failure> {
+        let office = OFFICES.concat()[0].to_owned();
+        let actor = Actor { office, token: "test".to_owned() };
+        self.node().hand().perform(Command::Desk(actor, command)).await
+    }
+
+    pub(crate) async fn add_peer(&self, other: &City) {
+        let request = wire::AddPeerRequest {
+            manifest: Some(other.public.manifest.envelope.clone()),
+            root_fpr: other.public.root_fpr().hex(),
+            name: other.public.name.clone(),
+            end_points: vec![other.address.to_string()],
+            root_spki: other.public.manifest.root.to_spki().to_vec(),
+        };
+        self.perform(DeskCommand::AddPeer(request)).await;
+    }
+
+    /// Announces vacancies: as many messages with no person in them.
+    pub(crate) async fn announce(
+        &self,
+        numbers: std::ops::Range<u32>,
+    ) -> Result<(), jieli_node::writer::Failure> {
+        let vacancies = numbers.map(vacancy).collect();
+        let request = wire::AddVacanciesRequest { vacancies, announce: true };
+        self.try_perform(DeskCommand::AddVacancies(request)).await.map(drop)
+    }
+
+    /// Envelopes of a lane, in order, as logged: leaf bytes.
+    pub(crate) async fn lane(&self, id: AgreementId, lane: u8) -> Vec<Vec<u8>> {
+        lane_of(&self.node().store(), id, lane).await
+    }
+
+    pub(crate) async fn waiting(&self) -> u64 {
+        let mut conn = self.node().store().read().await.unwrap();
+        queue::backlogs(&mut conn).await.unwrap().iter().map(|backlog| backlog.letters).sum()
+    }
+
+    pub(crate) async fn alarms(&self) -> Vec<String> {
+        let mut conn = self.node().store().read().await.unwrap();
+        let rows = conn.rows("SELECT kind, detail FROM alarm", Vec::new()).await.unwrap();
+        let told = |row: &jieli_node::store::Row| {
+            format!("{}: {}", row.text(0).unwrap(), row.text(1).unwrap())
+        };
+        rows.iter().map(told).collect()
+    }
+
+    pub(crate) async fn count(&self, sql: &'static str, vals: Vec<Val>) -> i64 {
+        let mut conn = self.node().store().read().await.unwrap();
+        conn.one(sql, vals).await.unwrap().int(0).unwrap()
+    }
+}
+
+async fn lane_of(store: &Store, id: AgreementId, lane: u8) -> Vec<Vec<u8>> {
+    let mut conn = store.read().await.unwrap();
+    let sql = "SELECT l.data FROM envelope e JOIN log_leaf l ON l.idx = e.leaf_idx \
+               AND l.log = 'exchange' AND l.epoch = 1 \
+               WHERE e.agreement_id = $1 AND e.lane = $2 ORDER BY e.lane_seq";
+    let vals = vec![id.to_vec().into(), lane.into()];
+    let rows = conn.rows(sql, vals).await.unwrap();
+    rows.iter().map(|row| row.bytes(0).unwrap()).collect()
+}
+
+/// Both cities, started and known to each other.
+pub(crate) struct Pair {
+    pub(crate) folder: TempDir,
+    pub(crate) cities: [City; 2],
+    pub(crate) clock: Arc<Hands>,
+}
+
+impl Pair {
+    pub(crate) async fn new() -> Pair {
+        let folder = TempDir::new().unwrap();
+        let clock = Arc::new(Hands::default());
+        let mut cities = [City::new(&folder, A, &clock), City::new(&folder, B, &clock)];
+        for city in &mut cities {
+            city.start().await;
+        }
+        let pair = Pair { folder, cities, clock };
+        pair.a().add_peer(pair.b()).await;
+        pair.b().add_peer(pair.a()).await;
+        pair
+    }
+
+    /// With an agreement in force on both sides.
+    pub(crate) async fn agreed() -> (Pair, AgreementId) {
+        let pair = Pair::new().await;
+        let id = pair.agree().await;
+        (pair, id)
+    }
+
+    pub(crate) fn a(&self) -> &City {
+        &self.cities[A]
+    }
+
+    pub(crate) fn b(&self) -> &City {
+        &self.cities[B]
+    }
+
+    pub(crate) async fn propose(&self) -> AgreementId {
+        let request = wire::ProposeRequest { draft_toml: draft(), approvers: posts() };
+        match self.a().perform(DeskCommand::Propose(request)).await {
+            Done::Agreement(id) => id,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) async fn agree(&self) -> AgreementId {
+        let id = self.propose().await;
+        let request =
+            wire::CountersignRequest { agreement_id: id.hex(), version: 1, approvers: posts() };
+        eventually("the counter-signature", async || {
+            self.b().try_perform(DeskCommand::Countersign(request.clone())).await.is_ok()
+        })
+        .await;
+        self.live(&id).await;
+        id
+    }
+
+    pub(crate) async fn live(&self, id: &AgreementId) {
+        for city in &self.cities {
+            eventually("the agreement is live", async || {
+                let published = city.node().hand().published();
+                published.directory.bonds.get(id).is_some_and(|bond| bond.version() == 1)
+            })
+            .await;
+        }
+    }
+
+    /// Waits until nothing is on its way; then all lanes must be the same in both logs.
+    pub(crate) async fn settled(&self, id: AgreementId) {
+        eventually("both outboxes are empty", async || {
+            self.a().waiting().await + self.b().waiting().await == 0
+        })
+        .await;
+        for lane in 0..6 {
+            let (a, b) = (self.a().lane(id, lane).await, self.b().lane(id, lane).await);
+            assert_eq!(a, b, "lane {lane}");
+        }
+        assert_eq!(self.a().alarms().await, Vec::<String>::new());
+        assert_eq!(self.b().alarms().await, Vec::<String>::new());
+    }
+
+    pub(crate) async fn stop(mut self) {
+        for city in &mut self.cities {
+            assert!(matches!(city.stop().await, Stopped::Idle));
+        }
+    }
+}
+
+/// Waits up to half a minute.
+pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    for _ in 0..600 {
+        if holds().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("waited too long: {what}");
+}
+
+pub(crate) fn posts() -> Vec<String> {
+    vec!["局长".to_owned(), "法制科科长".to_owned()]
+}
+
+fn draft() -> String {
+    let party = |at: usize| {
+        let [labour, coordination] = OFFICES[at];
+        let id = IDS[at];
+        format!(
+            "[[party]]\ncity = \"{id}\"\nlegal_name = \"{id}\"\ncredit_code = \"{labour}\"\n\
+             liaison_posts = [\"一\", \"二\"]\napprover_posts = [\"局长\", \"法制科科长\"]\n\
+             [[party.office]]\ncredit_code = \"{labour}\"\nkind = \"labour\"\nname = \"人社局\"\n\
+             telephone = \"0871-1234567\"\n\
+             [[party.office]]\ncredit_code = \"{coordination}\"\nkind = \"coordination\"\n\
+             name = \"协作办\"\ntelephone = \"0871-1234567\"\n"
+        )
+    };
+    format!(
+        "valid_from = \"2026-01-01\"\nvalid_to = \"2028-12-31\"\nno_fee_to_person = true\n\
+         no_target = true\n{}{}\n[[service]]\nkind = \"employment\"\n\
+         holders = [\"kunming.yn\", \"ruian.zj\"]\n",
+        party(A),
+        party(B)
+    )
+}
+
+fn vacancy(number: u32) -> wire::Vacancy {
+    let terms = wire::Terms {
+        reference: format!("V-{number}"),
+        version: 1,
+        employer_code: OFFICES[B][0].to_owned(),
+        employer_name: "某厂".to_owned(),
+        occupation: 1,
+        workplace_division: "330381".to_owned(),
+        pay_fen_month_min: 500_000,
+        pay_fen_month_max: 600_000,
+        payday: 15,
+        hours_week: 40,
+        rest_days_month: 8,
+        insurances: vec![1, 2],
+        travel_there: wire::Payer::Employer.into(),
+        travel_home: wire::Payer::Worker.into(),
+        complaint_phones: vec!["0577-12333".to_owned()],
+        ..wire::Terms::default()
+    };
+    wire::Vacancy { city: String::new(), terms: Some(terms), posts: 1, valid_until: 20_261_231 }
+}

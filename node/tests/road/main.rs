@@ -1,0 +1,9 @@
+//! Two cities in one process, over real TLS on loopback.
+
+#![allow(clippy::unwrap_used)] // also in the helpers of tests
+
+mod agree;
+mod crash;
+mod forged;
+mod harness;
+mod lost;
