@@ -9,7 +9,7 @@ use crate::speak::Speech;
 use crate::store;
 use crate::trouble::{Denied, Outcome, Trouble};
 use crate::vault::Place;
-use jieli_proto::case::{Direction, Proof};
+use jieli_proto::case::{Direction, Proof, Stage};
 use jieli_proto::day::Day;
 use jieli_proto::envelope;
 use jieli_proto::id::Digest;
@@ -256,7 +256,9 @@ impl Batch<'_> {
             not_realised: asked.not_realised,
             handled_in: match asked.handled_in() {
                 wire::HandledIn::Unspecified if fulfilled => wire::HandledIn::ThisOffice.into(),
-                stated => stated.into(),
+                wire::HandledIn::Unspecified
+                | wire::HandledIn::ThisOffice
+                | wire::HandledIn::NationalPlatform => asked.handled_in,
             },
             reference: asked.reference.clone(),
         };
@@ -289,7 +291,11 @@ impl Batch<'_> {
     /// EXPIRE needs a receipt that the other city signed after the due date.
     async fn expire(&mut self, bond: &Bond, file: &LegFile, duty: wire::Duty) -> Outcome<Speech> {
         let duty = named_or_owed(file, duty)?;
-        if let Some((digest, wind_down)) = bond.terminated {
+        let before =
+            matches!(file.law.state().stage, Stage::Offered | Stage::TakenUp | Stage::Waitlisted);
+        if let Some((digest, wind_down)) = bond.terminated
+            && (before || self.today >= wind_down)
+        {
             let body =
                 wire::Expire { duty: duty.into(), terminate: digest.to_vec(), receipt: Vec::new() };
             let mut speech = Speech::plain(MessageType::Expire, Body::Expire(body));

@@ -89,6 +89,15 @@ impl Batch<'_> {
             // Repeating an act is a no-op.
             return Ok(());
         }
+        let yields = bond.our_side == PartySide::A && self.both_proposed(&bond, version).await?;
+        if version <= bond.version() || yields {
+            return Err(Denied::new(
+                "PROPOSAL_STANDS",
+                "同一版本已有生效文本，或以甲方的提案为准。",
+                "That version is live already, or the proposal of party A stands instead.",
+            )
+            .into());
+        }
         let sealed = wire::Envelope::decode(row.bytes(0)?.as_slice())
             .map_err(|_| StoreError::Corrupt("agreement_version.envelope"))?;
         let payload: wire::Agreement = decode(&sealed).map_err(Denied::refused)?;
@@ -118,7 +127,10 @@ impl Batch<'_> {
     ) -> Outcome<()> {
         let bond = self.bond(&id).ok_or_else(|| Denied::not_found("agreement"))?;
         let agreement = bond.in_force().ok_or_else(|| Denied::not_found("agreement"))?;
-        check_approvers(agreement, bond.our_side, &approvers)?;
+        // Suspending is one-sided and at once: nobody has to wait for a second pair of eyes.
+        if !matches!(what, OwnAct::Suspend) {
+            check_approvers(agreement, bond.our_side, &approvers)?;
+        }
         let mut act = Act { approvers: sorted(approvers), ..Act::default() };
         let facts = match (&what, &bond.suspended) {
             (OwnAct::Suspend, Some(_)) => return Ok(()),
@@ -192,8 +204,10 @@ impl Batch<'_> {
             ActType::Countersign => self.receive_countersign(bond, &facts).await?,
             ActType::Suspend | ActType::Resume | ActType::Terminate => {
                 let agreement = bond.in_force().ok_or(Refusal::NoAgreement)?;
-                check_approvers(agreement, bond.our_side.other(), &facts.approvers)
-                    .map_err(|_| Refusal::BadBody)?;
+                if facts.act != ActType::Suspend {
+                    check_approvers(agreement, bond.our_side.other(), &facts.approvers)
+                        .map_err(|_| Refusal::BadBody)?;
+                }
                 self.check_resume(bond, &facts)?;
                 let side = bond.our_side.other();
                 let wind_down = facts.wind_down_on.map_or(0, Day::number);
@@ -254,8 +268,26 @@ impl Batch<'_> {
         let agreement = Agreement::check(&payload).map_err(|_| Refusal::BadBody)?;
         check_approvers(&agreement, bond.our_side.other(), &facts.approvers)
             .map_err(|_| Refusal::BadBody)?;
-        self.make_live(bond.id, row.int(0)? as u32, &digest).await?;
+        let version = row.int(0)? as u32;
+        let yields = bond.our_side == PartySide::B && self.both_proposed(bond, version).await?;
+        if version <= bond.version() || yields {
+            return Err(Refusal::BadBody.into());
+        }
+        self.make_live(bond.id, version, &digest).await?;
         Ok(())
+    }
+
+    /// Of two open proposals for one version A's stands.
+    async fn both_proposed(&mut self, bond: &Bond, version: u32) -> Result<bool, StoreError> {
+        let row = self
+            .conn
+            .one(
+                "SELECT CAST(COUNT(DISTINCT proposed_by) AS BIGINT) FROM agreement_version \
+                 WHERE agreement_id = $1 AND version = $2",
+                vec![bond.id.to_vec().into(), version.into()],
+            )
+            .await?;
+        Ok(row.int(0)? > 1)
     }
 
     fn check_resume(&self, bond: &Bond, facts: &ActFacts) -> Result<(), Refusal> {

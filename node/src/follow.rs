@@ -10,7 +10,7 @@ use crate::vault::{DRAFT, Place};
 use jieli_proto::case::{Direction, Duty, Side, Stage};
 use jieli_proto::id::{Digest, LegId};
 use jieli_proto::message::terms_digest;
-use jieli_proto::section::{PERSON, Phase, SectionKind, TABLE, Value};
+use jieli_proto::section::{PERSON, Phase, SUPPORT_NEED, SectionKind, TABLE, Value};
 use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, EffectScope, MessageType, ReturnCode, Service, VoidCode};
 use prost::Message as _;
@@ -81,11 +81,17 @@ impl Batch<'_> {
     pub(crate) async fn settled(
         &mut self,
         file: &LegFile,
+        digest: &Digest,
         standing: Standing,
     ) -> Result<(), StoreError> {
+        let message = file.entry(digest).and_then(|entry| entry.message.as_ref());
+        let takes_back = message.is_some_and(|message| {
+            let ty = message.r#type();
+            matches!(ty, MessageType::Offer | MessageType::Request | MessageType::Release)
+        });
         match standing {
             // If a WITHDRAW caused it, that says everything; otherwise the node takes it back.
-            Standing::Withheld if !file.law.state().stop.any() => {
+            Standing::Withheld if takes_back && !file.law.state().stop.any() => {
                 self.timer(self.now_ms, TimerKind::WentWithheld, &file.id.0).await
             }
             Standing::Refused(code) => {
@@ -104,10 +110,13 @@ impl Batch<'_> {
 
     async fn keep_terms_of_accept(&mut self, file: &LegFile) -> Result<(), StoreError> {
         let carried = [MessageType::Correct, MessageType::Accept].into_iter().find_map(|ty| {
-            match file.latest(ty)?.message.as_ref()?.body.as_ref()? {
-                Body::Accept(body) => body.terms.clone(),
-                Body::Correct(body) => body.terms.clone(),
-                _ => None,
+            let body = file.latest(ty)?.message.as_ref()?.body.as_ref()?;
+            if let Body::Accept(wire::Accept { terms, .. })
+            | Body::Correct(wire::Correct { terms, .. }) = body
+            {
+                terms.clone()
+            } else {
+                None
             }
         });
         let Some(terms) = carried else { return Ok(()) };
@@ -376,6 +385,9 @@ pub(crate) fn owed_to(file: &LegFile) -> Option<(Duty, jieli_proto::day::Day)> {
 
 /// All sections that a consent to a leg names: what travels before an outcome.
 pub(crate) fn consented_sections(service: Service) -> Vec<u32> {
-    let before = |kind: &&SectionKind| kind.serves(service) && kind.phase != Phase::C;
+    // The support need of a child is asked for by itself, under a consent of its own.
+    let before = |kind: &&SectionKind| {
+        kind.serves(service) && kind.phase != Phase::C && kind.number != SUPPORT_NEED
+    };
     TABLE.iter().filter(before).map(|kind| u32::from(kind.number)).collect()
 }

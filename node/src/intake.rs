@@ -378,6 +378,13 @@ fn check_leg(leg: &wire::DraftLeg) -> Outcome<()> {
     if (leg.service() == Service::Insurance) != (leg.item_code > 0) {
         return Err(bad("item_code", "社会保险须写明事项代码", "an item code goes with insurance"));
     }
+    if leg.fields.iter().any(|field| field.section == u32::from(section::SUPPORT_NEED)) {
+        return Err(bad(
+            "support_need",
+            "学习支持需求须由本人单独同意，不随名单提交",
+            "a support need is asked of the person by itself and never comes with a sheet",
+        ));
+    }
     let opens = match crate::legs::direction(leg.service()) {
         Direction::Push => MessageType::Offer,
         Direction::Pull => MessageType::Request,

@@ -131,17 +131,15 @@ impl Batch<'_> {
         if frame.lane_seq > end.last_seq + 1 {
             return Ok(Received::Defer(DeferReason::Gap, end.last_seq + 1));
         }
-        match frame.lane.kind() {
-            Kind::Receipt => self.receive_receipt(&bond, incoming, live).await,
-            Kind::Act => {
-                let done = self.receive_act(&bond, &incoming, live).await;
-                self.place(&bond, &incoming, done).await
-            }
-            _ => {
-                let done = self.receive_message(&bond, &incoming, live).await;
-                self.place(&bond, &incoming, done).await
-            }
+        if frame.lane.kind() == Kind::Receipt {
+            return self.receive_receipt(&bond, incoming, live).await;
         }
+        let done = if frame.lane.kind() == Kind::Act {
+            self.receive_act(&bond, &incoming, live).await
+        } else {
+            self.receive_message(&bond, &incoming, live).await
+        };
+        self.place(&bond, &incoming, done).await
     }
 
     /// Whether the signature verifies, and by a key that still counts.
@@ -237,15 +235,13 @@ impl Batch<'_> {
                 .await?;
             self.alarm("lane-equivocation", &bond.peer, "one place, two envelopes").await?;
         }
-        Ok(match frame.lane.kind() {
-            Kind::Receipt => {
-                if same {
-                    self.settle_items(bond, &incoming.letter, &incoming.sealed).await?;
-                }
-                Received::Noted
-            }
-            _ => Received::Receipted,
-        })
+        if frame.lane.kind() != Kind::Receipt {
+            return Ok(Received::Receipted);
+        }
+        if same {
+            self.settle_items(bond, &incoming.letter, &incoming.sealed).await?;
+        }
+        Ok(Received::Noted)
     }
 
     /// The envelope stored at a place.

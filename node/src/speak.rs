@@ -12,6 +12,7 @@ use jieli_proto::case::{Direction, Proof, Side, Verdict};
 use jieli_proto::day::Day;
 use jieli_proto::id::{Digest, LegId, MsgId};
 use jieli_proto::kinds::{Lane, PartySide};
+use jieli_proto::message::{Fault, check_message};
 use jieli_proto::refusal::Refusal;
 use jieli_proto::section::{self, SectionKind, Value};
 use jieli_proto::wire::message::Body;
@@ -88,6 +89,7 @@ impl Batch<'_> {
         let msg = MsgId(self.random());
         let (digests, sections) = self.sections(file, &speech, &msg)?;
         let message = compose(file, &speech, header.clone(), msg, digests, self.house);
+        check_message(&message).map_err(|fault| wrong_form(&fault))?;
         let made_on = self.house.calendar.day_of_unix_ms(header.created_unix_ms);
         let act = self.judge(file, &message, &speech, made_on)?;
         // From here on nothing is denied.
@@ -194,6 +196,14 @@ fn missing(kind: &SectionKind, field: &section::Field) -> Denied {
         "FIELD_MISSING",
         format!("“{}”缺少或格式不对，请补齐。", field.zh),
         format!("“{}” of {} is missing or has a wrong form: fill it in.", field.en, kind.name),
+    )
+}
+
+fn wrong_form(fault: &Fault) -> Denied {
+    Denied::new(
+        "FIELD_MISSING",
+        format!("缺少或填错一项（{}），请补齐。", fault.field),
+        format!("A field is missing or wrong: {}. Fill it in.", fault.field),
     )
 }
 

@@ -8,7 +8,7 @@ use crate::wire::{self, Disclosure, MessageType, Service};
 use prost::Message as _;
 
 mod table;
-pub use table::{Field, FieldType, PERSON, Phase, SectionKind, TABLE};
+pub use table::{Field, FieldType, PERSON, Phase, SUPPORT_NEED, SectionKind, TABLE};
 
 /// Largest total of encoded sections in a letter, in bytes.
 pub const SECTIONS_LEN_MAX: usize = 64 * 1024;

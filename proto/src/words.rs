@@ -209,7 +209,4 @@ pub fn code(section: u8, field: u32, code: u64) -> Option<Word> {
 }
 
 /// What the evidence never says; every export and the README carry it.
-pub const NOT_PROOF_OF_FREEDOM: Word = w(
-    "这些记录只说明发送和记录了什么，不能证明当事人是出于自愿。",
-    "These records show what was sent and recorded. They do not prove that a person acted freely.",
-);
+pub const NOT_PROOF_OF_FREEDOM: Word = w(crate::bundle::CAVEAT_ZH, crate::bundle::CAVEAT_EN);

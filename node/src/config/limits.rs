@@ -162,7 +162,7 @@ pub struct Import {
 
 impl Default for Import {
     fn default() -> Import {
-        Import { file_bytes_max: 8 * 1024 * 1024, rows_max: 2000 }
+        Import { file_bytes_max: 8 * 1024 * 1024, rows_max: 10_000 }
     }
 }
 

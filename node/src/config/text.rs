@@ -53,7 +53,7 @@ const LIMITS: &str = r#"
 # Sheets larger than this are refused unread.
 #[import]
 #file_bytes_max = 8388608
-#rows_max = 2000
+#rows_max = 10000
 
 # Notices to persons are appended to this file, one JSON object a line.
 #[notices]

@@ -2,6 +2,7 @@
 
 use super::{Halt, Incoming, Stop, decode, message::Opened};
 use crate::batch::Batch;
+use crate::directory::Bond;
 use crate::legs::LegFile;
 use jieli_proto::consent::{self, Needed};
 use jieli_proto::envelope;
@@ -17,6 +18,7 @@ impl Batch<'_> {
     /// Checks the consent that a message cites, and keeps it.
     pub(super) async fn check_consent(
         &mut self,
+        bond: &Bond,
         incoming: &Incoming,
         facts: &MessageFacts,
         file: &LegFile,
@@ -24,9 +26,13 @@ impl Batch<'_> {
     ) -> Result<(), Halt> {
         let Some(cited) = facts.consent else {
             // An OFFER names no person, but it is about one: no yes, no message.
-            let about = matches!(facts.kind, MessageType::Offer) || !opened.is_empty();
-            let theirs = facts.kind != MessageType::Outcome;
-            return if about && theirs { Err(Refusal::ConsentInvalid.into()) } else { Ok(()) };
+            // What the provider reports of its own service (phase C) rests on the RELEASE.
+            let before = |(number, _, _): &(u8, wire::Section, Vec<_>)| {
+                let kind = section::SectionKind::of(u32::from(*number));
+                kind.is_none_or(|kind| kind.phase != section::Phase::C)
+            };
+            let about = facts.kind == MessageType::Offer || opened.iter().any(before);
+            return if about { Err(Refusal::ConsentInvalid.into()) } else { Ok(()) };
         };
         let carried =
             incoming.letter.consents.iter().find(|sealed| envelope::env_digest(sealed) == cited);
@@ -48,22 +54,27 @@ impl Batch<'_> {
             return Err(Refusal::ConsentInvalid.into());
         }
         let found: wire::Consent = decode(&sealed)?;
-        let sections: Vec<u8> =
-            section::slots(facts.kind, facts.service).iter().map(|kind| kind.number).collect();
+        // The person section always, and whatever else is opened: an empty slot opens nothing.
+        let mut sections: Vec<u8> = opened.iter().map(|(number, _, _)| *number).collect();
+        if facts.section(section::PERSON).is_some() {
+            sections.push(section::PERSON);
+        }
         let offices = if facts.kind == MessageType::Consent {
             // Taken at the other side's window: it names the initiator's office first.
             (file.our_office.as_str(), file.their_office.as_str())
         } else {
             (facts.from_office.as_str(), facts.to_office.as_str())
         };
+        let zone = bond.in_force().map(|a| a.party(bond.our_side.other()).zone_offset_min);
+        let zone = zone.unwrap_or(self.house.calendar.zone_offset_min());
         let needed = Needed {
             leg: file.id,
             from_office: offices.0,
             to_office: offices.1,
             purpose: facts.purpose,
             sections: &sections,
-            on: self.house.calendar.day_of_unix_ms(facts.head.created_unix_ms),
-            zone_offset_min: self.house.calendar.zone_offset_min(),
+            on: self.day_of_sender(bond, facts.head.created_unix_ms),
+            zone_offset_min: zone,
         };
         consent::covers(&found, &needed).map_err(|_| Refusal::ConsentInvalid)?;
         self.keep_consent(&sealed, &cited, file.id, found.given_unix_ms, false).await?;

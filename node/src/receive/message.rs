@@ -48,8 +48,8 @@ impl Batch<'_> {
         let mut file = self.leg_for(bond, &message, &facts, &place).await?;
         self.authorise(bond, &agreement, &facts, Some(&file))?;
         let opened = open_sections(incoming, &facts)?;
-        let withheld = !facts.sections.is_empty() && opened.is_empty();
-        self.check_consent(incoming, &facts, &file, &opened).await?;
+        let withheld = opened.is_empty() && always_opens(&message, facts.kind);
+        self.check_consent(bond, incoming, &facts, &file, &opened).await?;
         let (act, verdict) = self.judge_theirs(bond, &file, &message, &facts, &place).await?;
         if let Verdict::Illegal(why) = verdict {
             let follows = !file.law.misbehaves(&act, &OneCalendar(&self.house.calendar));
@@ -90,10 +90,7 @@ impl Batch<'_> {
         refusal: Refusal,
     ) -> Result<(), StoreError> {
         let Some((leg, seq)) = incoming.frame.leg else { return Ok(()) };
-        let no_place = matches!(
-            refusal,
-            Refusal::BadChain | Refusal::NoSuchLeg | Refusal::FrameMismatch | Refusal::Equivocation
-        );
+        let no_place = legs::takes_no_place(refusal.number());
         let Some(mut file) = self.take_leg(leg).await? else { return Ok(()) };
         let side = file.our_side.other();
         if no_place || file.bond != Some(bond.id) || seq != file.law.len(side) + 1 {
@@ -175,7 +172,8 @@ impl Batch<'_> {
         }
         let our_side = match file {
             Some(file) => file.our_side,
-            // Vacancies and capacity are told by the provider about a push service.
+            // The city that sends people asks for capacity; the provider answers and announces.
+            None if facts.kind == MessageType::CapacityQuery => Side::Examiner,
             None => Side::Initiator,
         };
         agreement.authorise(&Asked {
@@ -186,8 +184,14 @@ impl Batch<'_> {
             to_office: facts.to_office.as_str(),
             purpose: facts.purpose,
             holder: speak::holder(bond.our_side, our_side, facts.service),
-            on: self.house.calendar.day_of_unix_ms(facts.head.created_unix_ms),
+            on: self.day_of_sender(bond, facts.head.created_unix_ms),
         })
+    }
+
+    /// The civil date of an instant in the zone that the agreement names for the other city.
+    pub(crate) fn day_of_sender(&self, bond: &Bond, unix_ms: u64) -> Day {
+        let zone = bond.in_force().map(|a| a.party(bond.our_side.other()).zone_offset_min);
+        Day::of_unix_ms(unix_ms, zone.unwrap_or(self.house.calendar.zone_offset_min()))
     }
 
     /// The leg a message belongs to, its chain checked; a new one for OFFER and REQUEST.
@@ -342,6 +346,13 @@ impl Batch<'_> {
     }
 }
 
+/// Whether a message of this type never goes without a section, unless it is withheld. A SUPPLY
+/// or CORRECT may have nothing to open, and so may an OUTCOME that was not realised.
+fn always_opens(message: &wire::Message, kind: MessageType) -> bool {
+    let fulfilled = matches!(&message.body, Some(Body::Outcome(body)) if body.not_realised == 0);
+    matches!(kind, MessageType::Offer | MessageType::Request | MessageType::Release) || fulfilled
+}
+
 fn new_leg(
     bond: &Bond,
     facts: &MessageFacts,
@@ -373,7 +384,11 @@ fn theirs(
 ) -> Result<Act, Refusal> {
     let by = file.our_side.other();
     let created = message.header.as_ref().map_or(0, |header| header.created_unix_ms);
-    let made_on: Day = batch.house.calendar.day_of_unix_ms(created);
+    let bond = file.bond.and_then(|id| batch.bond(&id));
+    let made_on = match &bond {
+        Some(bond) => batch.day_of_sender(bond, created),
+        None => batch.house.calendar.day_of_unix_ms(created),
+    };
     let seen = Digest::from_slice(&message.leg_seen)
         .and_then(|seen| store::legs::seen_seq(file, by, &seen))
         .ok_or(Refusal::BadChain)?;

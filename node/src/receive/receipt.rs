@@ -323,7 +323,7 @@ impl Batch<'_> {
         let Some(mut file) = self.take_leg(leg).await? else { return Ok(()) };
         file.settle(digest, standing);
         self.put_leg(file.clone());
-        self.settled(&file, standing).await
+        self.settled(&file, digest, standing).await
     }
 }
 

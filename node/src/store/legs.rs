@@ -155,6 +155,15 @@ pub async fn settle(
     standing: Standing,
 ) -> Result<(), StoreError> {
     let (status, code) = standing.numbers();
+    if let Standing::Refused(code) = standing
+        && legs::takes_no_place(code)
+    {
+        conn.run(
+            "UPDATE message SET leg_seq = 0 WHERE env_digest = $1",
+            vec![digest.to_vec().into()],
+        )
+        .await?;
+    }
     conn.run(
         "UPDATE message SET status = $2, code = $3 WHERE env_digest = $1",
         vec![digest.to_vec().into(), status.into(), code.into()],

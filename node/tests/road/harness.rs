@@ -25,8 +25,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 
-/// Two offices of each city: labour and coordination.
-const OFFICES: [[&str; 2]; 2] =
+/// Two offices of each city: labour and education.
+pub(crate) const OFFICES: [[&str; 2]; 2] =
     [["11999999MB0000019T", "11999999MB0000043B"], ["11999999MB00001154", "11999999MB0000158H"]];
 pub(crate) const IDS: [&str; 2] = ["kunming.yn", "ruian.zj"];
 pub(crate) const A: usize = 0;
@@ -283,7 +283,15 @@ impl City {
         &self,
         command: DeskCommand,
     ) -> Result<Done, jieli_node::writer::Failure> {
-        let office = OFFICES.concat()[0].to_owned();
+        self.perform_as(OFFICES[A][0], command).await
+    }
+
+    pub(crate) async fn perform_as(
+        &self,
+        office: &str,
+        command: DeskCommand,
+    ) -> Result<Done, jieli_node::writer::Failure> {
+        let office = office.to_owned();
         let actor = Actor { office, token: "test".to_owned() };
         self.node().hand().perform(Command::Desk(actor, command)).await
     }
@@ -455,21 +463,22 @@ pub(crate) fn posts() -> Vec<String> {
 
 fn draft() -> String {
     let party = |at: usize| {
-        let [labour, coordination] = OFFICES[at];
+        let [labour, education] = OFFICES[at];
         let id = IDS[at];
         format!(
             "[[party]]\ncity = \"{id}\"\nlegal_name = \"{id}\"\ncredit_code = \"{labour}\"\n\
              liaison_posts = [\"一\", \"二\"]\napprover_posts = [\"局长\", \"法制科科长\"]\n\
              [[party.office]]\ncredit_code = \"{labour}\"\nkind = \"labour\"\nname = \"人社局\"\n\
              telephone = \"0871-1234567\"\n\
-             [[party.office]]\ncredit_code = \"{coordination}\"\nkind = \"coordination\"\n\
-             name = \"协作办\"\ntelephone = \"0871-1234567\"\n"
+             [[party.office]]\ncredit_code = \"{education}\"\nkind = \"education\"\n\
+             name = \"教育局\"\ntelephone = \"0871-1234567\"\n"
         )
     };
     format!(
         "valid_from = \"2026-01-01\"\nvalid_to = \"2028-12-31\"\nno_fee_to_person = true\n\
          no_target = true\n{}{}\n[[service]]\nkind = \"employment\"\n\
-         holders = [\"kunming.yn\", \"ruian.zj\"]\n",
+         holders = [\"kunming.yn\", \"ruian.zj\"]\n\
+         [[service]]\nkind = \"schooling\"\nholders = [\"kunming.yn\"]\n",
         party(A),
         party(B)
     )

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used)] // also in the helpers of tests
 
 mod agree;
+mod cases;
 mod crash;
 mod forged;
 mod harness;
 mod lost;
+mod start;

@@ -70,7 +70,7 @@ codes! {
     SectionFalse "SECTION_FALSE", "信息与签名摘要不符", "A section does not match the digest that was signed.";
     ErasureFalse "ERASURE_FALSE", "删除记录不成立", "An erasure names a confirmation that does not confirm it.";
     Unreferenced "UNREFERENCED", "文件与包内任何记录无关", "A file belongs to no record in the bundle.";
-    CaseLaw "CASE_LAW", "办件规则复核不一致", "The case law does not allow a message that was not refused.";
+    CaseLaw "CASE_LAW", "办件规则复核不一致", "The case law does not allow a message that was not refused, or allows one that was refused by it.";
 }
 
 /// One thing that does not hold, and where.

@@ -197,11 +197,13 @@ pub enum Completeness {
 /// What the case law says of a leg.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CaseVerdict {
-    /// This program does not replay the case law.
+    /// It cannot be asked: a message is missing, or not signed, or the agreement is not here.
     NotReplayed,
-    /// Every message that was not refused is legal; the stage they lead to.
+    /// Every message that was not refused is legal, and none was refused that is. The stage they
+    /// lead to, with `+ stop` if somebody withdrew; `NOT_OPENED` where the opening was refused.
     Legal(String),
-    /// A message that was not refused is not legal.
+    /// A message that was not refused is not legal, or the other city refused a legal one by the
+    /// case law. Whose, which, and why.
     Illegal(String),
 }
 

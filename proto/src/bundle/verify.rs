@@ -74,7 +74,7 @@ pub fn verify(zip: &[u8], roots: &[Digest]) -> Result<Verdicts, Unreadable> {
     let mut found = lanes::check(&mut scene);
     items::check(&mut scene, &mut found);
     let agreed = agreements::check(&mut scene);
-    let legs = legs::check(&mut scene);
+    let legs = legs::check(&mut scene, &agreed);
     content::check(&mut scene, &agreed, &legs);
     sections::check(&mut scene, &agreed, &mut found);
     Ok(Verdicts {

@@ -116,6 +116,9 @@ impl SectionKind {
     }
 }
 
+/// The section with a child's support need, which is opened under a consent of its own.
+pub const SUPPORT_NEED: u8 = 19;
+
 /// The section that names the person.
 pub const PERSON: u8 = 16;
 
@@ -207,7 +210,7 @@ pub const TABLE: &[SectionKind] = &[
         fields: fields! { 1 school_code must Text, "现就读学校代码", "present school code"; },
     },
     SectionKind {
-        number: 19,
+        number: SUPPORT_NEED,
         name: "support_need",
         phase: Phase::B,
         services: &[Schooling],

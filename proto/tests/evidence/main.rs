@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // a helper of a test may panic like the test itself
 
 mod bundle;
+mod case_law;
 mod fixtures;
 mod forgery;
 mod message;

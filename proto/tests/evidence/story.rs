@@ -174,6 +174,13 @@ pub(crate) fn story(plot: &Plot) -> World {
     world
 }
 
+/// A and B under their agreement, before the first message.
+pub(crate) fn agreed() -> World {
+    let mut world = World::new();
+    agree(&mut world, true);
+    world
+}
+
 fn agree(world: &mut World, countersigned: bool) {
     let proposed = world.city(PartySide::A).message.seal(&agreement(world));
     let digest = env_digest(&proposed);

@@ -135,6 +135,8 @@ pub(crate) struct World {
     random: u8,
     pub(crate) seen_head: Option<wire::SeenHead>,
     pub(crate) version: u32,
+    /// How much later than the story everything from now on happens.
+    pub(crate) late_ms: u64,
 }
 
 pub(crate) fn index(side: PartySide) -> usize {
@@ -153,6 +155,7 @@ impl World {
             random: 0,
             seen_head: None,
             version: 1,
+            late_ms: 0,
         }
     }
 
@@ -167,6 +170,11 @@ impl World {
         }
     }
 
+    /// A minute later with every record.
+    fn now(&self) -> u64 {
+        NINE + self.late_ms + self.logged.len() as u64 * 60_000
+    }
+
     fn header(&mut self, side: PartySide, lane: Lane) -> wire::Header {
         let (seq, prev) = self.lanes[usize::from(lane.number())];
         let version = self.city(side).manifests.len() as u32;
@@ -176,7 +184,7 @@ impl World {
             agreement_version: live,
             manifest_version: version,
             seen_head: self.seen_head.take(),
-            created_unix_ms: NINE + self.logged.len() as u64 * 60_000,
+            created_unix_ms: self.now(),
             ..header(side, lane, seq + 1, &prev.to_vec())
         }
     }
@@ -240,7 +248,7 @@ impl World {
             count: items.len() as u32,
             items_root: root.to_vec(),
             origin: self.city(side).origin(),
-            received_unix_ms: NINE + self.logged.len() as u64 * 60_000,
+            received_unix_ms: self.now(),
             own_lane_seq: own,
         };
         let receipt = self.log(side, Lane::receipts(side), &receipt);

@@ -4,7 +4,8 @@ use super::super::code::Code;
 use super::super::records::{Content, Record};
 use super::super::verdict::{CaseVerdict, Completeness, LegVerdict};
 use super::Scene;
-use super::replay::{self, LegHistory};
+use super::agreements::Agreements;
+use super::replay::{self, LegHistory, Unread};
 use crate::id::{CityId, Digest, LegId};
 use crate::kinds::Kind;
 use crate::message::LegPlace;
@@ -19,10 +20,13 @@ pub(super) struct Leg {
 }
 
 /// A message of a leg.
-type Step<'a> = (LegPlace, &'a Record<'a>);
+pub(super) type Step<'a> = (LegPlace, &'a Record<'a>);
+
+/// The messages of one city in a leg that can be read, by `leg_seq`.
+pub(super) type Lane<'a> = BTreeMap<u32, Step<'a>>;
 
 /// Checks the lanes of every leg, their statements and the case law.
-pub(super) fn check(scene: &mut Scene<'_>) -> Vec<Leg> {
+pub(super) fn check(scene: &mut Scene<'_>, agreed: &Agreements) -> Vec<Leg> {
     let mut legs: BTreeMap<LegId, Vec<Step<'_>>> = BTreeMap::new();
     for record in scene.records.values().filter(|record| record.takes_leg_place()) {
         let Some((facts, _)) = record.message() else { continue };
@@ -37,12 +41,19 @@ pub(super) fn check(scene: &mut Scene<'_>) -> Vec<Leg> {
             scene.failures.add(Code::Unreferenced, &record.path, "leg");
         }
     }
-    legs.into_iter().map(|(leg, steps)| check_leg(scene, leg, steps)).collect()
+    let unread = Unread::of(scene);
+    legs.into_iter().map(|(leg, steps)| check_leg(scene, agreed, &unread, leg, &steps)).collect()
 }
 
-fn check_leg(scene: &mut Scene<'_>, leg: LegId, steps: Vec<Step<'_>>) -> Leg {
-    let mut lanes: BTreeMap<CityId, BTreeMap<u32, Step<'_>>> = BTreeMap::new();
-    for (place, record) in &steps {
+fn check_leg(
+    scene: &mut Scene<'_>,
+    agreed: &Agreements,
+    unread: &Unread,
+    leg: LegId,
+    steps: &[Step<'_>],
+) -> Leg {
+    let mut lanes: BTreeMap<CityId, Lane<'_>> = BTreeMap::new();
+    for (place, record) in steps {
         for city in record.head().iter().flat_map(|head| [&head.sender, &head.recipient]) {
             lanes.entry(city.clone()).or_default();
         }
@@ -52,10 +63,10 @@ fn check_leg(scene: &mut Scene<'_>, leg: LegId, steps: Vec<Step<'_>>) -> Leg {
             scene.failures.add(Code::Equivocation, &record.path, "leg_seq");
         }
     }
-    same_subject(scene, &steps);
+    same_subject(scene, steps);
     let mut whole = lanes.len() == 2;
     for lane in lanes.values() {
-        whole &= is_whole(scene, lane);
+        whole &= is_whole(scene, unread, lane);
     }
     seen(scene, &lanes);
     let opening = steps.iter().find(|(place, record)| {
@@ -77,13 +88,35 @@ fn check_leg(scene: &mut Scene<'_>, leg: LegId, steps: Vec<Step<'_>>) -> Leg {
         (true, true) => Completeness::Complete,
         (true, false) => Completeness::LaterMayExist(unstated),
     };
-    let history =
-        LegHistory { leg, initiator: initiator.as_ref(), steps: &steps, records: scene.records };
-    let case = replay::replay(&history);
-    if let CaseVerdict::Illegal(what) = &case {
-        scene.failures.add(Code::CaseLaw, "", format!("{}: {what}", leg.hex()));
-    }
+    // Where a place is missing or taken twice, nobody can say what stood there.
+    let told = complete != Completeness::Gap && is_single(&lanes, steps);
+    let case = match opening.filter(|_| told) {
+        Some((_, record)) => case_law(scene, agreed, unread, (record, &lanes)),
+        None => CaseVerdict::NotReplayed,
+    };
     Leg { verdict: LegVerdict { leg, last, complete, case }, initiator }
+}
+
+/// Whether every message has a place to itself.
+fn is_single(lanes: &BTreeMap<CityId, Lane<'_>>, steps: &[Step<'_>]) -> bool {
+    lanes.values().map(BTreeMap::len).sum::<usize>() == steps.len()
+}
+
+/// The case law's word on a leg without holes.
+fn case_law(
+    scene: &mut Scene<'_>,
+    agreed: &Agreements,
+    unread: &Unread,
+    (opening, lanes): (&Record<'_>, &BTreeMap<CityId, Lane<'_>>),
+) -> CaseVerdict {
+    let Some((facts, _)) = opening.message() else { return CaseVerdict::NotReplayed };
+    let (initiator, agreement, service) = (facts.sender(), facts.head.agreement, facts.service);
+    let history = LegHistory { initiator, agreement, service, lanes, unread };
+    let replayed = replay::replay(scene, agreed, &history);
+    if let CaseVerdict::Illegal(what) = &replayed.verdict {
+        scene.failures.add(Code::CaseLaw, replayed.file, what);
+    }
+    replayed.verdict
 }
 
 /// A leg is one service for one person in one case, between two cities.
@@ -105,13 +138,14 @@ fn same_subject(scene: &mut Scene<'_>, steps: &[Step<'_>]) {
 
 /// Whether a lane runs from 1 without a hole, each naming the one before. A refused message that
 /// cannot be read keeps its place; the one after it names it.
-fn is_whole(scene: &mut Scene<'_>, lane: &BTreeMap<u32, Step<'_>>) -> bool {
+fn is_whole(scene: &mut Scene<'_>, unread: &Unread, lane: &Lane<'_>) -> bool {
     let mut whole = true;
     let mut expected = 1;
-    let mut before = Digest::ZERO;
+    let mut last: Option<&Record<'_>> = None;
     for (seq, (place, record)) in lane {
+        let before = last.map_or(Digest::ZERO, |record| record.digest);
         let skipped = *seq > expected;
-        if skipped && !is_refused_unreadable(scene, &place.prev) {
+        if skipped && !unread.fills(last, (*place, record), *seq - expected) {
             let missing = format!("leg_seq {expected}");
             scene.failures.add(Code::LegGap, &record.path, missing);
             whole = false;
@@ -120,7 +154,7 @@ fn is_whole(scene: &mut Scene<'_>, lane: &BTreeMap<u32, Step<'_>>) -> bool {
             whole = false;
         }
         expected = seq.saturating_add(1);
-        before = record.digest;
+        last = Some(record);
     }
     whole
 }
@@ -133,7 +167,7 @@ fn is_refused_unreadable(scene: &Scene<'_>, digest: &Digest) -> bool {
 }
 
 /// What an author says it had seen of the other side is here, and never goes back.
-fn seen(scene: &mut Scene<'_>, lanes: &BTreeMap<CityId, BTreeMap<u32, Step<'_>>>) {
+fn seen(scene: &mut Scene<'_>, lanes: &BTreeMap<CityId, Lane<'_>>) {
     let place: BTreeMap<Digest, (&CityId, u32)> = lanes
         .iter()
         .flat_map(|(city, lane)| lane.iter().map(move |(seq, step)| (step.1.digest, (city, *seq))))
@@ -159,7 +193,7 @@ fn seen(scene: &mut Scene<'_>, lanes: &BTreeMap<CityId, BTreeMap<u32, Step<'_>>>
 fn statements(
     scene: &mut Scene<'_>,
     leg: LegId,
-    lanes: &BTreeMap<CityId, BTreeMap<u32, Step<'_>>>,
+    lanes: &BTreeMap<CityId, Lane<'_>>,
 ) -> (Vec<CityId>, bool) {
     let mut unstated: BTreeSet<CityId> = lanes.keys().cloned().collect();
     let mut agree = true;
