@@ -71,6 +71,8 @@ pub struct Batch<'a> {
     pub(crate) records: Vec<Vec<u8>>,
     taken: BTreeMap<(AgreementId, Lane), Vec<Taken>>,
     envelopes: Vec<Vec<Val>>,
+    /// The same by place, for who asks before they are written.
+    pub(crate) logged: BTreeMap<(AgreementId, Lane, u64), Envelope>,
     pub(crate) messages: Vec<Vec<Val>>,
     outbox: Vec<Vec<Val>>,
 }
@@ -99,6 +101,7 @@ impl<'a> Batch<'a> {
             records: Vec::new(),
             taken: BTreeMap::new(),
             envelopes: Vec::new(),
+            logged: BTreeMap::new(),
             messages: Vec::new(),
             outbox: Vec::new(),
         }
@@ -240,6 +243,7 @@ impl<'a> Batch<'a> {
             Val::Int(index as i64),
             Val::Int(self.now_ms as i64),
         ]);
+        self.logged.insert((agreement, lane, frame.lane_seq), sealed.clone());
         let end = LaneEnd {
             last_seq: frame.lane_seq,
             last_digest: digest,

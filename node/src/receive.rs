@@ -251,6 +251,9 @@ impl Batch<'_> {
         lane: Lane,
         lane_seq: u64,
     ) -> Result<Option<wire::Envelope>, StoreError> {
+        if let Some(sealed) = self.logged.get(&(bond.id, lane, lane_seq)) {
+            return Ok(Some(sealed.clone()));
+        }
         let row = self.conn.maybe("SELECT envelope FROM envelope WHERE agreement_id = $1 AND lane = $2 AND lane_seq = $3", vec![bond.id.to_vec().into(), i64::from(lane.number()).into(), (lane_seq as i64).into()])
         .await?;
         let Some(row) = row else { return Ok(None) };
