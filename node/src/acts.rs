@@ -3,7 +3,7 @@
 use crate::batch::Batch;
 use crate::command::Actor;
 use crate::directory::Bond;
-use crate::follow::{field_values, owed_to};
+use crate::follow::{WithdrawnBy, field_values, owed_to};
 use crate::legs::{LegFile, Local, wire_duty};
 use crate::speak::Speech;
 use crate::store;
@@ -321,7 +321,7 @@ impl Batch<'_> {
 
     /// At a desk, on the person's word alone; the person is told and may say "not me".
     async fn desk_withdraw(&mut self, file: &mut LegFile) -> Outcome<wire::ActReply> {
-        let said = self.withdraw(file).await?;
+        let said = self.withdraw(file, WithdrawnBy::Desk).await?;
         Ok(match said {
             Some(digest) => recorded(&digest),
             None => wire::ActReply {

@@ -15,6 +15,15 @@ use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, EffectScope, MessageType, ReturnCode, Service, VoidCode};
 use prost::Message as _;
 
+/// Through whom a withdrawal came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WithdrawnBy {
+    /// The person, with a code or by a lapse: nobody at a desk knows.
+    Person,
+    /// The person, at a desk.
+    Desk,
+}
+
 /// How long a withdrawn leg's phone number is kept for a notice that is on its way.
 const NOTICE_MS: u64 = 3_600_000;
 
@@ -197,7 +206,11 @@ impl Batch<'_> {
     }
 
     /// WITHDRAW on the person's word, from every state: nothing left yet, or a message.
-    pub(crate) async fn withdraw(&mut self, file: &mut LegFile) -> Outcome<Option<Digest>> {
+    pub(crate) async fn withdraw(
+        &mut self,
+        file: &mut LegFile,
+        by: WithdrawnBy,
+    ) -> Outcome<Option<Digest>> {
         self.suppress(file).await?;
         self.end_consents(file.id).await?;
         self.close_questions(file.id).await?;
@@ -209,6 +222,11 @@ impl Batch<'_> {
                 Some(self.say(file, Speech::withdraw()).await?)
             }
         } else {
+            if by == WithdrawnBy::Person {
+                // V23: stays "asked" until silence would end it, so that no desk can tell.
+                self.erase_content(file.id).await?;
+                return Ok(None);
+            }
             file.local = Local::Dropped;
             store::legs::update(self.conn, file).await?;
             self.put_leg(file.clone());

@@ -61,12 +61,8 @@ impl Batch<'_> {
             self.check_person(person)?;
             leg.relation = if leg.relation == 0 { 1 } else { leg.relation };
             check_leg(leg)?;
-            let service = leg.service();
-            if let Some(person) = leg.person.clone() {
-                self.not_suppressed(service, &person).await?;
-            }
         }
-        if let Some(number) = self.already_here(&worker, &draft.legs).await? {
+        if let Some(number) = self.already_here(&draft.legs).await? {
             return Ok(wire::ImportedRow {
                 row: draft.row,
                 case_number: number.clone(),
@@ -75,6 +71,11 @@ impl Batch<'_> {
                 say_en: format!("The same is already asked for in case {number}; none was added."),
                 legs: 0,
             });
+        }
+        for leg in &draft.legs {
+            if let Some(person) = leg.person.clone() {
+                self.not_suppressed(leg.service(), &person).await?;
+            }
         }
         let peer = self.directory.peer_named(&draft.city).map(|peer| peer.city.as_str().to_owned());
         let city = peer.unwrap_or_else(|| draft.city.trim().to_owned());
@@ -126,22 +127,23 @@ impl Batch<'_> {
     /// The same person with the same service in a case that is still open.
     async fn already_here(
         &mut self,
-        worker: &wire::DraftPerson,
         legs: &[wire::DraftLeg],
     ) -> Result<Option<String>, StoreError> {
-        let tag = self.house.keys.blind_tag(worker.document, &worker.number);
-        let rows = self
-            .conn
-            .rows("SELECT leg_id FROM blind_index WHERE tag = $1", vec![tag.into()])
-            .await?;
-        for row in rows {
-            let Some(file) = self.take_leg(LegId(row.array(0)?)).await? else { continue };
-            let open = file.local != Local::Dropped
-                && (file.local != Local::OnTheRoad || !file.law.is_closed());
-            let same = legs.iter().any(|leg| leg.service() == file.service);
-            if open && same {
-                let case = store::legs::case_by_id(self.conn, file.case).await?;
-                return Ok(case.map(|case| case.number));
+        for leg in legs {
+            let Some(person) = &leg.person else { continue };
+            let tag = self.house.keys.blind_tag(person.document, &person.number);
+            let rows = self
+                .conn
+                .rows("SELECT leg_id FROM blind_index WHERE tag = $1", vec![tag.into()])
+                .await?;
+            for row in rows {
+                let Some(file) = self.take_leg(LegId(row.array(0)?)).await? else { continue };
+                let open = file.local != Local::Dropped
+                    && (file.local != Local::OnTheRoad || !file.law.is_closed());
+                if open && leg.service() == file.service {
+                    let case = store::legs::case_by_id(self.conn, file.case).await?;
+                    return Ok(case.map(|case| case.number));
+                }
             }
         }
         Ok(None)

@@ -148,6 +148,35 @@ impl Batch<'_> {
         Ok(())
     }
 
+    /// A question that is never sent and that no code opens: it only counts as one asked.
+    pub(crate) async fn put_nothing(&mut self, file: &LegFile) -> Result<(), StoreError> {
+        let id: [u8; 16] = self.random();
+        let never: [u8; 32] = self.random();
+        self.conn
+            .run(
+                "INSERT INTO question (question_id, kind, code_hmac, tries, text, text_digest, \
+                 language, subject, asked_ms, opened_ms, deadline_ms, answered_ms, effective_ms, \
+                 closed) VALUES ($1,$2,$3,0,'',$4,'zh-CN',$5,$6,0,0,0,0,1)",
+                vec![
+                    id.into(),
+                    Topic::Consent.word().into(),
+                    never.into(),
+                    Digest::of(&[]).to_vec().into(),
+                    Vec::new().into(),
+                    self.now_ms.into(),
+                ],
+            )
+            .await?;
+        self.conn
+            .run(
+                "INSERT INTO question_leg (question_id, number, leg_id, answer) \
+                 VALUES ($1,1,$2,0)",
+                vec![id.into(), file.id.to_vec().into()],
+            )
+            .await?;
+        Ok(())
+    }
+
     /// Eight digits, without the small bias of a plain remainder.
     fn fresh_code(&self) -> String {
         loop {

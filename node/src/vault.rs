@@ -102,6 +102,17 @@ impl Batch<'_> {
         Ok(())
     }
 
+    /// Destroys what a leg says and how to reach the person, but not that this person was asked:
+    /// a second import must look the same as after silence.
+    pub async fn erase_content(&mut self, leg: LegId) -> Result<(), StoreError> {
+        for table in ["section_key", "section_data"] {
+            let sql = format!("DELETE FROM {table} WHERE leg_id = $1");
+            self.conn.run(sqlx::AssertSqlSafe(sql), vec![leg.to_vec().into()]).await?;
+        }
+        self.record("erased", &leg.0);
+        Ok(())
+    }
+
     fn unwrap(&self, place: &Place, wrapped: &[u8]) -> Result<Secret<32>, StoreError> {
         self.house
             .keys

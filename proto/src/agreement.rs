@@ -136,7 +136,10 @@ impl Agreement {
 
     /// Whether this version allows a message; both the sender's and the receiver's node ask.
     pub fn authorise(&self, asked: &Asked<'_>) -> Result<(), Refusal> {
-        // Taking back stays possible for ever, whatever a later version covers.
+        self.office(asked.sender, asked.from_office).ok_or(Refusal::OfficeNotCovered)?;
+        let to = self.office(asked.sender.other(), asked.to_office);
+        let to = to.ok_or(Refusal::OfficeNotCovered)?;
+        // Taking back stays possible for ever, whatever services a later version covers.
         if takes_back(asked.message) {
             return Ok(());
         }
@@ -152,9 +155,6 @@ impl Agreement {
         if !rule.holders().any(|side| side == holder) {
             return Err(Refusal::DirectionNotCovered);
         }
-        self.office(asked.sender, asked.from_office).ok_or(Refusal::OfficeNotCovered)?;
-        let to =
-            self.office(asked.sender.other(), asked.to_office).ok_or(Refusal::OfficeNotCovered)?;
         let wants_purpose = asked.purpose != Purpose::Unspecified;
         if wants_purpose && !rule.purposes().any(|purpose| purpose == asked.purpose) {
             return Err(Refusal::ServiceNotCovered);

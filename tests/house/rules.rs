@@ -82,7 +82,13 @@ const RULES: &[Rule] = &[
     },
     Rule {
         room: "node/src/",
-        except: &["node/src/serve", "node/src/peers", "node/src/tls", "node/src/courier"],
+        except: &[
+            "node/src/serve",
+            "node/src/peers",
+            "node/src/tls",
+            "node/src/courier",
+            "node/src/boot",
+        ],
         banned: &[
             "tokio::net",
             "tonic::transport",
@@ -94,7 +100,7 @@ const RULES: &[Rule] = &[
             "std::net::UdpSocket",
             "std::net::ToSocketAddrs",
         ],
-        why: "only serve, peers, tls and courier touch the network",
+        why: "only serve, peers, tls, courier and boot touch the network",
     },
     Rule {
         room: "node/src/decide",

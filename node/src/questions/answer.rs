@@ -2,7 +2,7 @@
 
 use super::{HOUR_MS, Question, TERMS_HOURS, Topic, is_slow, wrong_code};
 use crate::batch::Batch;
-use crate::follow::{consented_sections, filled};
+use crate::follow::{WithdrawnBy, consented_sections, filled};
 use crate::legs::{LegFile, Local};
 use crate::speak::Speech;
 use crate::store::StoreError;
@@ -257,7 +257,7 @@ impl Batch<'_> {
         for (_, leg, answer) in question.legs {
             let Some(mut file) = self.take_leg(leg).await? else { continue };
             if !answer && file.local == Local::OnTheRoad && !file.law.is_closed() {
-                self.withdraw(&mut file).await?;
+                self.withdraw(&mut file, WithdrawnBy::Person).await?;
             }
         }
         Ok(())
@@ -281,7 +281,7 @@ impl Batch<'_> {
 
     async fn stop_leg(&mut self, leg: LegId) -> Outcome<()> {
         let Some(mut file) = self.take_leg(leg).await? else { return Ok(()) };
-        match self.withdraw(&mut file).await {
+        match self.withdraw(&mut file, WithdrawnBy::Person).await {
             Ok(_) => Ok(()),
             // Stopped already: saying so twice changes nothing.
             Err(Trouble::Denied(_)) => Ok(()),

@@ -26,6 +26,7 @@ impl Batch<'_> {
         if files.is_empty() {
             return Ok(false);
         }
+        let Some(mut files) = self.willing(files).await? else { return Ok(true) };
         let mut lines = Vec::new();
         let mut terms = Vec::new();
         for (at, file) in files.iter_mut().enumerate() {
@@ -53,6 +54,24 @@ impl Batch<'_> {
             self.put_leg(file);
         }
         Ok(true)
+    }
+
+    /// Leaves out the legs that the person has stopped. If none is left, the question is put
+    /// without a notice, so that the desk sees what it would see of a silent person. `None` then.
+    async fn willing(&mut self, files: Vec<LegFile>) -> Outcome<Option<Vec<LegFile>>> {
+        let mut willing = Vec::new();
+        let mut stopped = Vec::new();
+        for file in files {
+            match self.draft(&file).await? {
+                Some(_) => willing.push(file),
+                None => stopped.push(file),
+            }
+        }
+        for file in &stopped {
+            self.may_ask(file).await?;
+            self.put_nothing(file).await?;
+        }
+        Ok((!willing.is_empty()).then_some(willing))
     }
 
     /// Finds agreement and offices for a draft, if they are there by now.
