@@ -3,7 +3,7 @@
 use super::sorted::{LaneKey, Sorted};
 use super::{Courier, TICK};
 use crate::command::{Command, Done};
-use crate::receive::Received;
+use crate::receive::{self, Received};
 use crate::store::queue::{self, Place, Waiting};
 use crate::store::{Conn, StoreError};
 use crate::wire_limits::WINDOW;
@@ -276,8 +276,12 @@ impl Carrier {
     ) -> Result<(), Unable> {
         self.contact().await?;
         let sorted = Sorted::of(delivered.answers, sent);
+        let mut pending = Vec::new();
         for noted in sorted.noted {
-            self.perform(Command::Noted(self.city.clone(), noted)).await?;
+            pending.push(self.shared.hand.submit(Command::Noted(self.city.clone(), noted))?);
+        }
+        for mut submitted in pending {
+            submitted.done().await?;
         }
         self.take_receipts(sorted.receipts).await?;
         self.wants_receipts = false;
@@ -306,8 +310,15 @@ impl Carrier {
 
     /// Each receipt goes the way of every letter of a peer; those that are stored are noted.
     async fn take_receipts(&mut self, receipts: Vec<Letter>) -> Result<(), Unable> {
+        let published = self.shared.hand.published();
+        let peer = published.directory.peers.get(&self.city);
         let mut pending = Vec::new();
         for letter in receipts {
+            // Looked at here, so that a forged one costs no write.
+            if !peer.is_some_and(|peer| receive::is_signed(peer, &letter)) {
+                tracing::warn!(peer = %self.city, "an answer is not signed by the peer");
+                continue;
+            }
             let noted = noted_of(&letter);
             let command = Command::Receive(self.city.clone(), Box::new(letter));
             pending.push((noted, self.shared.hand.submit(command)?));

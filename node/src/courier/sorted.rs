@@ -36,7 +36,8 @@ impl Sorted {
             };
             let lane = (place.agreement_id, place.lane);
             match answer.answer {
-                Some(What::Receipt(letter)) => merge(&mut receipts, letter),
+                // An answer proves one item: that of its letter.
+                Some(What::Receipt(letter)) if items(&letter) == 1 => merge(&mut receipts, letter),
                 Some(What::Noted(noted)) => sorted.noted.push(noted),
                 Some(What::Defer(defer)) => {
                     let first = sorted.deferred.entry(lane).or_insert((place.lane_seq, defer));
@@ -48,7 +49,7 @@ impl Sorted {
                     let first = sorted.rejected.entry(lane).or_insert(place.lane_seq);
                     *first = place.lane_seq.min(*first);
                 }
-                None => {
+                Some(What::Receipt(_)) | None => {
                     sorted.unanswered.insert(place);
                 }
             }
@@ -76,6 +77,10 @@ fn merge(receipts: &mut BTreeMap<(Vec<u8>, u32, u64, Digest, String), Letter>, l
             }
         }
     }
+}
+
+fn items(letter: &Letter) -> usize {
+    letter.proof.as_ref().map_or(0, |proof| proof.items.len())
 }
 
 fn place(answer: &Answer) -> Option<Place> {

@@ -21,7 +21,7 @@ impl Pins for All {
 }
 
 /// A client with the TLS key of one city, at the door of another.
-async fn client(from: &City, to: &City) -> Result<ExchangeClient<Channel>, String> {
+pub(crate) async fn client(from: &City, to: &City) -> Result<ExchangeClient<Channel>, String> {
     let keys = KeyRing::load(&from.dir, &from.id(), None).unwrap();
     let seed: [u8; 32] = keys.tls_pkcs8()[16..].try_into().unwrap();
     let now = from.clock_ms();

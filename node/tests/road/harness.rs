@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use jieli_node::boot::{Node, Start, WrapPost};
 use jieli_node::command::{Actor, Command, DeskCommand, Done};
-use jieli_node::config::{Config, Database, DeskToken, Listen};
+use jieli_node::config::{Config, Database, DeskToken, Limits, Listen};
 use jieli_node::init::{InitOptions, init};
 use jieli_node::keys::Protection;
 use jieli_node::letters::Letters;
@@ -166,6 +166,8 @@ pub(crate) struct City {
     pub(crate) tap: Arc<Tap>,
     pub(crate) phones: Arc<Phones>,
     pub(crate) clock: Arc<Hands>,
+    /// Limits in place of the usual ones.
+    pub(crate) limits: Limits,
     direct: Arc<Mutex<Option<Arc<dyn Post>>>>,
     starts: u64,
     seed: u64,
@@ -201,6 +203,7 @@ impl City {
             tap: Arc::default(),
             phones: Arc::default(),
             clock: Arc::clone(clock),
+            limits: Limits::default(),
             direct: Arc::default(),
             starts: 0,
             seed,
@@ -224,7 +227,7 @@ impl City {
             Arc::new(Tapped(post, Arc::clone(&tap)))
         });
         Start {
-            config: Config::load(&self.dir).unwrap(),
+            config: Config { limits: self.limits.clone(), ..Config::load(&self.dir).unwrap() },
             passphrase: None,
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             entropy: Arc::new(Counter(AtomicU64::new(0), self.seed + 1_000_000 * self.starts)),
@@ -297,11 +300,15 @@ impl City {
     }
 
     pub(crate) async fn add_peer(&self, other: &City) {
+        self.add_peer_at(other, vec![other.address.to_string()]).await;
+    }
+
+    pub(crate) async fn add_peer_at(&self, other: &City, end_points: Vec<String>) {
         let request = wire::AddPeerRequest {
             manifest: Some(other.public.manifest.envelope.clone()),
             root_fpr: other.public.root_fpr().hex(),
             name: other.public.name.clone(),
-            end_points: vec![other.address.to_string()],
+            end_points,
             root_spki: other.public.manifest.root.to_spki().to_vec(),
         };
         self.perform(DeskCommand::AddPeer(request)).await;

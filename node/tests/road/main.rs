@@ -7,5 +7,6 @@ mod cases;
 mod crash;
 mod forged;
 mod harness;
+mod limits;
 mod lost;
 mod start;

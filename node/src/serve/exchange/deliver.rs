@@ -109,7 +109,7 @@ impl Reader {
         &self,
         frame: Result<DeliverFrame, Status>,
     ) -> impl Future<Output = Result<Checked, Status>> + Send + 'static {
-        let peer = self.door.hand.published().directory.peers.get(&self.city).cloned();
+        let (published, city) = (self.door.hand.published(), self.city.clone());
         let tasks = self.door.tasks.clone();
         async move {
             let letter = match frame?.frame {
@@ -119,7 +119,8 @@ impl Reader {
             };
             let seat = seat(&letter).ok_or_else(|| Status::permission_denied(""))?;
             let work = async move {
-                let is_good = peer.is_some_and(|peer| is_good(&peer, &letter));
+                let peer = published.directory.peers.get(&city);
+                let is_good = peer.is_some_and(|peer| is_good(peer, &letter));
                 Checked::Letter(Box::new(letter), seat, is_good)
             };
             tasks.spawn(work).await.map_err(|_| Status::unavailable(""))
