@@ -19,6 +19,8 @@ mod consent;
 mod message;
 mod receipt;
 
+pub(crate) use message::silence;
+
 /// What became of a letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Received {
