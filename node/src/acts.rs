@@ -5,6 +5,7 @@ use crate::command::Actor;
 use crate::directory::Bond;
 use crate::follow::{WithdrawnBy, field_values, owed_to};
 use crate::legs::{LegFile, Local, wire_duty};
+use crate::receive::silence;
 use crate::speak::Speech;
 use crate::store;
 use crate::trouble::{Denied, Outcome, Trouble};
@@ -315,7 +316,8 @@ impl Batch<'_> {
         let body =
             wire::Expire { duty: duty.into(), receipt: digest.to_vec(), terminate: Vec::new() };
         let mut speech = Speech::plain(MessageType::Expire, Body::Expire(body));
-        speech.proof = Some(self.silence(file, file.our_side.other(), &receipt));
+        let received_on = self.house.calendar.day_of_unix_ms(receipt.received_unix_ms);
+        speech.proof = Some(silence(file, file.our_side.other(), &receipt, received_on));
         Ok(speech)
     }
 

@@ -205,9 +205,7 @@ impl LegFile {
 
 /// Whether a refusal leaves a message without a place in its leg, on both sides alike.
 pub fn takes_no_place(code: u32) -> bool {
-    let without =
-        [Refusal::BadChain, Refusal::NoSuchLeg, Refusal::FrameMismatch, Refusal::Equivocation];
-    Refusal::from_number(code).is_some_and(|refusal| without.contains(&refusal))
+    Refusal::from_number(code).is_some_and(|refusal| !refusal.takes_leg_place())
 }
 
 /// The number of a side in the store.

@@ -19,6 +19,8 @@ mod consent;
 mod message;
 mod receipt;
 
+pub(crate) use message::silence;
+
 /// A receipt that keeps its place and has no effect, as alarm and as evidence.
 const WRONG_RECEIPT: &str = "wrong-receipt";
 

@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 /// Commands in one batch at most.
-const BATCH_MAX: usize = 256;
+const BATCH_MAX: usize = jieli_proto::tree::BATCH_MAX as usize;
 /// Commands that may wait; a door that finds the queue full answers "busy".
 const QUEUE_MAX: usize = 4096;
 

@@ -86,6 +86,17 @@ refusals! {
     TermsMissing = 25, Misbehaved, "未附用工条件或摘要不符", "The job terms are missing or do not match their digest.";
 }
 
+impl Refusal {
+    /// Whether a message refused for this reason keeps its place in its leg, on both sides alike:
+    /// not where its place there cannot be told or is not its own.
+    pub fn takes_leg_place(self) -> bool {
+        !matches!(
+            self,
+            Refusal::BadChain | Refusal::NoSuchLeg | Refusal::FrameMismatch | Refusal::Equivocation
+        )
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({}): {} {}", self.name(), self.number(), self.zh(), self.en())

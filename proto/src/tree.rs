@@ -29,8 +29,9 @@ pub const PROOF_HASHES_MAX: usize = 63;
 /// longer than [`PROOF_HASHES_MAX`], and every size and index fits a signed 64-bit column.
 pub const SIZE_MAX: u64 = 1 << 62;
 
-/// The largest batch whose items may be searched with [`find_inclusion`].
-pub const BATCH_MAX: u64 = 4096;
+/// The most items of a receipt: what a node answers in one batch. Their paths do not tell their
+/// index ([`find_inclusion`] tries each), so this bounds what a hostile receipt can cost.
+pub const BATCH_MAX: u64 = 256;
 
 /// Why a tree operation was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -278,19 +278,8 @@ impl Batch<'_> {
         let named = Digest::from_slice(&body.receipt).ok_or(Refusal::BadBody)?;
         let found = self.receipt_by_digest(bond, Lane::receipts(bond.our_side), &named).await?;
         let receipt = found.ok_or(Stop::Wait(DeferReason::CitedNotHeld))?;
-        Ok(self.silence(file, file.our_side, &receipt))
-    }
-
-    /// The proof of silence a receipt gives about one side's messages in a leg.
-    pub(crate) fn silence(&self, file: &LegFile, of: Side, receipt: &wire::Receipt) -> Proof {
-        let covers = file
-            .entries
-            .iter()
-            .filter(|entry| entry.side == of && entry.lane_seq <= receipt.own_lane_seq)
-            .map(|entry| entry.seq)
-            .max();
-        let received_on = self.house.calendar.day_of_unix_ms(receipt.received_unix_ms);
-        Proof::Silence { received_on, covers: covers.unwrap_or(0) }
+        let received_on = self.day_of_sender(bond, receipt.received_unix_ms);
+        Ok(silence(file, file.our_side, &receipt, received_on))
     }
 
     async fn open_case(&mut self, bond: &Bond, file: &mut LegFile) -> Result<(), StoreError> {
@@ -375,6 +364,23 @@ fn new_leg(
         law: Leg::new(LegFile::rules(facts.service)),
         entries: Vec::new(),
     }
+}
+
+/// The proof of silence a receipt gives about one side's messages in a leg, with the day it was
+/// signed in the zone of the city that cites it.
+pub(crate) fn silence(
+    file: &LegFile,
+    of: Side,
+    receipt: &wire::Receipt,
+    received_on: Day,
+) -> Proof {
+    let covers = file
+        .entries
+        .iter()
+        .filter(|entry| entry.side == of && entry.lane_seq <= receipt.own_lane_seq)
+        .map(|entry| entry.seq)
+        .max();
+    Proof::Silence { received_on, covers: covers.unwrap_or(0) }
 }
 
 /// The act of a message of the other side.

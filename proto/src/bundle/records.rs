@@ -193,9 +193,10 @@ impl Record<'_> {
         }
     }
 
-    /// Whether it stands in its leg's lane: all do but those that named a wrong place.
+    /// Whether it stands in its leg's lane.
     pub(super) fn takes_leg_place(&self) -> bool {
-        self.refused() != Some(Refusal::BadChain.number())
+        let refusal = self.refused().and_then(Refusal::from_number);
+        refusal.is_none_or(Refusal::takes_leg_place)
     }
 
     /// The city that is said to have signed it.

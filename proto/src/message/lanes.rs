@@ -16,7 +16,7 @@ pub struct ReceiptFacts {
     pub head: Head,
     /// The lane it answers: the other side's messages or acts.
     pub answers: Lane,
-    /// How many items, 1 to 4096.
+    /// How many items, 1 to [`BATCH_MAX`].
     pub count: u64,
     /// RFC 6962 root over the encoded items.
     pub items_root: Digest,

@@ -39,6 +39,10 @@ pub fn find_inclusion(
     if count > BATCH_MAX {
         return Err(TreeError::TooLarge);
     }
+    // No place of a batch lies deeper: nothing is hashed for a path that fits nowhere.
+    if path.len() > BATCH_MAX.ilog2() as usize {
+        return Err(TreeError::Mismatch);
+    }
     let holds = |index: &u64| verify_inclusion(leaf_hash, *index, count, path, root).is_ok();
     (0..count).find(holds).ok_or(TreeError::Mismatch)
 }

@@ -181,6 +181,13 @@ fn a_refusal_by_the_law_must_be_right() {
     let mut world = agreed();
     refuse(&mut world, A, T::Offer, Refusal::Suspended);
     legal(world, "NOT_OPENED");
+    // Some keep no place in the leg: the next message has it.
+    let mut world = taken_up();
+    let place = world.leg[index(A)];
+    refuse(&mut world, A, T::EraseNotice, Refusal::Equivocation);
+    world.leg[index(A)] = place;
+    world.deliver(A, T::Withdraw, |_| ());
+    legal(world, "WITHDRAWN + stop");
     let mut world = agreed();
     refuse(&mut world, A, T::Offer, Refusal::Suspended);
     world.deliver(A, T::Withdraw, |_| ());

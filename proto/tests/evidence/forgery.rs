@@ -348,11 +348,11 @@ fn what_is_cited_is_here_and_what_is_here_is_cited() {
 
 #[test]
 fn the_agreement_binds_offices_and_roots() {
-    let world = with(|world| {
-        world.deliver(A, MessageType::EraseNotice, |message| {
-            message.to_office = "919999990000000E12".to_owned();
-        });
+    let mut world = story(&Plot::short());
+    world.deliver(B, MessageType::Progress, |message| {
+        message.to_office = "919999990000000E12".to_owned();
     });
+    close(&mut world, false);
     assert_eq!(codes(&world), ["NOT_AUTHORISED"]);
     // Another root for the same city: its keys verify nothing here.
     let world = with(|_| ());

@@ -281,7 +281,7 @@ fn limits() {
 
 #[test]
 fn batches() {
-    for count in 0..=40u64 {
+    for count in (0..=40u64).chain([255, 256]) {
         let items: Vec<Vec<u8>> = (0..count).map(|item| item.to_be_bytes().to_vec()).collect();
         let (top, paths) = items_root(&items);
         assert_eq!(top, mth(&leaves(count)));
@@ -292,6 +292,22 @@ fn batches() {
             assert!(find_inclusion(&leaf_hash(b"another"), count, path, &top).is_err());
         }
     }
+}
+
+/// A path no batch has is refused at any length, and no count above a batch's is searched.
+#[test]
+fn a_hostile_batch_costs_little() {
+    let leaf = leaf_hash(b"item");
+    for length in [9, 63, 100_000] {
+        let path = vec![[7; 32]; length];
+        let refused = find_inclusion(&leaf, BATCH_MAX, &path, &[0; 32]);
+        assert_eq!(refused, Err(TreeError::Mismatch));
+    }
+    for count in [BATCH_MAX + 1, 4096, SIZE_MAX, u64::MAX] {
+        assert_eq!(find_inclusion(&leaf, count, &[], &leaf), Err(TreeError::TooLarge));
+    }
+    assert_eq!(find_inclusion(&leaf, 1, &[], &leaf), Ok(0));
+    assert_eq!(find_inclusion(&leaf, 0, &[], &leaf), Err(TreeError::Mismatch));
 }
 
 proptest! {

@@ -92,17 +92,22 @@ impl<'a> Replay<'a> {
     }
 
     fn run(mut self) -> Option<Replayed> {
+        let whole = self.take_in_all();
+        // A fault stays one, whatever cannot be told of later messages.
+        if let Some((what, file)) = self.fault {
+            return Some(Replayed { verdict: CaseVerdict::Illegal(what), file });
+        }
+        whole?;
+        Some(Replayed { verdict: CaseVerdict::Legal(self.stage()), file: String::new() })
+    }
+
+    /// `None` if a message cannot be judged.
+    fn take_in_all(&mut self) -> Option<()> {
         while let Some(side) = Side::BOTH.into_iter().find(|side| self.is_ready(*side)) {
             self.take_in(side)?;
         }
         let total = self.lanes.initiator.len() + self.lanes.examiner.len();
-        if self.known.len() != total || self.leg.places().count() != total {
-            return None;
-        }
-        Some(match self.fault {
-            Some((what, file)) => Replayed { verdict: CaseVerdict::Illegal(what), file },
-            None => Replayed { verdict: CaseVerdict::Legal(self.stage()), file: String::new() },
-        })
+        (self.known.len() == total && self.leg.places().count() == total).then_some(())
     }
 
     /// Where the leg stands.
@@ -144,30 +149,23 @@ impl<'a> Replay<'a> {
             self.leg.admit_unreadable(side);
             return Some(());
         };
-        let agreement = cited(self.agreed, facts);
-        let on = agreement.map(|agreement| made_on(agreement, facts));
-        match step.1.refused() {
-            None => self.effective(side, step, message, on?),
-            Some(code) => {
-                let by_law = [Refusal::IllegalStep, Refusal::FollowsRefused];
-                if let (true, Some(on)) = (by_law.iter().any(|law| law.number() == code), on) {
-                    self.refused_by_law(side, step, message, on);
-                }
-                // The fold asks for no more of it than its place and what it had seen.
-                let day = Day::of_unix_ms(facts.head.created_unix_ms, 0);
-                let proof = Some(Proof::Silence { received_on: day, covers: 0 });
-                let placed = self.seen(side, step).and_then(|seen| {
-                    self.act(
-                        side,
-                        message,
-                        seen,
-                        Context { made_on: day, consent_live: true, proof },
-                    )
-                });
-                match placed {
-                    Some(act) => return self.leg.admit(act, Verdict::Technical).ok(),
-                    None => self.leg.admit_unreadable(side),
-                }
+        let on = cited(self.agreed, facts).map(|agreement| made_on(agreement, facts));
+        let Some(code) = step.1.refused() else {
+            return self.effective(side, step, message, on?);
+        };
+        let by_law = [Refusal::IllegalStep, Refusal::FollowsRefused];
+        if let (true, Some(on)) = (by_law.iter().any(|law| law.number() == code), on) {
+            self.refused_by_law(side, step, message, on);
+        }
+        // The fold asks for no more of it than its place and what it had seen.
+        let made_on = Day::of_unix_ms(facts.head.created_unix_ms, 0);
+        let proof = Some(Proof::Silence { received_on: made_on, covers: 0 });
+        let context = Context { made_on, consent_live: true, proof };
+        let seen = self.seen(side, step);
+        match seen.and_then(|seen| self.act(side, message, seen, context)) {
+            Some(act) => self.leg.admit(act, Verdict::Technical).ok(),
+            None => {
+                self.leg.admit_unreadable(side);
                 Some(())
             }
         }

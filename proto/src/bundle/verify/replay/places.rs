@@ -25,10 +25,10 @@ impl Unread {
     pub(in super::super) fn of(scene: &Scene<'_>) -> Unread {
         let mut found = Unread(BTreeMap::new());
         for record in scene.records.values() {
-            let is_unread = matches!(record.content, Content::Unreadable(Kind::Message, _));
-            if let Some(place) = record.place.as_ref().filter(|_| is_unread)
+            let is_unread = matches!(record.content, Content::Unreadable(Kind::Message, _))
                 && record.refused().is_some()
-            {
+                && record.takes_leg_place();
+            if let Some(place) = record.place.as_ref().filter(|_| is_unread) {
                 let lane = found.0.entry((place.agreement, place.lane)).or_default();
                 lane.insert(place.lane_seq, record.digest);
             }
