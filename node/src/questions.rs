@@ -217,12 +217,15 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// The question that a code opens. A wrong code counts against every open question of the case.
+    /// The question that a code opens. A wrong code counts against every question of the case.
     pub(crate) async fn question_by_code(
         &mut self,
         case_number: &str,
         code: &str,
     ) -> Outcome<Question> {
+        if !case_number.trim().bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') {
+            return Err(wrong_code().into());
+        }
         let all = self.questions_of(case_number).await?;
         let code: String =
             code.chars().map(jieli_proto::number::fold_char).filter(char::is_ascii_digit).collect();
@@ -233,9 +236,8 @@ impl Batch<'_> {
                 return Ok(question.clone());
             }
         }
-        let open: Vec<Vec<u8>> =
-            all.iter().filter(|q| !q.closed).map(|question| question.id.clone()).collect();
-        for id in open {
+        // The closed ones too: their codes still stop a leg, and must not be guessed at leisure.
+        for id in all.into_iter().map(|question| question.id) {
             self.conn
                 .run(
                     "UPDATE question SET tries = tries + 1 WHERE question_id = $1",
@@ -364,6 +366,9 @@ impl Batch<'_> {
     pub(crate) async fn suppress(&mut self, file: &LegFile) -> Result<(), StoreError> {
         let Some(draft) = self.draft(file).await? else { return Ok(()) };
         let Some(person) = draft.person else { return Ok(()) };
+        self.conn
+            .run("DELETE FROM suppression WHERE until_ms <= $1", vec![self.now_ms.into()])
+            .await?;
         let tag =
             self.house.keys.suppression_tag(file.service as u32, person.document, &person.number);
         let until = self.now_ms + 90 * 24 * HOUR_MS;

@@ -102,6 +102,9 @@ impl Batch<'_> {
             }
         }
         file.their_office = theirs.credit_code.clone();
+        // Whatever is denied after this: the ciphertexts are bound to what the leg's row says.
+        store::legs::update(self.conn, file).await?;
+        self.put_leg(file.clone());
         Ok(())
     }
 
