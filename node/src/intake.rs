@@ -242,6 +242,9 @@ impl Batch<'_> {
         if manifest.city == self.directory.city {
             return Err(bad("city", "这是本城市自己", "this is the own city"));
         }
+        if self.pins_of_another(&manifest) {
+            return Err(bad("manifest", "连接密钥属于另一城市", "a TLS key of another city"));
+        }
         if request.end_points.iter().any(|end| !crate::config::is_end_point(end)) {
             return Err(bad("end_points", "地址应为 主机:端口", "an end point is host:port"));
         }
