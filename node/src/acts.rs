@@ -93,16 +93,20 @@ impl Batch<'_> {
 
     /// A clerk acts for the own office; the coordination window for every office of the city.
     fn is_theirs(&self, actor: &Actor, file: &LegFile, name: &str) -> Outcome<()> {
-        let coordinates = self.directory.bonds.values().any(|bond| {
-            bond.in_force()
-                .and_then(|agreement| agreement.office(bond.our_side, &actor.office))
-                .is_some_and(|office| office.kind() == OfficeKind::Coordination)
-        });
-        if actor.office == file.our_office || coordinates {
+        if actor.office == file.our_office || self.coordinates(actor) {
             Ok(())
         } else {
             Err(Denied::not_found(name).into())
         }
+    }
+
+    /// Whether an actor's office is a coordination window of this city in some agreement.
+    pub(crate) fn coordinates(&self, actor: &Actor) -> bool {
+        self.directory.bonds.values().any(|bond| {
+            bond.in_force()
+                .and_then(|agreement| agreement.office(bond.our_side, &actor.office))
+                .is_some_and(|office| office.kind() == OfficeKind::Coordination)
+        })
     }
 
     fn take_up(&self, bond: &Bond, file: &LegFile) -> Speech {

@@ -150,11 +150,7 @@ impl Export<'_> {
                 .one(
                     "SELECT envelope, leaf_idx FROM envelope \
                      WHERE agreement_id = $1 AND lane = $2 AND lane_seq = $3",
-                    vec![
-                        self.bond.id.to_vec().into(),
-                        lane.number().into(),
-                        entry.lane_seq.into(),
-                    ],
+                    vec![self.bond.id.to_vec().into(), lane.number().into(), entry.lane_seq.into()],
                 )
                 .await?;
             let sealed = decode(&row.bytes(0)?)?;

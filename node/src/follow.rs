@@ -197,8 +197,7 @@ impl Batch<'_> {
         };
         for row in rows {
             let corrupt = || StoreError::Corrupt("consent.envelope");
-            let sealed =
-                wire::Envelope::decode(row.bytes(1)?.as_slice()).map_err(|_| corrupt())?;
+            let sealed = wire::Envelope::decode(row.bytes(1)?.as_slice()).map_err(|_| corrupt())?;
             let found: wire::Consent = envelope::payload(&sealed).map_err(|_| corrupt())?;
             if consent::covers(&found, &needed).is_ok() {
                 return Ok(Some(Digest(row.array(0)?)));
