@@ -357,7 +357,13 @@ async fn erase_draft(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
     if matches!(file.local, Local::OnTheRoad | Local::Dropped) {
         return Ok(batch.erase(file.id, true).await?);
     }
-    batch.suppress(file).await?;
+    if file.local == Local::Asked {
+        if let Some(later_ms) = batch.asked_until(file.id).await? {
+            return Ok(batch.timer(later_ms, TimerKind::EraseDraft, &file.id.0).await?);
+        }
+        // A lapse is the person's; a draft that nobody was asked about is not.
+        batch.suppress(file).await?;
+    }
     file.local = Local::Dropped;
     store::legs::update(batch.conn, file).await?;
     batch.put_leg(file.clone());

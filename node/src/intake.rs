@@ -3,7 +3,9 @@
 use crate::batch::Batch;
 use crate::command::Actor;
 use crate::legs::{LegFile, Local};
+use crate::questions::DRAFT_DAYS;
 use crate::store::{self, StoreError};
+use crate::timer::TimerKind;
 use crate::trouble::{Denied, Outcome};
 use crate::vault::{CONTACT, DRAFT, Place};
 use jieli_proto::case::{Direction, Leg, Side};
@@ -187,6 +189,9 @@ impl Batch<'_> {
             let values = crate::follow::person_values(person, leg.relation);
             self.index_person(file.id, &values).await?;
         }
+        // Whether anybody is asked about it or not.
+        let when = self.now_ms + DRAFT_DAYS * 86_400_000;
+        self.timer(when, TimerKind::EraseDraft, &file.id.0).await?;
         self.put_leg(file);
         Ok(())
     }

@@ -362,6 +362,30 @@ impl Batch<'_> {
         row.map(|row| row.uint(0)).transpose()
     }
 
+    /// Until when a leg that was asked about is not to be taken for silent: two weeks from the
+    /// first question, and as long as a yes waits for its morning. `None` if that is over.
+    pub(crate) async fn asked_until(&mut self, leg: LegId) -> Result<Option<u64>, StoreError> {
+        let rows = self
+            .conn
+            .rows(
+                "SELECT q.asked_ms, q.effective_ms, ql.answer FROM question q \
+                 JOIN question_leg ql ON ql.question_id = q.question_id \
+                 WHERE ql.leg_id = $1 AND q.kind = 'consent' ORDER BY q.asked_ms",
+                vec![leg.to_vec().into()],
+            )
+            .await?;
+        let mut until = 0;
+        for (at, row) in rows.iter().enumerate() {
+            if at == 0 {
+                until = row.uint(0)? + DRAFT_DAYS * 24 * HOUR_MS;
+            }
+            if row.flag(2)? && row.uint(1)? >= self.now_ms {
+                until = until.max(row.uint(1)? + HOUR_MS);
+            }
+        }
+        Ok((until > self.now_ms).then_some(until))
+    }
+
     /// V7: the memory of a refusal or lapse, a keyed tag that cannot be listed.
     pub(crate) async fn suppress(&mut self, file: &LegFile) -> Result<(), StoreError> {
         let Some(draft) = self.draft(file).await? else { return Ok(()) };
