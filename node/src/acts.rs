@@ -36,7 +36,8 @@ impl Batch<'_> {
         request: wire::ActRequest,
     ) -> Outcome<wire::ActReply> {
         let mut file = self.leg_of(&request.case_number, request.leg).await?;
-        self.is_theirs(actor, &file)?;
+        let name = format!("{}/{}", request.case_number, request.leg);
+        self.is_theirs(actor, &file, &name)?;
         let act = request.act.ok_or_else(|| Denied::not_found("act"))?;
         if let Act::Withdraw(_) = act {
             return self.desk_withdraw(&mut file).await;
@@ -92,17 +93,21 @@ impl Batch<'_> {
     }
 
     /// A clerk acts for the own office; the coordination window for every office of the city.
-    fn is_theirs(&self, actor: &Actor, file: &LegFile) -> Outcome<()> {
-        let coordinates = self.directory.bonds.values().any(|bond| {
+    fn is_theirs(&self, actor: &Actor, file: &LegFile, name: &str) -> Outcome<()> {
+        if actor.office == file.our_office || self.coordinates(actor) {
+            Ok(())
+        } else {
+            Err(Denied::not_found(name).into())
+        }
+    }
+
+    /// Whether an actor's office is a coordination window of this city in some agreement.
+    pub(crate) fn coordinates(&self, actor: &Actor) -> bool {
+        self.directory.bonds.values().any(|bond| {
             bond.in_force()
                 .and_then(|agreement| agreement.office(bond.our_side, &actor.office))
                 .is_some_and(|office| office.kind() == OfficeKind::Coordination)
-        });
-        if actor.office == file.our_office || coordinates {
-            Ok(())
-        } else {
-            Err(Denied::not_found("leg").into())
-        }
+        })
     }
 
     fn take_up(&self, bond: &Bond, file: &LegFile) -> Speech {
@@ -313,6 +318,11 @@ impl Batch<'_> {
         let Some((digest, receipt)) = receipt else {
             return Err(Trouble::Denied(Denied::illegal(jieli_proto::case::Illegal::NoSilence)));
         };
+        // What they wrote before it and we do not hold yet may belong to this leg.
+        let held = self.lane_end(bond.id, Lane::messages(bond.our_side.other())).await?;
+        if held.last_seq < receipt.own_lane_seq {
+            return Err(Trouble::Denied(Denied::illegal(jieli_proto::case::Illegal::HeardSince)));
+        }
         let body =
             wire::Expire { duty: duty.into(), receipt: digest.to_vec(), terminate: Vec::new() };
         let mut speech = Speech::plain(MessageType::Expire, Body::Expire(body));

@@ -17,6 +17,9 @@ use jieli_proto::wire::{self, Act, ActType, DeferReason, ItemStatus};
 use prost::Message as _;
 use std::collections::BTreeMap;
 
+/// Agreements that one peer may have proposed and nobody has concluded.
+const OPEN_BONDS_MAX: usize = 16;
+
 /// What our own approvers decided.
 #[derive(Clone, Debug)]
 pub enum OwnAct {
@@ -353,8 +356,20 @@ impl Batch<'_> {
         }
         let manifest = Manifest::open(sealed, &incoming.peer.root, held)
             .map_err(|_| Refusal::ManifestUnknown)?;
+        if self.pins_of_another(&manifest) {
+            return Err(Refusal::BadBody.into());
+        }
         self.keep_manifest(&manifest).await?;
         Ok(())
+    }
+
+    /// Whether it claims a TLS key that another city shows: that city's calls would be taken for
+    /// this one's.
+    pub(crate) fn pins_of_another(&self, manifest: &Manifest) -> bool {
+        let claims = |fpr: &Digest| manifest.key(fpr, wire::Role::Tls).is_some();
+        let own = self.directory.manifest().into_iter().flat_map(|m| m.keys_of(wire::Role::Tls));
+        let others = self.directory.peers.values().filter(|peer| peer.city != manifest.city);
+        own.map(|key| key.fpr).chain(others.flat_map(Peer::tls_keys)).any(|fpr| claims(&fpr))
     }
 
     /// Stores a manifest that was verified.
@@ -403,6 +418,12 @@ impl Batch<'_> {
         }
         let Ok(act) = envelope::payload::<Act>(&incoming.sealed) else { return Ok(None) };
         if act.act_type != ActType::Propose as i32 {
+            return Ok(None);
+        }
+        let peer = &incoming.peer.city;
+        let bonds = self.directory.bonds.values();
+        let open = bonds.filter(|bond| bond.peer == *peer && bond.version() == 0).count();
+        if open >= OPEN_BONDS_MAX {
             return Ok(None);
         }
         self.insert_bond(incoming.frame.agreement, &incoming.peer.clone()).await.map(Some)

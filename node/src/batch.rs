@@ -169,21 +169,23 @@ impl<'a> Batch<'a> {
     }
 
     async fn seen_head(&mut self, peer: &CityId) -> Result<Option<wire::SeenHead>, StoreError> {
-        let row = self
-            .conn
-            .maybe(
-                "SELECT origin, size, root FROM peer_head WHERE origin LIKE $1 \
-             ORDER BY size DESC LIMIT 1",
-                vec![format!("jieli.{peer}/log/%").into()],
-            )
-            .await?;
-        let Some(row) = row else { return Ok(None) };
-        Ok(Some(wire::SeenHead {
-            origin: row.text(0)?,
-            size: row.int(1)? as u64,
-            root: row.bytes(2)?,
-            ..wire::SeenHead::default()
-        }))
+        let mut newest = None;
+        // One seek an epoch, by the key of the table.
+        for epoch in 1.. {
+            let origin = peer.exchange_origin(epoch);
+            let row = self
+                .conn
+                .maybe(
+                    "SELECT size, root FROM peer_head WHERE origin = $1 \
+                     ORDER BY size DESC LIMIT 1",
+                    vec![origin.as_str().into()],
+                )
+                .await?;
+            let Some(row) = row else { break };
+            let (size, root) = (row.uint(0)?, row.bytes(1)?);
+            newest = Some(wire::SeenHead { origin, size, root, ..wire::SeenHead::default() });
+        }
+        Ok(newest)
     }
 
     /// Signs a payload whose header came from [`Batch::header`], logs it and puts it in the outbox.

@@ -125,9 +125,10 @@ impl Node {
         let (stop, stop_writer) = (self.stop.clone(), self.stop_writer.clone());
         let ended = Arc::clone(&self.ended);
         self.writer.spawn(async move {
+            // Also when it panics: without a writer nothing goes on.
+            let _stop = stop.drop_guard();
             let why = writer.run_until(stop_writer).await;
             *ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
-            stop.cancel();
         });
     }
 

@@ -174,7 +174,7 @@ async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Out
             Done::Vacancies(batch.add_vacancies(actor, request).await?)
         }
         DeskCommand::Import(request) => Done::Imported(batch.import(actor, request.drafts).await?),
-        DeskCommand::Ask(request) => Done::Asked(ask(batch, request).await?),
+        DeskCommand::Ask(request) => Done::Asked(ask(batch, actor, request).await?),
         DeskCommand::Act(request) => Done::Acted(batch.act(actor, request).await?),
         DeskCommand::Viewed(what) => {
             batch.record("viewed", format!("{} {what}", actor.token).as_bytes());
@@ -196,12 +196,16 @@ async fn worker(batch: &mut Batch<'_>, command: WorkerCommand) -> Outcome<Done> 
 }
 
 /// Asks the workers of cases; what cannot be asked yet is told without a name.
-async fn ask(batch: &mut Batch<'_>, request: wire::AskRequest) -> Outcome<wire::AskReply> {
+async fn ask(
+    batch: &mut Batch<'_>,
+    actor: &Actor,
+    request: wire::AskRequest,
+) -> Outcome<wire::AskReply> {
     let mut reply = wire::AskReply::default();
-    let numbers =
-        if request.case_numbers.is_empty() { batch.unasked().await? } else { request.case_numbers };
+    let all = request.case_numbers.is_empty();
+    let numbers = if all { batch.unasked(actor).await? } else { request.case_numbers };
     for number in numbers {
-        match batch.ask_consent(&number).await {
+        match batch.ask_consent(actor, &number).await {
             Ok(true) => reply.asked += 1,
             Ok(false) => {}
             Err(Trouble::Denied(denied)) => {
@@ -214,7 +218,7 @@ async fn ask(batch: &mut Batch<'_>, request: wire::AskRequest) -> Outcome<wire::
             Err(error) => return Err(error),
         }
     }
-    reply.undeliverable = batch.undeliverable().await?;
+    reply.undeliverable = batch.undeliverable(actor).await?;
     Ok(reply)
 }
 
@@ -283,27 +287,28 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Cases with drafts nobody was asked about.
-    async fn unasked(&mut self) -> Result<Vec<String>, StoreError> {
+    /// Cases of an office with drafts nobody was asked about.
+    async fn unasked(&mut self, actor: &Actor) -> Result<Vec<String>, StoreError> {
         let rows = self
             .conn
             .rows(
                 "SELECT DISTINCT c.number FROM case_file c JOIN leg l ON l.case_id = c.case_id \
-                 WHERE l.local_state = 0 ORDER BY c.number",
-                Vec::new(),
+                 WHERE l.local_state = 0 AND (l.our_office = $1 OR $2 = 1) ORDER BY c.number",
+                vec![actor.office.as_str().into(), self.coordinates(actor).into()],
             )
             .await?;
         rows.iter().map(|row| row.text(0)).collect()
     }
 
     /// V23: the only thing told by case is that a number does not work.
-    async fn undeliverable(&mut self) -> Result<Vec<String>, StoreError> {
+    async fn undeliverable(&mut self, actor: &Actor) -> Result<Vec<String>, StoreError> {
         let rows = self
             .conn
             .rows(
                 "SELECT DISTINCT c.number FROM case_file c JOIN leg l ON l.case_id = c.case_id \
-                 JOIN notice n ON n.leg_id = l.leg_id WHERE n.state = 2 ORDER BY c.number",
-                Vec::new(),
+                 JOIN notice n ON n.leg_id = l.leg_id WHERE n.state = 2 \
+                 AND (l.our_office = $1 OR $2 = 1) ORDER BY c.number",
+                vec![actor.office.as_str().into(), self.coordinates(actor).into()],
             )
             .await?;
         rows.iter().map(|row| row.text(0)).collect()

@@ -7,7 +7,10 @@ use crate::store::{self, StoreError};
 use crate::timer::TimerKind;
 use crate::trouble::{Denied, Outcome};
 use crate::vault::{DRAFT, Place};
+use jieli_proto::agreement::purpose_of;
 use jieli_proto::case::{Direction, Duty, Side, Stage};
+use jieli_proto::consent::{self, Needed};
+use jieli_proto::envelope;
 use jieli_proto::id::{Digest, LegId};
 use jieli_proto::message::terms_digest;
 use jieli_proto::section::{PERSON, Phase, SUPPORT_NEED, SectionKind, TABLE, Value};
@@ -53,6 +56,9 @@ impl Batch<'_> {
                 self.timer(now, TimerKind::AskComplete, &leg).await
             }
             MessageType::Withdraw => {
+                // V7 counts wherever the person said it, so before the draft is gone.
+                self.suppress(file).await?;
+                self.end_consents(file.id).await?;
                 self.erase(file.id, true).await?;
                 self.close_questions(file.id).await?;
                 self.timer(now, TimerKind::Effect, &leg).await
@@ -167,18 +173,37 @@ impl Batch<'_> {
             .map_err(|_| StoreError::Corrupt("terms.bytes"))
     }
 
-    /// The consent that is live for a leg, if any.
-    pub(crate) async fn live_consent(&mut self, leg: LegId) -> Result<Option<Digest>, StoreError> {
-        let oldest = self.now_ms.saturating_sub(180 * 86_400_000);
-        let row = self
+    /// The newest consent under which this leg's person may be opened to the other office today.
+    pub(crate) async fn live_consent(
+        &mut self,
+        file: &LegFile,
+    ) -> Result<Option<Digest>, StoreError> {
+        let rows = self
             .conn
-            .maybe(
-                "SELECT env_digest FROM consent WHERE leg_id = $1 AND ended_ms = 0 \
-                 AND given_ms >= $2 ORDER BY given_ms DESC LIMIT 1",
-                vec![leg.to_vec().into(), oldest.into()],
+            .rows(
+                "SELECT env_digest, envelope FROM consent WHERE leg_id = $1 AND ended_ms = 0 \
+                 ORDER BY given_ms DESC",
+                vec![file.id.to_vec().into()],
             )
             .await?;
-        Ok(row.map(|row| row.array(0)).transpose()?.map(Digest))
+        let needed = Needed {
+            leg: file.id,
+            from_office: &file.our_office,
+            to_office: &file.their_office,
+            purpose: purpose_of(file.service),
+            sections: &[PERSON],
+            on: self.today,
+            zone_offset_min: self.house.calendar.zone_offset_min(),
+        };
+        for row in rows {
+            let corrupt = || StoreError::Corrupt("consent.envelope");
+            let sealed = wire::Envelope::decode(row.bytes(1)?.as_slice()).map_err(|_| corrupt())?;
+            let found: wire::Consent = envelope::payload(&sealed).map_err(|_| corrupt())?;
+            if consent::covers(&found, &needed).is_ok() {
+                return Ok(Some(Digest(row.array(0)?)));
+            }
+        }
+        Ok(None)
     }
 
     /// Ends every consent of a leg: nothing is opened under it any more.
@@ -216,7 +241,8 @@ impl Batch<'_> {
         self.close_questions(file.id).await?;
         let said = if file.local == Local::OnTheRoad {
             let stopped = file.law.state().stop;
-            if *stopped.of(file.our_side) {
+            // Where the other city refused the first message there is no leg to withdraw from.
+            if *stopped.of(file.our_side) || !file.law.exists() {
                 None
             } else {
                 Some(self.say(file, Speech::withdraw()).await?)
@@ -272,7 +298,7 @@ async fn release(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
     if file.our_side != Side::Initiator || state.stage != Stage::Accepted || state.stop.any() {
         return Ok(());
     }
-    let Some(consent) = batch.live_consent(file.id).await? else { return Ok(()) };
+    let Some(consent) = batch.live_consent(file).await? else { return Ok(()) };
     let terms = if file.service == Service::Employment {
         let Some(digest) = state.terms else { return Ok(()) };
         if !batch.has_acknowledged(file.id, &digest).await? {
@@ -324,13 +350,20 @@ async fn went_withheld(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()>
 }
 
 async fn erase_draft(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
-    if file.local == Local::OnTheRoad && !file.law.state().stop.any() {
+    let is_live = file.law.exists() && !file.law.state().stop.any();
+    if file.local == Local::OnTheRoad && is_live {
         return Ok(());
     }
     if matches!(file.local, Local::OnTheRoad | Local::Dropped) {
         return Ok(batch.erase(file.id, true).await?);
     }
-    batch.suppress(file).await?;
+    if file.local == Local::Asked {
+        if let Some(later_ms) = batch.asked_until(file.id).await? {
+            return Ok(batch.timer(later_ms, TimerKind::EraseDraft, &file.id.0).await?);
+        }
+        // A lapse is the person's; a draft that nobody was asked about is not.
+        batch.suppress(file).await?;
+    }
     file.local = Local::Dropped;
     store::legs::update(batch.conn, file).await?;
     batch.put_leg(file.clone());

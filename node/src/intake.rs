@@ -3,7 +3,9 @@
 use crate::batch::Batch;
 use crate::command::Actor;
 use crate::legs::{LegFile, Local};
+use crate::questions::DRAFT_DAYS;
 use crate::store::{self, StoreError};
+use crate::timer::TimerKind;
 use crate::trouble::{Denied, Outcome};
 use crate::vault::{CONTACT, DRAFT, Place};
 use jieli_proto::case::{Direction, Leg, Side};
@@ -187,6 +189,9 @@ impl Batch<'_> {
             let values = crate::follow::person_values(person, leg.relation);
             self.index_person(file.id, &values).await?;
         }
+        // Whether anybody is asked about it or not.
+        let when = self.now_ms + DRAFT_DAYS * 86_400_000;
+        self.timer(when, TimerKind::EraseDraft, &file.id.0).await?;
         self.put_leg(file);
         Ok(())
     }
@@ -241,6 +246,9 @@ impl Batch<'_> {
             .map_err(|error| bad("manifest", "密钥清单验证失败", &error.to_string()))?;
         if manifest.city == self.directory.city {
             return Err(bad("city", "这是本城市自己", "this is the own city"));
+        }
+        if self.pins_of_another(&manifest) {
+            return Err(bad("manifest", "连接密钥属于另一城市", "a TLS key of another city"));
         }
         if request.end_points.iter().any(|end| !crate::config::is_end_point(end)) {
             return Err(bad("end_points", "地址应为 主机:端口", "an end point is host:port"));

@@ -217,12 +217,15 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// The question that a code opens. A wrong code counts against every open question of the case.
+    /// The question that a code opens. A wrong code counts against every question of the case.
     pub(crate) async fn question_by_code(
         &mut self,
         case_number: &str,
         code: &str,
     ) -> Outcome<Question> {
+        if !case_number.trim().bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') {
+            return Err(wrong_code().into());
+        }
         let all = self.questions_of(case_number).await?;
         let code: String =
             code.chars().map(jieli_proto::number::fold_char).filter(char::is_ascii_digit).collect();
@@ -233,9 +236,8 @@ impl Batch<'_> {
                 return Ok(question.clone());
             }
         }
-        let open: Vec<Vec<u8>> =
-            all.iter().filter(|q| !q.closed).map(|question| question.id.clone()).collect();
-        for id in open {
+        // The closed ones too: their codes still stop a leg, and must not be guessed at leisure.
+        for id in all.into_iter().map(|question| question.id) {
             self.conn
                 .run(
                     "UPDATE question SET tries = tries + 1 WHERE question_id = $1",
@@ -360,10 +362,37 @@ impl Batch<'_> {
         row.map(|row| row.uint(0)).transpose()
     }
 
+    /// Until when a leg that was asked about is not to be taken for silent: two weeks from the
+    /// first question, and as long as a yes waits for its morning. `None` if that is over.
+    pub(crate) async fn asked_until(&mut self, leg: LegId) -> Result<Option<u64>, StoreError> {
+        let rows = self
+            .conn
+            .rows(
+                "SELECT q.asked_ms, q.effective_ms, ql.answer FROM question q \
+                 JOIN question_leg ql ON ql.question_id = q.question_id \
+                 WHERE ql.leg_id = $1 AND q.kind = 'consent' ORDER BY q.asked_ms",
+                vec![leg.to_vec().into()],
+            )
+            .await?;
+        let mut until = 0;
+        for (at, row) in rows.iter().enumerate() {
+            if at == 0 {
+                until = row.uint(0)? + DRAFT_DAYS * 24 * HOUR_MS;
+            }
+            if row.flag(2)? && row.uint(1)? >= self.now_ms {
+                until = until.max(row.uint(1)? + HOUR_MS);
+            }
+        }
+        Ok((until > self.now_ms).then_some(until))
+    }
+
     /// V7: the memory of a refusal or lapse, a keyed tag that cannot be listed.
     pub(crate) async fn suppress(&mut self, file: &LegFile) -> Result<(), StoreError> {
         let Some(draft) = self.draft(file).await? else { return Ok(()) };
         let Some(person) = draft.person else { return Ok(()) };
+        self.conn
+            .run("DELETE FROM suppression WHERE until_ms <= $1", vec![self.now_ms.into()])
+            .await?;
         let tag =
             self.house.keys.suppression_tag(file.service as u32, person.document, &person.number);
         let until = self.now_ms + 90 * 24 * HOUR_MS;

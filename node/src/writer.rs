@@ -4,7 +4,7 @@
 use crate::batch::Batch;
 use crate::command::{Command, Done, perform};
 use crate::directory::Directory;
-use crate::highwater::HighWater;
+use crate::highwater::{HighWater, Start as HeadRule, start_rule};
 use crate::house::House;
 use crate::store::log::{self, Claim, Edge, Head, Log};
 use crate::store::{CommitError, Fault, Store, StoreError, Tx, Writer as StoreWriter};
@@ -172,7 +172,7 @@ impl Writer {
     pub async fn open(
         house: House,
         store: Store,
-        highwater: HighWater,
+        mut highwater: HighWater,
         crash_at: CrashAt,
     ) -> Result<(Writer, Hand), StoreError> {
         let mut conn = store.read().await?;
@@ -182,6 +182,12 @@ impl Writer {
         let local = local.ok_or(StoreError::Corrupt("log_head"))?;
         let directory = Directory::load(&mut conn, &house.root, exchange.generation as i64).await?;
         let directory = Arc::new(directory);
+        // Another replica may have moved them since they were checked.
+        let marks = [&exchange, &local].map(|head| (origin_of(&directory.city, head), head));
+        let marks = marks.each_ref().map(|(origin, head)| (origin.as_str(), head.size, head.root));
+        highwater
+            .advance_all(&marks)
+            .map_err(|_| StoreError::Corrupt("log_head, or the high-water file"))?;
         let published = Published {
             checkpoint: sign(&house, &directory.city, &exchange).await?,
             local_checkpoint: sign(&house, &directory.city, &local).await?,
@@ -332,6 +338,10 @@ impl Writer {
         let claim = log::claim(&mut tx, &batch_id).await?;
         crash(Step::Claimed)?;
         let local = log::head(&mut tx, Log::Local).await?.ok_or(StoreError::Corrupt("log_head"))?;
+        let city = self.house.config.city.id.clone();
+        for head in [&claim.head, &local] {
+            not_behind(&mut tx, &self.highwater, &city, head).await?;
+        }
         let directory = match self.directory.take() {
             Some(held) if held.generation == claim.head.generation as i64 => held,
             Some(_) | None => {
@@ -413,6 +423,37 @@ impl Writer {
         self.directory = Some(end.directory);
         self.edges = Some(end.edges);
         Ok(())
+    }
+}
+
+/// The start rule again, at every claim: a database that was restored, or failed over and lost
+/// something, must not be built upon. Costs nothing while this writer is the only one.
+async fn not_behind(
+    tx: &mut Tx<'_>,
+    highwater: &HighWater,
+    city: &CityId,
+    head: &Head,
+) -> Result<(), Broken> {
+    let origin = origin_of(city, head);
+    let mark = highwater.mark(&origin);
+    let root = match mark {
+        Some((size, _)) if size == head.size => Some(head.root),
+        Some((size, _)) if size < head.size => Some(log::root_at(tx, head.id, size).await?),
+        Some(_) | None => None,
+    };
+    match start_rule(mark, head.size, root) {
+        HeadRule::Good | HeadRule::Advance => Ok(()),
+        rule @ (HeadRule::Recovering { .. } | HeadRule::RootDiffers | HeadRule::NoFile) => {
+            let why = format!("{origin} in the database is not what was signed: {rule:?}");
+            Err(Broken::Stop(Stopped::HighWater(why)))
+        }
+    }
+}
+
+fn origin_of(city: &CityId, head: &Head) -> String {
+    match head.id.log {
+        Log::Exchange => city.exchange_origin(head.id.epoch),
+        Log::Local => city.local_origin(head.id.epoch),
     }
 }
 
@@ -504,10 +545,7 @@ async fn commit(store: &Store, tx: Tx<'_>, claim: &Claim) -> Result<(), Broken> 
 
 /// The signed checkpoint of a head that is durable.
 pub async fn sign(house: &House, city: &CityId, head: &Head) -> Result<String, StoreError> {
-    let origin = match head.id.log {
-        Log::Exchange => city.exchange_origin(head.id.epoch),
-        Log::Local => city.local_origin(head.id.epoch),
-    };
+    let origin = origin_of(city, head);
     let bad = |_| StoreError::Corrupt("checkpoint");
     let checkpoint = Checkpoint::new(&origin, head.size, head.root).map_err(bad)?;
     let text = checkpoint.text();

@@ -1,6 +1,7 @@
 //! A peer's answers, sorted by what is to be done about them.
 
 use crate::store::queue::Place;
+use crate::wire_limits as limits;
 use jieli_proto::id::{AgreementId, Digest};
 use jieli_proto::kinds::Lane;
 use jieli_proto::wire::answer::Answer as What;
@@ -73,7 +74,8 @@ fn merge(receipts: &mut BTreeMap<(Vec<u8>, u32, u64, Digest, String), Letter>, l
         }
         Some(held) => {
             if let (Some(held), Some(more)) = (&mut held.proof, letter.proof) {
-                held.items.extend(more.items);
+                let room = limits::ITEMS_MAX.saturating_sub(held.items.len());
+                held.items.extend(more.items.into_iter().take(room));
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use super::{CODE_HOURS, DRAFT_DAYS, HOUR_MS, LAPSE, Topic, asked, text};
 use crate::batch::Batch;
+use crate::command::Actor;
 use crate::legs::{LegFile, Local};
 use crate::store::{self, StoreError};
 use crate::timer::TimerKind;
@@ -11,17 +12,24 @@ use jieli_proto::wire::{self, Service};
 
 impl Batch<'_> {
     /// Asks the worker of a case about every leg that is still a draft, in one sitting.
-    pub(crate) async fn ask_consent(&mut self, case_number: &str) -> Outcome<bool> {
+    pub(crate) async fn ask_consent(&mut self, actor: &Actor, case_number: &str) -> Outcome<bool> {
         let case = store::legs::case(self.conn, case_number)
             .await?
             .ok_or_else(|| Denied::not_found(case_number))?;
-        let mut files = Vec::new();
+        let all = self.coordinates(actor);
+        let (mut files, mut is_theirs) = (Vec::new(), all);
         for leg in store::legs::legs_of(self.conn, case.id).await? {
-            if let Some(file) = self.take_leg(leg).await?
-                && matches!(file.local, Local::Draft | Local::Asked)
-            {
+            let Some(file) = self.take_leg(leg).await? else { continue };
+            if !all && file.our_office != actor.office {
+                continue;
+            }
+            is_theirs = true;
+            if matches!(file.local, Local::Draft | Local::Asked) {
                 files.push(file);
             }
+        }
+        if !is_theirs {
+            return Err(Denied::not_found(case_number).into());
         }
         if files.is_empty() {
             return Ok(false);
@@ -102,6 +110,9 @@ impl Batch<'_> {
             }
         }
         file.their_office = theirs.credit_code.clone();
+        // Whatever is denied after this: the ciphertexts are bound to what the leg's row says.
+        store::legs::update(self.conn, file).await?;
+        self.put_leg(file.clone());
         Ok(())
     }
 

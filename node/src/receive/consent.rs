@@ -14,8 +14,16 @@ use jieli_proto::section;
 use jieli_proto::wire::{self, DeferReason, MessageType};
 use prost::Message as _;
 
+/// A consent that was checked.
+pub(super) struct Cited {
+    pub(super) sealed: wire::Envelope,
+    pub(super) digest: Digest,
+    pub(super) given_ms: u64,
+}
+
 impl Batch<'_> {
-    /// Checks the consent that a message cites, and keeps it.
+    /// Checks the consent that a message cites. It is kept only when the message is legal: what is
+    /// refused or put off leaves nothing to rest on.
     pub(super) async fn check_consent(
         &mut self,
         bond: &Bond,
@@ -23,7 +31,7 @@ impl Batch<'_> {
         facts: &MessageFacts,
         file: &LegFile,
         opened: &Opened,
-    ) -> Result<(), Halt> {
+    ) -> Result<Option<Cited>, Halt> {
         let Some(cited) = facts.consent else {
             // An OFFER names no person, but it is about one: no yes, no message.
             // What the provider reports of its own service (phase C) rests on the RELEASE.
@@ -32,7 +40,7 @@ impl Batch<'_> {
                 kind.is_none_or(|kind| kind.phase != section::Phase::C)
             };
             let about = facts.kind == MessageType::Offer || opened.iter().any(before);
-            return if about { Err(Refusal::ConsentInvalid.into()) } else { Ok(()) };
+            return if about { Err(Refusal::ConsentInvalid.into()) } else { Ok(None) };
         };
         let carried =
             incoming.letter.consents.iter().find(|sealed| envelope::env_digest(sealed) == cited);
@@ -77,8 +85,7 @@ impl Batch<'_> {
             zone_offset_min: zone,
         };
         consent::covers(&found, &needed).map_err(|_| Refusal::ConsentInvalid)?;
-        self.keep_consent(&sealed, &cited, file.id, found.given_unix_ms, false).await?;
-        Ok(())
+        Ok(Some(Cited { sealed, digest: cited, given_ms: found.given_unix_ms }))
     }
 
     /// A consent held here, by its name.

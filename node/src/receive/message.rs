@@ -1,5 +1,6 @@
 //! A message in lane 0 or 1.
 
+use super::consent::Cited;
 use super::{Halt, Incoming, Stop, decode};
 use crate::batch::Batch;
 use crate::directory::Bond;
@@ -49,7 +50,7 @@ impl Batch<'_> {
         self.authorise(bond, &agreement, &facts, Some(&file))?;
         let opened = open_sections(incoming, &facts)?;
         let withheld = opened.is_empty() && always_opens(&message, facts.kind);
-        self.check_consent(bond, incoming, &facts, &file, &opened).await?;
+        let consent = self.check_consent(bond, incoming, &facts, &file, &opened).await?;
         let (act, verdict) = self.judge_theirs(bond, &file, &message, &facts, &place).await?;
         if let Verdict::Illegal(why) = verdict {
             let follows = !file.law.misbehaves(&act, &OneCalendar(&self.house.calendar));
@@ -58,6 +59,9 @@ impl Batch<'_> {
             return Err(refusal.into());
         }
         // Everything was decided; now it is stored and takes effect.
+        if let Some(Cited { sealed, digest, given_ms }) = consent {
+            self.keep_consent(&sealed, &digest, file.id, given_ms, false).await?;
+        }
         if place.seq == 1 && file.entries.is_empty() {
             self.open_case(bond, &mut file).await?;
         }

@@ -81,15 +81,15 @@ impl Reader {
                 Ok(Some(Err(status))) => return self.end(status).await,
                 Err(_) => return self.end(Status::deadline_exceeded("")).await,
             };
+            if !self.door.incoming.pass(&self.city).await {
+                return self.end(Status::resource_exhausted("")).await;
+            }
             match checked {
                 Checked::Noted(noted) => {
                     // Without it the receipt's own letter goes out: nothing is lost.
                     let _ = self.door.hand.submit(Command::Noted(self.city.clone(), noted));
                 }
                 Checked::Letter(letter, seat, verdict) => {
-                    if !self.door.incoming.pass(&self.city).await {
-                        return self.end(Status::resource_exhausted("")).await;
-                    }
                     let passing = self.hand_over(*letter, seat, verdict);
                     if self.passing.send(passing).await.is_err() {
                         return;
