@@ -39,6 +39,8 @@ pub enum Command {
     Fetched(AgreementId, Lane, Vec<wire::FetchReply>),
     /// A timer is due.
     Ring([u8; 16]),
+    /// A timer had nothing to do.
+    Unset([u8; 16]),
     /// The carrier's word about a notice.
     NoticeDone([u8; 16], NoticeResult),
     /// From the desk.
@@ -141,6 +143,10 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
         }
         Command::Ring(timer) => {
             batch.ring(&timer).await?;
+            Ok(Done::Nothing)
+        }
+        Command::Unset(timer) => {
+            batch.unset(&timer).await?;
             Ok(Done::Nothing)
         }
         Command::NoticeDone(id, result) => {

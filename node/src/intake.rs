@@ -64,7 +64,7 @@ impl Batch<'_> {
             leg.relation = if leg.relation == 0 { 1 } else { leg.relation };
             check_leg(leg)?;
         }
-        if let Some(number) = self.already_here(&draft.legs).await? {
+        if let Some(number) = self.already_here(actor, &draft.legs).await? {
             return Ok(wire::ImportedRow {
                 row: draft.row,
                 case_number: number.clone(),
@@ -129,6 +129,7 @@ impl Batch<'_> {
     /// The same person with the same service in a case that is still open.
     async fn already_here(
         &mut self,
+        actor: &Actor,
         legs: &[wire::DraftLeg],
     ) -> Result<Option<String>, StoreError> {
         for leg in legs {
@@ -142,7 +143,9 @@ impl Batch<'_> {
                 let Some(file) = self.take_leg(LegId(row.array(0)?)).await? else { continue };
                 let open = file.local != Local::Dropped
                     && (file.local != Local::OnTheRoad || !file.law.is_closed());
-                if open && leg.service() == file.service {
+                // V13: of other offices' cases nothing is told, not even that they exist.
+                let own = file.our_office == actor.office && file.our_side == Side::Initiator;
+                if open && own && leg.service() == file.service {
                     let case = store::legs::case_by_id(self.conn, file.case).await?;
                     return Ok(case.map(|case| case.number));
                 }

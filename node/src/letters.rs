@@ -146,7 +146,9 @@ impl Writing<'_> {
             return Ok(());
         }
         let Some(file) = self.leg(conn, leg).await? else { return Ok(()) };
-        if file.law.state().stop.any() {
+        // Nor for a RELEASE that a closing act has overridden meanwhile.
+        let overridden = file.law.overridden(file.our_side, message.leg_seq);
+        if file.law.state().stop.any() || overridden {
             return Ok(());
         }
         let city = self.published.directory.city.as_str();

@@ -7,7 +7,7 @@ use crate::house::House;
 use crate::store::{Conn, Store, StoreError, legs, queue};
 use crate::vault::{self, CONTACT, Place};
 use crate::world::{Notice, NoticeResult};
-use crate::writer::Hand;
+use crate::writer::{Failure, Hand};
 use futures::future::join_all;
 use jieli_proto::id::{LegId, MsgId};
 use jieli_proto::wire::DraftPerson;
@@ -138,6 +138,14 @@ impl Sweeper {
         // Handed over in the order in which they fell due.
         let rung = join_all(due.iter().map(|id| self.hand.perform(Command::Ring(*id)))).await;
         for (id, rung) in due.iter().zip(rung) {
+            let rung = match rung {
+                // What the law or the agreement no longer allows is simply past.
+                Err(Failure::Denied(denied)) => {
+                    tracing::info!(code = denied.code, "a timer had nothing to do");
+                    self.hand.perform(Command::Unset(*id)).await
+                }
+                other => other,
+            };
             if let Err(error) = &rung {
                 tracing::warn!(%error, "a timer could not ring");
             }

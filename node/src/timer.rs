@@ -4,7 +4,7 @@
 use crate::batch::Batch;
 use crate::follow;
 use crate::store::StoreError;
-use crate::trouble::{Outcome, Trouble};
+use crate::trouble::Outcome;
 use jieli_proto::id::LegId;
 
 /// What a timer does.
@@ -66,8 +66,8 @@ impl TimerKind {
 
 impl Batch<'_> {
     /// Performs a timer that is due, and removes it. What the law or the agreement no longer
-    /// allows is simply past.
-    pub async fn ring(&mut self, timer: &[u8]) -> Result<(), StoreError> {
+    /// allows is denied, leaves no trace, and is then removed with [`Batch::unset`].
+    pub async fn ring(&mut self, timer: &[u8]) -> Outcome<()> {
         let row = self
             .conn
             .maybe(
@@ -82,18 +82,13 @@ impl Batch<'_> {
         let kind = TimerKind::from_word(&row.text(0)?).ok_or(StoreError::Corrupt("timer.kind"))?;
         let subject = row.bytes(1)?;
         self.conn.run("DELETE FROM timer WHERE timer_id = $1", vec![timer.into()]).await?;
-        match self.perform_timer(kind, &subject).await {
-            Ok(()) => Ok(()),
-            Err(Trouble::Denied(denied)) => {
-                tracing::info!(
-                    timer = kind.word(),
-                    code = denied.code,
-                    "a timer had nothing to do"
-                );
-                Ok(())
-            }
-            Err(Trouble::Store(error)) => Err(error),
-        }
+        self.perform_timer(kind, &subject).await
+    }
+
+    /// Removes a timer that had nothing to do.
+    pub async fn unset(&mut self, timer: &[u8]) -> Result<(), StoreError> {
+        self.conn.run("DELETE FROM timer WHERE timer_id = $1", vec![timer.into()]).await?;
+        Ok(())
     }
 
     async fn perform_timer(&mut self, kind: TimerKind, subject: &[u8]) -> Outcome<()> {

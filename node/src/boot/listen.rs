@@ -108,7 +108,7 @@ impl Doors {
     pub(super) fn open(self, bound: Bound) -> Result<(), StartError> {
         let acceptor = self.acceptor()?;
         let desk_routes = self.desk_routes()?;
-        let worker_routes = Routes::new(worker(self.hand.clone()));
+        let worker_routes = Routes::new(worker(self.hand.clone(), &self.house.world));
         let (reporter, health) = health_reporter();
         self.peer(acceptor, bound.peer);
         self.local("desk", desk_routes, bound.desk);

@@ -136,12 +136,15 @@ impl Batch<'_> {
     /// The timer behind a slow yes: whatever the answer is by now counts.
     pub(crate) async fn yes_takes_effect(&mut self, id: &[u8]) -> Outcome<()> {
         let Some(question) = self.question(id).await? else { return Ok(()) };
-        if question.effective_ms == 0 || question.effective_ms > self.now_ms {
-            return Ok(());
-        }
         for (_, leg, answer) in question.legs.clone() {
             let Some(mut file) = self.take_leg(leg).await? else { continue };
-            if answer && is_slow(question.topic, file.service) {
+            let due = if is_slow(question.topic, file.service) {
+                (1..=self.now_ms).contains(&question.effective_ms)
+            } else {
+                // A yes that could not be sent when it was given is tried again.
+                question.topic == Topic::Consent
+            };
+            if answer && due {
                 self.apply_yes(&question, &mut file).await?;
             }
         }
@@ -157,6 +160,8 @@ impl Batch<'_> {
                     // The person's yes stands; why it cannot go out is the desk's matter.
                     Err(Trouble::Denied(denied)) => {
                         tracing::warn!(code = denied.code, "a confirmed leg could not be sent");
+                        let again = self.now_ms + HOUR_MS;
+                        self.timer(again, TimerKind::YesTakesEffect, &question.id).await?;
                         Ok(())
                     }
                     Err(error) => Err(error),

@@ -2,8 +2,11 @@
 //! reaches it.
 
 use super::answer::{Answer, Unable, odd};
+use super::pace::Pace;
 use crate::command::{Command, Done, WorkerCommand};
-use crate::writer::Hand;
+use crate::world::World;
+use crate::writer::{Failure, Hand};
+use jieli_proto::id::CityId;
 use jieli_proto::wire::worker_server::{Worker, WorkerServer};
 use jieli_proto::wire::{AnswerReply, AnswerRequest, OpenReply, OpenRequest, WithdrawRequest};
 use tonic::{Request, Response, Status};
@@ -11,24 +14,40 @@ use tonic::{Request, Response, Status};
 /// The longest request, in bytes.
 const REQUEST_BYTES_MAX: usize = 4 * 1024;
 
+/// Requests that the port takes in a second, all callers together.
+const REQUESTS_PER_S: u64 = 50;
+
+/// Requests that may wait for their turn.
+const WAITING_MAX: usize = 256;
+
 /// The Worker service over the writer.
 #[derive(Debug)]
 pub struct WorkerDoor {
     hand: Hand,
+    /// All callers of an open port together; absent where there is no port.
+    pace: Option<(Pace, CityId)>,
 }
 
-/// The Worker service, for a listener of its own.
-pub fn worker(hand: Hand) -> WorkerServer<WorkerDoor> {
-    WorkerServer::new(WorkerDoor::new(hand)).max_decoding_message_size(REQUEST_BYTES_MAX)
+/// The Worker service, for a listener of its own. Whoever tries codes there is slowed down, with
+/// everybody else: the right code still gets its turn.
+pub fn worker(hand: Hand, world: &World) -> WorkerServer<WorkerDoor> {
+    let city = hand.published().directory.city.clone();
+    let pace = Some((Pace::new(world.clone(), REQUESTS_PER_S, WAITING_MAX), city));
+    WorkerServer::new(WorkerDoor { hand, pace }).max_decoding_message_size(REQUEST_BYTES_MAX)
 }
 
 impl WorkerDoor {
     /// The door itself, without a listener.
     pub fn new(hand: Hand) -> WorkerDoor {
-        WorkerDoor { hand }
+        WorkerDoor { hand, pace: None }
     }
 
     async fn perform(&self, command: WorkerCommand) -> Answer<Done> {
+        if let Some((pace, city)) = &self.pace
+            && !pace.pass(city).await
+        {
+            return Err(Failure::Busy("too many at once".to_owned()).into());
+        }
         Ok(self.hand.perform(Command::Worker(command)).await?)
     }
 
