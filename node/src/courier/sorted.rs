@@ -1,6 +1,7 @@
 //! A peer's answers, sorted by what is to be done about them.
 
 use crate::store::queue::Place;
+use jieli_proto::envelope;
 use jieli_proto::id::{AgreementId, Digest};
 use jieli_proto::kinds::Lane;
 use jieli_proto::wire::answer::Answer as What;
@@ -89,4 +90,25 @@ fn place(answer: &Answer) -> Option<Place> {
         lane: Lane::from_number(answer.lane)?,
         lane_seq: answer.lane_seq,
     })
+}
+
+/// Where a letter stands.
+pub(super) fn place_of(letter: &Letter) -> Option<Place> {
+    Some(Place {
+        agreement_id: AgreementId::from_slice(&letter.agreement_id)?,
+        lane: Lane::from_number(letter.lane)?,
+        lane_seq: letter.lane_seq,
+    })
+}
+
+/// That a receipt is stored here.
+pub(super) fn noted_of(letter: &Letter) -> Noted {
+    let digest =
+        letter.envelope.as_ref().map_or(Vec::new(), |sealed| envelope::env_digest(sealed).to_vec());
+    Noted {
+        agreement_id: letter.agreement_id.clone(),
+        lane: letter.lane,
+        lane_seq: letter.lane_seq,
+        env_digest: digest,
+    }
 }
