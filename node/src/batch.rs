@@ -71,6 +71,8 @@ pub struct Batch<'a> {
     pub(crate) records: Vec<Vec<u8>>,
     taken: BTreeMap<(AgreementId, Lane), Vec<Taken>>,
     envelopes: Vec<Vec<Val>>,
+    /// The same by place, for who asks before they are written.
+    pub(crate) logged: BTreeMap<(AgreementId, Lane, u64), Envelope>,
     pub(crate) messages: Vec<Vec<Val>>,
     outbox: Vec<Vec<Val>>,
 }
@@ -99,6 +101,7 @@ impl<'a> Batch<'a> {
             records: Vec::new(),
             taken: BTreeMap::new(),
             envelopes: Vec::new(),
+            logged: BTreeMap::new(),
             messages: Vec::new(),
             outbox: Vec::new(),
         }
@@ -240,6 +243,7 @@ impl<'a> Batch<'a> {
             Val::Int(index as i64),
             Val::Int(self.now_ms as i64),
         ]);
+        self.logged.insert((agreement, lane, frame.lane_seq), sealed.clone());
         let end = LaneEnd {
             last_seq: frame.lane_seq,
             last_digest: digest,
@@ -255,11 +259,6 @@ impl<'a> Batch<'a> {
         self.taken.entry((agreement, lane)).or_default().push(taken);
     }
 
-    /// A letter of this batch at a place, if that is where it was taken in.
-    pub fn taken_at(&self, agreement: AgreementId, lane: Lane, seq: u64) -> Option<&Taken> {
-        self.taken.get(&(agreement, lane))?.iter().find(|taken| taken.lane_seq == seq)
-    }
-
     /// Adds a record to the local log: what happened, with 32 random bytes so that its hash tells
     /// nothing to who does not hold it.
     pub fn record(&mut self, what: &str, about: &[u8]) {
@@ -269,16 +268,31 @@ impl<'a> Batch<'a> {
         self.records.push([b"JL-LOCAL1", &salt[..], &at, &len, what.as_bytes(), about].concat());
     }
 
-    /// Raises an alarm for the operators.
+    /// Raises an alarm for the operators. The same one is raised once a day, however often a peer
+    /// gives cause for it.
     pub async fn alarm(
         &mut self,
         kind: &str,
         peer: &CityId,
         detail: &str,
     ) -> Result<(), StoreError> {
-        let id: [u8; 16] = self.random();
-        self.conn.run("INSERT INTO alarm (alarm_id, raised_ms, kind, peer, detail) VALUES ($1,$2,$3,$4,$5)", vec![id.to_vec().into(), (self.now_ms as i64).into(), kind.to_owned().into(), peer.as_str().to_owned().into(), detail.to_owned().into()])
-        .await?;
+        let day = self.today.number().to_be_bytes();
+        let parts: [&[u8]; 6] =
+            [kind.as_bytes(), b"\0", peer.as_str().as_bytes(), b"\0", &day, detail.as_bytes()];
+        let id = Digest::of(&parts);
+        self.conn
+            .run(
+                "INSERT INTO alarm (alarm_id, raised_ms, kind, peer, detail) \
+                 VALUES ($1,$2,$3,$4,$5) ON CONFLICT (alarm_id) DO NOTHING",
+                vec![
+                    id.0[..16].into(),
+                    self.now_ms.into(),
+                    kind.into(),
+                    peer.as_str().into(),
+                    detail.into(),
+                ],
+            )
+            .await?;
         Ok(())
     }
 

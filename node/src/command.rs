@@ -23,7 +23,7 @@ pub struct Actor {
 }
 
 /// What a door asks for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Command {
     /// A letter of a peer.
     Receive(CityId, Box<Letter>),
@@ -48,7 +48,7 @@ pub enum Command {
 }
 
 /// What a desk asks for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[allow(missing_docs)] // named after the calls of the Desk service
 pub enum DeskCommand {
     AddPeer(wire::AddPeerRequest),
@@ -64,7 +64,7 @@ pub enum DeskCommand {
 }
 
 /// What a worker asks for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[allow(missing_docs)] // named after the calls of the Worker service
 pub enum WorkerCommand {
     Open(wire::OpenRequest),

@@ -148,8 +148,13 @@ impl Export<'_> {
             let row = self
                 .conn
                 .one(
-                    "SELECT envelope, leaf_idx FROM envelope WHERE env_digest = $1",
-                    vec![entry.env_digest.to_vec().into()],
+                    "SELECT envelope, leaf_idx FROM envelope \
+                     WHERE agreement_id = $1 AND lane = $2 AND lane_seq = $3",
+                    vec![
+                        self.bond.id.to_vec().into(),
+                        lane.number().into(),
+                        entry.lane_seq.into(),
+                    ],
                 )
                 .await?;
             let sealed = decode(&row.bytes(0)?)?;
@@ -157,7 +162,10 @@ impl Export<'_> {
             let Some(message) = &entry.message else { continue };
             self.consent(&message.consent_digest).await?;
             if let Some(Body::Expire(expire)) = &message.body {
-                self.receipt(&expire.receipt).await?;
+                // Signed by the side that was silent.
+                if let Some(answers) = lane.answered_in() {
+                    self.receipt(&expire.receipt, answers).await?;
+                }
             }
             if sections {
                 self.sections(file, entry, message).await?;
@@ -211,7 +219,9 @@ impl Export<'_> {
             item: row.bytes(1)?,
             path: hashes(&row.bytes(2)?),
         });
-        self.receipt(&receipt).await?;
+        if let Some(answers) = lane.answered_in() {
+            self.receipt(&receipt, answers).await?;
+        }
         self.peer_proof(&digest).await
     }
 
@@ -233,7 +243,7 @@ impl Export<'_> {
         Ok(())
     }
 
-    async fn receipt(&mut self, digest: &[u8]) -> Outcome<()> {
+    async fn receipt(&mut self, digest: &[u8], lane: Lane) -> Outcome<()> {
         let known = self
             .bundle
             .envelopes
@@ -244,7 +254,11 @@ impl Export<'_> {
         }
         let row = self
             .conn
-            .maybe("SELECT envelope FROM envelope WHERE env_digest = $1", vec![digest.into()])
+            .maybe(
+                "SELECT envelope FROM envelope WHERE env_digest = $1 AND agreement_id = $2 \
+                 AND lane = $3",
+                vec![digest.into(), self.bond.id.to_vec().into(), lane.number().into()],
+            )
             .await?
             .ok_or_else(on_its_way)?;
         self.bundle.envelopes.push(decode(&row.bytes(0)?)?);

@@ -167,12 +167,9 @@ impl LegFile {
 
     /// Takes in a message with its verdict.
     pub fn admit(&mut self, entry: Entry, act: Option<Act>, verdict: Verdict) {
-        match act {
-            // The caller checked the chain: a place that does not follow never gets here.
-            Some(act) => {
-                let _ = self.law.admit(act, verdict);
-            }
-            None => self.law.admit_unreadable(entry.side),
+        // What the law cannot place keeps its place all the same: lanes and entries never diverge.
+        if act.is_none_or(|act| self.law.admit(act, verdict).is_err()) {
+            self.law.admit_unreadable(entry.side);
         }
         self.entries.push(entry);
     }

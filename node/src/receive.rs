@@ -19,6 +19,9 @@ mod consent;
 mod message;
 mod receipt;
 
+/// A receipt that keeps its place and has no effect, as alarm and as evidence.
+const WRONG_RECEIPT: &str = "wrong-receipt";
+
 /// What became of a letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Received {
@@ -208,40 +211,74 @@ impl Batch<'_> {
     /// A place that is taken: the same bytes are answered as before, other bytes are evidence.
     async fn again(&mut self, bond: &Bond, incoming: &Incoming) -> Result<Received, StoreError> {
         let frame = &incoming.frame;
-        let same = match self.taken_at(bond.id, frame.lane, frame.lane_seq) {
-            Some(taken) => taken.env_digest == incoming.digest,
-            None => self
-                .stored(bond, frame.lane, frame.lane_seq)
-                .await?
-                .is_none_or(|stored| stored == incoming.sealed),
-        };
+        let stored = self.stored(bond, frame.lane, frame.lane_seq).await?;
+        let same = stored.is_none_or(|stored| stored == incoming.sealed);
         if !same {
-            let id: [u8; 16] = self.random();
-            self.conn
-                .run(
-                    "INSERT INTO evidence (evidence_id, found_ms, kind, peer, agreement_id, lane, \
-                 lane_seq, bytes) VALUES ($1,$2,$3,$4,$5,$6,$7,$8)",
-                    vec![
-                        id.to_vec().into(),
-                        (self.now_ms as i64).into(),
-                        "lane-equivocation".to_owned().into(),
-                        bond.peer.as_str().to_owned().into(),
-                        bond.id.to_vec().into(),
-                        i64::from(frame.lane.number()).into(),
-                        (frame.lane_seq as i64).into(),
-                        incoming.sealed.encode_to_vec().into(),
-                    ],
-                )
-                .await?;
-            self.alarm("lane-equivocation", &bond.peer, "one place, two envelopes").await?;
+            let kind = "lane-equivocation";
+            self.keep_evidence(kind, bond, frame.lane, frame.lane_seq, &incoming.sealed).await?;
+            self.alarm(kind, &bond.peer, "one place, two envelopes").await?;
         }
         if frame.lane.kind() != Kind::Receipt {
             return Ok(Received::Receipted);
         }
-        if same {
+        // What was wrong when it came does not become right by coming again.
+        if same && !self.is_wrong_receipt(bond, frame.lane, frame.lane_seq).await? {
             self.settle_items(bond, &incoming.letter, &incoming.sealed).await?;
         }
         Ok(Received::Noted)
+    }
+
+    /// Keeps an envelope as evidence; one of a kind for a place is enough.
+    pub(crate) async fn keep_evidence(
+        &mut self,
+        kind: &str,
+        bond: &Bond,
+        lane: Lane,
+        lane_seq: u64,
+        sealed: &wire::Envelope,
+    ) -> Result<(), StoreError> {
+        let place = [&bond.id.0[..], &[lane.number()], &lane_seq.to_be_bytes()].concat();
+        let id = Digest::of(&[kind.as_bytes(), b"\0", &place]);
+        self.conn
+            .run(
+                "INSERT INTO evidence (evidence_id, found_ms, kind, peer, agreement_id, lane, \
+                 lane_seq, bytes) VALUES ($1,$2,$3,$4,$5,$6,$7,$8) \
+                 ON CONFLICT (evidence_id) DO NOTHING",
+                vec![
+                    id.0[..16].into(),
+                    self.now_ms.into(),
+                    kind.into(),
+                    bond.peer.as_str().into(),
+                    bond.id.to_vec().into(),
+                    lane.number().into(),
+                    lane_seq.into(),
+                    sealed.encode_to_vec().into(),
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+
+    async fn is_wrong_receipt(
+        &mut self,
+        bond: &Bond,
+        lane: Lane,
+        lane_seq: u64,
+    ) -> Result<bool, StoreError> {
+        let row = self
+            .conn
+            .maybe(
+                "SELECT lane_seq FROM evidence WHERE kind = $1 AND agreement_id = $2 \
+                 AND lane = $3 AND lane_seq = $4",
+                vec![
+                    WRONG_RECEIPT.into(),
+                    bond.id.to_vec().into(),
+                    lane.number().into(),
+                    lane_seq.into(),
+                ],
+            )
+            .await?;
+        Ok(row.is_some())
     }
 
     /// The envelope stored at a place.
@@ -251,6 +288,9 @@ impl Batch<'_> {
         lane: Lane,
         lane_seq: u64,
     ) -> Result<Option<wire::Envelope>, StoreError> {
+        if let Some(sealed) = self.logged.get(&(bond.id, lane, lane_seq)) {
+            return Ok(Some(sealed.clone()));
+        }
         let row = self.conn.maybe("SELECT envelope FROM envelope WHERE agreement_id = $1 AND lane = $2 AND lane_seq = $3", vec![bond.id.to_vec().into(), i64::from(lane.number()).into(), (lane_seq as i64).into()])
         .await?;
         let Some(row) = row else { return Ok(None) };

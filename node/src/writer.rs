@@ -7,7 +7,7 @@ use crate::directory::Directory;
 use crate::highwater::HighWater;
 use crate::house::House;
 use crate::store::log::{self, Claim, Edge, Head, Log};
-use crate::store::{CommitError, Store, StoreError, Tx, Writer as StoreWriter};
+use crate::store::{CommitError, Fault, Store, StoreError, Tx, Writer as StoreWriter};
 use crate::trouble::{Denied, Trouble};
 use jieli_proto::checkpoint::Checkpoint;
 use jieli_proto::id::CityId;
@@ -254,7 +254,7 @@ impl Writer {
         let (commands, replies): (Vec<_>, Vec<_>) =
             queued.into_iter().map(|queued| (queued.command, queued.reply)).unzip();
         let now_ms = self.house.world.clock.now_unix_ms();
-        match self.write(commands, now_ms).await {
+        match self.write(&commands, now_ms).await {
             Ok(results) => {
                 for (reply, result) in replies.into_iter().zip(results) {
                     // Nobody waits any more: what was committed stays committed.
@@ -268,13 +268,44 @@ impl Writer {
                 if error.must_end_process() {
                     return Err(Stopped::Store(error));
                 }
-                tracing::error!(%error, "a batch was rolled back");
-                for reply in replies {
-                    let _ = reply.send(Err(Failure::Busy("database".to_owned())));
+                tracing::error!(%error, commands = commands.len(), "a batch was rolled back");
+                if commands.len() == 1 || error.fault() == Some(Fault::Gone) {
+                    for reply in replies {
+                        let _ = reply.send(Err(Failure::Busy("database".to_owned())));
+                    }
+                    return Ok(());
+                }
+                // One of them may be what the database does not take: the others go without it.
+                for (command, reply) in commands.into_iter().zip(replies) {
+                    self.single(command, reply, now_ms).await?;
                 }
                 Ok(())
             }
         }
+    }
+
+    /// A command of a batch that was rolled back, in a transaction of its own.
+    async fn single(
+        &mut self,
+        command: Command,
+        reply: oneshot::Sender<Result<Done, Failure>>,
+        now_ms: u64,
+    ) -> Result<(), Stopped> {
+        let result = match self.write(&[command], now_ms).await {
+            Ok(results) => results.into_iter().next(),
+            Err(Broken::Stop(stopped)) => return Err(stopped),
+            Err(Broken::Store(error)) => {
+                self.forget();
+                if error.must_end_process() {
+                    return Err(Stopped::Store(error));
+                }
+                tracing::error!(%error, "a command was rolled back");
+                None
+            }
+        };
+        let busy = || Err(Failure::Busy("database".to_owned()));
+        let _ = reply.send(result.unwrap_or_else(busy));
+        Ok(())
     }
 
     fn forget(&mut self) {
@@ -289,7 +320,7 @@ impl Writer {
 
     async fn write(
         &mut self,
-        commands: Vec<Command>,
+        commands: &[Command],
         now_ms: u64,
     ) -> Result<Vec<Result<Done, Failure>>, Broken> {
         let crash_at = Arc::clone(&self.crash_at);
@@ -319,7 +350,7 @@ impl Writer {
         let mut batch = Batch::new(&mut tx, &self.house, view, claim.head.clone(), now_ms);
         let mut results = Vec::new();
         for command in commands {
-            match perform(&mut batch, command).await {
+            match perform(&mut batch, command.clone()).await {
                 Ok(done) => results.push(Ok(done)),
                 Err(Trouble::Denied(denied)) => results.push(Err(Failure::Denied(denied))),
                 Err(Trouble::Store(error)) => return Err(error.into()),

@@ -27,7 +27,9 @@ pub async fn tell(json: bool, keep: Option<&Path>, once: bool) -> Result<()> {
     let scratch = tempfile::tempdir()?;
     let dir = keep.unwrap_or(scratch.path());
     std::fs::create_dir_all(dir)?;
-    let mut story = begin(dir, &std::env::current_exe()?, Narrator::new(json)).await?;
+    let databases = [Database::Sqlite, Database::Sqlite];
+    let program = std::env::current_exe()?;
+    let mut story = begin(dir, &program, databases, Narrator::new(json)).await?;
     story.tell().await?;
     if json {
         println!("{}", serde_json::to_string_pretty(&story.narrator.json())?);
@@ -47,15 +49,20 @@ pub async fn tell(json: bool, keep: Option<&Path>, once: bool) -> Result<()> {
     Ok(())
 }
 
-/// Starts both cities in a directory, on a Monday morning.
-pub async fn begin(dir: &Path, program: &Path, narrator: Narrator) -> Result<Story> {
+/// Starts both cities in a directory, on a Monday morning, each on its database.
+pub async fn begin(
+    dir: &Path,
+    program: &Path,
+    [first, second]: [Database; 2],
+    narrator: Narrator,
+) -> Result<Story> {
     let calendar = Calendar::from_json(CALENDAR).context("the built-in calendar")?;
     let clock = dir.join("clock");
     let (year, month, day) = START;
     let start = Day::new(year, month, day).context("a date")?;
     FileClock::set(&clock, start.start_unix_ms(calendar.zone_offset_min()) + 10 * HOUR_MS)?;
-    let kunming = kunming(program, Database::Sqlite);
-    let ruian = ruian(program, Database::Sqlite);
+    let kunming = kunming(program, first);
+    let ruian = ruian(program, second);
     let origin = City::start(&dir.join("kunming"), &clock, kunming).await?;
     let destination = City::start(&dir.join("ruian"), &clock, ruian).await?;
     Ok(Story::new(origin, destination, clock, calendar, narrator))

@@ -23,7 +23,8 @@ pub async fn missing_proofs(
     let rows = conn
         .rows(
             "SELECT DISTINCT e.agreement_id, e.lane, e.lane_seq FROM envelope e \
-             LEFT JOIN message m ON m.env_digest = e.env_digest \
+             LEFT JOIN message m ON m.agreement_id = e.agreement_id AND m.lane = e.lane \
+             AND m.lane_seq = e.lane_seq \
              LEFT JOIN leg l ON l.leg_id = m.leg_id \
              LEFT JOIN peer_proof p ON p.env_digest = e.env_digest \
              WHERE p.env_digest IS NULL AND e.lane IN (0,1,4,5) AND (l.case_id = $1 OR \

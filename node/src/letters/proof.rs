@@ -31,7 +31,9 @@ impl Letters {
         let mut items = items_at(&mut conn, seats).await?;
         items.retain(|_, row| row.index < published.exchange.size);
         let digests: BTreeSet<Digest> = items.values().map(|row| row.receipt).collect();
-        let receipts = receipts(&mut conn, digests, published.exchange.size).await?;
+        let lanes = items.keys().filter_map(|s| Some((s.agreement, s.lane.answered_in()?)));
+        let lanes: BTreeSet<(AgreementId, Lane)> = lanes.collect();
+        let receipts = receipts(&mut conn, digests, &lanes, published.exchange.size).await?;
         let rows: Vec<&Row> = items.values().collect();
         let proofs = proofs(&mut conn, published, &rows).await?;
         let mut by_seat: BTreeMap<Seat, Answer> = BTreeMap::new();
@@ -120,10 +122,12 @@ fn read(row: &crate::store::Row) -> Result<(u64, Row), StoreError> {
     Ok((row.uint(0)?, Row { receipt, item, path: row.bytes(3)?, index: decoded.log_index }))
 }
 
-/// Receipts by name, as letters without a proof.
+/// Receipts by name, as letters without a proof. Only ours, in the lanes that answer: a peer may
+/// have signed the same bytes with its own key.
 async fn receipts(
     conn: &mut Conn,
     digests: BTreeSet<Digest>,
+    lanes: &BTreeSet<(AgreementId, Lane)>,
     size: u64,
 ) -> Result<BTreeMap<Digest, Letter>, StoreError> {
     let digests: Vec<Digest> = digests.into_iter().collect();
@@ -136,12 +140,14 @@ async fn receipts(
         );
         let vals = digests.iter().map(|digest| Val::from(digest.to_vec())).collect();
         for row in conn.rows_many(sql, vals).await? {
-            if row.uint(5)? >= size {
+            let number = u32::try_from(row.int(2)?).ok();
+            let lane = number.and_then(Lane::from_number).ok_or(StoreError::Corrupt("a lane"))?;
+            if row.uint(5)? >= size || !lanes.contains(&(AgreementId(row.array(1)?), lane)) {
                 continue;
             }
             let letter = Letter {
                 agreement_id: row.bytes(1)?,
-                lane: u32::try_from(row.int(2)?).map_err(|_| StoreError::Corrupt("a lane"))?,
+                lane: u32::from(lane.number()),
                 lane_seq: row.uint(3)?,
                 envelope: Some(decode(&row.bytes(4)?, "envelope.envelope")?),
                 ..Letter::default()

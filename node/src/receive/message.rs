@@ -105,17 +105,17 @@ impl Batch<'_> {
             standing: Standing::Refused(refusal.number()),
             message: message.clone(),
         };
-        // Without a readable id the digest keeps the row unique.
-        let id = message.as_ref().and_then(legs::msg_id);
-        let mut short = [0; 16];
-        short.copy_from_slice(&incoming.digest.0[..16]);
-        let id = match id {
-            Some(id) if refusal != Refusal::Equivocation => id,
-            Some(_) | None => MsgId(short),
-        };
+        // A refused message may bear any id, also a known one: a random one keeps the row unique.
         let lane = incoming.frame.lane;
+        let id = match message.as_ref().and_then(legs::msg_id) {
+            Some(id) if !self.knows_msg(bond, lane, &id).await? => id,
+            Some(_) | None => MsgId(self.random()),
+        };
         self.messages.push(message_row(bond, lane, &file, &entry, &id, &Verdict::Technical));
-        let act = message.as_ref().and_then(|message| theirs(&file, message, self, None).ok());
+        // As it will be when the leg is loaded again: see store::legs::load.
+        let proof = Proof::Silence { received_on: self.today, covers: 0 };
+        let act = message.as_ref().and_then(|found| theirs(&file, found, self, Some(proof)).ok());
+        let act = act.map(|act| Act { seq, ..act });
         file.admit(entry, act, Verdict::Technical);
         self.put_leg(file);
         Ok(())
@@ -127,7 +127,9 @@ impl Batch<'_> {
         lane: Lane,
         msg: &MsgId,
     ) -> Result<bool, StoreError> {
-        let pending = self.messages.iter().any(|row| row[4] == Val::Bytes(msg.to_vec()));
+        let of_lane = [Val::Bytes(bond.id.to_vec()), Val::Int(i64::from(lane.number()))];
+        let id = Val::Bytes(msg.to_vec());
+        let pending = self.messages.iter().any(|row| row[1..3] == of_lane && row[4] == id);
         let row = self
             .conn
             .maybe(

@@ -1,6 +1,6 @@
 //! The receipt door: what the other city says it stored, with the proof that it logged it.
 
-use super::{Halt, Incoming, Received, decode};
+use super::{Halt, Incoming, Received, WRONG_RECEIPT, decode};
 use crate::batch::{Batch, ITEM_COLUMNS, item_row};
 use crate::directory::Bond;
 use crate::legs::Standing;
@@ -40,7 +40,9 @@ impl Batch<'_> {
                     ..Header::default()
                 };
                 self.log_envelope(bond.id, incoming.frame.lane, &header, &incoming.sealed)?;
-                self.alarm("wrong-receipt", &bond.peer, why.name()).await?;
+                let (lane, seq) = (incoming.frame.lane, incoming.frame.lane_seq);
+                self.keep_evidence(WRONG_RECEIPT, bond, lane, seq, &incoming.sealed).await?;
+                self.alarm(WRONG_RECEIPT, &bond.peer, why.name()).await?;
             }
         }
         Ok(Received::Noted)
@@ -116,11 +118,11 @@ impl Batch<'_> {
             return Ok(false);
         }
         let receipt = jieli_proto::envelope::env_digest(sealed);
-        let held = self.has_item(bond, facts.answers, item.lane_seq).await?;
-        self.close_letter(bond, facts.answers, item.lane_seq).await?;
-        if held {
-            return Ok(true);
+        if let Some(held) = self.held_item(bond, facts.answers, item.lane_seq).await? {
+            // The first verdict stands; another one is wrong.
+            return Ok(held == proof.item);
         }
+        self.close_letter(bond, facts.answers, item.lane_seq).await?;
         let row = item_row(
             bond.id,
             facts.answers,
@@ -228,15 +230,15 @@ impl Batch<'_> {
         Leaf::from_bytes(&bytes).map(Some).map_err(|_| StoreError::Corrupt("envelope"))
     }
 
-    async fn has_item(
+    async fn held_item(
         &mut self,
         bond: &Bond,
         lane: Lane,
         lane_seq: u64,
-    ) -> Result<bool, StoreError> {
-        let row = self.conn.maybe("SELECT 1 FROM receipt_item WHERE agreement_id = $1 AND lane = $2 AND lane_seq = $3", vec![bond.id.to_vec().into(), i64::from(lane.number()).into(), (lane_seq as i64).into()])
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let row = self.conn.maybe("SELECT item FROM receipt_item WHERE agreement_id = $1 AND lane = $2 AND lane_seq = $3", vec![bond.id.to_vec().into(), i64::from(lane.number()).into(), (lane_seq as i64).into()])
         .await?;
-        Ok(row.is_some())
+        row.map(|row| row.bytes(0)).transpose()
     }
 
     /// A letter that was answered leaves the outbox.

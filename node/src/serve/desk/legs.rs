@@ -135,11 +135,13 @@ impl<'a> Scene<'a> {
             .maybe(
                 "SELECT e.envelope FROM receipt_item i \
                  JOIN envelope e ON e.env_digest = i.receipt_digest \
+                 AND e.agreement_id = i.agreement_id AND e.lane = $4 \
                  WHERE i.agreement_id = $1 AND i.lane = $2 AND i.lane_seq = $3",
                 vec![
                     bond.id.to_vec().into(),
                     Lane::messages(bond.our_side).number().into(),
                     entry.lane_seq.into(),
+                    Lane::receipts(bond.our_side.other()).number().into(),
                 ],
             )
             .await?;

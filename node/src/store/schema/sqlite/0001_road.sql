@@ -128,16 +128,18 @@ CREATE TABLE envelope (
     agreement_id BLOB NOT NULL,
     lane BIGINT NOT NULL,
     lane_seq BIGINT NOT NULL,
-    env_digest BLOB NOT NULL UNIQUE,
+    env_digest BLOB NOT NULL,
     envelope BLOB NOT NULL,
     leaf_idx BIGINT NOT NULL,
     stored_ms BIGINT NOT NULL,
     PRIMARY KEY (agreement_id, lane, lane_seq)
 );
+-- Not unique: a peer may send the same bytes at two places, and each place is refused by itself.
+CREATE INDEX envelope_digest ON envelope (env_digest);
 
 -- What this node knows of a message: its place in a leg, and its receipt's word about it.
 CREATE TABLE message (
-    env_digest BLOB NOT NULL PRIMARY KEY,
+    env_digest BLOB NOT NULL,
     agreement_id BLOB NOT NULL,
     lane BIGINT NOT NULL,
     lane_seq BIGINT NOT NULL,
@@ -147,8 +149,10 @@ CREATE TABLE message (
     side BIGINT NOT NULL,
     status BIGINT NOT NULL,
     code BIGINT NOT NULL,
-    legal BIGINT NOT NULL
+    legal BIGINT NOT NULL,
+    PRIMARY KEY (agreement_id, lane, lane_seq)
 );
+CREATE INDEX message_digest ON message (env_digest);
 CREATE UNIQUE INDEX message_id ON message (agreement_id, lane, msg_id);
 CREATE INDEX message_leg ON message (leg_id, side, leg_seq);
 
