@@ -248,7 +248,7 @@ pub(crate) fn only(delivered: Delivered) -> wire::answer::Answer {
 impl Pair {
     pub(crate) async fn new() -> Pair {
         let folder = TempDir::new().unwrap();
-        let clock = Arc::new(Hands::default());
+        let clock = Hands::running();
         let mut cities = [City::new(&folder, A, &clock), City::new(&folder, B, &clock)];
         for city in &mut cities {
             city.start().await;

@@ -9,27 +9,38 @@ use jieli_proto::wire;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
+use tokio_util::task::TaskTracker;
 
 /// Runs on from 2026-11-23, 10:00 in China; tests move it on.
-#[derive(Default)]
-pub(crate) struct Hands {
-    moved_ms: AtomicU64,
-}
+pub(crate) struct Hands(AtomicU64);
+
+/// How often the clock moves by itself.
+const STEP_MS: u64 = 5;
 
 impl Hands {
+    /// A clock that runs as long as somebody holds it.
+    pub(crate) fn running() -> Arc<Hands> {
+        let hands = Arc::new(Hands(AtomicU64::new(1_795_399_200_000)));
+        let held = Arc::downgrade(&hands);
+        TaskTracker::new().spawn(async move {
+            while let Some(hands) = held.upgrade() {
+                hands.move_on(STEP_MS);
+                drop(hands);
+                tokio::time::sleep(Duration::from_millis(STEP_MS)).await;
+            }
+        });
+        hands
+    }
+
     pub(crate) fn move_on(&self, ms: u64) {
-        self.moved_ms.fetch_add(ms, Ordering::SeqCst);
+        self.0.fetch_add(ms, Ordering::SeqCst);
     }
 }
 
 impl Clock for Hands {
-    #[allow(clippy::disallowed_methods)] // a test's clock runs with the real one
     fn now_unix_ms(&self) -> u64 {
-        static START: std::sync::OnceLock<SystemTime> = std::sync::OnceLock::new();
-        let start = START.get_or_init(SystemTime::now);
-        let since = SystemTime::now().duration_since(*start).unwrap_or_default();
-        1_795_399_200_000 + since.as_millis() as u64 + self.moved_ms.load(Ordering::SeqCst)
+        self.0.load(Ordering::SeqCst)
     }
 }
 
