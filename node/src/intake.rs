@@ -275,6 +275,19 @@ impl Batch<'_> {
             self.record("peer added", manifest.city.as_str().as_bytes());
         } else if self.directory.peers[&manifest.city].root != root {
             return Err(bad("city", "该城市已登记了另一把根密钥", "known with another root key"));
+        } else {
+            // Known already: where it is reached and what it is called may change.
+            self.conn
+                .run(
+                    "UPDATE peer SET name = $2, end_points = $3 WHERE city_id = $1",
+                    vec![
+                        manifest.city.as_str().into(),
+                        request.name.as_str().into(),
+                        request.end_points.join("\n").into(),
+                    ],
+                )
+                .await?;
+            self.record("peer changed", manifest.city.as_str().as_bytes());
         }
         self.reload().await?;
         Ok(wire::Peer {

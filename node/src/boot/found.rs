@@ -50,13 +50,11 @@ pub(super) fn highwater(config: &Config) -> Result<HighWater, StartError> {
     HighWater::open(&path, Box::new(Disk))?.ok_or(HeadError::NoFile(origin).into())
 }
 
-/// Brings the database to where commands can begin: on the first start it gets this city, its two
-/// logs and its keys; later a newer manifest of its own.
+/// Finds this city in the database, or on the first start makes it with its two logs.
 pub(super) async fn found(
     config: &Config,
     store: &Store,
     highwater: &HighWater,
-    manifest: &Manifest,
     now_ms: u64,
 ) -> Result<(), StartError> {
     let mut writer = store.writer();
@@ -66,9 +64,9 @@ pub(super) async fn found(
     match known {
         Some(row) if row.text(0)? != city.as_str() => {
             let other = row.text(0)?;
-            return Err(StartError::OtherCity { found: other, stated: city.clone() });
+            Err(StartError::OtherCity { found: other, stated: city.clone() })
         }
-        Some(_) => {}
+        Some(_) => Ok(tx.rollback().await?),
         None => {
             for origin in [city.exchange_origin(1), city.local_origin(1)] {
                 match highwater.mark(&origin) {
@@ -82,10 +80,9 @@ pub(super) async fn found(
                 }
             }
             create(&mut tx, config, now_ms).await?;
+            tx.commit().await.map_err(|error| StartError::Commit(error.to_string()))
         }
     }
-    keep_manifest(&mut tx, city, manifest).await?;
-    tx.commit().await.map_err(|error| StartError::Commit(error.to_string()))
 }
 
 async fn create(tx: &mut Tx<'_>, config: &Config, now_ms: u64) -> Result<(), StoreError> {
@@ -97,12 +94,15 @@ async fn create(tx: &mut Tx<'_>, config: &Config, now_ms: u64) -> Result<(), Sto
     Ok(())
 }
 
-/// The own manifest of the directory, if it is newer than what the database has.
-async fn keep_manifest(
-    tx: &mut Tx<'_>,
+/// Takes in the own manifest of the directory, if it is newer than what the database has. Only on
+/// heads that were checked.
+pub(super) async fn keep_manifest(
+    store: &Store,
     city: &CityId,
     manifest: &Manifest,
 ) -> Result<(), StartError> {
+    let mut writer = store.writer();
+    let mut tx = writer.begin().await?;
     let sql = "SELECT envelope FROM manifest WHERE city_id = $1 ORDER BY version";
     let mut newest: Option<Manifest> = None;
     for row in tx.rows(sql, vec![city.as_str().into()]).await? {
@@ -112,7 +112,7 @@ async fn keep_manifest(
     }
     let digest = envelope::env_digest(&manifest.envelope);
     if newest.as_ref().is_some_and(|newest| newest.env_digest == digest) {
-        return Ok(());
+        return Ok(tx.rollback().await?);
     }
     // It must follow the one before.
     let manifest = Manifest::open(&manifest.envelope, &manifest.root, newest.as_ref())?;
@@ -125,7 +125,7 @@ async fn keep_manifest(
     // Replicas reload.
     tx.run("UPDATE log_head SET generation = generation + 1 WHERE log = 'exchange'", Vec::new())
         .await?;
-    Ok(())
+    tx.commit().await.map_err(|error| StartError::Commit(error.to_string()))
 }
 
 /// The start rule, for both logs: what the file says was signed must be there, and the file goes

@@ -1,6 +1,6 @@
 //! What one peer gets, and when.
 
-use super::sorted::{LaneKey, Sorted};
+use super::sorted::{LaneKey, Sorted, noted_of, place_of};
 use super::{Courier, TICK};
 use crate::command::{Command, Done};
 use crate::receive::{self, Received};
@@ -9,7 +9,6 @@ use crate::store::{Conn, StoreError};
 use crate::wire_limits::WINDOW;
 use crate::world::{Delivered, PostError};
 use crate::writer::Failure;
-use jieli_proto::envelope;
 use jieli_proto::id::CityId;
 use jieli_proto::kinds::Kind;
 use jieli_proto::wire::{DeferReason, Letter, Noted};
@@ -370,25 +369,6 @@ enum Unable {
     Store(#[from] StoreError),
     #[error(transparent)]
     Writer(#[from] Failure),
-}
-
-fn place_of(letter: &Letter) -> Option<Place> {
-    Some(Place {
-        agreement_id: jieli_proto::id::AgreementId::from_slice(&letter.agreement_id)?,
-        lane: jieli_proto::kinds::Lane::from_number(letter.lane)?,
-        lane_seq: letter.lane_seq,
-    })
-}
-
-fn noted_of(letter: &Letter) -> Noted {
-    let digest =
-        letter.envelope.as_ref().map_or(Vec::new(), |sealed| envelope::env_digest(sealed).to_vec());
-    Noted {
-        agreement_id: letter.agreement_id.clone(),
-        lane: letter.lane,
-        lane_seq: letter.lane_seq,
-        env_digest: digest,
-    }
 }
 
 fn word(reason: DeferReason) -> &'static str {

@@ -2,6 +2,7 @@
 
 use crate::store::queue::Place;
 use crate::wire_limits as limits;
+use jieli_proto::envelope;
 use jieli_proto::id::{AgreementId, Digest};
 use jieli_proto::kinds::Lane;
 use jieli_proto::wire::answer::Answer as What;
@@ -91,4 +92,25 @@ fn place(answer: &Answer) -> Option<Place> {
         lane: Lane::from_number(answer.lane)?,
         lane_seq: answer.lane_seq,
     })
+}
+
+/// Where a letter stands.
+pub(super) fn place_of(letter: &Letter) -> Option<Place> {
+    Some(Place {
+        agreement_id: AgreementId::from_slice(&letter.agreement_id)?,
+        lane: Lane::from_number(letter.lane)?,
+        lane_seq: letter.lane_seq,
+    })
+}
+
+/// That a receipt is stored here.
+pub(super) fn noted_of(letter: &Letter) -> Noted {
+    let digest =
+        letter.envelope.as_ref().map_or(Vec::new(), |sealed| envelope::env_digest(sealed).to_vec());
+    Noted {
+        agreement_id: letter.agreement_id.clone(),
+        lane: letter.lane,
+        lane_seq: letter.lane_seq,
+        env_digest: digest,
+    }
 }

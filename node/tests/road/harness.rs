@@ -1,6 +1,6 @@
 //! Two cities with a clock that tests move, and a post that tests can cut.
 
-use async_trait::async_trait;
+use crate::windows::{Counter, Hands, Phones, RealSleep, Tap, Tapped};
 use jieli_node::boot::{Node, Start, WrapPost};
 use jieli_node::command::{Actor, Command, DeskCommand, Done};
 use jieli_node::config::{Config, Database, DeskToken, Limits, Listen};
@@ -9,20 +9,17 @@ use jieli_node::keys::Protection;
 use jieli_node::letters::Letters;
 use jieli_node::public::PublicBundle;
 use jieli_node::store::{Store, Val, queue};
-use jieli_node::world::{
-    Clock, Delivered, Entropy, Notice, NoticeResult, Notices, Post, PostError, Sleep,
-};
+use jieli_node::world::{Clock, Delivered, Notices, Post};
 use jieli_node::writer::{CrashAt, Stopped};
-use jieli_proto::id::{AgreementId, CityId, Digest};
+use jieli_proto::id::{AgreementId, CityId};
 use jieli_proto::kinds::Lane;
 use jieli_proto::number::CreditCode;
 use jieli_proto::wire;
-use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// Two offices of each city: labour and education.
@@ -31,131 +28,6 @@ pub(crate) const OFFICES: [[&str; 2]; 2] =
 pub(crate) const IDS: [&str; 2] = ["kunming.yn", "ruian.zj"];
 pub(crate) const A: usize = 0;
 pub(crate) const B: usize = 1;
-
-/// Runs on from 2026-11-23, 10:00 in China; tests move it on.
-#[derive(Default)]
-pub(crate) struct Hands {
-    moved_ms: AtomicU64,
-}
-
-impl Hands {
-    pub(crate) fn move_on(&self, ms: u64) {
-        self.moved_ms.fetch_add(ms, Ordering::SeqCst);
-    }
-}
-
-impl Clock for Hands {
-    #[allow(clippy::disallowed_methods)] // a test's clock runs with the real one
-    fn now_unix_ms(&self) -> u64 {
-        static START: std::sync::OnceLock<SystemTime> = std::sync::OnceLock::new();
-        let start = START.get_or_init(SystemTime::now);
-        let since = SystemTime::now().duration_since(*start).unwrap_or_default();
-        1_795_399_200_000 + since.as_millis() as u64 + self.moved_ms.load(Ordering::SeqCst)
-    }
-}
-
-/// Bytes that differ at every call.
-struct Counter(AtomicU64, u64);
-
-impl Entropy for Counter {
-    fn fill(&self, buffer: &mut [u8]) {
-        for chunk in buffer.chunks_mut(32) {
-            let count = self.0.fetch_add(1, Ordering::Relaxed);
-            let digest = Digest::of(&[&self.1.to_be_bytes(), &count.to_be_bytes()]);
-            chunk.copy_from_slice(&digest.0[..chunk.len()]);
-        }
-    }
-}
-
-struct RealSleep;
-
-#[async_trait]
-impl Sleep for RealSleep {
-    async fn sleep(&self, how_long: Duration) {
-        tokio::time::sleep(how_long).await;
-    }
-}
-
-/// What reached the phones.
-#[derive(Default)]
-pub(crate) struct Phones(pub(crate) Mutex<Vec<Notice>>);
-
-#[async_trait]
-impl Notices for Phones {
-    async fn send(&self, notice: Notice) -> NoticeResult {
-        self.0.lock().unwrap().push(notice);
-        NoticeResult::Sent
-    }
-}
-
-/// What a test does to the post of a city: it can cut it, and still use it itself.
-#[derive(Default)]
-pub(crate) struct Tap {
-    /// Delivery fails.
-    pub(crate) cut: std::sync::atomic::AtomicBool,
-    /// Answers are lost on the way back.
-    pub(crate) deaf: std::sync::atomic::AtomicBool,
-    /// Checkpoints seen, by origin and size.
-    pub(crate) heads: Mutex<BTreeMap<String, String>>,
-}
-
-struct Tapped(Arc<dyn Post>, Arc<Tap>);
-
-#[async_trait]
-impl Post for Tapped {
-    async fn deliver(
-        &self,
-        to: &CityId,
-        letters: Vec<wire::Letter>,
-        noted: Vec<wire::Noted>,
-    ) -> Result<Delivered, PostError> {
-        let lost = || PostError("cut by the test".to_owned());
-        if self.1.cut.load(Ordering::SeqCst) {
-            return Err(lost());
-        }
-        for letter in &letters {
-            self.1.look(letter.proof.as_ref());
-        }
-        let done = self.0.deliver(to, letters, noted).await?;
-        if self.1.deaf.load(Ordering::SeqCst) {
-            return Err(lost());
-        }
-        for answer in &done.answers {
-            if let Some(wire::answer::Answer::Receipt(letter)) = &answer.answer {
-                self.1.look(letter.proof.as_ref());
-            }
-        }
-        Ok(done)
-    }
-
-    async fn fetch(
-        &self,
-        to: &CityId,
-        ask: wire::FetchRequest,
-    ) -> Result<Vec<wire::FetchReply>, PostError> {
-        self.0.fetch(to, ask).await
-    }
-
-    async fn prove(
-        &self,
-        to: &CityId,
-        ask: wire::ProveRequest,
-    ) -> Result<wire::ProveReply, PostError> {
-        self.0.prove(to, ask).await
-    }
-}
-
-impl Tap {
-    /// Two roots of one size are a lie.
-    fn look(&self, proof: Option<&wire::ReceiptProof>) {
-        let Some(proof) = proof else { return };
-        let mut lines = proof.checkpoint.lines();
-        let key = format!("{} {}", lines.next().unwrap(), lines.next().unwrap());
-        let root = lines.next().unwrap().to_owned();
-        let before = self.heads.lock().unwrap().insert(key.clone(), root.clone());
-        assert!(before.is_none_or(|before| before == root), "two roots of {key}");
-    }
-}
 
 /// One city, running or not.
 pub(crate) struct City {
@@ -376,7 +248,7 @@ pub(crate) fn only(delivered: Delivered) -> wire::answer::Answer {
 impl Pair {
     pub(crate) async fn new() -> Pair {
         let folder = TempDir::new().unwrap();
-        let clock = Arc::new(Hands::default());
+        let clock = Hands::running();
         let mut cities = [City::new(&folder, A, &clock), City::new(&folder, B, &clock)];
         for city in &mut cities {
             city.start().await;
@@ -404,10 +276,9 @@ impl Pair {
 
     pub(crate) async fn propose(&self) -> AgreementId {
         let request = wire::ProposeRequest { draft_toml: draft(), approvers: posts() };
-        match self.a().perform(DeskCommand::Propose(request)).await {
-            Done::Agreement(id) => id,
-            other => panic!("{other:?}"),
-        }
+        let done = self.a().perform(DeskCommand::Propose(request)).await;
+        let Done::Agreement(id) = done else { panic!("{done:?}") };
+        id
     }
 
     pub(crate) async fn agree(&self) -> AgreementId {

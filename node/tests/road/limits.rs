@@ -108,7 +108,7 @@ async fn more_letters_than_the_rate_take_longer_and_all_arrive() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_end_point_is_passed_over() {
     let folder = tempfile::TempDir::new().unwrap();
-    let clock = std::sync::Arc::new(Hands::default());
+    let clock = crate::windows::Hands::running();
     let mut cities = [City::new(&folder, A, &clock), City::new(&folder, B, &clock)];
     for city in &mut cities {
         city.start().await;
@@ -128,7 +128,7 @@ async fn a_dead_end_point_is_passed_over() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_peer_without_an_end_point_is_waited_for() {
     let folder = tempfile::TempDir::new().unwrap();
-    let clock = std::sync::Arc::new(Hands::default());
+    let clock = crate::windows::Hands::running();
     let mut cities = [City::new(&folder, A, &clock), City::new(&folder, B, &clock)];
     for city in &mut cities {
         city.start().await;

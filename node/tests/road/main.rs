@@ -10,3 +10,4 @@ mod harness;
 mod limits;
 mod lost;
 mod start;
+mod windows;
