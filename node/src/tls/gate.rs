@@ -16,7 +16,7 @@ use super::AcceptLimits;
 pub enum Refused {
     /// All places for unauthenticated handshakes are taken.
     Busy,
-    /// The source has used up its tries for now.
+    /// The source has used up its tries and has to wait.
     TooFast,
     /// The source has too many handshakes open.
     TooManyAtOnce,

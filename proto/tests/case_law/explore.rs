@@ -66,7 +66,7 @@ fn no_end_of_messages_pull() {
 
 /// The same with two on their way: some two million knots.
 #[test]
-#[ignore = "takes a quarter of an hour"]
+#[ignore = "takes a quarter of an hour; by hand: cargo test -p jieli-proto --test case_law -- --ignored"]
 fn no_end_of_messages_two_on_their_way() {
     fixpoint(&Law::V1, PUSH, 2).unwrap();
     fixpoint(&Law::V1, PULL, 2).unwrap();
