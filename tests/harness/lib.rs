@@ -14,10 +14,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 mod held;
+pub mod people;
 mod pg;
+mod raw;
+mod town;
+mod world;
 
 pub use held::Held;
 pub use pg::TestPg;
+pub use raw::top_fields;
+pub use town::{AGREEMENT as AGREEMENT_DRAFT, Town, Towns, eventually};
+pub use world::{HOUR_MS, Hands, Seeded, Sms, Tap};
 
 /// Approver posts of the sample agreement, by city.
 pub const APPROVERS: [[&str; 2]; 2] = [["人社局局长", "法制科科长"], ["分管副市长", "法制科科长"]];
