@@ -17,6 +17,7 @@ mod held;
 pub mod people;
 mod pg;
 mod raw;
+mod road;
 mod town;
 mod world;
 

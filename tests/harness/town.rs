@@ -8,6 +8,7 @@ use crate::world::{Hands, Phones, RealSleep, Seeded, Sms, Tap, Tapped};
 use jieli_node::boot::{Node, Start, WrapPost};
 use jieli_node::command::{Actor, Command, DeskCommand, Done, WorkerCommand};
 use jieli_node::config::{Config, Database, DeskToken, Listen};
+use jieli_node::evidence;
 use jieli_node::init::{InitOptions, init};
 use jieli_node::keys::Protection;
 use jieli_node::legs::LegFile;
@@ -327,6 +328,17 @@ impl Town {
             file.entries.iter().all(|entry| entry.standing != Standing::Provisional)
         })
         .await;
+    }
+
+    /// The evidence of a case, with what the other city has to add to it.
+    pub async fn export(&self, case: &str, sections: bool) -> Vec<u8> {
+        let (store, house) = (self.node().store(), self.node().house());
+        let hand = self.node().hand();
+        let missing = evidence::missing_proofs(&store, house, &hand.published(), case).await;
+        for (id, lane, replies) in missing.unwrap() {
+            hand.perform(Command::Fetched(id, lane, replies)).await.unwrap();
+        }
+        evidence::export(&store, house, &hand.published(), case, sections).await.unwrap()
     }
 
     /// A number that a query without parameters counts.
