@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+mod forger;
 mod held;
 pub mod people;
 mod pg;
@@ -21,6 +22,7 @@ mod road;
 mod town;
 mod world;
 
+pub use forger::{Forged, Forger, office};
 pub use held::Held;
 pub use pg::TestPg;
 pub use raw::top_fields;
