@@ -23,9 +23,8 @@ async fn stopped(towns: &Towns, leg: LegId, sms: &Sms, stage: Stage) {
     assert!(types.contains(&MessageType::Withdraw) && types.contains(&MessageType::WithdrawEffect));
     // Stopping twice is one stop.
     assert_eq!(towns.kunming.withdraw(sms).await.unwrap(), reply);
-    let count = |types: &[MessageType]| {
-        types.iter().filter(|ty| **ty == MessageType::Withdraw).count()
-    };
+    let count =
+        |types: &[MessageType]| types.iter().filter(|ty| **ty == MessageType::Withdraw).count();
     assert_eq!(count(&towns.kunming.types(leg).await), 1);
 }
 

@@ -93,8 +93,7 @@ async fn what_does_not_follow_is_refused() {
     next.message.consent_digest = Vec::new();
     next.message.due_date = 0;
     next.message.section_digests.clear();
-    next.message.body =
-        Some(Body::Void(wire::Void { code: wire::VoidCode::SentInError.into() }));
+    next.message.body = Some(Body::Void(wire::Void { code: wire::VoidCode::SentInError.into() }));
     *next.header() = forger.header().await;
     next.sections.clear();
     assert_eq!(forger.say(&next).await, Err(Refusal::NoSuchLeg));
