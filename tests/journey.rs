@@ -7,6 +7,10 @@
 mod ballot;
 #[path = "journey/capture.rs"]
 mod capture;
+#[path = "journey/crossing.rs"]
+mod crossing;
+#[path = "journey/lapse.rs"]
+mod lapse;
 #[path = "journey/road.rs"]
 mod road;
 #[path = "journey/silence.rs"]

@@ -9,5 +9,7 @@ mod chain;
 mod consent;
 #[path = "refusals/outside.rs"]
 mod outside;
+#[path = "refusals/silence.rs"]
+mod silence;
 #[path = "refusals/strict.rs"]
 mod strict;

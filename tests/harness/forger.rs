@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used)] // a helper that cannot go on ends the test
 
-use crate::town::Towns;
+use crate::towns::Towns;
 use crate::world::Seeded;
 use jieli_node::command::{Command, Done};
 use jieli_node::keys::KeyRing;
@@ -265,10 +265,9 @@ impl Forger {
         if !is_signed(&hand.published().directory.peers[&city], &letter) {
             return Received::Reject;
         }
-        match hand.perform(Command::Receive(city, Box::new(letter))).await.unwrap() {
-            Done::Received(received, _) => received,
-            other => panic!("{other:?}"),
-        }
+        let done = hand.perform(Command::Receive(city, Box::new(letter))).await.unwrap();
+        let Done::Received(received, _) = done else { panic!("{done:?}") };
+        received
     }
 
     /// Hands over a message and tells how Ruian's receipt calls it.
@@ -286,10 +285,10 @@ impl Forger {
         assert_eq!(item.env_digest, digest.to_vec(), "the receipt is for these bytes");
         let stored = self.towns.ruian.lane(id, lane).await;
         assert_eq!(envelope::env_digest(&stored[seq as usize - 1]), digest, "it keeps its place");
-        match item.status() {
-            ItemStatus::Refused => Err(Refusal::from_number(item.code).unwrap()),
-            other => Ok(other),
+        if item.status() == ItemStatus::Refused {
+            return Err(Refusal::from_number(item.code).unwrap());
         }
+        Ok(item.status())
     }
 
     /// That a right OFFER is taken in, whatever came before it.

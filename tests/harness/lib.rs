@@ -20,13 +20,15 @@ mod pg;
 mod raw;
 mod road;
 mod town;
+mod towns;
 mod world;
 
 pub use forger::{Forged, Forger, office};
 pub use held::Held;
 pub use pg::TestPg;
 pub use raw::top_fields;
-pub use town::{AGREEMENT as AGREEMENT_DRAFT, Town, Towns, eventually};
+pub use town::{Town, eventually};
+pub use towns::{AGREEMENT_DRAFT, Towns};
 pub use world::{HOUR_MS, Hands, Seeded, Sms, Tap};
 
 /// Approver posts of the sample agreement, by city.

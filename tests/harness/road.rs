@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used)] // a helper that cannot go on ends the test
 
 use crate::people::{self, FAMILY};
-use crate::town::{Towns, eventually};
+use crate::town::eventually;
+use crate::towns::Towns;
 use jieli_proto::case::Stage;
 use jieli_proto::id::LegId;
 use jieli_proto::wire::act_request::Act;

@@ -1,9 +1,7 @@
-//! Two cities inside one test, over real TLS on loopback: their desks and workers are called
-//! directly, their clock is moved, what passes between them is kept.
+//! One city inside a test: its desks and its workers are called directly.
 
 #![allow(clippy::unwrap_used)] // a helper that cannot go on ends the test
 
-use crate::people;
 use crate::world::{Hands, Phones, RealSleep, Seeded, Sms, Tap, Tapped};
 use jieli_node::boot::{Node, Start, WrapPost};
 use jieli_node::command::{Actor, Command, DeskCommand, Done, WorkerCommand};
@@ -16,7 +14,6 @@ use jieli_node::public::PublicBundle;
 use jieli_node::store::legs;
 use jieli_node::world::{Clock, Notices};
 use jieli_node::writer::{Failure, Stopped};
-use jieli_proto::calendar::Calendar;
 use jieli_proto::case::Stage;
 use jieli_proto::id::{AgreementId, CityId, LegId};
 use jieli_proto::number::CreditCode;
@@ -27,10 +24,6 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tempfile::TempDir;
-
-/// The sample agreement, as the approvers of Kunming draft it.
-pub const AGREEMENT: &str = include_str!("../../deploy/sample/agreement.toml");
 
 const IDS: [&str; 2] = ["kunming.yn", "ruian.zj"];
 const NAMES: [&str; 2] = ["昆明市", "瑞安市"];
@@ -38,8 +31,6 @@ const NAMES: [&str; 2] = ["昆明市", "瑞安市"];
 const LABOUR: [&str; 2] = ["11999999MB0000019T", "11999999MB00001154"];
 /// Coordination windows: they act for every office of their city.
 const WINDOW: [&str; 2] = ["11999999MB0000043B", "11999999MB0000158H"];
-/// Ruian's medical security office, which pulls.
-const MEDICAL: &str = "11999999MB0000131R";
 
 /// One city that runs inside the test.
 pub struct Town {
@@ -52,7 +43,7 @@ pub struct Town {
     /// On its post.
     pub tap: Arc<Tap>,
     at: usize,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     clock: Arc<Hands>,
     node: Option<Node>,
     starts: u64,
@@ -65,7 +56,7 @@ impl std::fmt::Debug for Town {
 }
 
 impl Town {
-    fn new(parent: &Path, at: usize, database: Database, clock: &Arc<Hands>) -> Town {
+    pub(crate) fn new(parent: &Path, at: usize, database: Database, clock: &Arc<Hands>) -> Town {
         let dir = parent.join(IDS[at]);
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = free.local_addr().unwrap();
@@ -146,10 +137,9 @@ impl Town {
         let file = self.leg(leg).await;
         let case_number = self.case_of(&file).await;
         let request = wire::ActRequest { case_number, leg: file.number, act: Some(act) };
-        match self.desk_of(WINDOW[self.at], DeskCommand::Act(request)).await? {
-            Done::Acted(reply) => Ok(reply),
-            other => panic!("{other:?}"),
-        }
+        let done = self.desk_of(WINDOW[self.at], DeskCommand::Act(request)).await?;
+        let Done::Acted(reply) = done else { panic!("{done:?}") };
+        Ok(reply)
     }
 
     /// Drafts of the labour office; the case numbers, in their order.
@@ -160,25 +150,21 @@ impl Town {
     /// Drafts of an office; the case numbers, in their order.
     pub async fn import_as(&self, office: &str, drafts: Vec<wire::Draft>) -> Vec<String> {
         let request = wire::ImportRequest { file_name: String::new(), drafts };
-        match self.desk_of(office, DeskCommand::Import(request)).await.unwrap() {
-            Done::Imported(reply) => {
-                let drafted = |row: &wire::ImportedRow| {
-                    assert_eq!(row.code, "draft", "{row:?}");
-                    row.case_number.clone()
-                };
-                reply.rows.iter().map(drafted).collect()
-            }
-            other => panic!("{other:?}"),
-        }
+        let done = self.desk_of(office, DeskCommand::Import(request)).await.unwrap();
+        let Done::Imported(reply) = done else { panic!("{done:?}") };
+        let drafted = |row: &wire::ImportedRow| {
+            assert_eq!(row.code, "draft", "{row:?}");
+            row.case_number.clone()
+        };
+        reply.rows.iter().map(drafted).collect()
     }
 
     /// Sends the workers of some cases their questions.
     pub async fn ask(&self, cases: &[String]) -> wire::AskReply {
         let request = wire::AskRequest { case_numbers: cases.to_vec() };
-        match self.desk(DeskCommand::Ask(request)).await.unwrap() {
-            Done::Asked(reply) => reply,
-            other => panic!("{other:?}"),
-        }
+        let done = self.desk(DeskCommand::Ask(request)).await.unwrap();
+        let Done::Asked(reply) = done else { panic!("{done:?}") };
+        reply
     }
 
     /// Asks one worker, who says yes to everything.
@@ -202,10 +188,9 @@ impl Town {
     /// The worker opens what a code is about.
     pub async fn open(&self, sms: &Sms) -> Result<wire::OpenReply, Failure> {
         let ask = wire::OpenRequest { case_number: sms.case(), code: sms.code() };
-        match self.worker(WorkerCommand::Open(ask)).await? {
-            Done::Opened(reply) => Ok(reply),
-            other => panic!("{other:?}"),
-        }
+        let done = self.worker(WorkerCommand::Open(ask)).await?;
+        let Done::Opened(reply) = done else { panic!("{done:?}") };
+        Ok(reply)
     }
 
     /// The worker answers: yes to these numbers.
@@ -222,20 +207,18 @@ impl Town {
     ) -> Result<wire::AnswerReply, Failure> {
         let (case_number, code) = (case.to_owned(), code.to_owned());
         let ask = wire::AnswerRequest { case_number, code, yes: yes.to_vec() };
-        match self.worker(WorkerCommand::Answer(ask)).await? {
-            Done::Answered(reply) => Ok(reply),
-            other => panic!("{other:?}"),
-        }
+        let done = self.worker(WorkerCommand::Answer(ask)).await?;
+        let Done::Answered(reply) = done else { panic!("{done:?}") };
+        Ok(reply)
     }
 
     /// The worker stops everything a code is about.
     pub async fn withdraw(&self, sms: &Sms) -> Result<wire::AnswerReply, Failure> {
         let ask =
             wire::WithdrawRequest { case_number: sms.case(), code: sms.code(), legs: Vec::new() };
-        match self.worker(WorkerCommand::Withdraw(ask)).await? {
-            Done::Answered(reply) => Ok(reply),
-            other => panic!("{other:?}"),
-        }
+        let done = self.worker(WorkerCommand::Withdraw(ask)).await?;
+        let Done::Answered(reply) = done else { panic!("{done:?}") };
+        Ok(reply)
     }
 
     async fn worker(&self, command: WorkerCommand) -> Result<Done, Failure> {
@@ -352,170 +335,6 @@ impl Town {
         let mut conn = self.node().store().read().await.unwrap();
         let rows = conn.rows("SELECT kind FROM alarm ORDER BY raised_ms", Vec::new()).await;
         rows.unwrap().iter().map(|row| row.text(0).unwrap()).collect()
-    }
-}
-
-/// Both cities with an agreement in force and vacancies announced.
-#[derive(Debug)]
-pub struct Towns {
-    /// Kunming: sends.
-    pub kunming: Town,
-    /// Ruian: receives.
-    pub ruian: Town,
-    /// The clock of both.
-    pub clock: Arc<Hands>,
-    /// Their agreement.
-    pub agreement: AgreementId,
-    _folder: TempDir,
-}
-
-impl Towns {
-    /// On SQLite, under the sample agreement.
-    pub async fn new() -> Towns {
-        Towns::with(Database::Sqlite, Database::Sqlite, AGREEMENT).await
-    }
-
-    /// On these databases, under an agreement drafted so.
-    pub async fn with(first: Database, second: Database, draft: &str) -> Towns {
-        let folder = TempDir::new().unwrap();
-        let clock = Hands::start();
-        let mut kunming = Town::new(folder.path(), 0, first, &clock);
-        let mut ruian = Town::new(folder.path(), 1, second, &clock);
-        kunming.start().await;
-        ruian.start().await;
-        let agreement = AgreementId([0; 16]);
-        let mut towns = Towns { kunming, ruian, clock, agreement, _folder: folder };
-        towns.agree(draft).await;
-        towns.announce().await;
-        towns
-    }
-
-    /// The calendar of both.
-    pub fn calendar(&self) -> Arc<Calendar> {
-        Arc::clone(&self.kunming.node().house().calendar)
-    }
-
-    /// To 09:05 of the next working day.
-    pub fn next_working_day(&self) {
-        self.clock.next_working_day(&self.calendar(), 9, 5);
-    }
-
-    async fn agree(&mut self, draft: &str) {
-        for (a, b) in [(&self.kunming, &self.ruian), (&self.ruian, &self.kunming)] {
-            let request = wire::AddPeerRequest {
-                manifest: Some(b.public.manifest.envelope.clone()),
-                root_fpr: b.public.root_fpr().hex(),
-                name: b.public.name.clone(),
-                end_points: vec![b.address.to_string()],
-                root_spki: b.public.manifest.root.to_spki().to_vec(),
-            };
-            a.desk(DeskCommand::AddPeer(request)).await.unwrap();
-        }
-        let posts = |at: usize| crate::APPROVERS[at].map(str::to_owned).to_vec();
-        let request = wire::ProposeRequest { draft_toml: draft.to_owned(), approvers: posts(0) };
-        let done = self.kunming.desk(DeskCommand::Propose(request)).await.unwrap();
-        let Done::Agreement(id) = done else { panic!("{done:?}") };
-        let sign =
-            wire::CountersignRequest { agreement_id: id.hex(), version: 1, approvers: posts(1) };
-        eventually("the proposal", async || {
-            self.ruian.desk(DeskCommand::Countersign(sign.clone())).await.is_ok()
-        })
-        .await;
-        eventually("the counter-signature", async || {
-            let published = self.kunming.node().hand().published();
-            published.directory.bonds.get(&id).is_some_and(|bond| bond.version() == 1)
-        })
-        .await;
-        self.agreement = id;
-    }
-
-    async fn announce(&self) {
-        let vacancies = people::vacancies();
-        let count = vacancies.len() as i64;
-        let request = wire::AddVacanciesRequest { vacancies, announce: true };
-        self.ruian.desk(DeskCommand::AddVacancies(request)).await.unwrap();
-        eventually("the vacancies", async || {
-            self.kunming.count("SELECT COUNT(*) FROM vacancy").await == count
-        })
-        .await;
-    }
-
-    /// Drafts of Ruian's medical office.
-    pub async fn pull_medical(&self) -> String {
-        self.ruian.import_as(MEDICAL, vec![people::medical()]).await.remove(0)
-    }
-
-    /// A step of Ruian's window, once the leg is there.
-    pub async fn ruian_acts(&self, leg: LegId, act: Act) {
-        eventually("the leg in Ruian", async || self.ruian.find(leg).await.is_some()).await;
-        self.ruian.act(leg, act).await.unwrap();
-    }
-
-    /// Ruian takes up and accepts.
-    pub async fn ruian_accepts(&self, leg: LegId) {
-        self.ruian_acts(leg, Act::TakeUp(wire::DeskTakeUp {})).await;
-        self.ruian_acts(leg, Act::Accept(wire::DeskAccept::default())).await;
-    }
-
-    /// A job that is accepted, its terms read for a day and acknowledged, until RELEASED.
-    pub async fn job_to_released(&self, case: &str) -> LegId {
-        let leg = self.kunming.leg_for(case, Service::Employment).await;
-        self.ruian_accepts(leg).await;
-        self.kunming.reaches(leg, Stage::Accepted).await;
-        let sms = self.kunming.sms(case, "请至少看一天").await;
-        self.kunming.open(&sms).await.unwrap();
-        self.clock.move_on(24 * crate::HOUR_MS);
-        self.kunming.answer(&sms, &[1]).await.unwrap();
-        self.next_working_day();
-        self.kunming.reaches(leg, Stage::Released).await;
-        self.ruian.reaches(leg, Stage::Released).await;
-        leg
-    }
-
-    /// Hex digest of the terms in force of a job.
-    pub async fn terms(&self, leg: LegId) -> String {
-        hex::encode(self.ruian.leg(leg).await.law.state().terms.unwrap_or_default())
-    }
-
-    /// Ruian reports that a leg is done.
-    pub async fn ruian_reports(&self, leg: LegId) {
-        let service = self.ruian.leg(leg).await.service;
-        let outcome = people::outcome(service, &self.terms(leg).await);
-        self.ruian.act(leg, Act::Outcome(outcome)).await.unwrap();
-    }
-
-    /// Waits until nothing is on its way and both logs hold the same lanes.
-    pub async fn settled(&self) {
-        eventually("both outboxes to be empty", async || {
-            let sql = "SELECT COUNT(*) FROM outbox";
-            self.kunming.count(sql).await + self.ruian.count(sql).await == 0
-        })
-        .await;
-        for lane in 0..6 {
-            let (a, b) = (
-                self.kunming.lane(self.agreement, lane).await,
-                self.ruian.lane(self.agreement, lane).await,
-            );
-            assert!(a == b, "lane {lane}: {} and {}", a.len(), b.len());
-        }
-    }
-
-    /// All that Kunming ever sent to Ruian: its frames, and its answers on Ruian's streams.
-    pub fn from_kunming(&self) -> Vec<Vec<u8>> {
-        let mut all = self.kunming.tap.said();
-        all.extend(self.ruian.tap.answered());
-        all
-    }
-
-    /// Messages that left Kunming.
-    pub async fn sent(&self) -> usize {
-        self.kunming.lane(self.agreement, 0).await.len()
-    }
-
-    /// Stops both.
-    pub async fn stop(mut self) {
-        self.kunming.stop().await;
-        self.ruian.stop().await;
     }
 }
 

@@ -8,6 +8,8 @@ use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, DeferReason, MessageType};
 use jieli_tests::{Forged, Forger};
 
+type Change = Box<dyn Fn(&mut Forged)>;
+
 /// A right OFFER with one thing changed.
 async fn offer(forger: &Forger, change: impl FnOnce(&mut Forged)) -> Forged {
     let mut forged = forger.offer().await;
@@ -62,7 +64,7 @@ async fn what_does_not_follow_is_refused() {
     let forger = Forger::new().await;
     forger.good().await;
     let other = forger.nothing();
-    let changes: [(&str, Refusal, Box<dyn Fn(&mut Forged)>); 9] = [
+    let changes: [(&str, Refusal, Change); 9] = [
         ("lane_prev", Refusal::BadChain, Box::new(move |f| f.header().lane_prev = other.to_vec())),
         ("created", Refusal::TimeWentBack, Box::new(|f| f.header().created_unix_ms -= 3_600_000)),
         ("sender", Refusal::BadHeader, Box::new(|f| f.header().sender = "other.yn".to_owned())),

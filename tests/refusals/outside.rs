@@ -160,7 +160,8 @@ async fn the_receiver_refuses_what_the_agreement_does_not_allow() {
     assert_eq!(forger.say(&forged).await, Err(Refusal::ServiceNotCovered));
     let forged = vacancy(&forger).await;
     assert_eq!(forger.say(&forged).await, Err(Refusal::DirectionNotCovered));
-    let offices: [(fn(&mut wire::Message), Refusal); 4] = [
+    type Change = fn(&mut wire::Message);
+    let offices: [(Change, Refusal); 4] = [
         (|m| m.to_office = office::NOBODY.to_owned(), Refusal::OfficeNotCovered),
         (|m| m.from_office = office::NOBODY.to_owned(), Refusal::OfficeNotCovered),
         // In the agreement, but of a kind that a child's school wishes are not opened to.

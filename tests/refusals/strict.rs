@@ -8,6 +8,7 @@ use jieli_tests::{Forger, top_fields};
 use prost::Message as _;
 
 type Fields = Vec<(u32, Vec<u8>)>;
+type Spoil = fn(&mut Fields);
 
 /// Replaces the value of a varint field.
 fn put(fields: &mut Fields, number: u32, bytes: &[u8]) {
@@ -15,7 +16,7 @@ fn put(fields: &mut Fields, number: u32, bytes: &[u8]) {
 }
 
 /// Ways to spoil an OFFER: `leg_seq` is field 5, `service` 9, `calendar_version` 16.
-const WAYS: [(&str, fn(&mut Fields)); 9] = [
+const WAYS: [(&str, Spoil); 9] = [
     ("an unknown field", |fields| fields.push((99, vec![0x98, 0x06, 1]))),
     ("an unknown field of no value", |fields| fields.push((99, vec![0x9a, 0x06, 0]))),
     ("a field twice", |fields| {
