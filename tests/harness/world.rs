@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // a helper that cannot go on ends the test
 
 use async_trait::async_trait;
+use jieli::demo::city::real_now_ms;
 use jieli_node::world::{
     Clock, Delivered, Entropy, Notice, NoticeResult, Notices, Post, PostError, Sleep,
 };
@@ -13,7 +14,7 @@ use jieli_proto::wire::{self, answer};
 use prost::Message as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// An hour in milliseconds.
 pub const HOUR_MS: u64 = 3_600_000;
@@ -23,15 +24,14 @@ const START_MS: u64 = 1_795_399_200_000;
 /// Runs on from a Monday morning; tests move it on. Both cities read the same one.
 #[derive(Debug)]
 pub struct Hands {
-    began: SystemTime,
+    began_ms: u64,
     moved_ms: AtomicU64,
 }
 
 impl Hands {
     /// At the beginning.
-    #[allow(clippy::disallowed_methods)] // a test's clock runs with the real one
     pub fn start() -> Arc<Hands> {
-        Arc::new(Hands { began: SystemTime::now(), moved_ms: AtomicU64::new(0) })
+        Arc::new(Hands { began_ms: real_now_ms(), moved_ms: AtomicU64::new(0) })
     }
 
     /// Moves it on.
@@ -53,10 +53,9 @@ impl Hands {
 }
 
 impl Clock for Hands {
-    #[allow(clippy::disallowed_methods)]
     fn now_unix_ms(&self) -> u64 {
-        let since = SystemTime::now().duration_since(self.began).unwrap_or_default();
-        START_MS + since.as_millis() as u64 + self.moved_ms.load(Ordering::SeqCst)
+        let since = real_now_ms().saturating_sub(self.began_ms);
+        START_MS + since + self.moved_ms.load(Ordering::SeqCst)
     }
 }
 
