@@ -7,6 +7,8 @@
 mod chain;
 #[path = "refusals/consent.rs"]
 mod consent;
+#[path = "refusals/keys.rs"]
+mod keys;
 #[path = "refusals/outside.rs"]
 mod outside;
 #[path = "refusals/silence.rs"]

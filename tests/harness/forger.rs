@@ -6,7 +6,7 @@
 use crate::towns::Towns;
 use crate::world::Seeded;
 use jieli_node::command::{Command, Done};
-use jieli_node::keys::KeyRing;
+use jieli_node::keys::{KeyRing, Signer};
 use jieli_node::receive::{Received, is_signed};
 use jieli_node::world::{Clock, Entropy, random};
 use jieli_proto::agreement::purpose_of;
@@ -18,6 +18,7 @@ use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{
     self, Envelope, ItemStatus, LegalBasis, Letter, MessageType, Method, Service,
 };
+use std::sync::Arc;
 
 /// Offices of the sample agreement.
 pub mod office {
@@ -67,6 +68,10 @@ pub struct Forger {
     pub towns: Towns,
     /// Kunming's keys.
     pub keys: KeyRing,
+    /// The key that signs.
+    pub signer: Arc<dyn Signer>,
+    /// The manifest that headers cite.
+    pub manifest_version: u32,
     entropy: Seeded,
 }
 
@@ -88,7 +93,8 @@ impl Forger {
     /// Beside Kunming's own node, whose post is to be cut.
     pub fn beside(towns: Towns) -> Forger {
         let keys = KeyRing::load(&towns.kunming.dir, &towns.kunming.id(), None).unwrap();
-        Forger { towns, keys, entropy: Seeded::new(0xbad) }
+        let (signer, entropy) = (keys.message(), Seeded::new(0xbad));
+        Forger { towns, keys, signer, manifest_version: 1, entropy }
     }
 
     /// Random bytes.
@@ -114,7 +120,7 @@ impl Forger {
             suite: 1,
             agreement_id: self.towns.agreement.to_vec(),
             agreement_version: 1,
-            manifest_version: 1,
+            manifest_version: self.manifest_version,
             sender: "kunming.yn".to_owned(),
             recipient: "ruian.zj".to_owned(),
             lane: u32::from(lane),
@@ -143,14 +149,14 @@ impl Forger {
         }
     }
 
-    /// Signs with Kunming's message key.
+    /// Signs a payload.
     pub async fn seal<M: jieli_proto::strict::Payload>(&self, payload: &M) -> Envelope {
         self.seal_bytes(M::KIND.payload_type(), payload.encode_to_vec()).await
     }
 
-    /// Signs any bytes with Kunming's message key.
+    /// Signs any bytes.
     pub async fn seal_bytes(&self, payload_type: &str, payload: Vec<u8>) -> Envelope {
-        let signer = self.keys.message();
+        let signer = &self.signer;
         let sig = signer.sign(&envelope::pae(payload_type, &payload)).await.unwrap();
         Envelope {
             payload_type: payload_type.to_owned(),
@@ -255,6 +261,21 @@ impl Forger {
             sections: forged.sections.clone(),
             consents: forged.consents.clone(),
             proof: None,
+        }
+    }
+
+    /// An act at the end of Kunming's act lane, as a letter.
+    pub async fn act(&self, act: wire::Act) -> Letter {
+        let acts = self.towns.ruian.lane(self.towns.agreement, 5).await;
+        let header = self.header_in(4).await;
+        let act_seen = envelope::env_digest(acts.last().unwrap()).to_vec();
+        let act = wire::Act { header: Some(header.clone()), act_seen, ..act };
+        Letter {
+            agreement_id: header.agreement_id,
+            lane: header.lane,
+            lane_seq: header.lane_seq,
+            envelope: Some(self.seal(&act).await),
+            ..Letter::default()
         }
     }
 

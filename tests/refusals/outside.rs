@@ -206,26 +206,12 @@ async fn amend(forger: &Forger) {
     next.prev_digest = bond.digests[&1].to_vec();
     next.services.retain(|rule| rule.service() != Service::Schooling);
     assert!(next.parties[1].offices.iter().any(|o| o.kind() == OfficeKind::Housing));
-    let acts = towns.ruian.lane(towns.agreement, 5).await;
     let mut approvers = APPROVERS[0].map(str::to_owned).to_vec();
     approvers.sort();
-    let mut header = forger.header_in(4).await;
-    header.agreement_version = 1;
-    let act = wire::Act {
-        header: Some(header.clone()),
-        act_seen: jieli_proto::envelope::env_digest(acts.last().unwrap()).to_vec(),
-        act_type: wire::ActType::Propose.into(),
-        approvers,
-        carried: Some(forger.seal(&next).await),
-        ..wire::Act::default()
-    };
-    let letter = wire::Letter {
-        agreement_id: header.agreement_id,
-        lane: header.lane,
-        lane_seq: header.lane_seq,
-        envelope: Some(forger.seal(&act).await),
-        ..wire::Letter::default()
-    };
+    let act_type = wire::ActType::Propose.into();
+    let carried = Some(forger.seal(&next).await);
+    let act = wire::Act { act_type, approvers, carried, ..wire::Act::default() };
+    let letter = forger.act(act).await;
     assert_eq!(forger.say_letter(letter).await, Ok(wire::ItemStatus::Stored));
     let approvers = APPROVERS[1].map(str::to_owned).to_vec();
     let agreement_id = towns.agreement.hex();
