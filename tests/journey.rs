@@ -15,6 +15,8 @@ mod lapse;
 mod road;
 #[path = "journey/silence.rs"]
 mod silence;
+#[path = "journey/steady.rs"]
+mod steady;
 #[path = "journey/stops.rs"]
 mod stops;
 #[path = "journey/voice.rs"]

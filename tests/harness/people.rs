@@ -60,7 +60,12 @@ pub fn medical() -> wire::Draft {
 
 /// Somebody with a valid number and telephone.
 pub fn person(serial: u32) -> wire::DraftPerson {
-    let body = format!("99999919900101{serial:03}");
+    person_born(serial, 1990)
+}
+
+/// Somebody born on the first of January of a year.
+pub fn person_born(serial: u32, year: u32) -> wire::DraftPerson {
+    let body = format!("999999{year}0101{serial:03}");
     let weights = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
     let sum: u32 = body.chars().zip(weights).map(|(c, w)| c.to_digit(10).unwrap() * w).sum();
     let check = b"10X98765432"[sum as usize % 11] as char;
