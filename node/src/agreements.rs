@@ -234,8 +234,9 @@ impl Batch<'_> {
         facts: &ActFacts,
     ) -> Result<(), Halt> {
         let sealed = facts.carried.as_ref().ok_or(Refusal::BadBody)?;
-        let manifest = incoming.peer.newest().ok_or(Refusal::ManifestUnknown)?;
-        manifest.verify(sealed, Kind::Agreement).map_err(|_| Refusal::BadBody)?;
+        if !incoming.peer.has_signed(sealed, Kind::Agreement) {
+            return Err(Refusal::BadBody.into());
+        }
         let payload: wire::Agreement = decode(sealed)?;
         let agreement = Agreement::check(&payload).map_err(|_| Refusal::BadBody)?;
         let side = bond.our_side.other();

@@ -211,17 +211,19 @@ async fn ask(
     let all = request.case_numbers.is_empty();
     let numbers = if all { batch.unasked(actor).await? } else { request.case_numbers };
     for number in numbers {
-        match batch.ask_consent(actor, &number).await {
-            Ok(true) => reply.asked += 1,
-            Ok(false) => {}
-            Err(Trouble::Denied(denied)) => {
-                reply.not_ready += 1;
-                let why = denied.to_string();
-                if !reply.why.contains(&why) {
-                    reply.why.push(why);
-                }
+        let not_ready = match batch.ask_consent(actor, &number).await {
+            Ok(sitting) => {
+                reply.asked += u32::from(sitting.asked);
+                sitting.not_ready
             }
+            Err(Trouble::Denied(denied)) => vec![denied],
             Err(error) => return Err(error),
+        };
+        reply.not_ready += u32::from(!not_ready.is_empty());
+        for why in not_ready.iter().map(ToString::to_string) {
+            if !reply.why.contains(&why) {
+                reply.why.push(why);
+            }
         }
     }
     reply.undeliverable = batch.undeliverable(actor).await?;

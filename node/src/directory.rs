@@ -53,6 +53,13 @@ impl Peer {
         let live = newest.key(&fpr, kind.role()).is_some() && !newest.is_revoked(&fpr);
         Some((key.public, live))
     }
+
+    /// Whether something signed by itself, inside an act or beside a message, was signed by a key
+    /// of this peer that still counts.
+    pub fn has_signed(&self, envelope: &wire::Envelope, kind: Kind) -> bool {
+        let live = self.key_for(envelope, kind).filter(|(_, live)| *live);
+        live.is_some_and(|(key, _)| envelope::verify(envelope, &key).is_ok())
+    }
 }
 
 /// An agreement as this city holds it.

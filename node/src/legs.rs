@@ -139,6 +139,14 @@ impl LegFile {
         message::rules(service)
     }
 
+    /// The type of its first message.
+    pub fn opening(&self) -> MessageType {
+        match self.law.rules().direction {
+            Direction::Push => MessageType::Offer,
+            Direction::Pull => MessageType::Request,
+        }
+    }
+
     /// Whether this city sends the person (V20): it sees stages, not the school or the employer.
     pub fn is_sender(&self) -> bool {
         self.our_side == Side::Initiator && self.law.rules().direction == Direction::Push

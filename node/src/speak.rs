@@ -83,7 +83,7 @@ impl Batch<'_> {
     /// Says something in a leg.
     pub async fn say(&mut self, file: &mut LegFile, speech: Speech) -> Outcome<Digest> {
         let bond = file.bond.and_then(|id| self.bond(&id)).ok_or_else(no_agreement)?;
-        self.may_say(&bond, file, &speech)?;
+        self.may_say(&bond, file, speech.ty)?;
         let lane = Lane::messages(bond.our_side);
         let header = self.header(&bond, lane).await?;
         let msg = MsgId(self.random());
@@ -117,19 +117,19 @@ impl Batch<'_> {
     }
 
     /// The sender's own node asks the agreement the same as the receiver's will.
-    fn may_say(&self, bond: &Bond, file: &LegFile, speech: &Speech) -> Outcome<()> {
+    pub(crate) fn may_say(&self, bond: &Bond, file: &LegFile, ty: MessageType) -> Outcome<()> {
         let agreement = bond.in_force().ok_or_else(no_agreement)?;
-        let opens = matches!(speech.ty, MessageType::Offer | MessageType::Request);
+        let opens = matches!(ty, MessageType::Offer | MessageType::Request);
         if opens && bond.is_closed_to_new() {
             return Err(Refusal::Suspended.into());
         }
         agreement.authorise(&Asked {
             sender: bond.our_side,
-            message: speech.ty,
+            message: ty,
             service: file.service,
             from_office: &file.our_office,
             to_office: &file.their_office,
-            purpose: purpose(file.service, speech.ty),
+            purpose: purpose(file.service, ty),
             holder: holder(bond.our_side, file.our_side, file.service),
             on: self.today,
         })?;

@@ -13,11 +13,23 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+mod forger;
 mod held;
+pub mod people;
 mod pg;
+mod raw;
+mod road;
+mod town;
+mod towns;
+mod world;
 
+pub use forger::{Forged, Forger, office};
 pub use held::Held;
 pub use pg::TestPg;
+pub use raw::top_fields;
+pub use town::{Town, eventually};
+pub use towns::{AGREEMENT_DRAFT, Towns};
+pub use world::{HOUR_MS, Hands, Seeded, Sms, Tap};
 
 /// Approver posts of the sample agreement, by city.
 pub const APPROVERS: [[&str; 2]; 2] = [["人社局局长", "法制科科长"], ["分管副市长", "法制科科长"]];

@@ -10,36 +10,67 @@ use crate::trouble::{Denied, Outcome, Trouble};
 use jieli_proto::case::{Duty, Side, Stage};
 use jieli_proto::wire::{self, Service};
 
+/// What became of asking a worker.
+#[derive(Debug, Default)]
+pub(crate) struct Sitting {
+    /// There was something to ask, and it was asked.
+    pub(crate) asked: bool,
+    /// Why some legs cannot be asked about yet.
+    pub(crate) not_ready: Vec<Denied>,
+}
+
 impl Batch<'_> {
-    /// Asks the worker of a case about every leg that is still a draft, in one sitting.
-    pub(crate) async fn ask_consent(&mut self, actor: &Actor, case_number: &str) -> Outcome<bool> {
+    /// Asks the worker of a case about every leg that is still a draft, in one sitting. Each leg
+    /// stands alone: one that cannot be asked about yet is told, and does not hold up the others.
+    pub(crate) async fn ask_consent(
+        &mut self,
+        actor: &Actor,
+        case_number: &str,
+    ) -> Outcome<Sitting> {
         let case = store::legs::case(self.conn, case_number)
             .await?
             .ok_or_else(|| Denied::not_found(case_number))?;
         let all = self.coordinates(actor);
-        let (mut files, mut is_theirs) = (Vec::new(), all);
+        let (mut sitting, mut files, mut is_theirs) = (Sitting::default(), Vec::new(), all);
         for leg in store::legs::legs_of(self.conn, case.id).await? {
             let Some(file) = self.take_leg(leg).await? else { continue };
             if !all && file.our_office != actor.office {
                 continue;
             }
             is_theirs = true;
-            if matches!(file.local, Local::Draft | Local::Asked) {
-                files.push(file);
+            if !matches!(file.local, Local::Draft | Local::Asked) {
+                continue;
+            }
+            if self.draft(&file).await?.is_none() {
+                // The person has stopped it: the desk sees what it would see of a silent one.
+                match self.may_ask(&file).await {
+                    Ok(()) => {
+                        self.put_nothing(&file).await?;
+                        sitting.asked = true;
+                    }
+                    Err(Trouble::Denied(denied)) => sitting.not_ready.push(denied),
+                    Err(error) => return Err(error),
+                }
+                continue;
+            }
+            match self.ready(&file, &case.city).await {
+                Ok(bound) => {
+                    self.bind(&file, &bound).await?;
+                    files.push(bound);
+                }
+                Err(Trouble::Denied(denied)) => sitting.not_ready.push(denied),
+                Err(error) => return Err(error),
             }
         }
         if !is_theirs {
             return Err(Denied::not_found(case_number).into());
         }
         if files.is_empty() {
-            return Ok(false);
+            return Ok(sitting);
         }
-        let Some(mut files) = self.willing(files).await? else { return Ok(true) };
         let mut lines = Vec::new();
         let mut terms = Vec::new();
-        for (at, file) in files.iter_mut().enumerate() {
-            self.bind(file, &case.city).await?;
-            self.may_ask(file).await?;
+        for (at, file) in files.iter().enumerate() {
             lines.push(self.consent_line(at as u32 + 1, file).await?);
             if file.service == Service::Employment
                 && let Some((digest, found)) = self.vacancy_terms(file).await?
@@ -61,29 +92,13 @@ impl Batch<'_> {
             }
             self.put_leg(file);
         }
-        Ok(true)
+        sitting.asked = true;
+        Ok(sitting)
     }
 
-    /// Leaves out the legs that the person has stopped. If none is left, the question is put
-    /// without a notice, so that the desk sees what it would see of a silent person. `None` then.
-    async fn willing(&mut self, files: Vec<LegFile>) -> Outcome<Option<Vec<LegFile>>> {
-        let mut willing = Vec::new();
-        let mut stopped = Vec::new();
-        for file in files {
-            match self.draft(&file).await? {
-                Some(_) => willing.push(file),
-                None => stopped.push(file),
-            }
-        }
-        for file in &stopped {
-            self.may_ask(file).await?;
-            self.put_nothing(file).await?;
-        }
-        Ok((!willing.is_empty()).then_some(willing))
-    }
-
-    /// Finds agreement and offices for a draft, if they are there by now.
-    async fn bind(&mut self, file: &mut LegFile, city: &str) -> Outcome<()> {
+    /// A draft with the agreement and the office it would go to, if by now it may go there: nobody
+    /// is asked about what could not be sent.
+    async fn ready(&mut self, file: &LegFile, city: &str) -> Outcome<LegFile> {
         let Some(peer) = self.directory.peer_named(city) else { return Err(no_partner(city)) };
         let bond = self.directory.bond_with(&peer.city, file.service).cloned();
         let Some(bond) = bond else { return Err(no_partner(city)) };
@@ -93,26 +108,27 @@ impl Batch<'_> {
         let Some(theirs) = theirs else {
             return Err(jieli_proto::refusal::Refusal::OfficeNotCovered.into());
         };
-        if file.bond != Some(bond.id) {
-            // Ciphertexts are bound to the agreement: write them again under it.
-            let old = file.clone();
-            let places = [super::CONTACT, crate::vault::DRAFT];
-            let mut plain = Vec::new();
-            for slot in places {
-                let place = crate::vault::Place::of_leg(file.id, slot);
-                plain.push((place.clone(), self.reveal(&old, &place).await?));
-            }
-            file.bond = Some(bond.id);
-            for (place, bytes) in plain {
-                if let Some(bytes) = bytes {
-                    self.hide(file, &place, &bytes).await?;
+        let mut bound = file.clone();
+        bound.bond = Some(bond.id);
+        bound.their_office = theirs.credit_code.clone();
+        self.may_say(&bond, &bound, bound.opening())?;
+        self.may_ask(file).await?;
+        Ok(bound)
+    }
+
+    /// Stores where a draft would go. Ciphertexts are bound to the agreement: they are written
+    /// again under it, together with the leg.
+    async fn bind(&mut self, old: &LegFile, bound: &LegFile) -> Result<(), StoreError> {
+        if old.bond != bound.bond {
+            for slot in [super::CONTACT, crate::vault::DRAFT] {
+                let place = crate::vault::Place::of_leg(old.id, slot);
+                if let Some(plain) = self.reveal(old, &place).await? {
+                    self.hide(bound, &place, &plain).await?;
                 }
             }
         }
-        file.their_office = theirs.credit_code.clone();
-        // Whatever is denied after this: the ciphertexts are bound to what the leg's row says.
-        store::legs::update(self.conn, file).await?;
-        self.put_leg(file.clone());
+        store::legs::update(self.conn, bound).await?;
+        self.put_leg(bound.clone());
         Ok(())
     }
 

@@ -42,23 +42,20 @@ impl Batch<'_> {
             let about = facts.kind == MessageType::Offer || opened.iter().any(before);
             return if about { Err(Refusal::ConsentInvalid.into()) } else { Ok(None) };
         };
+        let held = self.held_consent(&cited).await?;
         let carried =
             incoming.letter.consents.iter().find(|sealed| envelope::env_digest(sealed) == cited);
-        let sealed = match carried {
-            Some(sealed) => sealed.clone(),
-            None => match self.held_consent(&cited).await? {
-                Some(sealed) => sealed,
-                None => return Err(Stop::Wait(DeferReason::CitedNotHeld).into()),
-            },
+        let Some(sealed) = carried.or(held.as_ref()).cloned() else {
+            return Err(Stop::Wait(DeferReason::CitedNotHeld).into());
         };
-        // Signed by the city where it was taken: the sender's, or ours.
-        let by_peer =
-            incoming.peer.newest().is_some_and(|m| m.verify(&sealed, Kind::Consent).is_ok());
-        let by_us = self
-            .directory
-            .manifest()
-            .is_some_and(|manifest| manifest.verify(&sealed, Kind::Consent).is_ok());
-        if !by_peer && !by_us {
+        // What was verified when it was taken in goes on to count, whatever became of the key;
+        // anything else is signed by a live key of the city where it was taken: theirs, or ours.
+        let known = held.is_some_and(|held| held == sealed);
+        let by_us = || {
+            let manifest = self.directory.manifest();
+            manifest.is_some_and(|manifest| manifest.verify(&sealed, Kind::Consent).is_ok())
+        };
+        if !known && !incoming.peer.has_signed(&sealed, Kind::Consent) && !by_us() {
             return Err(Refusal::ConsentInvalid.into());
         }
         let found: wire::Consent = decode(&sealed)?;

@@ -1,0 +1,198 @@
+//! The family's evidence, exported from living nodes, and every way to spoil it.
+
+#![allow(clippy::unwrap_used)]
+
+use jieli_proto::bundle::{CAVEAT_ZH, Entry, exit_code, verify, zip_read, zip_write};
+use jieli_proto::id::Digest;
+use jieli_tests::people::{self, FAMILY};
+use jieli_tests::{Random, Towns};
+use std::ops::Range;
+
+/// Random positions that are flipped besides whole files.
+const ELSEWHERE: usize = 500;
+
+struct Bundle {
+    zip: Vec<u8>,
+    roots: [Digest; 2],
+}
+
+impl Bundle {
+    fn exit(&self) -> u8 {
+        exit_code(&verify(&self.zip, &self.roots))
+    }
+
+    fn files(&self) -> Vec<Entry<'_>> {
+        zip_read(&self.zip).unwrap()
+    }
+
+    /// Where a file's bytes are in the ZIP.
+    fn range(&self, file: &Entry<'_>) -> Range<usize> {
+        let from = file.data.as_ptr() as usize - self.zip.as_ptr() as usize;
+        from..from + file.data.len()
+    }
+
+    /// The smallest file of a directory.
+    fn smallest(&self, directory: &str) -> (String, Range<usize>) {
+        let files = self.files();
+        let of_it = files.iter().filter(|file| file.path.starts_with(directory));
+        let file = of_it.min_by_key(|file| file.data.len()).unwrap();
+        (file.path.to_owned(), self.range(file))
+    }
+
+    /// The exit code after one byte is changed.
+    fn flipped(&self, at: usize) -> u8 {
+        let mut zip = self.zip.clone();
+        zip[at] ^= 1 << (at % 8);
+        exit_code(&verify(&zip, &self.roots))
+    }
+
+    fn written(&self, files: &[Entry<'_>]) -> u8 {
+        exit_code(&verify(&zip_write(files.iter().copied()).unwrap(), &self.roots))
+    }
+}
+
+async fn family(sections: bool) -> (Towns, Bundle, Bundle) {
+    let towns = Towns::new().await;
+    let case = towns.main_road().await;
+    towns.settled().await;
+    let roots = [towns.kunming.public.root_fpr(), towns.ruian.public.root_fpr()];
+    let zip = towns.kunming.export(&case, sections).await;
+    let leg = towns.kunming.legs(&case).await[0].id;
+    let there = towns.ruian.case_of(&towns.ruian.leg(leg).await).await;
+    let theirs = towns.ruian.export(&there, sections).await;
+    (towns, Bundle { zip, roots }, Bundle { zip: theirs, roots })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_family_is_proven_by_the_two_roots_and_by_nothing_less() {
+    let (towns, bundle, theirs) = family(true).await;
+    for side in [&bundle, &theirs] {
+        let verdicts = verify(&side.zip, &side.roots).unwrap();
+        assert_eq!(side.exit(), 0, "{}", verdicts.text());
+        assert_eq!(verdicts.legs.len(), 3);
+        let [a, b] = side.roots;
+        assert_eq!(exit_code(&verify(&side.zip, &[b, a])), 0);
+        for fewer in [vec![a], vec![b], vec![a, a], vec![], vec![a, Digest([7; 32])]] {
+            assert_eq!(exit_code(&verify(&side.zip, &fewer)), 1, "{fewer:?}");
+        }
+        let files = side.files();
+        let report = files.iter().find(|file| file.path == "REPORT.txt").unwrap();
+        assert!(String::from_utf8_lossy(report.data).contains(CAVEAT_ZH));
+    }
+    towns.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_sections_the_evidence_names_nobody_and_still_holds() {
+    let (towns, bundle, _) = family(false).await;
+    assert_eq!(bundle.exit(), 0);
+    let named = people::secrets(people::people(&people::row(FAMILY)));
+    for file in bundle.files() {
+        assert!(!file.path.starts_with("sections/"), "{}", file.path);
+        let decoded = unpacked(file.data);
+        for secret in &named {
+            let found = decoded.windows(secret.len()).any(|part| part == secret.as_bytes());
+            assert!(!found, "{secret} in {}", file.path);
+        }
+    }
+    towns.stop().await;
+}
+
+/// A file's bytes, and what its texts hold in base64.
+fn unpacked(data: &[u8]) -> Vec<u8> {
+    let mut all = data.to_vec();
+    if let Ok(value) = serde_json::from_slice::<serde_json::Value>(data) {
+        let mut left = vec![value];
+        while let Some(value) = left.pop() {
+            match value {
+                serde_json::Value::Array(items) => left.extend(items),
+                serde_json::Value::Object(items) => left.extend(items.into_values()),
+                serde_json::Value::String(text) => all.extend(base64_of(&text)),
+                serde_json::Value::Null
+                | serde_json::Value::Bool(_)
+                | serde_json::Value::Number(_) => {}
+            }
+        }
+    }
+    all
+}
+
+fn base64_of(text: &str) -> Vec<u8> {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.decode(text).unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_byte_changed_anywhere_is_found() {
+    let (towns, bundle, _) = family(true).await;
+    towns.stop().await;
+    let mut inside: Vec<(String, usize)> = Vec::new();
+    // A checkpoint stands in every proof; its key stands in the policy.
+    for directory in ["envelopes/", "items/", "proofs/", "policy/", "sections/"] {
+        let (path, range) = bundle.smallest(directory);
+        inside.extend(range.map(|at| (path.clone(), at)));
+    }
+    let whole: Vec<Range<usize>> = bundle
+        .files()
+        .iter()
+        .filter(|file| file.path != "manifest.json")
+        .map(|file| bundle.range(file))
+        .collect();
+    let mut random = Random::new(20_261_121);
+    let elsewhere = std::iter::from_fn(|| Some(random.below(bundle.zip.len() as u64) as usize));
+    let taken = |at: &usize| inside.iter().any(|(_, other)| other == at);
+    let elsewhere: Vec<usize> = elsewhere.filter(|at| !taken(at)).take(ELSEWHERE).collect();
+    let mut all = inside;
+    all.extend(elsewhere.into_iter().map(|at| ("somewhere".to_owned(), at)));
+    let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        for part in all.chunks(all.len().div_ceil(threads)) {
+            let (bundle, whole) = (&bundle, &whole);
+            scope.spawn(move || {
+                for (path, at) in part {
+                    let exit = bundle.flipped(*at);
+                    // Only where the ZIP itself or manifest.json can no longer be read.
+                    let unreadable = !whole.iter().any(|range| range.contains(at));
+                    assert!(exit == 1 || (exit == 2 && unreadable), "{path} at {at}: {exit}");
+                }
+            });
+        }
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_an_extra_or_a_double_file_is_found() {
+    let (towns, bundle, _) = family(true).await;
+    towns.stop().await;
+    let files = bundle.files();
+    assert_eq!(bundle.written(&files), 0, "written again it is the same");
+    for at in 0..files.len() {
+        let mut fewer = files.clone();
+        let gone = fewer.remove(at);
+        let exit = bundle.written(&fewer);
+        assert_eq!(exit, if gone.path == "manifest.json" { 2 } else { 1 }, "{} gone", gone.path);
+    }
+    let mut directories: Vec<&str> = Vec::new();
+    for at in 0..files.len() {
+        let directory = files[at].path.split('/').next().unwrap();
+        if directories.contains(&directory) {
+            continue;
+        }
+        directories.push(directory);
+        let mut double = files.clone();
+        double.insert(at, files[at]);
+        assert_eq!(bundle.written(&double), 1, "{} twice", files[at].path);
+    }
+    assert!(directories.len() >= 9, "{directories:?}");
+    for path in ["extra.txt", "sections/extra.json", "zzz"] {
+        let mut more = files.clone();
+        more.push(Entry { path, data: b"more" });
+        assert_eq!(bundle.written(&more), 1, "{path}");
+    }
+    let mut turned = files.clone();
+    turned.swap(1, 2);
+    assert_eq!(bundle.written(&turned), 1, "in another order");
+    assert_eq!(exit_code(&verify(b"no zip", &bundle.roots)), 2);
+    let cut = &bundle.zip[..bundle.zip.len() - 1];
+    assert_eq!(exit_code(&verify(cut, &bundle.roots)), 2);
+}

@@ -1,0 +1,350 @@
+//! One city inside a test: its desks and its workers are called directly.
+
+#![allow(clippy::unwrap_used)] // a helper that cannot go on ends the test
+
+use crate::world::{Hands, Phones, RealSleep, Seeded, Sms, Tap, Tapped};
+use jieli_node::boot::{Node, Start, WrapPost};
+use jieli_node::command::{Actor, Command, DeskCommand, Done, WorkerCommand};
+use jieli_node::config::{Config, Database, DeskToken, Listen};
+use jieli_node::evidence;
+use jieli_node::init::{InitOptions, init};
+use jieli_node::keys::Protection;
+use jieli_node::legs::LegFile;
+use jieli_node::public::PublicBundle;
+use jieli_node::store::legs;
+use jieli_node::world::{Clock, Notices};
+use jieli_node::writer::{Failure, Stopped};
+use jieli_proto::case::Stage;
+use jieli_proto::id::{AgreementId, CityId, LegId};
+use jieli_proto::number::CreditCode;
+use jieli_proto::wire::act_request::Act;
+use jieli_proto::wire::{self, Envelope, MessageType, Service};
+use prost::Message as _;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+const IDS: [&str; 2] = ["kunming.yn", "ruian.zj"];
+const NAMES: [&str; 2] = ["昆明市", "瑞安市"];
+/// Labour offices.
+const LABOUR: [&str; 2] = ["11999999MB0000019T", "11999999MB00001154"];
+/// Coordination windows: they act for every office of their city.
+const WINDOW: [&str; 2] = ["11999999MB0000043B", "11999999MB0000158H"];
+
+/// One city that runs inside the test.
+pub struct Town {
+    /// Its directory, with its keys.
+    pub dir: PathBuf,
+    /// What it gave to its peer.
+    pub public: PublicBundle,
+    /// Its people's phones.
+    pub phones: Arc<Phones>,
+    /// On its post.
+    pub tap: Arc<Tap>,
+    at: usize,
+    pub(crate) address: SocketAddr,
+    clock: Arc<Hands>,
+    node: Option<Node>,
+    starts: u64,
+}
+
+impl std::fmt::Debug for Town {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Town({})", IDS[self.at])
+    }
+}
+
+impl Town {
+    pub(crate) fn new(parent: &Path, at: usize, database: Database, clock: &Arc<Hands>) -> Town {
+        let dir = parent.join(IDS[at]);
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap();
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let options = InitOptions {
+            database,
+            listen: Listen { peer: address, desk: any, worker: any, health: None },
+            end_points: vec![address.to_string()],
+            protection: Protection::Unprotected,
+            passphrase_file: None,
+            tokens: DeskToken::for_office(&CreditCode::parse(LABOUR[at]).unwrap()),
+        };
+        let city = CityId::parse(IDS[at]).unwrap();
+        let entropy = Seeded::new(at as u64);
+        let made = init(&dir, &city, NAMES[at], options, clock.as_ref(), &entropy).unwrap();
+        Town {
+            dir,
+            public: made.public,
+            phones: Arc::default(),
+            tap: Arc::default(),
+            at,
+            address,
+            clock: Arc::clone(clock),
+            node: None,
+            starts: 0,
+        }
+    }
+
+    /// Starts its node.
+    pub async fn start(&mut self) {
+        self.starts += 1;
+        let tap = Arc::clone(&self.tap);
+        let wrap: WrapPost = Arc::new(move |post| Arc::new(Tapped(post, Arc::clone(&tap))));
+        let seed = 1_000 * self.starts + self.at as u64;
+        let start = Start {
+            config: Config::load(&self.dir).unwrap(),
+            passphrase: None,
+            clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+            entropy: Arc::new(Seeded::new(seed)),
+            sleep: Arc::new(RealSleep),
+            notices: Arc::clone(&self.phones) as Arc<dyn Notices>,
+            wrap_post: Some(wrap),
+            crash_at: None,
+        };
+        self.node = Some(Node::start(start).await.unwrap());
+    }
+
+    /// Stops its node.
+    pub async fn stop(&mut self) {
+        if let Some(node) = self.node.take() {
+            assert!(matches!(node.stop().await, Stopped::Idle));
+        }
+    }
+
+    /// Its node.
+    pub fn node(&self) -> &Node {
+        self.node.as_ref().unwrap()
+    }
+
+    /// Its id.
+    pub fn id(&self) -> CityId {
+        self.public.manifest.city.clone()
+    }
+
+    /// A command of a desk of an office.
+    pub async fn desk_of(&self, office: &str, command: DeskCommand) -> Result<Done, Failure> {
+        let actor = Actor { office: office.to_owned(), token: "test".to_owned() };
+        self.node().hand().perform(Command::Desk(actor, command)).await
+    }
+
+    /// A command of the labour office.
+    pub async fn desk(&self, command: DeskCommand) -> Result<Done, Failure> {
+        self.desk_of(LABOUR[self.at], command).await
+    }
+
+    /// A step of the coordination window in a leg, by its id.
+    pub async fn act(&self, leg: LegId, act: Act) -> Result<wire::ActReply, Failure> {
+        let file = self.leg(leg).await;
+        let case_number = self.case_of(&file).await;
+        let request = wire::ActRequest { case_number, leg: file.number, act: Some(act) };
+        let done = self.desk_of(WINDOW[self.at], DeskCommand::Act(request)).await?;
+        let Done::Acted(reply) = done else { panic!("{done:?}") };
+        Ok(reply)
+    }
+
+    /// Drafts of the labour office; the case numbers, in their order.
+    pub async fn import(&self, drafts: Vec<wire::Draft>) -> Vec<String> {
+        self.import_as(LABOUR[self.at], drafts).await
+    }
+
+    /// Drafts of an office; the case numbers, in their order.
+    pub async fn import_as(&self, office: &str, drafts: Vec<wire::Draft>) -> Vec<String> {
+        let request = wire::ImportRequest { file_name: String::new(), drafts };
+        let done = self.desk_of(office, DeskCommand::Import(request)).await.unwrap();
+        let Done::Imported(reply) = done else { panic!("{done:?}") };
+        let drafted = |row: &wire::ImportedRow| {
+            assert_eq!(row.code, "draft", "{row:?}");
+            row.case_number.clone()
+        };
+        reply.rows.iter().map(drafted).collect()
+    }
+
+    /// Sends the workers of some cases their questions.
+    pub async fn ask(&self, cases: &[String]) -> wire::AskReply {
+        let request = wire::AskRequest { case_numbers: cases.to_vec() };
+        let done = self.desk(DeskCommand::Ask(request)).await.unwrap();
+        let Done::Asked(reply) = done else { panic!("{done:?}") };
+        reply
+    }
+
+    /// Asks one worker, who says yes to everything.
+    pub async fn ask_yes(&self, case: &str) -> Sms {
+        let reply = self.ask(&[case.to_owned()]).await;
+        assert_eq!(reply.asked, 1, "{reply:?}");
+        let sms = self.sms(case, "逐项回答").await;
+        let shown = self.open(&sms).await.unwrap();
+        let yes: Vec<u32> = shown.legs.iter().map(|leg| leg.number).collect();
+        self.answer(&sms, &yes).await.unwrap();
+        sms
+    }
+
+    /// Waits for a notice about a case with a word in it.
+    pub async fn sms(&self, case: &str, word: &str) -> Sms {
+        let what = format!("a notice with “{word}” about {case} in {}", IDS[self.at]);
+        eventually(&what, async || !self.phones.about(case, word).is_empty()).await;
+        self.phones.about(case, word).remove(0)
+    }
+
+    /// The worker opens what a code is about.
+    pub async fn open(&self, sms: &Sms) -> Result<wire::OpenReply, Failure> {
+        let ask = wire::OpenRequest { case_number: sms.case(), code: sms.code() };
+        let done = self.worker(WorkerCommand::Open(ask)).await?;
+        let Done::Opened(reply) = done else { panic!("{done:?}") };
+        Ok(reply)
+    }
+
+    /// The worker answers: yes to these numbers.
+    pub async fn answer(&self, sms: &Sms, yes: &[u32]) -> Result<wire::AnswerReply, Failure> {
+        self.answer_with(&sms.case(), &sms.code(), yes).await
+    }
+
+    /// Somebody answers with a code.
+    pub async fn answer_with(
+        &self,
+        case: &str,
+        code: &str,
+        yes: &[u32],
+    ) -> Result<wire::AnswerReply, Failure> {
+        let (case_number, code) = (case.to_owned(), code.to_owned());
+        let ask = wire::AnswerRequest { case_number, code, yes: yes.to_vec() };
+        let done = self.worker(WorkerCommand::Answer(ask)).await?;
+        let Done::Answered(reply) = done else { panic!("{done:?}") };
+        Ok(reply)
+    }
+
+    /// The worker stops everything a code is about.
+    pub async fn withdraw(&self, sms: &Sms) -> Result<wire::AnswerReply, Failure> {
+        let ask =
+            wire::WithdrawRequest { case_number: sms.case(), code: sms.code(), legs: Vec::new() };
+        let done = self.worker(WorkerCommand::Withdraw(ask)).await?;
+        let Done::Answered(reply) = done else { panic!("{done:?}") };
+        Ok(reply)
+    }
+
+    async fn worker(&self, command: WorkerCommand) -> Result<Done, Failure> {
+        self.node().hand().perform(Command::Worker(command)).await
+    }
+
+    /// A leg, if it is here.
+    pub async fn find(&self, leg: LegId) -> Option<LegFile> {
+        let mut conn = self.node().store().read().await.unwrap();
+        legs::load(&mut conn, leg, &self.node().house().calendar).await.unwrap()
+    }
+
+    /// A leg that is here.
+    pub async fn leg(&self, leg: LegId) -> LegFile {
+        self.find(leg).await.unwrap()
+    }
+
+    /// The legs of a case.
+    pub async fn legs(&self, case: &str) -> Vec<LegFile> {
+        let mut conn = self.node().store().read().await.unwrap();
+        let case = legs::case(&mut conn, case).await.unwrap().unwrap();
+        let mut files = Vec::new();
+        for leg in legs::legs_of(&mut conn, case.id).await.unwrap() {
+            let file = legs::load(&mut conn, leg, &self.node().house().calendar).await.unwrap();
+            files.push(file.unwrap());
+        }
+        files
+    }
+
+    /// The leg of a case for a service.
+    pub async fn leg_for(&self, case: &str, service: Service) -> LegId {
+        self.legs(case).await.into_iter().find(|file| file.service == service).unwrap().id
+    }
+
+    /// The number of the case of a leg in this city.
+    pub async fn case_of(&self, file: &LegFile) -> String {
+        let mut conn = self.node().store().read().await.unwrap();
+        legs::case_by_id(&mut conn, file.case).await.unwrap().unwrap().number
+    }
+
+    /// Where a leg stands here; `None` while nothing of it has left or come.
+    pub async fn stage(&self, leg: LegId) -> Option<Stage> {
+        let file = self.find(leg).await?;
+        file.law.exists().then(|| file.law.state().stage)
+    }
+
+    /// Waits until a leg stands there.
+    pub async fn reaches(&self, leg: LegId, stage: Stage) {
+        let what = format!("{stage:?} of {} in {}", leg.hex(), IDS[self.at]);
+        eventually(&what, async || self.stage(leg).await == Some(stage)).await;
+    }
+
+    /// Types of the messages of a leg, in the order in which they came here.
+    pub async fn types(&self, leg: LegId) -> Vec<MessageType> {
+        let file = self.leg(leg).await;
+        file.entries.iter().filter_map(|e| e.message.as_ref().map(wire::Message::r#type)).collect()
+    }
+
+    /// Waits until a leg holds a message of a type.
+    pub async fn holds(&self, leg: LegId, ty: MessageType) {
+        let what = format!("{ty:?} in {}", IDS[self.at]);
+        eventually(&what, async || self.types(leg).await.contains(&ty)).await;
+    }
+
+    /// The envelopes of a lane, in their order.
+    pub async fn lane(&self, id: AgreementId, lane: u8) -> Vec<Envelope> {
+        let mut conn = self.node().store().read().await.unwrap();
+        let sql = "SELECT envelope FROM envelope WHERE agreement_id = $1 AND lane = $2 \
+                   ORDER BY lane_seq";
+        let rows = conn.rows(sql, vec![id.to_vec().into(), lane.into()]).await.unwrap();
+        let decode = |bytes: Vec<u8>| Envelope::decode(bytes.as_slice()).unwrap();
+        rows.iter().map(|row| decode(row.bytes(0).unwrap())).collect()
+    }
+
+    /// The item of the receipt for a place in a lane.
+    pub async fn item(&self, id: AgreementId, lane: u8, lane_seq: u64) -> Option<wire::Item> {
+        let mut conn = self.node().store().read().await.unwrap();
+        let sql = "SELECT item FROM receipt_item WHERE agreement_id = $1 AND lane = $2 \
+                   AND lane_seq = $3";
+        let vals = vec![id.to_vec().into(), lane.into(), lane_seq.into()];
+        let row = conn.maybe(sql, vals).await.unwrap()?;
+        Some(wire::Item::decode(row.bytes(0).unwrap().as_slice()).unwrap())
+    }
+
+    /// Whether every own message of a leg has its receipt.
+    pub async fn receipted(&self, leg: LegId) {
+        use jieli_node::legs::Standing;
+        eventually("the receipts", async || {
+            let file = self.leg(leg).await;
+            file.entries.iter().all(|entry| entry.standing != Standing::Provisional)
+        })
+        .await;
+    }
+
+    /// The evidence of a case, with what the other city has to add to it.
+    pub async fn export(&self, case: &str, sections: bool) -> Vec<u8> {
+        let (store, house) = (self.node().store(), self.node().house());
+        let hand = self.node().hand();
+        let missing = evidence::missing_proofs(&store, house, &hand.published(), case).await;
+        for (id, lane, replies) in missing.unwrap() {
+            hand.perform(Command::Fetched(id, lane, replies)).await.unwrap();
+        }
+        evidence::export(&store, house, &hand.published(), case, sections).await.unwrap()
+    }
+
+    /// A number that a query without parameters counts.
+    pub async fn count(&self, sql: &'static str) -> i64 {
+        let mut conn = self.node().store().read().await.unwrap();
+        conn.one(sql, Vec::new()).await.unwrap().int(0).unwrap()
+    }
+
+    /// Kinds of the alarms raised.
+    pub async fn alarms(&self) -> Vec<String> {
+        let mut conn = self.node().store().read().await.unwrap();
+        let rows = conn.rows("SELECT kind FROM alarm ORDER BY raised_ms", Vec::new()).await;
+        rows.unwrap().iter().map(|row| row.text(0).unwrap()).collect()
+    }
+}
+
+/// Waits up to half a minute.
+pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    for _ in 0..600 {
+        if holds().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("waited too long for {what}");
+}

@@ -1,0 +1,239 @@
+//! The windows of a city that runs inside a test: a clock that tests move, seeded entropy, phones
+//! that keep what reached them, and a post that tests can cut and look into.
+
+#![allow(clippy::unwrap_used)] // a helper that cannot go on ends the test
+
+use async_trait::async_trait;
+use jieli::demo::city::real_now_ms;
+use jieli_node::world::{
+    Clock, Delivered, Entropy, Notice, NoticeResult, Notices, Post, PostError, Sleep,
+};
+use jieli_proto::calendar::Calendar;
+use jieli_proto::id::{CityId, Digest};
+use jieli_proto::wire::{self, answer};
+use prost::Message as _;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// An hour in milliseconds.
+pub const HOUR_MS: u64 = 3_600_000;
+/// Monday 2026-11-23, 10:00 in China.
+const START_MS: u64 = 1_795_399_200_000;
+
+/// Runs on from a Monday morning; tests move it on. Both cities read the same one.
+#[derive(Debug)]
+pub struct Hands {
+    began_ms: u64,
+    moved_ms: AtomicU64,
+}
+
+impl Hands {
+    /// At the beginning.
+    pub fn start() -> Arc<Hands> {
+        Arc::new(Hands { began_ms: real_now_ms(), moved_ms: AtomicU64::new(0) })
+    }
+
+    /// Moves it on.
+    pub fn move_on(&self, ms: u64) {
+        self.moved_ms.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    /// Moves it on to an instant, Unix milliseconds.
+    pub fn move_to(&self, unix_ms: u64) {
+        self.move_on(unix_ms.checked_sub(self.now_unix_ms()).unwrap());
+    }
+
+    /// To an hour and minute of the next working day.
+    pub fn next_working_day(&self, calendar: &Calendar, hour: u64, minute: u64) {
+        let today = calendar.day_of_unix_ms(self.now_unix_ms());
+        let next = calendar.add_working_days(today, 1).start_unix_ms(calendar.zone_offset_min());
+        self.move_to(next + hour * HOUR_MS + minute * 60_000);
+    }
+}
+
+impl Clock for Hands {
+    fn now_unix_ms(&self) -> u64 {
+        let since = real_now_ms().saturating_sub(self.began_ms);
+        START_MS + since + self.moved_ms.load(Ordering::SeqCst)
+    }
+}
+
+/// Bytes that differ at every call, from a seed.
+#[derive(Debug)]
+pub struct Seeded(AtomicU64, u64);
+
+impl Seeded {
+    /// The sequence of a seed.
+    pub fn new(seed: u64) -> Seeded {
+        Seeded(AtomicU64::new(0), seed)
+    }
+}
+
+impl Entropy for Seeded {
+    fn fill(&self, buffer: &mut [u8]) {
+        for chunk in buffer.chunks_mut(32) {
+            let count = self.0.fetch_add(1, Ordering::Relaxed);
+            let digest = Digest::of(&[&self.1.to_be_bytes(), &count.to_be_bytes()]);
+            chunk.copy_from_slice(&digest.0[..chunk.len()]);
+        }
+    }
+}
+
+/// Sleeps as long as it is told.
+#[derive(Debug)]
+pub(crate) struct RealSleep;
+
+#[async_trait]
+impl Sleep for RealSleep {
+    async fn sleep(&self, how_long: Duration) {
+        tokio::time::sleep(how_long).await;
+    }
+}
+
+/// A notice as it reached a phone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sms {
+    /// Telephone number.
+    pub to: String,
+    /// Text.
+    pub text: String,
+}
+
+impl Sms {
+    /// The case number it names.
+    pub fn case(&self) -> String {
+        self.after("办件 ")
+    }
+
+    /// Its code.
+    pub fn code(&self) -> String {
+        self.after("确认码 ")
+    }
+
+    fn after(&self, word: &str) -> String {
+        let rest = self.text.split_once(word).map_or("", |(_, rest)| rest);
+        rest.chars().take_while(|c| c.is_ascii_digit() || *c == '-').collect()
+    }
+}
+
+/// What reached the phones of a city's people.
+#[derive(Debug, Default)]
+pub struct Phones(Mutex<Vec<Sms>>);
+
+impl Phones {
+    /// Everything so far.
+    pub fn all(&self) -> Vec<Sms> {
+        self.0.lock().unwrap().clone()
+    }
+
+    /// All about a case with a word in it, newest first.
+    pub fn about(&self, case: &str, word: &str) -> Vec<Sms> {
+        let mut all = self.all();
+        all.retain(|sms| sms.case() == case && sms.text.contains(word));
+        all.reverse();
+        all
+    }
+}
+
+#[async_trait]
+impl Notices for Phones {
+    async fn send(&self, notice: Notice) -> NoticeResult {
+        self.0.lock().unwrap().push(Sms { to: notice.to, text: notice.text });
+        NoticeResult::Sent
+    }
+}
+
+/// What passes between two cities, as encoded on the wire, and a switch to cut it.
+#[derive(Debug, Default)]
+pub struct Tap {
+    /// Nothing of this city gets through.
+    pub cut: AtomicBool,
+    /// What this city said by itself.
+    said: Mutex<Vec<Vec<u8>>>,
+    /// What this city was answered.
+    answered: Mutex<Vec<Vec<u8>>>,
+}
+
+impl Tap {
+    /// Cuts the line, or mends it.
+    pub fn set_cut(&self, cut: bool) {
+        self.cut.store(cut, Ordering::SeqCst);
+    }
+
+    /// Every frame this city handed to its post, and its requests.
+    pub fn said(&self) -> Vec<Vec<u8>> {
+        self.said.lock().unwrap().clone()
+    }
+
+    /// Every answer this city got, which is what the other city sent on this city's streams.
+    pub fn answered(&self) -> Vec<Vec<u8>> {
+        self.answered.lock().unwrap().clone()
+    }
+
+    fn open(&self, what: Vec<u8>) -> Result<(), PostError> {
+        if self.cut.load(Ordering::SeqCst) {
+            return Err(PostError("cut by the test".to_owned()));
+        }
+        self.said.lock().unwrap().push(what);
+        Ok(())
+    }
+
+    fn heard(&self, what: Vec<u8>) {
+        self.answered.lock().unwrap().push(what);
+    }
+}
+
+/// A post with a tap on it.
+pub(crate) struct Tapped(pub Arc<dyn Post>, pub Arc<Tap>);
+
+impl std::fmt::Debug for Tapped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tapped")
+    }
+}
+
+#[async_trait]
+impl Post for Tapped {
+    async fn deliver(
+        &self,
+        to: &CityId,
+        letters: Vec<wire::Letter>,
+        noted: Vec<wire::Noted>,
+    ) -> Result<Delivered, PostError> {
+        for letter in &letters {
+            self.1.open(letter.encode_to_vec())?;
+        }
+        for noted in &noted {
+            self.1.open(noted.encode_to_vec())?;
+        }
+        let done = self.0.deliver(to, letters, noted).await?;
+        for answer in &done.answers {
+            debug_assert!(!matches!(answer.answer, Some(answer::Answer::Reject(_))));
+            self.1.heard(answer.encode_to_vec());
+        }
+        Ok(done)
+    }
+
+    async fn fetch(
+        &self,
+        to: &CityId,
+        ask: wire::FetchRequest,
+    ) -> Result<Vec<wire::FetchReply>, PostError> {
+        self.1.open(ask.encode_to_vec())?;
+        let replies = self.0.fetch(to, ask).await?;
+        replies.iter().for_each(|reply| self.1.heard(reply.encode_to_vec()));
+        Ok(replies)
+    }
+
+    async fn prove(
+        &self,
+        to: &CityId,
+        ask: wire::ProveRequest,
+    ) -> Result<wire::ProveReply, PostError> {
+        self.1.open(ask.encode_to_vec())?;
+        let reply = self.0.prove(to, ask).await?;
+        self.1.heard(reply.encode_to_vec());
+        Ok(reply)
+    }
+}

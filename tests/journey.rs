@@ -1,0 +1,23 @@
+//! The main road between two cities inside one process, over real TLS with a clock that the tests
+//! move: what must happen on it, and what must never happen.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "journey/ballot.rs"]
+mod ballot;
+#[path = "journey/capture.rs"]
+mod capture;
+#[path = "journey/crossing.rs"]
+mod crossing;
+#[path = "journey/lapse.rs"]
+mod lapse;
+#[path = "journey/road.rs"]
+mod road;
+#[path = "journey/silence.rs"]
+mod silence;
+#[path = "journey/steady.rs"]
+mod steady;
+#[path = "journey/stops.rs"]
+mod stops;
+#[path = "journey/voice.rs"]
+mod voice;
