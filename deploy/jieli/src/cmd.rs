@@ -37,7 +37,7 @@ some rows were refused; 4 the node cannot be reached, is busy or failed.";
 
 /// Hands a worker's household over between two cities: `jieli COMMAND --help` tells more.
 #[derive(Debug, Parser)]
-#[command(name = "jieli", version, about, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "jieli", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub struct Cli {
     /// The city's directory.
     #[arg(long, global = true, default_value = ".")]

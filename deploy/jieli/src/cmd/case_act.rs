@@ -19,7 +19,10 @@ pub(super) enum Step {
     },
     /// No, with its reason.
     Decline {
-        /// CAPACITY, OUT_OF_WINDOW, RESIDENCE_RULE, ..
+        /// CAPACITY, OUT_OF_WINDOW, RESIDENCE_RULE, INSURANCE_RULE, DUPLICATE, ALREADY_SERVED,
+        /// SCOPE_NOT_COVERED, AGREEMENT_LIMIT, NO_VALID_CONSENT, EVIDENCE_MISSING, POST_FILLED,
+        /// EMPLOYER_CLOSED, EMPLOYER_UNVERIFIED, EMPLOYER_WAGE_ARREARS, UNDER_MIN_AGE,
+        /// TERMS_DIFFER, LAW or WRONG_OFFICE.
         #[arg(long)]
         code: String,
         /// Credit code of the body that hears an appeal; else the own office.
@@ -31,7 +34,7 @@ pub(super) enum Step {
         /// A fact, such as school_outcome.enrolled_on=2026-12-01; may be repeated.
         #[arg(long = "field", value_name = "SECTION.FIELD=VALUE")]
         fields: Vec<String>,
-        /// It came to nothing, for this reason: CAPACITY, POST_FILLED, ..
+        /// It came to nothing, for this reason: a code of decline.
         #[arg(long, conflicts_with = "fields")]
         not_realised: Option<String>,
         /// Done over the national platform, under this reference.
@@ -48,13 +51,13 @@ pub(super) enum Step {
     },
     /// Reminds of what the other side owes.
     Remind {
-        /// The duty; else the one that is owed.
+        /// TAKE_UP, DECIDE, SUPPLY, RELEASE, OUTCOME or COMPLETE; else the one that is owed.
         #[arg(long)]
         duty: Option<String>,
     },
     /// Closes it because an office missed its date; needs proof of silence.
     Expire {
-        /// The duty; else the one that is owed.
+        /// TAKE_UP, DECIDE, SUPPLY, RELEASE, OUTCOME or COMPLETE; else the one that is owed.
         #[arg(long)]
         duty: Option<String>,
     },
@@ -132,5 +135,8 @@ fn duty_of(text: Option<String>) -> Result<Duty, Fail> {
 }
 
 fn unknown(text: &str) -> Fail {
-    Fail::usage(format!("没有代码“{text}”。"), format!("There is no code “{text}”."))
+    Fail::usage(
+        format!("没有代码“{text}”。可用的代码见这一步的 --help。"),
+        format!("There is no code “{text}”: --help of this step names them."),
+    )
 }
