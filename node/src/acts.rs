@@ -150,6 +150,14 @@ impl Batch<'_> {
         let employment = file.service == Service::Employment;
         let earliest = calendar.add_working_days(self.today, SLOT_DAYS_MIN);
         if slot < self.today || (employment && slot < earliest) {
+            if !employment {
+                return Err(Denied::new(
+                    "SLOT_TOO_SOON",
+                    "保留日期不能早于今天。",
+                    "The slot date cannot be in the past.",
+                )
+                .into());
+            }
             return Err(Denied::new(
                 "SLOT_TOO_SOON",
                 format!("就业名额至少保留到 {earliest}，让本人有时间看条件。"),

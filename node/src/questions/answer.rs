@@ -1,6 +1,6 @@
 //! Answering: only with the code. Yes and no get the same reply, at the same time.
 
-use super::{HOUR_MS, Question, TERMS_HOURS, Topic, is_slow, wrong_code};
+use super::{HOUR_MS, Question, TERMS_HOURS, Topic, Use, is_slow, wrong_code};
 use crate::batch::Batch;
 use crate::follow::{WithdrawnBy, consented_sections, filled};
 use crate::legs::{LegFile, Local};
@@ -23,7 +23,7 @@ impl Batch<'_> {
         case_number: &str,
         code: &str,
     ) -> Outcome<wire::OpenReply> {
-        let question = self.question_by_code(case_number, code).await?;
+        let question = self.question_by_code(case_number, code, Use::Answer).await?;
         if question.opened_ms == 0 {
             self.conn
                 .run(
@@ -58,19 +58,13 @@ impl Batch<'_> {
         code: &str,
         yes: &[u32],
     ) -> Outcome<wire::AnswerReply> {
-        let question = self.question_by_code(case_number, code).await?;
+        let question = self.question_by_code(case_number, code, Use::Answer).await?;
         if question.closed || self.now_ms >= question.deadline_ms {
             return Err(wrong_code().into());
         }
-        if yes.iter().any(|number| !question.legs.iter().any(|(n, _, _)| n == number)) {
-            return Err(Denied::new(
-                "NO_SUCH_NUMBER",
-                "回答里有不存在的序号，请重新填写。",
-                "The answer names a number that was not asked: write it again.",
-            )
-            .into());
-        }
-        // A yes that has taken effect is taken back by WITHDRAW, not by another answer.
+        asked_numbers(&question, yes)?;
+        self.take_back(&question, yes).await?;
+        // What has taken effect was taken back above, by WITHDRAW.
         if question.effective_ms > 0 && question.effective_ms <= self.now_ms {
             return Ok(received());
         }
@@ -91,6 +85,22 @@ impl Batch<'_> {
         }
         self.schedule(&question, yes).await?;
         Ok(received())
+    }
+
+    /// A no to what was a yes before, and is on the road by now, stops it.
+    async fn take_back(&mut self, question: &Question, yes: &[u32]) -> Outcome<()> {
+        if !matches!(question.topic, Topic::Consent | Topic::Terms) {
+            return Ok(());
+        }
+        for (number, leg, answered) in question.legs.clone() {
+            let Some(file) = self.take_leg(leg).await? else { continue };
+            let effective = (1..=self.now_ms).contains(&question.effective_ms);
+            let counts = effective || !is_slow(question.topic, file.service);
+            if answered && counts && !yes.contains(&number) && file.local == Local::OnTheRoad {
+                self.stop_leg(leg).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn terms_were_read(&mut self, question: &Question) -> Outcome<()> {
@@ -275,7 +285,8 @@ impl Batch<'_> {
         code: &str,
         numbers: &[u32],
     ) -> Outcome<wire::AnswerReply> {
-        let question = self.question_by_code(case_number, code).await?;
+        let question = self.question_by_code(case_number, code, Use::Stop).await?;
+        asked_numbers(&question, numbers)?;
         for (number, leg, _) in question.legs {
             if numbers.is_empty() || numbers.contains(&number) {
                 self.stop_leg(leg).await?;
@@ -307,6 +318,20 @@ impl Batch<'_> {
         let Some(bytes) = self.reveal(file, &place).await? else { return Ok(None) };
         Ok(crate::vault::person_of(&bytes, &msg))
     }
+}
+
+/// Every number named has to be one that was asked.
+fn asked_numbers(question: &Question, numbers: &[u32]) -> Outcome<()> {
+    let known = |number: &u32| question.legs.iter().any(|(asked, _, _)| asked == number);
+    if numbers.iter().all(known) {
+        return Ok(());
+    }
+    Err(Denied::new(
+        "NO_SUCH_NUMBER",
+        "回答里有不存在的序号，请重新填写。",
+        "The answer names a number that was not asked: write it again.",
+    )
+    .into())
 }
 
 fn received() -> wire::AnswerReply {

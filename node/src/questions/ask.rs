@@ -137,11 +137,15 @@ impl Batch<'_> {
         let row = self
             .conn
             .one(
-                "SELECT CAST(COUNT(*) AS BIGINT) FROM question_leg WHERE leg_id = $1",
-                vec![file.id.to_vec().into()],
+                "SELECT CAST(COUNT(*) AS BIGINT), \
+                 CAST(COALESCE(MAX(CASE WHEN q.tries >= $2 THEN 1 ELSE 0 END), 0) AS BIGINT) \
+                 FROM question_leg ql JOIN question q ON q.question_id = ql.question_id \
+                 WHERE ql.leg_id = $1",
+                vec![file.id.to_vec().into(), super::TRIES_MAX.into()],
             )
             .await?;
-        if row.int(0)? >= 2 {
+        // A code that was locked by guesses may be sent once more.
+        if row.int(0)? >= 2 + row.int(1)? {
             return Err(Denied::new(
                 "ASKED_TWICE",
                 "同一事项最多通知本人两次。",
