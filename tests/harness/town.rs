@@ -20,7 +20,7 @@ use jieli_proto::number::CreditCode;
 use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::{self, Envelope, MessageType, Service};
 use prost::Message as _;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,8 +58,7 @@ impl std::fmt::Debug for Town {
 impl Town {
     pub(crate) fn new(parent: &Path, at: usize, database: Database, clock: &Arc<Hands>) -> Town {
         let dir = parent.join(IDS[at]);
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap();
+        let address = jieli::demo::city::free_port().unwrap();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let options = InitOptions {
             database,
@@ -159,10 +158,10 @@ impl Town {
         reply.rows.iter().map(drafted).collect()
     }
 
-    /// Sends the workers of some cases their questions.
+    /// The coordination window sends the workers of some cases their questions.
     pub async fn ask(&self, cases: &[String]) -> wire::AskReply {
         let request = wire::AskRequest { case_numbers: cases.to_vec() };
-        let done = self.desk(DeskCommand::Ask(request)).await.unwrap();
+        let done = self.desk_of(WINDOW[self.at], DeskCommand::Ask(request)).await.unwrap();
         let Done::Asked(reply) = done else { panic!("{done:?}") };
         reply
     }

@@ -63,7 +63,8 @@ const LIMITS: &str = r#"
 const TOKENS: &str = r#"
 # Who may call the desk service: each token stands in tokens/<name>.token, mode 0600. The name is
 # the role's where absent: clerk, approver, operator or compliance. The office is named by its
-# credit code; a desk sees the cases of its own office alone.
+# credit code; a desk sees the cases of its own office alone, a coordination window's those of its
+# whole city (as stages, not as persons).
 "#;
 
 /// The text. Parsing it gives back what went in.

@@ -45,6 +45,20 @@ pub(crate) struct City {
     seed: u64,
 }
 
+/// A free port outside of the range from which systems draw ports by themselves: a city that is
+/// started again must find its own port free.
+fn own_port() -> SocketAddr {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    loop {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        let at = (u64::from(std::process::id()) * 7919 + step * 101) % 20_000;
+        let address = SocketAddr::from(([127, 0, 0, 1], 10_240 + at as u16));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
+}
+
 impl City {
     pub(crate) fn new(parent: &TempDir, at: usize, clock: &Arc<Hands>) -> City {
         City::named(parent, IDS[at], OFFICES[at][0], clock)
@@ -52,8 +66,7 @@ impl City {
 
     pub(crate) fn named(parent: &TempDir, id: &str, office: &str, clock: &Arc<Hands>) -> City {
         let dir = parent.path().join(id);
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap();
+        let address = own_port();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let options = InitOptions {
             database: Database::Sqlite,

@@ -7,7 +7,7 @@ use jieli_node::config::{Database, DeskRole, DeskToken, Listen};
 use jieli_node::init::{InitOptions, init};
 use jieli_node::keys::Protection;
 use jieli_node::public::PublicBundle;
-use jieli_node::world::Clock;
+use jieli_node::world::{Clock, random};
 use jieli_proto::id::CityId;
 use jieli_proto::number::CreditCode;
 use jieli_proto::wire::desk_client::DeskClient;
@@ -231,9 +231,17 @@ fn spawn(program: &Path, dir: &Path, clock: &Path) -> Result<Child> {
         .spawn()?)
 }
 
-fn free_port() -> Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    Ok(listener.local_addr()?)
+/// A port nobody listens on, outside of the range from which systems draw ports by themselves: a
+/// city that is started again must find its own port free.
+pub fn free_port() -> Result<SocketAddr> {
+    for _ in 0..1_000 {
+        let drawn = u16::from_be_bytes(random(&SystemEntropy::new()));
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 10_240 + drawn % 20_000));
+        if TcpListener::bind(address).is_ok() {
+            return Ok(address);
+        }
+    }
+    bail!("no free port between 10240 and 30240")
 }
 
 fn channel(address: SocketAddr) -> Result<Channel> {
