@@ -1,26 +1,18 @@
 //! Limits and rhythms, with the defaults of the protocol (section 9 and section 4).
 
-use jieli_proto::envelope::ENVELOPE_LEN_MAX;
-use jieli_proto::section::SECTIONS_LEN_MAX;
 use serde::Deserialize;
 use std::time::Duration;
 
-/// Table `limits`: what an open port takes. Proof hashes (63) are law and not configured.
+/// Table `limits`: what an open port takes. Sizes and proof hashes are law and not configured.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Largest encoded envelope. Default and most 65536: no more, for peers rely on it.
-    pub envelope_bytes_max: u64,
-    /// Largest sections of one letter together. Default and most 65536.
-    pub sections_bytes_max: u64,
     /// Concurrent streams of one connection. Default 256.
     pub streams_max: u64,
     /// Connections of one peer. Default 16.
     pub connections_per_peer_max: u64,
     /// Connections of a listener, known and not yet known. Default 512.
     pub connections_max: u64,
-    /// New handshakes of a listener a second. Default 50.
-    pub handshakes_per_s_max: u64,
     /// Time for a handshake. Default 10.
     pub handshake_s_max: u64,
     /// Time for a request; for `Deliver`, between a letter and its answer. Default 30.
@@ -42,12 +34,9 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
-            envelope_bytes_max: ENVELOPE_LEN_MAX as u64,
-            sections_bytes_max: SECTIONS_LEN_MAX as u64,
             streams_max: 256,
             connections_per_peer_max: 16,
             connections_max: 512,
-            handshakes_per_s_max: 50,
             handshake_s_max: 10,
             request_s_max: 30,
             keep_alive_s: 30,
@@ -88,13 +77,9 @@ impl Limits {
 
     pub(super) fn ranges(&self) -> Vec<Range> {
         vec![
-            // Below a quarter a lawful message might not fit.
-            ("limits.envelope_bytes_max", self.envelope_bytes_max, 16_384, ENVELOPE_LEN_MAX as u64),
-            ("limits.sections_bytes_max", self.sections_bytes_max, 16_384, SECTIONS_LEN_MAX as u64),
             ("limits.streams_max", self.streams_max, 1, 1024),
             ("limits.connections_per_peer_max", self.connections_per_peer_max, 1, 256),
             ("limits.connections_max", self.connections_max, 1, 65_536),
-            ("limits.handshakes_per_s_max", self.handshakes_per_s_max, 1, 10_000),
             ("limits.handshake_s_max", self.handshake_s_max, 1, 60),
             ("limits.request_s_max", self.request_s_max, 1, 600),
             ("limits.keep_alive_s", self.keep_alive_s, 1, 3600),
@@ -114,12 +99,6 @@ pub(super) type Range = (&'static str, u64, u64, u64);
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Courier {
-    /// First wait; it doubles each time. Default 10.
-    pub first_retry_s: u64,
-    /// Longest wait. Default 3600.
-    pub retry_s_max: u64,
-    /// Each wait is made longer or shorter by up to this. Default 20.
-    pub jitter_percent: u64,
     /// Age of a letter at which status warns. Default 14400, four hours.
     pub warn_after_s: u64,
     /// Age at which it needs a person. Never dropped. Default 259200, three days.
@@ -128,22 +107,13 @@ pub struct Courier {
 
 impl Default for Courier {
     fn default() -> Courier {
-        Courier {
-            first_retry_s: 10,
-            retry_s_max: 3600,
-            jitter_percent: 20,
-            warn_after_s: 4 * 3600,
-            person_after_s: 72 * 3600,
-        }
+        Courier { warn_after_s: 4 * 3600, person_after_s: 72 * 3600 }
     }
 }
 
 impl Courier {
     pub(super) fn ranges(&self) -> Vec<Range> {
         vec![
-            ("courier.first_retry_s", self.first_retry_s, 1, 3600),
-            ("courier.retry_s_max", self.retry_s_max, self.first_retry_s, 86_400),
-            ("courier.jitter_percent", self.jitter_percent, 0, 50),
             ("courier.warn_after_s", self.warn_after_s, 60, 30 * 86_400),
             ("courier.person_after_s", self.person_after_s, self.warn_after_s, 90 * 86_400),
         ]

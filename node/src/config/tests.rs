@@ -94,9 +94,9 @@ fn values_that_cannot_stand_are_named() {
     let twice = format!("[[desk.tokens]]\nrole = \"clerk\"\n{office}").repeat(2);
     let path = format!("[[desk.tokens]]\nname = \"../x\"\nrole = \"clerk\"\n{office}");
     for (table, key) in [
-        ("[limits]\nenvelope_bytes_max = 65537\n", "limits.envelope_bytes_max"),
+        ("[limits]\nrequest_s_max = 601\n", "limits.request_s_max"),
         ("[limits]\nstreams_max = 0\n", "limits.streams_max"),
-        ("[courier]\nretry_s_max = 5\n", "courier.retry_s_max"),
+        ("[courier]\nperson_after_s = 61\n", "courier.person_after_s"),
         ("[import]\nrows_max = 0\n", "import.rows_max"),
         (listen, "listen.desk"),
         (&twice, "desk.tokens"),

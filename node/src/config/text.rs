@@ -25,14 +25,11 @@ pub struct Start {
 }
 
 const LIMITS: &str = r#"
-# Limits of the open ports. Sizes in bytes, times in seconds.
+# Limits of the open ports. Times in seconds.
 #[limits]
-#envelope_bytes_max = 65536
-#sections_bytes_max = 65536
 #streams_max = 256               # of one connection
 #connections_per_peer_max = 16
 #connections_max = 512           # of a listener
-#handshakes_per_s_max = 50
 #handshake_s_max = 10
 #request_s_max = 30
 #keep_alive_s = 30
@@ -42,11 +39,8 @@ const LIMITS: &str = r#"
 #requests_per_peer_s_max = 100
 #letters_per_peer_s_max = 1000
 
-# How letters that found no answer are sent again. They are never dropped.
+# When letters that found no answer are spoken of. They are sent again and again, never dropped.
 #[courier]
-#first_retry_s = 10              # doubles each time
-#retry_s_max = 3600
-#jitter_percent = 20
 #warn_after_s = 14400            # status warns: 4 hours
 #person_after_s = 259200         # status asks for a person: 3 days
 
