@@ -9,6 +9,8 @@ mod ballot;
 mod capture;
 #[path = "journey/crossing.rs"]
 mod crossing;
+#[path = "journey/heard.rs"]
+mod heard;
 #[path = "journey/lapse.rs"]
 mod lapse;
 #[path = "journey/road.rs"]

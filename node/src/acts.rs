@@ -18,7 +18,7 @@ use jieli_proto::kinds::Lane;
 use jieli_proto::section::{self, Value};
 use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::message::Body;
-use jieli_proto::wire::{self, DecisionCode, MessageType, OfficeKind, Service};
+use jieli_proto::wire::{self, DecisionCode, MessageType, Service};
 use prost::Message as _;
 
 /// Slot of the phase C fields of a held OUTCOME.
@@ -94,20 +94,11 @@ impl Batch<'_> {
 
     /// A clerk acts for the own office; the coordination window for every office of the city.
     fn is_theirs(&self, actor: &Actor, file: &LegFile, name: &str) -> Outcome<()> {
-        if actor.office == file.our_office || self.coordinates(actor) {
+        if actor.office == file.our_office || self.directory.coordinates(&actor.office) {
             Ok(())
         } else {
             Err(Denied::not_found(name).into())
         }
-    }
-
-    /// Whether an actor's office is a coordination window of this city in some agreement.
-    pub(crate) fn coordinates(&self, actor: &Actor) -> bool {
-        self.directory.bonds.values().any(|bond| {
-            bond.in_force()
-                .and_then(|agreement| agreement.office(bond.our_side, &actor.office))
-                .is_some_and(|office| office.kind() == OfficeKind::Coordination)
-        })
     }
 
     fn take_up(&self, bond: &Bond, file: &LegFile) -> Speech {

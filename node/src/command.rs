@@ -302,7 +302,10 @@ impl Batch<'_> {
             .rows(
                 "SELECT DISTINCT c.number FROM case_file c JOIN leg l ON l.case_id = c.case_id \
                  WHERE l.local_state = 0 AND (l.our_office = $1 OR $2 = 1) ORDER BY c.number",
-                vec![actor.office.as_str().into(), self.coordinates(actor).into()],
+                vec![
+                    actor.office.as_str().into(),
+                    self.directory.coordinates(&actor.office).into(),
+                ],
             )
             .await?;
         rows.iter().map(|row| row.text(0)).collect()
@@ -316,7 +319,10 @@ impl Batch<'_> {
                 "SELECT DISTINCT c.number FROM case_file c JOIN leg l ON l.case_id = c.case_id \
                  JOIN notice n ON n.leg_id = l.leg_id WHERE n.state = 2 \
                  AND (l.our_office = $1 OR $2 = 1) ORDER BY c.number",
-                vec![actor.office.as_str().into(), self.coordinates(actor).into()],
+                vec![
+                    actor.office.as_str().into(),
+                    self.directory.coordinates(&actor.office).into(),
+                ],
             )
             .await?;
         rows.iter().map(|row| row.text(0)).collect()

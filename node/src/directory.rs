@@ -173,6 +173,15 @@ impl Directory {
             .or_else(|| self.peers.values().find(|peer| names_match(&peer.name, text)))
     }
 
+    /// Whether an office is a coordination window of this city in some agreement.
+    pub fn coordinates(&self, office: &str) -> bool {
+        self.bonds.values().any(|bond| {
+            bond.in_force()
+                .and_then(|agreement| agreement.office(bond.our_side, office))
+                .is_some_and(|office| office.kind() == wire::OfficeKind::Coordination)
+        })
+    }
+
     /// The agreement in force with a peer that covers a service, if any.
     pub fn bond_with(&self, peer: &CityId, service: wire::Service) -> Option<&Bond> {
         self.bonds.values().find(|bond| {

@@ -25,11 +25,12 @@ mod world;
 
 pub use forger::{Forged, Forger, office};
 pub use held::Held;
+pub use jieli::demo::city::Sms;
 pub use pg::TestPg;
 pub use raw::top_fields;
 pub use town::{Town, eventually};
 pub use towns::{AGREEMENT_DRAFT, Towns};
-pub use world::{HOUR_MS, Hands, Seeded, Sms, Tap};
+pub use world::{HOUR_MS, Hands, Seeded, Tap};
 
 /// Approver posts of the sample agreement, by city.
 pub const APPROVERS: [[&str; 2]; 2] = [["人社局局长", "法制科科长"], ["分管副市长", "法制科科长"]];

@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used)] // a helper that cannot go on ends the test
 
-use crate::world::{Hands, Phones, RealSleep, Seeded, Sms, Tap, Tapped};
+use crate::Sms;
+use crate::world::{Hands, Phones, RealSleep, Seeded, Tap, Tapped};
 use jieli_node::boot::{Node, Start, WrapPost};
 use jieli_node::command::{Actor, Command, DeskCommand, Done, WorkerCommand};
 use jieli_node::config::{Config, Database, DeskToken, Listen};

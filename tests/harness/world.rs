@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)] // a helper that cannot go on ends the test
 
+use crate::Sms;
 use async_trait::async_trait;
 use jieli::demo::city::real_now_ms;
 use jieli_node::world::{
@@ -88,32 +89,6 @@ pub(crate) struct RealSleep;
 impl Sleep for RealSleep {
     async fn sleep(&self, how_long: Duration) {
         tokio::time::sleep(how_long).await;
-    }
-}
-
-/// A notice as it reached a phone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sms {
-    /// Telephone number.
-    pub to: String,
-    /// Text.
-    pub text: String,
-}
-
-impl Sms {
-    /// The case number it names.
-    pub fn case(&self) -> String {
-        self.after("办件 ")
-    }
-
-    /// Its code.
-    pub fn code(&self) -> String {
-        self.after("确认码 ")
-    }
-
-    fn after(&self, word: &str) -> String {
-        let rest = self.text.split_once(word).map_or("", |(_, rest)| rest);
-        rest.chars().take_while(|c| c.is_ascii_digit() || *c == '-').collect()
     }
 }
 

@@ -30,7 +30,7 @@ impl Batch<'_> {
         let case = store::legs::case(self.conn, case_number)
             .await?
             .ok_or_else(|| Denied::not_found(case_number))?;
-        let all = self.coordinates(actor);
+        let all = self.directory.coordinates(&actor.office);
         let (mut sitting, mut files, mut is_theirs) = (Sitting::default(), Vec::new(), all);
         for leg in store::legs::legs_of(self.conn, case.id).await? {
             let Some(file) = self.take_leg(leg).await? else { continue };

@@ -50,7 +50,7 @@ pub struct City {
 }
 
 /// A notice as it reached a phone.
-#[derive(Clone, Debug, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 pub struct Sms {
     /// Telephone number.
     pub to: String,

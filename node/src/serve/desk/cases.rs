@@ -16,7 +16,7 @@ use crate::store::legs::{CaseRow, case, cases, legs_of, load};
 use crate::store::{Conn, StoreError};
 use crate::trouble::Denied;
 use jieli_proto::case::Stage;
-use jieli_proto::wire::{self, OfficeKind};
+use jieli_proto::wire;
 use jieli_proto::words;
 
 /// Local stages: no message has left yet.
@@ -83,15 +83,6 @@ pub(super) fn stage_word(file: &LegFile) -> &'static str {
     }
 }
 
-/// Whether an office is a coordination window of this city in some agreement.
-fn coordinates(directory: &Directory, office: &str) -> bool {
-    directory.bonds.values().any(|bond| {
-        bond.in_force()
-            .and_then(|agreement| agreement.office(bond.our_side, office))
-            .is_some_and(|office| office.kind() == OfficeKind::Coordination)
-    })
-}
-
 fn bad_stage(text: &str) -> Denied {
     Denied::new(
         "BAD_STAGE",
@@ -112,7 +103,7 @@ impl DeskDoor {
     fn eyes<'a>(&self, caller: &'a Caller, directory: &Directory) -> Eyes<'a> {
         Eyes {
             caller,
-            coordinates: coordinates(directory, &caller.actor.office),
+            coordinates: directory.coordinates(&caller.actor.office),
             now_ms: self.house.world.clock.now_unix_ms(),
         }
     }
