@@ -27,7 +27,7 @@ mod status;
 mod vacancy;
 mod worker;
 
-use say::{Done, Out};
+use say::{Done, Out, Tongue};
 pub use say::{FAILED, Fail, REFUSED, SOME_ROWS, WRONG_USE};
 
 const EXIT_CODES: &str = "\
@@ -48,8 +48,22 @@ pub struct Cli {
     /// Name of the desk token to use; else the one of the role that the command is for.
     #[arg(long = "as", global = true, value_name = "TOKEN")]
     token: Option<String>,
+    /// Language of what is printed; else that of LC_ALL, LC_MESSAGES or LANG.
+    #[arg(long, global = true, value_name = "LANGUAGE", env = "JIELI_LANG")]
+    lang: Option<say::Tongue>,
     #[command(subcommand)]
     command: Command,
+}
+
+impl Cli {
+    fn out(&self) -> Out {
+        let locale = || {
+            let names = ["LC_ALL", "LC_MESSAGES", "LANG"];
+            let names = names.map(|name| std::env::var(name).unwrap_or_default());
+            Tongue::of_locale(names.iter().map(String::as_str))
+        };
+        Out { json: self.json, tongue: self.lang.unwrap_or_else(locale) }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -91,7 +105,7 @@ enum Command {
 
 /// Runs a command and says what came of it. Returns the exit code.
 pub fn run(cli: Cli) -> u8 {
-    let out = Out { json: cli.json };
+    let out = cli.out();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result = match runtime {
         Ok(runtime) => runtime.block_on(perform(cli, out)),

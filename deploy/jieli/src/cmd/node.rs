@@ -1,6 +1,6 @@
 //! `jieli node serve`, and the demo's cities.
 
-use super::say::{FAILED, OK, Out};
+use super::say::{FAILED, OK, Out, Tongue};
 use super::{Done, Fail};
 use crate::ambient::{SystemClock, SystemEntropy, TokioSleep, passphrase_places};
 use crate::demo;
@@ -64,7 +64,12 @@ pub(super) struct DemoCity {
 
 impl DemoCity {
     pub(super) async fn run(self, dir: &Path) -> Result<Done, Fail> {
-        serve(dir, Arc::new(FileClock::open(&self.clock)), Out { json: true }).await
+        serve(
+            dir,
+            Arc::new(FileClock::open(&self.clock)),
+            Out { json: true, tongue: Tongue::default() },
+        )
+        .await
     }
 }
 

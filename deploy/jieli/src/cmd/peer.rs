@@ -37,7 +37,11 @@ impl PeerCommand {
                 let mut desk = at.desk(DeskRole::Operator).await?;
                 let peer = desk.add_peer(request).await?.into_inner();
                 out.show(&peer_json(&peer), || {
-                    format!("已接受 {}（{}）。 Accepted.", peer.name, peer.city_id)
+                    let (name, id) = (&peer.name, &peer.city_id);
+                    out.say(
+                        &format!("已接受 {name}（{id}）。"),
+                        &format!("{name} ({id}) is accepted."),
+                    )
                 });
             }
             PeerCommand::List => {

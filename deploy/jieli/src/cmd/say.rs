@@ -97,14 +97,51 @@ impl From<DraftError> for Fail {
     }
 }
 
-/// Where the output goes.
+/// The language of what a clerk reads. What a worker reads is always in both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Tongue {
+    /// Chinese first, English second.
+    #[default]
+    Both,
+    /// Chinese.
+    Zh,
+    /// English.
+    En,
+}
+
+impl Tongue {
+    /// From the names of locales in the order of POSIX (LC_ALL, LC_MESSAGES, LANG): the first that
+    /// is set counts; one that is neither Chinese nor English says nothing.
+    pub(super) fn of_locale<'a>(names: impl IntoIterator<Item = &'a str>) -> Tongue {
+        let first = names.into_iter().find(|name| !name.is_empty()).unwrap_or("");
+        let language = first.split(['_', '-', '.', '@']).next().unwrap_or("");
+        match language {
+            "zh" => Tongue::Zh,
+            "en" => Tongue::En,
+            _ => Tongue::Both,
+        }
+    }
+}
+
+/// Where the output goes, and in which language.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Out {
     /// As JSON.
     pub(super) json: bool,
+    /// In this language.
+    pub(super) tongue: Tongue,
 }
 
 impl Out {
+    /// A sentence in the language of the clerk; both on one line where none was chosen.
+    pub(super) fn say(self, zh: &str, en: &str) -> String {
+        match self.tongue {
+            Tongue::Zh => zh.to_owned(),
+            Tongue::En => en.to_owned(),
+            Tongue::Both => format!("{zh} {en}"),
+        }
+    }
+
     /// Prints the outcome in the form asked for.
     pub(super) fn show(self, value: &Value, text: impl FnOnce() -> String) {
         if self.json {
@@ -120,9 +157,16 @@ impl Out {
             let error = json!({ "code": fail.code, "zh": fail.zh, "en": fail.en });
             eprintln!("{}", json!({ "error": error, "exit": fail.exit }));
         } else {
-            eprintln!("{} [{}]", fail.zh, fail.code);
-            if !fail.en.is_empty() {
-                eprintln!("{}", fail.en);
+            let (zh, en) = (self.tongue != Tongue::En, self.tongue != Tongue::Zh);
+            if zh || fail.en.is_empty() {
+                eprintln!("{} [{}]", fail.zh, fail.code);
+            }
+            if en && !fail.en.is_empty() {
+                eprintln!(
+                    "{}{}",
+                    fail.en,
+                    if zh { String::new() } else { format!(" [{}]", fail.code) }
+                );
             }
         }
         fail.exit
@@ -144,4 +188,23 @@ pub(super) fn date_of(text: &str) -> Result<u32, String> {
 fn print(text: &str) {
     use std::io::Write as _;
     let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tongue;
+
+    #[test]
+    fn the_first_locale_set_counts() {
+        for (names, tongue) in [
+            (["", "", "zh_CN.UTF-8"], Tongue::Zh),
+            (["en_GB.UTF-8", "", "zh_CN.UTF-8"], Tongue::En),
+            (["", "zh-Hans", "en_US"], Tongue::Zh),
+            (["C.UTF-8", "", "zh_CN"], Tongue::Both),
+            (["", "", ""], Tongue::Both),
+            (["fr_FR", "", ""], Tongue::Both),
+        ] {
+            assert_eq!(Tongue::of_locale(names), tongue, "{names:?}");
+        }
+    }
 }
