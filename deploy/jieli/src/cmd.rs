@@ -13,6 +13,7 @@ use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
 mod agreement;
+mod bench;
 mod case;
 mod case_act;
 mod case_views;
@@ -96,6 +97,9 @@ enum Command {
     Verify(evidence::Verify),
     /// How the node is.
     Status,
+    /// Measures how fast two nodes on this machine exchange messages.
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
     /// Two cities on this machine, from the sheet to the evidence.
     Demo(node::Demo),
     /// One city of the demo, by the demo's clock.
@@ -131,6 +135,7 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
         Command::Export(export) => export.run(&at, out).await,
         Command::Verify(verify) => verify.run(out),
         Command::Status => status::run(&at, out).await,
+        Command::Bench(command) => command.run(out).await,
         Command::Demo(demo) => demo.run(out).await,
         Command::DemoCity(city) => city.run(&at.dir).await,
     }
