@@ -3,6 +3,7 @@
 
 use crate::store::StoreError;
 use jieli_proto::case::Illegal;
+use jieli_proto::id::AgreementId;
 use jieli_proto::refusal::Refusal;
 use std::fmt;
 
@@ -30,6 +31,14 @@ impl Denied {
             format!("没有找到，或不属于本窗口：{what}。请核对编号。"),
             format!("Not found here, or not yours: {what}. Check the number."),
         )
+    }
+
+    /// No agreement of that id is held here, or a leg is under none.
+    pub fn no_agreement(id: Option<AgreementId>) -> Denied {
+        Denied::not_found(&match id {
+            Some(id) => format!("协议 agreement {}", id.hex()),
+            None => "本事项的协议 this leg's agreement".to_owned(),
+        })
     }
 
     /// The case law does not allow it.

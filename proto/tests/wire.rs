@@ -5,8 +5,7 @@ use prost_types::FileDescriptorSet;
 use prost_types::field_descriptor_proto::{Label, Type as Kind};
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 7] =
-    ["envelope", "log", "case", "agreement", "exchange", "partners", "desk"];
+const FILES: [&str; 7] = ["envelope", "log", "case", "agreement", "exchange", "partners", "desk"];
 
 /// Never spoken between cities.
 const HOME: [&str; 2] = ["desk.proto", "partners.proto"];

@@ -13,7 +13,8 @@ CREATE TABLE invite (
 
 -- Acts on an agreement that one approver has entered and the token of another post has to approve.
 -- They never leave the house. act: number of the act. subject: the proposal that was read, or the
--- suspension that ends. agreement: the encoded agreement to be proposed.
+-- suspension that ends. agreement: the encoded agreement to be proposed. done_ms: when it was
+-- approved, 0 while it waits.
 CREATE TABLE agreement_draft (
     draft_id BLOB NOT NULL PRIMARY KEY,
     agreement_id BLOB NOT NULL,
@@ -26,7 +27,8 @@ CREATE TABLE agreement_draft (
     token TEXT NOT NULL,
     post TEXT NOT NULL,
     made_ms BIGINT NOT NULL,
-    lapses_ms BIGINT NOT NULL
+    lapses_ms BIGINT NOT NULL,
+    done_ms BIGINT NOT NULL
 );
 
 CREATE INDEX agreement_draft_of ON agreement_draft (agreement_id);
