@@ -162,9 +162,8 @@ fn two_strangers_become_partners() {
     assert_eq!(accepted["accepted"], true);
     let answer = ra.dir.join(accepted["answer"].as_str().unwrap());
     assert_eq!(accept(&invite, &km.spoken).refused(1), "INVITE_USED");
-    let take = |groups: &str| {
-        km.run(&["peer", "accept", answer.to_str().unwrap(), "--groups", groups])
-    };
+    let take =
+        |groups: &str| km.run(&["peer", "accept", answer.to_str().unwrap(), "--groups", groups]);
     assert_eq!(take(&km.spoken).refused(1), "WRONG_GROUPS");
     let back = take(&ra.spoken).ok();
     assert_eq!((&back["accepted"], &back["answer"]), (&Value::Bool(true), &Value::Null));
@@ -187,7 +186,9 @@ fn two_strangers_become_partners() {
     let id = proposed["agreement_id"].as_str().unwrap().to_owned();
     ra.until("the proposal", &["agreement", "show", &id], |ran| ran.exit == 0);
     let listed = ra.text(&["agreement", "list"]);
-    for part in ["昆明市提出了第1版（人社局局长、法制科科长）", "等待瑞安市两个岗位会签", "逾期作废"] {
+    for part in
+        ["昆明市提出了第1版（人社局局长、法制科科长）", "等待瑞安市两个岗位会签", "逾期作废"]
+    {
         assert!(listed.contains(part), "{part}: {listed}");
     }
     ra.two(&["agreement", "countersign", &id, "--version", "1"]);

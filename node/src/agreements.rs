@@ -125,13 +125,19 @@ impl Batch<'_> {
         bond: &Bond,
         version: u32,
     ) -> Outcome<Option<(Proposal, Agreement)>> {
-        let what = format!("协议 agreement {} 第 {version} 版 version {version}", bond.id.hex());
+        let id = bond.id.hex();
+        let unknown = || {
+            Denied::no_such(
+                &format!("协议 {id} 第{version}版的提案"),
+                &format!("a proposal of version {version} of agreement {id}"),
+            )
+        };
         let standing = self.standing(bond, version).await?;
         if version > 0 && version <= bond.version() {
             // Repeating an act is a no-op; a version that is over cannot be made live again.
             return Ok(None);
         }
-        let proposal = standing.ok_or_else(|| Denied::not_found(&what))?;
+        let proposal = standing.ok_or_else(unknown)?;
         if proposal.side == bond.our_side {
             return Err(Denied::new(
                 "PROPOSAL_STANDS",

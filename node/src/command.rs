@@ -261,7 +261,7 @@ fn own_act(request: &wire::AgreementActRequest) -> Outcome<OwnAct> {
 }
 
 fn agreement_id(text: &str) -> Outcome<AgreementId> {
-    let unknown = || Denied::not_found(&format!("协议 agreement {text}"));
+    let unknown = || Denied::no_such(&format!("协议 {text}"), &format!("agreement {text}"));
     AgreementId::from_hex(text.trim()).ok_or_else(|| unknown().into())
 }
 

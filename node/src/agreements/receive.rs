@@ -1,7 +1,7 @@
 //! Acts of the other city.
 
 use super::check_approvers;
-use super::standing::seen_by;
+use super::standing::{PROPOSAL_MS_MAX, seen_by};
 use crate::batch::Batch;
 use crate::directory::{Bond, Peer};
 use crate::receive::{Halt, Incoming, Stop, decode};
@@ -18,7 +18,7 @@ use jieli_proto::wire::{self, Act, ActType, DeferReason, ItemStatus};
 use prost::Message as _;
 
 /// Agreements that one peer may have proposed and nobody has concluded.
-const OPEN_BONDS_MAX: usize = 16;
+const OPEN_BONDS_MAX: u64 = 16;
 
 impl Batch<'_> {
     /// An act of the other city.
@@ -226,9 +226,16 @@ impl Batch<'_> {
             return Ok(None);
         }
         let peer = &incoming.peer.city;
-        let bonds = self.directory.bonds.values();
-        let open = bonds.filter(|bond| bond.peer == *peer && bond.version() == 0).count();
-        if open >= OPEN_BONDS_MAX {
+        // What lapsed no longer counts.
+        let row = self
+            .conn
+            .one(
+                "SELECT CAST(COUNT(*) AS BIGINT) FROM agreement WHERE peer = $1 \
+                 AND live_version = 0 AND changed_ms > $2",
+                vec![peer.as_str().into(), self.now_ms.saturating_sub(PROPOSAL_MS_MAX).into()],
+            )
+            .await?;
+        if row.uint(0)? >= OPEN_BONDS_MAX {
             return Ok(None);
         }
         self.insert_bond(incoming.frame.agreement, &incoming.peer.clone()).await.map(Some)

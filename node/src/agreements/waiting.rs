@@ -211,7 +211,12 @@ impl Batch<'_> {
 
     /// The second approver: signs and sends what waits.
     pub(crate) async fn approve(&mut self, actor: &Actor, draft_id: &str) -> Outcome<AgreementId> {
-        let unknown = || Denied::not_found(&format!("待批准事项 draft {draft_id}"));
+        let unknown = || {
+            Denied::no_such(
+                &format!("待批准事项 {draft_id}（可能已逾期或被替换）"),
+                &format!("draft {draft_id} (it may have lapsed or been replaced)"),
+            )
+        };
         let id: [u8; 8] = hex::decode(draft_id.trim())
             .ok()
             .and_then(|bytes| bytes.try_into().ok())

@@ -267,8 +267,8 @@ impl desk_server::Desk for DeskDoor {
         let shown = match AgreementId::from_hex(request.agreement_id.trim()) {
             Some(id) => self.agreement_view(id).await,
             None => {
-                let asked = format!("协议 agreement {}", request.agreement_id);
-                Err(Denied::not_found(&asked).into())
+                let id = &request.agreement_id;
+                Err(Denied::no_such(&format!("协议 {id}"), &format!("agreement {id}")).into())
             }
         };
         self.reply(shown)

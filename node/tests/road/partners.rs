@@ -223,10 +223,7 @@ async fn a_proposal_that_nobody_countersigns_lapses_and_may_be_made_again() {
     assert_eq!(code(b.approve("approver-2", &waiting).await), "NOT_FOUND");
     let named = format!("agreement_id = \"{}\"\n{}", id.hex(), draft());
     a.two_approve(propose(named)).await.unwrap();
-    eventually("the same again", async || {
-        b.two_approve(countersign(id, 1)).await.is_ok()
-    })
-    .await;
+    eventually("the same again", async || b.two_approve(countersign(id, 1)).await.is_ok()).await;
     pair.live(&id).await;
     pair.settled(id).await;
     pair.stop().await;
@@ -272,10 +269,8 @@ async fn proposals_that_cross_leave_one_and_a_countersignature_that_crosses_wins
     a.cut(false);
     b.cut(false);
     pair.clock.move_on(10_000);
-    eventually("both at both", async || {
-        a.proposals(&id).await == 3 && b.proposals(&id).await == 3
-    })
-    .await;
+    eventually("both at both", async || a.proposals(&id).await == 3 && b.proposals(&id).await == 3)
+        .await;
     assert_eq!(code(a.as_token("approver", countersign(id, 1)).await), "PROPOSAL_STANDS");
     // B countersigns it while A makes a third: what B signed counts in both cities.
     a.cut(true);

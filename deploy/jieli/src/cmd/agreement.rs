@@ -111,7 +111,7 @@ impl AgreementCommand {
                 let view = view.into_inner();
                 let text = || {
                     let whole = out.say(&view.text_zh, &format!("\n\n{}", view.text_en));
-                    format!("{}\n\n{}", line(&view, out), whole.trim())
+                    format!("{}\n\n{}", line(&view, at, out), whole.trim())
                 };
                 out.show(&view_json(&view), text);
                 return Ok(OK);
@@ -125,7 +125,7 @@ impl AgreementCommand {
             }
         };
         let view = view.into_inner();
-        out.show(&view_json(&view), || line(&view, out));
+        out.show(&view_json(&view), || line(&view, at, out));
         Ok(OK)
     }
 }
@@ -146,12 +146,19 @@ async fn list(at: &At, out: Out) -> Result<(), Fail> {
         if all.is_empty() {
             return out.say("还没有协议。", "There is no agreement.");
         }
-        all.iter().map(|view| line(view, out)).collect::<Vec<_>>().join("\n\n")
+        all.iter().map(|view| line(view, at, out)).collect::<Vec<_>>().join("\n\n")
     });
     Ok(())
 }
 
-fn line(view: &wire::AgreementView, out: Out) -> String {
+/// The token of another approver than the one who entered an act.
+fn second(at: &At, post: &str) -> String {
+    let tokens = at.config().map(|config| config.desk.tokens).unwrap_or_default();
+    let other = tokens.iter().find(|token| token.post.as_ref().is_some_and(|own| own != post));
+    other.map_or("TOKEN".to_owned(), |token| token.name().to_owned())
+}
+
+fn line(view: &wire::AgreementView, at: &At, out: Out) -> String {
     let mut lines = vec![format!(
         "{} v{} {}  {}  {} – {}",
         view.agreement_id,
@@ -166,8 +173,8 @@ fn line(view: &wire::AgreementView, out: Out) -> String {
     }
     for one in &view.waiting {
         lines.push(format!("  {}", out.say(&one.say_zh, &one.say_en)));
-        let next = format!("jieli --as TOKEN agreement approve {}", one.draft_id);
-        lines.push(format!("    {next}"));
+        let other = second(at, &one.post);
+        lines.push(format!("    jieli --as {other} agreement approve {}", one.draft_id));
     }
     lines.join("\n")
 }

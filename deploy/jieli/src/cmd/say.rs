@@ -195,6 +195,8 @@ impl Out {
         match self.tongue {
             Tongue::Zh => zh.to_owned(),
             Tongue::En => en.to_owned(),
+            // After a line of its own there is nothing to part them.
+            Tongue::Both if zh.ends_with('\n') => format!("{zh}{en}"),
             Tongue::Both => format!("{zh} {en}"),
         }
     }

@@ -88,7 +88,7 @@ impl DeskDoor {
     pub(super) async fn peer_test(&self, city: &str) -> Answer<wire::TestPeerReply> {
         let published = self.hand.published();
         let directory = &published.directory;
-        let unknown = || Denied::not_found(&format!("伙伴城市 peer {city}"));
+        let unknown = || Denied::no_such(&format!("伙伴城市 {city}"), &format!("peer {city}"));
         let peer = directory.peer_named(city.trim()).ok_or_else(unknown)?;
         let clock = &self.house.world.clock;
         let asked_ms = clock.now_unix_ms();
