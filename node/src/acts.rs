@@ -38,7 +38,9 @@ impl Batch<'_> {
         let mut file = self.leg_of(&request.case_number, request.leg).await?;
         let name = format!("{}/{}", request.case_number, request.leg);
         self.is_theirs(actor, &file, &name)?;
-        let act = request.act.ok_or_else(|| Denied::not_found("act"))?;
+        let act = request.act.ok_or_else(|| {
+            Denied::new("BAD_ACT", "没有写明要办哪一步。", "No step is named: say which one.")
+        })?;
         if let Act::Withdraw(_) = act {
             return self.desk_withdraw(&mut file).await;
         }
@@ -51,7 +53,7 @@ impl Batch<'_> {
             .into());
         }
         let bond = file.bond.and_then(|id| self.bond(&id));
-        let bond = bond.ok_or_else(|| Denied::not_found("agreement"))?;
+        let bond = bond.ok_or_else(|| Denied::no_agreement(file.bond))?;
         let speech = match act {
             Act::TakeUp(_) => self.take_up(&bond, &file),
             Act::Accept(accept) => self.accept(&bond, &file, accept).await?,
@@ -284,7 +286,7 @@ impl Batch<'_> {
         let asked = wire::DeskOutcome::decode(bytes.as_slice())
             .map_err(|_| store::StoreError::Corrupt("held_outcome"))?;
         let bond = file.bond.and_then(|id| self.bond(&id));
-        let bond = bond.ok_or_else(|| Denied::not_found("agreement"))?;
+        let bond = bond.ok_or_else(|| Denied::no_agreement(file.bond))?;
         let speech = self.outcome_speech(&bond, file, &asked);
         self.say(file, speech).await?;
         self.conn

@@ -2,7 +2,6 @@
 
 use crate::agreements::OwnAct;
 use crate::batch::Batch;
-use crate::draft;
 use crate::receive::Received;
 use crate::store::{StoreError, queue};
 use crate::trouble::{Denied, Outcome, Trouble};
@@ -54,9 +53,13 @@ pub enum Command {
 #[allow(missing_docs)] // named after the calls of the Desk service
 pub enum DeskCommand {
     AddPeer(wire::AddPeerRequest),
+    InvitePeer(wire::InvitePeerRequest),
+    AcceptInvite(wire::AcceptInviteRequest),
     Propose(wire::ProposeRequest),
+    CounterPropose(wire::CounterProposeRequest),
     Countersign(wire::CountersignRequest),
     ActOnAgreement(wire::AgreementActRequest),
+    Approve(wire::ApproveRequest),
     AddVacancies(wire::AddVacanciesRequest),
     Import(wire::ImportRequest),
     Ask(wire::AskRequest),
@@ -81,6 +84,8 @@ pub enum Done {
     Nothing,
     Received(Received, Option<Seat>),
     Peer(wire::Peer),
+    Invited(wire::InvitePeerReply),
+    InviteAccepted(Box<wire::AcceptInviteReply>),
     Agreement(AgreementId),
     Vacancies(wire::AddVacanciesReply),
     Imported(wire::ImportReply),
@@ -161,20 +166,27 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
 async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Outcome<Done> {
     Ok(match command {
         DeskCommand::AddPeer(request) => Done::Peer(batch.add_peer(request).await?),
+        DeskCommand::InvitePeer(request) => Done::Invited(batch.invite(request).await?),
+        DeskCommand::AcceptInvite(request) => {
+            Done::InviteAccepted(Box::new(batch.accept_invite(request).await?))
+        }
         DeskCommand::Propose(request) => {
-            let agreement = draft::parse(&request.draft_toml, batch)?;
-            Done::Agreement(batch.propose(&agreement, request.approvers).await?)
+            Done::Agreement(batch.enter_proposal(actor, &request.draft_toml).await?)
+        }
+        DeskCommand::CounterPropose(request) => {
+            let id = agreement_id(&request.agreement_id)?;
+            Done::Agreement(batch.enter_counter(actor, id, &request.draft_toml).await?)
         }
         DeskCommand::Countersign(request) => {
             let id = agreement_id(&request.agreement_id)?;
-            batch.countersign(id, request.version, request.approvers).await?;
-            Done::Agreement(id)
+            Done::Agreement(batch.enter_countersign(actor, id, request.version).await?)
         }
         DeskCommand::ActOnAgreement(request) => {
             let id = agreement_id(&request.agreement_id)?;
-            let what = own_act(&request)?;
-            batch.own_act(id, what, request.approvers).await?;
-            Done::Agreement(id)
+            Done::Agreement(batch.enter_act(actor, id, &own_act(&request)?).await?)
+        }
+        DeskCommand::Approve(request) => {
+            Done::Agreement(batch.approve(actor, &request.draft_id).await?)
         }
         DeskCommand::AddVacancies(request) => {
             Done::Vacancies(batch.add_vacancies(actor, request).await?)
@@ -249,7 +261,8 @@ fn own_act(request: &wire::AgreementActRequest) -> Outcome<OwnAct> {
 }
 
 fn agreement_id(text: &str) -> Outcome<AgreementId> {
-    AgreementId::from_hex(text).ok_or_else(|| Denied::not_found(text).into())
+    let unknown = || Denied::no_such(&format!("协议 {text}"), &format!("agreement {text}"));
+    AgreementId::from_hex(text.trim()).ok_or_else(|| unknown().into())
 }
 
 fn seat_of(letter: &Letter) -> Option<Seat> {

@@ -23,6 +23,9 @@ pub const FILE: &str = "jieli.toml";
 
 const FILE_BYTES_MAX: u64 = 256 * 1024;
 
+/// Posts of the two approver tokens of a new city, where none are named.
+pub const APPROVER_POSTS: [&str; 2] = ["局长", "法制科科长"];
+
 /// Why a configuration was not taken: which file, which key, what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -200,12 +203,33 @@ pub struct DeskToken {
     /// Credit code of the office its holder acts for.
     #[serde(deserialize_with = "credit_code")]
     pub office: CreditCode,
+    /// An approver's post, never a name, as the agreements of this city state it. Every approver
+    /// has one, nobody else does.
+    #[serde(default)]
+    pub post: Option<String>,
 }
 
 impl DeskToken {
-    /// One token for each role, all of one office.
+    /// One token for each role, two for approvers, all of one office.
     pub fn for_office(office: &CreditCode) -> Vec<DeskToken> {
-        DeskRole::ALL.map(|role| DeskToken { name: None, role, office: office.clone() }).to_vec()
+        DeskToken::with_posts(office, &APPROVER_POSTS.map(str::to_owned))
+    }
+
+    /// The same with one approver token for each of these posts: `approver`, `approver-2`, ...
+    pub fn with_posts(office: &CreditCode, posts: &[String]) -> Vec<DeskToken> {
+        let token = |role, name, post| DeskToken { name, role, office: office.clone(), post };
+        let mut all = Vec::new();
+        for role in DeskRole::ALL {
+            if role != DeskRole::Approver {
+                all.push(token(role, None, None));
+                continue;
+            }
+            for (at, post) in posts.iter().enumerate() {
+                let name = (at > 0).then(|| format!("approver-{}", at + 1));
+                all.push(token(role, name, Some(post.clone())));
+            }
+        }
+        all
     }
 
     /// Its name.

@@ -288,7 +288,7 @@ pub(crate) async fn timer(
         TimerKind::WentWithheld => went_withheld(batch, &mut file).await,
         TimerKind::SendOutcome => batch.send_held_outcome(&mut file).await,
         TimerKind::EraseDraft => erase_draft(batch, &mut file).await,
-        TimerKind::YesTakesEffect | TimerKind::QuestionLapses => Ok(()),
+        TimerKind::YesTakesEffect | TimerKind::QuestionLapses | TimerKind::DraftLapses => Ok(()),
     }
 }
 
@@ -309,7 +309,8 @@ async fn release(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
         Vec::new()
     };
     let Some(draft) = batch.draft(file).await? else { return Ok(()) };
-    let bond = file.bond.and_then(|id| batch.bond(&id)).ok_or_else(|| Denied::not_found("bond"))?;
+    let bond = file.bond.and_then(|id| batch.bond(&id));
+    let bond = bond.ok_or_else(|| Denied::no_agreement(file.bond))?;
     let due = batch.due(&bond, file.service, wire::Duty::Outcome);
     let mut speech =
         Speech::plain(MessageType::Release, Body::Release(wire::Release { terms_digest: terms }))

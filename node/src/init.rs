@@ -229,7 +229,7 @@ mod tests {
         let seen = PublicBundle::parse(&text, &made.public.root_fpr()).unwrap();
         assert_eq!(seen.manifest.env_digest, manifest.env_digest);
         let tokens = Tokens::load(&config).unwrap();
-        assert_eq!(made.tokens.len(), 4);
+        assert_eq!(made.tokens.len(), 5);
         let shown = fs::read_to_string(dir.join("tokens/approver.token")).unwrap();
         assert_eq!(tokens.holder(shown.trim()).unwrap().role, config::DeskRole::Approver);
 

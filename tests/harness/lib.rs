@@ -128,13 +128,9 @@ impl Pair {
             };
             self.cities[us].desk("operator")?.add_peer(ask).await?;
         }
-        let posts = |at: usize| APPROVERS[at].map(str::to_owned).to_vec();
-        let ask = wire::ProposeRequest { draft_toml: AGREEMENT.to_owned(), approvers: posts(0) };
-        let id = self.origin().desk("approver")?.propose(ask).await?.into_inner().agreement_id;
-        let mut approver = self.destination().desk("approver")?;
-        let ask =
-            wire::CountersignRequest { agreement_id: id.clone(), version: 1, approvers: posts(1) };
-        until("the proposal", async || Ok(approver.countersign(ask.clone()).await.is_ok())).await?;
+        let id = self.origin().propose(AGREEMENT).await?;
+        until("the proposal", async || Ok(self.destination().countersign(&id, 1).await.is_ok()))
+            .await?;
         let mut asks = self.origin().desk("approver")?;
         let named = wire::AgreementRef { agreement_id: id.clone() };
         until("the counter-signature", async || {

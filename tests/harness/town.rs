@@ -67,7 +67,10 @@ impl Town {
             end_points: vec![address.to_string()],
             protection: Protection::Unprotected,
             passphrase_file: None,
-            tokens: DeskToken::for_office(&CreditCode::parse(LABOUR[at]).unwrap()),
+            tokens: DeskToken::with_posts(
+                &CreditCode::parse(LABOUR[at]).unwrap(),
+                &crate::APPROVERS[at].map(str::to_owned),
+            ),
         };
         let city = CityId::parse(IDS[at]).unwrap();
         let entropy = Seeded::new(at as u64);
@@ -123,8 +126,50 @@ impl Town {
 
     /// A command of a desk of an office.
     pub async fn desk_of(&self, office: &str, command: DeskCommand) -> Result<Done, Failure> {
-        let actor = Actor { office: office.to_owned(), token: "test".to_owned() };
+        self.desk_as("test", office, command).await
+    }
+
+    /// A command of the holder of a token.
+    pub async fn desk_as(
+        &self,
+        token: &str,
+        office: &str,
+        command: DeskCommand,
+    ) -> Result<Done, Failure> {
+        let actor = Actor { office: office.to_owned(), token: token.to_owned() };
         self.node().hand().perform(Command::Desk(actor, command)).await
+    }
+
+    /// An act on an agreement, entered by one approver.
+    pub async fn enter(&self, command: DeskCommand) -> Result<AgreementId, Failure> {
+        let done = self.desk_as("approver", LABOUR[self.at], command).await?;
+        let Done::Agreement(id) = done else { panic!("{done:?}") };
+        Ok(id)
+    }
+
+    /// Ids of the acts on agreements that wait for a second approver, oldest first.
+    pub async fn drafts(&self) -> Vec<String> {
+        let mut conn = self.node().store().read().await.unwrap();
+        let sql = "SELECT draft_id FROM agreement_draft WHERE done_ms = 0 ORDER BY made_ms";
+        let rows = conn.rows(sql, Vec::new()).await.unwrap();
+        rows.iter().map(|row| hex::encode(row.bytes(0).unwrap())).collect()
+    }
+
+    /// The holder of this token approves a draft.
+    pub async fn approve(&self, token: &str, draft_id: &str) -> Result<AgreementId, Failure> {
+        let ask = wire::ApproveRequest { draft_id: draft_id.to_owned() };
+        let done = self.desk_as(token, LABOUR[self.at], DeskCommand::Approve(ask)).await?;
+        let Done::Agreement(id) = done else { panic!("{done:?}") };
+        Ok(id)
+    }
+
+    /// An act on an agreement, entered by one approver and approved by the other.
+    pub async fn two_approve(&self, command: DeskCommand) -> Result<AgreementId, Failure> {
+        let id = self.enter(command).await?;
+        match self.drafts().await.last() {
+            Some(draft) => self.approve("approver-2", draft).await,
+            None => Ok(id),
+        }
     }
 
     /// A command of the labour office.

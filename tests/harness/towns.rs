@@ -6,7 +6,7 @@
 use crate::people;
 use crate::town::{Town, eventually};
 use crate::world::Hands;
-use jieli_node::command::{DeskCommand, Done};
+use jieli_node::command::DeskCommand;
 use jieli_node::config::Database;
 use jieli_proto::calendar::Calendar;
 use jieli_proto::case::Stage;
@@ -77,14 +77,11 @@ impl Towns {
             };
             a.desk(DeskCommand::AddPeer(request)).await.unwrap();
         }
-        let posts = |at: usize| crate::APPROVERS[at].map(str::to_owned).to_vec();
-        let request = wire::ProposeRequest { draft_toml: draft.to_owned(), approvers: posts(0) };
-        let done = self.kunming.desk(DeskCommand::Propose(request)).await.unwrap();
-        let Done::Agreement(id) = done else { panic!("{done:?}") };
-        let sign =
-            wire::CountersignRequest { agreement_id: id.hex(), version: 1, approvers: posts(1) };
+        let request = wire::ProposeRequest { draft_toml: draft.to_owned() };
+        let id = self.kunming.two_approve(DeskCommand::Propose(request)).await.unwrap();
+        let sign = wire::CountersignRequest { agreement_id: id.hex(), version: 1 };
         eventually("the proposal", async || {
-            self.ruian.desk(DeskCommand::Countersign(sign.clone())).await.is_ok()
+            self.ruian.two_approve(DeskCommand::Countersign(sign.clone())).await.is_ok()
         })
         .await;
         eventually("the counter-signature", async || {

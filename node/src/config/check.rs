@@ -1,6 +1,6 @@
 //! What a configuration must be beyond its form.
 
-use super::{Config, Database, DeskToken, Listen};
+use super::{Config, Database, DeskRole, DeskToken, Listen};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -108,8 +108,28 @@ fn token_problem(tokens: &[DeskToken]) -> Option<(String, String)> {
             let what = format!("has two tokens named {name}: give one another name");
             return Some(("desk.tokens".to_owned(), what));
         }
+        if let Some(what) = post_problem(token) {
+            return Some(("desk.tokens".to_owned(), format!("{what} (token {name})")));
+        }
     }
     None
+}
+
+/// A post stands in signed acts: an approver has one, in one line, and nobody else does.
+fn post_problem(token: &DeskToken) -> Option<&'static str> {
+    match (token.role, token.post.as_deref()) {
+        (DeskRole::Approver, None) => {
+            Some("must have a post = \"..\" for an approver, as the agreement names it")
+        }
+        (DeskRole::Approver, Some(post)) if !is_city_name(post) => {
+            Some("must have a post of 1 to 64 characters without blanks at its ends")
+        }
+        (DeskRole::Clerk | DeskRole::Operator | DeskRole::Compliance, Some(_)) => {
+            Some("has a post, which only an approver has")
+        }
+        (DeskRole::Approver, Some(_))
+        | (DeskRole::Clerk | DeskRole::Operator | DeskRole::Compliance, None) => None,
+    }
 }
 
 /// What is allowed but should be looked at.

@@ -101,6 +101,9 @@ fn values_that_cannot_stand_are_named() {
         (listen, "listen.desk"),
         (&twice, "desk.tokens"),
         (&path, "desk.tokens"),
+        (&format!("[[desk.tokens]]\nrole = \"approver\"\n{office}"), "desk.tokens"),
+        (&format!("[[desk.tokens]]\nrole = \"approver\"\npost = \"\"\n{office}"), "desk.tokens"),
+        (&format!("[[desk.tokens]]\nrole = \"clerk\"\npost = \"科长\"\n{office}"), "desk.tokens"),
     ] {
         let says = refused(&format!("{MINIMAL}{table}"));
         assert!(says.starts_with(&format!("city/jieli.toml: {key} ")), "{says}");

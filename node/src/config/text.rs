@@ -58,7 +58,8 @@ const TOKENS: &str = r#"
 # Who may call the desk service: each token stands in tokens/<name>.token, mode 0600. The name is
 # the role's where absent: clerk, approver, operator or compliance. The office is named by its
 # credit code; a desk sees the cases of its own office alone, a coordination window's those of its
-# whole city (as stages, not as persons).
+# whole city (as stages, not as persons). An approver has a post, as the agreements name it; what
+# binds the city needs the tokens of two different posts.
 "#;
 
 /// The text. Parsing it gives back what went in.
@@ -104,6 +105,9 @@ pub fn render(start: &Start) -> String {
         }
         line(&mut out, "", "role", &quoted(token.role.as_str()));
         line(&mut out, "", "office", &quoted(token.office.as_str()));
+        if let Some(post) = &token.post {
+            line(&mut out, "", "post", &quoted(post));
+        }
         out.push('\n');
     }
     out.truncate(out.trim_end().len());

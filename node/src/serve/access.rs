@@ -16,10 +16,15 @@ use tonic::metadata::MetadataMap;
 pub enum Call {
     Status,
     AddPeer,
+    InvitePeer,
+    AcceptInvite,
     ListPeers,
+    TestPeer,
     Propose,
+    CounterPropose,
     Countersign,
     ActOnAgreement,
+    Approve,
     ListAgreements,
     ShowAgreement,
     AddVacancies,
@@ -33,8 +38,9 @@ pub enum Call {
 }
 
 use Call::{
-    Act, ActOnAgreement, AddPeer, AddVacancies, Ask, Countersign, ExportCase, Import,
-    ListAgreements, ListCases, ListPeers, ListVacancies, Propose, ShowAgreement, ShowCase,
+    AcceptInvite, Act, ActOnAgreement, AddPeer, AddVacancies, Approve, Ask, CounterPropose,
+    Countersign, ExportCase, Import, InvitePeer, ListAgreements, ListCases, ListPeers,
+    ListVacancies, Propose, ShowAgreement, ShowCase, TestPeer,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -43,10 +49,15 @@ use DeskRole::{Approver, Clerk, Compliance, Operator};
 pub const TABLE: &[(Call, &[DeskRole])] = &[
     (Call::Status, &[Clerk, Approver, Operator, Compliance]),
     (AddPeer, &[Operator]),
+    (InvitePeer, &[Operator]),
+    (AcceptInvite, &[Operator]),
     (ListPeers, &[Clerk, Approver, Operator, Compliance]),
+    (TestPeer, &[Operator]),
     (Propose, &[Approver]),
+    (CounterPropose, &[Approver]),
     (Countersign, &[Approver]),
     (ActOnAgreement, &[Approver]),
+    (Approve, &[Approver]),
     (ListAgreements, &[Clerk, Approver, Operator, Compliance]),
     (ShowAgreement, &[Clerk, Approver, Operator, Compliance]),
     (AddVacancies, &[Clerk]),

@@ -10,6 +10,7 @@ use crate::store::Store;
 use crate::tokens::Tokens;
 use crate::trouble::Denied;
 use crate::writer::Hand;
+use jieli_proto::day::Day;
 use jieli_proto::id::AgreementId;
 use jieli_proto::wire::{self, desk_server};
 use std::fmt;
@@ -20,6 +21,7 @@ mod agreements;
 mod cases;
 mod fields;
 mod legs;
+mod partners;
 mod status;
 mod vacancies;
 
@@ -64,6 +66,11 @@ impl DeskDoor {
     /// The door itself, without a listener.
     pub fn new(hand: Hand, store: Store, house: House, tokens: Arc<Tokens>) -> DeskDoor {
         DeskDoor { hand, store, house, tokens, lanes: status::LaneRoots::default() }
+    }
+
+    /// The civil date here and now.
+    fn today(&self) -> Day {
+        self.house.calendar.day_of_unix_ms(self.house.world.clock.now_unix_ms())
     }
 
     fn enter<T>(&self, call: Call, request: Request<T>) -> Result<(Caller, T), Status> {
@@ -173,6 +180,38 @@ impl desk_server::Desk for DeskDoor {
         }))
     }
 
+    async fn invite_peer(
+        &self,
+        request: Request<wire::InvitePeerRequest>,
+    ) -> Reply<wire::InvitePeerReply> {
+        let (caller, request) = self.enter(Call::InvitePeer, request)?;
+        let done = self.perform(&caller, DeskCommand::InvitePeer(request)).await;
+        self.reply(done.and_then(|done| {
+            let Done::Invited(reply) = done else { return Err(odd()) };
+            Ok(reply)
+        }))
+    }
+
+    async fn accept_invite(
+        &self,
+        request: Request<wire::AcceptInviteRequest>,
+    ) -> Reply<wire::AcceptInviteReply> {
+        let (caller, request) = self.enter(Call::AcceptInvite, request)?;
+        let done = self.perform(&caller, DeskCommand::AcceptInvite(request)).await;
+        self.reply(done.and_then(|done| {
+            let Done::InviteAccepted(reply) = done else { return Err(odd()) };
+            Ok(*reply)
+        }))
+    }
+
+    async fn test_peer(
+        &self,
+        request: Request<wire::TestPeerRequest>,
+    ) -> Reply<wire::TestPeerReply> {
+        let (_, request) = self.enter(Call::TestPeer, request)?;
+        self.reply(self.peer_test(&request.city).await)
+    }
+
     async fn list_peers(&self, request: Request<wire::ListPeersRequest>) -> Reply<wire::PeerList> {
         self.enter(Call::ListPeers, request)?;
         self.reply(self.peer_list().await)
@@ -181,6 +220,14 @@ impl desk_server::Desk for DeskDoor {
     async fn propose(&self, request: Request<wire::ProposeRequest>) -> Reply<wire::AgreementView> {
         let (caller, request) = self.enter(Call::Propose, request)?;
         self.reply(self.agreement(&caller, DeskCommand::Propose(request)).await)
+    }
+
+    async fn counter_propose(
+        &self,
+        request: Request<wire::CounterProposeRequest>,
+    ) -> Reply<wire::AgreementView> {
+        let (caller, request) = self.enter(Call::CounterPropose, request)?;
+        self.reply(self.agreement(&caller, DeskCommand::CounterPropose(request)).await)
     }
 
     async fn countersign(
@@ -199,6 +246,11 @@ impl desk_server::Desk for DeskDoor {
         self.reply(self.agreement(&caller, DeskCommand::ActOnAgreement(request)).await)
     }
 
+    async fn approve(&self, request: Request<wire::ApproveRequest>) -> Reply<wire::AgreementView> {
+        let (caller, request) = self.enter(Call::Approve, request)?;
+        self.reply(self.agreement(&caller, DeskCommand::Approve(request)).await)
+    }
+
     async fn list_agreements(
         &self,
         request: Request<wire::ListAgreementsRequest>,
@@ -212,9 +264,12 @@ impl desk_server::Desk for DeskDoor {
         request: Request<wire::AgreementRef>,
     ) -> Reply<wire::AgreementView> {
         let (_, request) = self.enter(Call::ShowAgreement, request)?;
-        let shown = match AgreementId::from_hex(&request.agreement_id) {
+        let shown = match AgreementId::from_hex(request.agreement_id.trim()) {
             Some(id) => self.agreement_view(id).await,
-            None => Err(Denied::not_found("agreement").into()),
+            None => {
+                let id = &request.agreement_id;
+                Err(Denied::no_such(&format!("协议 {id}"), &format!("agreement {id}")).into())
+            }
         };
         self.reply(shown)
     }

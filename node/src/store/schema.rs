@@ -16,8 +16,14 @@ const LOCK: &str = "SELECT pg_advisory_xact_lock(7310572)";
 /// The steps of one engine, in order.
 pub(super) fn steps(engine: Engine) -> Vec<Step> {
     match engine {
-        Engine::Sqlite => vec![(1, include_str!("schema/sqlite/0001_road.sql"))],
-        Engine::Postgres => vec![(1, include_str!("schema/postgres/0001_road.sql"))],
+        Engine::Sqlite => vec![
+            (1, include_str!("schema/sqlite/0001_road.sql")),
+            (2, include_str!("schema/sqlite/0002_partners.sql")),
+        ],
+        Engine::Postgres => vec![
+            (1, include_str!("schema/postgres/0001_road.sql")),
+            (2, include_str!("schema/postgres/0002_partners.sql")),
+        ],
     }
 }
 

@@ -33,8 +33,15 @@ async fn call(city: &City, call: Call, with: &With<'_>) -> Option<Status> {
     match call {
         Call::Status => ask!(city, |m| with.make(m), status, StatusRequest),
         Call::AddPeer => ask!(city, |m| with.make(m), add_peer, AddPeerRequest),
+        Call::InvitePeer => ask!(city, |m| with.make(m), invite_peer, InvitePeerRequest),
+        Call::AcceptInvite => ask!(city, |m| with.make(m), accept_invite, AcceptInviteRequest),
+        Call::TestPeer => ask!(city, |m| with.make(m), test_peer, TestPeerRequest),
         Call::ListPeers => ask!(city, |m| with.make(m), list_peers, ListPeersRequest),
         Call::Propose => ask!(city, |m| with.make(m), propose, ProposeRequest),
+        Call::CounterPropose => {
+            ask!(city, |m| with.make(m), counter_propose, CounterProposeRequest)
+        }
+        Call::Approve => ask!(city, |m| with.make(m), approve, ApproveRequest),
         Call::Countersign => ask!(city, |m| with.make(m), countersign, CountersignRequest),
         Call::ActOnAgreement => {
             ask!(city, |m| with.make(m), act_on_agreement, AgreementActRequest)

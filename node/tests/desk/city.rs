@@ -86,6 +86,10 @@ impl Post for Nobody {
     ) -> Result<wire::ProveReply, PostError> {
         Err(PostError("nobody is there".to_owned()))
     }
+
+    async fn probe(&self, _to: &CityId) -> jieli_node::world::Probe {
+        jieli_node::world::Probe::default()
+    }
 }
 
 #[async_trait]
@@ -186,6 +190,7 @@ fn make(dir: &Path, id: &str, name: &str, clock: &dyn Clock, entropy: &dyn Entro
         name: Some("schools".to_owned()),
         role: DeskRole::Clerk,
         office: CreditCode::parse(SCHOOLS).unwrap(),
+        post: None,
     });
     let options = InitOptions {
         database: Database::Sqlite,

@@ -2117,6 +2117,9 @@ pub struct CheckpointRequest {}
 pub struct CheckpointReply {
     #[prost(string, tag = "1")]
     pub checkpoint: ::prost::alloc::string::String,
+    /// what the answering city's clock says: an unsigned claim
+    #[prost(uint64, tag = "2")]
+    pub now_unix_ms: u64,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ProveRequest {
@@ -2786,6 +2789,283 @@ pub mod exchange_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AddPeerRequest {
+    /// of the peer, root-signed
+    #[prost(message, optional, tag = "1")]
+    pub manifest: ::core::option::Option<Envelope>,
+    /// hex, as printed in the paper agreement
+    #[prost(string, tag = "2")]
+    pub root_fpr: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub name: ::prost::alloc::string::String,
+    /// host:port
+    #[prost(string, repeated, tag = "4")]
+    pub end_points: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// DER; its fingerprint must equal root_fpr
+    #[prost(bytes = "vec", tag = "5")]
+    pub root_spki: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListPeersRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PeerList {
+    #[prost(message, repeated, tag = "1")]
+    pub peers: ::prost::alloc::vec::Vec<Peer>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Peer {
+    #[prost(string, tag = "1")]
+    pub city_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// hex
+    #[prost(string, tag = "3")]
+    pub root_fpr: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "4")]
+    pub manifest_version: u32,
+    #[prost(string, repeated, tag = "5")]
+    pub end_points: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// 0: never
+    #[prost(uint64, tag = "6")]
+    pub last_contact_unix_ms: u64,
+    #[prost(uint64, tag = "7")]
+    pub letters_waiting: u64,
+    /// why the last attempt failed, empty when it did not
+    #[prost(string, tag = "8")]
+    pub trouble: ::prost::alloc::string::String,
+    /// the root fingerprint as six groups of five digits
+    #[prost(string, tag = "9")]
+    pub spoken: ::prost::alloc::string::String,
+    /// in plain words
+    #[prost(string, tag = "10")]
+    pub state_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "11")]
+    pub state_en: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InvitePeerRequest {
+    /// host:port, instead of those of the configuration
+    #[prost(string, repeated, tag = "1")]
+    pub end_points: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// how long it may be answered, 1 to 14; 0: 14
+    #[prost(uint32, tag = "2")]
+    pub days: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InvitePeerReply {
+    #[prost(message, optional, tag = "1")]
+    pub invite: ::core::option::Option<Envelope>,
+    /// our own six groups, to be read out
+    #[prost(string, tag = "2")]
+    pub spoken: ::prost::alloc::string::String,
+    /// Unix milliseconds
+    #[prost(uint64, tag = "3")]
+    pub not_after: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AcceptInviteRequest {
+    #[prost(message, optional, tag = "1")]
+    pub invite: ::core::option::Option<Envelope>,
+    /// six groups as heard on the telephone; empty: only look
+    #[prost(string, tag = "2")]
+    pub groups: ::prost::alloc::string::String,
+    /// instead of what the invitation says
+    #[prost(string, repeated, tag = "3")]
+    pub end_points: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AcceptInviteReply {
+    #[prost(message, optional, tag = "1")]
+    pub peer: ::core::option::Option<Peer>,
+    #[prost(bool, tag = "2")]
+    pub accepted: bool,
+    /// to an invitation of ours: nothing more has to be sent
+    #[prost(bool, tag = "3")]
+    pub is_answer: bool,
+    /// for the inviter; absent where nothing more has to be sent
+    #[prost(message, optional, tag = "4")]
+    pub answer: ::core::option::Option<Envelope>,
+    /// our own six groups, to be read out
+    #[prost(string, tag = "5")]
+    pub own_spoken: ::prost::alloc::string::String,
+    /// Unix milliseconds
+    #[prost(uint64, tag = "6")]
+    pub not_after: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TestPeerRequest {
+    #[prost(string, tag = "1")]
+    pub city: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TestPeerReply {
+    #[prost(string, tag = "1")]
+    pub city_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "3")]
+    pub checks: ::prost::alloc::vec::Vec<PeerCheck>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PeerCheck {
+    /// address, tls, keys, checkpoint, clock, agreement, letters
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(enumeration = "CheckResult", tag = "2")]
+    pub result: i32,
+    /// what was found
+    #[prost(string, tag = "3")]
+    pub say_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub say_en: ::prost::alloc::string::String,
+    /// what to do; empty where nothing has to be done
+    #[prost(string, tag = "5")]
+    pub todo_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub todo_en: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ProposeRequest {
+    #[prost(string, tag = "1")]
+    pub draft_toml: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CounterProposeRequest {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub draft_toml: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CountersignRequest {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub version: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AgreementActRequest {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+    /// "suspend", "resume", "terminate"
+    #[prost(string, tag = "2")]
+    pub act: ::prost::alloc::string::String,
+    /// yyyymmdd, with terminate
+    #[prost(uint32, tag = "3")]
+    pub wind_down_on: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ApproveRequest {
+    #[prost(string, tag = "1")]
+    pub draft_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AgreementRef {
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListAgreementsRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AgreementList {
+    #[prost(message, repeated, tag = "1")]
+    pub agreements: ::prost::alloc::vec::Vec<AgreementView>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AgreementView {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub version: u32,
+    /// DRAFT, PROPOSED, LAPSED, ACTIVE, SUSPENDED, TERMINATED, CLOSED
+    #[prost(string, tag = "3")]
+    pub state: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub peer: ::prost::alloc::string::String,
+    /// hex: of the agreement envelope in force or proposed
+    #[prost(string, tag = "5")]
+    pub env_digest: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub proposed_by: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "7")]
+    pub valid_from: u32,
+    #[prost(uint32, tag = "8")]
+    pub valid_to: u32,
+    /// the whole agreement in plain words
+    #[prost(string, tag = "9")]
+    pub text_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "10")]
+    pub text_en: ::prost::alloc::string::String,
+    /// who waits for whom, until when
+    #[prost(string, tag = "11")]
+    pub state_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "12")]
+    pub state_en: ::prost::alloc::string::String,
+    /// for a second approver of this city
+    #[prost(message, repeated, tag = "13")]
+    pub waiting: ::prost::alloc::vec::Vec<WaitingAct>,
+}
+/// What one approver has entered and another has to approve.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WaitingAct {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub draft_id: ::prost::alloc::string::String,
+    /// propose, counter-propose, countersign, suspend, resume, terminate
+    #[prost(string, tag = "2")]
+    pub act: ::prost::alloc::string::String,
+    /// who entered it
+    #[prost(string, tag = "3")]
+    pub post: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "4")]
+    pub lapses_unix_ms: u64,
+    #[prost(string, tag = "5")]
+    pub say_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub say_en: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CheckResult {
+    Unspecified = 0,
+    Ok = 1,
+    /// works, but should be looked at
+    Warn = 2,
+    Bad = 3,
+    /// cannot be told before what stands above it works
+    Skipped = 4,
+}
+impl CheckResult {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CHECK_RESULT_UNSPECIFIED",
+            Self::Ok => "CHECK_RESULT_OK",
+            Self::Warn => "CHECK_RESULT_WARN",
+            Self::Bad => "CHECK_RESULT_BAD",
+            Self::Skipped => "CHECK_RESULT_SKIPPED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CHECK_RESULT_UNSPECIFIED" => Some(Self::Unspecified),
+            "CHECK_RESULT_OK" => Some(Self::Ok),
+            "CHECK_RESULT_WARN" => Some(Self::Warn),
+            "CHECK_RESULT_BAD" => Some(Self::Bad),
+            "CHECK_RESULT_SKIPPED" => Some(Self::Skipped),
+            _ => None,
+        }
+    }
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StatusRequest {}
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2838,123 +3118,6 @@ pub struct LaneCount {
     /// hex: RFC 6962 root of the lane's leaf hashes in lane order
     #[prost(string, tag = "4")]
     pub leaves_root: ::prost::alloc::string::String,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AddPeerRequest {
-    /// of the peer, root-signed
-    #[prost(message, optional, tag = "1")]
-    pub manifest: ::core::option::Option<Envelope>,
-    /// hex, as printed in the paper agreement
-    #[prost(string, tag = "2")]
-    pub root_fpr: ::prost::alloc::string::String,
-    #[prost(string, tag = "3")]
-    pub name: ::prost::alloc::string::String,
-    /// host:port
-    #[prost(string, repeated, tag = "4")]
-    pub end_points: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// DER; its fingerprint must equal root_fpr
-    #[prost(bytes = "vec", tag = "5")]
-    pub root_spki: ::prost::alloc::vec::Vec<u8>,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListPeersRequest {}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct PeerList {
-    #[prost(message, repeated, tag = "1")]
-    pub peers: ::prost::alloc::vec::Vec<Peer>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Peer {
-    #[prost(string, tag = "1")]
-    pub city_id: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub name: ::prost::alloc::string::String,
-    /// hex
-    #[prost(string, tag = "3")]
-    pub root_fpr: ::prost::alloc::string::String,
-    #[prost(uint32, tag = "4")]
-    pub manifest_version: u32,
-    #[prost(string, repeated, tag = "5")]
-    pub end_points: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// 0: never
-    #[prost(uint64, tag = "6")]
-    pub last_contact_unix_ms: u64,
-    #[prost(uint64, tag = "7")]
-    pub letters_waiting: u64,
-    /// why the last attempt failed, empty when it did not
-    #[prost(string, tag = "8")]
-    pub trouble: ::prost::alloc::string::String,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ProposeRequest {
-    #[prost(string, tag = "1")]
-    pub draft_toml: ::prost::alloc::string::String,
-    /// two posts
-    #[prost(string, repeated, tag = "2")]
-    pub approvers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct CountersignRequest {
-    /// hex
-    #[prost(string, tag = "1")]
-    pub agreement_id: ::prost::alloc::string::String,
-    #[prost(uint32, tag = "2")]
-    pub version: u32,
-    #[prost(string, repeated, tag = "3")]
-    pub approvers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AgreementActRequest {
-    /// hex
-    #[prost(string, tag = "1")]
-    pub agreement_id: ::prost::alloc::string::String,
-    /// "suspend", "resume", "terminate"
-    #[prost(string, tag = "2")]
-    pub act: ::prost::alloc::string::String,
-    /// yyyymmdd, with terminate
-    #[prost(uint32, tag = "3")]
-    pub wind_down_on: u32,
-    #[prost(string, repeated, tag = "4")]
-    pub approvers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AgreementRef {
-    #[prost(string, tag = "1")]
-    pub agreement_id: ::prost::alloc::string::String,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListAgreementsRequest {}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct AgreementList {
-    #[prost(message, repeated, tag = "1")]
-    pub agreements: ::prost::alloc::vec::Vec<AgreementView>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AgreementView {
-    /// hex
-    #[prost(string, tag = "1")]
-    pub agreement_id: ::prost::alloc::string::String,
-    #[prost(uint32, tag = "2")]
-    pub version: u32,
-    /// PROPOSED, ACTIVE, SUSPENDED, TERMINATED, CLOSED
-    #[prost(string, tag = "3")]
-    pub state: ::prost::alloc::string::String,
-    #[prost(string, tag = "4")]
-    pub peer: ::prost::alloc::string::String,
-    /// hex: of the agreement envelope in force or proposed
-    #[prost(string, tag = "5")]
-    pub env_digest: ::prost::alloc::string::String,
-    #[prost(string, tag = "6")]
-    pub proposed_by: ::prost::alloc::string::String,
-    #[prost(uint32, tag = "7")]
-    pub valid_from: u32,
-    #[prost(uint32, tag = "8")]
-    pub valid_to: u32,
-    /// the whole agreement in plain words
-    #[prost(string, tag = "9")]
-    pub text_zh: ::prost::alloc::string::String,
-    #[prost(string, tag = "10")]
-    pub text_en: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AddVacanciesRequest {
@@ -3513,6 +3676,52 @@ pub mod desk_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "AddPeer"));
             self.inner.unary(req, path, codec).await
         }
+        /// First contact by a file and the telephone; see partners.proto.
+        pub async fn invite_peer(
+            &mut self,
+            request: impl tonic::IntoRequest<super::InvitePeerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::InvitePeerReply>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/InvitePeer");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "InvitePeer"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn accept_invite(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AcceptInviteRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AcceptInviteReply>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Desk/AcceptInvite",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Desk", "AcceptInvite"));
+            self.inner.unary(req, path, codec).await
+        }
         pub async fn list_peers(
             &mut self,
             request: impl tonic::IntoRequest<super::ListPeersRequest>,
@@ -3531,6 +3740,26 @@ pub mod desk_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "ListPeers"));
             self.inner.unary(req, path, codec).await
         }
+        /// Calls a peer now and says what works.
+        pub async fn test_peer(
+            &mut self,
+            request: impl tonic::IntoRequest<super::TestPeerRequest>,
+        ) -> std::result::Result<tonic::Response<super::TestPeerReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/TestPeer");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "TestPeer"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// An act on an agreement waits here until the token of another post approves it.
         pub async fn propose(
             &mut self,
             request: impl tonic::IntoRequest<super::ProposeRequest>,
@@ -3547,6 +3776,27 @@ pub mod desk_client {
             let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/Propose");
             let mut req = request.into_request();
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "Propose"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn counter_propose(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CounterProposeRequest>,
+        ) -> std::result::Result<tonic::Response<super::AgreementView>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Desk/CounterPropose",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Desk", "CounterPropose"));
             self.inner.unary(req, path, codec).await
         }
         pub async fn countersign(
@@ -3588,6 +3838,24 @@ pub mod desk_client {
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("jieli.v1.Desk", "ActOnAgreement"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn approve(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ApproveRequest>,
+        ) -> std::result::Result<tonic::Response<super::AgreementView>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/Approve");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "Approve"));
             self.inner.unary(req, path, codec).await
         }
         pub async fn list_agreements(
@@ -3810,13 +4078,35 @@ pub mod desk_server {
             &self,
             request: tonic::Request<super::AddPeerRequest>,
         ) -> std::result::Result<tonic::Response<super::Peer>, tonic::Status>;
+        /// First contact by a file and the telephone; see partners.proto.
+        async fn invite_peer(
+            &self,
+            request: tonic::Request<super::InvitePeerRequest>,
+        ) -> std::result::Result<tonic::Response<super::InvitePeerReply>, tonic::Status>;
+        async fn accept_invite(
+            &self,
+            request: tonic::Request<super::AcceptInviteRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AcceptInviteReply>,
+            tonic::Status,
+        >;
         async fn list_peers(
             &self,
             request: tonic::Request<super::ListPeersRequest>,
         ) -> std::result::Result<tonic::Response<super::PeerList>, tonic::Status>;
+        /// Calls a peer now and says what works.
+        async fn test_peer(
+            &self,
+            request: tonic::Request<super::TestPeerRequest>,
+        ) -> std::result::Result<tonic::Response<super::TestPeerReply>, tonic::Status>;
+        /// An act on an agreement waits here until the token of another post approves it.
         async fn propose(
             &self,
             request: tonic::Request<super::ProposeRequest>,
+        ) -> std::result::Result<tonic::Response<super::AgreementView>, tonic::Status>;
+        async fn counter_propose(
+            &self,
+            request: tonic::Request<super::CounterProposeRequest>,
         ) -> std::result::Result<tonic::Response<super::AgreementView>, tonic::Status>;
         async fn countersign(
             &self,
@@ -3825,6 +4115,10 @@ pub mod desk_server {
         async fn act_on_agreement(
             &self,
             request: tonic::Request<super::AgreementActRequest>,
+        ) -> std::result::Result<tonic::Response<super::AgreementView>, tonic::Status>;
+        async fn approve(
+            &self,
+            request: tonic::Request<super::ApproveRequest>,
         ) -> std::result::Result<tonic::Response<super::AgreementView>, tonic::Status>;
         async fn list_agreements(
             &self,
@@ -4034,6 +4328,92 @@ pub mod desk_server {
                     };
                     Box::pin(fut)
                 }
+                "/jieli.v1.Desk/InvitePeer" => {
+                    #[allow(non_camel_case_types)]
+                    struct InvitePeerSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::InvitePeerRequest>
+                    for InvitePeerSvc<T> {
+                        type Response = super::InvitePeerReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::InvitePeerRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::invite_peer(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = InvitePeerSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/AcceptInvite" => {
+                    #[allow(non_camel_case_types)]
+                    struct AcceptInviteSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::AcceptInviteRequest>
+                    for AcceptInviteSvc<T> {
+                        type Response = super::AcceptInviteReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AcceptInviteRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::accept_invite(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AcceptInviteSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/jieli.v1.Desk/ListPeers" => {
                     #[allow(non_camel_case_types)]
                     struct ListPeersSvc<T: Desk>(pub Arc<T>);
@@ -4077,6 +4457,49 @@ pub mod desk_server {
                     };
                     Box::pin(fut)
                 }
+                "/jieli.v1.Desk/TestPeer" => {
+                    #[allow(non_camel_case_types)]
+                    struct TestPeerSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::TestPeerRequest>
+                    for TestPeerSvc<T> {
+                        type Response = super::TestPeerReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::TestPeerRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::test_peer(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = TestPeerSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/jieli.v1.Desk/Propose" => {
                     #[allow(non_camel_case_types)]
                     struct ProposeSvc<T: Desk>(pub Arc<T>);
@@ -4105,6 +4528,51 @@ pub mod desk_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ProposeSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/CounterPropose" => {
+                    #[allow(non_camel_case_types)]
+                    struct CounterProposeSvc<T: Desk>(pub Arc<T>);
+                    impl<
+                        T: Desk,
+                    > tonic::server::UnaryService<super::CounterProposeRequest>
+                    for CounterProposeSvc<T> {
+                        type Response = super::AgreementView;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CounterProposeRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::counter_propose(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CounterProposeSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -4191,6 +4659,49 @@ pub mod desk_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ActOnAgreementSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/Approve" => {
+                    #[allow(non_camel_case_types)]
+                    struct ApproveSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::ApproveRequest>
+                    for ApproveSvc<T> {
+                        type Response = super::AgreementView;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ApproveRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::approve(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ApproveSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
