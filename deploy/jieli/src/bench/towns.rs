@@ -46,8 +46,12 @@ impl Towns {
     /// Makes and starts both.
     pub(super) async fn start(dir: &Path, [a, b]: [Database; 2]) -> Result<Towns> {
         let program = Path::new("");
-        let kunming = Town::start(&dir.join("kunming"), kunming(program, a)).await?;
-        let ruian = Town::start(&dir.join("ruian"), ruian(program, b)).await?;
+        let kunming =
+            Town::start(&dir.join("kunming"), kunming(program, a), ["人社局局长", "法制科科长"])
+                .await?;
+        let ruian =
+            Town::start(&dir.join("ruian"), ruian(program, b), ["分管副市长", "法制科科长"])
+                .await?;
         Ok(Towns { kunming, ruian })
     }
 
@@ -63,16 +67,11 @@ impl Towns {
             }))
             .await?;
         }
-        let posts = |first: &str| vec![first.to_owned(), "法制科科长".to_owned()];
-        let draft_toml = AGREEMENT.to_owned();
-        let ask = wire::ProposeRequest { draft_toml, approvers: posts("人社局局长") };
-        let Done::Agreement(id) = self.kunming.desk(DeskCommand::Propose(ask)).await? else {
-            bail!("no agreement")
-        };
+        let ask = wire::ProposeRequest { draft_toml: AGREEMENT.to_owned() };
+        let id = self.kunming.two_approve(DeskCommand::Propose(ask)).await?;
         self.ruian.until_known(id, false).await?;
-        let approvers = posts("分管副市长");
-        let ask = wire::CountersignRequest { agreement_id: id.hex(), version: 1, approvers };
-        self.ruian.desk(DeskCommand::Countersign(ask)).await?;
+        let ask = wire::CountersignRequest { agreement_id: id.hex(), version: 1 };
+        self.ruian.two_approve(DeskCommand::Countersign(ask)).await?;
         self.kunming.until_known(id, true).await
     }
 
@@ -113,17 +112,17 @@ impl Towns {
 }
 
 impl Town {
-    async fn start(dir: &Path, plan: Plan) -> Result<Town> {
+    async fn start(dir: &Path, plan: Plan, posts: [&str; 2]) -> Result<Town> {
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let peer = free_port()?;
-        let office = CreditCode::parse(plan.tokens[0].2)?;
+        let office = CreditCode::parse(OFFICE)?;
         let options = InitOptions {
             database: plan.database,
             listen: Listen { peer, desk: any, worker: any, health: None },
             end_points: vec![peer.to_string()],
             protection: Protection::Unprotected,
             passphrase_file: None,
-            tokens: DeskToken::for_office(&office),
+            tokens: DeskToken::with_posts(&office, &posts.map(str::to_owned)),
         };
         let entropy = SystemEntropy::new();
         let city = CityId::parse(plan.id).context("city id")?;
@@ -146,8 +145,24 @@ impl Town {
     }
 
     async fn desk(&self, command: DeskCommand) -> Result<Done> {
-        let actor = Actor { office: OFFICE.to_owned(), token: "bench".to_owned() };
+        self.desk_as("clerk", command).await
+    }
+
+    async fn desk_as(&self, token: &str, command: DeskCommand) -> Result<Done> {
+        let actor = Actor { office: OFFICE.to_owned(), token: token.to_owned() };
         Ok(self.node.hand().perform(Command::Desk(actor, command)).await?)
+    }
+
+    /// An act on an agreement, entered by one approver and approved by the other.
+    async fn two_approve(&self, command: DeskCommand) -> Result<AgreementId> {
+        self.desk_as("approver", command).await?;
+        let sql = "SELECT draft_id FROM agreement_draft WHERE done_ms = 0";
+        let draft_id = hex::encode(self.row(sql).await?.bytes(0)?);
+        let ask = DeskCommand::Approve(wire::ApproveRequest { draft_id });
+        let Done::Agreement(id) = self.desk_as("approver-2", ask).await? else {
+            bail!("the draft was not approved")
+        };
+        Ok(id)
     }
 
     async fn row(&self, sql: &'static str) -> Result<Row> {
