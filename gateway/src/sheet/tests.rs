@@ -9,6 +9,8 @@ use super::headings::Column;
 use super::*;
 
 mod hostile;
+mod make;
+mod ten;
 
 const ROSTER: &[u8] = include_bytes!("../../fixtures/sheets/roster-300.xlsx");
 const MESSY: &[u8] = include_bytes!("../../fixtures/sheets/messy-60.xlsx");

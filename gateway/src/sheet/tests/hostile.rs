@@ -50,7 +50,7 @@ impl Dice {
 }
 
 /// The workbook packed again with its worksheet, strings and styles changed.
-fn repacked(bytes: &[u8], change: &mut dyn FnMut(&mut Vec<u8>)) -> Vec<u8> {
+pub(super) fn repacked(bytes: &[u8], change: &mut dyn FnMut(&mut Vec<u8>)) -> Vec<u8> {
     let mut from = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
     let mut to = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for index in 0..from.len() {
@@ -75,7 +75,7 @@ fn no_bytes_make_the_reader_panic() {
         let mut bytes = if round % 2 == 0 { MESSY.to_vec() } else { GB_CSV.to_vec() };
         dice.spoil(&mut bytes);
         let _ = read(&bytes, "x.csv", &options());
-        let _ = cleaned_copy(&bytes, "x.csv", &options(), Form::Xlsx);
+        let _ = cleaned_copy(&bytes, "x.csv", &options(), Form::Csv);
         let _ = read(&repacked(MESSY, &mut |xml| dice.spoil(xml)), "x.xlsx", &options());
     }
 }
