@@ -8,6 +8,7 @@ use quick_xml::events::attributes::Attribute;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 
+use super::Limits;
 use super::refusal::SheetRefusal;
 use super::weigh::Archive;
 
@@ -65,9 +66,13 @@ pub(super) fn part_of(archive: &mut Archive<'_>, name: &str) -> Result<String, S
 }
 
 /// The marks of the worksheet in this part of the archive.
-pub(super) fn marks(archive: &mut Archive<'_>, part: &str) -> Result<Marks, SheetRefusal> {
+pub(super) fn marks(
+    archive: &mut Archive<'_>,
+    part: &str,
+    limits: &Limits,
+) -> Result<Marks, SheetRefusal> {
     let mut marks = Marks::default();
-    let mut at = At::default();
+    let mut at = At { columns_max: limits.columns_max as u32, ..At::default() };
     each(archive, part, |tag| at.read(tag, &mut marks))?;
     at.close_cell(&mut marks);
     marks.merges.sort_unstable();
@@ -82,6 +87,7 @@ struct At {
     in_cell: bool,
     formula: bool,
     value: bool,
+    columns_max: u32,
 }
 
 impl At {
@@ -123,15 +129,14 @@ impl At {
 
     fn cell(&mut self, tag: &BytesStart<'_>, marks: &mut Marks) {
         self.close_cell(marks);
-        self.column = match text(tag, "r").as_deref().and_then(place) {
-            Some((_, column)) => column,
-            None => self.column,
-        };
+        let named = attribute(tag, "r").and_then(|name| place(&name.value));
+        self.column = named.map_or(self.column, |(_, column)| column);
         self.in_cell = true;
     }
 
     fn close_cell(&mut self, marks: &mut Marks) {
-        if self.in_cell && self.formula && !self.value {
+        let bare = self.in_cell && self.formula && !self.value;
+        if bare && self.column < self.columns_max {
             marks.bare.insert((self.row, self.column));
         }
         if self.in_cell {
@@ -168,7 +173,10 @@ fn each(
 }
 
 fn attribute<'a>(tag: &'a BytesStart<'_>, name: &str) -> Option<Attribute<'a>> {
-    tag.attributes().flatten().find(|attribute| attribute.key.local_name().as_ref() == name)
+    tag.attributes()
+        .with_checks(false)
+        .flatten()
+        .find(|attribute| attribute.key.local_name().as_ref() == name)
 }
 
 fn text(tag: &BytesStart<'_>, name: &str) -> Option<String> {
@@ -177,15 +185,15 @@ fn text(tag: &BytesStart<'_>, name: &str) -> Option<String> {
 }
 
 fn number(tag: &BytesStart<'_>, name: &str) -> Option<u32> {
-    text(tag, name)?.parse().ok()
+    attribute(tag, name)?.value.parse().ok()
 }
 
 fn truth(tag: &BytesStart<'_>, name: &str) -> bool {
-    matches!(text(tag, name).as_deref(), Some("1" | "true"))
+    matches!(attribute(tag, name).as_ref().map(|a| &*a.value), Some("1" | "true"))
 }
 
 fn is_zero(tag: &BytesStart<'_>, name: &str) -> bool {
-    text(tag, name).and_then(|text| text.parse::<f64>().ok()) == Some(0.0)
+    attribute(tag, name).and_then(|a| a.value.parse::<f64>().ok()) == Some(0.0)
 }
 
 /// Row from 1 and column from 0 of a cell's name.

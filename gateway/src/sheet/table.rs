@@ -1,6 +1,8 @@
 //! The bare table of a file, before anything is understood: rows of cells with the positions the
 //! clerk sees in the spreadsheet.
 
+use std::collections::BTreeSet;
+
 use jieli_proto::day::Day;
 use jieli_proto::number::fold_char;
 
@@ -74,6 +76,10 @@ pub(super) struct RawRow {
 }
 
 impl RawRow {
+    fn new(number: u32) -> RawRow {
+        RawRow { number, cells: Vec::new(), hidden: false, merges: Vec::new() }
+    }
+
     pub(super) fn cell(&self, column: u32) -> &Raw {
         self.cells.get(column as usize).unwrap_or(&Raw::Blank)
     }
@@ -141,8 +147,31 @@ impl Table {
         Ok(())
     }
 
+    /// Formulas without a result, which the reader of cells passes over: they stand in rows of
+    /// the table, or are rows of their own below the first.
+    fn put_bare(&mut self, bare: &BTreeSet<(u32, u32)>) {
+        let Some(first) = self.rows.first().map(|row| row.number) else { return };
+        let rows: BTreeSet<u32> = bare.iter().map(|(row, _)| *row).filter(|r| *r > first).collect();
+        let known: BTreeSet<u32> = self.rows.iter().map(|row| row.number).collect();
+        let more = rows.difference(&known).take(self.limits.rows_max);
+        self.rows.extend(more.map(|number| RawRow::new(*number)));
+        self.rows.sort_by_key(|row| row.number);
+        for row in &mut self.rows {
+            for (_, column) in bare.range((row.number, 0)..=(row.number, u32::MAX)) {
+                let column = *column as usize;
+                if row.cells.len() <= column {
+                    row.cells.resize(column + 1, Raw::Blank);
+                }
+                if row.cells[column].is_blank() {
+                    row.cells[column] = Raw::Bare;
+                }
+            }
+        }
+    }
+
     /// Tells the rows what is marked about them.
     pub(super) fn mark(&mut self, marks: &Marks) -> Result<(), SheetRefusal> {
+        self.put_bare(&marks.bare);
         let mut sweep = Sweep::new(&marks.merges, self.limits.columns_max * 4);
         for row in &mut self.rows {
             row.hidden = marks.hidden_rows.contains(&row.number);

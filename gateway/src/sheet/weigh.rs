@@ -89,6 +89,9 @@ struct Shape<'a> {
     head: Vec<u8>,
     last: u8,
     depth: usize,
+    /// Whether a text of the workbook goes on, and how long it is so far: it may come in pieces.
+    in_text: bool,
+    text_bytes: usize,
     strings: usize,
     merges: usize,
 }
@@ -102,6 +105,8 @@ impl<'a> Shape<'a> {
             head: Vec::new(),
             last: 0,
             depth: 0,
+            in_text: false,
+            text_bytes: 0,
             strings: 0,
             merges: 0,
         }
@@ -110,6 +115,7 @@ impl<'a> Shape<'a> {
     /// The next member begins; what is counted is counted over all.
     fn start(&mut self) {
         (self.in_tag, self.token_bytes, self.depth) = (false, 0, 0);
+        self.in_text = false;
         self.head.clear();
     }
 
@@ -119,7 +125,10 @@ impl<'a> Shape<'a> {
             let found = memchr::memchr(end, piece);
             let part = &piece[..found.unwrap_or(piece.len())];
             self.token_bytes += part.len();
-            if self.token_bytes > TOKEN_BYTES_MAX {
+            if self.in_text && !self.in_tag {
+                self.text_bytes += part.len();
+            }
+            if self.token_bytes.max(self.text_bytes) > TOKEN_BYTES_MAX {
                 return Err(SheetRefusal::LongText { bytes_max: TOKEN_BYTES_MAX });
             }
             if self.in_tag {
@@ -148,17 +157,19 @@ impl<'a> Shape<'a> {
             }
             Some(b'/') => {
                 self.depth = self.depth.saturating_sub(1);
+                if matches!(local(&self.head[1..]), b"si" | b"is") {
+                    (self.in_text, self.text_bytes) = (false, 0);
+                }
                 return Ok(());
             }
             Some(_) => {}
         }
-        let name = self.head.split(|byte| byte.is_ascii_whitespace() || *byte == b'/').next();
-        let name = name.and_then(|name| name.rsplit(|byte| *byte == b':').next());
-        match name {
-            Some(b"si") => self.strings += 1,
-            Some(b"mergeCell") => self.merges += 1,
-            Some(_) | None => {}
+        let name = local(&self.head);
+        if matches!(name, b"si" | b"is") && self.last != b'/' {
+            (self.in_text, self.text_bytes) = (true, 0);
         }
+        self.strings += usize::from(name == b"si");
+        self.merges += usize::from(name == b"mergeCell");
         if self.strings > self.limits.strings_max {
             return Err(SheetRefusal::TooManyStrings { strings_max: self.limits.strings_max });
         }
@@ -170,4 +181,10 @@ impl<'a> Shape<'a> {
         }
         if self.depth > DEPTH_MAX { Err(SheetRefusal::TooDeep) } else { Ok(()) }
     }
+}
+
+/// The name of a tag without its prefix.
+fn local(head: &[u8]) -> &[u8] {
+    let name = head.split(|byte| byte.is_ascii_whitespace() || *byte == b'/').next();
+    name.and_then(|name| name.rsplit(|byte| *byte == b':').next()).unwrap_or_default()
 }

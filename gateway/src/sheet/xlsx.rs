@@ -47,18 +47,12 @@ fn register(
     name: &str,
     options: &Options,
 ) -> Result<Option<(Table, usize)>, SheetRefusal> {
-    let part = part_of(archive, name)?;
-    let marks = marks(archive, &part)?;
     let mut cells = book.worksheet_cells_reader(name).map_err(|_| SheetRefusal::Damaged)?;
     let mut table = Table::new(options.limits.clone());
     let mut index = None;
     while let Some(cell) = cells.next_cell().map_err(|_| SheetRefusal::Damaged)? {
         let (row, column) = cell.get_position();
-        let raw = match raw(cell.get_value()) {
-            Raw::Blank if marks.bare.contains(&(row.saturating_add(1), column)) => Raw::Bare,
-            raw => raw,
-        };
-        table.put(row, column, raw)?;
+        table.put(row, column, raw(cell.get_value()))?;
         // One row more than the headings may be in: those are complete now.
         if index.is_none() && table.rows.len() > HEADING_ROWS_MAX {
             index = heading_index(&table, options);
@@ -67,7 +61,11 @@ fn register(
             }
         }
     }
+    drop(cells);
     let Some(index) = index.or_else(|| heading_index(&table, options)) else { return Ok(None) };
+    // Only now: of a sheet that is refused for its cells the rest is not looked at.
+    let part = part_of(archive, name)?;
+    let marks = marks(archive, &part, &options.limits)?;
     Ok(Some(finished(table, index, &marks, options)?))
 }
 
