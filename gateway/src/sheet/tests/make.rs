@@ -161,9 +161,8 @@ fn two_heading_rows(sheet: &mut Worksheet) -> Result<()> {
     {
         sheet.write_string(1, column, heading)?;
     }
-    for which in 0..2 {
+    for (which, (child, child_number)) in CHILDREN.into_iter().enumerate() {
         let (name, number, _) = person(which);
-        let (child, child_number) = CHILDREN[which];
         let cells = [&name, &number, "瑞安", child, child_number, "2", "公租房", "3"];
         line(sheet, which as u32 + 2, &cells)?;
     }
