@@ -7,7 +7,7 @@
 //! | 1 | refused, not allowed or not found; `import`: the whole sheet was refused; `verify`: something does not hold |
 //! | 2 | the command line is wrong; `verify`: the ZIP or its manifest.json cannot be read |
 //! | 3 | `import`: some rows were refused, the others are drafts |
-//! | 4 | the node cannot be reached, is busy or failed |
+//! | 4 | the node cannot be reached, is busy or failed; `import`: broken off, run it again |
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -100,6 +100,9 @@ enum Command {
     /// Measures how fast two nodes on this machine exchange messages.
     #[command(subcommand)]
     Bench(bench::BenchCommand),
+    /// The process that reads a sheet for `import`: a job and a file in, an answer out.
+    #[command(hide = true)]
+    ReadSheet,
     /// Two cities on this machine, from the sheet to the evidence.
     Demo(node::Demo),
     /// One city of the demo, by the demo's clock.
@@ -110,6 +113,10 @@ enum Command {
 /// Runs a command and says what came of it. Returns the exit code.
 pub fn run(cli: Cli) -> u8 {
     let out = cli.out();
+    if matches!(cli.command, Command::ReadSheet) {
+        // Before there is a runtime with its threads: it has little memory and needs one.
+        return import::be_reader();
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result = match runtime {
         Ok(runtime) => runtime.block_on(perform(cli, out)),
@@ -136,6 +143,7 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
         Command::Verify(verify) => verify.run(out),
         Command::Status => status::run(&at, out).await,
         Command::Bench(command) => command.run(out).await,
+        Command::ReadSheet => Ok(Done(import::be_reader())),
         Command::Demo(demo) => demo.run(out).await,
         Command::DemoCity(city) => city.run(&at.dir).await,
     }
@@ -156,15 +164,22 @@ mod tests {
             "jieli case act 2026-000001 2 accept --slot-until 2026-12-01",
             "jieli worker answer --case 2026-000001 --code 12345678 --yes",
             "jieli verify x.zip --root 00 --root 11 --json",
+            "jieli import r.xlsx --map 就业去向=意向城市 --map a=b --dry-run --clean c.xlsx --report r2.xlsx",
+            "jieli import --template t.xlsx",
+            "jieli import --forget-mapping",
+            "jieli import --measure 10000 --json",
         ] {
             let words = line.split(' ');
             let last = if line.ends_with("--yes") { Some("1 3") } else { None };
             assert!(Cli::try_parse_from(words.chain(last)).is_ok(), "{line}");
         }
         // A desk cannot answer for the worker, and nothing is answered with "all".
-        for line in
-            ["jieli case answer 2026-000001", "jieli case ask --yes 1", "jieli verify x.zip"]
-        {
+        for line in [
+            "jieli case answer 2026-000001",
+            "jieli case ask --yes 1",
+            "jieli verify x.zip",
+            "jieli import",
+        ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }
     }

@@ -72,6 +72,25 @@ impl At {
         Ok(client.max_decoding_message_size(REPLY_BYTES_MAX))
     }
 
+    /// Credit code of the office of that token.
+    pub(super) fn office(&self, role: DeskRole) -> Result<String, Fail> {
+        let config = self.config()?;
+        let name = match &self.token {
+            Some(name) => name.clone(),
+            None => token_of(&config, role)?,
+        };
+        let token = config.desk.tokens.iter().find(|token| token.name() == name);
+        let token = token.ok_or_else(|| {
+            Fail::new(
+                WRONG_USE,
+                "TOKEN",
+                format!("配置中没有名为 {name} 的令牌。"),
+                format!("desk.tokens has none of the name {name}."),
+            )
+        })?;
+        Ok(token.office.as_str().to_owned())
+    }
+
     /// The worker's listener; it takes no token.
     pub(super) async fn worker(&self) -> Result<WorkerClient<Channel>, Fail> {
         Ok(WorkerClient::new(connect(self.config()?.listen.worker).await?))
