@@ -28,10 +28,12 @@ pub enum TimerKind {
     EraseDraft,
     /// The ballot before an employment OUTCOME was a yes: send it.
     SendOutcome,
+    /// The time in which a desk act could be undone is over: send it.
+    SendAct,
 }
 
 impl TimerKind {
-    const ALL: [TimerKind; 9] = [
+    const ALL: [TimerKind; 10] = [
         TimerKind::Release,
         TimerKind::Effect,
         TimerKind::AskTerms,
@@ -41,6 +43,7 @@ impl TimerKind {
         TimerKind::AskComplete,
         TimerKind::EraseDraft,
         TimerKind::SendOutcome,
+        TimerKind::SendAct,
     ];
 
     /// The word in the store.
@@ -55,6 +58,7 @@ impl TimerKind {
             TimerKind::AskComplete => "ask-complete",
             TimerKind::EraseDraft => "erase-draft",
             TimerKind::SendOutcome => "send-outcome",
+            TimerKind::SendAct => "send-act",
         }
     }
 
@@ -101,7 +105,8 @@ impl Batch<'_> {
             | TimerKind::WentWithheld
             | TimerKind::AskComplete
             | TimerKind::EraseDraft
-            | TimerKind::SendOutcome => {}
+            | TimerKind::SendOutcome
+            | TimerKind::SendAct => {}
         }
         let leg = LegId::from_slice(subject).ok_or(StoreError::Corrupt("timer.subject"))?;
         let Some(file) = self.take_leg(leg).await? else { return Ok(()) };

@@ -67,6 +67,7 @@ impl Town {
             end_points: vec![address.to_string()],
             protection: Protection::Unprotected,
             passphrase_file: None,
+            undo_minutes: 0,
             tokens: DeskToken::for_office(&CreditCode::parse(LABOUR[at]).unwrap()),
         };
         let city = CityId::parse(IDS[at]).unwrap();

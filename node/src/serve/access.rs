@@ -29,12 +29,14 @@ pub enum Call {
     ListCases,
     ShowCase,
     Act,
+    UndoAct,
+    HandOver,
     ExportCase,
 }
 
 use Call::{
-    Act, ActOnAgreement, AddPeer, AddVacancies, Ask, Countersign, ExportCase, Import,
-    ListAgreements, ListCases, ListPeers, ListVacancies, Propose, ShowAgreement, ShowCase,
+    Act, ActOnAgreement, AddPeer, AddVacancies, Ask, Countersign, ExportCase, HandOver, Import,
+    ListAgreements, ListCases, ListPeers, ListVacancies, Propose, ShowAgreement, ShowCase, UndoAct,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -56,6 +58,8 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (ListCases, &[Clerk, Compliance]),
     (ShowCase, &[Clerk, Compliance]),
     (Act, &[Clerk]),
+    (UndoAct, &[Clerk]),
+    (HandOver, &[Clerk]),
     (ExportCase, &[Clerk, Compliance]),
 ];
 
