@@ -1,5 +1,6 @@
 //! What a desk is offered is what is accepted, in every state that a walk comes to.
 
+use jieli_node::command::DeskCommand;
 use jieli_node::writer::Failure;
 use jieli_proto::case::{Side, Stage};
 use jieli_proto::id::LegId;
@@ -7,7 +8,9 @@ use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::draft_field::Value;
 use jieli_proto::wire::{self, DecisionCode, DraftField, ReturnCode, Service, VoidCode};
 use jieli_tests::people::{self, home};
-use jieli_tests::{Random, Town, Towns, WINDOW_TOKEN, eventually};
+use jieli_tests::{
+    AGREEMENT_DRAFT, HOUR_MS, Random, TestPg, Town, Towns, WINDOW_TOKEN, eventually,
+};
 use std::collections::BTreeSet;
 
 const MINUTE_MS: u64 = 60_000;
@@ -196,7 +199,17 @@ async fn a_question_is_answered_and_a_correction_asks_for_a_new_decision() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_queue_stands_by_due_date_and_pages() {
-    let towns = Towns::new().await;
+    queue(Towns::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_queue_stands_by_due_date_and_pages_on_postgres() {
+    let (a, b) =
+        (TestPg::create("queue_a").await.unwrap(), TestPg::create("queue_b").await.unwrap());
+    queue(Towns::with(a.database(), b.database(), AGREEMENT_DRAFT).await).await;
+}
+
+async fn queue(towns: Towns) {
     let (kunming, ruian) = (&towns.kunming, &towns.ruian);
     let cases = kunming.import((1..=3).map(home).collect()).await;
     let mut legs = Vec::new();
@@ -250,5 +263,62 @@ async fn the_queue_stands_by_due_date_and_pages() {
     // Another office sees nothing of it, in the list or in the counts.
     let labour = ruian.queue("clerk", ask()).await;
     assert!(labour.cases.is_empty() && labour.counts.unwrap().ours == 0);
+    towns.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn v04_corrected_terms_are_read_anew_and_the_old_question_ends_nothing() {
+    let towns = Towns::new().await;
+    let (kunming, ruian) = (&towns.kunming, &towns.ruian);
+    let case = kunming.import(people::single(1)).await.remove(0);
+    kunming.ask_yes(&case).await;
+    towns.next_working_day();
+    let leg = kunming.leg_for(&case, Service::Employment).await;
+    towns.ruian_acts(leg, Act::TakeUp(wire::DeskTakeUp {})).await;
+    let calendar = towns.calendar();
+    let now = jieli_node::world::Clock::now_unix_ms(towns.clock.as_ref());
+    let slot = calendar.add_working_days(calendar.day_of_unix_ms(now), 12).number();
+    let window = wire::Window { bring: vec![1], ..Default::default() };
+    let accept = wire::DeskAccept { slot_until: slot, window: Some(window) };
+    towns.ruian_acts(leg, Act::Accept(accept)).await;
+    let first = kunming.sms(&case, "请至少看一天").await;
+    assert!(first.text.contains("首问经办电话") && first.text.contains("请带：身份证件"));
+    let terms = Act::Correct(wire::DeskCorrect { fields: Vec::new(), terms: true });
+    let Err(Failure::Denied(same)) = ruian.act(leg, terms.clone()).await else { panic!() };
+    assert_eq!(same.code, "TERMS_SAME");
+    // The employer pays more; the vacancy is announced anew, then the leg is corrected.
+    let mut vacancies = people::vacancies();
+    for vacancy in &mut vacancies {
+        let terms = vacancy.terms.as_mut().unwrap();
+        terms.version += 1;
+        terms.pay_fen_month_max += 10_000;
+    }
+    let request = wire::AddVacanciesRequest { vacancies, announce: false };
+    ruian.desk(DeskCommand::AddVacancies(request)).await.unwrap();
+    ruian.act(leg, terms).await.unwrap();
+    towns.quiet().await;
+    eventually("the second question", async || {
+        kunming.phones.about(&case, "请至少看一天").len() == 2
+    })
+    .await;
+    let all = kunming.phones.about(&case, "请至少看一天");
+    let second = all.iter().find(|sms| sms.code() != first.code()).unwrap();
+    kunming.open(second).await.unwrap();
+    towns.clock.move_on(24 * HOUR_MS);
+    kunming.answer(second, &[1]).await.unwrap();
+    towns.next_working_day();
+    kunming.reaches(leg, Stage::Released).await;
+    let state = ruian.leg(leg).await.law.state().clone();
+    assert!(state.terms.is_some());
+    // The question about the old terms lapses unanswered: it ends nothing.
+    for _ in 0..14 {
+        towns.next_working_day();
+    }
+    eventually("the lapse", async || {
+        kunming.count("SELECT COUNT(*) FROM timer WHERE kind = 'question-lapses'").await == 0
+    })
+    .await;
+    towns.quiet().await;
+    assert_eq!(kunming.stage(leg).await, Some(Stage::Released));
     towns.stop().await;
 }
