@@ -2,6 +2,7 @@
 
 use jieli_node::command::DeskCommand;
 use jieli_node::writer::Failure;
+use jieli_proto::bundle::{exit_code, verify};
 use jieli_proto::case::{Side, Stage};
 use jieli_proto::id::LegId;
 use jieli_proto::wire::act_request::Act;
@@ -191,6 +192,13 @@ async fn a_question_is_answered_and_a_correction_asks_for_a_new_decision() {
     let file = ruian.leg(leg).await;
     assert_eq!((file.law.state().corrections, file.law.state().stage), (1, Stage::Released));
     assert_eq!(file.our_side, Side::Examiner);
+    // A stranger who verifies it takes the answer and the correction as the cities did.
+    let roots = [kunming, ruian].map(|town| town.public.root_fpr());
+    for (town, number) in [(kunming, case.clone()), (ruian, ruian.case_of(&file).await)] {
+        let zip = town.export(&number, true).await;
+        let verdicts = verify(&zip, &roots);
+        assert_eq!(exit_code(&verdicts), 0, "{verdicts:#?}");
+    }
     for town in [kunming, ruian] {
         assert_eq!(town.alarms().await, Vec::<String>::new(), "nobody misbehaved");
     }

@@ -148,7 +148,15 @@ mod tests {
             "jieli --dir d status --json",
             "jieli peer add public.json --root-fpr 00 --end-point a:1",
             "jieli case act 2026-000001 2 outcome --field home_outcome.months=12 --dir d",
-            "jieli case act 2026-000001 2 accept --slot-until 2026-12-01",
+            "jieli case act 2026-000001 2 accept --slot-until 2026-12-01 --bring 1,2 --opens 09:00",
+            "jieli case act 2026-000001 2 clarify --ground 3 --telephone 0577-1",
+            "jieli case act 2026-000001 2 supply --at-window",
+            "jieli case act 2026-000001 2 waitlist --until 2026-12-20 --band 2",
+            "jieli case act 2026-000001 2 correct --field school_offer.grade=4 --clear home_offer.district",
+            "jieli case act 2026-000001 2 return --code FAMILY_LEAVES",
+            "jieli case list --due week --service school_record --mine",
+            "jieli case undo 2026-000001 2",
+            "jieli case hand-over 2026-000001 2 --to window2",
             "jieli worker answer --case 2026-000001 --code 12345678 --yes",
             "jieli verify x.zip --root 00 --root 11 --json",
         ] {
@@ -157,9 +165,13 @@ mod tests {
             assert!(Cli::try_parse_from(words.chain(last)).is_ok(), "{line}");
         }
         // A desk cannot answer for the worker, and nothing is answered with "all".
-        for line in
-            ["jieli case answer 2026-000001", "jieli case ask --yes 1", "jieli verify x.zip"]
-        {
+        for line in [
+            "jieli case answer 2026-000001",
+            "jieli case ask --yes 1",
+            "jieli verify x.zip",
+            "jieli case act 2026-000001 2 accept --now",
+            "jieli case list --due never",
+        ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }
     }

@@ -17,12 +17,14 @@ use std::path::PathBuf;
 #[derive(Debug, Subcommand)]
 pub(super) enum CaseCommand {
     /// One case from a TOML file, such as medical cover pulled by the receiving city.
+    #[command(after_help = "Example: jieli case new deploy/sample/case-medical.toml")]
     New {
         /// The file.
         file: PathBuf,
     },
     /// Sends the workers of these cases their questions; without numbers, of every draft not asked
     /// yet. Nobody at a desk can answer for them.
+    #[command(after_help = "Example: jieli case ask 2026-000001")]
     Ask {
         /// Case numbers.
         numbers: Vec<String>,
@@ -50,7 +52,9 @@ pub(super) enum CaseCommand {
         #[arg(long, default_value_t = 50)]
         most: u32,
     },
-    /// Shows a case; the person only to the own office, and only with a purpose.
+    /// Shows a case, and for each leg the steps that this desk may take now, ready to copy; the
+    /// person only to the own office, and only with a purpose.
+    #[command(after_help = "Example: jieli case show 2026-000001 --purpose 核对材料")]
     Show {
         /// Case number.
         number: String,

@@ -143,7 +143,7 @@ fn due_words(leg: &wire::LegLine, today: u32, out: Out) -> String {
 
 fn duty_words(leg: &wire::LegLine, out: Out) -> String {
     let duty = Duty::ALL.into_iter().map(words::duty).find(|word| word.en == leg.duty);
-    duty.map_or(String::new(), |word| out.say(word.zh, word.en))
+    duty.map_or(String::new(), |word| out.say(word.zh, &plain(word.en)))
 }
 
 fn turn_words(turn: &str, out: Out) -> String {
@@ -167,7 +167,12 @@ fn stage_words(leg: &wire::LegLine, out: Out) -> String {
         (None, "AWAITING_CONSENT") => "等待本人答复",
         (None, _) => "未被接收",
     };
-    out.say(zh, &leg.stage)
+    out.say(zh, &plain(&leg.stage))
+}
+
+/// A word of the wire as people read it: `TAKEN_UP` is "taken up".
+fn plain(word: &str) -> String {
+    word.to_lowercase().replace('_', " ")
 }
 
 /// What stands out about a leg, each in brackets.
