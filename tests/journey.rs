@@ -13,6 +13,8 @@ mod crossing;
 mod heard;
 #[path = "journey/lapse.rs"]
 mod lapse;
+#[path = "journey/offers.rs"]
+mod offers;
 #[path = "journey/road.rs"]
 mod road;
 #[path = "journey/silence.rs"]
@@ -21,5 +23,7 @@ mod silence;
 mod steady;
 #[path = "journey/stops.rs"]
 mod stops;
+#[path = "journey/undo.rs"]
+mod undo;
 #[path = "journey/voice.rs"]
 mod voice;

@@ -64,6 +64,8 @@ pub enum DeskCommand {
     Import(wire::ImportRequest),
     Ask(wire::AskRequest),
     Act(wire::ActRequest),
+    UndoAct(wire::UndoRequest),
+    HandOver(wire::HandOverRequest),
     /// A view or export of personal data: who, what, why.
     Viewed(String),
 }
@@ -194,6 +196,8 @@ async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Out
         DeskCommand::Import(request) => Done::Imported(batch.import(actor, request.drafts).await?),
         DeskCommand::Ask(request) => Done::Asked(ask(batch, actor, request).await?),
         DeskCommand::Act(request) => Done::Acted(batch.act(actor, request).await?),
+        DeskCommand::UndoAct(request) => Done::Acted(batch.undo_act(actor, &request).await?),
+        DeskCommand::HandOver(request) => Done::Acted(batch.hand_over(actor, &request).await?),
         DeskCommand::Viewed(what) => {
             batch.record("viewed", format!("{} {what}", actor.token).as_bytes());
             Done::Nothing

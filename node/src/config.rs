@@ -2,11 +2,13 @@
 //! error that names it. `deploy/sample/jieli.toml` shows all of them.
 
 mod check;
+mod desk;
 mod limits;
 mod text;
 
 pub use check::is_end_point;
 pub(crate) use check::{are_end_points, is_city_name};
+pub use desk::{Desk, DeskWindow, UNDO_MINUTES};
 pub use limits::{Courier, Import, Limits};
 pub use text::{Start, render};
 
@@ -80,7 +82,7 @@ pub struct Config {
     /// Where the passphrase of the key files may be found.
     #[serde(default)]
     pub keys: Keys,
-    /// Who may call the desk service.
+    /// Who may call the desk service, what the desks tell a person, how long an act can be undone.
     #[serde(default)]
     pub desk: Desk,
     /// Limits of every open port.
@@ -180,15 +182,6 @@ pub struct Keys {
     /// environment. Default: none.
     #[serde(default)]
     pub passphrase_file: Option<PathBuf>,
-}
-
-/// Table `desk`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Desk {
-    /// One entry a token; see [`crate::tokens`]. Default: none, so nobody may call.
-    #[serde(default)]
-    pub tokens: Vec<DeskToken>,
 }
 
 /// An entry of `desk.tokens`: the token itself is in `<dir>/tokens/<name>.token`.

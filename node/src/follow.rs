@@ -63,7 +63,19 @@ impl Batch<'_> {
                 self.close_questions(file.id).await?;
                 self.timer(now, TimerKind::Effect, &leg).await
             }
-            MessageType::Correct => self.keep_terms_of_accept(file).await,
+            MessageType::Correct => {
+                self.keep_terms_of_accept(file).await?;
+                // V4: changed terms need a new acknowledgement.
+                let state = file.law.state();
+                let named = file.latest(MessageType::Correct).and_then(|e| e.message.as_ref());
+                let terms = named.is_some_and(|message| {
+                    matches!(&message.body, Some(Body::Correct(body)) if !body.terms_digest.is_empty())
+                });
+                if terms && state.stage == Stage::Accepted {
+                    self.timer(now, TimerKind::AskTerms, &leg).await?;
+                }
+                Ok(())
+            }
             MessageType::Accept
             | MessageType::Release
             | MessageType::Outcome
@@ -288,6 +300,7 @@ pub(crate) async fn timer(
         TimerKind::WentWithheld => went_withheld(batch, &mut file).await,
         TimerKind::SendOutcome => batch.send_held_outcome(&mut file).await,
         TimerKind::EraseDraft => erase_draft(batch, &mut file).await,
+        TimerKind::SendAct => batch.send_pending(&mut file).await,
         TimerKind::YesTakesEffect | TimerKind::QuestionLapses | TimerKind::DraftLapses => Ok(()),
     }
 }

@@ -426,7 +426,7 @@ impl Batch<'_> {
     }
 }
 
-fn unreachable_person() -> Denied {
+pub(crate) fn unreachable_person() -> Denied {
     Denied::new(
         "NO_CONTACT",
         "没有可用的本人联系方式，请到其他机构的窗口由本人确认。",

@@ -30,10 +30,12 @@ pub enum TimerKind {
     SendOutcome,
     /// An act on an agreement found no second approver.
     DraftLapses,
+    /// The time in which a desk act could be undone is over: send it.
+    SendAct,
 }
 
 impl TimerKind {
-    const ALL: [TimerKind; 10] = [
+    const ALL: [TimerKind; 11] = [
         TimerKind::Release,
         TimerKind::Effect,
         TimerKind::AskTerms,
@@ -44,6 +46,7 @@ impl TimerKind {
         TimerKind::EraseDraft,
         TimerKind::SendOutcome,
         TimerKind::DraftLapses,
+        TimerKind::SendAct,
     ];
 
     /// The word in the store.
@@ -59,6 +62,7 @@ impl TimerKind {
             TimerKind::EraseDraft => "erase-draft",
             TimerKind::SendOutcome => "send-outcome",
             TimerKind::DraftLapses => "draft-lapses",
+            TimerKind::SendAct => "send-act",
         }
     }
 
@@ -106,7 +110,8 @@ impl Batch<'_> {
             | TimerKind::WentWithheld
             | TimerKind::AskComplete
             | TimerKind::EraseDraft
-            | TimerKind::SendOutcome => {}
+            | TimerKind::SendOutcome
+            | TimerKind::SendAct => {}
         }
         let leg = LegId::from_slice(subject).ok_or(StoreError::Corrupt("timer.subject"))?;
         let Some(file) = self.take_leg(leg).await? else { return Ok(()) };

@@ -50,8 +50,8 @@ impl Denied {
     pub fn illegal(why: Illegal) -> Denied {
         Denied::new(
             "ILLEGAL_STEP",
-            format!("此时不能办理这一步（{}）。", why.number()),
-            why.to_string(),
+            format!("此时不能办理这一步：{}。", why.zh()),
+            format!("This step cannot be taken now: {why}."),
         )
     }
 

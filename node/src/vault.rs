@@ -89,6 +89,7 @@ impl Batch<'_> {
     /// Destroys keys, ciphertexts and index entries of a leg: its sections, its draft, and with
     /// `contact` also how to reach the person. A tombstone goes into the local log.
     pub async fn erase(&mut self, leg: LegId, contact: bool) -> Result<(), StoreError> {
+        self.stop_pending(leg).await?;
         let top = if contact { CONTACT } else { CONTACT - 1 };
         for table in ["section_key", "section_data"] {
             let sql = format!("DELETE FROM {table} WHERE leg_id = $1 AND slot <= $2");

@@ -5,10 +5,11 @@ use prost_types::FileDescriptorSet;
 use prost_types::field_descriptor_proto::{Label, Type as Kind};
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 7] = ["envelope", "log", "case", "agreement", "exchange", "partners", "desk"];
+const FILES: [&str; 8] =
+    ["envelope", "log", "case", "agreement", "exchange", "partners", "case_desk", "desk"];
 
 /// Never spoken between cities.
-const HOME: [&str; 2] = ["desk.proto", "partners.proto"];
+const HOME: [&str; 3] = ["desk.proto", "partners.proto", "case_desk.proto"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+mod desk;
 mod forger;
 mod held;
 pub mod people;
@@ -23,6 +24,7 @@ mod town;
 mod towns;
 mod world;
 
+pub use desk::WINDOW_TOKEN;
 pub use forger::{Forged, Forger, office};
 pub use held::Held;
 pub use jieli::demo::city::Sms;

@@ -6,7 +6,7 @@ use crate::Sms;
 use crate::world::{Hands, Phones, RealSleep, Seeded, Tap, Tapped};
 use jieli_node::boot::{Node, Start, WrapPost};
 use jieli_node::command::{Actor, Command, DeskCommand, Done, WorkerCommand};
-use jieli_node::config::{Config, Database, DeskToken, Listen};
+use jieli_node::config::{Config, Database, Listen};
 use jieli_node::evidence;
 use jieli_node::init::{InitOptions, init};
 use jieli_node::keys::Protection;
@@ -14,10 +14,9 @@ use jieli_node::legs::LegFile;
 use jieli_node::public::PublicBundle;
 use jieli_node::store::legs;
 use jieli_node::world::{Clock, Notices};
-use jieli_node::writer::{Failure, Stopped};
+use jieli_node::writer::{CrashAt, Failure, Stopped};
 use jieli_proto::case::Stage;
 use jieli_proto::id::{AgreementId, CityId, LegId};
-use jieli_proto::number::CreditCode;
 use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::{self, Envelope, MessageType, Service};
 use prost::Message as _;
@@ -67,10 +66,8 @@ impl Town {
             end_points: vec![address.to_string()],
             protection: Protection::Unprotected,
             passphrase_file: None,
-            tokens: DeskToken::with_posts(
-                &CreditCode::parse(LABOUR[at]).unwrap(),
-                &crate::APPROVERS[at].map(str::to_owned),
-            ),
+            undo_minutes: 0,
+            tokens: crate::desk::tokens_of(LABOUR[at], WINDOW[at], crate::APPROVERS[at]),
         };
         let city = CityId::parse(IDS[at]).unwrap();
         let entropy = Seeded::new(at as u64);
@@ -88,8 +85,18 @@ impl Town {
         }
     }
 
+    /// Credit code of its coordination window.
+    pub fn window_office(&self) -> &'static str {
+        WINDOW[self.at]
+    }
+
     /// Starts its node.
     pub async fn start(&mut self) {
+        self.start_to_crash(None).await;
+    }
+
+    /// Starts its node, which dies where it is told to.
+    pub async fn start_to_crash(&mut self, crash_at: Option<CrashAt>) {
         self.starts += 1;
         let tap = Arc::clone(&self.tap);
         let wrap: WrapPost = Arc::new(move |post| Arc::new(Tapped(post, Arc::clone(&tap))));
@@ -102,7 +109,7 @@ impl Town {
             sleep: Arc::new(RealSleep),
             notices: Arc::clone(&self.phones) as Arc<dyn Notices>,
             wrap_post: Some(wrap),
-            crash_at: None,
+            crash_at,
         };
         self.node = Some(Node::start(start).await.unwrap());
     }
@@ -112,6 +119,13 @@ impl Town {
         if let Some(node) = self.node.take() {
             assert!(matches!(node.stop().await, Stopped::Idle));
         }
+    }
+
+    /// Waits until its node has died at a step, and clears it away.
+    pub async fn dies(&mut self) {
+        let node = self.node.take().unwrap();
+        node.ended().await;
+        assert!(matches!(node.stop().await, Stopped::Crashed(_)));
     }
 
     /// Its node.

@@ -161,7 +161,15 @@ mod tests {
             "jieli --dir d status --json",
             "jieli peer add public.json --root-fpr 00 --end-point a:1",
             "jieli case act 2026-000001 2 outcome --field home_outcome.months=12 --dir d",
-            "jieli case act 2026-000001 2 accept --slot-until 2026-12-01",
+            "jieli case act 2026-000001 2 accept --slot-until 2026-12-01 --bring 1,2 --opens 09:00",
+            "jieli case act 2026-000001 2 clarify --ground 3 --telephone 0577-1",
+            "jieli case act 2026-000001 2 supply --at-window",
+            "jieli case act 2026-000001 2 waitlist --until 2026-12-20 --band 2",
+            "jieli case act 2026-000001 2 correct --field school_offer.grade=4 --clear home_offer.district",
+            "jieli case act 2026-000001 2 return --code FAMILY_LEAVES",
+            "jieli case list --due week --service school_record --mine",
+            "jieli case undo 2026-000001 2",
+            "jieli case hand-over 2026-000001 2 --to window2",
             "jieli worker answer --case 2026-000001 --code 12345678 --yes",
             "jieli verify x.zip --root 00 --root 11 --json",
             "jieli import r.xlsx --map 就业去向=意向城市 --map a=b --dry-run --clean c.xlsx --report r2.xlsx",
@@ -179,6 +187,8 @@ mod tests {
             "jieli case ask --yes 1",
             "jieli verify x.zip",
             "jieli import",
+            "jieli case act 2026-000001 2 accept --now",
+            "jieli case list --due never",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

@@ -243,13 +243,13 @@ impl Batch<'_> {
             )
             .into());
         }
-        self.carry_out(&found, vec![found.post.clone(), post]).await?;
+        self.do_approved(&found, vec![found.post.clone(), post]).await?;
         let sql = "UPDATE agreement_draft SET done_ms = $2 WHERE draft_id = $1";
         self.conn.run(sql, vec![id.into(), self.now_ms.into()]).await?;
         Ok(found.agreement)
     }
 
-    async fn carry_out(&mut self, found: &Waiting, approvers: Vec<String>) -> Outcome<()> {
+    async fn do_approved(&mut self, found: &Waiting, approvers: Vec<String>) -> Outcome<()> {
         let missing = || StoreError::Corrupt("agreement_draft");
         let id = found.agreement;
         match found.act {

@@ -67,7 +67,8 @@ pub(super) fn problem(config: &Config) -> Option<(String, String)> {
         );
     }
     let limits = config.limits.ranges();
-    let ranges = [limits, config.courier.ranges(), config.import.ranges()].concat();
+    let ranges =
+        [limits, config.courier.ranges(), config.import.ranges(), config.desk.ranges()].concat();
     if let Some((key, _, min, max)) =
         ranges.into_iter().find(|(_, value, min, max)| !(*min..=*max).contains(value))
     {
@@ -76,7 +77,7 @@ pub(super) fn problem(config: &Config) -> Option<(String, String)> {
     if config.notices.file.as_os_str().is_empty() {
         return says("notices.file", "must name a file");
     }
-    token_problem(&config.desk.tokens)
+    config.desk.window_problem().or_else(|| token_problem(&config.desk.tokens))
 }
 
 fn same_address(listen: &Listen) -> Option<(&'static str, &'static str)> {

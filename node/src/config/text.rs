@@ -20,6 +20,8 @@ pub struct Start {
     pub end_points: Vec<String>,
     /// A file with the passphrase of the key files.
     pub passphrase_file: Option<PathBuf>,
+    /// Minutes that an act of a desk waits and can be undone.
+    pub undo_minutes: u64,
     /// Who may call the desk service.
     pub tokens: Vec<DeskToken>,
 }
@@ -52,6 +54,23 @@ const LIMITS: &str = r#"
 # Notices to persons are appended to this file, one JSON object a line.
 #[notices]
 #file = "notices.jsonl"
+"#;
+
+const UNDO: &str = "
+# What a clerk enters goes out after so many minutes; until then `jieli case undo` takes it back.
+# 0 sends at once. A withdrawal never waits.
+[desk]
+";
+
+const WINDOWS: &str = r#"
+# Where persons go: the first handler's telephone, hours and what to bring (codes as in `jieli case
+# act --help`), one table an office. Told with ACCEPT and with a question.
+#[[desk.windows]]
+#office = "91530100MA00000020"
+#telephone = "0871-00000000"
+#opens = "09:00"
+#closes = "17:00"
+#bring = [1]
 "#;
 
 const TOKENS: &str = r#"
@@ -97,6 +116,9 @@ pub fn render(start: &Start) -> String {
         None => out.push_str("#[keys]\n#passphrase_file = \"passphrase\"\n"),
     }
     out.push_str(LIMITS);
+    out.push_str(UNDO);
+    line(&mut out, "", "undo_minutes", &start.undo_minutes.to_string());
+    out.push_str(WINDOWS);
     out.push_str(TOKENS);
     for token in &start.tokens {
         out.push_str("[[desk.tokens]]\n");

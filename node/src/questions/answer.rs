@@ -271,6 +271,12 @@ impl Batch<'_> {
         }
         for (_, leg, answer) in question.legs {
             let Some(mut file) = self.take_leg(leg).await? else { continue };
+            // Terms that were corrected since ask for nothing any more: the newer question counts.
+            let superseded = question.topic == Topic::Terms
+                && file.law.state().terms.is_some_and(|terms| terms[..] != question.subject[..]);
+            if superseded {
+                continue;
+            }
             if !answer && file.local == Local::OnTheRoad && !file.law.is_closed() {
                 self.withdraw(&mut file, WithdrawnBy::Person).await?;
             }

@@ -8,7 +8,8 @@ use crate::store::{self, StoreError};
 use crate::timer::TimerKind;
 use crate::trouble::{Denied, Outcome, Trouble};
 use jieli_proto::case::{Duty, Side, Stage};
-use jieli_proto::wire::{self, Service};
+use jieli_proto::wire::message::Body;
+use jieli_proto::wire::{self, MessageType, Service};
 
 /// What became of asking a worker.
 #[derive(Debug, Default)]
@@ -208,7 +209,13 @@ impl Batch<'_> {
         // Closes at 24:00 of the last working day before the slot date.
         let last = calendar.last_working_day_before(slot);
         let deadline = last.plus(1).start_unix_ms(calendar.zone_offset_min());
-        let body = text::acknowledge(&text::terms(&terms), last);
+        let told = file.latest(MessageType::Accept).and_then(|entry| entry.message.as_ref());
+        let told = told.and_then(|message| match &message.body {
+            Some(Body::Accept(accept)) => accept.window.as_ref().map(text::window),
+            Some(_) | None => None,
+        });
+        let shown = format!("{}{}", told.unwrap_or_default(), text::terms(&terms));
+        let body = text::acknowledge(&shown, last);
         let shown = file.clone();
         self.put_question(Topic::Terms, &[&shown], body, &digest, deadline).await?;
         self.lapse_timer(file, deadline).await

@@ -103,6 +103,33 @@ pub(crate) fn acknowledge(rendered: &str, until: Day) -> String {
     )
 }
 
+/// Where the person goes and what to bring, as an ACCEPT told it; empty where it told no telephone.
+pub(crate) fn window(window: &wire::Window) -> String {
+    if window.telephone.is_empty() {
+        return String::new();
+    }
+    let hours = match window.closes_min > 0 {
+        true => {
+            let time = |minute: u32| format!("{:02}:{:02}", minute / 60, minute % 60);
+            format!(" {}-{}", time(window.opens_min), time(window.closes_min))
+        }
+        false => String::new(),
+    };
+    let bring: Vec<words::Word> =
+        window.bring.iter().filter_map(|code| words::bring(*code)).collect();
+    let zh: Vec<&str> = bring.iter().map(|word| word.zh).collect();
+    let en: Vec<&str> = bring.iter().map(|word| word.en).collect();
+    let (mut told_zh, mut told_en) = (
+        format!("首问经办电话 {}{hours}", window.telephone),
+        format!("First handler's telephone {}{hours}", window.telephone),
+    );
+    if !bring.is_empty() {
+        told_zh += &format!("，请带：{}", zh.join("、"));
+        told_en += &format!("; bring: {}", en.join(", "));
+    }
+    format!("{told_zh}。\n{told_en}.\n")
+}
+
 /// The private ballot before an employment outcome.
 pub(crate) fn ballot(city: &str) -> String {
     format!(

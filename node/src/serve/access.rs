@@ -34,13 +34,15 @@ pub enum Call {
     ListCases,
     ShowCase,
     Act,
+    UndoAct,
+    HandOver,
     ExportCase,
 }
 
 use Call::{
     AcceptInvite, Act, ActOnAgreement, AddPeer, AddVacancies, Approve, Ask, CounterPropose,
-    Countersign, ExportCase, Import, InvitePeer, ListAgreements, ListCases, ListPeers,
-    ListVacancies, Propose, ShowAgreement, ShowCase, TestPeer,
+    Countersign, ExportCase, HandOver, Import, InvitePeer, ListAgreements, ListCases, ListPeers,
+    ListVacancies, Propose, ShowAgreement, ShowCase, TestPeer, UndoAct,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -67,6 +69,8 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (ListCases, &[Clerk, Compliance]),
     (ShowCase, &[Clerk, Compliance]),
     (Act, &[Clerk]),
+    (UndoAct, &[Clerk]),
+    (HandOver, &[Clerk]),
     (ExportCase, &[Clerk, Compliance]),
 ];
 

@@ -22,6 +22,7 @@ mod cases;
 mod fields;
 mod legs;
 mod partners;
+mod queue;
 mod status;
 mod vacancies;
 
@@ -94,6 +95,11 @@ impl DeskDoor {
     ) -> Answer<wire::AgreementView> {
         let Done::Agreement(id) = self.perform(caller, command).await? else { return Err(odd()) };
         self.agreement_view(id).await
+    }
+
+    async fn acted(&self, caller: &Caller, command: DeskCommand) -> Answer<wire::ActReply> {
+        let Done::Acted(reply) = self.perform(caller, command).await? else { return Err(odd()) };
+        Ok(reply)
     }
 
     async fn import_rows(
@@ -320,11 +326,17 @@ impl desk_server::Desk for DeskDoor {
 
     async fn act(&self, request: Request<wire::ActRequest>) -> Reply<wire::ActReply> {
         let (caller, request) = self.enter(Call::Act, request)?;
-        let done = self.perform(&caller, DeskCommand::Act(request)).await;
-        self.reply(done.and_then(|done| {
-            let Done::Acted(reply) = done else { return Err(odd()) };
-            Ok(reply)
-        }))
+        self.reply(self.acted(&caller, DeskCommand::Act(request)).await)
+    }
+
+    async fn undo_act(&self, request: Request<wire::UndoRequest>) -> Reply<wire::ActReply> {
+        let (caller, request) = self.enter(Call::UndoAct, request)?;
+        self.reply(self.acted(&caller, DeskCommand::UndoAct(request)).await)
+    }
+
+    async fn hand_over(&self, request: Request<wire::HandOverRequest>) -> Reply<wire::ActReply> {
+        let (caller, request) = self.enter(Call::HandOver, request)?;
+        self.reply(self.acted(&caller, DeskCommand::HandOver(request)).await)
     }
 
     async fn export_case(&self, request: Request<wire::CaseRef>) -> Reply<wire::ExportReply> {

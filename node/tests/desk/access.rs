@@ -57,6 +57,8 @@ async fn call(city: &City, call: Call, with: &With<'_>) -> Option<Status> {
         Call::ListCases => ask!(city, |m| with.make(m), list_cases, ListCasesRequest),
         Call::ShowCase => ask!(city, |m| with.make(m), show_case, CaseRef),
         Call::Act => ask!(city, |m| with.make(m), act, ActRequest),
+        Call::UndoAct => ask!(city, |m| with.make(m), undo_act, UndoRequest),
+        Call::HandOver => ask!(city, |m| with.make(m), hand_over, HandOverRequest),
         Call::ExportCase => ask!(city, |m| with.make(m), export_case, CaseRef),
     }
 }

@@ -198,6 +198,7 @@ fn make(dir: &Path, id: &str, name: &str, clock: &dyn Clock, entropy: &dyn Entro
         end_points: vec!["localhost:7400".to_owned()],
         protection: Protection::Unprotected,
         passphrase_file: None,
+        undo_minutes: 0,
         tokens,
     };
     init(dir, &CityId::parse(id).unwrap(), name, options, clock, entropy).unwrap()

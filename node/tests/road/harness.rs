@@ -74,6 +74,7 @@ impl City {
             end_points: vec![address.to_string()],
             protection: Protection::Unprotected,
             passphrase_file: None,
+            undo_minutes: 0,
             tokens: DeskToken::for_office(&CreditCode::parse(office).unwrap()),
         };
         let seed = id.bytes().map(u64::from).sum();

@@ -3066,6 +3066,110 @@ impl CheckResult {
         }
     }
 }
+/// Over all that this desk sees, whatever the list is filtered by.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct QueueCounts {
+    /// legs whose duty is past its day, whoever owes it
+    #[prost(uint64, tag = "1")]
+    pub overdue: u64,
+    #[prost(uint64, tag = "2")]
+    pub due_today: u64,
+    /// legs that wait for us
+    #[prost(uint64, tag = "3")]
+    pub ours: u64,
+    /// legs that wait for the other city
+    #[prost(uint64, tag = "4")]
+    pub theirs: u64,
+}
+/// Beside a leg, known to this city alone.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LegDesk {
+    /// "ours", "theirs"; empty where nothing is waited for
+    #[prost(string, tag = "1")]
+    pub turn: ::prost::alloc::string::String,
+    /// "due-soon", "overdue", "needs-person", or empty
+    #[prost(string, tag = "2")]
+    pub urgency: ::prost::alloc::string::String,
+    /// token of who took it up here
+    #[prost(string, tag = "3")]
+    pub handler: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "4")]
+    pub pending: ::core::option::Option<PendingAct>,
+    #[prost(message, optional, tag = "5")]
+    pub not_sent: ::core::option::Option<UnsentAct>,
+}
+/// Entered, and not sent before its time: until then it can be undone.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PendingAct {
+    #[prost(string, tag = "1")]
+    pub step: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub goes_out_unix_ms: u64,
+    /// 10:05, in the zone of the calendar
+    #[prost(string, tag = "3")]
+    pub goes_out_at: ::prost::alloc::string::String,
+    /// who entered it
+    #[prost(string, tag = "4")]
+    pub token: ::prost::alloc::string::String,
+}
+/// Waited, and was no longer allowed when its time came.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UnsentAct {
+    #[prost(string, tag = "1")]
+    pub step: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub code: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub say_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub say_en: ::prost::alloc::string::String,
+}
+/// A step that this desk may take now. Where the command has "…", a value is still to be filled in.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NextStep {
+    /// as in `case act CASE LEG STEP`
+    #[prost(string, tag = "1")]
+    pub step: ::prost::alloc::string::String,
+    /// after the name of the program
+    #[prost(string, tag = "2")]
+    pub command: ::prost::alloc::string::String,
+}
+/// Where the person goes, as the examiner told it last.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WindowView {
+    /// name in the agreement
+    #[prost(string, tag = "1")]
+    pub office: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub telephone: ::prost::alloc::string::String,
+    /// 09:00; empty where no hours were told
+    #[prost(string, tag = "3")]
+    pub opens: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub closes: ::prost::alloc::string::String,
+    #[prost(uint32, repeated, tag = "5")]
+    pub bring: ::prost::alloc::vec::Vec<u32>,
+    #[prost(string, repeated, tag = "6")]
+    pub bring_zh: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "7")]
+    pub bring_en: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UndoRequest {
+    #[prost(string, tag = "1")]
+    pub case_number: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub leg: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HandOverRequest {
+    #[prost(string, tag = "1")]
+    pub case_number: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub leg: u32,
+    #[prost(string, tag = "3")]
+    pub to_token: ::prost::alloc::string::String,
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StatusRequest {}
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3275,14 +3379,24 @@ pub struct AskReply {
 pub struct ListCasesRequest {
     #[prost(string, tag = "1")]
     pub stage: ::prost::alloc::string::String,
+    /// `next` of the page before
     #[prost(string, tag = "2")]
     pub after: ::prost::alloc::string::String,
+    /// legs
     #[prost(uint32, tag = "3")]
     pub most: u32,
+    /// "overdue", "today", "week" (today and the six days after)
+    #[prost(string, tag = "4")]
+    pub due: ::prost::alloc::string::String,
+    #[prost(enumeration = "Service", tag = "5")]
+    pub service: i32,
+    /// legs of which this token is the first handler
+    #[prost(bool, tag = "6")]
+    pub mine: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CaseList {
-    /// none of the legs that wait for the person's answer
+    /// by due date; none of the legs that wait for the person's answer
     #[prost(message, repeated, tag = "1")]
     pub cases: ::prost::alloc::vec::Vec<CaseLine>,
     /// those: a count, never a list
@@ -3291,6 +3405,11 @@ pub struct CaseList {
     /// `after` of the next page, empty at the end
     #[prost(string, tag = "3")]
     pub next: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "4")]
+    pub counts: ::core::option::Option<QueueCounts>,
+    /// yyyymmdd, in the zone of the calendar
+    #[prost(uint32, tag = "5")]
+    pub today: u32,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CaseLine {
@@ -3330,6 +3449,8 @@ pub struct LegLine {
     /// hex
     #[prost(string, tag = "11")]
     pub leg_id: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "12")]
+    pub desk: ::core::option::Option<LegDesk>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CaseRef {
@@ -3348,6 +3469,9 @@ pub struct CaseView {
     pub line: ::core::option::Option<CaseLine>,
     #[prost(message, repeated, tag = "2")]
     pub legs: ::prost::alloc::vec::Vec<LegView>,
+    /// yyyymmdd
+    #[prost(uint32, tag = "3")]
+    pub today: u32,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct LegView {
@@ -3361,6 +3485,11 @@ pub struct LegView {
     /// the legal next steps of this desk
     #[prost(string, repeated, tag = "4")]
     pub next: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// the same with their commands
+    #[prost(message, repeated, tag = "5")]
+    pub steps: ::prost::alloc::vec::Vec<NextStep>,
+    #[prost(message, optional, tag = "6")]
+    pub window: ::core::option::Option<WindowView>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct MessageLine {
@@ -3403,7 +3532,10 @@ pub struct ActRequest {
     pub case_number: ::prost::alloc::string::String,
     #[prost(uint32, tag = "2")]
     pub leg: u32,
-    #[prost(oneof = "act_request::Act", tags = "3, 4, 5, 6, 7, 8, 9, 10, 11")]
+    #[prost(
+        oneof = "act_request::Act",
+        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16"
+    )]
     pub act: ::core::option::Option<act_request::Act>,
 }
 /// Nested message and enum types in `ActRequest`.
@@ -3428,10 +3560,21 @@ pub mod act_request {
         Expire(super::DeskExpire),
         #[prost(message, tag = "11")]
         Progress(super::DeskProgress),
+        #[prost(message, tag = "12")]
+        Clarify(super::DeskClarify),
+        #[prost(message, tag = "13")]
+        Supply(super::DeskSupply),
+        #[prost(message, tag = "14")]
+        Waitlist(super::DeskWaitlist),
+        #[prost(message, tag = "15")]
+        Return(super::DeskReturn),
+        #[prost(message, tag = "16")]
+        Correct(super::DeskCorrect),
     }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeskTakeUp {}
+/// What is empty in a window is taken from the office's own.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeskAccept {
     #[prost(uint32, tag = "1")]
@@ -3479,6 +3622,42 @@ pub struct DeskExpire {
 pub struct DeskProgress {
     #[prost(enumeration = "ProgressStep", tag = "1")]
     pub step: i32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeskClarify {
+    #[prost(uint32, tag = "1")]
+    pub ground: u32,
+    #[prost(message, optional, tag = "2")]
+    pub window: ::core::option::Option<Window>,
+}
+/// Answers the open question: fields of phase A, or of phase B once identity has travelled.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DeskSupply {
+    #[prost(message, repeated, tag = "1")]
+    pub fields: ::prost::alloc::vec::Vec<DraftField>,
+    #[prost(bool, tag = "2")]
+    pub at_window: bool,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeskWaitlist {
+    #[prost(uint32, tag = "1")]
+    pub until: u32,
+    #[prost(uint32, tag = "2")]
+    pub band: u32,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeskReturn {
+    #[prost(enumeration = "ReturnCode", tag = "1")]
+    pub code: i32,
+}
+/// Either fields of one section, a field without a value being cleared, or the job terms as they
+/// stand in the own vacancy by now.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DeskCorrect {
+    #[prost(message, repeated, tag = "1")]
+    pub fields: ::prost::alloc::vec::Vec<DraftField>,
+    #[prost(bool, tag = "2")]
+    pub terms: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ActReply {
@@ -4036,6 +4215,44 @@ pub mod desk_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "Act"));
             self.inner.unary(req, path, codec).await
         }
+        /// Takes back an act that has not gone out yet, or acknowledges that one was not sent.
+        pub async fn undo_act(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UndoRequest>,
+        ) -> std::result::Result<tonic::Response<super::ActReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/UndoAct");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "UndoAct"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Gives a leg to a colleague as its first handler.
+        pub async fn hand_over(
+            &mut self,
+            request: impl tonic::IntoRequest<super::HandOverRequest>,
+        ) -> std::result::Result<tonic::Response<super::ActReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/HandOver");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "HandOver"));
+            self.inner.unary(req, path, codec).await
+        }
         pub async fn export_case(
             &mut self,
             request: impl tonic::IntoRequest<super::CaseRef>,
@@ -4159,6 +4376,16 @@ pub mod desk_server {
         async fn act(
             &self,
             request: tonic::Request<super::ActRequest>,
+        ) -> std::result::Result<tonic::Response<super::ActReply>, tonic::Status>;
+        /// Takes back an act that has not gone out yet, or acknowledges that one was not sent.
+        async fn undo_act(
+            &self,
+            request: tonic::Request<super::UndoRequest>,
+        ) -> std::result::Result<tonic::Response<super::ActReply>, tonic::Status>;
+        /// Gives a leg to a colleague as its first handler.
+        async fn hand_over(
+            &self,
+            request: tonic::Request<super::HandOverRequest>,
         ) -> std::result::Result<tonic::Response<super::ActReply>, tonic::Status>;
         async fn export_case(
             &self,
@@ -5093,6 +5320,92 @@ pub mod desk_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ActSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/UndoAct" => {
+                    #[allow(non_camel_case_types)]
+                    struct UndoActSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::UndoRequest>
+                    for UndoActSvc<T> {
+                        type Response = super::ActReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::UndoRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::undo_act(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UndoActSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/HandOver" => {
+                    #[allow(non_camel_case_types)]
+                    struct HandOverSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::HandOverRequest>
+                    for HandOverSvc<T> {
+                        type Response = super::ActReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::HandOverRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::hand_over(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = HandOverSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

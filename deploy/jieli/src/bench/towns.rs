@@ -122,6 +122,7 @@ impl Town {
             end_points: vec![peer.to_string()],
             protection: Protection::Unprotected,
             passphrase_file: None,
+            undo_minutes: 0,
             tokens: DeskToken::with_posts(&office, &posts.map(str::to_owned)),
         };
         let entropy = SystemEntropy::new();

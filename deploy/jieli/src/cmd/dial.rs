@@ -43,6 +43,18 @@ impl Interceptor for Bearer {
 }
 
 impl At {
+    /// The program with the options that this command was given, for lines to be copied.
+    pub(super) fn program(&self) -> String {
+        let mut text = "jieli".to_owned();
+        if self.dir != std::path::Path::new(".") {
+            text += &format!(" --dir {}", self.dir.display());
+        }
+        if let Some(token) = &self.token {
+            text += &format!(" --as {token}");
+        }
+        text
+    }
+
     pub(super) fn config(&self) -> Result<Config, Fail> {
         Config::load(&self.dir)
             .map_err(|error| Fail::new(WRONG_USE, "CONFIG", "配置无法读取。", error.to_string()))

@@ -5,7 +5,7 @@ use super::{Done, Fail};
 use crate::ambient::{SystemClock, SystemEntropy, passphrase_places};
 use anyhow::Context;
 use clap::Args;
-use jieli_node::config::{APPROVER_POSTS, Database, DeskRole, DeskToken, Listen};
+use jieli_node::config::{APPROVER_POSTS, Database, DeskRole, DeskToken, Listen, UNDO_MINUTES};
 use jieli_node::init::{InitOptions, NewCity, init};
 use jieli_node::keys::{COST, KeysError, Protection};
 use jieli_node::public::spoken;
@@ -53,6 +53,9 @@ pub(super) struct Init {
     /// host:port where other cities reach this one; may be repeated; none: it only dials out.
     #[arg(long = "end-point")]
     end_points: Vec<String>,
+    /// Minutes that what a clerk enters waits and can be undone, 0 to 30; 0 sends at once.
+    #[arg(long, default_value_t = UNDO_MINUTES, value_parser = clap::value_parser!(u64).range(..=30))]
+    undo_minutes: u64,
     /// `sqlite`, or the postgres:// URL of a database.
     #[arg(long, default_value = "sqlite")]
     database: String,
@@ -92,6 +95,7 @@ impl Init {
             end_points: self.end_points.clone(),
             protection: self.protection()?,
             passphrase_file: self.passphrase_file.clone(),
+            undo_minutes: self.undo_minutes,
             tokens: self.tokens()?,
         };
         let made = init(dir, &id, &self.name, options, &SystemClock, &SystemEntropy::new())

@@ -97,6 +97,7 @@ impl City {
             end_points: vec![peer.to_string()],
             protection: Protection::Unprotected,
             passphrase_file: None,
+            undo_minutes: 0,
             tokens,
         };
         let id = CityId::parse(plan.id).context("city id")?;
