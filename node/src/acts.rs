@@ -54,7 +54,10 @@ impl Batch<'_> {
         let bond = bond.ok_or_else(|| Denied::not_found("agreement"))?;
         let speech = match act {
             Act::TakeUp(_) => self.take_up(&bond, &file),
-            Act::Accept(accept) => self.accept(&bond, &file, accept).await?,
+            Act::Accept(accept) => {
+                self.place_is_left(&file).await?;
+                self.accept(&bond, &file, accept).await?
+            }
             Act::Decline(decline) => decline_speech(&file, &decline),
             Act::Outcome(outcome) => return self.outcome(&mut file, &bond, outcome).await,
             Act::Withdraw(_) => Speech::withdraw(),
@@ -101,7 +104,7 @@ impl Batch<'_> {
         }
     }
 
-    fn take_up(&self, bond: &Bond, file: &LegFile) -> Speech {
+    pub(crate) fn take_up(&self, bond: &Bond, file: &LegFile) -> Speech {
         let body = Body::TakeUp(self.window(bond, file));
         Speech::plain(MessageType::TakeUp, body).due(self.due(
             bond,
@@ -119,7 +122,7 @@ impl Batch<'_> {
         wire::Window { telephone, opens_min: 9 * 60, closes_min: 17 * 60, bring: Vec::new() }
     }
 
-    async fn accept(
+    pub(crate) async fn accept(
         &mut self,
         bond: &Bond,
         file: &LegFile,
@@ -191,19 +194,10 @@ impl Batch<'_> {
     }
 
     async fn offered_reference(&mut self, file: &LegFile) -> Outcome<String> {
-        let offer = file.latest(MessageType::Offer).and_then(|e| e.message.as_ref());
-        let Some(msg) = offer.and_then(crate::legs::msg_id) else { return Ok(String::new()) };
-        let place = Place { leg: file.id, slot: 1, msg };
-        let Some(bytes) = self.reveal(file, &place).await? else { return Ok(String::new()) };
-        let values = wire::Section::decode(bytes.as_slice()).ok().and_then(|section| {
-            let digest = section::digest_of(&msg, &section).ok()?;
-            section::open(&msg, &section, &digest).ok()
-        });
-        let reference = values.and_then(|values| {
-            values.into_iter().find_map(|(field, value)| match (field, value) {
-                (1, Value::Text(text)) => Some(text),
-                _ => None,
-            })
+        let values = self.offer_values(file).await?;
+        let reference = values.into_iter().find_map(|(field, value)| match (field, value) {
+            (1, Value::Text(text)) => Some(text),
+            _ => None,
         });
         Ok(reference.unwrap_or_default())
     }

@@ -28,10 +28,14 @@ pub enum TimerKind {
     EraseDraft,
     /// The ballot before an employment OUTCOME was a yes: send it.
     SendOutcome,
+    /// Answer a CAPACITY QUERY.
+    AnswerCapacity,
+    /// Accept an OFFER if a rule says so and a place is left.
+    AcceptByRule,
 }
 
 impl TimerKind {
-    const ALL: [TimerKind; 9] = [
+    const ALL: [TimerKind; 11] = [
         TimerKind::Release,
         TimerKind::Effect,
         TimerKind::AskTerms,
@@ -41,6 +45,8 @@ impl TimerKind {
         TimerKind::AskComplete,
         TimerKind::EraseDraft,
         TimerKind::SendOutcome,
+        TimerKind::AnswerCapacity,
+        TimerKind::AcceptByRule,
     ];
 
     /// The word in the store.
@@ -55,6 +61,8 @@ impl TimerKind {
             TimerKind::AskComplete => "ask-complete",
             TimerKind::EraseDraft => "erase-draft",
             TimerKind::SendOutcome => "send-outcome",
+            TimerKind::AnswerCapacity => "answer-capacity",
+            TimerKind::AcceptByRule => "accept-by-rule",
         }
     }
 
@@ -95,13 +103,15 @@ impl Batch<'_> {
         match kind {
             TimerKind::YesTakesEffect => return self.yes_takes_effect(subject).await,
             TimerKind::QuestionLapses => return self.question_lapses(subject).await,
+            TimerKind::AnswerCapacity => return self.answer_capacity(subject).await,
             TimerKind::Release
             | TimerKind::Effect
             | TimerKind::AskTerms
             | TimerKind::WentWithheld
             | TimerKind::AskComplete
             | TimerKind::EraseDraft
-            | TimerKind::SendOutcome => {}
+            | TimerKind::SendOutcome
+            | TimerKind::AcceptByRule => {}
         }
         let leg = LegId::from_slice(subject).ok_or(StoreError::Corrupt("timer.subject"))?;
         let Some(file) = self.take_leg(leg).await? else { return Ok(()) };

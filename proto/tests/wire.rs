@@ -5,7 +5,8 @@ use prost_types::FileDescriptorSet;
 use prost_types::field_descriptor_proto::{Label, Type as Kind};
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 6] = ["envelope", "log", "case", "agreement", "exchange", "desk"];
+const FILES: [&str; 7] =
+    ["envelope", "log", "case", "agreement", "exchange", "desk", "capacity_desk"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

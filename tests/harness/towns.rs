@@ -98,7 +98,7 @@ impl Towns {
     async fn announce(&self) {
         let vacancies = people::vacancies();
         let count = vacancies.len() as i64;
-        let request = wire::AddVacanciesRequest { vacancies, announce: true };
+        let request = wire::AddVacanciesRequest { vacancies, announce: true, change: false };
         self.ruian.desk(DeskCommand::AddVacancies(request)).await.unwrap();
         eventually("the vacancies", async || {
             self.kunming.count("SELECT COUNT(*) FROM vacancy").await == count

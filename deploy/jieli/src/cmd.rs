@@ -13,6 +13,7 @@ use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
 mod agreement;
+mod capacity;
 mod case;
 mod case_act;
 mod case_views;
@@ -22,6 +23,7 @@ mod import;
 mod init;
 mod node;
 mod peer;
+mod rule;
 mod say;
 mod status;
 mod vacancy;
@@ -82,6 +84,12 @@ enum Command {
     /// Vacancies with their job terms.
     #[command(subcommand)]
     Vacancy(vacancy::VacancyCommand),
+    /// Places announced, and what other cities answered about theirs.
+    #[command(subcommand)]
+    Capacity(capacity::CapacityCommand),
+    /// What the node accepts by itself, against announced places.
+    #[command(subcommand)]
+    Rule(rule::RuleCommand),
     /// Reads a sheet into drafts; nothing leaves before each worker confirms.
     Import(import::Import),
     /// Cases and their legs.
@@ -125,6 +133,8 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
         Command::Peer(command) => command.run(&at, out).await,
         Command::Agreement(command) => command.run(&at, out).await,
         Command::Vacancy(command) => command.run(&at, out).await,
+        Command::Capacity(command) => command.run(&at, out).await,
+        Command::Rule(command) => command.run(&at, out).await,
         Command::Import(import) => import.run(&at, out).await,
         Command::Case(command) => command.run(&at, out).await,
         Command::Worker(command) => command.run(&at, out).await,
@@ -151,15 +161,22 @@ mod tests {
             "jieli case act 2026-000001 2 accept --slot-until 2026-12-01",
             "jieli worker answer --case 2026-000001 --code 12345678 --yes",
             "jieli verify x.zip --root 00 --root 11 --json",
+            "jieli capacity set --service schooling --stage primary --places 40 --valid-until 2026-12-31",
+            "jieli capacity ask ruian.zj --service housing --kind dormitory --district 330381",
+            "jieli rule add --service employment --vacancy V --accept-within-places --slot-days 6",
         ] {
             let words = line.split(' ');
             let last = if line.ends_with("--yes") { Some("1 3") } else { None };
             assert!(Cli::try_parse_from(words.chain(last)).is_ok(), "{line}");
         }
         // A desk cannot answer for the worker, and nothing is answered with "all".
-        for line in
-            ["jieli case answer 2026-000001", "jieli case ask --yes 1", "jieli verify x.zip"]
-        {
+        for line in [
+            "jieli case answer 2026-000001",
+            "jieli case ask --yes 1",
+            "jieli verify x.zip",
+            "jieli rule add --service housing --kind dormitory --slot-days 6",
+            "jieli rule add --service housing --kind dormitory --decline --slot-days 6",
+        ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }
     }

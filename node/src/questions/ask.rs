@@ -113,6 +113,7 @@ impl Batch<'_> {
         bound.their_office = theirs.credit_code.clone();
         self.may_say(&bond, &bound, bound.opening())?;
         self.may_ask(file).await?;
+        self.may_have_a_place(file, &bond).await?;
         Ok(bound)
     }
 

@@ -24,6 +24,13 @@ pub enum Call {
     ShowAgreement,
     AddVacancies,
     ListVacancies,
+    CloseVacancy,
+    SetCapacity,
+    ListCapacity,
+    AskCapacity,
+    AddRule,
+    ListRules,
+    RemoveRule,
     Import,
     Ask,
     ListCases,
@@ -33,8 +40,9 @@ pub enum Call {
 }
 
 use Call::{
-    Act, ActOnAgreement, AddPeer, AddVacancies, Ask, Countersign, ExportCase, Import,
-    ListAgreements, ListCases, ListPeers, ListVacancies, Propose, ShowAgreement, ShowCase,
+    Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, Ask, AskCapacity, CloseVacancy,
+    Countersign, ExportCase, Import, ListAgreements, ListCapacity, ListCases, ListPeers, ListRules,
+    ListVacancies, Propose, RemoveRule, SetCapacity, ShowAgreement, ShowCase,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -51,6 +59,13 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (ShowAgreement, &[Clerk, Approver, Operator, Compliance]),
     (AddVacancies, &[Clerk]),
     (ListVacancies, &[Clerk, Approver, Compliance]),
+    (CloseVacancy, &[Clerk]),
+    (SetCapacity, &[Clerk]),
+    (ListCapacity, &[Clerk, Compliance]),
+    (AskCapacity, &[Clerk]),
+    (AddRule, &[Clerk]),
+    (ListRules, &[Clerk, Approver, Compliance]),
+    (RemoveRule, &[Clerk]),
     (Import, &[Clerk]),
     (Ask, &[Clerk]),
     (ListCases, &[Clerk, Compliance]),
