@@ -58,6 +58,8 @@ async fn withdraw(forger: &Forger, leg: LegId) {
     let Forged { mut message, .. } = forger.next_in(leg, MessageType::Withdraw, body).await;
     message.purpose = Purpose::Unspecified.into();
     message.legal_basis = LegalBasis::Unspecified.into();
+    // Its author has not seen what Ruian said: the two crossed.
+    message.leg_seen = vec![0; 32];
     (message.calendar_version, message.codelist_version) = (0, 0);
     let forged = Forged { message, sections: Vec::new(), consents: Vec::new() };
     assert_eq!(forger.say(&forged).await, Ok(ItemStatus::Stored));

@@ -75,6 +75,11 @@ impl Batch<'_> {
                  VALUES ($1,$2,$3,$4,$5,$6,$7,$8) ON CONFLICT (leg_id) DO NOTHING"
             );
             self.conn.run(sqlx::AssertSqlSafe(sql), vals).await?;
+            if let Some(taken) = offered.supersedes {
+                // It was that place that this leg held: one place is kept once.
+                let sql = "DELETE FROM kept_place WHERE leg_id = $1";
+                self.conn.run(sql, vec![taken.to_vec().into()]).await?;
+            }
         }
         if file.law.state().fact {
             // The place stays used, whatever else is stopped.
