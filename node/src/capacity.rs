@@ -287,6 +287,8 @@ pub struct Legs<'a> {
     pub conn: &'a mut Conn,
     /// What this transaction has changed.
     pub changed: &'a BTreeMap<LegId, LegFile>,
+    /// Legs met that were closed without a result: they will never take a place.
+    pub over: Vec<LegId>,
     /// For the dates of what is loaded.
     pub calendar: &'a Calendar,
     /// The date of the count.
@@ -332,6 +334,11 @@ impl Legs<'_> {
             }
             let Some(file) = self.leg(leg).await? else { continue };
             match file.law.state().slot {
+                // Only the examiner, which is this city, could still have said otherwise.
+                Slot::Free if file.law.is_closed() => {
+                    self.over.push(leg);
+                    continue;
+                }
                 Slot::Free => continue,
                 Slot::Held { until } => {
                     let stands = file.law.state().stage == Stage::Released;
@@ -478,9 +485,10 @@ impl Batch<'_> {
         found.map(|office| office.credit_code.clone()).ok_or_else(|| {
             Trouble::Denied(Denied::new(
                 "NOT_YOUR_SERVICE",
-                "本机构不办理该服务，不能公布其名额；请由主管机构或综合窗口公布。",
-                "This office does not handle that service: the office that does, or the \
-                 coordination window, announces its places.",
+                "在生效的协议中，本机构不是办理该服务的机构，不能公布其名额或订立规则；请由主管机构或\
+                 综合窗口办理。",
+                "No agreement in force names this office as the one that handles that service: \
+                 the office that does, or the coordination window, announces places and rules.",
             ))
         })
     }
@@ -497,10 +505,16 @@ impl Batch<'_> {
         let mut legs = Legs {
             conn: &mut *self.conn,
             changed: &self.legs,
+            over: Vec::new(),
             calendar: &self.house.calendar,
             today: self.today,
         };
         let count = legs.count_for(&known, figure, wants).await?;
+        for leg in legs.over {
+            // The next count need not look at it again.
+            let sql = "DELETE FROM leg_cut WHERE leg_id = $1";
+            self.conn.run(sql, vec![leg.to_vec().into()]).await?;
+        }
         Ok((known, count))
     }
 

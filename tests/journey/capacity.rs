@@ -10,7 +10,7 @@ use jieli_proto::message::terms_digest;
 use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::{self, CapacityState, MessageType, Service};
 use jieli_tests::people::{self, home};
-use jieli_tests::{HOUR_MS, Town, Towns, eventually};
+use jieli_tests::{AGREEMENT_DRAFT, HOUR_MS, TestPg, Town, Towns, eventually};
 use std::collections::BTreeMap;
 
 /// Ruian's housing office.
@@ -47,7 +47,8 @@ async fn counters(town: &Town) -> wire::CapacityLine {
     let today = house.calendar.day_of_unix_ms(house.world.clock.now_unix_ms());
     let known = figures(&mut conn, "ruian.zj", HOMES, Service::Housing).await.unwrap();
     let changed = BTreeMap::new();
-    let mut legs = Legs { conn: &mut conn, changed: &changed, calendar: &house.calendar, today };
+    let (over, calendar) = (Vec::new(), &house.calendar);
+    let mut legs = Legs { conn: &mut conn, changed: &changed, over, calendar, today };
     let count = legs.count(&known, &known[0]).await.unwrap();
     line(&known[0], count, today)
 }
@@ -160,7 +161,17 @@ async fn offered(towns: &Towns, serial: u32) -> LegId {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn v12_a_rule_accepts_one_by_one_while_announced_places_last() {
-    let towns = Towns::new().await;
+    by_rule(Towns::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn v12_a_rule_accepts_one_by_one_on_postgres() {
+    let (first, second) = (TestPg::create("rule_a").await, TestPg::create("rule_b").await);
+    let databases = (first.unwrap().database(), second.unwrap().database());
+    by_rule(Towns::with(databases.0, databases.1, AGREEMENT_DRAFT).await).await;
+}
+
+async fn by_rule(towns: Towns) {
     let ruian = &towns.ruian;
     // A rule needs a figure to accept against, and time to read.
     assert_eq!(denied(rule(&towns, HOMES, public_rental(), 6).await), "NO_FIGURE");

@@ -39,7 +39,8 @@ async fn counters(forger: &Forger) -> wire::CapacityLine {
     let today = house.calendar.day_of_unix_ms(house.world.clock.now_unix_ms());
     let known = figures(&mut conn, "ruian.zj", office::SCHOOLS, Service::Schooling).await.unwrap();
     let changed = BTreeMap::new();
-    let mut legs = Legs { conn: &mut conn, changed: &changed, calendar: &house.calendar, today };
+    let (over, calendar) = (Vec::new(), &house.calendar);
+    let mut legs = Legs { conn: &mut conn, changed: &changed, over, calendar, today };
     let count = legs.count(&known, &known[0]).await.unwrap();
     line(&known[0], count, today)
 }

@@ -41,6 +41,7 @@ impl DeskDoor {
                 let mut legs = Legs {
                     conn: &mut conn,
                     changed: &BTreeMap::new(),
+                    over: Vec::new(),
                     calendar: &self.house.calendar,
                     today,
                 };
