@@ -53,6 +53,11 @@ async fn counters(town: &Town) -> wire::CapacityLine {
     line(&known[0], count, today)
 }
 
+/// All messages that left Kunming, with or without a person.
+async fn messages(towns: &Towns) -> usize {
+    towns.kunming.lane(towns.agreement, 0).await.len()
+}
+
 /// Kunming asks, and waits for the answer to that very query.
 async fn ask(towns: &Towns, cut: wire::Cut) -> wire::CapacityHeard {
     let asked = wire::AskCapacityRequest { city: "瑞安".to_owned(), cut: Some(cut) };
@@ -91,13 +96,15 @@ async fn nobodys_data_travels_to_a_city_that_answered_none() {
     // Another service's office announces nothing here.
     let asked = DeskCommand::SetCapacity(figure(CapacityState::Has, 1));
     assert_eq!(denied(ruian.desk_of(LABOUR, asked).await), "NOT_YOUR_SERVICE");
+    let before = messages(&towns).await;
     // The first worker is asked, and says yes after Ruian has said that there is no place left.
     assert_eq!(kunming.ask(&cases[..1]).await.asked, 1);
     let sms = kunming.sms(&cases[0], "逐项回答").await;
+    assert_eq!(messages(&towns).await, before, "an answer that is known is not asked for again");
     set(&towns, figure(CapacityState::None, 0)).await;
     let none = ask(&towns, public_rental()).await;
     assert_eq!((none.state(), none.valid_until, none.expired), (CapacityState::None, LATE, false));
-    let messages = towns.sent().await;
+    let sent = messages(&towns).await;
     kunming.answer(&sms, &[1]).await.unwrap();
     // The second is not even asked, and the clerk is told why and what to do.
     let reply = kunming.ask(&cases[1..]).await;
@@ -107,7 +114,7 @@ async fn nobodys_data_travels_to_a_city_that_answered_none() {
     assert!(kunming.phones.about(&cases[1], "逐项回答").is_empty());
     towns.clock.move_on(2 * HOUR_MS);
     towns.settled().await;
-    assert_eq!(towns.sent().await, messages, "nothing of anybody left");
+    assert_eq!(messages(&towns).await, sent, "nothing of anybody left");
     assert_eq!(ruian.count("SELECT COUNT(*) FROM leg").await, 0);
     // A new answer opens the way for both: for the yes that was given, and for the one not asked.
     set(&towns, figure(CapacityState::Waitlist, 0)).await;
@@ -140,6 +147,32 @@ async fn an_answer_that_has_expired_is_said_so_and_stops_nobody() {
     towns.ruian.reaches(leg, Stage::Offered).await;
     // An expired figure is no figure: it is to be assessed first.
     assert_eq!(ask(&towns, public_rental()).await.state(), CapacityState::AssessFirst);
+    towns.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_node_asks_for_places_when_a_worker_is_asked_and_heeds_the_answer() {
+    let towns = Towns::new().await;
+    let (kunming, ruian) = (&towns.kunming, &towns.ruian);
+    set(&towns, figure(CapacityState::None, 0)).await;
+    let cases = kunming.import(vec![home(1), home(2)]).await;
+    assert_eq!(kunming.ask(&cases).await.asked, 2);
+    eventually("the answer", async || {
+        answers(kunming).await.first().is_some_and(|heard| !heard.pending)
+    })
+    .await;
+    assert_eq!(messages(&towns).await, 1, "one query for both, and nothing of either");
+    let sms = kunming.sms(&cases[0], "逐项回答").await;
+    kunming.answer(&sms, &[1]).await.unwrap();
+    towns.clock.move_on(2 * HOUR_MS);
+    towns.settled().await;
+    assert_eq!((messages(&towns).await, ruian.count("SELECT COUNT(*) FROM leg").await), (1, 0));
+    // The yes is not lost: it goes when the city answers otherwise.
+    set(&towns, figure(CapacityState::AssessFirst, 0)).await;
+    ask(&towns, public_rental()).await;
+    towns.clock.move_on(2 * HOUR_MS);
+    let leg = kunming.leg_for(&cases[0], Service::Housing).await;
+    ruian.reaches(leg, Stage::Offered).await;
     towns.stop().await;
 }
 
@@ -191,7 +224,15 @@ async fn by_rule(towns: Towns) {
     // What was counted is good for five working days. A third OFFER, after them, waits for the
     // desk, which gives away no place that is not there.
     towns.clock.move_on(8 * 24 * HOUR_MS);
-    let third = offered(&towns, 3).await;
+    // Its yes is there before the answer to the query that goes out with it.
+    towns.kunming.tap.set_cut(true);
+    let case = towns.kunming.import(vec![home(3)]).await.remove(0);
+    towns.kunming.ask_yes(&case).await;
+    let third = towns.kunming.leg_for(&case, Service::Housing).await;
+    towns.kunming.reaches(third, Stage::Offered).await;
+    towns.kunming.tap.set_cut(false);
+    towns.clock.move_on(2 * HOUR_MS);
+    ruian.reaches(third, Stage::Offered).await;
     towns.settled().await;
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     assert_eq!(ruian.stage(third).await, Some(Stage::Offered));
@@ -209,6 +250,7 @@ async fn by_rule(towns: Towns) {
     // Without the rule the next one waits, although there is a place.
     let gone = DeskCommand::RemoveRule(wire::RuleRef { number });
     ruian.desk_of(HOMES, gone).await.unwrap();
+    assert_eq!(ask(&towns, public_rental()).await.state(), CapacityState::Has);
     let fourth = offered(&towns, 4).await;
     towns.settled().await;
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;

@@ -38,16 +38,21 @@ impl Batch<'_> {
         }
         let partner = self.directory.peer_named(&asked.city).and_then(|peer| {
             let bond = self.directory.bond_with(&peer.city, cut.service)?;
-            Some((bond.clone(), bond.in_force()?.clone()))
+            Some(bond.clone())
         });
-        let Some((bond, agreement)) = partner else { return Err(no_partner(&asked.city)) };
+        let Some(bond) = partner else { return Err(no_partner(&asked.city)) };
+        self.query(actor, &bond, &cut).await
+    }
+
+    async fn query(&mut self, actor: &Actor, bond: &Bond, cut: &Cut) -> Outcome<Digest> {
+        let Some(agreement) = bond.in_force() else { return Err(no_partner(bond.peer.as_str())) };
         let ours = agreement
             .office(bond.our_side, &actor.office)
             .or_else(|| agreement.office_of_kind(bond.our_side, OfficeKind::Labour));
         let kind = words::kind_of_service(cut.service);
         let theirs = agreement.office_of_kind(bond.our_side.other(), kind);
         let (Some(ours), Some(theirs)) = (ours, theirs) else {
-            return Err(no_partner(&asked.city));
+            return Err(no_partner(bond.peer.as_str()));
         };
         let offices = (ours.credit_code.clone(), theirs.credit_code.clone());
         let body = Body::CapacityQuery(wire::CapacityQuery {
@@ -57,9 +62,56 @@ impl Batch<'_> {
             district: cut.district.clone(),
         });
         let ty = MessageType::CapacityQuery;
-        let query = self.tell(&bond, ty, cut.service, body, offices).await?;
-        self.note_query(&bond, &cut, &query).await?;
+        let query = self.tell(bond, ty, cut.service, body, offices).await?;
+        self.note_query(bond, cut, &query).await?;
         Ok(query)
+    }
+
+    /// Asks a city about the places a draft is for, when its worker is about to be asked: once a
+    /// day for a cut, and not while a valid answer is known. Nobody waits for it; by the time the
+    /// worker says yes, it is known whether there is a place.
+    pub(crate) async fn ask_first(
+        &mut self,
+        actor: &Actor,
+        file: &LegFile,
+    ) -> Result<(), StoreError> {
+        let Some(bond) = file.bond.and_then(|id| self.bond(&id)) else { return Ok(()) };
+        let cut = self.draft_cut(file).await?;
+        let Some(cut) = cut.filter(|cut| cut.service != Service::Employment) else {
+            return Ok(());
+        };
+        let known = self.valid_answer(&bond, &cut).await?.is_some();
+        let whole = Cut { district: String::new(), ..cut.clone() };
+        if known || self.valid_answer(&bond, &whole).await?.is_some() {
+            return Ok(());
+        }
+        let row = self
+            .conn
+            .maybe(
+                "SELECT asked_ms FROM capacity_asked WHERE service = $1 AND stage = $2 \
+                 AND home_kind = $3 AND district = $4 AND city = $5",
+                asked_of(&bond, &cut),
+            )
+            .await?;
+        let asked_ms = row.map_or(Ok(0), |row| row.uint(0))?;
+        if self.house.calendar.day_of_unix_ms(asked_ms) == self.today {
+            return Ok(());
+        }
+        match self.query(actor, &bond, &cut).await {
+            // What cannot be asked is in nobody's way.
+            Ok(_) | Err(Trouble::Denied(_)) => Ok(()),
+            Err(Trouble::Store(error)) => Err(error),
+        }
+    }
+
+    /// The cut that a draft falls into.
+    async fn draft_cut(&mut self, file: &LegFile) -> Result<Option<Cut>, StoreError> {
+        let slots = section::slots(MessageType::Offer, file.service);
+        let (Some(draft), Some(kind)) = (self.draft(file).await?, slots.first()) else {
+            return Ok(None);
+        };
+        let fields = crate::follow::field_values(&draft.fields, kind.number);
+        Ok(Cut::of_offer(file.service, &fields))
     }
 
     async fn note_query(
@@ -177,13 +229,7 @@ impl Batch<'_> {
     /// there is no place. The answer for the district counts before the one for the whole city; a
     /// city that was never asked, or has not answered, is in nobody's way.
     pub(crate) async fn may_have_a_place(&mut self, file: &LegFile, bond: &Bond) -> Outcome<()> {
-        let slots = section::slots(MessageType::Offer, file.service);
-        let Some(draft) = self.draft(file).await? else { return Ok(()) };
-        let values = slots.first().map(|kind| {
-            let fields = crate::follow::field_values(&draft.fields, kind.number);
-            Cut::of_offer(file.service, &fields)
-        });
-        let Some(Some(cut)) = values else { return Ok(()) };
+        let Some(cut) = self.draft_cut(file).await? else { return Ok(()) };
         if cut.service == Service::Employment {
             return self.is_announced(bond, &cut).await;
         }
@@ -228,15 +274,12 @@ impl Batch<'_> {
         bond: &Bond,
         cut: &Cut,
     ) -> Result<Option<(CapacityState, u32, u32)>, StoreError> {
-        let mut vals: Vec<Val> = cut.vals();
-        vals.truncate(4);
-        vals.push(bond.peer.as_str().into());
         let row = self
             .conn
             .maybe(
                 "SELECT state, as_of, valid_until FROM capacity_asked WHERE service = $1 \
                  AND stage = $2 AND home_kind = $3 AND district = $4 AND city = $5",
-                vals,
+                asked_of(bond, cut),
             )
             .await?;
         let Some(row) = row else { return Ok(None) };
@@ -277,6 +320,14 @@ pub async fn heard(
         });
     }
     Ok(all)
+}
+
+/// The key of `capacity_asked`, the city last.
+fn asked_of(bond: &Bond, cut: &Cut) -> Vec<Val> {
+    let mut vals = cut.vals();
+    vals.truncate(4);
+    vals.push(bond.peer.as_str().into());
+    vals
 }
 
 fn no_partner(city: &str) -> Trouble {

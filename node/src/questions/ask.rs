@@ -56,6 +56,7 @@ impl Batch<'_> {
             match self.ready(&file, &case.city).await {
                 Ok(bound) => {
                     self.bind(&file, &bound).await?;
+                    self.ask_first(actor, &bound).await?;
                     files.push(bound);
                 }
                 Err(Trouble::Denied(denied)) => sitting.not_ready.push(denied),
