@@ -5,6 +5,8 @@
 
 #[path = "journey/ballot.rs"]
 mod ballot;
+#[path = "journey/capacity.rs"]
+mod capacity;
 #[path = "journey/capture.rs"]
 mod capture;
 #[path = "journey/crossing.rs"]

@@ -105,7 +105,10 @@ impl Batch<'_> {
         let bond = bond.ok_or_else(|| Denied::no_agreement(file.bond))?;
         let planned = match act {
             Act::TakeUp(_) => Planned::now(self.take_up(&bond, file)),
-            Act::Accept(asked) => Planned::now(self.accept(&bond, file, asked).await?),
+            Act::Accept(asked) => {
+                self.place_is_left(file).await?;
+                Planned::now(self.accept(&bond, file, asked).await?)
+            }
             Act::Decline(asked) => Planned::now(decide::decline(file, asked)),
             Act::Outcome(asked) => return self.plan_outcome(&bond, file, asked).await,
             Act::Withdraw(_) => Planned::now(Speech::withdraw()),

@@ -61,6 +61,11 @@ pub enum DeskCommand {
     ActOnAgreement(wire::AgreementActRequest),
     Approve(wire::ApproveRequest),
     AddVacancies(wire::AddVacanciesRequest),
+    CloseVacancy(wire::VacancyRef),
+    SetCapacity(wire::SetCapacityRequest),
+    AskCapacity(wire::AskCapacityRequest),
+    AddRule(wire::AcceptRule),
+    RemoveRule(wire::RuleRef),
     Import(wire::ImportRequest),
     Ask(wire::AskRequest),
     Act(wire::ActRequest),
@@ -90,6 +95,9 @@ pub enum Done {
     InviteAccepted(Box<wire::AcceptInviteReply>),
     Agreement(AgreementId),
     Vacancies(wire::AddVacanciesReply),
+    Capacity(wire::CapacityLine),
+    CapacityAsked(wire::AskCapacityReply),
+    Rule(wire::AcceptRule),
     Imported(wire::ImportReply),
     Asked(wire::AskReply),
     Acted(wire::ActReply),
@@ -192,6 +200,21 @@ async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Out
         }
         DeskCommand::AddVacancies(request) => {
             Done::Vacancies(batch.add_vacancies(actor, request).await?)
+        }
+        DeskCommand::CloseVacancy(request) => {
+            Done::Vacancies(batch.close_vacancy(actor, &request.reference).await?)
+        }
+        DeskCommand::SetCapacity(request) => {
+            Done::Capacity(batch.set_capacity(actor, &request).await?)
+        }
+        DeskCommand::AskCapacity(request) => {
+            let query = batch.ask_capacity(actor, &request).await?.hex();
+            Done::CapacityAsked(wire::AskCapacityReply { query })
+        }
+        DeskCommand::AddRule(request) => Done::Rule(batch.add_rule(actor, &request).await?),
+        DeskCommand::RemoveRule(request) => {
+            batch.remove_rule(actor, request.number).await?;
+            Done::Nothing
         }
         DeskCommand::Import(request) => Done::Imported(batch.import(actor, request.drafts).await?),
         DeskCommand::Ask(request) => Done::Asked(ask(batch, actor, request).await?),

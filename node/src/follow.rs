@@ -41,6 +41,7 @@ impl Batch<'_> {
         let leg = file.id.0;
         let now = self.now_ms;
         match ty {
+            MessageType::Offer if !withheld => self.note_offer(file).await,
             MessageType::Accept if file.law.rules().direction == Direction::Push => {
                 self.keep_terms_of_accept(file).await?;
                 let next = if file.service == Service::Employment {
@@ -58,6 +59,7 @@ impl Batch<'_> {
             MessageType::Withdraw => {
                 // V7 counts wherever the person said it, so before the draft is gone.
                 self.suppress(file).await?;
+                self.keep_place_of(file).await?;
                 self.end_consents(file.id).await?;
                 self.erase(file.id, true).await?;
                 self.close_questions(file.id).await?;
@@ -257,7 +259,10 @@ impl Batch<'_> {
             if *stopped.of(file.our_side) || !file.law.exists() {
                 None
             } else {
-                Some(self.say(file, Speech::withdraw()).await?)
+                let before = file.law.state().clone();
+                let said = self.say(file, Speech::withdraw()).await?;
+                self.keep_place(file, &before).await?;
+                Some(said)
             }
         } else {
             if by == WithdrawnBy::Person {
@@ -301,7 +306,11 @@ pub(crate) async fn timer(
         TimerKind::SendOutcome => batch.send_held_outcome(&mut file).await,
         TimerKind::EraseDraft => erase_draft(batch, &mut file).await,
         TimerKind::SendAct => batch.send_pending(&mut file).await,
-        TimerKind::YesTakesEffect | TimerKind::QuestionLapses | TimerKind::DraftLapses => Ok(()),
+        TimerKind::AcceptByRule => batch.accept_by_rule(&mut file).await,
+        TimerKind::YesTakesEffect
+        | TimerKind::QuestionLapses
+        | TimerKind::DraftLapses
+        | TimerKind::AnswerCapacity => Ok(()),
     }
 }
 
@@ -375,8 +384,11 @@ async fn erase_draft(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
         if let Some(later_ms) = batch.asked_until(file.id).await? {
             return Ok(batch.timer(later_ms, TimerKind::EraseDraft, &file.id.0).await?);
         }
-        // A lapse is the person's; a draft that nobody was asked about is not.
-        batch.suppress(file).await?;
+        // A lapse is the person's; a draft that nobody was asked about is not, nor a yes that could
+        // not be sent.
+        if !batch.said_yes(file.id).await? {
+            batch.suppress(file).await?;
+        }
     }
     file.local = Local::Dropped;
     store::legs::update(batch.conn, file).await?;

@@ -1,4 +1,4 @@
-//! Intake: drafts from a sheet or a form, vacancies. Nothing here leaves the node.
+//! Intake: drafts from a sheet or a form, vacancies. Nothing of a person leaves the node.
 
 use crate::batch::Batch;
 use crate::command::Actor;
@@ -10,12 +10,12 @@ use crate::trouble::{Denied, Outcome};
 use crate::vault::{CONTACT, DRAFT, Place};
 use jieli_proto::case::{Direction, Leg, Side};
 use jieli_proto::id::{AgreementId, CaseId, LegId};
-use jieli_proto::message::{check_terms, terms_digest};
 use jieli_proto::number::{AgeBand, CitizenNumber, MobileNumber, PersonName};
 use jieli_proto::section::{self, PERSON, Phase};
-use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, MessageType, Service};
 use prost::Message as _;
+
+mod vacancies;
 
 /// Document kind code of a resident ID card.
 const RESIDENT_ID: u32 = 1;
@@ -231,99 +231,6 @@ impl Batch<'_> {
             )
             .await?;
         Ok(number)
-    }
-
-    /// Adds vacancies: own ones with their terms, or references another city gave us.
-    pub(crate) async fn add_vacancies(
-        &mut self,
-        actor: &Actor,
-        request: wire::AddVacanciesRequest,
-    ) -> Outcome<wire::AddVacanciesReply> {
-        let mut reply = wire::AddVacanciesReply::default();
-        for vacancy in &request.vacancies {
-            let terms = vacancy.terms.clone().unwrap_or_default();
-            let own = vacancy.city.is_empty()
-                || vacancy.city == self.directory.city.as_str()
-                || vacancy.city == self.directory.name;
-            let city = if own {
-                check_terms(&terms).map_err(|field| bad(field, "用工条件不完整", "job terms"))?;
-                self.directory.city.as_str().to_owned()
-            } else {
-                let peer = self.directory.peer_named(&vacancy.city);
-                peer.map_or(vacancy.city.clone(), |peer| peer.city.as_str().to_owned())
-            };
-            self.keep_vacancy(&city, vacancy, &terms, own).await?;
-            reply.added += 1;
-            if own && request.announce {
-                reply.announced += self.announce(actor, vacancy, &terms).await?;
-            }
-        }
-        Ok(reply)
-    }
-
-    /// Stores a vacancy of a city.
-    pub(crate) async fn keep_vacancy(
-        &mut self,
-        city: &str,
-        vacancy: &wire::Vacancy,
-        terms: &wire::Terms,
-        complete: bool,
-    ) -> Result<(), StoreError> {
-        let digest = if complete {
-            self.keep_terms(city, terms).await?;
-            terms_digest(terms).to_vec()
-        } else {
-            Vec::new()
-        };
-        self.conn
-            .run(
-                "INSERT INTO vacancy (city, reference, terms_digest, posts, valid_until) \
-                 VALUES ($1,$2,$3,$4,$5) ON CONFLICT (city, reference) DO UPDATE SET \
-                 terms_digest = excluded.terms_digest, posts = excluded.posts, \
-                 valid_until = excluded.valid_until",
-                vec![
-                    city.into(),
-                    terms.reference.as_str().into(),
-                    digest.into(),
-                    vacancy.posts.into(),
-                    vacancy.valid_until.into(),
-                ],
-            )
-            .await?;
-        Ok(())
-    }
-
-    /// A VACANCY NOTICE to every partner whose agreement covers jobs from there to here.
-    async fn announce(
-        &mut self,
-        actor: &Actor,
-        vacancy: &wire::Vacancy,
-        terms: &wire::Terms,
-    ) -> Outcome<u32> {
-        let bonds: Vec<_> = self.directory.bonds.values().cloned().collect();
-        let mut sent = 0;
-        for bond in bonds {
-            let Some(agreement) = bond.in_force() else { continue };
-            if agreement.rule(Service::Employment).is_none() || bond.is_closed_to_new() {
-                continue;
-            }
-            let kind = wire::OfficeKind::Labour;
-            let ours = agreement
-                .office(bond.our_side, &actor.office)
-                .or_else(|| agreement.office_of_kind(bond.our_side, kind));
-            let theirs = agreement.office_of_kind(bond.our_side.other(), kind);
-            let (Some(ours), Some(theirs)) = (ours, theirs) else { continue };
-            let notice = wire::VacancyNotice {
-                terms: Some(terms.clone()),
-                posts: vacancy.posts,
-                valid_until: vacancy.valid_until,
-            };
-            let offices = (ours.credit_code.clone(), theirs.credit_code.clone());
-            let body = Body::VacancyNotice(notice);
-            self.tell(&bond, MessageType::VacancyNotice, body, offices).await?;
-            sent += 1;
-        }
-        Ok(sent)
     }
 }
 

@@ -4,6 +4,7 @@ pub mod acts;
 pub mod agreements;
 pub mod batch;
 pub mod boot;
+pub mod capacity;
 pub mod command;
 pub mod config;
 pub mod courier;

@@ -397,6 +397,20 @@ impl Batch<'_> {
         Ok((until > self.now_ms).then_some(until))
     }
 
+    /// Whether the person's latest answer about sending a leg is a yes.
+    pub(crate) async fn said_yes(&mut self, leg: LegId) -> Result<bool, StoreError> {
+        let row = self
+            .conn
+            .maybe(
+                "SELECT ql.answer FROM question q JOIN question_leg ql \
+                 ON ql.question_id = q.question_id WHERE ql.leg_id = $1 AND q.kind = 'consent' \
+                 AND q.answered_ms > 0 ORDER BY q.answered_ms DESC LIMIT 1",
+                vec![leg.to_vec().into()],
+            )
+            .await?;
+        row.map_or(Ok(false), |row| row.flag(0))
+    }
+
     /// V7: the memory of a refusal or lapse, a keyed tag that cannot be listed.
     pub(crate) async fn suppress(&mut self, file: &LegFile) -> Result<(), StoreError> {
         let Some(draft) = self.draft(file).await? else { return Ok(()) };

@@ -327,11 +327,12 @@ impl Batch<'_> {
         &mut self,
         bond: &Bond,
         ty: MessageType,
+        service: Service,
         body: Body,
         offices: (String, String),
     ) -> Outcome<Digest> {
         let agreement = bond.in_force().ok_or_else(no_agreement)?;
-        let service = Service::Employment;
+        let asks = ty == MessageType::CapacityQuery;
         agreement.authorise(&Asked {
             sender: bond.our_side,
             message: ty,
@@ -339,8 +340,8 @@ impl Batch<'_> {
             from_office: &offices.0,
             to_office: &offices.1,
             purpose: purpose_of(service),
-            // The provider tells the holder's city.
-            holder: bond.our_side.other(),
+            // The city that sends people asks; the provider answers and announces.
+            holder: if asks { bond.our_side } else { bond.our_side.other() },
             on: self.today,
         })?;
         let header = self.header(bond, Lane::messages(bond.our_side)).await?;

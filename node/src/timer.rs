@@ -32,10 +32,14 @@ pub enum TimerKind {
     DraftLapses,
     /// The time in which a desk act could be undone is over: send it.
     SendAct,
+    /// Answer a CAPACITY QUERY.
+    AnswerCapacity,
+    /// Accept an OFFER if a rule says so and a place is left.
+    AcceptByRule,
 }
 
 impl TimerKind {
-    const ALL: [TimerKind; 11] = [
+    const ALL: [TimerKind; 13] = [
         TimerKind::Release,
         TimerKind::Effect,
         TimerKind::AskTerms,
@@ -47,6 +51,8 @@ impl TimerKind {
         TimerKind::SendOutcome,
         TimerKind::DraftLapses,
         TimerKind::SendAct,
+        TimerKind::AnswerCapacity,
+        TimerKind::AcceptByRule,
     ];
 
     /// The word in the store.
@@ -63,6 +69,8 @@ impl TimerKind {
             TimerKind::SendOutcome => "send-outcome",
             TimerKind::DraftLapses => "draft-lapses",
             TimerKind::SendAct => "send-act",
+            TimerKind::AnswerCapacity => "answer-capacity",
+            TimerKind::AcceptByRule => "accept-by-rule",
         }
     }
 
@@ -104,6 +112,7 @@ impl Batch<'_> {
             TimerKind::YesTakesEffect => return self.yes_takes_effect(subject).await,
             TimerKind::QuestionLapses => return self.question_lapses(subject).await,
             TimerKind::DraftLapses => return self.draft_lapses(subject).await,
+            TimerKind::AnswerCapacity => return self.answer_capacity(subject).await,
             TimerKind::Release
             | TimerKind::Effect
             | TimerKind::AskTerms
@@ -111,7 +120,8 @@ impl Batch<'_> {
             | TimerKind::AskComplete
             | TimerKind::EraseDraft
             | TimerKind::SendOutcome
-            | TimerKind::SendAct => {}
+            | TimerKind::SendAct
+            | TimerKind::AcceptByRule => {}
         }
         let leg = LegId::from_slice(subject).ok_or(StoreError::Corrupt("timer.subject"))?;
         let Some(file) = self.take_leg(leg).await? else { return Ok(()) };

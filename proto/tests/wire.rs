@@ -5,11 +5,20 @@ use prost_types::FileDescriptorSet;
 use prost_types::field_descriptor_proto::{Label, Type as Kind};
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 8] =
-    ["envelope", "log", "case", "agreement", "exchange", "partners", "case_desk", "desk"];
+const FILES: [&str; 9] = [
+    "envelope",
+    "log",
+    "case",
+    "agreement",
+    "exchange",
+    "partners",
+    "case_desk",
+    "capacity_desk",
+    "desk",
+];
 
 /// Never spoken between cities.
-const HOME: [&str; 3] = ["desk.proto", "partners.proto", "case_desk.proto"];
+const HOME: [&str; 4] = ["desk.proto", "partners.proto", "case_desk.proto", "capacity_desk.proto"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

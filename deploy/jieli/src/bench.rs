@@ -104,7 +104,9 @@ pub async fn exchange(messages: u32, databases: [Database; 3]) -> Result<Figures
     while next < messages {
         let upto = (next + A_CALL).min(messages);
         let vacancies = (next..upto).map(|number| vacancy(&terms, number)).collect();
-        towns.announce(wire::AddVacanciesRequest { vacancies, announce: true }).await?;
+        towns
+            .announce(wire::AddVacanciesRequest { vacancies, announce: true, change: false })
+            .await?;
         next = upto;
     }
     while towns.waiting().await? > 0 {

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 
 mod agreement;
 mod bench;
+mod capacity;
 mod case;
 mod case_act;
 mod case_views;
@@ -23,6 +24,7 @@ mod import;
 mod init;
 mod node;
 mod peer;
+mod rule;
 mod say;
 mod status;
 mod vacancy;
@@ -83,6 +85,12 @@ enum Command {
     /// Vacancies with their job terms.
     #[command(subcommand)]
     Vacancy(vacancy::VacancyCommand),
+    /// Places announced, and what other cities answered about theirs.
+    #[command(subcommand)]
+    Capacity(capacity::CapacityCommand),
+    /// What the node accepts by itself, against announced places.
+    #[command(subcommand)]
+    Rule(rule::RuleCommand),
     /// Reads a sheet into drafts; nothing leaves before each worker confirms.
     Import(import::Import),
     /// Cases and their legs.
@@ -136,6 +144,8 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
         Command::Peer(command) => command.run(&at, out).await,
         Command::Agreement(command) => command.run(&at, out).await,
         Command::Vacancy(command) => command.run(&at, out).await,
+        Command::Capacity(command) => command.run(&at, out).await,
+        Command::Rule(command) => command.run(&at, out).await,
         Command::Import(import) => import.run(&at, out).await,
         Command::Case(command) => command.run(&at, out).await,
         Command::Worker(command) => command.run(&at, out).await,
@@ -176,6 +186,9 @@ mod tests {
             "jieli import --template t.xlsx",
             "jieli import --forget-mapping",
             "jieli import --measure 10000 --json",
+            "jieli capacity set --service schooling --stage primary --places 40 --valid-until 2026-12-31",
+            "jieli capacity ask ruian.zj --service housing --kind dormitory --district 330381",
+            "jieli rule add --service employment --vacancy V --accept-within-places --slot-days 6",
         ] {
             let words = line.split(' ');
             let last = if line.ends_with("--yes") { Some("1 3") } else { None };
@@ -189,6 +202,8 @@ mod tests {
             "jieli import",
             "jieli case act 2026-000001 2 accept --now",
             "jieli case list --due never",
+            "jieli rule add --service housing --kind dormitory --slot-days 6",
+            "jieli rule add --service housing --kind dormitory --decline --slot-days 6",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

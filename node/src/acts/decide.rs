@@ -4,7 +4,7 @@ use super::{Planned, told, wrong_option};
 use crate::batch::Batch;
 use crate::directory::Bond;
 use crate::follow::field_values;
-use crate::legs::{LegFile, msg_id};
+use crate::legs::LegFile;
 use crate::speak::Speech;
 use crate::store;
 use crate::trouble::{Denied, Outcome};
@@ -25,7 +25,7 @@ pub(super) const SLOT_DAYS: u32 = 6;
 pub(super) const SLOT_DAYS_MIN: u32 = 4;
 
 impl Batch<'_> {
-    pub(super) fn take_up(&self, bond: &Bond, file: &LegFile) -> Speech {
+    pub(crate) fn take_up(&self, bond: &Bond, file: &LegFile) -> Speech {
         let body = Body::TakeUp(self.window(bond, file));
         Speech::plain(MessageType::TakeUp, body).due(self.due(
             bond,
@@ -89,7 +89,7 @@ impl Batch<'_> {
         Ok(window)
     }
 
-    pub(super) async fn accept(
+    pub(crate) async fn accept(
         &mut self,
         bond: &Bond,
         file: &LegFile,
@@ -202,19 +202,10 @@ impl Batch<'_> {
     }
 
     async fn offered_reference(&mut self, file: &LegFile) -> Outcome<String> {
-        let offer = file.latest(MessageType::Offer).and_then(|e| e.message.as_ref());
-        let Some(msg) = offer.and_then(msg_id) else { return Ok(String::new()) };
-        let place = Place { leg: file.id, slot: 1, msg };
-        let Some(bytes) = self.reveal(file, &place).await? else { return Ok(String::new()) };
-        let values = wire::Section::decode(bytes.as_slice()).ok().and_then(|section| {
-            let digest = section::digest_of(&msg, &section).ok()?;
-            section::open(&msg, &section, &digest).ok()
-        });
-        let reference = values.and_then(|values| {
-            values.into_iter().find_map(|(field, value)| match (field, value) {
-                (1, Value::Text(text)) => Some(text),
-                _ => None,
-            })
+        let values = self.offer_values(file).await?;
+        let reference = values.into_iter().find_map(|(field, value)| match (field, value) {
+            (1, Value::Text(text)) => Some(text),
+            _ => None,
         });
         Ok(reference.unwrap_or_default())
     }

@@ -195,9 +195,10 @@ impl Batch<'_> {
         if let Some(person) = &draft.person {
             self.not_suppressed(file.service, person).await?;
         }
-        let consent = self.sign_consent(question, file).await?;
         let bond = file.bond.and_then(|id| self.bond(&id));
         let bond = bond.ok_or_else(|| Denied::no_agreement(file.bond))?;
+        self.may_have_a_place(file, &bond).await?;
+        let consent = self.sign_consent(question, file).await?;
         let due = self.due(&bond, file.service, Duty::TakeUp);
         let opening = Body::Opening(wire::Opening {
             filed_on: self.today.number(),

@@ -57,6 +57,7 @@ impl Batch<'_> {
             match self.ready(&file, &case.city).await {
                 Ok(bound) => {
                     self.bind(&file, &bound).await?;
+                    self.ask_first(actor, &bound).await?;
                     files.push(bound);
                 }
                 Err(Trouble::Denied(denied)) => sitting.not_ready.push(denied),
@@ -114,6 +115,7 @@ impl Batch<'_> {
         bound.their_office = theirs.credit_code.clone();
         self.may_say(&bond, &bound, bound.opening())?;
         self.may_ask(file).await?;
+        self.may_have_a_place(file, &bond).await?;
         Ok(bound)
     }
 

@@ -29,6 +29,13 @@ pub enum Call {
     ShowAgreement,
     AddVacancies,
     ListVacancies,
+    CloseVacancy,
+    SetCapacity,
+    ListCapacity,
+    AskCapacity,
+    AddRule,
+    ListRules,
+    RemoveRule,
     Import,
     Ask,
     ListCases,
@@ -40,9 +47,10 @@ pub enum Call {
 }
 
 use Call::{
-    AcceptInvite, Act, ActOnAgreement, AddPeer, AddVacancies, Approve, Ask, CounterPropose,
-    Countersign, ExportCase, HandOver, Import, InvitePeer, ListAgreements, ListCases, ListPeers,
-    ListVacancies, Propose, ShowAgreement, ShowCase, TestPeer, UndoAct,
+    AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, Approve, Ask, AskCapacity,
+    CloseVacancy, CounterPropose, Countersign, ExportCase, HandOver, Import, InvitePeer,
+    ListAgreements, ListCapacity, ListCases, ListPeers, ListRules, ListVacancies, Propose,
+    RemoveRule, SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -64,6 +72,13 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (ShowAgreement, &[Clerk, Approver, Operator, Compliance]),
     (AddVacancies, &[Clerk]),
     (ListVacancies, &[Clerk, Approver, Compliance]),
+    (CloseVacancy, &[Clerk]),
+    (SetCapacity, &[Clerk]),
+    (ListCapacity, &[Clerk, Compliance]),
+    (AskCapacity, &[Clerk]),
+    (AddRule, &[Clerk]),
+    (ListRules, &[Clerk, Approver, Compliance]),
+    (RemoveRule, &[Clerk]),
     (Import, &[Clerk]),
     (Ask, &[Clerk]),
     (ListCases, &[Clerk, Compliance]),

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 mod agreements;
+mod capacity;
 mod cases;
 mod fields;
 mod legs;
@@ -298,6 +299,72 @@ impl desk_server::Desk for DeskDoor {
     ) -> Reply<wire::VacancyList> {
         self.enter(Call::ListVacancies, request)?;
         self.reply(self.vacancy_list().await)
+    }
+
+    async fn close_vacancy(
+        &self,
+        request: Request<wire::VacancyRef>,
+    ) -> Reply<wire::AddVacanciesReply> {
+        let (caller, request) = self.enter(Call::CloseVacancy, request)?;
+        let done = self.perform(&caller, DeskCommand::CloseVacancy(request)).await;
+        self.reply(done.and_then(|done| {
+            let Done::Vacancies(reply) = done else { return Err(odd()) };
+            Ok(reply)
+        }))
+    }
+
+    async fn set_capacity(
+        &self,
+        request: Request<wire::SetCapacityRequest>,
+    ) -> Reply<wire::CapacityLine> {
+        let (caller, request) = self.enter(Call::SetCapacity, request)?;
+        let done = self.perform(&caller, DeskCommand::SetCapacity(request)).await;
+        self.reply(done.and_then(|done| {
+            let Done::Capacity(line) = done else { return Err(odd()) };
+            Ok(line)
+        }))
+    }
+
+    async fn list_capacity(
+        &self,
+        request: Request<wire::ListCapacityRequest>,
+    ) -> Reply<wire::CapacityList> {
+        let (caller, request) = self.enter(Call::ListCapacity, request)?;
+        self.reply(self.capacity_list(&caller, &request).await)
+    }
+
+    async fn ask_capacity(
+        &self,
+        request: Request<wire::AskCapacityRequest>,
+    ) -> Reply<wire::AskCapacityReply> {
+        let (caller, request) = self.enter(Call::AskCapacity, request)?;
+        let done = self.perform(&caller, DeskCommand::AskCapacity(request)).await;
+        self.reply(done.and_then(|done| {
+            let Done::CapacityAsked(reply) = done else { return Err(odd()) };
+            Ok(reply)
+        }))
+    }
+
+    async fn add_rule(&self, request: Request<wire::AcceptRule>) -> Reply<wire::AcceptRule> {
+        let (caller, request) = self.enter(Call::AddRule, request)?;
+        let done = self.perform(&caller, DeskCommand::AddRule(request)).await;
+        self.reply(done.and_then(|done| {
+            let Done::Rule(rule) = done else { return Err(odd()) };
+            Ok(rule)
+        }))
+    }
+
+    async fn list_rules(&self, request: Request<wire::ListRulesRequest>) -> Reply<wire::RuleList> {
+        let (caller, _) = self.enter(Call::ListRules, request)?;
+        self.reply(self.rule_list(&caller).await)
+    }
+
+    async fn remove_rule(&self, request: Request<wire::RuleRef>) -> Reply<wire::RuleList> {
+        let (caller, request) = self.enter(Call::RemoveRule, request)?;
+        self.reply(match self.perform(&caller, DeskCommand::RemoveRule(request)).await {
+            Ok(_) => self.rule_list(&caller).await,
+            Err(error) => Err(error),
+        })
     }
 
     async fn import(&self, request: Request<wire::ImportRequest>) -> Reply<wire::ImportReply> {

@@ -247,7 +247,7 @@ impl City {
         numbers: std::ops::Range<u32>,
     ) -> Result<(), jieli_node::writer::Failure> {
         let vacancies = numbers.map(vacancy).collect();
-        let request = wire::AddVacanciesRequest { vacancies, announce: true };
+        let request = wire::AddVacanciesRequest { vacancies, announce: true, change: false };
         self.try_perform(DeskCommand::AddVacancies(request)).await.map(drop)
     }
 

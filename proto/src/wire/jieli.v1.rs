@@ -3170,6 +3170,163 @@ pub struct HandOverRequest {
     #[prost(string, tag = "3")]
     pub to_token: ::prost::alloc::string::String,
 }
+/// A class of places that is announced and counted by itself. Codes are those of the sections that
+/// travel with an OFFER; an empty district is the whole city.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Cut {
+    /// SCHOOLING or HOUSING; EMPLOYMENT by vacancy
+    #[prost(enumeration = "Service", tag = "1")]
+    pub service: i32,
+    /// SCHOOLING: school_offer.stage
+    #[prost(uint32, tag = "2")]
+    pub stage: u32,
+    /// HOUSING: home_offer.home_kind
+    #[prost(uint32, tag = "3")]
+    pub home_kind: u32,
+    #[prost(string, tag = "4")]
+    pub district: ::prost::alloc::string::String,
+    /// EMPLOYMENT: vacancy reference
+    #[prost(string, tag = "5")]
+    pub reference: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetCapacityRequest {
+    #[prost(message, optional, tag = "1")]
+    pub cut: ::core::option::Option<Cut>,
+    /// absent: HAS
+    #[prost(enumeration = "CapacityState", tag = "2")]
+    pub state: i32,
+    /// the whole figure since `counts_from`; 0: not counted
+    #[prost(uint32, tag = "3")]
+    pub places: u32,
+    /// estimate, when it is a waiting list or once places are out
+    #[prost(uint32, tag = "4")]
+    pub wait_days: u32,
+    /// yyyymmdd
+    #[prost(uint32, tag = "5")]
+    pub valid_until: u32,
+    /// yyyymmdd: results from this day on count as used; absent: as before, at first today
+    #[prost(uint32, tag = "6")]
+    pub counts_from: u32,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListCapacityRequest {
+    /// what other cities answered, instead of the own figures
+    #[prost(bool, tag = "1")]
+    pub peers: bool,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CapacityList {
+    #[prost(message, repeated, tag = "1")]
+    pub lines: ::prost::alloc::vec::Vec<CapacityLine>,
+    #[prost(message, repeated, tag = "2")]
+    pub heard: ::prost::alloc::vec::Vec<CapacityHeard>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CapacityLine {
+    /// credit code; empty for a vacancy
+    #[prost(string, tag = "1")]
+    pub office: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub cut: ::core::option::Option<Cut>,
+    /// what a query would be answered now
+    #[prost(enumeration = "CapacityState", tag = "3")]
+    pub state: i32,
+    #[prost(uint32, tag = "4")]
+    pub places: u32,
+    /// ACCEPT, no result yet
+    #[prost(uint32, tag = "5")]
+    pub held: u32,
+    /// fulfilled OUTCOME
+    #[prost(uint32, tag = "6")]
+    pub used: u32,
+    /// for five working days after a WITHDRAW
+    #[prost(uint32, tag = "7")]
+    pub kept: u32,
+    #[prost(uint32, tag = "8")]
+    pub wait_days: u32,
+    #[prost(uint32, tag = "9")]
+    pub counts_from: u32,
+    #[prost(uint32, tag = "10")]
+    pub as_of: u32,
+    #[prost(uint32, tag = "11")]
+    pub valid_until: u32,
+    #[prost(bool, tag = "12")]
+    pub expired: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CapacityHeard {
+    #[prost(string, tag = "1")]
+    pub city: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub cut: ::core::option::Option<Cut>,
+    /// absent: not answered yet
+    #[prost(enumeration = "CapacityState", tag = "3")]
+    pub state: i32,
+    #[prost(uint32, tag = "4")]
+    pub wait_days: u32,
+    #[prost(uint32, tag = "5")]
+    pub as_of: u32,
+    #[prost(uint32, tag = "6")]
+    pub valid_until: u32,
+    #[prost(bool, tag = "7")]
+    pub expired: bool,
+    #[prost(uint64, tag = "8")]
+    pub asked_unix_ms: u64,
+    /// env_digest of the latest query, hex
+    #[prost(string, tag = "9")]
+    pub query: ::prost::alloc::string::String,
+    /// that query is not answered yet
+    #[prost(bool, tag = "10")]
+    pub pending: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AskCapacityRequest {
+    /// id or name
+    #[prost(string, tag = "1")]
+    pub city: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub cut: ::core::option::Option<Cut>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AskCapacityReply {
+    #[prost(string, tag = "1")]
+    pub query: ::prost::alloc::string::String,
+}
+/// Accepts one OFFER at a time while announced places remain. No rule declines.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AcceptRule {
+    /// given by the node
+    #[prost(uint32, tag = "1")]
+    pub number: u32,
+    /// credit code; the own one
+    #[prost(string, tag = "2")]
+    pub office: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub cut: ::core::option::Option<Cut>,
+    /// working days a slot is held, 4 at least
+    #[prost(uint32, tag = "4")]
+    pub slot_days: u32,
+    #[prost(uint64, tag = "5")]
+    pub made_unix_ms: u64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListRulesRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RuleList {
+    #[prost(message, repeated, tag = "1")]
+    pub rules: ::prost::alloc::vec::Vec<AcceptRule>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RuleRef {
+    #[prost(uint32, tag = "1")]
+    pub number: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct VacancyRef {
+    #[prost(string, tag = "1")]
+    pub reference: ::prost::alloc::string::String,
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StatusRequest {}
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3230,6 +3387,9 @@ pub struct AddVacanciesRequest {
     /// send a VACANCY NOTICE to every partner whose agreement covers jobs
     #[prost(bool, tag = "2")]
     pub announce: bool,
+    /// only vacancies that this city has announced before
+    #[prost(bool, tag = "3")]
+    pub change: bool,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AddVacanciesReply {
@@ -4124,6 +4284,150 @@ pub mod desk_client {
                 .insert(GrpcMethod::new("jieli.v1.Desk", "ListVacancies"));
             self.inner.unary(req, path, codec).await
         }
+        /// Announces a vacancy as over; what was accepted stays.
+        pub async fn close_vacancy(
+            &mut self,
+            request: impl tonic::IntoRequest<super::VacancyRef>,
+        ) -> std::result::Result<
+            tonic::Response<super::AddVacanciesReply>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Desk/CloseVacancy",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Desk", "CloseVacancy"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn set_capacity(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SetCapacityRequest>,
+        ) -> std::result::Result<tonic::Response<super::CapacityLine>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Desk/SetCapacity",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "SetCapacity"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn list_capacity(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListCapacityRequest>,
+        ) -> std::result::Result<tonic::Response<super::CapacityList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Desk/ListCapacity",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Desk", "ListCapacity"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Asks another city whether it has places. No person is in it.
+        pub async fn ask_capacity(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AskCapacityRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AskCapacityReply>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Desk/AskCapacity",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "AskCapacity"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn add_rule(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AcceptRule>,
+        ) -> std::result::Result<tonic::Response<super::AcceptRule>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/AddRule");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "AddRule"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn list_rules(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListRulesRequest>,
+        ) -> std::result::Result<tonic::Response<super::RuleList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/ListRules");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "ListRules"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn remove_rule(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RuleRef>,
+        ) -> std::result::Result<tonic::Response<super::RuleList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/RemoveRule");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "RemoveRule"));
+            self.inner.unary(req, path, codec).await
+        }
         pub async fn import(
             &mut self,
             request: impl tonic::IntoRequest<super::ImportRequest>,
@@ -4356,6 +4660,42 @@ pub mod desk_server {
             &self,
             request: tonic::Request<super::ListVacanciesRequest>,
         ) -> std::result::Result<tonic::Response<super::VacancyList>, tonic::Status>;
+        /// Announces a vacancy as over; what was accepted stays.
+        async fn close_vacancy(
+            &self,
+            request: tonic::Request<super::VacancyRef>,
+        ) -> std::result::Result<
+            tonic::Response<super::AddVacanciesReply>,
+            tonic::Status,
+        >;
+        async fn set_capacity(
+            &self,
+            request: tonic::Request<super::SetCapacityRequest>,
+        ) -> std::result::Result<tonic::Response<super::CapacityLine>, tonic::Status>;
+        async fn list_capacity(
+            &self,
+            request: tonic::Request<super::ListCapacityRequest>,
+        ) -> std::result::Result<tonic::Response<super::CapacityList>, tonic::Status>;
+        /// Asks another city whether it has places. No person is in it.
+        async fn ask_capacity(
+            &self,
+            request: tonic::Request<super::AskCapacityRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AskCapacityReply>,
+            tonic::Status,
+        >;
+        async fn add_rule(
+            &self,
+            request: tonic::Request<super::AcceptRule>,
+        ) -> std::result::Result<tonic::Response<super::AcceptRule>, tonic::Status>;
+        async fn list_rules(
+            &self,
+            request: tonic::Request<super::ListRulesRequest>,
+        ) -> std::result::Result<tonic::Response<super::RuleList>, tonic::Status>;
+        async fn remove_rule(
+            &self,
+            request: tonic::Request<super::RuleRef>,
+        ) -> std::result::Result<tonic::Response<super::RuleList>, tonic::Status>;
         async fn import(
             &self,
             request: tonic::Request<super::ImportRequest>,
@@ -5105,6 +5445,307 @@ pub mod desk_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListVacanciesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/CloseVacancy" => {
+                    #[allow(non_camel_case_types)]
+                    struct CloseVacancySvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::VacancyRef>
+                    for CloseVacancySvc<T> {
+                        type Response = super::AddVacanciesReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::VacancyRef>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::close_vacancy(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CloseVacancySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/SetCapacity" => {
+                    #[allow(non_camel_case_types)]
+                    struct SetCapacitySvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::SetCapacityRequest>
+                    for SetCapacitySvc<T> {
+                        type Response = super::CapacityLine;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SetCapacityRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::set_capacity(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SetCapacitySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/ListCapacity" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListCapacitySvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::ListCapacityRequest>
+                    for ListCapacitySvc<T> {
+                        type Response = super::CapacityList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListCapacityRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::list_capacity(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListCapacitySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/AskCapacity" => {
+                    #[allow(non_camel_case_types)]
+                    struct AskCapacitySvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::AskCapacityRequest>
+                    for AskCapacitySvc<T> {
+                        type Response = super::AskCapacityReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AskCapacityRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::ask_capacity(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AskCapacitySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/AddRule" => {
+                    #[allow(non_camel_case_types)]
+                    struct AddRuleSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::AcceptRule>
+                    for AddRuleSvc<T> {
+                        type Response = super::AcceptRule;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AcceptRule>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::add_rule(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AddRuleSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/ListRules" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListRulesSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::ListRulesRequest>
+                    for ListRulesSvc<T> {
+                        type Response = super::RuleList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListRulesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::list_rules(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListRulesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/RemoveRule" => {
+                    #[allow(non_camel_case_types)]
+                    struct RemoveRuleSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::RuleRef>
+                    for RemoveRuleSvc<T> {
+                        type Response = super::RuleList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RuleRef>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::remove_rule(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RemoveRuleSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

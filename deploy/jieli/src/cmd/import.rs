@@ -287,9 +287,12 @@ async fn known(at: &At, dry_run: bool) -> Result<Known, Fail> {
     };
     let status = desk.status(wire::StatusRequest {}).await?.into_inner();
     let listed = desk.list_vacancies(wire::ListVacanciesRequest {}).await?.into_inner();
-    let terms = listed.vacancies.into_iter().filter_map(|vacancy| vacancy.terms);
-    let vacancies: BTreeSet<String> = terms.map(|terms| terms.reference).collect();
     let today = Day::of_unix_ms(status.now_unix_ms, ZONE_MIN);
+    // A reference without a date was given by word of mouth; one that is over is known no more.
+    let stands = |until: u32| until == 0 || until >= today.number();
+    let vacancies = listed.vacancies.into_iter().filter(|vacancy| stands(vacancy.valid_until));
+    let terms = vacancies.filter_map(|vacancy| vacancy.terms);
+    let vacancies: BTreeSet<String> = terms.map(|terms| terms.reference).collect();
     // Where nothing was announced yet there is nothing to check against, and the sheet says so.
     let vacancies = (!vacancies.is_empty()).then_some(vacancies);
     Ok(Known { desk: Some(desk), today, vacancies })

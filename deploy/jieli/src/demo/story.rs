@@ -118,7 +118,7 @@ impl Story {
         let reply = self
             .destination
             .desk("clerk")?
-            .add_vacancies(wire::AddVacanciesRequest { vacancies, announce: true })
+            .add_vacancies(wire::AddVacanciesRequest { vacancies, announce: true, change: false })
             .await?
             .into_inner();
         let asks = self.origin.desk("clerk")?;
