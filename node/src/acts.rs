@@ -26,7 +26,7 @@ const HELD: u8 = 254;
 /// Working days a slot is held by default; an employment slot is at least four away.
 const SLOT_DAYS: u32 = 6;
 /// An employment ACCEPT's slot date is at least so many working days away.
-const SLOT_DAYS_MIN: u32 = 4;
+pub(crate) const SLOT_DAYS_MIN: u32 = 4;
 
 impl Batch<'_> {
     /// Performs a desk act in a leg of a case.
@@ -38,9 +38,10 @@ impl Batch<'_> {
         let mut file = self.leg_of(&request.case_number, request.leg).await?;
         let name = format!("{}/{}", request.case_number, request.leg);
         self.is_theirs(actor, &file, &name)?;
+        self.present(actor, &file.our_office).await?;
         let act = request.act.ok_or_else(|| Denied::not_found("act"))?;
         if let Act::Withdraw(_) = act {
-            return self.desk_withdraw(&mut file).await;
+            return self.desk_withdraw(actor, &mut file).await;
         }
         if file.local != Local::OnTheRoad {
             return Err(Denied::new(
@@ -331,8 +332,13 @@ impl Batch<'_> {
     }
 
     /// At a desk, on the person's word alone; the person is told and may say "not me".
-    async fn desk_withdraw(&mut self, file: &mut LegFile) -> Outcome<wire::ActReply> {
-        let said = self.withdraw(file, WithdrawnBy::Desk).await?;
+    async fn desk_withdraw(
+        &mut self,
+        actor: &Actor,
+        file: &mut LegFile,
+    ) -> Outcome<wire::ActReply> {
+        let at = self.name_of_own_office(&actor.office);
+        let said = self.withdraw(file, &WithdrawnBy::Desk(at)).await?;
         Ok(match said {
             Some(digest) => recorded(&digest),
             None => wire::ActReply {

@@ -200,17 +200,42 @@ pub struct DeskToken {
     /// Credit code of the office its holder acts for.
     #[serde(deserialize_with = "credit_code")]
     pub office: CreditCode,
+    /// Who holds it, by staff number: one officer with two tokens is one officer. Default: the
+    /// token's name.
+    #[serde(default)]
+    pub officer: Option<String>,
+    /// Credit codes of the offices that its office is subordinate to. Default: none.
+    #[serde(default, deserialize_with = "credit_codes")]
+    pub answers_to: Vec<CreditCode>,
 }
 
 impl DeskToken {
-    /// One token for each role, all of one office.
+    /// One token for each role at a desk, all of one office. Windows are named one by one.
     pub fn for_office(office: &CreditCode) -> Vec<DeskToken> {
-        DeskRole::ALL.map(|role| DeskToken { name: None, role, office: office.clone() }).to_vec()
+        DeskRole::AT_DESKS
+            .map(|role| DeskToken { name: None, ..DeskToken::named("", role, office) })
+            .to_vec()
+    }
+
+    /// A token of a name, held by an officer of its own.
+    pub fn named(name: &str, role: DeskRole, office: &CreditCode) -> DeskToken {
+        DeskToken {
+            name: Some(name.to_owned()),
+            role,
+            office: office.clone(),
+            officer: None,
+            answers_to: Vec::new(),
+        }
     }
 
     /// Its name.
     pub fn name(&self) -> &str {
         self.name.as_deref().unwrap_or(self.role.as_str())
+    }
+
+    /// Who holds it.
+    pub fn officer(&self) -> &str {
+        self.officer.as_deref().unwrap_or(self.name())
     }
 }
 
@@ -226,12 +251,23 @@ pub enum DeskRole {
     Operator,
     /// Reads what was done, without personal data.
     Compliance,
+    /// Takes a person's own word at the window of another office; sees and does nothing else.
+    Window,
 }
 
 impl DeskRole {
-    /// All of them.
-    pub const ALL: [DeskRole; 4] =
+    /// Those that call the Desk service.
+    pub const AT_DESKS: [DeskRole; 4] =
         [DeskRole::Clerk, DeskRole::Approver, DeskRole::Operator, DeskRole::Compliance];
+
+    /// All of them.
+    pub const ALL: [DeskRole; 5] = [
+        DeskRole::Clerk,
+        DeskRole::Approver,
+        DeskRole::Operator,
+        DeskRole::Compliance,
+        DeskRole::Window,
+    ];
 
     /// The name in the file.
     pub fn as_str(self) -> &'static str {
@@ -240,6 +276,7 @@ impl DeskRole {
             DeskRole::Approver => "approver",
             DeskRole::Operator => "operator",
             DeskRole::Compliance => "compliance",
+            DeskRole::Window => "window",
         }
     }
 }
@@ -329,6 +366,16 @@ fn credit_code<'de, D: Deserializer<'de>>(from: D) -> Result<CreditCode, D::Erro
     CreditCode::parse(&text).map_err(|error| {
         de::Error::custom(format!("an office is named by its credit code: {error}"))
     })
+}
+
+fn credit_codes<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<CreditCode>, D::Error> {
+    let all = Vec::<String>::deserialize(from)?;
+    let parsed = all.iter().map(|text| {
+        CreditCode::parse(text).map_err(|error| {
+            de::Error::custom(format!("an office is named by its credit code: {error}"))
+        })
+    });
+    parsed.collect()
 }
 
 #[cfg(test)]

@@ -2,10 +2,11 @@
 
 use crate::batch::Batch;
 use crate::legs::{LegFile, Local, Standing};
+use crate::questions::Topic;
 use crate::speak::{Filled, Speech};
 use crate::store::{self, StoreError};
 use crate::timer::TimerKind;
-use crate::trouble::{Denied, Outcome};
+use crate::trouble::{Denied, Outcome, Trouble};
 use crate::vault::{DRAFT, Place};
 use jieli_proto::agreement::purpose_of;
 use jieli_proto::case::{Direction, Duty, Side, Stage};
@@ -19,12 +20,12 @@ use jieli_proto::wire::{self, EffectScope, MessageType, ReturnCode, Service, Voi
 use prost::Message as _;
 
 /// Through whom a withdrawal came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum WithdrawnBy {
-    /// The person, with a code or by a lapse: nobody at a desk knows.
+    /// The person, with a code, at a window or by a lapse: nobody at a desk knows.
     Person,
-    /// The person, at a desk.
-    Desk,
+    /// Somebody at a desk, on the person's word. The desk's name, for the notice.
+    Desk(String),
 }
 
 /// How long a withdrawn leg's phone number is kept for a notice that is on its way.
@@ -59,11 +60,15 @@ impl Batch<'_> {
                 // V7 counts wherever the person said it, so before the draft is gone.
                 self.suppress(file).await?;
                 self.end_consents(file.id).await?;
-                self.erase(file.id, true).await?;
                 self.close_questions(file.id).await?;
+                self.erase_or_tell(file).await?;
                 self.timer(now, TimerKind::Effect, &leg).await
             }
-            MessageType::Correct => self.keep_terms_of_accept(file).await,
+            MessageType::Correct => {
+                self.keep_terms_of_accept(file).await?;
+                // Changed terms are asked about anew; the yes to the old ones counts no more.
+                self.timer(now, TimerKind::AskTerms, &leg).await
+            }
             MessageType::Accept
             | MessageType::Release
             | MessageType::Outcome
@@ -121,6 +126,22 @@ impl Batch<'_> {
             }
             Standing::Withheld | Standing::Stored | Standing::Provisional => Ok(()),
         }
+    }
+
+    /// The other city stopped a leg of ours. The person is told and may say "not me", but for a job:
+    /// there the stop may be the worker's own no in the private ballot, and nobody is to be asked
+    /// about that again.
+    async fn erase_or_tell(&mut self, file: &LegFile) -> Result<(), StoreError> {
+        let at = file.bond.and_then(|id| self.bond(&id)).map(|bond| bond.peer);
+        let at = at.and_then(|city| self.directory.peers.get(&city).map(|peer| peer.name.clone()));
+        let job = file.service == Service::Employment;
+        let told = !job
+            && match self.tell_stopped(file, &at.unwrap_or_default()).await {
+                Ok(told) => told,
+                Err(Trouble::Denied(_)) => false,
+                Err(Trouble::Store(error)) => return Err(error),
+            };
+        if told { self.erase_disclosed(file.id).await } else { self.erase(file.id, true).await }
     }
 
     async fn keep_terms_of_accept(&mut self, file: &LegFile) -> Result<(), StoreError> {
@@ -234,8 +255,13 @@ impl Batch<'_> {
     pub(crate) async fn withdraw(
         &mut self,
         file: &mut LegFile,
-        by: WithdrawnBy,
+        by: &WithdrawnBy,
     ) -> Outcome<Option<Digest>> {
+        let again = file.local == Local::Dropped || file.law.state().stop.any();
+        if again && *by != WithdrawnBy::Person {
+            // A second stop at a desk does not take the person's "not me" away.
+            return Ok(None);
+        }
         self.suppress(file).await?;
         self.end_consents(file.id).await?;
         self.close_questions(file.id).await?;
@@ -248,16 +274,26 @@ impl Batch<'_> {
                 Some(self.say(file, Speech::withdraw()).await?)
             }
         } else {
-            if by == WithdrawnBy::Person {
+            if *by == WithdrawnBy::Person {
                 // V23: stays "asked" until silence would end it, so that no desk can tell.
                 self.erase_content(file.id).await?;
                 return Ok(None);
             }
+            None
+        };
+        let told = match by {
+            WithdrawnBy::Desk(at) => self.tell_stopped(file, at).await?,
+            WithdrawnBy::Person => false,
+        };
+        if file.local != Local::OnTheRoad {
             file.local = Local::Dropped;
             store::legs::update(self.conn, file).await?;
             self.put_leg(file.clone());
-            None
-        };
+        }
+        if told {
+            self.erase_disclosed(file.id).await?;
+            return Ok(said);
+        }
         let waiting = self
             .conn
             .maybe(
@@ -288,7 +324,7 @@ pub(crate) async fn timer(
         TimerKind::WentWithheld => went_withheld(batch, &mut file).await,
         TimerKind::SendOutcome => batch.send_held_outcome(&mut file).await,
         TimerKind::EraseDraft => erase_draft(batch, &mut file).await,
-        TimerKind::YesTakesEffect | TimerKind::QuestionLapses => Ok(()),
+        TimerKind::YesTakesEffect | TimerKind::QuestionLapses | TimerKind::RenewCode => Ok(()),
     }
 }
 
@@ -355,7 +391,7 @@ async fn erase_draft(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
         return Ok(());
     }
     if matches!(file.local, Local::OnTheRoad | Local::Dropped) {
-        return Ok(batch.erase(file.id, true).await?);
+        return forget_stopped(batch, file).await;
     }
     if file.local == Local::Asked {
         if let Some(later_ms) = batch.asked_until(file.id).await? {
@@ -369,6 +405,15 @@ async fn erase_draft(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
     batch.put_leg(file.clone());
     batch.erase(file.id, true).await?;
     Ok(())
+}
+
+/// What is left of a stopped leg goes once nobody can say "not me" any more.
+async fn forget_stopped(batch: &mut Batch<'_>, file: &LegFile) -> Outcome<()> {
+    let open = batch.open_question_about(file.id, Topic::Stopped, &[]).await?;
+    if let Some(question) = open.filter(|question| question.answered_ms == 0) {
+        return Ok(batch.timer(question.deadline_ms, TimerKind::EraseDraft, &file.id.0).await?);
+    }
+    Ok(batch.erase(file.id, true).await?)
 }
 
 /// The sections of a phase, filled from what was entered.

@@ -28,10 +28,12 @@ pub enum TimerKind {
     EraseDraft,
     /// The ballot before an employment OUTCOME was a yes: send it.
     SendOutcome,
+    /// A question outlives its code: send another one.
+    RenewCode,
 }
 
 impl TimerKind {
-    const ALL: [TimerKind; 9] = [
+    const ALL: [TimerKind; 10] = [
         TimerKind::Release,
         TimerKind::Effect,
         TimerKind::AskTerms,
@@ -41,6 +43,7 @@ impl TimerKind {
         TimerKind::AskComplete,
         TimerKind::EraseDraft,
         TimerKind::SendOutcome,
+        TimerKind::RenewCode,
     ];
 
     /// The word in the store.
@@ -55,6 +58,7 @@ impl TimerKind {
             TimerKind::AskComplete => "ask-complete",
             TimerKind::EraseDraft => "erase-draft",
             TimerKind::SendOutcome => "send-outcome",
+            TimerKind::RenewCode => "renew-code",
         }
     }
 
@@ -95,6 +99,7 @@ impl Batch<'_> {
         match kind {
             TimerKind::YesTakesEffect => return self.yes_takes_effect(subject).await,
             TimerKind::QuestionLapses => return self.question_lapses(subject).await,
+            TimerKind::RenewCode => return self.renew_code(subject).await,
             TimerKind::Release
             | TimerKind::Effect
             | TimerKind::AskTerms

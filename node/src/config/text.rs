@@ -59,6 +59,15 @@ const TOKENS: &str = r#"
 # the role's where absent: clerk, approver, operator or compliance. The office is named by its
 # credit code; a desk sees the cases of its own office alone, a coordination window's those of its
 # whole city (as stages, not as persons).
+# The role window takes the person's own word at an office that does not send: one of another kind in
+# the agreement, such as the trade union. officer is a staff number, so that one officer with two
+# tokens is one officer; answers_to are credit codes of the offices that this one is subordinate to.
+#[[desk.tokens]]
+#name = "union"
+#role = "window"
+#office = "11999999MB00000604"
+#officer = "0042"
+#answers_to = []
 "#;
 
 /// The text. Parsing it gives back what went in.
@@ -104,6 +113,13 @@ pub fn render(start: &Start) -> String {
         }
         line(&mut out, "", "role", &quoted(token.role.as_str()));
         line(&mut out, "", "office", &quoted(token.office.as_str()));
+        if let Some(officer) = &token.officer {
+            line(&mut out, "", "officer", &quoted(officer));
+        }
+        if !token.answers_to.is_empty() {
+            let codes: Vec<String> = token.answers_to.iter().map(|c| quoted(c.as_str())).collect();
+            line(&mut out, "", "answers_to", &format!("[{}]", codes.join(", ")));
+        }
         out.push('\n');
     }
     out.truncate(out.trim_end().len());

@@ -182,11 +182,9 @@ impl City {
 fn make(dir: &Path, id: &str, name: &str, clock: &dyn Clock, entropy: &dyn Entropy) -> NewCity {
     let labour = CreditCode::parse(LABOUR).unwrap();
     let mut tokens = DeskToken::for_office(&labour);
-    tokens.push(DeskToken {
-        name: Some("schools".to_owned()),
-        role: DeskRole::Clerk,
-        office: CreditCode::parse(SCHOOLS).unwrap(),
-    });
+    let schools = CreditCode::parse(SCHOOLS).unwrap();
+    tokens.push(DeskToken::named("schools", DeskRole::Clerk, &schools));
+    tokens.push(DeskToken::named("window", DeskRole::Window, &schools));
     let options = InitOptions {
         database: Database::Sqlite,
         listen: Listen::default(),

@@ -85,7 +85,7 @@ impl City {
             .iter()
             .map(|(name, role, office)| {
                 let office = CreditCode::parse(office)?;
-                Ok(DeskToken { name: Some((*name).to_owned()), role: *role, office })
+                Ok(DeskToken::named(name, *role, &office))
             })
             .collect::<Result<Vec<_>, jieli_proto::number::NumberError>>()?;
         let options = InitOptions {
