@@ -227,6 +227,11 @@ impl Batch<'_> {
         Ok(None)
     }
 
+    /// V2: a consent ends with its leg.
+    pub(crate) async fn end_with_leg(&mut self, file: &LegFile) -> Result<(), StoreError> {
+        if file.law.is_closed() { self.end_consents(file.id).await } else { Ok(()) }
+    }
+
     /// Ends every consent of a leg: nothing is opened under it any more.
     pub(crate) async fn end_consents(&mut self, leg: LegId) -> Result<(), StoreError> {
         self.conn
@@ -360,7 +365,11 @@ async fn effect(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
     if !file.law.state().owes_effect(file.our_side) {
         return Ok(());
     }
-    batch.erase(file.id, true).await?;
+    // While the person may still say "not me", what was entered here is kept; nothing else.
+    match batch.open_question_about(file.id, Topic::Stopped, &[]).await? {
+        Some(_) => batch.erase_disclosed(file.id).await?,
+        None => batch.erase(file.id, true).await?,
+    }
     let body = wire::WithdrawEffect {
         scope: EffectScope::Erased.into(),
         ..wire::WithdrawEffect::default()

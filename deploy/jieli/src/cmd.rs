@@ -20,11 +20,13 @@ mod dial;
 mod evidence;
 mod import;
 mod init;
+mod keypad;
 mod node;
 mod peer;
 mod say;
 mod status;
 mod vacancy;
+mod window;
 mod worker;
 
 use say::{Done, Out, Tongue};
@@ -87,7 +89,7 @@ enum Command {
     /// Cases and their legs.
     #[command(subcommand)]
     Case(case::CaseCommand),
-    /// What the worker does, with case number and code; no desk token helps here.
+    /// What the worker does: with case number and code, or at a window. No desk token helps here.
     #[command(subcommand)]
     Worker(worker::WorkerCommand),
     /// Writes the evidence of a case into a ZIP.
@@ -151,15 +153,24 @@ mod tests {
             "jieli case act 2026-000001 2 accept --slot-until 2026-12-01",
             "jieli worker answer --case 2026-000001 --code 12345678 --yes",
             "jieli verify x.zip --root 00 --root 11 --json",
+            "jieli --as union worker window open --case 2026-000001 --waive-day",
+            "jieli --as union worker window answer --sitting 00",
+            "jieli worker pin set --case 2026-000001 --code 12345678",
+            "jieli worker not-me --case 2026-000001 --code 12345678",
+            "jieli worker reopen --case 2026-000001 --code 12345678 --leg 1",
         ] {
             let words = line.split(' ');
             let last = if line.ends_with("--yes") { Some("1 3") } else { None };
             assert!(Cli::try_parse_from(words.chain(last)).is_ok(), "{line}");
         }
         // A desk cannot answer for the worker, and nothing is answered with "all".
-        for line in
-            ["jieli case answer 2026-000001", "jieli case ask --yes 1", "jieli verify x.zip"]
-        {
+        for line in [
+            "jieli case answer 2026-000001",
+            "jieli case ask --yes 1",
+            "jieli verify x.zip",
+            "jieli worker window answer --sitting 00 --yes 1",
+            "jieli worker window answer --sitting 00 --pin 1234",
+        ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }
     }

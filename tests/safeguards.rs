@@ -1,0 +1,21 @@
+//! The safeguards of casework section 7, one file each: the pressured clerk, and where it makes
+//! sense the modified node.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "safeguards/common.rs"]
+mod common;
+#[path = "safeguards/v01.rs"]
+mod v01;
+#[path = "safeguards/v01_pin.rs"]
+mod v01_pin;
+#[path = "safeguards/v02.rs"]
+mod v02;
+#[path = "safeguards/v04.rs"]
+mod v04;
+#[path = "safeguards/v06.rs"]
+mod v06;
+#[path = "safeguards/v07.rs"]
+mod v07;
+#[path = "safeguards/v12.rs"]
+mod v12;
