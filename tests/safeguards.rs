@@ -9,6 +9,8 @@ mod common;
 mod v01;
 #[path = "safeguards/v01_pin.rs"]
 mod v01_pin;
+#[path = "safeguards/v01_receiving.rs"]
+mod v01_receiving;
 #[path = "safeguards/v02.rs"]
 mod v02;
 #[path = "safeguards/v04.rs"]

@@ -69,6 +69,7 @@ impl Batch<'_> {
                 // Changed terms are asked about anew; the yes to the old ones counts no more.
                 self.timer(now, TimerKind::AskTerms, &leg).await
             }
+            MessageType::Consent => self.consent_arrived(file).await,
             MessageType::Accept
             | MessageType::Release
             | MessageType::Outcome
@@ -90,7 +91,6 @@ impl Batch<'_> {
             | MessageType::Remind
             | MessageType::EraseNotice
             | MessageType::EraseConfirm
-            | MessageType::Consent
             | MessageType::CapacityQuery
             | MessageType::CapacityAnswer
             | MessageType::VacancyNotice => Ok(()),
@@ -126,6 +126,19 @@ impl Batch<'_> {
             }
             Standing::Withheld | Standing::Stored | Standing::Provisional => Ok(()),
         }
+    }
+
+    /// The other city says that the person said yes at its window. The person is told here, with a
+    /// code to stop, and a job waits until 09:00 of the next working day: a yes that was made up
+    /// over there is found by whom it names before anything is released.
+    async fn consent_arrived(&mut self, file: &LegFile) -> Result<(), StoreError> {
+        if file.our_side != Side::Initiator {
+            return Ok(());
+        }
+        self.tell_consent_arrived(file).await?;
+        let job = file.service == Service::Employment;
+        let when = if job { self.nine_next_working_day(self.now_ms) } else { self.now_ms };
+        self.timer(when, TimerKind::Release, &file.id.0).await
     }
 
     /// The other city stopped a leg of ours. The person is told and may say "not me", but for a job:
@@ -342,7 +355,8 @@ async fn release(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
     let Some(consent) = batch.live_consent(file).await? else { return Ok(()) };
     let terms = if file.service == Service::Employment {
         let Some(digest) = state.terms else { return Ok(()) };
-        if !batch.has_acknowledged(file.id, &digest).await? {
+        let taken_there = state.terms_acknowledged();
+        if !taken_there && !batch.has_acknowledged(file.id, &digest).await? {
             return Ok(());
         }
         digest.to_vec()

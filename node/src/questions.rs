@@ -23,7 +23,12 @@ mod text;
 
 pub(crate) use answer::received;
 pub use pin::RESET_HOURS;
-pub(crate) use text::consent as consent_text;
+pub(crate) use text::{consent as consent_text, receiving_line as receiving_text};
+
+/// The question about the terms of a job, as a window shows it.
+pub(crate) fn acknowledge_text(terms: &wire::Terms, until: jieli_proto::day::Day) -> String {
+    text::acknowledge(&text::terms(terms), until)
+}
 
 /// Hours a code is good for.
 pub const CODE_HOURS: u64 = 72;

@@ -15,6 +15,7 @@ use jieli_proto::id::{CaseId, LegId};
 use jieli_proto::wire::{self, Method};
 
 mod person;
+mod receiving;
 mod standing;
 
 use standing::Standing;
@@ -75,6 +76,7 @@ impl Batch<'_> {
         }
         let mut items = self.consent_items(&fit, &case.city).await?;
         items.extend(self.terms_items(&fit, asked.waive_day).await?);
+        items.extend(self.receiving_items(&fit, asked.waive_day).await?);
         let deadline_ms = self.now_ms + SITTING_MINUTES * MINUTE_MS;
         let id = self.seat(actor, case.id, asked.waive_day, deadline_ms, &items).await?;
         let mut number = 0;
@@ -161,7 +163,8 @@ impl Batch<'_> {
             if found.topic == Topic::Consent {
                 self.newest_word(leg, question).await?;
             }
-            if !yes.contains(&leg) {
+            // What is said at the receiving window travels as CONSENT, once it takes effect.
+            if !yes.contains(&leg) || file.our_side == Side::Examiner {
                 continue;
             }
             match found.topic {

@@ -408,6 +408,7 @@ pub fn in_hand(case: &str, person: &wire::DraftPerson) -> wire::InHand {
         case_number: case.to_owned(),
         document: person.document,
         number: person.number.clone(),
+        slip_leg: String::new(),
     }
 }
 

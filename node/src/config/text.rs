@@ -68,6 +68,7 @@ const TOKENS: &str = r#"
 #office = "11999999MB00000604"
 #officer = "0042"
 #answers_to = []
+
 "#;
 
 /// The text. Parsing it gives back what went in.

@@ -178,6 +178,11 @@ impl Batch<'_> {
 
     async fn apply_yes(&mut self, question: &Question, file: &mut LegFile) -> Outcome<()> {
         let leg = file.id.0;
+        if file.our_side == Side::Examiner
+            && matches!(question.topic, Topic::Consent | Topic::Terms)
+        {
+            return self.say_consent(question, file).await;
+        }
         match question.topic {
             Topic::Consent | Topic::Stopped
                 if matches!(file.local, Local::Draft | Local::Asked) =>

@@ -380,6 +380,19 @@ impl Batch<'_> {
         }
     }
 
+    /// Tells the person that the other city's window took a yes.
+    pub(crate) async fn tell_consent_arrived(&mut self, file: &LegFile) -> Result<(), StoreError> {
+        let from = file.bond.and_then(|id| self.bond(&id)).map(|bond| bond.peer);
+        let from = from.and_then(|city| self.directory.peers.get(&city));
+        let from = from.map_or(String::new(), |peer| peer.name.clone());
+        let body = text::consent_arrived(&from, file.service);
+        let deadline = self.now_ms + CODE_HOURS * HOUR_MS;
+        match self.put_question(Topic::Arrival, &[file], body, &[], deadline).await {
+            Ok(()) | Err(Trouble::Denied(_)) => Ok(()),
+            Err(Trouble::Store(error)) => Err(error),
+        }
+    }
+
     async fn lapse_timer(&mut self, file: &LegFile, deadline_ms: u64) -> Outcome<()> {
         // Silence is sent at 09:00 of the first working day after the deadline.
         let when = self.nine_next_working_day(deadline_ms.saturating_sub(1));

@@ -172,3 +172,30 @@ pub(crate) fn pin_replaced(city: &str, case_number: &str) -> String {
          always works. If it was not you, tell any window."
     )
 }
+
+/// What a receiving window asks about an item that another city sent.
+pub(crate) fn receiving_line(
+    number: u32,
+    service: Service,
+    from_city: &str,
+    city: &str,
+    office: &str,
+) -> String {
+    let word = words::service(service);
+    format!(
+        "{number}. 您在{from_city}提出的{}：是否同意{from_city}把您的信息交给{city}的{office}办理？\n   \
+         Your request of {from_city}: {}. May {from_city} hand your data to {office} in {city} for \
+         it?",
+        word.zh, word.en
+    )
+}
+
+/// A yes that the other city says it took at its window.
+pub(crate) fn consent_arrived(from_city: &str, service: Service) -> String {
+    let word = words::service(service);
+    format!(
+        "{from_city}说您在那里的窗口同意了{}。如果不是您本人，请用本码停止。\n{from_city} says you \
+         agreed to this at its window: {}. If that was not you, stop it with this code.",
+        word.zh, word.en
+    )
+}

@@ -31,6 +31,13 @@ impl Batch<'_> {
             )
             .into());
         }
+        if !in_hand.slip_leg.is_empty() {
+            let found = self.leg_of_slip(&in_hand.slip_leg).await?;
+            return match found {
+                Some((case, file)) => Ok((case, vec![file])),
+                None => Err(self.miss(actor).await?),
+            };
+        }
         let tag = self.house.keys.blind_tag(in_hand.document, &normal(in_hand));
         let mut found = Vec::new();
         let case = store::legs::case(self.conn, in_hand.case_number.trim()).await?;

@@ -5352,6 +5352,9 @@ pub struct InHand {
     pub document: u32,
     #[prost(string, tag = "3")]
     pub number: ::prost::alloc::string::String,
+    /// hex: the item as the slip names it, at the receiving city before
+    #[prost(string, tag = "4")]
+    pub slip_leg: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OpenSittingRequest {

@@ -25,10 +25,23 @@ const REOPEN_HELP: &str =
 #[derive(Args, Debug)]
 pub(super) struct InHand {
     /// Case number.
-    #[arg(long = "case")]
+    #[arg(long = "case", required_unless_present = "slip_leg", default_value_if("slip_leg", clap::builder::ArgPredicate::IsPresent, ""))]
     case_number: String,
     #[command(flatten)]
     paper: Paper,
+    /// The item as the person's slip names it (hex): at the receiving city, while it does not know
+    /// the person yet. Instead of case and document.
+    #[arg(long)]
+    slip_leg: Option<String>,
+}
+
+impl InHand {
+    fn read(self) -> Result<Option<wire::InHand>, Fail> {
+        if let Some(slip_leg) = self.slip_leg {
+            return Ok(Some(wire::InHand { slip_leg, ..wire::InHand::default() }));
+        }
+        self.paper.read(self.case_number).map(Some)
+    }
 }
 
 /// The document on the counter.
@@ -48,7 +61,8 @@ impl Paper {
             Some(number) => number,
             None => keypad::ask("证件号码：", "Number of the document:")?,
         };
-        Ok(wire::InHand { case_number, document: self.document, number })
+        let document = self.document;
+        Ok(wire::InHand { case_number, document, number, slip_leg: String::new() })
     }
 }
 
@@ -104,9 +118,8 @@ impl WindowCommand {
         let mut window = at.window().await?;
         let said = match self {
             WindowCommand::Open { in_hand, waive_day, witness } => {
-                let case = in_hand.case_number.clone();
                 let witness = witness.map_or(Ok(String::new()), |name| token(at, &name))?;
-                let in_hand = Some(in_hand.paper.read(case)?);
+                let in_hand = in_hand.read()?;
                 let request = wire::OpenSittingRequest { in_hand, waive_day, witness };
                 show(&window.open_sitting(request).await?.into_inner(), out);
                 return Ok(OK);
@@ -124,14 +137,12 @@ impl WindowCommand {
                 window.answer_sitting(request).await?.into_inner()
             }
             WindowCommand::Withdraw { in_hand, legs } => {
-                let case = in_hand.case_number.clone();
                 let legs = numbers(&legs)?;
-                let in_hand = Some(in_hand.paper.read(case)?);
+                let in_hand = in_hand.read()?;
                 window.stop(wire::StopRequest { in_hand, legs }).await?.into_inner()
             }
             WindowCommand::Pin { in_hand } => {
-                let case = in_hand.case_number.clone();
-                let in_hand = Some(in_hand.paper.read(case)?);
+                let in_hand = in_hand.read()?;
                 let pin = new_pin()?;
                 let request = wire::SetWindowPinRequest { in_hand, pin };
                 window.set_window_pin(request).await?.into_inner()
