@@ -6,6 +6,7 @@ use jieli_node::command::Done;
 use jieli_node::window::WindowCommand;
 use jieli_node::world::Clock as _;
 use jieli_node::writer::Failure;
+use jieli_proto::bundle::{exit_code, verify};
 use jieli_proto::case::Stage;
 use jieli_proto::id::LegId;
 use jieli_proto::wire::act_request::Act;
@@ -112,7 +113,9 @@ async fn v01_a_consent_that_ended_is_given_anew_at_the_receiving_window() {
     ruian.reaches(leg, Stage::Released).await;
     towns.settled().await;
     let here = ruian.case_of(&ruian.leg(leg).await).await;
+    // A stranger finds nothing wrong with it: the consent was taken here and cited over there.
     let bundle = ruian.export(&here, true).await;
-    assert!(!bundle.is_empty());
+    let roots = [kunming.public.root_fpr(), ruian.public.root_fpr()];
+    assert_eq!(exit_code(&verify(&bundle, &roots)), 0);
     towns.stop().await;
 }

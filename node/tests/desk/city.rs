@@ -9,6 +9,7 @@ use jieli_node::house::House;
 use jieli_node::init::{InitOptions, NewCity, init};
 use jieli_node::keys::Protection;
 use jieli_node::serve::desk::DeskDoor;
+use jieli_node::serve::window::KeypadDoor;
 use jieli_node::serve::worker::WorkerDoor;
 use jieli_node::store::log::{Log, LogId, create};
 use jieli_node::store::{Store, StoreOptions, Tx};
@@ -104,6 +105,7 @@ impl Sleep for Nobody {
 pub(crate) struct City {
     pub(crate) desk: DeskDoor,
     pub(crate) worker: WorkerDoor,
+    pub(crate) keypad: KeypadDoor,
     pub(crate) store: Store,
     pub(crate) house: House,
     pub(crate) clock: Arc<Hands>,
@@ -150,6 +152,7 @@ impl City {
         let (writer, hand) = opened.unwrap();
         let running = TaskTracker::new().spawn(async move { drop(writer.run().await) });
         City {
+            keypad: KeypadDoor::new(hand.clone(), Arc::clone(&tokens), house.world.clone()),
             desk: DeskDoor::new(hand.clone(), store.clone(), house.clone(), tokens),
             worker: WorkerDoor::new(hand.clone()),
             store,

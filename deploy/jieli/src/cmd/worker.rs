@@ -22,11 +22,15 @@ pub(super) struct Key {
 #[derive(Debug, Subcommand)]
 pub(super) enum WorkerCommand {
     /// Reads what is asked. The first opening of job terms starts their 24 hours.
+    #[command(after_help = "例 Example: jieli worker open --case 2026-000001 --code 12345678")]
     Open {
         #[command(flatten)]
         key: Key,
     },
     /// Yes to the numbers given, no to all others. The reply is the same either way.
+    #[command(
+        after_help = "例 Example: jieli worker answer --case 2026-000001 --code 12345678 --yes \"1 3\""
+    )]
     Answer {
         #[command(flatten)]
         key: Key,
@@ -35,6 +39,7 @@ pub(super) enum WorkerCommand {
         yes: String,
     },
     /// Stops; no reason is asked.
+    #[command(after_help = "例 Example: jieli worker withdraw --case 2026-000001 --code 12345678")]
     Withdraw {
         #[command(flatten)]
         key: Key,

@@ -56,6 +56,11 @@ CREATE TABLE question_code (
     until_ms BIGINT NOT NULL
 );
 CREATE INDEX question_code_question ON question_code (question_id);
+-- What was sent before this step: 72 hours from the asking, or until the deadline before that.
+INSERT INTO question_code (code_hmac, question_id, until_ms)
+SELECT code_hmac, question_id,
+    CASE WHEN deadline_ms < asked_ms + 259200000 THEN deadline_ms ELSE asked_ms + 259200000 END
+FROM question WHERE deadline_ms > 0;
 
 -- A keyed tag of a telephone and one of the worker it was given for, deleted with the draft.
 CREATE TABLE phone_index (
