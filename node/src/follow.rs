@@ -269,6 +269,17 @@ impl Batch<'_> {
             .transpose()
     }
 
+    /// Whether the person refused, stopped or left unanswered the same service before (V7).
+    async fn is_remembered(&mut self, file: &LegFile) -> Result<bool, StoreError> {
+        let person = self.draft(file).await?.and_then(|draft| draft.person);
+        let Some(person) = person else { return Ok(false) };
+        match self.not_suppressed(file.service, &person).await {
+            Ok(()) => Ok(false),
+            Err(Trouble::Denied(_)) => Ok(true),
+            Err(Trouble::Store(error)) => Err(error),
+        }
+    }
+
     /// WITHDRAW on the person's word, from every state: nothing left yet, or a message.
     pub(crate) async fn withdraw(
         &mut self,
@@ -280,6 +291,7 @@ impl Batch<'_> {
             // A second stop at a desk does not take the person's "not me" away.
             return Ok(None);
         }
+        let remembered = self.is_remembered(file).await?;
         self.suppress(file).await?;
         self.end_consents(file.id).await?;
         self.close_questions(file.id).await?;
@@ -300,8 +312,9 @@ impl Batch<'_> {
             None
         };
         let told = match by {
-            WithdrawnBy::Desk(at) => self.tell_stopped(file, at).await?,
-            WithdrawnBy::Person => false,
+            // What the person had refused before, elsewhere, a "not me" must not open again.
+            WithdrawnBy::Desk(at) if !remembered => self.tell_stopped(file, at).await?,
+            WithdrawnBy::Desk(_) | WithdrawnBy::Person => false,
         };
         if file.local != Local::OnTheRoad {
             file.local = Local::Dropped;

@@ -5,8 +5,7 @@ use prost_types::FileDescriptorSet;
 use prost_types::field_descriptor_proto::{Label, Type as Kind};
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 7] =
-    ["envelope", "log", "case", "agreement", "exchange", "desk", "window"];
+const FILES: [&str; 7] = ["envelope", "log", "case", "agreement", "exchange", "desk", "window"];
 /// What never leaves a node: not decoded strictly.
 const LOCAL: [&str; 2] = ["desk.proto", "window.proto"];
 

@@ -14,11 +14,7 @@ use jieli_proto::wire::{self, MessageType, Method, Service};
 use jieli_tests::people::{self, home};
 use jieli_tests::{HOUR_MS, Town, Towns};
 
-async fn sit(
-    town: &Town,
-    leg: &str,
-    waive_day: bool,
-) -> Result<wire::OpenSittingReply, Failure> {
+async fn sit(town: &Town, leg: &str, waive_day: bool) -> Result<wire::OpenSittingReply, Failure> {
     let in_hand = wire::InHand { slip_leg: leg.to_owned(), ..wire::InHand::default() };
     let ask =
         wire::OpenSittingRequest { in_hand: Some(in_hand), waive_day, witness: String::new() };

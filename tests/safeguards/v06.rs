@@ -160,3 +160,51 @@ async fn v06_every_window_stops_and_no_desk_can_tell_who_did() {
     assert!(kunming.phones.about(&cases[1], "逐项回答").is_empty());
     towns.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn v06_not_me_opens_nothing_that_the_person_refused_elsewhere() {
+    let towns = Towns::new().await;
+    let kunming = &towns.kunming;
+    // Two offices have a draft of one person; a clerk of the second gave a telephone of the own.
+    let case = kunming.import(vec![home(1)]).await.remove(0);
+    let mut draft = home(1);
+    draft.worker.as_mut().unwrap().phone = person(9).phone;
+    let other = kunming.import_as(jieli_tests::SCHOOLS[0], vec![draft]).await.remove(0);
+    let sms = kunming.ask_yes(&case).await;
+    kunming.withdraw(&sms).await.unwrap();
+    let leg = kunming.legs(&other).await[0].id;
+    kunming.act(leg, Act::Withdraw(wire::DeskWithdraw {})).await.unwrap();
+    a_while().await;
+    assert!(kunming.phones.about(&other, "不是我").is_empty());
+    assert_eq!(kunming.count("SELECT COUNT(*) FROM suppression").await, 1);
+    towns.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn v06_windows_and_not_me_on_postgres() {
+    let pg = jieli_tests::TestPg::create("windows").await.unwrap();
+    let sqlite = jieli_tests::sqlite();
+    let towns = Towns::with(pg.database(), sqlite, jieli_tests::AGREEMENT_DRAFT).await;
+    let (kunming, ruian) = (&towns.kunming, &towns.ruian);
+    let cases = kunming.import(vec![home(1), home(2)]).await;
+    assert_eq!(denied(kunming.sit("union", &cases[0], &person(9), false).await), "NO_MATCH");
+    let sitting = kunming.sit("union", &cases[0], &person(1), false).await.unwrap();
+    kunming.types_in("union", &sitting, &[1], "").await.unwrap();
+    let old = kunming.legs(&cases[0]).await[0].id;
+    ruian.reaches(old, Stage::Offered).await;
+    kunming.act(old, Act::Withdraw(wire::DeskWithdraw {})).await.unwrap();
+    let sms = kunming.sms(&cases[0], "不是我").await;
+    not_me(kunming, &sms).await.unwrap();
+    eventually("the new leg", async || kunming.legs(&cases[0]).await.len() == 2).await;
+    let new = kunming.legs(&cases[0]).await[1].id;
+    towns.ruian_accepts(new).await;
+    ruian.reaches(new, Stage::Released).await;
+    let sms = kunming.sms(&cases[0], "不是我").await;
+    let pin =
+        wire::SetPinRequest { code: sms.code(), case_number: sms.case(), pin: "8264".to_owned() };
+    kunming.worker(WorkerCommand::SetPin(pin)).await.unwrap();
+    assert!(kunming.sit("union", &cases[0], &person(1), false).await.unwrap().pin_needed);
+    assert_eq!(kunming.ask(&cases[1..]).await.asked, 1);
+    towns.settled().await;
+    towns.stop().await;
+}

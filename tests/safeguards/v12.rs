@@ -43,7 +43,8 @@ fn v12_no_call_acts_on_more_than_one_leg_of_one_case() {
     // What a desk says in an act holds no list of persons, cases or legs.
     let act = message(&set, "ActRequest");
     for field in &act.field {
-        let Some(body) = field.type_name().rsplit('.').next().filter(|name| !name.is_empty()) else {
+        let Some(body) = field.type_name().rsplit('.').next().filter(|name| !name.is_empty())
+        else {
             continue;
         };
         for many in repeated(message(&set, body)) {

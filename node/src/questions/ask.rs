@@ -209,7 +209,11 @@ impl Batch<'_> {
         Ok(())
     }
 
-    pub(crate) async fn consent_line(&mut self, number: u32, file: &LegFile) -> Result<String, StoreError> {
+    pub(crate) async fn consent_line(
+        &mut self,
+        number: u32,
+        file: &LegFile,
+    ) -> Result<String, StoreError> {
         let draft = self.draft(file).await?.unwrap_or_default();
         let for_child = draft.relation == 3 || draft.relation == 4;
         let bond = file.bond.and_then(|id| self.bond(&id));

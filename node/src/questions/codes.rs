@@ -121,12 +121,7 @@ impl Batch<'_> {
                  JOIN question_leg ql ON ql.question_id = q.question_id WHERE ql.leg_id = $1 \
                  AND q.kind = $2 AND q.subject = $3 AND q.closed = 0 AND q.deadline_ms > $4 \
                  ORDER BY q.asked_ms DESC LIMIT 1",
-                vec![
-                    leg.to_vec().into(),
-                    topic.word().into(),
-                    subject.into(),
-                    self.now_ms.into(),
-                ],
+                vec![leg.to_vec().into(), topic.word().into(), subject.into(), self.now_ms.into()],
             )
             .await?;
         match row {

@@ -120,11 +120,7 @@ impl Batch<'_> {
             self.conn
                 .run(
                     "INSERT INTO superseding (leg_id, supersedes, filed_on) VALUES ($1,$2,$3)",
-                    vec![
-                        file.id.to_vec().into(),
-                        old.id.to_vec().into(),
-                        filed_on.number().into(),
-                    ],
+                    vec![file.id.to_vec().into(), old.id.to_vec().into(), filed_on.number().into()],
                 )
                 .await?;
         }

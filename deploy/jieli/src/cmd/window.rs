@@ -18,14 +18,17 @@ const ANSWER_HELP: &str = "\
 const STOP_HELP: &str = "\
 例 Example: jieli --as union worker window withdraw --case 2026-000001 --legs \"1\"";
 const PIN_HELP: &str = "例 Example: jieli --as union worker window pin --case 2026-000001";
-const REOPEN_HELP: &str =
-    "例 Example: jieli --as union worker window reopen --service housing --number 99999919900101001X";
+const REOPEN_HELP: &str = "例 Example: jieli --as union worker window reopen --service housing --number 99999919900101001X";
 
 /// Case and document.
 #[derive(Args, Debug)]
 pub(super) struct InHand {
     /// Case number.
-    #[arg(long = "case", required_unless_present = "slip_leg", default_value_if("slip_leg", clap::builder::ArgPredicate::IsPresent, ""))]
+    #[arg(
+        long = "case",
+        required_unless_present = "slip_leg",
+        default_value_if("slip_leg", clap::builder::ArgPredicate::IsPresent, "")
+    )]
     case_number: String,
     #[command(flatten)]
     paper: Paper,
@@ -215,12 +218,17 @@ fn show(opened: &wire::OpenSittingReply, out: Out) {
         let mut lines: Vec<String> = Vec::new();
         for item in &opened.items {
             lines.push(match item.number {
-                0 => format!("今天只看，一天后再回答。 To be read today, to be answered tomorrow.\n{}", item.text),
+                0 => format!(
+                    "今天只看，一天后再回答。 To be read today, to be answered tomorrow.\n{}",
+                    item.text
+                ),
                 number => format!("【{number}】\n{}", item.text),
             });
         }
         if opened.items.is_empty() {
-            lines.push("现在没有要问本人的事项。 There is nothing to ask the person now.".to_owned());
+            lines.push(
+                "现在没有要问本人的事项。 There is nothing to ask the person now.".to_owned(),
+            );
         }
         if opened.pin_needed {
             lines.push("需要本人密码。 The person's PIN is needed.".to_owned());

@@ -58,7 +58,9 @@ pub(super) enum WorkerCommand {
         key: Key,
     },
     /// Wants to be asked again about what was refused, stopped or not answered.
-    #[command(after_help = "例 Example: jieli worker reopen --case 2026-000001 --code 12345678 --leg 1")]
+    #[command(
+        after_help = "例 Example: jieli worker reopen --case 2026-000001 --code 12345678 --leg 1"
+    )]
     Reopen {
         #[command(flatten)]
         key: Key,
