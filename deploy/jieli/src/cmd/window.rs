@@ -24,12 +24,8 @@ const REOPEN_HELP: &str = "例 Example: jieli --as union worker window reopen --
 #[derive(Args, Debug)]
 pub(super) struct InHand {
     /// Case number.
-    #[arg(
-        long = "case",
-        required_unless_present = "slip_leg",
-        default_value_if("slip_leg", clap::builder::ArgPredicate::IsPresent, "")
-    )]
-    case_number: String,
+    #[arg(long = "case", required_unless_present = "slip_leg")]
+    case_number: Option<String>,
     #[command(flatten)]
     paper: Paper,
     /// The item as the person's slip names it (hex): at the receiving city, while it does not know
@@ -43,7 +39,7 @@ impl InHand {
         if let Some(slip_leg) = self.slip_leg {
             return Ok(Some(wire::InHand { slip_leg, ..wire::InHand::default() }));
         }
-        self.paper.read(self.case_number).map(Some)
+        self.paper.read(self.case_number.unwrap_or_default()).map(Some)
     }
 }
 
