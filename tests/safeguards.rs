@@ -5,6 +5,8 @@
 
 #[path = "safeguards/common.rs"]
 mod common;
+#[path = "safeguards/modified.rs"]
+mod modified;
 #[path = "safeguards/v01.rs"]
 mod v01;
 #[path = "safeguards/v01_pin.rs"]
@@ -15,6 +17,8 @@ mod v01_receiving;
 mod v02;
 #[path = "safeguards/v04.rs"]
 mod v04;
+#[path = "safeguards/v04_changed.rs"]
+mod v04_changed;
 #[path = "safeguards/v06.rs"]
 mod v06;
 #[path = "safeguards/v07.rs"]

@@ -362,7 +362,13 @@ pub(crate) async fn timer(
 /// The node itself releases, once ACCEPT, consent and terms hold; no clerk can hold it back.
 async fn release(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
     let state = file.law.state();
-    if file.our_side != Side::Initiator || state.stage != Stage::Accepted || state.stop.any() {
+    if file.our_side != Side::Initiator || state.stop.any() {
+        return Ok(());
+    }
+    if state.stage == Stage::Released && !state.terms_acknowledged() {
+        return acknowledge(batch, file).await;
+    }
+    if state.stage != Stage::Accepted {
         return Ok(());
     }
     let Some(consent) = batch.live_consent(file).await? else { return Ok(()) };
@@ -383,6 +389,20 @@ async fn release(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
         Speech::plain(MessageType::Release, Body::Release(wire::Release { terms_digest: terms }))
             .due(due);
     speech.sections = filled(&draft, Phase::B);
+    speech.consent = Some(consent);
+    batch.say(file, speech).await?;
+    Ok(())
+}
+
+/// Terms that changed after RELEASE are acknowledged by a CONSENT; without it no OUTCOME is legal.
+async fn acknowledge(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
+    let Some(digest) = file.law.state().terms else { return Ok(()) };
+    if !batch.has_acknowledged(file.id, &digest).await? {
+        return Ok(());
+    }
+    let Some(consent) = batch.live_consent(file).await? else { return Ok(()) };
+    let body = Body::ConsentTaken(wire::ConsentTaken { terms_digest: digest.to_vec() });
+    let mut speech = Speech::plain(MessageType::Consent, body);
     speech.consent = Some(consent);
     batch.say(file, speech).await?;
     Ok(())

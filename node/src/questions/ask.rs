@@ -8,6 +8,7 @@ use crate::store::{self, StoreError};
 use crate::timer::TimerKind;
 use crate::trouble::{Denied, Outcome, Trouble};
 use jieli_proto::case::{Duty, Side, Stage};
+use jieli_proto::day::Day;
 use jieli_proto::wire::{self, Service};
 
 /// What became of asking a worker.
@@ -258,20 +259,14 @@ impl Batch<'_> {
         Ok(found.map(|(digest, terms)| (digest, text::terms(&terms))))
     }
 
-    /// Asks the worker to look at the terms that an ACCEPT named.
+    /// Asks the worker to look at the terms in force: those that an ACCEPT named, or that a
+    /// correction put in their place.
     pub(crate) async fn ask_terms(&mut self, file: &mut LegFile) -> Outcome<()> {
-        let state = file.law.state();
-        let (Stage::Accepted, Some(digest), false) = (state.stage, state.terms, state.stop.any())
-        else {
-            return Ok(());
-        };
+        let Some(digest) = terms_to_read(file) else { return Ok(()) };
         let Some(terms) = self.terms(&digest).await? else { return Ok(()) };
-        let calendar = &self.house.calendar;
-        let slot = state.due(Duty::Release).unwrap_or(self.today);
-        // Closes at 24:00 of the last working day before the slot date.
-        let last = calendar.last_working_day_before(slot);
-        let deadline = last.plus(1).start_unix_ms(calendar.zone_offset_min());
-        if !self.leaves_time(file, slot, deadline).await? {
+        let (slot, last, deadline) = self.until_read(file);
+        let early = file.law.state().stage == Stage::Accepted;
+        if early && !self.leaves_time(file, slot, deadline).await? {
             return Ok(());
         }
         if self.open_question_about(file.id, Topic::Terms, &digest).await?.is_some() {
@@ -283,12 +278,27 @@ impl Batch<'_> {
         self.lapse_timer(file, deadline).await
     }
 
+    /// The slot date, the last day for an answer, and its end. The answer closes at 24:00 of the
+    /// last working day before the slot date; after RELEASE on the day the outcome is due.
+    fn until_read(&self, file: &LegFile) -> (Day, Day, u64) {
+        let (state, calendar) = (file.law.state(), &self.house.calendar);
+        let (slot, last) = if state.stage == Stage::Accepted {
+            let slot = state.due(Duty::Release).unwrap_or(self.today);
+            (slot, calendar.last_working_day_before(slot))
+        } else {
+            let due = state.due(Duty::Outcome).unwrap_or(self.today);
+            let due = due.max(calendar.add_working_days(self.today, crate::acts::SLOT_DAYS_MIN));
+            (due, due)
+        };
+        (slot, last, last.plus(1).start_unix_ms(calendar.zone_offset_min()))
+    }
+
     /// V4: a slot that leaves no time to read is not the person's no: nobody is asked, nothing is
     /// said in that person's name, and the slot passes. The other city's message stays legal.
     async fn leaves_time(
         &mut self,
         file: &LegFile,
-        slot: jieli_proto::day::Day,
+        slot: Day,
         deadline_ms: u64,
     ) -> Result<bool, StoreError> {
         let accepted = file.latest(wire::MessageType::Accept);
@@ -313,19 +323,12 @@ impl Batch<'_> {
         &mut self,
         file: &LegFile,
     ) -> Outcome<Option<super::Question>> {
-        let state = file.law.state();
-        let (Stage::Accepted, Some(digest), false) = (state.stage, state.terms, state.stop.any())
-        else {
-            return Ok(None);
-        };
+        let Some(digest) = terms_to_read(file) else { return Ok(None) };
         if let Some(open) = self.open_question_about(file.id, Topic::Terms, &digest).await? {
             return Ok(Some(open));
         }
         let Some(terms) = self.terms(&digest).await? else { return Ok(None) };
-        let calendar = &self.house.calendar;
-        let slot = state.due(Duty::Release).unwrap_or(self.today);
-        let last = calendar.last_working_day_before(slot);
-        let deadline_ms = last.plus(1).start_unix_ms(calendar.zone_offset_min());
+        let (_, last, deadline_ms) = self.until_read(file);
         if deadline_ms <= self.now_ms {
             return Ok(None);
         }
@@ -413,6 +416,15 @@ impl Batch<'_> {
         self.timer(when, LAPSE, &question).await?;
         Ok(())
     }
+}
+
+/// The terms that the worker has to read: before RELEASE those in force, after it those that were
+/// changed since.
+fn terms_to_read(file: &LegFile) -> Option<[u8; 32]> {
+    let state = file.law.state();
+    let changed = state.stage == Stage::Released && !state.terms_acknowledged();
+    let asks = state.stage == Stage::Accepted || changed;
+    state.terms.filter(|_| asks && !state.stop.any())
 }
 
 fn no_partner(city: &str) -> Trouble {
