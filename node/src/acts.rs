@@ -25,6 +25,7 @@ mod handler;
 mod offer;
 mod pending;
 
+pub(crate) use decide::SLOT_DAYS_MIN;
 pub(crate) use handler::handler;
 pub(crate) use pending::{Unsent, time_of, waiting};
 
@@ -72,13 +73,14 @@ impl Batch<'_> {
         let mut file = self.leg_of(&request.case_number, request.leg).await?;
         let name = format!("{}/{}", request.case_number, request.leg);
         self.is_theirs(actor, &file, &name)?;
+        self.present(actor, &file.our_office).await?;
         let act = request.act.ok_or_else(|| {
             Denied::new("BAD_ACT", "没有写明要办哪一步。", "No step is named: say which one.")
         })?;
         if let Act::Withdraw(_) = act {
             // The person's word waits for nothing, and what was entered before it goes no more.
             self.drop_pending(file.id).await?;
-            return self.desk_withdraw(&mut file).await;
+            return self.desk_withdraw(actor, &mut file).await;
         }
         if let Some(pending) = waiting(self.conn, file.id).await? {
             return Err(self.is_pending(&pending, &name).into());
@@ -228,8 +230,13 @@ impl Batch<'_> {
     }
 
     /// At a desk, on the person's word alone; the person is told and may say "not me".
-    async fn desk_withdraw(&mut self, file: &mut LegFile) -> Outcome<wire::ActReply> {
-        let said = self.withdraw(file, WithdrawnBy::Desk).await?;
+    async fn desk_withdraw(
+        &mut self,
+        actor: &Actor,
+        file: &mut LegFile,
+    ) -> Outcome<wire::ActReply> {
+        let at = self.name_of_own_office(&actor.office);
+        let said = self.withdraw(file, &WithdrawnBy::Desk(at)).await?;
         Ok(match said {
             Some(digest) => recorded(&digest),
             None => told("已停止，没有发出任何内容。", "Stopped; nothing had been sent."),

@@ -68,7 +68,7 @@ impl Batch<'_> {
             .into());
         }
         let standing = match &bond {
-            Some(bond) => self.standing(bond, version).await?,
+            Some(bond) => self.proposal_standing(bond, version).await?,
             None => None,
         };
         let open = standing.filter(|p| p.side != us && p.is_open_at(self.now_ms));
@@ -132,7 +132,7 @@ impl Batch<'_> {
                 &format!("a proposal of version {version} of agreement {id}"),
             )
         };
-        let standing = self.standing(bond, version).await?;
+        let standing = self.proposal_standing(bond, version).await?;
         if version > 0 && version <= bond.version() {
             // Repeating an act is a no-op; a version that is over cannot be made live again.
             return Ok(None);

@@ -2,9 +2,11 @@
 
 use crate::agreements::OwnAct;
 use crate::batch::Batch;
+use crate::questions::received;
 use crate::receive::Received;
 use crate::store::{StoreError, queue};
 use crate::trouble::{Denied, Outcome, Trouble};
+use crate::window::WindowCommand;
 use crate::world::NoticeResult;
 use jieli_proto::day::Day;
 use jieli_proto::envelope;
@@ -44,6 +46,8 @@ pub enum Command {
     NoticeDone([u8; 16], NoticeResult),
     /// From the desk.
     Desk(Actor, DeskCommand),
+    /// From a window, with the person present.
+    Window(Actor, WindowCommand),
     /// From the worker, with a code.
     Worker(WorkerCommand),
 }
@@ -82,6 +86,9 @@ pub enum WorkerCommand {
     Open(wire::OpenRequest),
     Answer(wire::AnswerRequest),
     Withdraw(wire::WithdrawRequest),
+    SetPin(wire::SetPinRequest),
+    NotMe(wire::NotMeRequest),
+    Reopen(wire::ReopenRequest),
 }
 
 /// What came of it.
@@ -103,6 +110,7 @@ pub enum Done {
     Acted(wire::ActReply),
     Opened(wire::OpenReply),
     Answered(wire::AnswerReply),
+    Sitting(wire::OpenSittingReply),
 }
 
 /// Where a letter stands.
@@ -119,7 +127,10 @@ pub struct Seat {
 impl Command {
     /// Whether it is performed in a transaction of its own, so that a denial leaves no trace.
     pub fn is_alone(&self) -> bool {
-        matches!(self, Command::Desk(..) | Command::Worker(_) | Command::Ring(_))
+        matches!(
+            self,
+            Command::Desk(..) | Command::Window(..) | Command::Worker(_) | Command::Ring(_)
+        )
     }
 }
 
@@ -169,11 +180,13 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
             Ok(Done::Nothing)
         }
         Command::Desk(actor, command) => desk(batch, &actor, command).await,
+        Command::Window(actor, command) => window(batch, &actor, command).await,
         Command::Worker(command) => worker(batch, command).await,
     }
 }
 
 async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Outcome<Done> {
+    batch.present(actor, &actor.office).await?;
     Ok(match command {
         DeskCommand::AddPeer(request) => Done::Peer(batch.add_peer(request).await?),
         DeskCommand::InvitePeer(request) => Done::Invited(batch.invite(request).await?),
@@ -228,6 +241,19 @@ async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Out
     })
 }
 
+async fn window(batch: &mut Batch<'_>, actor: &Actor, command: WindowCommand) -> Outcome<Done> {
+    batch.present(actor, &actor.office).await?;
+    Ok(match command {
+        WindowCommand::OpenSitting(r, witness) => {
+            Done::Sitting(batch.open_sitting(actor, witness.as_ref(), &r).await?)
+        }
+        WindowCommand::AnswerSitting(r) => Done::Answered(batch.answer_sitting(actor, &r).await?),
+        WindowCommand::Stop(r) => Done::Answered(batch.stop_at_window(actor, &r).await?),
+        WindowCommand::SetPin(r) => Done::Answered(batch.set_pin_at_window(actor, &r).await?),
+        WindowCommand::Reopen(r) => Done::Answered(batch.reopen_at_window(actor, &r).await?),
+    })
+}
+
 async fn worker(batch: &mut Batch<'_>, command: WorkerCommand) -> Outcome<Done> {
     Ok(match command {
         WorkerCommand::Open(r) => Done::Opened(batch.open_question(&r.case_number, &r.code).await?),
@@ -236,6 +262,18 @@ async fn worker(batch: &mut Batch<'_>, command: WorkerCommand) -> Outcome<Done> 
         }
         WorkerCommand::Withdraw(r) => {
             Done::Answered(batch.withdraw_by_code(&r.case_number, &r.code, &r.legs).await?)
+        }
+        WorkerCommand::SetPin(r) => {
+            batch.set_pin_by_code(&r.case_number, &r.code, &r.pin).await?;
+            Done::Answered(received())
+        }
+        WorkerCommand::NotMe(r) => {
+            batch.not_me(&r.case_number, &r.code).await?;
+            Done::Answered(received())
+        }
+        WorkerCommand::Reopen(r) => {
+            batch.reopen(&r).await?;
+            Done::Answered(received())
         }
     })
 }

@@ -200,19 +200,28 @@ pub struct DeskToken {
     /// has one, nobody else does.
     #[serde(default)]
     pub post: Option<String>,
+    /// Who holds it, by staff number: one officer with two tokens is one officer. Default: the
+    /// token's name.
+    #[serde(default)]
+    pub officer: Option<String>,
+    /// Credit codes of the offices that its office is subordinate to. Default: none.
+    #[serde(default, deserialize_with = "credit_codes")]
+    pub answers_to: Vec<CreditCode>,
 }
 
 impl DeskToken {
-    /// One token for each role, two for approvers, all of one office.
+    /// One token for each role at a desk, two for approvers, all of one office. Windows are named
+    /// one by one.
     pub fn for_office(office: &CreditCode) -> Vec<DeskToken> {
         DeskToken::with_posts(office, &APPROVER_POSTS.map(str::to_owned))
     }
 
     /// The same with one approver token for each of these posts: `approver`, `approver-2`, ...
     pub fn with_posts(office: &CreditCode, posts: &[String]) -> Vec<DeskToken> {
-        let token = |role, name, post| DeskToken { name, role, office: office.clone(), post };
+        let token =
+            |role, name, post| DeskToken { name, post, ..DeskToken::named("", role, office) };
         let mut all = Vec::new();
-        for role in DeskRole::ALL {
+        for role in DeskRole::AT_DESKS {
             if role != DeskRole::Approver {
                 all.push(token(role, None, None));
                 continue;
@@ -225,9 +234,26 @@ impl DeskToken {
         all
     }
 
+    /// A token of a name, held by an officer of its own.
+    pub fn named(name: &str, role: DeskRole, office: &CreditCode) -> DeskToken {
+        DeskToken {
+            name: Some(name.to_owned()),
+            role,
+            office: office.clone(),
+            post: None,
+            officer: None,
+            answers_to: Vec::new(),
+        }
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         self.name.as_deref().unwrap_or(self.role.as_str())
+    }
+
+    /// Who holds it.
+    pub fn officer(&self) -> &str {
+        self.officer.as_deref().unwrap_or(self.name())
     }
 }
 
@@ -243,12 +269,23 @@ pub enum DeskRole {
     Operator,
     /// Reads what was done, without personal data.
     Compliance,
+    /// Takes a person's own word at the window of another office; sees and does nothing else.
+    Window,
 }
 
 impl DeskRole {
-    /// All of them.
-    pub const ALL: [DeskRole; 4] =
+    /// Those that call the Desk service.
+    pub const AT_DESKS: [DeskRole; 4] =
         [DeskRole::Clerk, DeskRole::Approver, DeskRole::Operator, DeskRole::Compliance];
+
+    /// All of them.
+    pub const ALL: [DeskRole; 5] = [
+        DeskRole::Clerk,
+        DeskRole::Approver,
+        DeskRole::Operator,
+        DeskRole::Compliance,
+        DeskRole::Window,
+    ];
 
     /// The name in the file.
     pub fn as_str(self) -> &'static str {
@@ -257,6 +294,7 @@ impl DeskRole {
             DeskRole::Approver => "approver",
             DeskRole::Operator => "operator",
             DeskRole::Compliance => "compliance",
+            DeskRole::Window => "window",
         }
     }
 }
@@ -346,6 +384,16 @@ fn credit_code<'de, D: Deserializer<'de>>(from: D) -> Result<CreditCode, D::Erro
     CreditCode::parse(&text).map_err(|error| {
         de::Error::custom(format!("an office is named by its credit code: {error}"))
     })
+}
+
+fn credit_codes<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<CreditCode>, D::Error> {
+    let all = Vec::<String>::deserialize(from)?;
+    let parsed = all.iter().map(|text| {
+        CreditCode::parse(text).map_err(|error| {
+            de::Error::custom(format!("an office is named by its credit code: {error}"))
+        })
+    });
+    parsed.collect()
 }
 
 #[cfg(test)]

@@ -193,6 +193,7 @@ impl Batch<'_> {
             let values = crate::follow::person_values(person, leg.relation);
             self.index_person(file.id, &values).await?;
         }
+        self.index_phone(&file, worker).await?;
         // Whether anybody is asked about it or not.
         let when = self.now_ms + DRAFT_DAYS * 86_400_000;
         self.timer(when, TimerKind::EraseDraft, &file.id.0).await?;

@@ -35,6 +35,7 @@ pub mod tls;
 pub mod tokens;
 pub mod trouble;
 pub mod vault;
+pub mod window;
 pub mod wire_limits;
 pub mod world;
 pub mod writer;

@@ -117,6 +117,7 @@ impl Batch<'_> {
             store::legs::update(self.conn, file).await?;
         }
         self.put_leg(file.clone());
+        self.end_with_leg(file).await?;
         Ok(digest)
     }
 

@@ -36,10 +36,12 @@ pub enum TimerKind {
     AnswerCapacity,
     /// Accept an OFFER if a rule says so and a place is left.
     AcceptByRule,
+    /// A question outlives its code: send another one.
+    RenewCode,
 }
 
 impl TimerKind {
-    const ALL: [TimerKind; 13] = [
+    const ALL: [TimerKind; 14] = [
         TimerKind::Release,
         TimerKind::Effect,
         TimerKind::AskTerms,
@@ -53,6 +55,7 @@ impl TimerKind {
         TimerKind::SendAct,
         TimerKind::AnswerCapacity,
         TimerKind::AcceptByRule,
+        TimerKind::RenewCode,
     ];
 
     /// The word in the store.
@@ -71,6 +74,7 @@ impl TimerKind {
             TimerKind::SendAct => "send-act",
             TimerKind::AnswerCapacity => "answer-capacity",
             TimerKind::AcceptByRule => "accept-by-rule",
+            TimerKind::RenewCode => "renew-code",
         }
     }
 
@@ -113,6 +117,7 @@ impl Batch<'_> {
             TimerKind::QuestionLapses => return self.question_lapses(subject).await,
             TimerKind::DraftLapses => return self.draft_lapses(subject).await,
             TimerKind::AnswerCapacity => return self.answer_capacity(subject).await,
+            TimerKind::RenewCode => return self.renew_code(subject).await,
             TimerKind::Release
             | TimerKind::Effect
             | TimerKind::AskTerms

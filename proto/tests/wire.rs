@@ -5,7 +5,7 @@ use prost_types::FileDescriptorSet;
 use prost_types::field_descriptor_proto::{Label, Type as Kind};
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "envelope",
     "log",
     "case",
@@ -15,10 +15,12 @@ const FILES: [&str; 9] = [
     "case_desk",
     "capacity_desk",
     "desk",
+    "window",
 ];
 
-/// Never spoken between cities.
-const HOME: [&str; 4] = ["desk.proto", "partners.proto", "case_desk.proto", "capacity_desk.proto"];
+/// What never leaves a node: not decoded strictly.
+const LOCAL: [&str; 5] =
+    ["desk.proto", "partners.proto", "case_desk.proto", "capacity_desk.proto", "window.proto"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -54,8 +56,8 @@ fn schema() -> String {
          /// All message types but those of the desk.\npub const SCHEMAS: &[Schema] = &[\n",
     );
     let fds = descriptors();
-    let home = |name: &str| HOME.iter().any(|home| name.ends_with(home));
-    let files = || fds.file.iter().filter(|file| !home(file.name()));
+    let is_local = |name: &str| LOCAL.iter().any(|local| name.ends_with(local));
+    let files = || fds.file.iter().filter(|file| !is_local(file.name()));
     let enums: Vec<_> = files().flat_map(|file| &file.enum_type).collect();
     for message in files().flat_map(|file| &file.message_type) {
         out += &format!("    Schema {{ name: \"{}\", fields: &[\n", message.name());

@@ -5,13 +5,11 @@
 use crate::town::{Town, eventually};
 use crate::towns::Towns;
 use jieli_node::command::{DeskCommand, Done};
-use jieli_node::config::{DeskRole, DeskToken};
 use jieli_node::legs::LegFile;
 use jieli_node::serve::desk::DeskDoor;
 use jieli_node::tokens::{self, Tokens};
 use jieli_node::writer::Failure;
 use jieli_proto::id::LegId;
-use jieli_proto::number::CreditCode;
 use jieli_proto::wire;
 use jieli_proto::wire::desk_server::Desk as _;
 use std::sync::Arc;
@@ -19,19 +17,6 @@ use tonic::Request;
 
 /// Name of the token of the coordination window.
 pub const WINDOW_TOKEN: &str = "window";
-
-/// The tokens of a town: one a role for the labour office (two approvers), and the window's.
-pub(crate) fn tokens_of(labour: &str, window: &str, posts: [&str; 2]) -> Vec<DeskToken> {
-    let labour = CreditCode::parse(labour).unwrap();
-    let mut all = DeskToken::with_posts(&labour, &posts.map(str::to_owned));
-    all.push(DeskToken {
-        name: Some(WINDOW_TOKEN.to_owned()),
-        role: DeskRole::Clerk,
-        office: CreditCode::parse(window).unwrap(),
-        post: None,
-    });
-    all
-}
 
 impl Town {
     fn door(&self) -> DeskDoor {

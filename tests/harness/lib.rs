@@ -30,7 +30,7 @@ pub use held::Held;
 pub use jieli::demo::city::Sms;
 pub use pg::TestPg;
 pub use raw::top_fields;
-pub use town::{Town, eventually};
+pub use town::{SCHOOLS, Town, UNION, eventually, in_hand};
 pub use towns::{AGREEMENT_DRAFT, Towns};
 pub use world::{HOUR_MS, Hands, Seeded, Tap};
 

@@ -6,17 +6,19 @@ use crate::Sms;
 use crate::world::{Hands, Phones, RealSleep, Seeded, Tap, Tapped};
 use jieli_node::boot::{Node, Start, WrapPost};
 use jieli_node::command::{Actor, Command, DeskCommand, Done, WorkerCommand};
-use jieli_node::config::{Config, Database, Listen};
+use jieli_node::config::{Config, Database, DeskRole, DeskToken, Listen};
 use jieli_node::evidence;
 use jieli_node::init::{InitOptions, init};
 use jieli_node::keys::Protection;
 use jieli_node::legs::LegFile;
 use jieli_node::public::PublicBundle;
 use jieli_node::store::legs;
+use jieli_node::window::WindowCommand;
 use jieli_node::world::{Clock, Notices};
 use jieli_node::writer::{CrashAt, Failure, Stopped};
 use jieli_proto::case::Stage;
 use jieli_proto::id::{AgreementId, CityId, LegId};
+use jieli_proto::number::CreditCode;
 use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::{self, Envelope, MessageType, Service};
 use prost::Message as _;
@@ -31,6 +33,32 @@ const NAMES: [&str; 2] = ["昆明市", "瑞安市"];
 const LABOUR: [&str; 2] = ["11999999MB0000019T", "11999999MB00001154"];
 /// Coordination windows: they act for every office of their city.
 const WINDOW: [&str; 2] = ["11999999MB0000043B", "11999999MB0000158H"];
+
+/// Trade unions, the other office whose window takes a person's word.
+pub const UNION: [&str; 2] = ["11999999MB00000604", "11999999MB00001747"];
+/// Education offices.
+pub const SCHOOLS: [&str; 2] = ["11999999MB0000027M", "11999999MB0000123Y"];
+/// Ruian's medical security office, which pulls.
+const MEDICAL: [&str; 2] = ["11999999MB0000035G", "11999999MB0000131R"];
+
+/// The desks of the labour office, and windows: the union's; the labour office's own; one of the
+/// schools, held by an officer of the labour office; one of an office that answers to it; and one
+/// of the medical office.
+fn tokens(at: usize) -> Vec<DeskToken> {
+    let code = |text: &str| CreditCode::parse(text).unwrap();
+    let window = |name: &str, office: &str| DeskToken::named(name, DeskRole::Window, &code(office));
+    let posts = crate::APPROVERS[at].map(str::to_owned);
+    let mut all = DeskToken::with_posts(&code(LABOUR[at]), &posts);
+    all.push(DeskToken::named(crate::desk::WINDOW_TOKEN, DeskRole::Clerk, &code(WINDOW[at])));
+    all.push(window("union", UNION[at]));
+    all.push(window("own", LABOUR[at]));
+    let moonlights = Some("clerk".to_owned());
+    all.push(DeskToken { officer: moonlights, ..window("schools", SCHOOLS[at]) });
+    let answers_to = vec![code(LABOUR[at])];
+    all.push(DeskToken { answers_to, ..window("below", WINDOW[at]) });
+    all.push(window("medical", MEDICAL[at]));
+    all
+}
 
 /// One city that runs inside the test.
 pub struct Town {
@@ -67,7 +95,7 @@ impl Town {
             protection: Protection::Unprotected,
             passphrase_file: None,
             undo_minutes: 0,
-            tokens: crate::desk::tokens_of(LABOUR[at], WINDOW[at], crate::APPROVERS[at]),
+            tokens: tokens(at),
         };
         let city = CityId::parse(IDS[at]).unwrap();
         let entropy = Seeded::new(at as u64);
@@ -280,7 +308,46 @@ impl Town {
         Ok(reply)
     }
 
-    async fn worker(&self, command: WorkerCommand) -> Result<Done, Failure> {
+    /// A command of a window, by the name of its token.
+    pub async fn window(&self, token: &str, command: WindowCommand) -> Result<Done, Failure> {
+        let all = tokens(self.at);
+        let held = all.iter().find(|held| held.name() == token).unwrap();
+        let actor = Actor { office: held.office.as_str().to_owned(), token: token.to_owned() };
+        self.node().hand().perform(Command::Window(actor, command)).await
+    }
+
+    /// The person stands at a window with the document in hand: what is asked.
+    pub async fn sit(
+        &self,
+        token: &str,
+        case: &str,
+        person: &wire::DraftPerson,
+        waive_day: bool,
+    ) -> Result<wire::OpenSittingReply, Failure> {
+        let in_hand = Some(in_hand(case, person));
+        let ask = wire::OpenSittingRequest { in_hand, waive_day, witness: String::new() };
+        let done = self.window(token, WindowCommand::OpenSitting(ask, None)).await?;
+        let Done::Sitting(reply) = done else { panic!("{done:?}") };
+        Ok(reply)
+    }
+
+    /// What the person types on the keypad.
+    pub async fn types_in(
+        &self,
+        token: &str,
+        sitting: &wire::OpenSittingReply,
+        yes: &[u32],
+        pin: &str,
+    ) -> Result<wire::AnswerReply, Failure> {
+        let sitting = sitting.sitting.clone();
+        let ask = wire::AnswerSittingRequest { sitting, yes: yes.to_vec(), pin: pin.to_owned() };
+        let done = self.window(token, WindowCommand::AnswerSitting(ask)).await?;
+        let Done::Answered(reply) = done else { panic!("{done:?}") };
+        Ok(reply)
+    }
+
+    /// A command of a worker with a code.
+    pub async fn worker(&self, command: WorkerCommand) -> Result<Done, Failure> {
         self.node().hand().perform(Command::Worker(command)).await
     }
 
@@ -394,6 +461,16 @@ impl Town {
         let mut conn = self.node().store().read().await.unwrap();
         let rows = conn.rows("SELECT kind FROM alarm ORDER BY raised_ms", Vec::new()).await;
         rows.unwrap().iter().map(|row| row.text(0).unwrap()).collect()
+    }
+}
+
+/// A case and the document that lies on the counter.
+pub fn in_hand(case: &str, person: &wire::DraftPerson) -> wire::InHand {
+    wire::InHand {
+        case_number: case.to_owned(),
+        document: person.document,
+        number: person.number.clone(),
+        slip_leg: String::new(),
     }
 }
 

@@ -301,7 +301,7 @@ async fn v04_corrected_terms_are_read_anew_and_the_old_question_ends_nothing() {
         terms.version += 1;
         terms.pay_fen_month_max += 10_000;
     }
-    let request = wire::AddVacanciesRequest { vacancies, announce: false };
+    let request = wire::AddVacanciesRequest { vacancies, announce: false, change: false };
     ruian.desk(DeskCommand::AddVacancies(request)).await.unwrap();
     ruian.act(leg, terms).await.unwrap();
     towns.quiet().await;

@@ -22,12 +22,14 @@ mod dial;
 mod evidence;
 mod import;
 mod init;
+mod keypad;
 mod node;
 mod peer;
 mod rule;
 mod say;
 mod status;
 mod vacancy;
+mod window;
 mod worker;
 
 use say::{Done, Out, Tongue};
@@ -96,7 +98,7 @@ enum Command {
     /// Cases and their legs.
     #[command(subcommand)]
     Case(case::CaseCommand),
-    /// What the worker does, with case number and code; no desk token helps here.
+    /// What the worker does: with case number and code, or at a window. No desk token helps here.
     #[command(subcommand)]
     Worker(worker::WorkerCommand),
     /// Writes the evidence of a case into a ZIP.
@@ -189,6 +191,11 @@ mod tests {
             "jieli capacity set --service schooling --stage primary --places 40 --valid-until 2026-12-31",
             "jieli capacity ask ruian.zj --service housing --kind dormitory --district 330381",
             "jieli rule add --service employment --vacancy V --accept-within-places --slot-days 6",
+            "jieli --as union worker window open --case 2026-000001 --waive-day",
+            "jieli --as union worker window answer --sitting 00",
+            "jieli worker pin set --case 2026-000001 --code 12345678",
+            "jieli worker not-me --case 2026-000001 --code 12345678",
+            "jieli worker reopen --case 2026-000001 --code 12345678 --leg 1",
         ] {
             let words = line.split(' ');
             let last = if line.ends_with("--yes") { Some("1 3") } else { None };
@@ -204,6 +211,8 @@ mod tests {
             "jieli case list --due never",
             "jieli rule add --service housing --kind dormitory --slot-days 6",
             "jieli rule add --service housing --kind dormitory --decline --slot-days 6",
+            "jieli worker window answer --sitting 00 --yes 1",
+            "jieli worker window answer --sitting 00 --pin 1234",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

@@ -1,7 +1,7 @@
 //! SUPPLY and CORRECT: who stated a fact answers for it and sets it right. Who the person is, is
 //! not corrected at a desk: that needs the person's own new confirmation.
 
-use super::decide::SLOT_DAYS_MIN;
+use super::SLOT_DAYS_MIN;
 use super::wrong_option;
 use crate::batch::Batch;
 use crate::directory::Bond;

@@ -22,7 +22,7 @@ const HELD: u8 = 254;
 /// Working days a slot is held by default; an employment slot is at least four away.
 pub(super) const SLOT_DAYS: u32 = 6;
 /// An employment ACCEPT's slot date is at least so many working days away.
-pub(super) const SLOT_DAYS_MIN: u32 = 4;
+pub(crate) const SLOT_DAYS_MIN: u32 = 4;
 
 impl Batch<'_> {
     pub(crate) fn take_up(&self, bond: &Bond, file: &LegFile) -> Speech {

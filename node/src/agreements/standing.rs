@@ -149,7 +149,7 @@ impl Batch<'_> {
     }
 
     /// The proposal of a version that stands now.
-    pub(crate) async fn standing(
+    pub(crate) async fn proposal_standing(
         &mut self,
         bond: &Bond,
         version: u32,

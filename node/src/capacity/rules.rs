@@ -2,6 +2,7 @@
 //! messages a desk would send. A rule never declines; what it does not accept waits for the desk.
 
 use super::{CUT, Cut, figure_for, figures};
+use crate::acts::SLOT_DAYS_MIN;
 use crate::batch::Batch;
 use crate::command::Actor;
 use crate::legs::LegFile;
@@ -11,9 +12,8 @@ use crate::trouble::{Denied, Outcome};
 use jieli_proto::case::{Side, Stage};
 use jieli_proto::wire;
 
-/// Working days a slot given by a rule is held, at least: time to read, for everybody.
-const SLOT_DAYS_MIN: u32 = 4;
-/// At most.
+/// Working days a slot given by a rule is held at most. At least as many as for a job: time to read,
+/// for everybody.
 const SLOT_DAYS_MAX: u32 = 60;
 
 impl Batch<'_> {

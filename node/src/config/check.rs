@@ -125,11 +125,14 @@ fn post_problem(token: &DeskToken) -> Option<&'static str> {
         (DeskRole::Approver, Some(post)) if !is_city_name(post) => {
             Some("must have a post of 1 to 64 characters without blanks at its ends")
         }
-        (DeskRole::Clerk | DeskRole::Operator | DeskRole::Compliance, Some(_)) => {
-            Some("has a post, which only an approver has")
-        }
+        (
+            DeskRole::Clerk | DeskRole::Operator | DeskRole::Compliance | DeskRole::Window,
+            Some(_),
+        ) => Some("has a post, which only an approver has"),
         (DeskRole::Approver, Some(_))
-        | (DeskRole::Clerk | DeskRole::Operator | DeskRole::Compliance, None) => None,
+        | (DeskRole::Clerk | DeskRole::Operator | DeskRole::Compliance | DeskRole::Window, None) => {
+            None
+        }
     }
 }
 

@@ -79,6 +79,16 @@ const TOKENS: &str = r#"
 # credit code; a desk sees the cases of its own office alone, a coordination window's those of its
 # whole city (as stages, not as persons). An approver has a post, as the agreements name it; what
 # binds the city needs the tokens of two different posts.
+# The role window takes the person's own word at an office that does not send: one of another kind in
+# the agreement, such as the trade union. officer is a staff number, so that one officer with two
+# tokens is one officer; answers_to are credit codes of the offices that this one is subordinate to.
+#[[desk.tokens]]
+#name = "union"
+#role = "window"
+#office = "11999999MB00000604"
+#officer = "0042"
+#answers_to = []
+
 "#;
 
 /// The text. Parsing it gives back what went in.
@@ -129,6 +139,13 @@ pub fn render(start: &Start) -> String {
         line(&mut out, "", "office", &quoted(token.office.as_str()));
         if let Some(post) = &token.post {
             line(&mut out, "", "post", &quoted(post));
+        }
+        if let Some(officer) = &token.officer {
+            line(&mut out, "", "officer", &quoted(officer));
+        }
+        if !token.answers_to.is_empty() {
+            let codes: Vec<String> = token.answers_to.iter().map(|c| quoted(c.as_str())).collect();
+            line(&mut out, "", "answers_to", &format!("[{}]", codes.join(", ")));
         }
         out.push('\n');
     }

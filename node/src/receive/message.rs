@@ -84,6 +84,7 @@ impl Batch<'_> {
         self.keep_sections(&file, seq, &facts, opened).await?;
         self.put_leg(file.clone());
         self.follow(&mut file, facts.kind, withheld).await?;
+        self.end_with_leg(&file).await?;
         Ok(if withheld { ItemStatus::StoredWithheld } else { ItemStatus::Stored })
     }
 

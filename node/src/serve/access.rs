@@ -6,7 +6,7 @@
 use crate::command::Actor;
 use crate::config::DeskRole;
 use crate::serve::answer;
-use crate::tokens::Tokens;
+use crate::tokens::{Holder, Tokens};
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 
@@ -116,13 +116,26 @@ pub(super) fn enter(
     call: Call,
     metadata: &MetadataMap,
 ) -> Result<Caller, Box<Status>> {
-    let shown = metadata.get("authorization").and_then(|value| value.to_str().ok());
-    let token = shown.and_then(|text| text.strip_prefix("Bearer ")).map(str::trim);
-    let holder = token.and_then(|token| tokens.holder(token));
+    let holder = shown(tokens, metadata);
     let Some(holder) = holder else { return Err(Box::new(answer::no_token())) };
     if !call.is_open_to(holder.role) {
-        return Err(Box::new(answer::not_for_role(call, holder.role)));
+        return Err(Box::new(answer::not_for_role(&call.name(), holder.role)));
     }
     let actor = Actor { office: holder.office.as_str().to_owned(), token: holder.name.clone() };
     Ok(Caller { actor, role: holder.role })
+}
+
+/// Lets a window in: the role opens the Keypad service and no desk, and no other role opens it.
+pub(super) fn enter_window(tokens: &Tokens, metadata: &MetadataMap) -> Result<Actor, Box<Status>> {
+    let holder = shown(tokens, metadata).ok_or_else(|| Box::new(answer::no_token()))?;
+    if holder.role != DeskRole::Window {
+        return Err(Box::new(answer::not_for_role("Keypad", holder.role)));
+    }
+    Ok(Actor { office: holder.office.as_str().to_owned(), token: holder.name.clone() })
+}
+
+fn shown<'a>(tokens: &'a Tokens, metadata: &MetadataMap) -> Option<&'a Holder> {
+    let shown = metadata.get("authorization").and_then(|value| value.to_str().ok());
+    let token = shown.and_then(|text| text.strip_prefix("Bearer ")).map(str::trim);
+    token.and_then(|token| tokens.holder(token))
 }

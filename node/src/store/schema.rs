@@ -25,6 +25,7 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
             steps_of!($engine:
                 1 "0001_road",
                 2 "0002_partners",
+                3 "0003_window",
                 4 "0004_capacity",
                 5 "0005_desk",
             )

@@ -5,6 +5,7 @@ use jieli_node::config::DeskRole;
 use jieli_node::serve::CODE_KEY;
 use jieli_node::serve::access::{Call, TABLE};
 use jieli_proto::wire::desk_server::Desk;
+use jieli_proto::wire::keypad_server::Keypad;
 use jieli_proto::wire::worker_server::Worker;
 use jieli_proto::wire::{self};
 use tonic::{Code, Request, Status};
@@ -115,4 +116,32 @@ async fn the_worker_needs_the_code_and_a_token_does_not_help() {
     let answer = wire::AnswerRequest { yes: vec![1], ..Default::default() };
     assert!(city.worker.answer(Request::new(answer)).await.is_err());
     assert!(city.worker.withdraw(Request::new(wire::WithdrawRequest::default())).await.is_err());
+}
+
+#[tokio::test]
+async fn the_keypad_is_for_windows_alone() {
+    let city = City::new().await;
+    let keypad = &city.keypad;
+    for role in DeskRole::ALL {
+        let with = With(&city, role.as_str());
+        let answers = [
+            keypad.open_sitting(with.make(wire::OpenSittingRequest::default())).await.err(),
+            keypad.answer_sitting(with.make(wire::AnswerSittingRequest::default())).await.err(),
+            keypad.stop(with.make(wire::StopRequest::default())).await.err(),
+            keypad.set_window_pin(with.make(wire::SetWindowPinRequest::default())).await.err(),
+            keypad.reopen_at_window(with.make(wire::ReopenAtWindowRequest::default())).await.err(),
+        ];
+        for refused in answers {
+            let word = refused.as_ref().and_then(|status| status.metadata().get(CODE_KEY));
+            let is_out = word.is_some_and(|word| word == "NOT_FOR_ROLE");
+            assert_eq!(is_out, role != DeskRole::Window, "{role:?} {refused:?}");
+        }
+    }
+    let nobody = Request::new(wire::StopRequest::default());
+    assert_eq!(keypad.stop(nobody).await.unwrap_err().code(), Code::Unauthenticated);
+    // A second officer who is nobody is no second officer.
+    let witness = "0".repeat(64);
+    let ask = wire::OpenSittingRequest { witness, ..Default::default() };
+    let refused = keypad.open_sitting(city.as_("window", ask)).await.unwrap_err();
+    assert_eq!(refused.metadata().get(CODE_KEY).unwrap(), "BAD_WITNESS");
 }

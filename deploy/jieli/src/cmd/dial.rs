@@ -6,6 +6,7 @@ use anyhow::Context;
 use jieli_node::config::{Config, DeskRole};
 use jieli_node::tokens;
 use jieli_proto::wire::desk_client::DeskClient;
+use jieli_proto::wire::keypad_client::KeypadClient;
 use jieli_proto::wire::worker_client::WorkerClient;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -30,6 +31,9 @@ pub(super) struct At {
 
 /// The desk with a token.
 pub(super) type Desk = DeskClient<InterceptedService<Channel, Bearer>>;
+
+/// The keypad with a token.
+pub(super) type Window = KeypadClient<InterceptedService<Channel, Bearer>>;
 
 /// Adds the token to every call.
 #[derive(Clone)]
@@ -62,6 +66,18 @@ impl At {
 
     /// The desk, with the token named or the first one of this role.
     pub(super) async fn desk(&self, role: DeskRole) -> Result<Desk, Fail> {
+        let (channel, bearer) = self.with_token(role).await?;
+        let client = DeskClient::with_interceptor(channel, bearer);
+        Ok(client.max_decoding_message_size(REPLY_BYTES_MAX))
+    }
+
+    /// The keypad of a window, with the token named or the first one of that role.
+    pub(super) async fn window(&self) -> Result<Window, Fail> {
+        let (channel, bearer) = self.with_token(DeskRole::Window).await?;
+        Ok(KeypadClient::with_interceptor(channel, bearer))
+    }
+
+    async fn with_token(&self, role: DeskRole) -> Result<(Channel, Bearer), Fail> {
         let config = self.config()?;
         let name = match &self.token {
             Some(name) => name.clone(),
@@ -79,9 +95,7 @@ impl At {
         let mut value: MetadataValue<Ascii> =
             format!("Bearer {}", text.trim()).parse().context("the token's form")?;
         value.set_sensitive(true);
-        let channel = connect(config.listen.desk).await?;
-        let client = DeskClient::with_interceptor(channel, Bearer(value));
-        Ok(client.max_decoding_message_size(REPLY_BYTES_MAX))
+        Ok((connect(config.listen.desk).await?, Bearer(value)))
     }
 
     /// Credit code of the office of that token.

@@ -150,12 +150,11 @@ impl Init {
             let role = DeskRole::ALL.into_iter().find(|known| known.as_str() == *role);
             let role = role.ok_or_else(|| {
                 Fail::usage(
-                    "角色只能是 clerk、approver、operator 或 compliance。",
-                    "A role is clerk, approver, operator or compliance.",
+                    "角色只能是 clerk、approver、operator、compliance 或 window。",
+                    "A role is clerk, approver, operator, compliance or window.",
                 )
             })?;
-            let name = Some((*name).to_owned());
-            tokens.push(DeskToken { name, role, office: office(code)?, post });
+            tokens.push(DeskToken { post, ..DeskToken::named(name, role, &office(code)?) });
         }
         if tokens.is_empty() {
             return Err(Fail::usage(

@@ -88,7 +88,7 @@ impl City {
                 let [first, second] = crate::demo::approver_posts(plan.id);
                 let post = if *name == "approver-2" { second } else { first };
                 let post = (*role == DeskRole::Approver).then(|| post.to_owned());
-                Ok(DeskToken { name: Some((*name).to_owned()), role: *role, office, post })
+                Ok(DeskToken { post, ..DeskToken::named(name, *role, &office) })
             })
             .collect::<Result<Vec<_>, jieli_proto::number::NumberError>>()?;
         let options = InitOptions {

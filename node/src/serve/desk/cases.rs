@@ -45,7 +45,7 @@ impl Eyes<'_> {
                 let own = self.caller.actor.office == file.our_office || self.coordinates;
                 own && !self.is_page_closed(file)
             }
-            DeskRole::Approver | DeskRole::Operator => false,
+            DeskRole::Approver | DeskRole::Operator | DeskRole::Window => false,
         }
     }
 
@@ -55,6 +55,8 @@ impl Eyes<'_> {
         self.caller.role == DeskRole::Clerk
             && self.caller.actor.office == file.our_office
             && matches!(file.local, Local::Draft | Local::OnTheRoad)
+            // What is kept of a stopped leg is kept for the person's "not me" alone.
+            && !file.law.state().stop.any()
             && self.see(file)
     }
 
