@@ -5,6 +5,7 @@
 mod bundles;
 mod envelopes;
 mod forms;
+mod paper;
 mod payloads;
 mod readable;
 mod receipts;
