@@ -9,7 +9,7 @@ use crate::trouble::{Denied, Outcome, Trouble};
 use crate::world::NoticeResult;
 use jieli_proto::day::Day;
 use jieli_proto::envelope;
-use jieli_proto::id::{AgreementId, CityId};
+use jieli_proto::id::{AgreementId, CityId, LegId};
 use jieli_proto::kinds::{Kind, Lane};
 use jieli_proto::wire::{self, Letter};
 
@@ -61,6 +61,11 @@ pub enum DeskCommand {
     Import(wire::ImportRequest),
     Ask(wire::AskRequest),
     Act(wire::ActRequest),
+    /// A slip about these legs of a case: those that the desk sees.
+    PrintSlip(String, Vec<LegId>),
+    AskLetter(wire::LetterRequest),
+    WriteLetter(wire::LetterRequest),
+    AnswerLetter(wire::LetterAnswer),
     /// A view or export of personal data: who, what, why.
     Viewed(String),
 }
@@ -72,6 +77,10 @@ pub enum WorkerCommand {
     Open(wire::OpenRequest),
     Answer(wire::AnswerRequest),
     Withdraw(wire::WithdrawRequest),
+    Slip(wire::OpenRequest),
+    Copy(wire::OpenRequest),
+    LookBySlip(wire::SlipUse),
+    StopBySlip(wire::SlipUse),
 }
 
 /// What came of it.
@@ -88,6 +97,12 @@ pub enum Done {
     Acted(wire::ActReply),
     Opened(wire::OpenReply),
     Answered(wire::AnswerReply),
+    Slip(wire::SlipPage),
+    SlipStatus(wire::SlipStatus),
+    /// Case number and legs that the person may have a copy of.
+    Copy(String, Vec<LegId>),
+    Letter(wire::LetterPage),
+    LetterSaid(wire::LetterReply),
 }
 
 /// Where a letter stands.
@@ -182,6 +197,12 @@ async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Out
         DeskCommand::Import(request) => Done::Imported(batch.import(actor, request.drafts).await?),
         DeskCommand::Ask(request) => Done::Asked(ask(batch, actor, request).await?),
         DeskCommand::Act(request) => Done::Acted(batch.act(actor, request).await?),
+        DeskCommand::PrintSlip(case, legs) => {
+            Done::Slip(batch.print_slip(actor, &case, &legs).await?)
+        }
+        DeskCommand::AskLetter(r) => Done::LetterSaid(batch.ask_letter(actor, &r).await?),
+        DeskCommand::WriteLetter(r) => Done::Letter(batch.write_letter(actor, &r).await?),
+        DeskCommand::AnswerLetter(r) => Done::LetterSaid(batch.answer_letter(actor, &r).await?),
         DeskCommand::Viewed(what) => {
             batch.record("viewed", format!("{} {what}", actor.token).as_bytes());
             Done::Nothing
@@ -198,6 +219,14 @@ async fn worker(batch: &mut Batch<'_>, command: WorkerCommand) -> Outcome<Done> 
         WorkerCommand::Withdraw(r) => {
             Done::Answered(batch.withdraw_by_code(&r.case_number, &r.code, &r.legs).await?)
         }
+        WorkerCommand::Slip(r) => Done::Slip(batch.own_slip(&r.case_number, &r.code).await?),
+        WorkerCommand::Copy(r) => {
+            let (case, legs) = batch.own_legs(&r.case_number, &r.code).await?;
+            batch.record("own copy", &case.id.0);
+            Done::Copy(case.number, legs)
+        }
+        WorkerCommand::LookBySlip(r) => Done::SlipStatus(batch.look_by_slip(&r).await?),
+        WorkerCommand::StopBySlip(r) => Done::Answered(batch.stop_by_slip(&r).await?),
     })
 }
 

@@ -20,6 +20,7 @@ pub mod keys;
 pub mod legs;
 pub mod letters;
 pub mod notice;
+pub mod paper;
 pub mod peers;
 pub mod public;
 pub mod questions;

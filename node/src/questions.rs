@@ -18,6 +18,9 @@ mod answer;
 mod ask;
 mod text;
 
+pub(crate) use answer::{no_such_number, received};
+pub(crate) use text::letter as letter_text;
+
 /// Hours a code is good for.
 pub const CODE_HOURS: u64 = 72;
 /// Wrong codes after which a question is locked.
@@ -42,11 +45,19 @@ pub enum Topic {
     Complete,
     /// Another city says you asked for this; you can stop it.
     Arrival,
+    /// May a letter be written, which you carry to that office yourself?
+    Letter,
 }
 
 impl Topic {
-    const ALL: [Topic; 5] =
-        [Topic::Consent, Topic::Terms, Topic::Ballot, Topic::Complete, Topic::Arrival];
+    const ALL: [Topic; 6] = [
+        Topic::Consent,
+        Topic::Terms,
+        Topic::Ballot,
+        Topic::Complete,
+        Topic::Arrival,
+        Topic::Letter,
+    ];
 
     fn word(self) -> &'static str {
         match self {
@@ -55,6 +66,7 @@ impl Topic {
             Topic::Ballot => "ballot",
             Topic::Complete => "complete",
             Topic::Arrival => "arrival",
+            Topic::Letter => "letter",
         }
     }
 
@@ -107,7 +119,8 @@ impl Batch<'_> {
             .transpose()
     }
 
-    /// Puts a question with a fresh code, and the notice that carries it, into the store.
+    /// Puts a question with a fresh code, and the notice that carries it, into the store. Returns
+    /// the question's id.
     pub(crate) async fn put_question(
         &mut self,
         topic: Topic,
@@ -115,10 +128,10 @@ impl Batch<'_> {
         text: String,
         subject: &[u8],
         deadline_ms: u64,
-    ) -> Outcome<()> {
-        let Some(first) = files.first() else { return Ok(()) };
-        let contact = self.contact(first).await?.ok_or_else(unreachable_person)?;
+    ) -> Outcome<[u8; 16]> {
         let id: [u8; 16] = self.random();
+        let Some(first) = files.first() else { return Ok(id) };
+        let contact = self.contact(first).await?.ok_or_else(unreachable_person)?;
         let code = self.fresh_code();
         let text_digest = Digest::of(&[text.as_bytes()]);
         let hmac = self.code_hmac(&id, &text_digest, &code);
@@ -154,7 +167,7 @@ impl Batch<'_> {
         let number = case.map_or(String::new(), |case| case.number);
         let body = text::notice(&self.directory.name, &number, &code, &text);
         self.queue_notice(first, &contact.phone, &body).await?;
-        Ok(())
+        Ok(id)
     }
 
     /// A question that is never sent and that no code opens: it only counts as one asked.
@@ -187,7 +200,7 @@ impl Batch<'_> {
     }
 
     /// Eight digits, without the small bias of a plain remainder.
-    fn fresh_code(&self) -> String {
+    pub(crate) fn fresh_code(&self) -> String {
         loop {
             let draw = u32::from_be_bytes(self.random());
             if draw < 4_200_000_000 {
@@ -381,7 +394,7 @@ impl Batch<'_> {
             .rows(
                 "SELECT q.asked_ms, q.effective_ms, ql.answer FROM question q \
                  JOIN question_leg ql ON ql.question_id = q.question_id \
-                 WHERE ql.leg_id = $1 AND q.kind = 'consent' ORDER BY q.asked_ms",
+                 WHERE ql.leg_id = $1 AND q.kind IN ('consent', 'letter') ORDER BY q.asked_ms",
                 vec![leg.to_vec().into()],
             )
             .await?;
@@ -447,7 +460,7 @@ pub(crate) fn wrong_code() -> Denied {
 /// Whether a yes to this takes effect only at 09:00 of the next working day.
 pub(crate) fn is_slow(topic: Topic, service: Service) -> bool {
     match topic {
-        Topic::Consent => service == Service::Employment,
+        Topic::Consent | Topic::Letter => service == Service::Employment,
         Topic::Terms => true,
         Topic::Ballot | Topic::Complete | Topic::Arrival => false,
     }

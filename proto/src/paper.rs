@@ -157,8 +157,7 @@ pub fn find(page: &str) -> Option<&str> {
 /// where one is at hand: a key that it revokes no longer counts.
 pub fn open(text: &str, roots: &[Digest], newer: Option<&Envelope>) -> Result<Checked, PaperError> {
     let paper = read(text)?;
-    let root =
-        PublicKey::from_spki(&paper.root_spki).map_err(|_| PaperError::Form("root_spki"))?;
+    let root = PublicKey::from_spki(&paper.root_spki).map_err(|_| PaperError::Form("root_spki"))?;
     let fpr = Digest(root.fingerprint());
     if !roots.contains(&fpr) {
         return Err(PaperError::Root(fpr));

@@ -5,8 +5,7 @@ use prost_types::FileDescriptorSet;
 use prost_types::field_descriptor_proto::{Label, Type as Kind};
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 7] =
-    ["envelope", "log", "case", "agreement", "exchange", "paper", "desk"];
+const FILES: [&str; 7] = ["envelope", "log", "case", "agreement", "exchange", "paper", "desk"];
 /// What a city says to its own node only: never signed, never decoded strictly.
 const HOUSE_FILES: [&str; 2] = ["jieli/v1/desk.proto", "jieli/v1/paper.proto"];
 

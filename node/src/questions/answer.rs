@@ -89,14 +89,23 @@ impl Batch<'_> {
 
     /// A no to what was a yes before, and is on the road by now, stops it.
     async fn take_back(&mut self, question: &Question, yes: &[u32]) -> Outcome<()> {
-        if !matches!(question.topic, Topic::Consent | Topic::Terms) {
+        if !matches!(question.topic, Topic::Consent | Topic::Terms | Topic::Letter) {
             return Ok(());
         }
         for (number, leg, answered) in question.legs.clone() {
             let Some(file) = self.take_leg(leg).await? else { continue };
             let effective = (1..=self.now_ms).contains(&question.effective_ms);
             let counts = effective || !is_slow(question.topic, file.service);
-            if answered && counts && !yes.contains(&number) && file.local == Local::OnTheRoad {
+            // The yes to a letter counts for as long as the leg waits to be carried.
+            let stands = match question.topic {
+                Topic::Letter => matches!(file.local, Local::Asked | Local::OnPaper),
+                Topic::Consent
+                | Topic::Terms
+                | Topic::Ballot
+                | Topic::Complete
+                | Topic::Arrival => file.local == Local::OnTheRoad,
+            };
+            if answered && counts && !yes.contains(&number) && stands {
                 self.stop_leg(leg).await?;
             }
         }
@@ -152,7 +161,7 @@ impl Batch<'_> {
                 (1..=self.now_ms).contains(&question.effective_ms)
             } else {
                 // A yes that could not be sent when it was given is tried again.
-                question.topic == Topic::Consent
+                matches!(question.topic, Topic::Consent | Topic::Letter)
             };
             if answer && due {
                 self.apply_yes(&question, &mut file).await?;
@@ -185,6 +194,7 @@ impl Batch<'_> {
                 self.say(file, speech).await?;
                 Ok(())
             }
+            Topic::Letter => self.letter_agreed(question, file).await,
             Topic::Consent | Topic::Complete | Topic::Arrival => Ok(()),
         }
     }
@@ -216,7 +226,11 @@ impl Batch<'_> {
         Ok(())
     }
 
-    async fn sign_consent(&mut self, question: &Question, file: &LegFile) -> Outcome<Digest> {
+    pub(crate) async fn sign_consent(
+        &mut self,
+        question: &Question,
+        file: &LegFile,
+    ) -> Outcome<Digest> {
         let consent = wire::Consent {
             consent_id: self.random::<16>().to_vec(),
             leg_id: file.id.to_vec(),
@@ -285,6 +299,10 @@ impl Batch<'_> {
         code: &str,
         numbers: &[u32],
     ) -> Outcome<wire::AnswerReply> {
+        // Whoever types the code of a slip here is not told that it belongs elsewhere.
+        if let Some(slip) = self.right_slip(case_number, code).await? {
+            return self.stop_legs_of(&slip, numbers).await;
+        }
         let question = self.question_by_code(case_number, code, Use::Stop).await?;
         asked_numbers(&question, numbers)?;
         for (number, leg, _) in question.legs {
@@ -295,7 +313,7 @@ impl Batch<'_> {
         Ok(received())
     }
 
-    async fn stop_leg(&mut self, leg: LegId) -> Outcome<()> {
+    pub(crate) async fn stop_leg(&mut self, leg: LegId) -> Outcome<()> {
         let Some(mut file) = self.take_leg(leg).await? else { return Ok(()) };
         match self.withdraw(&mut file, WithdrawnBy::Person).await {
             Ok(_) => Ok(()),
@@ -323,17 +341,17 @@ impl Batch<'_> {
 /// Every number named has to be one that was asked.
 fn asked_numbers(question: &Question, numbers: &[u32]) -> Outcome<()> {
     let known = |number: &u32| question.legs.iter().any(|(asked, _, _)| asked == number);
-    if numbers.iter().all(known) {
-        return Ok(());
-    }
-    Err(Denied::new(
+    if numbers.iter().all(known) { Ok(()) } else { Err(no_such_number().into()) }
+}
+
+pub(crate) fn no_such_number() -> Denied {
+    Denied::new(
         "NO_SUCH_NUMBER",
         "回答里有不存在的序号，请重新填写。",
         "The answer names a number that was not asked: write it again.",
     )
-    .into())
 }
 
-fn received() -> wire::AnswerReply {
+pub(crate) fn received() -> wire::AnswerReply {
     wire::AnswerReply { say_zh: "已收到".to_owned(), say_en: "Received.".to_owned() }
 }

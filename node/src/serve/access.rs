@@ -30,11 +30,16 @@ pub enum Call {
     ShowCase,
     Act,
     ExportCase,
+    PrintSlip,
+    AskLetter,
+    WriteLetter,
+    AnswerLetter,
 }
 
 use Call::{
-    Act, ActOnAgreement, AddPeer, AddVacancies, Ask, Countersign, ExportCase, Import,
-    ListAgreements, ListCases, ListPeers, ListVacancies, Propose, ShowAgreement, ShowCase,
+    Act, ActOnAgreement, AddPeer, AddVacancies, AnswerLetter, Ask, AskLetter, Countersign,
+    ExportCase, Import, ListAgreements, ListCases, ListPeers, ListVacancies, PrintSlip, Propose,
+    ShowAgreement, ShowCase, WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -57,6 +62,10 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (ShowCase, &[Clerk, Compliance]),
     (Act, &[Clerk]),
     (ExportCase, &[Clerk, Compliance]),
+    (PrintSlip, &[Clerk]),
+    (AskLetter, &[Clerk]),
+    (WriteLetter, &[Clerk]),
+    (AnswerLetter, &[Clerk]),
 ];
 
 impl Call {

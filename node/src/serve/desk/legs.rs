@@ -5,6 +5,7 @@ use super::cases::stage_word;
 use crate::directory::Bond;
 use crate::house::House;
 use crate::legs::{Entry, LegFile, Local, OneCalendar, Standing};
+use crate::paper;
 use crate::store::{Conn, StoreError};
 use crate::writer::Published;
 use jieli_proto::case::{self, Direction, Heard, Proof, Verb};
@@ -70,7 +71,8 @@ impl<'a> Scene<'a> {
         });
         let messages = messages.collect();
         let next = if may_act { self.next(file).await? } else { Vec::new() };
-        Ok(wire::LegView { line: Some(line), messages, fields: Vec::new(), next })
+        let letter = paper::letter_state(self.conn, file.id, &self.house.calendar).await?;
+        Ok(wire::LegView { line: Some(line), messages, fields: Vec::new(), next, letter })
     }
 
     /// What this desk may do now, as `jieli case act` calls it.
@@ -78,7 +80,9 @@ impl<'a> Scene<'a> {
         match file.local {
             Local::Draft => return Ok(vec!["ask".to_owned(), "withdraw".to_owned()]),
             // The same whatever the person said or did not say.
-            Local::Asked | Local::Dropped => return Ok(vec!["withdraw".to_owned()]),
+            Local::Asked | Local::Dropped | Local::OnPaper => {
+                return Ok(vec!["withdraw".to_owned()]);
+            }
             Local::OnTheRoad => {}
         }
         let calendar = &self.house.calendar;
