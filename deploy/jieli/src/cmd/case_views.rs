@@ -37,6 +37,7 @@ pub(super) fn case_json(view: &wire::CaseView) -> Value {
         value["messages"] = leg.messages.iter().map(message_json).collect();
         value["fields"] = leg.fields.iter().map(field_json).collect();
         value["next"] = json!(leg.next);
+        value["letter"] = leg.letter.as_ref().map_or(Value::Null, letter_json);
         value
     });
     json!({
@@ -44,6 +45,33 @@ pub(super) fn case_json(view: &wire::CaseView) -> Value {
         "peer": line.peer,
         "legs": legs.collect::<Vec<_>>(),
     })
+}
+
+fn letter_json(letter: &wire::LetterState) -> Value {
+    json!({
+        "to_office": letter.to_office,
+        "written_on": date(letter.written_on),
+        "answer": letter.answer,
+        "how": letter.how,
+        "answered_on": date(letter.answered_on),
+        "stopped": letter.stopped,
+    })
+}
+
+fn letter_text(letter: &wire::LetterState) -> String {
+    let wrote = format!("{} 致 to {}", date(letter.written_on), letter.to_office);
+    let answer = match letter.answer.as_str() {
+        "accepted" => "同意接收 accepted",
+        "declined" => "不予接收 declined",
+        _ if letter.stopped => return format!("纸质信 letter {wrote}：已停止 stopped"),
+        _ => return format!("纸质信 letter {wrote}：尚无答复 no answer yet"),
+    };
+    let how = if letter.how == "stamped" { "盖章回执 stamped slip" } else { "回执码 code" };
+    let stopped = if letter.stopped { "；后已停止 stopped later" } else { "" };
+    format!(
+        "纸质信 letter {wrote}：书面答复 answered on paper {}：{answer}（{how}）{stopped}",
+        date(letter.answered_on)
+    )
 }
 
 fn message_json(message: &wire::MessageLine) -> Value {
@@ -81,6 +109,7 @@ fn leg_text(leg: &wire::LegLine) -> String {
         (Some(stage), _) => words::stage(stage).zh,
         (None, "DRAFT") => "草稿",
         (None, "AWAITING_CONSENT") => "等待本人答复",
+        (None, "ON_PAPER") => "纸质办理",
         (None, _) => "未被接收",
     };
     let mut text = format!("  {}. {} {}  {zh} {}", leg.number, service.zh, service.en, leg.stage);
@@ -117,6 +146,7 @@ pub(super) fn case_text(view: &wire::CaseView) -> String {
                 message.from, message.r#type, message.status
             ));
         }
+        lines.extend(leg.letter.iter().map(|letter| format!("     {}", letter_text(letter))));
         if !leg.next.is_empty() {
             lines.push(format!("     可办 next: {}", leg.next.join(", ")));
         }
