@@ -15,9 +15,6 @@ mod slip;
 
 pub use hotlines::{HOTLINES, Hotline};
 
-/// Legs of a slip that fit one page; a longer list goes on to a second one.
-pub const LEGS_PER_PAGE: usize = 8;
-
 /// Why a page was not made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PageError {
@@ -36,7 +33,7 @@ pub fn letter(page: &wire::LetterPage) -> Result<String, PageError> {
     letter::html(page)
 }
 
-const STYLE: &str = "@page{size:A4;margin:11mm 13mm}\
+const STYLE: &str = "@page{size:A4;margin:10mm 13mm}\
 *{box-sizing:border-box}\
 body{margin:0;font:9.5pt/1.32 'Noto Sans CJK SC','Noto Sans SC','Source Han Sans SC','PingFang SC',\
 'Microsoft YaHei',sans-serif;color:#000;max-width:184mm}\
@@ -46,6 +43,7 @@ h2{font-size:10.5pt;margin:2.4mm 0 .8mm}p{margin:.7mm 0}\
 .head{display:flex;justify-content:space-between;align-items:flex-end;border-bottom:1.2pt solid #000;\
 padding-bottom:1.2mm}.head div{text-align:right}\
 table{border-collapse:collapse;width:100%;font-size:8.5pt;margin-top:1.6mm}\
+table.legs{table-layout:fixed;font-size:8pt;line-height:1.25}.legs .en{font-size:7pt}\
 tr{break-inside:avoid}\
 th,td{border:.6pt solid #000;padding:.7mm 1.1mm;text-align:left;vertical-align:top}\
 th{font-weight:bold}\

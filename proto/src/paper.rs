@@ -23,8 +23,9 @@ pub const PREFIX: &str = "JIELI1:";
 /// Longest paper text in characters: what the largest QR code holds (version 40, level L).
 pub const TEXT_LEN_MAX: usize = 4_296;
 
-/// Days for which a paper letter counts: as long as the consent behind it may live.
-pub const LETTER_DAYS: i64 = crate::consent::CONSENT_DAYS;
+/// Days for which a paper letter counts, from the day it was made: well within the life of the
+/// consent behind it.
+pub const LETTER_DAYS: i64 = 90;
 
 /// Longest name of an office in a letter, in characters.
 pub const OFFICE_CHARS_MAX: usize = 60;

@@ -19,7 +19,12 @@ pub(super) fn html(letter: &LetterPage) -> Result<String, PageError> {
     );
     body += &format!(
         "<p>致 <span class=\"en\">To</span>：<b>{} {}</b>　　事项 <span class=\"en\">about</span>：<b>{}</b></p>\n",
-        escape(&letter.to_city),
+        // Its name often begins with its city.
+        if letter.to_office.starts_with(&letter.to_city) {
+            String::new()
+        } else {
+            escape(&letter.to_city)
+        },
         escape(&letter.to_office),
         service(letter.service())
     );
@@ -65,7 +70,7 @@ fn sender(letter: &LetterPage) -> String {
     } else {
         format!(" <b>{}</b>", escape(&letter.our_telephone))
     };
-    let from = both("发函机构", "sending office");
+    let from = "发函机构 <span class=\"en\">sending office</span>";
     format!("{from}：{}{telephone}", escape(&letter.our_office))
 }
 

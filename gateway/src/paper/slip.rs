@@ -5,6 +5,8 @@ use jieli_proto::wire::{SlipLine, SlipPage};
 
 /// Side of the QR code in millimetres.
 const QR_MM: u32 = 62;
+/// Widths of the columns: the names of offices stay on one line, so that eight legs fit the page.
+const COLUMNS_MM: [u32; 6] = [9, 23, 41, 41, 39, 31];
 
 pub(super) fn html(slip: &SlipPage) -> Result<String, PageError> {
     let svg = qr::svg(&slip.qr, QR_MM)?;
@@ -31,15 +33,15 @@ pub(super) fn html(slip: &SlipPage) -> Result<String, PageError> {
              phone, not even staff.",
         ),
         paragraph(
-            "查看：凭办件号和回单码，到本城市任一窗口，或用 jieli worker status。",
-            "To look: case number and slip code, at any window of this city, or jieli worker status.",
+            "查看：凭办件号和回单码，到上列本市机构，或用 jieli worker status。",
+            "To look: case number and slip code, at an office here as listed, or jieli worker status.",
         ),
         paragraph(
-            "停止：随时可以，不问理由，没有任何影响。凭办件号、回单码和序号，到任一窗口或打上面的电话说“停止”，\
+            "停止：随时可以，不问理由，没有任何影响。凭办件号、回单码和序号，到上列本市机构或打它的电话说“停止”，\
              或用 jieli worker withdraw。码输错多少次都不影响停止。",
             "To stop: at any time, no reason asked, without any consequence. Say “stop” with case \
-             number, slip code and item number at any window or by the telephones above, or jieli \
-             worker withdraw. Wrong guesses never block stopping.",
+             number, slip code and item number at an office here as listed, or by its telephone, or \
+             jieli worker withdraw. Wrong guesses never block stopping.",
         )
     );
     body += &format!(
@@ -57,15 +59,22 @@ pub(super) fn html(slip: &SlipPage) -> Result<String, PageError> {
 }
 
 fn table(legs: &[SlipLine]) -> String {
-    let mut out = format!(
-        "<table>\n<tr><th>{}</th><th>{}</th><th>{}</th><th>{}</th><th>{}</th><th>{}</th></tr>\n",
-        both("序号", "no."),
-        both("事项", "item"),
-        both("本市机构", "office here"),
-        both("对方机构", "office there"),
-        both("办到哪一步", "where it stands"),
-        both("下一期限", "next date"),
-    );
+    let mut out = "<table class=\"legs\">\n<colgroup>".to_owned();
+    for mm in COLUMNS_MM {
+        out += &format!("<col style=\"width:{mm}mm\">");
+    }
+    out += "</colgroup>\n<tr>";
+    for (zh, en) in [
+        ("号", "no."),
+        ("事项", "item"),
+        ("本市机构", "office here"),
+        ("对方机构", "office there"),
+        ("办到哪一步", "where it stands"),
+        ("下一期限", "next date"),
+    ] {
+        out += &format!("<th>{zh} <span class=\"en\">{en}</span></th>");
+    }
+    out += "</tr>\n";
     for leg in legs {
         let due = if leg.due_date == 0 {
             "—".to_owned()
@@ -82,11 +91,17 @@ fn table(legs: &[SlipLine]) -> String {
             leg.number,
             service(leg.service()),
             office(&leg.our_office, &leg.our_telephone),
-            office(&format!("{} {}", leg.their_city, leg.their_office), &leg.their_telephone),
+            office(&there(leg), &leg.their_telephone),
             both(&leg.stage_zh, &leg.stage_en),
         );
     }
     out + "</table>\n"
+}
+
+/// The other office, with its city unless its name begins with it.
+fn there(leg: &SlipLine) -> String {
+    let (city, office) = (leg.their_city.as_str(), leg.their_office.as_str());
+    if office.starts_with(city) { office.to_owned() } else { format!("{city} {office}") }
 }
 
 fn office(name: &str, telephone: &str) -> String {

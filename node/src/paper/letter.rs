@@ -13,7 +13,7 @@ use crate::trouble::{Denied, Outcome};
 use crate::vault::Place;
 use jieli_proto::consent::CONSENT_DAYS;
 use jieli_proto::id::{Digest, LegId, MsgId};
-use jieli_proto::paper::{OFFICE_CHARS_MAX, letter_slots};
+use jieli_proto::paper::{LETTER_DAYS, OFFICE_CHARS_MAX, letter_slots};
 use jieli_proto::section::{self, Phase, SectionKind};
 use jieli_proto::wire::{self, Envelope};
 use jieli_proto::words;
@@ -132,6 +132,12 @@ impl Batch<'_> {
             return Err(no_yes_yet().into());
         }
         may_answer(&row)?;
+        // What is printed now must not count for longer than the yes behind it.
+        if row.written_ms == 0
+            && self.now_ms > row.consented_ms + (CONSENT_DAYS - LETTER_DAYS) as u64 * DAY_MS
+        {
+            return Err(no_yes_yet().into());
+        }
         let letter = MsgId::from_slice(&row.letter).ok_or(StoreError::Corrupt("letter_id"))?;
         let (sealed, sections) = if row.written_ms == 0 {
             self.sign_letter(&file, &row, letter).await?
@@ -379,7 +385,7 @@ impl Batch<'_> {
         let ours = self.any_office(&file.our_office);
         let (root_fpr, spoken) = self.root_on_paper();
         let calendar = &self.house.calendar;
-        let good_until = calendar.day_of_unix_ms(row.consented_ms).plus(CONSENT_DAYS);
+        let good_until = calendar.day_of_unix_ms(written_ms).plus(LETTER_DAYS);
         Ok(wire::LetterPage {
             qr,
             case_number: case.number,

@@ -119,9 +119,9 @@ const fn w(zh: &'static str, en: &'static str) -> Word {
 /// Refused, silent and not yet answered are one sentence (V23).
 fn stage(file: &LegFile) -> Word {
     match file.local {
-        Local::Draft => return w("草稿，尚未发出", "a draft; nothing has been sent"),
+        Local::Draft => return w("草稿，尚未发出", "a draft; not sent"),
         Local::Asked | Local::Dropped => {
-            return w("等您本人答复，尚未发出", "waits for your own answer; nothing has been sent");
+            return w("等您本人答复，尚未发出", "waits for your answer; not sent");
         }
         Local::OnPaper => return w("由您带信办理", "you carry a letter"),
         Local::OnTheRoad if !file.law.exists() => {
@@ -136,9 +136,9 @@ fn stage(file: &LegFile) -> Word {
         Stage::Offered => w("已发出，等对方受理", "sent; waits to be taken up"),
         Stage::TakenUp => w("对方正在办理", "being handled"),
         Stage::Waitlisted => w("在排队轮候", "on the waiting list"),
-        Stage::Accepted => w("同意接收，名额为您留着", "accepted; a place is kept for you"),
-        Stage::Released => w("同意接收，身份信息已移交", "accepted; your details were handed over"),
-        Stage::Fulfilled => w("对方说已办成，等您确认", "said to be done; waits for your own word"),
+        Stage::Accepted => w("同意接收，名额为您留着", "accepted; a place is kept"),
+        Stage::Released => w("同意接收，身份信息已移交", "accepted; details handed over"),
+        Stage::Fulfilled => w("对方说已办成，等您确认", "done, they say; your word?"),
         Stage::Unconfirmed => w("已办成，您没有确认", "done; not confirmed by you"),
         Stage::Completed => w("已办结", "finished"),
         Stage::Declined => w("对方不予接收", "declined"),
