@@ -13,41 +13,22 @@ use crate::trouble::{Denied, Outcome};
 use crate::vault::Place;
 use jieli_proto::consent::CONSENT_DAYS;
 use jieli_proto::id::{Digest, LegId, MsgId};
-use jieli_proto::paper::{LETTER_DAYS, OFFICE_CHARS_MAX, letter_slots};
+use jieli_proto::paper::{LETTER_DAYS, letter_slots};
 use jieli_proto::section::{self, Phase, SectionKind};
 use jieli_proto::wire::{self, Envelope};
 use jieli_proto::words;
 use prost::Message as _;
 use subtle::ConstantTimeEq;
 
-/// What a code of the tear-off slip is bound to besides its letter.
-const ACCEPT: &str = "accept";
-const DECLINE: &str = "decline";
+mod denied;
+mod row;
 
-/// `paper_letter.answer`
-const ACCEPTED: i64 = 1;
-const DECLINED: i64 = 2;
-/// `paper_letter.how`
-const BY_CODE: i64 = 1;
-const BY_STAMP: i64 = 2;
-
-/// A letter as stored.
-struct Row {
-    letter: Vec<u8>,
-    question: Vec<u8>,
-    to_office: String,
-    consent: Vec<u8>,
-    consented_ms: u64,
-    envelope: Vec<u8>,
-    accept_hmac: Vec<u8>,
-    decline_hmac: Vec<u8>,
-    tries: i64,
-    written_ms: u64,
-    answer: i64,
-    how: i64,
-    answered_ms: u64,
-    stopped_ms: u64,
-}
+use denied::{
+    another_office, asked_reply, has_node, letter_out, may_answer, no_letter, no_yes_yet,
+    office_name, one_of_two, stopped, wrong_answer_code,
+};
+pub(crate) use row::letter_state;
+use row::{ACCEPT, ACCEPTED, BY_CODE, BY_STAMP, DECLINE, DECLINED, Row, row_of};
 
 impl Batch<'_> {
     /// Asks the person, over the own phone, whether to carry a letter to this office.
@@ -412,63 +393,6 @@ impl Batch<'_> {
     }
 }
 
-/// A leg's letter, read through any connection.
-pub(crate) async fn letter_state(
-    conn: &mut store::Conn,
-    leg: LegId,
-    calendar: &jieli_proto::calendar::Calendar,
-) -> Result<Option<wire::LetterState>, StoreError> {
-    // A question that got no yes, or no answer, is not told from any other (V23).
-    let Some(row) = row_of(conn, leg).await?.filter(|row| row.written_ms > 0) else {
-        return Ok(None);
-    };
-    let day = |ms: u64| if ms == 0 { 0 } else { calendar.day_of_unix_ms(ms).number() };
-    Ok(Some(wire::LetterState {
-        to_office: row.to_office,
-        written_on: day(row.written_ms),
-        answer: match row.answer {
-            ACCEPTED => "accepted".to_owned(),
-            DECLINED => "declined".to_owned(),
-            _ => String::new(),
-        },
-        how: match row.how {
-            BY_CODE => "code".to_owned(),
-            BY_STAMP => "stamped".to_owned(),
-            _ => String::new(),
-        },
-        answered_on: day(row.answered_ms),
-        stopped: row.stopped_ms > 0,
-    }))
-}
-
-async fn row_of(conn: &mut store::Conn, leg: LegId) -> Result<Option<Row>, StoreError> {
-    let row = conn
-        .maybe(
-            "SELECT letter_id, question_id, to_office, consent_digest, consented_ms, envelope, \
-             accept_hmac, decline_hmac, tries, written_ms, answer, how, answered_ms, stopped_ms \
-             FROM paper_letter WHERE leg_id = $1",
-            vec![leg.to_vec().into()],
-        )
-        .await?;
-    let Some(row) = row else { return Ok(None) };
-    Ok(Some(Row {
-        letter: row.bytes(0)?,
-        question: row.bytes(1)?,
-        to_office: row.text(2)?,
-        consent: row.bytes(3)?,
-        consented_ms: row.uint(4)?,
-        envelope: row.bytes(5)?,
-        accept_hmac: row.bytes(6)?,
-        decline_hmac: row.bytes(7)?,
-        tries: row.int(8)?,
-        written_ms: row.uint(9)?,
-        answer: row.int(10)?,
-        how: row.int(11)?,
-        answered_ms: row.uint(12)?,
-        stopped_ms: row.uint(13)?,
-    }))
-}
-
 /// The printed fields are read back out of the sections that the QR code carries.
 fn fields_of(
     letter: &MsgId,
@@ -494,103 +418,4 @@ fn fields_of(
         }
     }
     Ok(fields)
-}
-
-fn may_answer(row: &Row) -> Result<(), Denied> {
-    if row.stopped_ms > 0 {
-        return Err(stopped());
-    }
-    if row.answer != 0 {
-        return Err(Denied::new(
-            "ANSWERED",
-            "这封信已有书面答复，一次有效；需要再写请重新询问本人。",
-            "This letter is answered, once for all: ask the person again for another one.",
-        ));
-    }
-    Ok(())
-}
-
-fn stopped() -> Denied {
-    Denied::new(
-        "STOPPED",
-        "本人已停止，这封信不再有效。",
-        "The person has stopped it: this letter is no longer good.",
-    )
-}
-
-fn office_name(text: &str) -> Result<String, Denied> {
-    let name = text.trim();
-    let fits = (1..=OFFICE_CHARS_MAX).contains(&name.chars().count());
-    if fits && !name.chars().any(char::is_control) {
-        return Ok(name.to_owned());
-    }
-    Err(Denied::new(
-        "BAD_OFFICE",
-        format!("请写明接收机构的名称，一行，最多 {OFFICE_CHARS_MAX} 字。"),
-        format!("Name the receiving office in one line of at most {OFFICE_CHARS_MAX} characters."),
-    ))
-}
-
-fn has_node(city: &str) -> Denied {
-    Denied::new(
-        "HAS_NODE",
-        format!("与“{city}”有包含该服务的协议，请通过节点办理（jieli case ask），不写纸质信。"),
-        format!(
-            "There is an agreement with “{city}” for this service: use the node (jieli case ask), \
-             not a letter."
-        ),
-    )
-}
-
-fn letter_out() -> Denied {
-    Denied::new(
-        "LETTER_OUT",
-        "已有一封信在本人手里，尚无答复。要重新打印请用 jieli letter write。",
-        "A letter is out and not answered: jieli letter write prints it again.",
-    )
-}
-
-fn no_yes_yet() -> Denied {
-    Denied::new(
-        "NO_YES_YET",
-        "本人还没有同意写信。请先用 jieli letter ask 询问，等本人用手机上的码答复。",
-        "The person has not agreed to a letter yet: ask with jieli letter ask, and wait for the \
-         person's own answer.",
-    )
-}
-
-fn another_office(name: &str) -> Denied {
-    Denied::new(
-        "ANOTHER_OFFICE",
-        format!("本人同意的是带给“{name}”的信。给别的机构要重新询问。"),
-        format!("The person agreed to a letter to “{name}”: ask again for another office."),
-    )
-}
-
-fn no_letter() -> Denied {
-    Denied::new("NO_LETTER", "该事项没有写过纸质信。", "No letter was written for this leg.")
-}
-
-fn one_of_two() -> Denied {
-    Denied::new(
-        "CODE_OR_STAMP",
-        "请二选一：回执上的码（--code），或收到盖章的回执（--stamped）。",
-        "Give either the code of the tear-off slip (--code) or --stamped, not both.",
-    )
-}
-
-fn wrong_answer_code() -> Denied {
-    Denied::new(
-        "WRONG_CODE",
-        "码不对，或与所选答复不符。五次错误后只能凭盖章的回执登记。",
-        "The code is wrong or belongs to the other answer. After five wrong tries only a stamped \
-         slip counts.",
-    )
-}
-
-fn asked_reply() -> wire::LetterReply {
-    wire::LetterReply {
-        say_zh: "已通知本人。本人同意后再写信。".to_owned(),
-        say_en: "The person is asked. Write the letter after the person's own yes.".to_owned(),
-    }
 }

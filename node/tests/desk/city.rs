@@ -151,7 +151,7 @@ impl City {
         let running = TaskTracker::new().spawn(async move { drop(writer.run().await) });
         City {
             desk: DeskDoor::new(hand.clone(), store.clone(), house.clone(), tokens),
-            worker: WorkerDoor::new(hand.clone()),
+            worker: WorkerDoor::new(hand.clone(), store.clone(), house.clone()),
             store,
             house,
             clock,
