@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use jieli_node::command::{DeskCommand, Done, WorkerCommand};
+use jieli_node::config::Database;
 use jieli_node::legs::Local;
 use jieli_node::writer::Failure;
 use jieli_proto::case::Stage;
@@ -10,7 +11,7 @@ use jieli_proto::paper::{self, Content};
 use jieli_proto::section::PERSON;
 use jieli_proto::wire::{self, Service};
 use jieli_tests::people::{home, single};
-use jieli_tests::{Sms, Town, Towns};
+use jieli_tests::{AGREEMENT_DRAFT, Sms, TestPg, Town, Towns};
 
 const OFFICE: &str = "成都市住房和城乡建设局";
 
@@ -62,7 +63,17 @@ async fn state(city: &Town, case: &str) -> (Local, i64, i64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_letter_is_written_after_the_yes_and_answered_once() {
-    let towns = Towns::new().await;
+    written_and_answered(Towns::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_on_postgres() {
+    let pg = TestPg::create("paper").await.unwrap();
+    let towns = Towns::with(pg.database(), Database::Sqlite, AGREEMENT_DRAFT).await;
+    written_and_answered(towns).await;
+}
+
+async fn written_and_answered(towns: Towns) {
     let kunming = &towns.kunming;
     let sent = towns.sent().await;
     let (case, sms) = asked(kunming, 11).await;
@@ -93,6 +104,13 @@ async fn a_letter_is_written_after_the_yes_and_answered_once() {
     assert_eq!(state(kunming, &case).await, (Local::OnPaper, 1, 1));
     assert_eq!(denied(kunming.desk(answer(&case, false, "")).await), "ANSWERED");
     assert_eq!(denied(kunming.desk(DeskCommand::WriteLetter(request(&case))).await), "ANSWERED");
+    // The slip tells it, and its code reads the same lines.
+    let slip = kunming.slip(&case).await;
+    assert_eq!(slip.legs[0].stage_en, "answered on paper: accepted");
+    let look = wire::SlipUse { case_number: case, slip_code: slip.slip_code, legs: Vec::new() };
+    let done = kunming.worker(WorkerCommand::LookBySlip(look)).await.unwrap();
+    let Done::SlipStatus(status) = done else { panic!("{done:?}") };
+    assert_eq!(status.legs, slip.legs);
     // Nothing of it went anywhere.
     assert_eq!(towns.sent().await, sent);
     towns.stop().await;
