@@ -10,7 +10,10 @@ use jieli_proto::tree::{self, leaf_hash};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
-const SCHEMA: &str = include_str!("../../src/store/schema/sqlite/0001_road.sql");
+const SCHEMA: &str = concat!(
+    include_str!("../../src/store/schema/sqlite/0001_road.sql"),
+    include_str!("../../src/store/schema/sqlite/0006_paper.sql"),
+);
 
 #[derive(Clone, Debug)]
 enum Op {
