@@ -27,3 +27,7 @@ mod v06_capacity;
 mod v07;
 #[path = "safeguards/v12.rs"]
 mod v12;
+#[path = "safeguards/v19.rs"]
+mod v19;
+#[path = "safeguards/v21.rs"]
+mod v21;

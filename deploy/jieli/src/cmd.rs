@@ -23,10 +23,13 @@ mod evidence;
 mod import;
 mod init;
 mod keypad;
+mod letter;
 mod node;
+mod paper_check;
 mod peer;
 mod rule;
 mod say;
+mod slip;
 mod status;
 mod vacancy;
 mod window;
@@ -101,9 +104,14 @@ enum Command {
     /// What the worker does: with case number and code, or at a window. No desk token helps here.
     #[command(subcommand)]
     Worker(worker::WorkerCommand),
+    /// Prints the worker's slip of a case, with a fresh code to look and to stop.
+    Slip(slip::SlipArgs),
+    /// Letters that a person carries to a city without a node.
+    #[command(subcommand)]
+    Letter(letter::LetterCommand),
     /// Writes the evidence of a case into a ZIP.
     Export(evidence::Export),
-    /// Checks evidence against root fingerprints; needs no node, network or account.
+    /// Checks evidence, a slip or a letter against root fingerprints; needs no node, network or account.
     Verify(evidence::Verify),
     /// How the node is.
     Status,
@@ -151,6 +159,8 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
         Command::Import(import) => import.run(&at, out).await,
         Command::Case(command) => command.run(&at, out).await,
         Command::Worker(command) => command.run(&at, out).await,
+        Command::Slip(slip) => slip.run(&at, out).await,
+        Command::Letter(command) => command.run(&at, out).await,
         Command::Export(export) => export.run(&at, out).await,
         Command::Verify(verify) => verify.run(out),
         Command::Status => status::run(&at, out).await,
@@ -196,6 +206,17 @@ mod tests {
             "jieli worker pin set --case 2026-000001 --code 12345678",
             "jieli worker not-me --case 2026-000001 --code 12345678",
             "jieli worker reopen --case 2026-000001 --code 12345678 --leg 1",
+            "jieli verify --slip slip.html --root 00 --manifest public.json",
+            "jieli verify --letter JIELI1:AA --root 00",
+            "jieli slip --case 2026-000001 --out slip.html",
+            "jieli worker slip --case 2026-000001 --code 12345678 --out slip.html",
+            "jieli worker copy --case 2026-000001 --code 12345678 --out copy.zip",
+            "jieli worker status --case 2026-000001 --slip-code 12345678",
+            "jieli worker withdraw --case 2026-000001 --slip-code 12345678",
+            "jieli letter ask --case 2026-000001 --leg 1 --office-name A",
+            "jieli letter write --case 2026-000001 --leg 1 --office-name A --out letter.html",
+            "jieli letter answer 2026-000001 1 --accept --code 12345678",
+            "jieli letter answer 2026-000001 1 --decline --stamped",
         ] {
             let words = line.split(' ');
             let last = if line.ends_with("--yes") { Some("1 3") } else { None };
@@ -213,6 +234,13 @@ mod tests {
             "jieli rule add --service housing --kind dormitory --decline --slot-days 6",
             "jieli worker window answer --sitting 00 --yes 1",
             "jieli worker window answer --sitting 00 --pin 1234",
+            "jieli verify --slip a --letter b --root 00",
+            "jieli verify --root 00",
+            "jieli worker answer --case 2026-000001 --slip-code 12345678 --yes 1",
+            "jieli worker copy --case 2026-000001 --slip-code 12345678 --out copy.zip",
+            "jieli worker withdraw --case 2026-000001 --code 1 --slip-code 2",
+            "jieli letter answer 2026-000001 1 --accept --decline --stamped",
+            "jieli letter answer 2026-000001 1 --accept --code 12345678 --stamped",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

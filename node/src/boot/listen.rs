@@ -109,7 +109,8 @@ impl Doors {
     pub(super) fn open(self, bound: Bound) -> Result<(), StartError> {
         let acceptor = self.acceptor()?;
         let desk_routes = self.desk_routes()?;
-        let worker_routes = Routes::new(worker(self.hand.clone(), &self.house.world));
+        let service = worker(self.hand.clone(), self.store.clone(), self.house.clone());
+        let worker_routes = Routes::new(service);
         let (reporter, health) = health_reporter();
         self.peer(acceptor, bound.peer);
         self.local("desk", desk_routes, bound.desk);

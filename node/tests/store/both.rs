@@ -13,7 +13,10 @@ use std::collections::BTreeMap;
 const SCHEMA: &str = concat!(
     include_str!("../../src/store/schema/sqlite/0001_road.sql"),
     include_str!("../../src/store/schema/sqlite/0002_partners.sql"),
+    include_str!("../../src/store/schema/sqlite/0003_window.sql"),
+    include_str!("../../src/store/schema/sqlite/0004_capacity.sql"),
     include_str!("../../src/store/schema/sqlite/0005_desk.sql"),
+    include_str!("../../src/store/schema/sqlite/0006_paper.sql"),
 );
 
 #[derive(Clone, Debug)]

@@ -7,6 +7,7 @@ use crate::batch::Batch;
 use crate::directory::Bond;
 use crate::house::House;
 use crate::legs::{Entry, LegFile, Local, Standing};
+use crate::paper;
 use crate::store::{Conn, StoreError};
 use crate::writer::Published;
 use jieli_proto::case::{self, Direction, Heard, Owed, Side};
@@ -81,6 +82,7 @@ impl<'a> Scene<'a> {
         let steps = if may_act { self.steps(case, file).await? } else { Vec::new() };
         let mut next: Vec<String> = steps.iter().map(|step| step.step.clone()).collect();
         next.dedup();
+        let letter = paper::letter_state(self.conn, file.id, &self.house.calendar).await?;
         Ok(wire::LegView {
             line: Some(line),
             messages,
@@ -88,6 +90,7 @@ impl<'a> Scene<'a> {
             next,
             steps,
             window: self.window(file),
+            letter,
         })
     }
 
@@ -103,7 +106,9 @@ impl<'a> Scene<'a> {
                 return Ok(vec![next("ask", format!("case ask {case}")), act("withdraw", "")]);
             }
             // The same whatever the person said or did not say.
-            Local::Asked | Local::Dropped => return Ok(vec![act("withdraw", "")]),
+            Local::Asked | Local::Dropped | Local::OnPaper => {
+                return Ok(vec![act("withdraw", "")]);
+            }
             Local::OnTheRoad => {}
         }
         let now_ms = self.house.world.clock.now_unix_ms();
