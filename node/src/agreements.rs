@@ -1,5 +1,5 @@
 //! Agreement acts, ours and theirs: propose, counter-propose, counter-sign, suspend, resume,
-//! terminate, manifests. An act of ours waits in [`waiting`] until two tokens of two posts stand
+//! terminate, manifests. An act of ours waits in `waiting` until two tokens of two posts stand
 //! behind it; only then is it signed here.
 
 mod receive;

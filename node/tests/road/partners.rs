@@ -3,10 +3,15 @@
 
 use crate::harness::*;
 use jieli_node::command::{DeskCommand, Done};
+use jieli_node::config::Config;
+use jieli_node::serve::desk::DeskDoor;
+use jieli_node::store::{Store, StoreOptions};
+use jieli_node::tokens::Tokens;
 use jieli_node::writer::Failure;
 use jieli_proto::id::AgreementId;
 use jieli_proto::invite::spoken;
 use jieli_proto::wire;
+use jieli_proto::wire::desk_server::Desk as _;
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -324,4 +329,71 @@ async fn a_next_version_and_a_suspension_take_two_as_well() {
     eventually("its end", async || !suspended(a) && !suspended(b)).await;
     pair.settled(id).await;
     pair.stop().await;
+}
+
+/// What a test call from one city to another finds: name and result of each check.
+async fn tested(from: &City, to: &str) -> Vec<(String, wire::CheckResult)> {
+    let (node, config) = (from.node(), Config::load(&from.dir).unwrap());
+    let tokens = Arc::new(Tokens::load(&config).unwrap());
+    let door = DeskDoor::new(node.hand(), node.store(), node.house().clone(), tokens);
+    let mut ask = tonic::Request::new(wire::TestPeerRequest { city: to.to_owned() });
+    let token = std::fs::read_to_string(from.dir.join("tokens/operator.token")).unwrap();
+    let bearer = format!("Bearer {}", token.trim()).parse().unwrap();
+    ask.metadata_mut().insert("authorization", bearer);
+    let reply = door.test_peer(ask).await.unwrap().into_inner();
+    let told = |check: &wire::PeerCheck| {
+        assert!(!check.say_zh.is_empty() && !check.say_en.is_empty());
+        let is_bad = check.result() == wire::CheckResult::Bad;
+        assert!(!is_bad || !(check.todo_zh.is_empty() || check.todo_en.is_empty()), "{check:?}");
+        (check.name.clone(), check.result())
+    };
+    reply.checks.iter().map(told).collect()
+}
+
+fn result(checks: &[(String, wire::CheckResult)], name: &str) -> wire::CheckResult {
+    checks.iter().find(|(found, _)| found == name).unwrap().1
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_call_names_what_is_wrong() {
+    let folder = TempDir::new().unwrap();
+    let (clock, ahead) = (crate::windows::Hands::running(), crate::windows::Hands::running());
+    ahead.move_on(20 * 60_000);
+    let mut a = City::new(&folder, A, &clock);
+    let mut b = City::new(&folder, B, &ahead);
+    a.start().await;
+    b.start().await;
+    a.add_peer(&b).await;
+    // B does not know A: its keys are right, but nothing is answered.
+    let checks = tested(&a, IDS[B]).await;
+    assert_eq!(result(&checks, "address"), wire::CheckResult::Ok);
+    assert_eq!(result(&checks, "checkpoint"), wire::CheckResult::Bad);
+    assert_eq!(result(&checks, "clock"), wire::CheckResult::Skipped);
+    b.add_peer(&a).await;
+    let checks = tested(&a, IDS[B]).await;
+    for name in ["address", "tls", "keys", "checkpoint"] {
+        assert_eq!(result(&checks, name), wire::CheckResult::Ok, "{name}");
+    }
+    assert_eq!(result(&checks, "clock"), wire::CheckResult::Bad);
+    assert_eq!(result(&checks, "agreement"), wire::CheckResult::Warn);
+    // A head of B's log that B's present one does not extend.
+    a.stop().await;
+    let url = format!("sqlite:{}", a.dir.join("jieli.db").display());
+    let store = Store::open(&url, StoreOptions::default()).await.unwrap();
+    let mut writer = store.writer();
+    let mut tx = writer.begin().await.unwrap();
+    let sql = "INSERT INTO peer_head (origin, size, root, note, seen_ms) VALUES ($1, 0, $2, '', 1)";
+    let origin = b.id().exchange_origin(1);
+    tx.run(sql, vec![origin.into(), [7; 32].into()]).await.unwrap();
+    tx.commit().await.unwrap();
+    drop(writer);
+    store.close().await;
+    a.start().await;
+    assert_eq!(result(&tested(&a, IDS[B]).await, "checkpoint"), wire::CheckResult::Bad);
+    // Nobody is there.
+    b.stop().await;
+    let checks = tested(&a, IDS[B]).await;
+    assert_eq!(result(&checks, "address"), wire::CheckResult::Bad);
+    assert_eq!(result(&checks, "tls"), wire::CheckResult::Skipped);
+    a.stop().await;
 }
