@@ -178,6 +178,9 @@ async fn one_token_or_one_post_is_not_two_approvers() {
     assert_eq!(a.approve("approver-2", &waiting[0]).await.unwrap(), id);
     // Approving again is a no-op.
     assert_eq!(a.approve("approver-2", &waiting[0]).await.unwrap(), id);
+    // So is entering what was proposed already.
+    assert_eq!(a.as_token("approver", propose(draft())).await.unwrap(), id);
+    assert_eq!(a.drafts().await, Vec::<String>::new());
     assert_eq!(a.lane(id, 4).await.len(), 1);
     pair.stop().await;
 }
@@ -239,7 +242,8 @@ async fn a_counter_proposal_is_countersigned_by_who_proposed_first() {
     let pair = Pair::new().await;
     let (a, b) = (pair.a(), pair.b());
     let id = pair.propose().await;
-    assert_eq!(code(a.as_token("approver", counter(id, draft())).await), "NOTHING_TO_COUNTER");
+    let other = counter(id, until(2027));
+    assert_eq!(code(a.as_token("approver", other).await), "NOTHING_TO_COUNTER");
     eventually("the proposal", async || b.proposals(&id).await == 1).await;
     let named = format!("agreement_id = \"{}\"\n{}", id.hex(), until(2027));
     assert_eq!(code(b.as_token("approver", propose(named)).await), "USE_COUNTER");
