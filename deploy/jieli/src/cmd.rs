@@ -4,7 +4,7 @@
 //! | exit code | meaning |
 //! |---|---|
 //! | 0 | done |
-//! | 1 | refused, not allowed or not found; `import`: the whole sheet was refused; `verify`: something does not hold |
+//! | 1 | refused, not allowed or not found; `import`: the whole sheet was refused; `verify`, `peer test`: something does not hold |
 //! | 2 | the command line is wrong; `verify`: the ZIP or its manifest.json cannot be read |
 //! | 3 | `import`: some rows were refused, the others are drafts |
 //! | 4 | the node cannot be reached, is busy or failed; `import`: broken off, run it again |
@@ -39,8 +39,8 @@ use say::{Done, Out, Tongue};
 pub use say::{FAILED, Fail, REFUSED, SOME_ROWS, WRONG_USE};
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 refused, not allowed or not found (import: the whole sheet; verify: something \
-does not hold); 2 the command line or a file is wrong (verify: the ZIP cannot be read); 3 import: \
+Exit codes: 0 done; 1 refused, not allowed or not found (import: the whole sheet; verify, peer \
+test: something does not hold); 2 the command line or a file is wrong (verify: the ZIP cannot be read); 3 import: \
 some rows were refused; 4 the node cannot be reached, is busy or failed.";
 
 /// Hands a worker's household over between two cities: `jieli COMMAND --help` tells more.
@@ -182,6 +182,11 @@ mod tests {
         for line in [
             "jieli --dir d status --json",
             "jieli peer add public.json --root-fpr 00 --end-point a:1",
+            "jieli peer invite --days 14 --out invite.json --end-point a:1",
+            "jieli peer accept invite.json --groups 12345-12345-12345-12345-12345-12345",
+            "jieli peer test ruian.zj --json",
+            "jieli --as approver-2 agreement approve 5d0c9a7711e2f084",
+            "jieli agreement counter 00 draft.toml",
             "jieli case act 2026-000001 2 outcome --field home_outcome.months=12 --dir d",
             "jieli case act 2026-000001 2 accept --slot-until 2026-12-01 --bring 1,2 --opens 09:00",
             "jieli case act 2026-000001 2 clarify --ground 3 --telephone 0577-1",
@@ -241,6 +246,8 @@ mod tests {
             "jieli worker withdraw --case 2026-000001 --code 1 --slip-code 2",
             "jieli letter answer 2026-000001 1 --accept --decline --stamped",
             "jieli letter answer 2026-000001 1 --accept --code 12345678 --stamped",
+            "jieli peer invite --days 15 --out x",
+            "jieli agreement propose draft.toml --approver 局长",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }
