@@ -3716,7 +3716,7 @@ pub struct ImportedRow {
     /// empty when refused
     #[prost(string, tag = "2")]
     pub case_number: ::prost::alloc::string::String,
-    /// "draft", "duplicate", or what is wrong
+    /// "draft", "duplicate", "corrected", or what is wrong
     #[prost(string, tag = "3")]
     pub code: ::prost::alloc::string::String,
     #[prost(string, tag = "4")]
