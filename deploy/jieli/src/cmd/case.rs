@@ -144,7 +144,9 @@ fn made(row: Option<&wire::ImportedRow>, out: Out) -> Result<Done, Fail> {
     if row.case_number.is_empty() {
         return Err(Fail::new(REFUSED, &row.code, &row.say_zh, &row.say_en));
     }
-    out.show(&row_json(row), || format!("{}  {}\n{}", row.case_number, row.say_zh, row.say_en));
+    out.show(&row_json(row), || {
+        format!("{}  {}", row.case_number, out.say(&row.say_zh, &row.say_en))
+    });
     Ok(OK)
 }
 
@@ -156,13 +158,18 @@ fn asked(reply: &wire::AskReply, out: Out) {
         "undeliverable": reply.undeliverable,
     });
     out.show(&value, || {
-        let mut lines = vec![format!("已通知本人 {0} 位。 Asked {0} workers.", reply.asked)];
-        if reply.not_ready > 0 {
-            lines.push(format!("还不能询问 {0} 件。 Not ready yet: {0}.", reply.not_ready));
+        let (asked, not_ready) = (reply.asked, reply.not_ready);
+        let mut lines =
+            vec![out.say(&format!("已通知本人 {asked} 位。"), &format!("Asked {asked} workers."))];
+        if not_ready > 0 {
+            lines.push(out.say(
+                &format!("还不能询问 {not_ready} 件。"),
+                &format!("Not ready yet: {not_ready}."),
+            ));
             lines.extend(reply.why.iter().map(|why| format!("  {why}")));
         }
         for number in &reply.undeliverable {
-            lines.push(format!("{number}：号码有误，请核对。 Check the number."));
+            lines.push(format!("{number}  {}", out.say("号码有误，请核对。", "Check the number.")));
         }
         lines.join("\n")
     });
