@@ -15,8 +15,8 @@ use jieli_proto::section::{self, PERSON, Phase};
 use jieli_proto::wire::{self, MessageType, Service};
 use prost::Message as _;
 
-mod vacancies;
 mod again;
+mod vacancies;
 
 /// Document kind code of a resident ID card.
 const RESIDENT_ID: u32 = 1;

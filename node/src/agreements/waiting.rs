@@ -153,7 +153,9 @@ impl Batch<'_> {
             if is_known && bond.id.0[..] != draft.agreement_id {
                 continue;
             }
-            let Some(proposal) = self.standing(&bond, draft.version).await? else { continue };
+            let Some(proposal) = self.proposal_standing(&bond, draft.version).await? else {
+                continue;
+            };
             let waits = bond.version() < draft.version && proposal.is_open_at(self.now_ms);
             if proposal.side != bond.our_side || !waits {
                 continue;

@@ -50,6 +50,7 @@ impl Batch<'_> {
             file.reference = super::reference(leg);
             self.hide(&file, &Place::of_leg(file.id, DRAFT), &leg.encode_to_vec()).await?;
             self.hide(&file, &Place::of_leg(file.id, CONTACT), &worker.encode_to_vec()).await?;
+            self.index_phone(&file, worker).await?;
             self.put_leg(file);
         }
         self.record("draft corrected", number.as_bytes());
