@@ -57,13 +57,13 @@ fn opened(path: &str) -> sheet::Sheet {
 
 /// So many workers who ask for a home.
 fn register(rows: usize) -> String {
-    let mut text = "姓名,身份证号,意向城市,住房类型,同住人数\n".to_owned();
+    let mut text = "姓名,身份证号,手机号,意向城市,住房类型,同住人数\n".to_owned();
     for n in 0..rows {
         let body = format!("999999198{}0{}{:02}{:03}", n / 280 % 10, n / 28 % 9 + 1, n % 28 + 1, n);
         let weights = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
         let sum: u32 = body.bytes().zip(weights).map(|(b, w)| u32::from(b - b'0') * w).sum();
         let check = ["1", "0", "X", "9", "8", "7", "6", "5", "4", "3", "2"][(sum % 11) as usize];
-        text += &format!("王一,{body}{check},瑞安,公租房,2\n");
+        text += &format!("王一,{body}{check},199000{n:05},瑞安,公租房,2\n");
     }
     text
 }
