@@ -84,7 +84,6 @@ pub fn program() -> Result<PathBuf> {
 pub struct Pair {
     dir: tempfile::TempDir,
     cities: [City; 2],
-    clock: PathBuf,
     down: Option<PartySide>,
 }
 
@@ -97,7 +96,7 @@ impl Pair {
         let program = program()?;
         let first = City::start(&dir.path().join("a"), &clock, kunming(&program, a)).await?;
         let second = City::start(&dir.path().join("b"), &clock, ruian(&program, b)).await?;
-        Ok(Pair { dir, cities: [first, second], clock, down: None })
+        Ok(Pair { dir, cities: [first, second], down: None })
     }
 
     /// Kunming.
@@ -156,7 +155,7 @@ impl Pair {
     /// Starts the killed one again.
     pub async fn revive(&mut self) -> Result<()> {
         if let Some(side) = self.down.take() {
-            self.cities[side as usize].crash_and_restart(&self.clock).await?;
+            self.cities[side as usize].crash_and_restart().await?;
         }
         Ok(())
     }

@@ -14,8 +14,11 @@ use jieli_node::world::Clock;
 use jieli_node::writer::Stopped;
 use serde_json::json;
 use std::io::IsTerminal;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -31,7 +34,9 @@ pub(super) enum NodeCommand {
 impl NodeCommand {
     pub(super) async fn run(self, dir: &Path, out: Out) -> Result<Done, Fail> {
         match self {
-            NodeCommand::Serve => serve(dir, Arc::new(SystemClock), out).await,
+            NodeCommand::Serve => {
+                serve(dir, Arc::new(SystemClock), std::future::pending(), out).await
+            }
         }
     }
 }
@@ -49,7 +54,7 @@ pub(super) struct Demo {
 
 impl Demo {
     pub(super) async fn run(self, out: Out) -> Result<Done, Fail> {
-        demo::tell(out.json, self.keep.as_deref(), self.once).await?;
+        demo::tell(out.json, self.keep.as_deref()).await?;
         Ok(OK)
     }
 }
@@ -64,16 +69,28 @@ pub(super) struct DemoCity {
 
 impl DemoCity {
     pub(super) async fn run(self, dir: &Path) -> Result<Done, Fail> {
-        serve(
-            dir,
-            Arc::new(FileClock::open(&self.clock)),
-            Out { json: true, tongue: Tongue::default() },
-        )
-        .await
+        let clock = Arc::new(FileClock::open(&self.clock));
+        let out = Out { json: true, tongue: Tongue::default() };
+        serve(dir, clock, parent_gone()?, out).await
     }
 }
 
-async fn serve(dir: &Path, clock: Arc<dyn Clock>, out: Out) -> Result<Done, Fail> {
+/// Ends when the process that started this one is gone: its end of our standard input closes.
+fn parent_gone() -> anyhow::Result<impl Future<Output = ()>> {
+    let input = std::io::stdin().as_fd().try_clone_to_owned()?;
+    let mut pipe = pipe::Receiver::from_owned_fd(input).context("standard input is no pipe")?;
+    Ok(async move {
+        let mut byte = [0; 1];
+        while matches!(pipe.read(&mut byte).await, Ok(1)) {}
+    })
+}
+
+async fn serve(
+    dir: &Path,
+    clock: Arc<dyn Clock>,
+    told: impl Future<Output = ()>,
+    out: Out,
+) -> Result<Done, Fail> {
     let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -115,6 +132,7 @@ async fn serve(dir: &Path, clock: Arc<dyn Clock>, out: Out) -> Result<Done, Fail
         () = node.ended() => {}
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+        () = told => {}
     }
     match node.stop().await {
         Stopped::Idle => Ok(OK),
