@@ -15,10 +15,14 @@ use story::Story;
 pub mod city;
 pub mod clock;
 pub mod narrate;
+pub mod show;
 pub mod story;
 
 /// Monday 2026-11-23, 10:00 in China.
 const START: (u32, u32, u32) = (2026, 11, 23);
+/// What a demo makes in its directory: the clock that all read, and a directory for each city.
+const CLOCK: &str = "clock";
+const PLACES: [&str; 3] = ["kunming", "ruian", "chengdu"];
 const HOUR_MS: u64 = 3_600_000;
 const CALENDAR: &str = include_str!("../../../proto/packs/calendar-cn-2026.json");
 
@@ -57,6 +61,20 @@ pub async fn tell(json: bool, keep: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
+/// Removes what an earlier demo left in a directory, and nothing else.
+pub fn reset(dir: &Path) -> Result<()> {
+    if !dir.join(CLOCK).is_file() {
+        return Ok(());
+    }
+    for name in PLACES {
+        let place = dir.join(name);
+        if place.is_dir() {
+            std::fs::remove_dir_all(&place).with_context(|| place.display().to_string())?;
+        }
+    }
+    Ok(std::fs::remove_file(dir.join(CLOCK))?)
+}
+
 /// Starts the cities in a directory, on a Monday morning; Kunming and Ruian on these databases.
 pub async fn begin(
     dir: &Path,
@@ -65,11 +83,11 @@ pub async fn begin(
     narrator: Narrator,
 ) -> Result<Story> {
     let calendar = Calendar::from_json(CALENDAR).context("the built-in calendar")?;
-    let clock = dir.join("clock");
+    let clock = dir.join(CLOCK);
     let (year, month, day) = START;
     let start = Day::new(year, month, day).context("a date")?;
     FileClock::set(&clock, start.start_unix_ms(calendar.zone_offset_min()) + 10 * HOUR_MS)?;
-    let places = ["kunming", "ruian", "chengdu"].map(|name| dir.join(name));
+    let places = PLACES.map(|name| dir.join(name));
     let (kunming, ruian, chengdu) = tokio::try_join!(
         City::start(&places[0], &clock, kunming(program, first)),
         City::start(&places[1], &clock, ruian(program, second)),

@@ -41,20 +41,42 @@ impl NodeCommand {
     }
 }
 
+const DEMO_HELP: &str = "\
+Examples:
+  jieli demo                      three cities and a start page; its address is printed, Ctrl-C ends it
+  jieli demo --port 7480          the page on this port of 127.0.0.1
+  jieli demo --keep /tmp/demo --reset
+                                  everything in this directory; what an earlier demo left there is removed
+  jieli demo --once --json        the whole story at once, for machines";
+
 /// The demo.
 #[derive(Args, Debug)]
+#[command(after_help = DEMO_HELP)]
 pub(super) struct Demo {
-    /// Tell the story once and end; else both cities run on until Ctrl-C.
+    /// Tell the story once and end; else a start page shows the cities until Ctrl-C.
     #[arg(long)]
     once: bool,
+    /// Port of the start page on 127.0.0.1; without it 7480, or a free one.
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
     /// Keep everything in this new directory.
     #[arg(long, value_name = "DIRECTORY")]
     keep: Option<PathBuf>,
+    /// With --keep: remove what an earlier demo left there, and begin anew.
+    #[arg(long, requires = "keep")]
+    reset: bool,
 }
 
 impl Demo {
     pub(super) async fn run(self, out: Out) -> Result<Done, Fail> {
-        demo::tell(out.json, self.keep.as_deref()).await?;
+        let keep = self.keep.as_deref();
+        if let Some(dir) = keep.filter(|_| self.reset) {
+            demo::reset(dir)?;
+        }
+        match self.once {
+            true => demo::tell(out.json, keep).await?,
+            false => demo::show::run(out.json, self.port, keep).await?,
+        }
         Ok(OK)
     }
 }

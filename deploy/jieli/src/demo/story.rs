@@ -29,9 +29,11 @@ mod states;
 mod stops;
 mod watch;
 
-pub use people::{Subject, Worker};
+pub(crate) use answers::{EMPLOYER, SCHOOL};
+pub use people::Worker;
 pub use proof::{Proof, prove};
 pub use script::{SCRIPT, Scene, SceneId};
+pub(crate) use watch::next_working_day;
 
 const HOUR_MS: u64 = 3_600_000;
 

@@ -30,6 +30,16 @@ impl Story {
         self.answered_alike(&sms, &yes).await
     }
 
+    /// One more worker of the sheet, whose phone is the visitor's.
+    pub(crate) async fn ask_visitor(&mut self) -> Result<()> {
+        let worker = self.pick("worker", |worker| {
+            worker.leg(Service::Employment).is_some() && worker.leg(Service::Housing).is_some()
+        })?;
+        self.ask(&[&worker]).await?;
+        self.memory.visitors.push(worker);
+        Ok(())
+    }
+
     async fn answered_alike(&self, sms: &Sms, yes: &[u32]) -> Result<()> {
         let said = self.kunming().answer(sms, yes).await?;
         if said != "已收到" {
@@ -133,6 +143,6 @@ pub(super) fn outcome(service: Service, terms: &str) -> Act {
 }
 
 /// Code of the school the child goes to: the sending city is never told (V20).
-pub(super) const SCHOOL: &str = "9999990001";
+pub(crate) const SCHOOL: &str = "9999990001";
 /// Code of the employer: nor this.
-pub(super) const EMPLOYER: &str = "91999999MA0000218Q";
+pub(crate) const EMPLOYER: &str = "91999999MA0000218Q";

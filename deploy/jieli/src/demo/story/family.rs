@@ -17,8 +17,10 @@ impl Story {
             if line.stage == "OFFERED" {
                 self.act(self.ruian(), case, *leg, Act::TakeUp(wire::DeskTakeUp {})).await?;
             }
-            let accept = Act::Accept(wire::DeskAccept::default());
-            self.act(self.ruian(), case, *leg, accept).await?;
+            if matches!(line.stage.as_str(), "OFFERED" | "TAKEN_UP") {
+                let accept = Act::Accept(wire::DeskAccept::default());
+                self.act(self.ruian(), case, *leg, accept).await?;
+            }
         }
         let sms = self.kunming().sms(&family.case, "用工条件告知单 V").await?;
         self.kunming().open(&sms).await?;

@@ -13,17 +13,6 @@ pub struct Worker {
     pub draft: wire::Draft,
 }
 
-/// Somebody of whom each city can be asked what it sees.
-#[derive(Clone, Debug)]
-pub struct Subject {
-    /// Who, in Chinese.
-    pub zh: String,
-    /// Who, in English.
-    pub en: String,
-    /// The name to look for.
-    pub name: String,
-}
-
 impl Worker {
     /// The worker's own name.
     pub fn name(&self) -> String {
@@ -109,27 +98,5 @@ impl Story {
                 && worker.asks_only(services)
                 && worker.wants_dormitory() == dormitory
         })
-    }
-
-    /// Everybody the story has named so far.
-    pub fn subjects(&self) -> Vec<Subject> {
-        let memory = &self.memory;
-        let mut all = Vec::new();
-        let mut add = |zh: &str, en: &str, name: String| {
-            all.push(Subject { zh: format!("{zh}{name}"), en: format!("{en} {name}"), name });
-        };
-        if let Some(family) = &memory.family {
-            add("找工作的家长", "the parent", family.name());
-            if let Some(child) = family.child() {
-                add("要上学的孩子", "the child", child.name.clone());
-            }
-        }
-        if let Some(worker) = &memory.says_no {
-            add("不同意的", "who said no:", worker.name());
-        }
-        if let Some(worker) = &memory.dormitory {
-            add("停止宿舍申请的", "who stopped:", worker.name());
-        }
-        all
     }
 }

@@ -35,9 +35,11 @@ pub fn prove(zip: &[u8], roots: &[Digest], change: bool) -> Result<Proof> {
 /// The middle of the first message of the bundle. Members are stored as they are; before a name
 /// stand its length, that of an extra field, and the length of the content (APPNOTE 4.3.7).
 fn inside_a_message(zip: &[u8]) -> Result<usize> {
-    let wanted = b"envelopes/";
-    let at = zip.windows(wanted.len()).position(|window| window == wanted);
-    let at = at.filter(|at| *at >= 12).context("the bundle holds no message")?;
+    let is_header = |at: &usize| zip[*at..].starts_with(b"PK\x03\x04");
+    let names_a_message = |at: &usize| zip[*at + 30..].starts_with(b"envelopes/");
+    let mut places = 0..zip.len().saturating_sub(64);
+    let at = places.find(|at| is_header(at) && names_a_message(at));
+    let at = at.context("the bundle holds no message")? + 30;
     let short = |from: usize| usize::from(u16::from_le_bytes([zip[from], zip[from + 1]]));
     let content = at + short(at - 4) + short(at - 2);
     let size = short(at - 12) + (short(at - 10) << 16);

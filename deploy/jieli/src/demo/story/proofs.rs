@@ -1,6 +1,5 @@
 //! What was never seen, what both hold, and the evidence of it all.
 
-use super::answers::{EMPLOYER, SCHOOL};
 use super::proof::prove;
 use super::*;
 
@@ -112,7 +111,7 @@ impl Story {
                     let is_a = (city.plan.id == "chengdu.sc") == chengdu
                         && city.plan.id != "ruian.zj";
                     let ours = (lane.lane % 2 == 0) == is_a;
-                    (lane.lane >= 2) == receipts && ours == own
+                    lane.lane / 2 == u32::from(receipts) && ours == own
                 });
                 counted.map(|lane| lane.count).sum()
             };
