@@ -113,7 +113,7 @@ impl Board {
         ];
         for door in doors {
             let look = looks.get(&door.id).cloned().unwrap_or_default();
-            all.push((format!("city-{}", door.id), parts::city(&self.token, door, &look, doors, now)));
+            all.push((format!("city-{}", door.id), parts::city(&self.token, door, &look, now)));
         }
         let sender = doors.iter().find(|door| door.sends);
         let waiting = sender.and_then(|door| looks.get(&door.id)).map_or(0, |look| look.awaiting);

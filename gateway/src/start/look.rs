@@ -249,17 +249,22 @@ fn asked<T>(token: &str, message: T) -> Result<Request<T>, Status> {
     Ok(request)
 }
 
+const TO_TAKE_UP: Word = Word { zh: "待受理", en: "to be taken up" };
 const DRAFT: Word = Word { zh: "草稿，未发出", en: "drafts, not sent" };
 
 fn stages(cases: &[wire::CaseLine]) -> Vec<StageLine> {
     let order: Vec<Word> = [DRAFT].into_iter().chain(LegStage::ALL.map(words::stage)).collect();
+    // Whoever received an application has not “sent” it.
+    let word = |at: usize, leg: &wire::LegLine| {
+        if leg.stage == "OFFERED" && leg.our_side == "examiner" { TO_TAKE_UP } else { order[at] }
+    };
     let mut found: BTreeMap<usize, StageLine> = BTreeMap::new();
     for case in cases {
         for leg in &case.legs {
             let at = order.iter().position(|word| word.en == leg.stage);
             let at = if leg.stage == "DRAFT" { Some(0) } else { at };
             let Some(at) = at else { continue };
-            let empty = StageLine { stage: order[at], count: 0, due: 0, legs: Vec::new() };
+            let empty = StageLine { stage: word(at, leg), count: 0, due: 0, legs: Vec::new() };
             let line = found.entry(at).or_insert(empty);
             line.count += 1;
             if leg.due_date > 0 && (line.due == 0 || leg.due_date < line.due) {

@@ -30,10 +30,10 @@ pub(super) fn page(parts: &[Part], steps: &[StepLine]) -> String {
          <title>接力 Jieli：演示</title><link rel=stylesheet href=/style.css>\
          <link rel=icon href=/icon.svg type=image/svg+xml><noscript>{again}</noscript>\
          <script src=/live.js defer></script></head><body>\
-         <header><h1>{title}</h1>{lead}</header><main>{clock}{story}\
-         <section class=cities aria-label=\"三座城市 Three cities\"><h2>{three}</h2>{only}\
+         <header><h1>{title}</h1>{lead}</header><main>{clock}\
+         <div class=stage>{story}<div class=scene><section class=cities aria-label=\"三座城市 Three cities\"><h2>{three}</h2>{only}\
          <div class=columns>{cities}</div></section>\
-         <div class=two>{phones}<div>{desk}{proof}</div></div>{engineers}</main>\
+         <div class=two>{phones}<div>{desk}{proof}</div></div>{engineers}</div></div></main>\
          <footer>{caveat}{fiction}</footer></body></html>",
         title = both("接力", "Jieli"),
         lead = paragraphs(

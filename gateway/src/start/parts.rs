@@ -21,13 +21,7 @@ pub(super) fn clock(token: &str, now: Moment) -> String {
 }
 
 /// A city's column.
-pub(super) fn city(
-    token: &str,
-    door: &Door,
-    look: &CityLook,
-    doors: &[Door],
-    now: Moment,
-) -> String {
+pub(super) fn city(token: &str, door: &Door, look: &CityLook, now: Moment) -> String {
     let role = if door.sends {
         both("转出地：人从这里出发", "People leave from here")
     } else {
@@ -50,7 +44,7 @@ pub(super) fn city(
     }
     out += &sights(door, &look.sights);
     out += &queue(&look.stages);
-    out += &messages(&look.messages, door, doors, now);
+    out += &messages(&look.messages, now);
     let root: String = look.log_root.chars().take(8).collect();
     let _ = write!(out, "<p class=log>{} <b>{}</b> {} <code>{}</code></p>",
         both("存证", "Records"), look.log_size, both("条，指纹", "· fingerprint"), text(&root));
@@ -75,7 +69,7 @@ fn sights(door: &Door, sights: &[SightLine]) -> String {
             Sight::Erased => ("gone", "已删除，看不到".to_owned(), "erased, cannot be seen".to_owned()),
             Sight::Never => ("never", "从未收到".to_owned(), "never received".to_owned()),
         };
-        let _ = write!(out, "<li class={mark}><b>{}</b> {}</li>",
+        let _ = write!(out, "<li class={mark}><b>{}</b><span class=sight>{}</span></li>",
             both(&line.name[0], &line.name[1]), both(&zh, &en));
     }
     out += "</ul>";
@@ -113,8 +107,7 @@ fn queue(stages: &[StageLine]) -> String {
     out + "</section>"
 }
 
-fn messages(messages: &[MessageLook], door: &Door, doors: &[Door], now: Moment) -> String {
-    let _ = (door, doors);
+fn messages(messages: &[MessageLook], now: Moment) -> String {
     let mut out = format!("<section><h4>{}</h4>", both("最近往来", "Latest messages"));
     if messages.is_empty() {
         let _ = write!(out, "<p class=empty>{}</p></section>", both("还没有", "none yet"));
@@ -125,11 +118,16 @@ fn messages(messages: &[MessageLook], door: &Door, doors: &[Door], now: Moment) 
         let arrow = if message.arrived { ("收到", "in") } else { ("发出", "out") };
         let class = if message.good { "good" } else { "wait" };
         let _ = write!(out,
-            "<li><span class=dir>{}</span> <b>{}</b> {} <span class={class}>{}</span> <small>{} {}</small></li>",
-            both(arrow.0, arrow.1),
-            both(message.kind.zh, &message.kind.en.to_lowercase()),
-            both(message.service.zh, message.service.en),
-            both(message.status.zh, message.status.en),
+            "<li><span class=dir>{}</span> <b>{}</b>（{}）<span class={class}>{}</span>\
+             <small lang=en>{} {}, {}, {}</small><small>{} · {}</small></li>",
+            arrow.0,
+            message.kind.zh,
+            message.service.zh,
+            message.status.zh,
+            arrow.1,
+            message.kind.en.to_lowercase(),
+            message.service.en,
+            message.status.en,
             short(message.at_ms, now.zone_offset_min),
             text(&message.case));
     }

@@ -33,31 +33,47 @@ pub(super) fn story(token: &str, steps: &[StepLine], said: Option<&[String; 2]>)
         let _ = write!(out, "<p class=running>{}</p>",
             both("讲完了。您可以继续试：手机、断电、时钟、证据。", "That was all. Go on and try: phones, power, clock, evidence."));
     }
-    out += "</div><ol class=steps>";
+    out += "</div>";
+    if let Some(step) = steps.get(shown) {
+        out += &present(shown, step);
+    }
+    out += "<ol class=steps>";
     for (at, step) in steps.iter().enumerate() {
-        out += &one(at, step, at == shown);
+        out += &listed(at, step, at == shown);
     }
     out += "</ol>";
     out + &button(token, "/do/start-over", &[], &both("重新开始", "Start over"))
 }
 
-fn one(at: usize, step: &StepLine, open: bool) -> String {
-    let state = match &step.state {
+/// The step that has just happened, or comes next.
+fn present(at: usize, step: &StepLine) -> String {
+    format!(
+        "<article class=\"present {}\" aria-live=polite><h3>{}. {}</h3>{}</article>",
+        class(step),
+        at + 1,
+        both(&step.title[0], &step.title[1]),
+        inside(step)
+    )
+}
+
+fn class(step: &StepLine) -> &'static str {
+    match &step.state {
         StepState::Waiting => "waiting",
         StepState::Running => "running",
         StepState::Done => "done",
         StepState::Failed(_) => "failed",
-    };
-    let current = if open { " aria-current=step" } else { "" };
-    let title = both(&step.title[0], &step.title[1]);
+    }
+}
+
+fn inside(step: &StepLine) -> String {
     let mut inside = paragraphs(&step.tell[0], &step.tell[1]);
     if let StepState::Failed(why) = &step.state {
         let _ = write!(inside, "<p class=failed>{} {}</p>",
             both("没有完成，可以再按“继续”：", "Not done; press Continue to try again:"), text(why));
     }
     if step.state == StepState::Done {
-        let _ = write!(inside, "<p class=look><b>{}</b> {} <span class=en lang=en>{}</span></p>",
-            both("请看：", "Look:"), text(&step.look[0]), text(&step.look[1]));
+        let _ = write!(inside, "<div class=look><b>{}</b>{}</div>",
+            both("请看", "Look"), paragraphs(&step.look[0], &step.look[1]));
         if !step.facts.is_empty() {
             inside += "<dl class=facts>";
             for [zh, en, value] in &step.facts {
@@ -66,12 +82,20 @@ fn one(at: usize, step: &StepLine, open: bool) -> String {
             inside += "</dl>";
         }
     }
-    if open {
-        format!("<li class=\"{state} now\"{current}><h3>{title}</h3>{inside}</li>")
+    inside
+}
+
+/// A line of the list; what is over can be read again.
+fn listed(at: usize, step: &StepLine, is_present: bool) -> String {
+    let title = both(&step.title[0], &step.title[1]);
+    let class = class(step);
+    if is_present {
+        format!("<li class=\"{class} now\" aria-current=step>{title}</li>")
     } else if step.state == StepState::Waiting {
-        format!("<li class={state}><span class=title>{title}</span></li>")
+        format!("<li class={class}>{title}</li>")
     } else {
-        format!("<li class={state}><details data-key=step{at}><summary>{title}</summary>{inside}</details></li>")
+        let inside = inside(step);
+        format!("<li class={class}><details data-key=step{at}><summary>{title}</summary>{inside}</details></li>")
     }
 }
 

@@ -53,8 +53,8 @@ const FACTS: &[(&str, &str, &str)] = &[
     ("bytes", "存证包字节", "bytes of the bundle"),
     ("changed_byte", "改动的字节", "byte changed"),
     ("where", "核验程序指出的文件", "file the verifier names"),
-    ("what_zh", "核验程序说", "the verifier says (Chinese)"),
-    ("what_en", "核验程序说（英文）", "the verifier says"),
+    ("what_zh", "核验程序说", "the verifier says"),
+    ("what_en", "", ""),
     ("case", "办件", "case"),
 ];
 

@@ -5,6 +5,9 @@ use anyhow::{Context, Result};
 use jieli_proto::bundle::{exit_code, verify};
 use jieli_proto::id::Digest;
 
+/// Where a bundle keeps its messages.
+const MESSAGES: &str = "envelopes/";
+
 /// What a verifier said.
 #[derive(Clone, Debug)]
 pub struct Proof {
@@ -28,7 +31,10 @@ pub fn prove(zip: &[u8], roots: &[Digest], change: bool) -> Result<Proof> {
     let verdict = verify(&zip, roots);
     let exit = exit_code(&verdict);
     let failures = verdict.map(|verdicts| verdicts.failures).unwrap_or_default();
-    let places = failures.into_iter().map(|f| (f.file, f.code.zh(), f.code.en())).collect();
+    let places = failures.into_iter().map(|f| (f.file, f.code.zh(), f.code.en()));
+    let mut places: Vec<(String, &str, &str)> = places.collect();
+    // First the message itself, last what concerns the file as a whole.
+    places.sort_by_key(|(file, ..)| (!file.starts_with(MESSAGES), file.is_empty()));
     Ok(Proof { bytes: zip.len(), changed_at, exit, places })
 }
 
@@ -36,7 +42,7 @@ pub fn prove(zip: &[u8], roots: &[Digest], change: bool) -> Result<Proof> {
 /// stand its length, that of an extra field, and the length of the content (APPNOTE 4.3.7).
 fn inside_a_message(zip: &[u8]) -> Result<usize> {
     let is_header = |at: &usize| zip[*at..].starts_with(b"PK\x03\x04");
-    let names_a_message = |at: &usize| zip[*at + 30..].starts_with(b"envelopes/");
+    let names_a_message = |at: &usize| zip[*at + 30..].starts_with(MESSAGES.as_bytes());
     let mut places = 0..zip.len().saturating_sub(64);
     let at = places.find(|at| is_header(at) && names_a_message(at));
     let at = at.context("the bundle holds no message")? + 30;
