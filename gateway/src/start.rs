@@ -148,10 +148,17 @@ fn is_ours(desk: &Desk, fields: &[(String, String)]) -> bool {
 }
 
 fn not_ours() -> Response {
-    refusal(StatusCode::FORBIDDEN, "表单已过期，请重新打开本页。 The form is out of date: open the page again.")
+    refusal(
+        StatusCode::FORBIDDEN,
+        "表单已过期，请重新打开本页。 The form is out of date: open the page again.",
+    )
 }
 
-async fn wish(State(desk): State<Desk>, Path(name): Path<String>, Form(fields): Fields) -> Response {
+async fn wish(
+    State(desk): State<Desk>,
+    Path(name): Path<String>,
+    Form(fields): Fields,
+) -> Response {
     if !is_ours(&desk, &fields) {
         return not_ours();
     }
@@ -169,7 +176,11 @@ async fn wish(State(desk): State<Desk>, Path(name): Path<String>, Form(fields): 
     done(&desk, wish, back).await
 }
 
-async fn power(State(desk): State<Desk>, Path(way): Path<String>, Form(fields): Fields) -> Response {
+async fn power(
+    State(desk): State<Desk>,
+    Path(way): Path<String>,
+    Form(fields): Fields,
+) -> Response {
     if !is_ours(&desk, &fields) {
         return not_ours();
     }
@@ -196,7 +207,11 @@ async fn done(desk: &Desk, wish: Wish, back: &str) -> Response {
     Redirect::to(back).into_response()
 }
 
-async fn phone(State(desk): State<Desk>, Path(act): Path<String>, Form(fields): Fields) -> Response {
+async fn phone(
+    State(desk): State<Desk>,
+    Path(act): Path<String>,
+    Form(fields): Fields,
+) -> Response {
     if !is_ours(&desk, &fields) {
         return not_ours();
     }

@@ -187,7 +187,7 @@ impl Pair {
 
     /// Ends both.
     pub fn crash(&mut self) -> Result<()> {
-        self.cities.iter_mut().try_for_each(City::crash)
+        self.cities.iter().try_for_each(City::crash)
     }
 
     async fn conn(&self, side: PartySide) -> Result<Conn> {

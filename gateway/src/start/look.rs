@@ -134,7 +134,11 @@ impl Eyes {
         let (log, local) = (status.exchange.unwrap_or_default(), status.local.unwrap_or_default());
         let mark = format!(
             "{} {} {} {} {}",
-            log.root, local.size, status.letters_waiting, list.awaiting, list.cases.len()
+            log.root,
+            local.size,
+            status.letters_waiting,
+            list.awaiting,
+            list.cases.len()
         );
         Ok(CityLook {
             mark,
@@ -219,7 +223,8 @@ impl Eyes {
                 let shown = self.show(door, &office.token, &case.case_number, PURPOSE).await;
                 let Ok(view) = shown else { continue };
                 for field in view.legs.iter().flat_map(|leg| &leg.fields) {
-                    for (which, _) in here.iter().enumerate().filter(|(_, s)| s.needle == field.value)
+                    for (which, _) in
+                        here.iter().enumerate().filter(|(_, s)| s.needle == field.value)
                     {
                         seen.entry(which).or_default().insert(at);
                     }
@@ -284,7 +289,9 @@ fn standing(status: &str) -> (Word, bool) {
     match status {
         "stored" => (Word { zh: "存证正常", en: "on record" }, true),
         "provisional" => (Word { zh: "等待对方回执", en: "waiting for the receipt" }, false),
-        "withheld" => (Word { zh: "存证正常，未附身份信息", en: "on record, without identity" }, true),
+        "withheld" => {
+            (Word { zh: "存证正常，未附身份信息", en: "on record, without identity" }, true)
+        }
         _ => (Word { zh: "对方未接受", en: "not taken in" }, false),
     }
 }

@@ -30,53 +30,87 @@ pub(super) fn city(token: &str, door: &Door, look: &CityLook, now: Moment) -> St
     let mut out = format!("<h3>{}</h3><p class=role>{role}</p>", both(&door.zh, &door.en));
     let power = [("city", door.id.as_str())];
     if door.up {
-        let _ = write!(out, "<div class=\"row power\"><span class=on>{}</span>{}</div>",
+        let _ = write!(
+            out,
+            "<div class=\"row power\"><span class=on>{}</span>{}</div>",
             both("● 运行中", "running"),
-            button(token, "/power/off", &power, &both("断电", "Power off")));
+            button(token, "/power/off", &power, &both("断电", "Power off"))
+        );
     } else {
-        let _ = write!(out, "<div class=\"row power\"><span class=off>{}</span>{}</div>",
+        let _ = write!(
+            out,
+            "<div class=\"row power\"><span class=off>{}</span>{}</div>",
             both("○ 已断电，下面是断电前的样子", "no power; below is how it was"),
-            button(token, "/power/on", &power, &both("重启", "Restart")));
+            button(token, "/power/on", &power, &both("重启", "Restart"))
+        );
     }
     if look.letters_waiting > 0 {
-        let _ = write!(out, "<p class=note>{} {}</p>",
-            both("等待送达的信件：", "Letters waiting:"), look.letters_waiting);
+        let _ = write!(
+            out,
+            "<p class=note>{} {}</p>",
+            both("等待送达的信件：", "Letters waiting:"),
+            look.letters_waiting
+        );
     }
     out += &sights(door, &look.sights);
     out += &queue(&look.stages);
     out += &messages(&look.messages, now);
     let root: String = look.log_root.chars().take(8).collect();
-    let _ = write!(out, "<p class=log>{} <b>{}</b> {} <code>{}</code></p>",
-        both("存证", "Records"), look.log_size, both("条，指纹", "· fingerprint"), text(&root));
+    let _ = write!(
+        out,
+        "<p class=log>{} <b>{}</b> {} <code>{}</code></p>",
+        both("存证", "Records"),
+        look.log_size,
+        both("条，指纹", "· fingerprint"),
+        text(&root)
+    );
     out
 }
 
 fn sights(door: &Door, sights: &[SightLine]) -> String {
-    let mut out = format!("<section class=sights><h4>{}</h4>", both("看得到 / 看不到", "Can see / cannot see"));
+    let mut out = format!(
+        "<section class=sights><h4>{}</h4>",
+        both("看得到 / 看不到", "Can see / cannot see")
+    );
     if sights.is_empty() {
-        let _ = write!(out, "<p class=empty>{}</p>",
-            both("故事里还没有人。", "Nobody in the story yet."));
+        let _ = write!(
+            out,
+            "<p class=empty>{}</p>",
+            both("故事里还没有人。", "Nobody in the story yet.")
+        );
     }
     out += "<ul>";
     for line in sights {
         let (mark, zh, en) = match &line.sight {
             Sight::Seen(offices) => {
                 let names = |at: usize| {
-                    offices.iter().map(|o| o[at].as_str()).collect::<Vec<_>>().join(if at == 0 { "、" } else { ", " })
+                    offices.iter().map(|o| o[at].as_str()).collect::<Vec<_>>().join(if at == 0 {
+                        "、"
+                    } else {
+                        ", "
+                    })
                 };
                 ("seen", format!("看得到（{}）", names(0)), format!("seen by {}", names(1)))
             }
-            Sight::Erased => ("gone", "已删除，看不到".to_owned(), "erased, cannot be seen".to_owned()),
+            Sight::Erased => {
+                ("gone", "已删除，看不到".to_owned(), "erased, cannot be seen".to_owned())
+            }
             Sight::Never => ("never", "从未收到".to_owned(), "never received".to_owned()),
         };
-        let _ = write!(out, "<li class={mark}><b>{}</b><span class=sight>{}</span></li>",
-            both(&line.name[0], &line.name[1]), both(&zh, &en));
+        let _ = write!(
+            out,
+            "<li class={mark}><b>{}</b><span class=sight>{}</span></li>",
+            both(&line.name[0], &line.name[1]),
+            both(&zh, &en)
+        );
     }
     out += "</ul>";
     if door.sends {
-        let _ = write!(out, "<p class=fine>{}</p>", both(
-            "谁说了不同意：任何窗口都看不到。",
-            "Who said no: no desk can see it."));
+        let _ = write!(
+            out,
+            "<p class=fine>{}</p>",
+            both("谁说了不同意：任何窗口都看不到。", "Who said no: no desk can see it.")
+        );
     }
     out + "</section>"
 }
@@ -87,20 +121,40 @@ fn queue(stages: &[StageLine]) -> String {
         let _ = write!(out, "<p class=empty>{}</p>", both("空的", "empty"));
         return out + "</section>";
     }
-    let _ = write!(out, "<table><thead><tr><th>{}</th><th class=n>{}</th><th class=n>{}</th></tr></thead><tbody>",
-        both("状态", "stage"), both("件", "legs"), both("最近期限", "next due"));
+    let _ = write!(
+        out,
+        "<table><thead><tr><th>{}</th><th class=n>{}</th><th class=n>{}</th></tr></thead><tbody>",
+        both("状态", "stage"),
+        both("件", "legs"),
+        both("最近期限", "next due")
+    );
     for line in stages {
-        let _ = write!(out, "<tr><td>{}</td><td class=n>{}</td><td class=n>{}</td></tr>",
+        let _ = write!(
+            out,
+            "<tr><td>{}</td><td class=n>{}</td><td class=n>{}</td></tr>",
             both(line.stage.zh, &line.stage.en.replace('_', " ").to_lowercase()),
-            line.count, date(line.due));
+            line.count,
+            date(line.due)
+        );
     }
     out += "</tbody></table>";
-    let listed: Vec<_> = stages.iter().flat_map(|line| line.legs.iter().map(move |leg| (line.stage, leg))).collect();
+    let listed: Vec<_> =
+        stages.iter().flat_map(|line| line.legs.iter().map(move |leg| (line.stage, leg))).collect();
     if !listed.is_empty() {
-        let _ = write!(out, "<details data-key=list><summary>{}</summary><ul class=legs>", both("逐件查看", "one by one"));
+        let _ = write!(
+            out,
+            "<details data-key=list><summary>{}</summary><ul class=legs>",
+            both("逐件查看", "one by one")
+        );
         for (stage, (case, service, due)) in listed {
-            let _ = write!(out, "<li><code>{}</code> {} · {} {}</li>",
-                text(case), both(service.zh, service.en), text(stage.zh), date(*due));
+            let _ = write!(
+                out,
+                "<li><code>{}</code> {} · {} {}</li>",
+                text(case),
+                both(service.zh, service.en),
+                text(stage.zh),
+                date(*due)
+            );
         }
         out += "</ul></details>";
     }
@@ -117,7 +171,8 @@ fn messages(messages: &[MessageLook], now: Moment) -> String {
     for message in messages {
         let arrow = if message.arrived { ("收到", "in") } else { ("发出", "out") };
         let class = if message.good { "good" } else { "wait" };
-        let _ = write!(out,
+        let _ = write!(
+            out,
             "<li><span class=dir>{}</span> <b>{}</b>（{}）<span class={class}>{}</span>\
              <small lang=en>{} {}, {}, {}</small><small>{} · {}</small></li>",
             arrow.0,
@@ -129,7 +184,8 @@ fn messages(messages: &[MessageLook], now: Moment) -> String {
             message.service.en,
             message.status.en,
             short(message.at_ms, now.zone_offset_min),
-            text(&message.case));
+            text(&message.case)
+        );
     }
     out + "</ol></section>"
 }
@@ -162,13 +218,23 @@ pub(super) fn desk(phones: &[Phone], sender: Option<&Door>, waiting: u64) -> Str
 
 /// Heads and roots.
 pub(super) fn engineers(doors: &[Door], looks: &BTreeMap<String, CityLook>) -> String {
-    let mut out = format!("<details data-key=engineers><summary>{}</summary>", both("技术人员看这里", "For engineers"));
+    let mut out = format!(
+        "<details data-key=engineers><summary>{}</summary>",
+        both("技术人员看这里", "For engineers")
+    );
     for door in doors {
         let Some(look) = looks.get(&door.id) else { continue };
-        let _ = write!(out,
+        let _ = write!(
+            out,
             "<h4>{}</h4><dl><dt>exchange log</dt><dd>{} · <code>{}</code></dd>\
              <dt>checkpoint</dt><dd><pre>{}</pre></dd><dt>desk · worker</dt><dd><code>{} · {}</code></dd></dl>",
-            text(&door.id), look.log_size, text(&look.log_root), text(&look.checkpoint), door.desk, door.worker);
+            text(&door.id),
+            look.log_size,
+            text(&look.log_root),
+            text(&look.checkpoint),
+            door.desk,
+            door.worker
+        );
     }
     out + "</details>"
 }

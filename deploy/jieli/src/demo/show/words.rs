@@ -34,7 +34,11 @@ const FACTS: &[(&str, &str, &str)] = &[
     ("rows_in_cleaned_copy", "清理后的副本可导入", "rows in the cleaned copy"),
     ("drafts", "草稿", "drafts"),
     ("asked", "已问", "asked"),
-    ("desk_can_tell_no_from_silence", "窗口能分辨不同意和没理会", "desk can tell a no from silence"),
+    (
+        "desk_can_tell_no_from_silence",
+        "窗口能分辨不同意和没理会",
+        "desk can tell a no from silence",
+    ),
     ("sent", "发出", "sent"),
     ("bytes_searched", "搜查的字节", "bytes searched"),
     ("times_the_name_was_found", "找到名字的次数", "times the name was found"),

@@ -56,7 +56,8 @@ impl Story {
         let decline = Act::Decline(wire::DeskDecline { decision, ..Default::default() });
         self.act(self.ruian(), &case, leg, decline).await?;
         self.stage(self.kunming(), &family.case, "DECLINED", 1).await?;
-        let found = self.looked_for(self.ruian(), &[child.name.clone(), child.number.clone()]).await?;
+        let found =
+            self.looked_for(self.ruian(), &[child.name.clone(), child.number.clone()]).await?;
         Ok(json!({ "case": family.case, "code": "CAPACITY", "bytes_searched": found,
             "times_the_name_was_found": 0 }))
     }

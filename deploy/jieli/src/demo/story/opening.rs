@@ -97,10 +97,8 @@ impl Story {
         let sheet = sheet::read(SHEET, "roster-300.xlsx", &Options::new(today))
             .map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?;
         let drafts: Vec<wire::Draft> = sheet.rows.iter().map(drafts::draft).collect();
-        let ask = wire::ImportRequest {
-            file_name: "roster-300.xlsx".to_owned(),
-            drafts: drafts.clone(),
-        };
+        let ask =
+            wire::ImportRequest { file_name: "roster-300.xlsx".to_owned(), drafts: drafts.clone() };
         let before = self.sent_by_kunming().await?;
         let rows = self.kunming().desk("clerk")?.import(ask).await?.into_inner().rows;
         // A second try finds the drafts of the first.
@@ -124,8 +122,9 @@ impl Story {
         for vacancy in &mut vacancies {
             vacancy.city = city.plan.id.to_owned();
             let terms = vacancy.terms.get_or_insert_default();
-            terms.employer_name =
-                terms.employer_name.replace("瑞安", city.plan.name.trim_end_matches('市'));
+            let name = city.plan.name.trim_end_matches('市');
+            terms.employer_name = terms.employer_name.replace("瑞安", name);
+            terms.agency_name = terms.agency_name.replace("瑞安", name);
             if city.plan.id == self.chengdu().plan.id {
                 terms.workplace_division = "510100".to_owned();
             }
@@ -145,7 +144,9 @@ impl Story {
     /// The digest of the terms in force of a vacancy in Ruian, as an OUTCOME names it.
     pub(super) fn terms_digest(&self, reference: &str) -> Result<String> {
         let vacancies = drafts::vacancies(VACANCIES)?;
-        let terms = vacancies.into_iter().find_map(|vacancy| vacancy.terms.filter(|t| t.reference == reference));
+        let terms = vacancies
+            .into_iter()
+            .find_map(|vacancy| vacancy.terms.filter(|t| t.reference == reference));
         Ok(jieli_proto::message::terms_digest(&terms.context("a vacancy")?).hex())
     }
 }

@@ -80,7 +80,9 @@ impl Story {
         let mut free = self.memory.workers.iter().filter(|worker| !taken.contains(&worker.row));
         let found = free.find(|worker| fits(worker) && alone(worker)).cloned();
         let found = found.with_context(|| {
-            format!("名单里没有合适的人了，请重新开始。 No {what} is left in the sheet: start over.")
+            format!(
+                "名单里没有合适的人了，请重新开始。 No {what} is left in the sheet: start over."
+            )
         })?;
         self.memory.taken.push(found.row);
         Ok(found)

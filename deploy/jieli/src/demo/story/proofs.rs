@@ -32,7 +32,8 @@ impl Story {
         let mut all = Vec::new();
         let cases = self.cases(city).await?;
         for (token, ..) in city.clerks() {
-            for case in cases.iter().filter(|case| case.legs.iter().any(|leg| leg.stage != "DRAFT")) {
+            for case in cases.iter().filter(|case| case.legs.iter().any(|leg| leg.stage != "DRAFT"))
+            {
                 // Not every office has a leg in every case.
                 let Ok(view) = self.show(city, &case.case_number, token, LOOKING).await else {
                     continue;
@@ -108,8 +109,8 @@ impl Story {
                 let counted = status.lanes.iter().filter(|lane| {
                     let chengdu = lane.agreement_id == with_chengdu;
                     // Party A is Chengdu in the one, Kunming in the other.
-                    let is_a = (city.plan.id == "chengdu.sc") == chengdu
-                        && city.plan.id != "ruian.zj";
+                    let is_a =
+                        (city.plan.id == "chengdu.sc") == chengdu && city.plan.id != "ruian.zj";
                     let ours = (lane.lane % 2 == 0) == is_a;
                     lane.lane / 2 == u32::from(receipts) && ours == own
                 });

@@ -121,7 +121,7 @@ pub const SCRIPT: &[Scene] = &[
         key: "declined",
         zh: "学校一：名额已满",
         en: "School one: no place",
-        tell_zh: "瑞安的学校满员，不予接收。它只知道“二年级、转学”，从未收到过孩子的名字；家长的工作不受影响。",
+        tell_zh: "瑞安的学校满员，不予接收。它只知道是几年级、转学，从未收到过孩子的名字；家长的工作不受影响。",
         tell_en: "The school in Ruian is full and declines. It knew only grade and entry and never \
                   received the child's name; the parent's job is not affected.",
         look_zh: "我们搜遍了瑞安的数据库、日志和每个窗口的页面：孩子的名字出现 0 次。",
