@@ -13,7 +13,8 @@ pub(super) fn story(token: &str, steps: &[StepLine], said: Option<&[String; 2]>)
     let is_open = |step: &&StepLine| step.state != StepState::Done;
     let next = steps.iter().position(|step| is_open(&step)).unwrap_or(steps.len());
     // What has just happened stays open until the next step begins.
-    let shown = if running || done == 0 { next } else { next - 1 };
+    let failed = steps.get(next).is_some_and(|s| matches!(s.state, StepState::Failed(_)));
+    let shown = if running || failed || next == 0 { next } else { next - 1 };
     let mut out = format!(
         "<h2>{}</h2><p class=progress>{done} / {}</p>",
         both("一户人家的故事", "The story of a household"),
