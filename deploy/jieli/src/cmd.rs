@@ -96,7 +96,7 @@ enum Command {
     Verify(evidence::Verify),
     /// How the node is.
     Status,
-    /// Two cities on this machine, from the sheet to the evidence.
+    /// Three cities on this machine and a page that shows them, from the sheet to the evidence.
     Demo(node::Demo),
     /// One city of the demo, by the demo's clock.
     #[command(hide = true)]
