@@ -22,6 +22,8 @@ pub mod story;
 const START: (u32, u32, u32) = (2026, 11, 23);
 /// What a demo makes in its directory: the clock that all read, and a directory for each city.
 const CLOCK: &str = "clock";
+/// Begins the name of a directory in which it was started over.
+const AGAIN: &str = "again-";
 const PLACES: [&str; 3] = ["kunming", "ruian", "chengdu"];
 const HOUR_MS: u64 = 3_600_000;
 const CALENDAR: &str = include_str!("../../../proto/packs/calendar-cn-2026.json");
@@ -66,9 +68,12 @@ pub fn reset(dir: &Path) -> Result<()> {
     if !dir.join(CLOCK).is_file() {
         return Ok(());
     }
-    for name in PLACES {
-        let place = dir.join(name);
-        if place.is_dir() {
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        let (name, place) = (entry.file_name(), entry.path());
+        let name = name.to_string_lossy();
+        let ours = PLACES.contains(&name.as_ref()) || name.starts_with(AGAIN);
+        if ours && place.is_dir() {
             std::fs::remove_dir_all(&place).with_context(|| place.display().to_string())?;
         }
     }
@@ -84,6 +89,13 @@ pub async fn begin(
 ) -> Result<Story> {
     let calendar = Calendar::from_json(CALENDAR).context("the built-in calendar")?;
     let clock = dir.join(CLOCK);
+    if clock.exists() {
+        let dir = dir.display();
+        anyhow::bail!(
+            "{dir} 里已有一次演示：请换一个目录，或加 --reset 清掉它。 {dir} holds an earlier demo: take another \
+             directory, or add --reset to remove it."
+        );
+    }
     let (year, month, day) = START;
     let start = Day::new(year, month, day).context("a date")?;
     FileClock::set(&clock, start.start_unix_ms(calendar.zone_offset_min()) + 10 * HOUR_MS)?;

@@ -5,7 +5,7 @@ use crate::demo::city::City;
 use crate::demo::clock::FileClock;
 use crate::demo::narrate::Narrator;
 use crate::demo::story::{Memory, SCRIPT, Story, next_working_day, prove};
-use crate::demo::{Cities, begin};
+use crate::demo::{AGAIN, Cities, begin};
 use anyhow::{Context, Result};
 use async_trait::async_trait;
 use jieli_gateway::start;
@@ -43,6 +43,11 @@ pub async fn run(json: bool, port: Option<u16>, keep: Option<&Path>) -> Result<(
         println!(
             "演示已就绪，请在浏览器中打开（Ctrl-C 结束）：\nThe demo is ready; open it in a browser (Ctrl-C ends \
              it):\n\n    {url}\n"
+        );
+        let dir = dir.display();
+        println!(
+            "每座城市也可以用命令查看，例如：\nEach city answers commands too, such as:\n    jieli --dir \
+             {dir}/ruian --as window case list\n    jieli --dir {dir}/kunming --as operator status\n"
         );
     }
     let token = hex::encode(random::<32>(&SystemEntropy::new()));
@@ -260,7 +265,7 @@ impl Show {
             city.crash().map_err(failed)?;
         }
         *count += 1;
-        let dir = self.dir.join(format!("again-{count}"));
+        let dir = self.dir.join(format!("{AGAIN}{count}"));
         std::fs::create_dir_all(&dir).map_err(|error| failed(error.into()))?;
         let run = Run::begin(&dir).await.map_err(failed)?;
         *self.run.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(run);
