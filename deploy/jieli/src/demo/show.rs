@@ -17,6 +17,7 @@ use jieli_node::world::{Clock, random};
 use jieli_proto::calendar::Calendar;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
@@ -25,6 +26,8 @@ mod words;
 
 /// Where the page is unless another port is asked for.
 const PORT: u16 = 7480;
+/// Between two steps that play by themselves.
+const READING: Duration = Duration::from_secs(4);
 const HOUR_MS: u64 = 3_600_000;
 
 /// Shows the start page until Ctrl-C, in a scratch directory or in `keep`.
@@ -211,6 +214,8 @@ async fn conduct(mut orders: mpsc::UnboundedReceiver<Order>) {
     while let Some(Order { run, all, done }) = orders.recv().await {
         let mut played = run.next().await;
         while all && played == Ok(true) {
+            // Time to read, and for the page to ask every desk what it sees.
+            tokio::time::sleep(READING).await;
             played = run.next().await;
         }
         // Whoever asked may be gone.
