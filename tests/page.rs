@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used)]
 
 use anyhow::{Context, Result, bail};
+use jieli_gateway::sheet::{self, Options};
+use jieli_proto::day::Day;
 use jieli_tests::program;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -29,7 +31,9 @@ impl Drop for Demo {
 
 struct Reply {
     head: String,
+    /// As text.
     body: String,
+    bytes: Vec<u8>,
 }
 
 impl Demo {
@@ -60,10 +64,16 @@ impl Demo {
              Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         )?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text)?;
-        let (head, body) = text.split_once("\r\n\r\n").context("an answer")?;
-        Ok(Reply { head: head.to_lowercase(), body: body.to_owned() })
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes)?;
+        let gap = bytes.windows(4).position(|four| four == b"\r\n\r\n").context("an answer")?;
+        let bytes_of_body = bytes.split_off(gap + 4);
+        let head = String::from_utf8(bytes)?.to_lowercase();
+        Ok(Reply {
+            head,
+            body: String::from_utf8_lossy(&bytes_of_body).into_owned(),
+            bytes: bytes_of_body,
+        })
     }
 
     fn page(&self) -> Result<String> {
@@ -157,8 +167,16 @@ fn nobody_else_can_press_a_button() -> Result<()> {
 #[test]
 fn the_story_goes_on_whatever_the_visitor_does_in_between() -> Result<()> {
     let demo = Demo::start()?;
+    assert!(demo.ask("GET", "/cleaned.xlsx", &demo.host, "")?.head.starts_with("http/1.1 404"));
     let page = demo.go_on(4)?;
     assert!(part(&page, "story").contains("4 / 15"));
+    assert!(part(&page, "proof").contains("href=/cleaned.xlsx"), "the cleaned copy is offered");
+    let copy = demo.ask("GET", "/cleaned.xlsx", &demo.host, "")?;
+    assert!(copy.head.contains("content-disposition: attachment"));
+    let today = Day::new(2026, 11, 23).context("a day")?;
+    let sheet = sheet::read(&copy.bytes, "cleaned.xlsx", &Options::new(today)).unwrap();
+    assert_eq!(sheet.rows.len(), 40);
+    assert!(demo.ask("GET", "/cleaned.xlsx", "evil.example", "")?.head.starts_with("http/1.1 421"));
     assert!(part(&page, "desk").contains("<b>5</b>"), "asked 5");
     // The visitor's own phone: open, answer yes to the job, and it is said to be received.
     let phones = part(&page, "phones");

@@ -63,6 +63,7 @@ fn app(stage: Arc<dyn Stage>, port: u16, token: String) -> (Router, Arc<Board>) 
     let router = Router::new()
         .route("/", get(page))
         .route("/events", get(events))
+        .route(story::CLEANED, get(cleaned))
         .route("/do/{wish}", post(wish))
         .route("/power/{way}", post(power))
         .route("/phone/{act}", post(phone))
@@ -109,6 +110,17 @@ async fn page(State(desk): State<Desk>) -> impl IntoResponse {
     let parts = desk.board.listen().borrow().clone();
     let html = page::page(&parts, &desk.board.stage().steps());
     ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], html)
+}
+
+/// The cleaned copy, made in memory, to be saved by the browser.
+async fn cleaned(State(desk): State<Desk>) -> Response {
+    let Some(copy) = desk.board.stage().cleaned() else {
+        return refusal(StatusCode::NOT_FOUND, "还没有这个文件。 There is no such file yet.");
+    };
+    let kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+    let save = "attachment; filename=\"cleaned.xlsx\"";
+    let headers = [(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, save)];
+    (headers, copy.to_vec()).into_response()
 }
 
 /// Sends every part that has changed since it was last sent to this browser.

@@ -6,6 +6,7 @@ pub mod desk;
 pub mod exchange;
 mod pace;
 pub mod stack;
+pub mod window;
 pub mod worker;
 
 pub use answer::CODE_KEY;

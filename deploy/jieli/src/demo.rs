@@ -109,6 +109,15 @@ pub async fn begin(
     Ok(Story::new(cities, clock, calendar, narrator))
 }
 
+/// The posts of the approver tokens of a city of the demo, as the sample agreements name them.
+pub fn approver_posts(city: &str) -> [&'static str; 2] {
+    match city {
+        "kunming.yn" => ["人社局局长", "法制科科长"],
+        "chengdu.sc" => ["分管副市长", "法制处处长"],
+        _ => ["分管副市长", "法制科科长"],
+    }
+}
+
 /// Kunming, which sends.
 pub fn kunming(program: &Path, database: Database) -> Plan {
     Plan {
@@ -117,6 +126,7 @@ pub fn kunming(program: &Path, database: Database) -> Plan {
         tokens: vec![
             ("operator", DeskRole::Operator, "11999999MB0000043B"),
             ("approver", DeskRole::Approver, "11999999MB0000019T"),
+            ("approver-2", DeskRole::Approver, "11999999MB0000019T"),
             ("clerk", DeskRole::Clerk, "11999999MB0000019T"),
             ("window", DeskRole::Clerk, "11999999MB0000043B"),
             ("compliance", DeskRole::Compliance, "11999999MB00000516"),
@@ -134,11 +144,13 @@ pub fn ruian(program: &Path, database: Database) -> Plan {
         tokens: vec![
             ("operator", DeskRole::Operator, "11999999MB0000158H"),
             ("approver", DeskRole::Approver, "11999999MB00001154"),
+            ("approver-2", DeskRole::Approver, "11999999MB00001154"),
             ("clerk", DeskRole::Clerk, "11999999MB00001154"),
             ("window", DeskRole::Clerk, "11999999MB0000158H"),
             ("medical", DeskRole::Clerk, "11999999MB0000131R"),
             ("school", DeskRole::Clerk, "11999999MB0000123Y"),
             ("home", DeskRole::Clerk, "11999999MB0000140P"),
+            ("union", DeskRole::Window, "11999999MB00001747"),
             ("compliance", DeskRole::Compliance, "11999999MB0000166C"),
         ],
         database,
@@ -154,6 +166,7 @@ pub fn chengdu(program: &Path) -> Plan {
         tokens: vec![
             ("operator", DeskRole::Operator, "11999999MB0000254T"),
             ("approver", DeskRole::Approver, "11999999MB0000211D"),
+            ("approver-2", DeskRole::Approver, "11999999MB0000211D"),
             ("clerk", DeskRole::Clerk, "11999999MB0000211D"),
             ("window", DeskRole::Clerk, "11999999MB0000254T"),
             ("school", DeskRole::Clerk, "11999999MB000022X5"),

@@ -120,7 +120,8 @@ impl Board {
         let touched = self.touched.lock().unwrap_or_else(PoisonError::into_inner).clone();
         all.push(("desk".to_owned(), parts::desk(&phones, sender, waiting)));
         all.push(("phones".to_owned(), story::phones(&self.token, &phones, &touched)));
-        all.push(("proof".to_owned(), story::proof(&self.token, self.stage.verdict().as_ref())));
+        let (verdict, cleaned) = (self.stage.verdict(), self.stage.cleaned().is_some());
+        all.push(("proof".to_owned(), story::proof(&self.token, verdict.as_ref(), cleaned)));
         all.push(("engineers".to_owned(), parts::engineers(doors, &looks)));
         all
     }

@@ -5,6 +5,7 @@ use jieli_proto::case::Stage as LegStage;
 use jieli_proto::wire::desk_client::DeskClient;
 use jieli_proto::wire::{self, MessageType, Service};
 use jieli_proto::words::{self, Word};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
@@ -152,14 +153,20 @@ impl Eyes {
     }
 
     async fn cases(&self, door: &Door) -> Result<Vec<wire::CaseLine>, Status> {
-        let mut all = Vec::new();
+        let mut all: BTreeMap<String, wire::CaseLine> = BTreeMap::new();
         let mut after = String::new();
         loop {
-            let list = wire::ListCasesRequest { after, most: 500, stage: String::new() };
+            let list = wire::ListCasesRequest { after, most: 500, ..Default::default() };
             let page = self.desk(door)?.list_cases(asked(&door.window, list)?).await?.into_inner();
-            all.extend(page.cases);
+            for line in page.cases {
+                // A case whose legs are due on several days stands in the queue several times.
+                match all.entry(line.case_number.clone()) {
+                    Entry::Vacant(free) => drop(free.insert(line)),
+                    Entry::Occupied(mut held) => held.get_mut().legs.extend(line.legs),
+                }
+            }
             if page.next.is_empty() {
-                return Ok(all);
+                return Ok(all.into_values().collect());
             }
             after = page.next;
         }

@@ -3,6 +3,7 @@
 
 use async_trait::async_trait;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// A city and how to speak to its own desks and workers.
 #[derive(Clone, Debug)]
@@ -169,6 +170,8 @@ pub trait Stage: Send + Sync {
     fn phones(&self) -> Vec<Phone>;
     /// What to look for.
     fn subjects(&self) -> Vec<Subject>;
+    /// The sheet that was refused, without its forbidden columns: a workbook, once there is one.
+    fn cleaned(&self) -> Option<Arc<[u8]>>;
     /// The last verdict on a bundle.
     fn verdict(&self) -> Option<Verdict>;
     /// Does something. Returns when it is done; [`Wish::PlayAll`] returns at once.

@@ -249,7 +249,7 @@ fn message(
 }
 
 /// The bundle and what the verifier says.
-pub(super) fn proof(token: &str, verdict: Option<&Verdict>) -> String {
+pub(super) fn proof(token: &str, verdict: Option<&Verdict>, cleaned: bool) -> String {
     let mut out = format!(
         "<h2>{}</h2>{}",
         both("证据", "Evidence"),
@@ -265,6 +265,16 @@ pub(super) fn proof(token: &str, verdict: Option<&Verdict>) -> String {
         button(token, "/do/verify", &[], &both("导出并核验", "Export and verify")),
         button(token, "/do/change", &[], &both("改动一个字节再核验", "Change one byte and verify"))
     );
+    if cleaned {
+        let _ = write!(
+            out,
+            "<p class=fine><a href={CLEANED} download>{}</a></p>",
+            both(
+                "下载被退回名单的副本（已去掉那两列）",
+                "Download the refused sheet without the two columns"
+            )
+        );
+    }
     let Some(verdict) = verdict else { return out };
     let kib = verdict.bytes / 1024;
     if let Some(at) = verdict.changed_at {
@@ -299,5 +309,7 @@ pub(super) fn proof(token: &str, verdict: Option<&Verdict>) -> String {
     out
 }
 
+/// Where the copy of the refused sheet is.
+pub(super) const CLEANED: &str = "/cleaned.xlsx";
 /// Places shown; the rest follow from the first.
 const PLACES: usize = 2;

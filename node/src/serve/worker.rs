@@ -8,7 +8,10 @@ use crate::world::World;
 use crate::writer::{Failure, Hand};
 use jieli_proto::id::CityId;
 use jieli_proto::wire::worker_server::{Worker, WorkerServer};
-use jieli_proto::wire::{AnswerReply, AnswerRequest, OpenReply, OpenRequest, WithdrawRequest};
+use jieli_proto::wire::{
+    AnswerReply, AnswerRequest, NotMeRequest, OpenReply, OpenRequest, ReopenRequest, SetPinRequest,
+    WithdrawRequest,
+};
 use tonic::{Request, Response, Status};
 
 /// The longest request, in bytes.
@@ -83,5 +86,26 @@ impl Worker for WorkerDoor {
         request: Request<WithdrawRequest>,
     ) -> Result<Response<AnswerReply>, Status> {
         reply(self.answered(WorkerCommand::Withdraw(request.into_inner())).await)
+    }
+
+    async fn set_pin(
+        &self,
+        request: Request<SetPinRequest>,
+    ) -> Result<Response<AnswerReply>, Status> {
+        reply(self.answered(WorkerCommand::SetPin(request.into_inner())).await)
+    }
+
+    async fn not_me(
+        &self,
+        request: Request<NotMeRequest>,
+    ) -> Result<Response<AnswerReply>, Status> {
+        reply(self.answered(WorkerCommand::NotMe(request.into_inner())).await)
+    }
+
+    async fn reopen(
+        &self,
+        request: Request<ReopenRequest>,
+    ) -> Result<Response<AnswerReply>, Status> {
+        reply(self.answered(WorkerCommand::Reopen(request.into_inner())).await)
     }
 }

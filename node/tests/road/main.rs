@@ -9,5 +9,6 @@ mod forged;
 mod harness;
 mod limits;
 mod lost;
+mod partners;
 mod start;
 mod windows;

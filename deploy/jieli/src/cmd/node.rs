@@ -136,7 +136,7 @@ async fn serve(
         wrap_post: None,
         crash_at: None,
     };
-    let node = Node::start(start).await.context("the node did not start")?;
+    let node = Node::start(start).await?;
     let at = node.addresses();
     let value = json!({
         "city_id": node.house().config.city.id.as_str(),

@@ -11,6 +11,7 @@ use jieli_node::world::{Clock, random};
 use jieli_proto::id::CityId;
 use jieli_proto::number::CreditCode;
 use jieli_proto::wire::desk_client::DeskClient;
+use jieli_proto::wire::keypad_client::KeypadClient;
 use jieli_proto::wire::worker_client::WorkerClient;
 use jieli_proto::wire::{self, AnswerRequest, OpenRequest, Service};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -87,7 +88,10 @@ impl City {
             .iter()
             .map(|(name, role, office)| {
                 let office = CreditCode::parse(office)?;
-                Ok(DeskToken { name: Some((*name).to_owned()), role: *role, office })
+                let [first, second] = crate::demo::approver_posts(plan.id);
+                let post = if *name == "approver-2" { second } else { first };
+                let post = (*role == DeskRole::Approver).then(|| post.to_owned());
+                Ok(DeskToken { post, ..DeskToken::named(name, *role, &office) })
             })
             .collect::<Result<Vec<_>, jieli_proto::number::NumberError>>()?;
         let options = InitOptions {
@@ -96,6 +100,7 @@ impl City {
             end_points: vec![peer.to_string()],
             protection: Protection::Unprotected,
             passphrase_file: None,
+            undo_minutes: 0,
             tokens,
         };
         let id = CityId::parse(plan.id).context("city id")?;
@@ -136,6 +141,12 @@ impl City {
         Ok(DeskClient::with_interceptor(self.desk.clone(), Bearer(value)))
     }
 
+    /// The window of another office than the one that asks, where a person comes with a document.
+    pub fn window(&self, token: &str) -> Result<Window> {
+        let value = format!("Bearer {}", self.token(token)?).parse()?;
+        Ok(KeypadClient::with_interceptor(self.desk.clone(), Bearer(value)))
+    }
+
     /// The value of a desk token.
     pub fn token(&self, name: &str) -> Result<String> {
         let path = self.dir.join("tokens").join(format!("{name}.token"));
@@ -157,6 +168,27 @@ impl City {
     /// Where its desks and its workers call.
     pub fn doors(&self) -> [SocketAddr; 2] {
         [self.addresses[1], self.addresses[2]]
+    }
+
+    /// The second approver approves what the first one entered.
+    pub async fn approve(&self, entered: &wire::AgreementView) -> Result<wire::AgreementView> {
+        let waiting = entered.waiting.last().context("a draft that waits")?;
+        let ask = wire::ApproveRequest { draft_id: waiting.draft_id.clone() };
+        Ok(self.desk("approver-2")?.approve(ask).await?.into_inner())
+    }
+
+    /// Proposes an agreement with two approvers; its id.
+    pub async fn propose(&self, draft_toml: &str) -> Result<String> {
+        let ask = wire::ProposeRequest { draft_toml: draft_toml.to_owned() };
+        let entered = self.desk("approver")?.propose(ask).await?.into_inner();
+        Ok(self.approve(&entered).await?.agreement_id)
+    }
+
+    /// Counter-signs a version with two approvers; an error where it has not arrived yet.
+    pub async fn countersign(&self, id: &str, version: u32) -> Result<()> {
+        let ask = wire::CountersignRequest { agreement_id: id.to_owned(), version };
+        let entered = self.desk("approver")?.countersign(ask).await?.into_inner();
+        self.approve(&entered).await.map(drop)
     }
 
     /// Stops the process as a power cut would, and starts it again.
@@ -250,6 +282,9 @@ impl Drop for City {
 
 /// A desk client with a token.
 pub type Desk = DeskClient<tonic::service::interceptor::InterceptedService<Channel, Bearer>>;
+
+/// A window's client with a token.
+pub type Window = KeypadClient<tonic::service::interceptor::InterceptedService<Channel, Bearer>>;
 
 /// Adds the token to every call.
 #[derive(Clone)]

@@ -316,6 +316,10 @@ impl Stage for Show {
         words::subjects(&told.memory)
     }
 
+    fn cleaned(&self) -> Option<Arc<[u8]>> {
+        self.run().told().memory.cleaned.clone()
+    }
+
     fn verdict(&self) -> Option<Verdict> {
         self.run().told().verdict.clone()
     }

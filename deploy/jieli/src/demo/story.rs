@@ -54,6 +54,8 @@ pub struct Story {
 /// What later steps need of earlier ones.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
+    /// The sheet that was refused, without the columns for which it was.
+    pub cleaned: Option<Arc<[u8]>>,
     /// All workers of the sheet, once it is imported.
     pub workers: Vec<Worker>,
     /// Those a step or a visitor has taken.

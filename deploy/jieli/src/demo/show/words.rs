@@ -48,6 +48,7 @@ const FACTS: &[(&str, &str, &str)] = &[
     ("name_there_before_the_stop", "停止之前有名字", "name there before the stop"),
     ("name_there_after_the_stop", "停止之后有名字", "name there after the stop"),
     ("hours_to_read_the_terms", "看用工条件的小时", "hours to read the terms"),
+    ("window", "本人在哪个窗口同意", "window where the person said yes"),
     ("completed", "办结", "completed"),
     ("letters_waiting_meanwhile", "断电时等待的信件", "letters waiting meanwhile"),
     ("times_it_arrived", "到达次数", "times it arrived"),

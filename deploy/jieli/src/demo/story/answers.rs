@@ -78,7 +78,7 @@ impl Story {
         (memory.family, memory.says_no) = (Some(family), Some(says_no));
         memory.visitors.extend(visitors);
         let waiting = self.kunming().desk("window")?;
-        let list = wire::ListCasesRequest { stage: String::new(), after: String::new(), most: 1 };
+        let list = wire::ListCasesRequest { most: 1, ..Default::default() };
         let waiting = waiting.clone().list_cases(list).await?.into_inner().awaiting;
         Ok(json!({ "asked": count, "waiting_for_an_answer": waiting,
             "desk_can_tell_no_from_silence": false }))
@@ -92,6 +92,9 @@ impl Story {
         lines.chain(legs).for_each(|leg| leg.leg_id.clear());
         if let Some(line) = &mut view.line {
             line.case_number.clear();
+        }
+        for step in view.legs.iter_mut().flat_map(|leg| &mut leg.steps) {
+            step.command = step.command.replace(&worker.case, "");
         }
         Ok(view)
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 use jieli_gateway::drafts;
-use jieli_gateway::sheet::{self, Limits, Options, SheetRefusal};
+use jieli_gateway::sheet::{self, Form, Options, SheetRefusal};
 
 /// 300 fictional workers.
 const SHEET: &[u8] = include_bytes!("../../../../../gateway/fixtures/sheets/roster-300.xlsx");
@@ -15,14 +15,13 @@ const VACANCIES: &str = include_str!("../../../../sample/vacancies.toml");
 
 impl Story {
     pub(super) async fn agreements(&mut self) -> Result<Value> {
-        let ruian = self.agree(self.ruian(), WITH_RUIAN, ["分管副市长", "法制科科长"]).await?;
-        let chengdu =
-            self.agree(self.chengdu(), WITH_CHENGDU, ["分管副市长", "法制处处长"]).await?;
+        let ruian = self.agree(self.ruian(), WITH_RUIAN).await?;
+        let chengdu = self.agree(self.chengdu(), WITH_CHENGDU).await?;
         Ok(json!({ "agreement_id": ruian, "chengdu_agreement_id": chengdu, "state": "ACTIVE" }))
     }
 
-    /// Peers, proposal, counter-signature; what is there already stays.
-    async fn agree(&self, with: &City, draft: &str, posts: [&str; 2]) -> Result<String> {
+    /// Peers, proposal, counter-signature, each by two approvers; what is there already stays.
+    async fn agree(&self, with: &City, draft: &str) -> Result<String> {
         let id = with.plan.id;
         for (a, b) in [(self.kunming(), with), (with, self.kunming())] {
             let peer = &b.public;
@@ -39,27 +38,17 @@ impl Story {
         let mut ours = self.kunming().desk("approver")?;
         let known = ours.list_agreements(wire::ListAgreementsRequest {}).await?.into_inner();
         let known = known.agreements.into_iter().find(|view| view.peer == id);
-        let view = match known {
-            Some(view) => view,
-            None => {
-                let ask = wire::ProposeRequest {
-                    draft_toml: draft.to_owned(),
-                    approvers: vec!["人社局局长".to_owned(), "法制科科长".to_owned()],
-                };
-                ours.propose(ask).await?.into_inner()
-            }
-        };
-        let ask = wire::CountersignRequest {
-            agreement_id: view.agreement_id.clone(),
-            version: 1,
-            approvers: posts.map(str::to_owned).to_vec(),
+        let agreement_id = match known {
+            Some(view) if view.waiting.is_empty() => view.agreement_id,
+            Some(entered) => self.kunming().approve(&entered).await?.agreement_id,
+            None => self.kunming().propose(draft).await?,
         };
         let theirs = with.desk("approver")?;
-        let named = wire::AgreementRef { agreement_id: view.agreement_id.clone() };
+        let named = wire::AgreementRef { agreement_id: agreement_id.clone() };
         self.until("the proposal to arrive", async || {
             let there = theirs.clone().show_agreement(named.clone()).await;
             let done = there.is_ok_and(|view| view.into_inner().state == "ACTIVE");
-            Ok(done || theirs.clone().countersign(ask.clone()).await.is_ok())
+            Ok(done || with.countersign(&agreement_id, 1).await.is_ok())
         })
         .await?;
         self.until("the counter-signature to arrive", async || {
@@ -67,11 +56,11 @@ impl Story {
             Ok(view.state == "ACTIVE")
         })
         .await?;
-        Ok(view.agreement_id)
+        Ok(agreement_id)
     }
 
     /// The sheet that is refused whole, and its cleaned copy.
-    pub(super) fn forbidden(&self) -> Result<Value> {
+    pub(super) fn forbidden(&mut self) -> Result<Value> {
         let name = "forbidden-columns.xlsx";
         let options = Options::new(self.calendar.day_of_unix_ms(self.now()));
         let columns = match sheet::read(FORBIDDEN, name, &options) {
@@ -80,10 +69,11 @@ impl Story {
         };
         let columns: Vec<String> =
             columns.iter().map(|column| format!("{} {}", column.cell, column.heading)).collect();
-        let copy = sheet::cleaned_copy(FORBIDDEN, name, &Limits::default())
+        let copy = sheet::cleaned_copy(FORBIDDEN, name, &options, Form::Xlsx)
             .map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?;
-        let clean = sheet::read(&copy, "cleaned.csv", &options)
+        let clean = sheet::read(&copy, "cleaned.xlsx", &options)
             .map_err(|refusal| anyhow::anyhow!("{refusal:?}"))?;
+        self.memory.cleaned = Some(copy.into());
         Ok(json!({ "refused_columns": columns.join("；"), "rows_stored": 0, "sent": 0,
             "rows_in_cleaned_copy": clean.rows.len() }))
     }
@@ -129,7 +119,7 @@ impl Story {
                 terms.workplace_division = "510100".to_owned();
             }
         }
-        let ask = wire::AddVacanciesRequest { vacancies, announce: true };
+        let ask = wire::AddVacanciesRequest { vacancies, announce: true, change: false };
         let announced = city.desk("clerk")?.add_vacancies(ask).await?.into_inner().announced;
         let asks = self.kunming().desk("clerk")?;
         self.until("the vacancies to arrive", async || {

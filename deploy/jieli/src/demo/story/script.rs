@@ -145,11 +145,14 @@ pub const SCRIPT: &[Scene] = &[
         key: "medical",
         zh: "医保：在新城市的窗口申请转入",
         en: "Medical cover, asked for at the new city's window",
-        tell_zh: "方向反过来：工人在瑞安窗口申请转入医保，本人在手机上同意后，瑞安才向昆明申请；昆明办好，本人确认。",
-        tell_en: "The other way round: a worker asks at Ruian's window. After the yes on the phone \
-                  Ruian asks Kunming for the record; Kunming does it, the worker confirms.",
-        look_zh: "昆明的“往来”里出现了来自瑞安的“转入申请”。",
-        look_en: "Among Kunming's messages there is a request from Ruian.",
+        tell_zh: "方向反过来：工人到了瑞安，要转入医保。他带着证件，在另一家机构（瑞安市总工会）的窗口逐项看过，自己按键同意，瑞安医保局才向昆明申请；昆明办好，本人确认。",
+        tell_en: "The other way round: a worker in Ruian wants his medical cover there. With his \
+                  document at the window of another office, the union, he reads the item and types \
+                  his yes on the keypad; only then Ruian's medical office asks Kunming. Kunming \
+                  does it, the worker confirms.",
+        look_zh: "昆明的“往来”里出现了来自瑞安的“转入申请”。医保局自己的窗口不能接待这个“同意”。",
+        look_en: "Among Kunming's messages there is a request from Ruian. The medical office's own \
+                  window could not have taken that yes.",
     },
     Scene {
         id: SceneId::Dormitory,
@@ -180,9 +183,9 @@ pub const SCRIPT: &[Scene] = &[
         key: "expired",
         zh: "各种状态，以及时间的作用",
         en: "Cases in every state, and what time does",
-        tell_zh: "十件发往成都的办件停在不同的地方：待受理、已移交、未办成、作废……过了十二个工作日，无人受理的凭签名回执逾期关闭，没人确认的草稿被删除。",
-        tell_en: "Ten cases for Chengdu stop in different places: offered, released, not realised, \
-                  voided... Twelve working days later what nobody took up expires with a signed \
+        tell_zh: "十二件发往成都的办件停在不同的地方：待受理、轮候、已移交、未办成、退回、作废……过了十二个工作日，无人受理的凭签名回执逾期关闭，没人确认的草稿被删除。",
+        tell_en: "Twelve cases for Chengdu stop in different places: offered, on a waiting list, \
+                  released, not realised, returned, voided... Twelve working days later what nobody took up expires with a signed \
                   proof of silence, and drafts nobody confirmed are erased.",
         look_zh: "成都的待办里有各种状态。没有任何一件因为沉默而被当作“同意”。",
         look_en: "Chengdu's queue shows every state. Silence was never taken for a yes.",

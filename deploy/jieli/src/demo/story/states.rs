@@ -1,8 +1,8 @@
-//! A case in every state that a desk can bring about, and what only time brings about.
+//! A case in every state: what a desk brings about, and what only time does.
 
 use super::answers::outcome;
 use super::*;
-use jieli_proto::wire::VoidCode;
+use jieli_proto::wire::{ReturnCode, VoidCode};
 
 /// A leg as its two cities number it.
 struct Pair {
@@ -12,10 +12,10 @@ struct Pair {
 }
 
 impl Story {
-    /// Ten workers on the way to Chengdu; twelve working days go by.
+    /// Twelve workers on the way to Chengdu; twelve working days go by.
     pub(super) async fn states(&mut self) -> Result<Value> {
         let mut homes = Vec::new();
-        for _ in 0..9 {
+        for _ in 0..11 {
             homes.push(self.pick("worker", |worker| {
                 worker.draft.city == "成都" && worker.leg(Service::Housing).is_some()
             })?);
@@ -35,7 +35,7 @@ impl Story {
         }
         let job = self.pair(&job, Service::Employment).await?;
         // legs[0] stays OFFERED, and nobody has looked at it in all that time.
-        for pair in &legs[1..7] {
+        for pair in legs[1..7].iter().chain(&legs[9..]) {
             self.examines(pair, Act::TakeUp(wire::DeskTakeUp {})).await?;
         }
         self.examines(&job, Act::TakeUp(wire::DeskTakeUp {})).await?;
@@ -61,6 +61,8 @@ impl Story {
         if self.act(self.kunming(), &legs[8].ours, legs[8].leg, early).await.is_ok() {
             bail!("an office was expired before its due date");
         }
+        self.waits(&legs[9]).await?;
+        self.comes_back(&legs[10]).await?;
         for _ in 0..12 {
             self.next_working_day()?;
         }
@@ -86,6 +88,24 @@ impl Story {
         self.receipted(chengdu, case).await?;
         self.act(chengdu, case, leg, Act::Expire(wire::DeskExpire { duty: complete })).await?;
         self.one_stage(kunming, &unconfirmed.ours, unconfirmed.leg, "UNCONFIRMED").await
+    }
+
+    /// No place today, and the worker stays in line.
+    async fn waits(&self, pair: &Pair) -> Result<()> {
+        let until = self.calendar.day_of_unix_ms(self.now()).plus(WAIT_DAYS).number();
+        self.examines(pair, Act::Waitlist(wire::DeskWaitlist { until, band: 1 })).await?;
+        self.one_stage(self.kunming(), &pair.ours, pair.leg, "WAITLISTED").await
+    }
+
+    /// A home that was given, and lost again.
+    async fn comes_back(&self, pair: &Pair) -> Result<()> {
+        self.examines(pair, Act::Accept(wire::DeskAccept::default())).await?;
+        self.one_stage(self.chengdu(), &pair.theirs.0, pair.theirs.1, "RELEASED").await?;
+        self.examines(pair, outcome(Service::Housing, "")).await?;
+        self.one_stage(self.kunming(), &pair.ours, pair.leg, "FULFILLED").await?;
+        let code = ReturnCode::SlotLost.into();
+        self.examines(pair, Act::Return(wire::DeskReturn { code })).await?;
+        self.one_stage(self.kunming(), &pair.ours, pair.leg, "RETURNED").await
     }
 
     async fn pair(&self, worker: &Worker, service: Service) -> Result<Pair> {
@@ -117,10 +137,14 @@ impl Story {
     }
 }
 
-/// What the seeds show. WAITLISTED and RETURNED are law, but no desk call makes them yet.
-const STATES: [&str; 12] = [
+/// How long a place in line lasts.
+const WAIT_DAYS: i64 = 60;
+
+/// What the seeds show: every state there is.
+const STATES: [&str; 14] = [
     "OFFERED",
     "TAKEN_UP",
+    "WAITLISTED",
     "ACCEPTED",
     "RELEASED",
     "FULFILLED",
@@ -129,6 +153,7 @@ const STATES: [&str; 12] = [
     "DECLINED",
     "NOT_REALISED",
     "WITHDRAWN",
+    "RETURNED",
     "EXPIRED",
     "VOIDED",
 ];

@@ -7,29 +7,39 @@ use jieli_gateway::drafts;
 const MEDICAL: &str = include_str!("../../../../sample/case-medical.toml");
 
 impl Story {
-    /// Pulled: the receiving city asks for the record.
+    /// Pulled: the receiving city asks for the record. The person says yes at the window of
+    /// another office than the one that asks, with the document in hand, on a keypad.
     pub(super) async fn medical(&mut self) -> Result<Value> {
         let draft = drafts::case(MEDICAL)?;
+        let person = draft.worker.clone().context("a worker")?;
         let ask = wire::ImportRequest { file_name: String::new(), drafts: vec![draft] };
         let reply = self.ruian().desk("medical")?.import(ask).await?.into_inner();
         let case = reply.rows[0].case_number.clone();
         if case.is_empty() {
             bail!("{}", reply.rows[0].say_en);
         }
-        let ask = wire::AskRequest { case_numbers: vec![case.clone()] };
-        let asked = self.ruian().desk("medical")?.ask(ask).await?.into_inner();
-        if asked.asked != 1 {
-            bail!("{:?}", asked.why);
+        let in_hand = Some(wire::InHand {
+            case_number: case.clone(),
+            document: person.document,
+            number: person.number,
+            slip_leg: String::new(),
+        });
+        let ask = wire::OpenSittingRequest { in_hand, ..Default::default() };
+        let mut window = self.ruian().window("union")?;
+        let sitting = window.open_sitting(ask).await?.into_inner();
+        if sitting.items.len() != 1 {
+            bail!("{} items were asked at the window", sitting.items.len());
         }
-        let sms = self.ruian().sms(&case, "逐项回答").await?;
-        self.ruian().answer(&sms, &[1]).await?;
+        let (sitting, yes) = (sitting.sitting, vec![1]);
+        let typed = wire::AnswerSittingRequest { sitting, yes, pin: String::new() };
+        window.answer_sitting(typed).await?;
         let (there, leg) =
             self.arrived(self.ruian(), self.kunming(), &case, Service::Insurance).await?;
         self.act(self.kunming(), &there, leg, Act::TakeUp(wire::DeskTakeUp {})).await?;
         self.act(self.kunming(), &there, leg, outcome(Service::Insurance, "")).await?;
         self.confirm(self.ruian(), &case, 1).await?;
         self.stage(self.ruian(), &case, "COMPLETED", 1).await?;
-        Ok(json!({ "case": case, "completed": 1 }))
+        Ok(json!({ "case": case, "window": "瑞安市总工会 union of Ruian", "completed": 1 }))
     }
 
     /// The identity is in Ruian already; the worker stops, and it is gone there.

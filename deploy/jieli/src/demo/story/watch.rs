@@ -1,6 +1,7 @@
 //! Moving the clock, and waiting until the cities are there.
 
 use super::*;
+use std::collections::BTreeMap;
 
 impl Story {
     pub(super) fn now(&self) -> u64 {
@@ -102,14 +103,20 @@ impl Story {
 
     /// All cases of a city, page by page.
     pub(super) async fn cases(&self, city: &City) -> Result<Vec<wire::CaseLine>> {
-        let mut all: Vec<wire::CaseLine> = Vec::new();
+        let mut all: BTreeMap<String, wire::CaseLine> = BTreeMap::new();
         let mut after = String::new();
         loop {
-            let ask = wire::ListCasesRequest { after, most: 500, stage: String::new() };
+            let ask = wire::ListCasesRequest { after, most: 500, ..Default::default() };
             let page = city.desk("window")?.list_cases(ask).await?.into_inner();
-            all.extend(page.cases);
+            for line in page.cases {
+                // A case whose legs are due on several days stands in the queue several times.
+                let held = all
+                    .entry(line.case_number.clone())
+                    .or_insert(wire::CaseLine { legs: Vec::new(), ..line.clone() });
+                held.legs.extend(line.legs);
+            }
             if page.next.is_empty() {
-                return Ok(all);
+                return Ok(all.into_values().collect());
             }
             after = page.next;
         }
@@ -117,8 +124,16 @@ impl Story {
 
     pub(super) async fn act(&self, city: &City, case: &str, leg: u32, act: Act) -> Result<()> {
         let ask = wire::ActRequest { case_number: case.to_owned(), leg, act: Some(act) };
-        city.desk("window")?.act(ask).await?;
-        Ok(())
+        let desk = city.desk("window")?;
+        self.until("a notice to go out first", async || {
+            match desk.clone().act(ask.clone()).await {
+                Ok(_) => Ok(true),
+                // A desk is told to wait until the person was told.
+                Err(status) if says(&status, "NOTICE_WAITING") => Ok(false),
+                Err(status) => Err(status.into()),
+            }
+        })
+        .await
     }
 
     pub(super) async fn leg_line(
@@ -168,6 +183,12 @@ impl Story {
         })
         .await
     }
+}
+
+/// Whether a denial has this word.
+fn says(status: &tonic::Status, word: &str) -> bool {
+    let code = status.metadata().get(jieli_node::serve::CODE_KEY);
+    code.is_some_and(|code| code.as_bytes() == word.as_bytes())
 }
 
 /// 09:05 of the working day after an instant.
