@@ -1,5 +1,6 @@
-//! The front desk: reads sheets, speaks to its own node; no persons, no keys, no protocol decision.
+//! The front desk: reads sheets, the demo's start page; no persons, no keys, no protocol decision.
 
 pub mod drafts;
 pub mod paper;
 pub mod sheet;
+pub mod start;

@@ -86,7 +86,6 @@ pub fn program() -> Result<PathBuf> {
 pub struct Pair {
     dir: tempfile::TempDir,
     cities: [City; 2],
-    clock: PathBuf,
     down: Option<PartySide>,
 }
 
@@ -99,7 +98,7 @@ impl Pair {
         let program = program()?;
         let first = City::start(&dir.path().join("a"), &clock, kunming(&program, a)).await?;
         let second = City::start(&dir.path().join("b"), &clock, ruian(&program, b)).await?;
-        Ok(Pair { dir, cities: [first, second], clock, down: None })
+        Ok(Pair { dir, cities: [first, second], down: None })
     }
 
     /// Kunming.
@@ -154,7 +153,7 @@ impl Pair {
     /// Starts the killed one again.
     pub async fn revive(&mut self) -> Result<()> {
         if let Some(side) = self.down.take() {
-            self.cities[side as usize].crash_and_restart(&self.clock).await?;
+            self.cities[side as usize].crash_and_restart().await?;
         }
         Ok(())
     }
@@ -186,7 +185,7 @@ impl Pair {
 
     /// Ends both.
     pub fn crash(&mut self) -> Result<()> {
-        self.cities.iter_mut().try_for_each(City::crash)
+        self.cities.iter().try_for_each(City::crash)
     }
 
     async fn conn(&self, side: PartySide) -> Result<Conn> {

@@ -121,7 +121,7 @@ enum Command {
     /// The process that reads a sheet for `import`: a job and a file in, an answer out.
     #[command(hide = true)]
     ReadSheet,
-    /// Two cities on this machine, from the sheet to the evidence.
+    /// Three cities on this machine and a page that shows them, from the sheet to the evidence.
     Demo(node::Demo),
     /// One city of the demo, by the demo's clock.
     #[command(hide = true)]

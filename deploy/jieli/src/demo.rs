@@ -1,4 +1,4 @@
-//! `cargo demo`: two cities on one machine, each its own process with its own port, directory,
+//! `cargo demo`: three cities on one machine, each its own process with its own port, directory,
 //! keys and database.
 
 use anyhow::{Context, Result};
@@ -9,21 +9,44 @@ use jieli_proto::calendar::Calendar;
 use jieli_proto::day::Day;
 use narrate::Narrator;
 use std::path::Path;
+use std::sync::Arc;
 use story::Story;
 
 pub mod city;
 pub mod clock;
 pub mod narrate;
+pub mod show;
 pub mod story;
 
 /// Monday 2026-11-23, 10:00 in China.
 const START: (u32, u32, u32) = (2026, 11, 23);
+/// What a demo makes in its directory: the clock that all read, and a directory for each city.
+const CLOCK: &str = "clock";
+/// Begins the name of a directory in which it was started over.
+const AGAIN: &str = "again-";
+const PLACES: [&str; 3] = ["kunming", "ruian", "chengdu"];
 const HOUR_MS: u64 = 3_600_000;
 const CALENDAR: &str = include_str!("../../../proto/packs/calendar-cn-2026.json");
 
-/// Tells the story, in a scratch directory or in `keep`. With `once` it ends there; else both
-/// cities run on until Ctrl-C, for anyone to try.
-pub async fn tell(json: bool, keep: Option<&Path>, once: bool) -> Result<()> {
+/// The cities of the demo.
+pub struct Cities {
+    /// Sends.
+    pub kunming: City,
+    /// Receives.
+    pub ruian: City,
+    /// Receives, and knows nothing of Ruian.
+    pub chengdu: City,
+}
+
+impl Cities {
+    /// All three, the sender first.
+    pub fn all(&self) -> [&City; 3] {
+        [&self.kunming, &self.ruian, &self.chengdu]
+    }
+}
+
+/// Tells the story once, in a scratch directory or in `keep`.
+pub async fn tell(json: bool, keep: Option<&Path>) -> Result<()> {
     let scratch = tempfile::tempdir()?;
     let dir = keep.unwrap_or(scratch.path());
     std::fs::create_dir_all(dir)?;
@@ -37,19 +60,27 @@ pub async fn tell(json: bool, keep: Option<&Path>, once: bool) -> Result<()> {
         let caveat = jieli_proto::words::NOT_PROOF_OF_FREEDOM;
         println!("\n{}\n{}", caveat.zh, caveat.en);
     }
-    if !once {
-        let dir = dir.display();
-        println!(
-            "\n两座城市还在运行，Ctrl-C 结束。试试：\nBoth cities run on; Ctrl-C ends them. Try:\n  \
-             cargo run -q -p jieli -- --dir {dir}/ruian --as window case list\n  \
-             cargo run -q -p jieli -- --dir {dir}/kunming --as operator status"
-        );
-        tokio::signal::ctrl_c().await?;
-    }
     Ok(())
 }
 
-/// Starts both cities in a directory, on a Monday morning, each on its database.
+/// Removes what an earlier demo left in a directory, and nothing else.
+pub fn reset(dir: &Path) -> Result<()> {
+    if !dir.join(CLOCK).is_file() {
+        return Ok(());
+    }
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        let (name, place) = (entry.file_name(), entry.path());
+        let name = name.to_string_lossy();
+        let ours = PLACES.contains(&name.as_ref()) || name.starts_with(AGAIN);
+        if ours && place.is_dir() {
+            std::fs::remove_dir_all(&place).with_context(|| place.display().to_string())?;
+        }
+    }
+    Ok(std::fs::remove_file(dir.join(CLOCK))?)
+}
+
+/// Starts the cities in a directory, on a Monday morning; Kunming and Ruian on these databases.
 pub async fn begin(
     dir: &Path,
     program: &Path,
@@ -57,23 +88,33 @@ pub async fn begin(
     narrator: Narrator,
 ) -> Result<Story> {
     let calendar = Calendar::from_json(CALENDAR).context("the built-in calendar")?;
-    let clock = dir.join("clock");
+    let clock = dir.join(CLOCK);
+    if clock.exists() {
+        let dir = dir.display();
+        anyhow::bail!(
+            "{dir} 里已有一次演示：请换一个目录，或加 --reset 清掉它。 {dir} holds an earlier demo: take another \
+             directory, or add --reset to remove it."
+        );
+    }
     let (year, month, day) = START;
     let start = Day::new(year, month, day).context("a date")?;
     FileClock::set(&clock, start.start_unix_ms(calendar.zone_offset_min()) + 10 * HOUR_MS)?;
-    let kunming = kunming(program, first);
-    let ruian = ruian(program, second);
-    let origin = City::start(&dir.join("kunming"), &clock, kunming).await?;
-    let destination = City::start(&dir.join("ruian"), &clock, ruian).await?;
-    Ok(Story::new(origin, destination, clock, calendar, narrator))
+    let places = PLACES.map(|name| dir.join(name));
+    let (kunming, ruian, chengdu) = tokio::try_join!(
+        City::start(&places[0], &clock, kunming(program, first)),
+        City::start(&places[1], &clock, ruian(program, second)),
+        City::start(&places[2], &clock, chengdu(program)),
+    )?;
+    let cities = Arc::new(Cities { kunming, ruian, chengdu });
+    Ok(Story::new(cities, clock, calendar, narrator))
 }
 
-/// The posts of the approver tokens of a city of the demo, as the sample agreement names them.
+/// The posts of the approver tokens of a city of the demo, as the sample agreements name them.
 pub fn approver_posts(city: &str) -> [&'static str; 2] {
-    if city == "kunming.yn" {
-        ["人社局局长", "法制科科长"]
-    } else {
-        ["分管副市长", "法制科科长"]
+    match city {
+        "kunming.yn" => ["人社局局长", "法制科科长"],
+        "chengdu.sc" => ["分管副市长", "法制处处长"],
+        _ => ["分管副市长", "法制科科长"],
     }
 }
 
@@ -107,9 +148,32 @@ pub fn ruian(program: &Path, database: Database) -> Plan {
             ("clerk", DeskRole::Clerk, "11999999MB00001154"),
             ("window", DeskRole::Clerk, "11999999MB0000158H"),
             ("medical", DeskRole::Clerk, "11999999MB0000131R"),
+            ("school", DeskRole::Clerk, "11999999MB0000123Y"),
+            ("home", DeskRole::Clerk, "11999999MB0000140P"),
+            ("union", DeskRole::Window, "11999999MB00001747"),
             ("compliance", DeskRole::Compliance, "11999999MB0000166C"),
         ],
         database,
+        program: program.to_owned(),
+    }
+}
+
+/// Chengdu, which receives too.
+pub fn chengdu(program: &Path) -> Plan {
+    Plan {
+        id: "chengdu.sc",
+        name: "成都市",
+        tokens: vec![
+            ("operator", DeskRole::Operator, "11999999MB0000254T"),
+            ("approver", DeskRole::Approver, "11999999MB0000211D"),
+            ("approver-2", DeskRole::Approver, "11999999MB0000211D"),
+            ("clerk", DeskRole::Clerk, "11999999MB0000211D"),
+            ("window", DeskRole::Clerk, "11999999MB0000254T"),
+            ("school", DeskRole::Clerk, "11999999MB000022X5"),
+            ("home", DeskRole::Clerk, "11999999MB00002460"),
+            ("compliance", DeskRole::Compliance, "11999999MB0000262M"),
+        ],
+        database: Database::Sqlite,
         program: program.to_owned(),
     }
 }

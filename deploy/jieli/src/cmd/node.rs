@@ -14,8 +14,11 @@ use jieli_node::world::Clock;
 use jieli_node::writer::Stopped;
 use serde_json::json;
 use std::io::IsTerminal;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -31,25 +34,49 @@ pub(super) enum NodeCommand {
 impl NodeCommand {
     pub(super) async fn run(self, dir: &Path, out: Out) -> Result<Done, Fail> {
         match self {
-            NodeCommand::Serve => serve(dir, Arc::new(SystemClock), out).await,
+            NodeCommand::Serve => {
+                serve(dir, Arc::new(SystemClock), std::future::pending(), out).await
+            }
         }
     }
 }
 
+const DEMO_HELP: &str = "\
+Examples:
+  jieli demo                      three cities and a start page; its address is printed, Ctrl-C ends it
+  jieli demo --port 7480          the page on this port of 127.0.0.1
+  jieli demo --keep /tmp/demo --reset
+                                  everything in this directory; what an earlier demo left there is removed
+  jieli demo --once --json        the whole story at once, for machines";
+
 /// The demo.
 #[derive(Args, Debug)]
+#[command(after_help = DEMO_HELP)]
 pub(super) struct Demo {
-    /// Tell the story once and end; else both cities run on until Ctrl-C.
+    /// Tell the story once and end; else a start page shows the cities until Ctrl-C.
     #[arg(long)]
     once: bool,
+    /// Port of the start page on 127.0.0.1; without it 7480, or a free one.
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
     /// Keep everything in this new directory.
     #[arg(long, value_name = "DIRECTORY")]
     keep: Option<PathBuf>,
+    /// With --keep: remove what an earlier demo left there, and begin anew.
+    #[arg(long, requires = "keep")]
+    reset: bool,
 }
 
 impl Demo {
     pub(super) async fn run(self, out: Out) -> Result<Done, Fail> {
-        demo::tell(out.json, self.keep.as_deref(), self.once).await?;
+        let keep = self.keep.as_deref();
+        if let Some(dir) = keep.filter(|_| self.reset) {
+            demo::reset(dir)?;
+        }
+        match self.once {
+            true => demo::tell(out.json, keep).await?,
+            false => demo::show::run(out.json, self.port, keep).await?,
+        }
         Ok(OK)
     }
 }
@@ -64,16 +91,28 @@ pub(super) struct DemoCity {
 
 impl DemoCity {
     pub(super) async fn run(self, dir: &Path) -> Result<Done, Fail> {
-        serve(
-            dir,
-            Arc::new(FileClock::open(&self.clock)),
-            Out { json: true, tongue: Tongue::default() },
-        )
-        .await
+        let clock = Arc::new(FileClock::open(&self.clock));
+        let out = Out { json: true, tongue: Tongue::default() };
+        serve(dir, clock, parent_gone()?, out).await
     }
 }
 
-async fn serve(dir: &Path, clock: Arc<dyn Clock>, out: Out) -> Result<Done, Fail> {
+/// Ends when the process that started this one is gone: its end of our standard input closes.
+fn parent_gone() -> anyhow::Result<impl Future<Output = ()>> {
+    let input = std::io::stdin().as_fd().try_clone_to_owned()?;
+    let mut pipe = pipe::Receiver::from_owned_fd(input).context("standard input is no pipe")?;
+    Ok(async move {
+        let mut byte = [0; 1];
+        while matches!(pipe.read(&mut byte).await, Ok(1)) {}
+    })
+}
+
+async fn serve(
+    dir: &Path,
+    clock: Arc<dyn Clock>,
+    told: impl Future<Output = ()>,
+    out: Out,
+) -> Result<Done, Fail> {
     let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -115,6 +154,7 @@ async fn serve(dir: &Path, clock: Arc<dyn Clock>, out: Out) -> Result<Done, Fail
         () = node.ended() => {}
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+        () = told => {}
     }
     match node.stop().await {
         Stopped::Idle => Ok(OK),

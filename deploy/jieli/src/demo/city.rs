@@ -11,11 +11,13 @@ use jieli_node::world::{Clock, random};
 use jieli_proto::id::CityId;
 use jieli_proto::number::CreditCode;
 use jieli_proto::wire::desk_client::DeskClient;
+use jieli_proto::wire::keypad_client::KeypadClient;
 use jieli_proto::wire::worker_client::WorkerClient;
-use jieli_proto::wire::{self, AnswerRequest, OpenRequest};
+use jieli_proto::wire::{self, AnswerRequest, OpenRequest, Service};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tonic::Request;
 use tonic::transport::{Channel, Endpoint};
@@ -46,7 +48,8 @@ pub struct City {
     desk: Channel,
     worker: Channel,
     addresses: [SocketAddr; 3],
-    child: Child,
+    clock: PathBuf,
+    child: Mutex<Option<Child>>,
 }
 
 /// A notice as it reached a phone.
@@ -111,7 +114,8 @@ impl City {
             dir: dir.to_owned(),
             plan,
             addresses,
-            child,
+            clock: clock.to_owned(),
+            child: Mutex::new(Some(child)),
         };
         city.ready().await?;
         Ok(city)
@@ -133,10 +137,37 @@ impl City {
 
     /// The desk, as the holder of one of the city's tokens.
     pub fn desk(&self, token: &str) -> Result<Desk> {
-        let path = self.dir.join("tokens").join(format!("{token}.token"));
-        let text = std::fs::read_to_string(&path).context("token")?;
-        let value = format!("Bearer {}", text.trim()).parse()?;
+        let value = format!("Bearer {}", self.token(token)?).parse()?;
         Ok(DeskClient::with_interceptor(self.desk.clone(), Bearer(value)))
+    }
+
+    /// The window of another office than the one that asks, where a person comes with a document.
+    pub fn window(&self, token: &str) -> Result<Window> {
+        let value = format!("Bearer {}", self.token(token)?).parse()?;
+        Ok(KeypadClient::with_interceptor(self.desk.clone(), Bearer(value)))
+    }
+
+    /// The value of a desk token.
+    pub fn token(&self, name: &str) -> Result<String> {
+        let path = self.dir.join("tokens").join(format!("{name}.token"));
+        Ok(std::fs::read_to_string(&path).context("token")?.trim().to_owned())
+    }
+
+    /// Desk tokens that may see a person of their own office: token name and what it handles.
+    pub fn clerks(&self) -> Vec<(&'static str, Service)> {
+        let service = |token: &str| match token {
+            "clerk" => Some(Service::Employment),
+            "school" => Some(Service::Schooling),
+            "home" => Some(Service::Housing),
+            "medical" => Some(Service::Insurance),
+            _ => None,
+        };
+        self.plan.tokens.iter().filter_map(|(name, ..)| Some((*name, service(name)?))).collect()
+    }
+
+    /// Where its desks and its workers call.
+    pub fn doors(&self) -> [SocketAddr; 2] {
+        [self.addresses[1], self.addresses[2]]
     }
 
     /// The second approver approves what the first one entered.
@@ -161,19 +192,41 @@ impl City {
     }
 
     /// Stops the process as a power cut would, and starts it again.
-    pub async fn crash_and_restart(&mut self, clock: &Path) -> Result<()> {
+    pub async fn crash_and_restart(&self) -> Result<()> {
         self.crash()?;
-        self.child = spawn(&self.plan.program, &self.dir, clock)?;
-        self.desk = channel(self.addresses[1])?;
-        self.worker = channel(self.addresses[2])?;
+        self.restart().await
+    }
+
+    /// Ends the process with SIGKILL; nothing happens to one that is down.
+    pub fn crash(&self) -> Result<()> {
+        if let Some(mut child) = self.child().take() {
+            child.kill()?;
+            child.wait()?;
+        }
+        Ok(())
+    }
+
+    /// Starts the process again if it is down, and waits until its desk answers.
+    pub async fn restart(&self) -> Result<()> {
+        if !self.is_up() {
+            let child = spawn(&self.plan.program, &self.dir, &self.clock)?;
+            *self.child() = Some(child);
+        }
         self.ready().await
     }
 
-    /// Ends the process with SIGKILL.
-    pub fn crash(&mut self) -> Result<()> {
-        self.child.kill()?;
-        self.child.wait()?;
-        Ok(())
+    /// Whether its process runs.
+    pub fn is_up(&self) -> bool {
+        let mut child = self.child();
+        let runs = child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)));
+        if !runs {
+            *child = None;
+        }
+        runs
+    }
+
+    fn child(&self) -> MutexGuard<'_, Option<Child>> {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All notices that reached phones so far.
@@ -223,13 +276,15 @@ impl City {
 impl Drop for City {
     fn drop(&mut self) {
         // The process is ours; nothing it still holds is unsaved.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.crash();
     }
 }
 
 /// A desk client with a token.
 pub type Desk = DeskClient<tonic::service::interceptor::InterceptedService<Channel, Bearer>>;
+
+/// A window's client with a token.
+pub type Window = KeypadClient<tonic::service::interceptor::InterceptedService<Channel, Bearer>>;
 
 /// Adds the token to every call.
 #[derive(Clone)]
@@ -242,6 +297,8 @@ impl tonic::service::Interceptor for Bearer {
     }
 }
 
+/// Starts a city's process. It holds the other end of our pipe and stops when that breaks: no city
+/// outlives a demo, however the demo ends.
 fn spawn(program: &Path, dir: &Path, clock: &Path) -> Result<Child> {
     let log = std::fs::OpenOptions::new().create(true).append(true).open(dir.join("node.log"))?;
     Ok(Command::new(program)
@@ -250,7 +307,7 @@ fn spawn(program: &Path, dir: &Path, clock: &Path) -> Result<Child> {
         .arg(dir)
         .arg("--clock")
         .arg(clock)
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(log.try_clone()?)
         .stderr(log)
         .spawn()?)

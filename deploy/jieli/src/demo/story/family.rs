@@ -1,156 +1,107 @@
-//! A family, a full school, a worker who stops: to the job that is done.
+//! A family: the job, the school that is full, and the school that says yes.
 
+use super::answers::outcome;
 use super::*;
 
 impl Story {
-    pub(super) async fn family_to_release(
-        &mut self,
-        family: &Worker,
-        full: &Worker,
-        stops: &Worker,
-    ) -> Result<()> {
+    /// Terms for a day, acknowledgement, RELEASE, ballot, OUTCOME; and the home beside it.
+    pub(super) async fn job(&mut self) -> Result<Value> {
+        let family = self.family()?;
+        let both = [Service::Employment, Service::Housing];
         let mut theirs = Vec::new();
-        for worker in [family, full, stops] {
-            let legs = self.legs(&self.origin, &worker.case).await?;
-            theirs.push(self.at_destination(&legs).await?);
+        for service in both {
+            theirs.push(self.arrived(self.kunming(), self.ruian(), &family.case, service).await?);
         }
-        for (case, legs) in theirs.iter().flatten().map(|(case, leg)| (case, leg)) {
-            self.act(&self.destination, case, *legs, Act::TakeUp(wire::DeskTakeUp {})).await?;
-        }
-        self.decline_school(full, &theirs[1]).await?;
-        self.stop_while_away(stops, &theirs[2]).await?;
-        for (case, leg) in &theirs[0] {
-            let accept = Act::Accept(wire::DeskAccept::default());
-            self.act(&self.destination, case, *leg, accept).await?;
-        }
-        self.stage(&self.origin, &family.case, "RELEASED", 2).await?;
-        self.narrator.tell(Step {
-            key: "released",
-            zh: "瑞安同意接收一家人：孩子入学和住房的身份信息此时才移交，由系统自动发出。",
-            en: "Ruian accepts the family: only now, and by the node itself, the identity for \
-                 school place and home is handed over.",
-            facts: serde_json::json!({ "case": family.case }),
-        });
-        Ok(())
-    }
-
-    pub(super) async fn decline_school(
-        &mut self,
-        full: &Worker,
-        theirs: &[(String, u32)],
-    ) -> Result<()> {
-        let mut declined = 0;
-        for (case, leg) in theirs {
-            let line = self.leg_line(&self.destination, case, *leg).await?;
-            let act = if line.service() == wire::Service::Schooling {
-                declined += 1;
-                let decision = DecisionCode::Capacity.into();
-                Act::Decline(wire::DeskDecline { decision, ..wire::DeskDecline::default() })
-            } else {
-                Act::Accept(wire::DeskAccept::default())
-            };
-            self.act(&self.destination, case, *leg, act).await?;
-        }
-        if declined != 1 {
-            bail!("{declined} school legs of the second family");
-        }
-        self.stage(&self.origin, &full.case, "DECLINED", 1).await?;
-        self.narrator.tell(Step {
-            key: "declined",
-            zh: "另一家的学校名额已满：不予接收。瑞安从未见过孩子的名字，家长的工作照常办理。",
-            en: "Another family's school is full: declined. Ruian never saw the child's name, and \
-                 the parent's job goes on.",
-            facts: serde_json::json!({ "case": full.case, "code": "CAPACITY" }),
-        });
-        Ok(())
-    }
-
-    pub(super) async fn stop_while_away(
-        &mut self,
-        stops: &Worker,
-        theirs: &[(String, u32)],
-    ) -> Result<()> {
-        let sms = self.origin.sms(&stops.case, "逐项回答").await?;
-        self.origin.stop(&sms).await?;
-        for (case, leg) in theirs {
-            self.one_stage(&self.destination, case, *leg, "WITHDRAWN").await?;
-        }
-        let asks = self.origin.desk("clerk")?;
-        let case = stops.case.clone();
-        self.until("the effect of the withdrawal", async || {
-            let ask = wire::CaseRef { case_number: case.clone(), ..wire::CaseRef::default() };
-            let view = asks.clone().show_case(ask).await?.into_inner();
-            let done = |leg: &wire::LegView| {
-                leg.messages.iter().any(|message| message.r#type == "WITHDRAW_EFFECT")
-            };
-            Ok(view
-                .legs
-                .iter()
-                .all(|leg| leg.line.as_ref().is_some_and(|l| l.stage != "WITHDRAWN") || done(leg)))
-        })
-        .await?;
-        self.narrator.tell(Step {
-            key: "withdrawn",
-            zh: "一位工人改了主意，回复停止：不问原因，两边立即停止，瑞安确认已删除。",
-            en: "One worker changes his mind and stops: no reason asked, both cities stop at once, \
-                 and Ruian confirms the erasure.",
-            facts: serde_json::json!({ "case": stops.case }),
-        });
-        Ok(())
-    }
-
-    /// Terms for a day, acknowledgement, RELEASE, ballot, OUTCOME.
-    pub(super) async fn job(&mut self, family: &Worker) -> Result<()> {
-        let sms = self.origin.sms(&family.case, "用工条件告知单 V").await?;
-        let sms = self.newest(&family.case, "请至少看一天", sms).await?;
-        self.origin.open(&sms).await?;
-        let too_soon = self.origin.answer(&sms, &[1]).await;
-        if too_soon.is_ok() {
-            bail!("terms were acknowledged before they were read for a day");
-        }
-        self.move_to(self.now() + 24 * HOUR_MS)?;
-        self.origin.answer(&sms, &[1]).await?;
-        self.next_working_day(0)?;
-        self.stage(&self.origin, &family.case, "RELEASED", 3).await?;
-        self.narrator.tell(Step {
-            key: "terms",
-            zh: "岗位条件用本人语言展示满 24 小时，本人同意次日生效，然后才移交身份。",
-            en: "The job's terms were open for 24 hours, the yes counted from the next working \
-                 day, and only then the identity went.",
-            facts: serde_json::json!({ "case": family.case }),
-        });
-        Ok(())
-    }
-
-    pub(super) async fn outcomes(&mut self, family: &Worker) -> Result<()> {
-        let legs = self.legs(&self.origin, &family.case).await?;
-        let theirs = self.at_destination(&legs).await?;
-        let digest = self.terms_digest(&family.case).await?;
         for (case, leg) in &theirs {
-            let line = self.leg_line(&self.destination, case, *leg).await?;
-            let fields = outcome_fields(line.service(), &digest);
-            let outcome = wire::DeskOutcome { fields, ..wire::DeskOutcome::default() };
-            self.act(&self.destination, case, *leg, Act::Outcome(outcome)).await?;
-            if line.service() == wire::Service::Employment {
-                let ballot = self.destination.sms(case, "私下问您").await?;
-                self.destination.answer(&ballot, &[1]).await?;
+            let line = self.leg_line(self.ruian(), case, *leg).await?;
+            if line.stage == "OFFERED" {
+                self.act(self.ruian(), case, *leg, Act::TakeUp(wire::DeskTakeUp {})).await?;
+            }
+            if matches!(line.stage.as_str(), "OFFERED" | "TAKEN_UP") {
+                let accept = Act::Accept(wire::DeskAccept::default());
+                self.act(self.ruian(), case, *leg, accept).await?;
             }
         }
-        self.stage(&self.origin, &family.case, "FULFILLED", 3).await?;
-        let mut seen = Vec::new();
-        while seen.len() < 3 {
-            let sms = self.confirmation(&family.case, &seen).await?;
-            self.origin.answer(&sms, &[1]).await?;
-            seen.push(sms.code());
+        let sms = self.kunming().sms(&family.case, "请至少看一天").await?;
+        // The 24 hours run from the first time the worker saw these terms: they were in the
+        // question too.
+        let from = self.kunming().open(&sms).await?.answer_from_unix_ms;
+        if self.now() + 60_000 < from {
+            if self.kunming().answer(&sms, &[1]).await.is_ok() {
+                bail!("terms were acknowledged before they were read for a day");
+            }
+            self.move_to(from + 60_000)?;
         }
-        self.stage(&self.origin, &family.case, "COMPLETED", 3).await?;
-        self.narrator.tell(Step {
-            key: "completed",
-            zh: "瑞安私下问过本人“这份工作是您自愿的吗”，再报结果；本人逐项确认，三件事办结。",
-            en: "Ruian asked the worker in private whether the job was his own choice, then \
-                 reported; the worker confirmed each, and three things are done.",
-            facts: serde_json::json!({ "case": family.case, "completed": 3 }),
-        });
-        Ok(())
+        self.kunming().answer(&sms, &[1]).await?;
+        self.next_working_day()?;
+        self.stage(self.kunming(), &family.case, "RELEASED", 2).await?;
+        self.stage(self.ruian(), &theirs[0].0, "RELEASED", 2).await?;
+        let vacancy = family.text(Service::Employment, (1, 1)).context("a vacancy")?;
+        let digest = self.terms_digest(&vacancy)?;
+        for ((case, leg), service) in theirs.iter().zip(both) {
+            self.act(self.ruian(), case, *leg, outcome(service, &digest)).await?;
+        }
+        let ballot = self.ruian().sms(&theirs[0].0, "私下问您").await?;
+        self.ruian().answer(&ballot, &[1]).await?;
+        self.stage(self.kunming(), &family.case, "FULFILLED", 2).await?;
+        self.confirm(self.kunming(), &family.case, 2).await?;
+        self.stage(self.kunming(), &family.case, "COMPLETED", 2).await?;
+        Ok(json!({ "case": family.case, "completed": 2, "hours_to_read_the_terms": 24 }))
+    }
+
+    /// The school in Ruian is full: the child's name was never there.
+    pub(super) async fn school_full(&mut self) -> Result<Value> {
+        let family = self.family()?;
+        let child = family.child().context("a child")?;
+        let (case, leg) =
+            self.arrived(self.kunming(), self.ruian(), &family.case, Service::Schooling).await?;
+        self.act(self.ruian(), &case, leg, Act::TakeUp(wire::DeskTakeUp {})).await?;
+        let decision = DecisionCode::Capacity.into();
+        let decline = Act::Decline(wire::DeskDecline { decision, ..Default::default() });
+        self.act(self.ruian(), &case, leg, decline).await?;
+        self.stage(self.kunming(), &family.case, "DECLINED", 1).await?;
+        let found =
+            self.looked_for(self.ruian(), &[child.name.clone(), child.number.clone()]).await?;
+        Ok(json!({ "case": family.case, "code": "CAPACITY", "bytes_searched": found,
+            "times_the_name_was_found": 0 }))
+    }
+
+    /// Chengdu, where the other parent works, has a place: only now the name travels.
+    pub(super) async fn school_yes(&mut self) -> Result<Value> {
+        let family = self.family()?;
+        let leg = family.leg(Service::Schooling).context("a school leg")?.clone();
+        let draft = wire::Draft {
+            row: 0,
+            worker: family.draft.worker.clone(),
+            city: "成都".to_owned(),
+            legs: vec![leg],
+        };
+        let ask = wire::ImportRequest { file_name: String::new(), drafts: vec![draft.clone()] };
+        let row = self.kunming().desk("clerk")?.import(ask).await?.into_inner().rows.remove(0);
+        if row.code != "draft" {
+            bail!("{} {}", row.say_zh, row.say_en);
+        }
+        let again = Worker { row: 0, case: row.case_number, draft };
+        self.ask(&[&again]).await?;
+        self.say_yes(&again, &[Service::Schooling]).await?;
+        let there =
+            self.arrived(self.kunming(), self.chengdu(), &again.case, Service::Schooling).await?;
+        let (case, leg) = there;
+        self.act(self.chengdu(), &case, leg, Act::TakeUp(wire::DeskTakeUp {})).await?;
+        let child = again.child().context("a child")?.name.clone();
+        let before = self.sees(self.chengdu(), "school", &case, &child).await?;
+        self.act(self.chengdu(), &case, leg, Act::Accept(wire::DeskAccept::default())).await?;
+        self.one_stage(self.chengdu(), &case, leg, "RELEASED").await?;
+        let after = self.sees(self.chengdu(), "school", &case, &child).await?;
+        if before || !after {
+            bail!("the name was there before the yes ({before}) or not after it ({after})");
+        }
+        self.act(self.chengdu(), &case, leg, outcome(Service::Schooling, "")).await?;
+        self.stage(self.kunming(), &again.case, "FULFILLED", 1).await?;
+        self.confirm(self.kunming(), &again.case, 1).await?;
+        self.stage(self.kunming(), &again.case, "COMPLETED", 1).await?;
+        self.memory.school_b = again.case.clone();
+        Ok(json!({ "case": again.case, "name_there_before_the_yes": before,
+            "name_there_after_the_yes": after, "completed": 1 }))
     }
 }

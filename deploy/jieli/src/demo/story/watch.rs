@@ -1,4 +1,4 @@
-//! Moving the clock, and waiting until both cities are there.
+//! Moving the clock, and waiting until the cities are there.
 
 use super::*;
 use std::collections::BTreeMap;
@@ -12,12 +12,9 @@ impl Story {
         Ok(FileClock::set(&self.clock, unix_ms)?)
     }
 
-    /// To 09:05 of the next working day, and so many hours more.
-    pub(super) fn next_working_day(&self, hours: u64) -> Result<()> {
-        let today = self.calendar.day_of_unix_ms(self.now());
-        let next = self.calendar.add_working_days(today, 1);
-        let nine = next.start_unix_ms(self.calendar.zone_offset_min()) + 9 * HOUR_MS;
-        self.move_to(nine + 5 * 60_000 + hours * HOUR_MS)
+    /// To 09:05 of the next working day.
+    pub(super) fn next_working_day(&self) -> Result<()> {
+        self.move_to(next_working_day(&self.calendar, self.now()))
     }
 
     pub(super) async fn until(
@@ -25,65 +22,83 @@ impl Story {
         what: &str,
         mut holds: impl AsyncFnMut() -> Result<bool>,
     ) -> Result<()> {
-        for _ in 0..600 {
+        for turn in 1..=600 {
             if holds().await? {
                 return Ok(());
+            }
+            // A node that was away is tried again after minutes of its own clock: nobody who
+            // watches should have to sit through them.
+            if turn % 50 == 0 {
+                self.move_to(self.now() + 5 * 60_000)?;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         bail!("waited too long for {what}")
     }
 
-    pub(super) async fn newest(&self, case: &str, word: &str, _older: Sms) -> Result<Sms> {
-        self.origin.sms(case, word).await
+    pub(super) async fn status(&self, city: &City) -> Result<wire::StatusReply> {
+        Ok(city.desk("operator")?.status(wire::StatusRequest {}).await?.into_inner())
     }
 
-    pub(super) async fn messages_from(&self, city: &City) -> Result<u64> {
-        let status = city.desk("operator")?.status(wire::StatusRequest {}).await?.into_inner();
-        // Kunming's id sorts first: it is party A, and its messages go in lane 0.
-        let lane = u32::from(city.plan.id > "l");
-        Ok(status.lanes.iter().filter(|count| count.lane == lane).map(|count| count.count).sum())
+    /// How many messages Kunming has sent, under all its agreements. Of two cities the one whose
+    /// id sorts first is party A and writes in lanes 0 and 2; Kunming stands between the others.
+    pub(super) async fn sent_by_kunming(&self) -> Result<u64> {
+        let with_chengdu = self.agreement_with_chengdu().await?;
+        let status = self.status(self.kunming()).await?;
+        let own = |lane: &&wire::LaneCount| {
+            let wanted = u32::from(lane.agreement_id == with_chengdu);
+            lane.lane == wanted
+        };
+        Ok(status.lanes.iter().filter(own).map(|lane| lane.count).sum())
     }
 
-    /// The legs of a case: leg id and number.
-    pub(super) async fn legs(&self, city: &City, case: &str) -> Result<Vec<(String, u32)>> {
-        let token = if city.plan.id == self.origin.plan.id { "clerk" } else { "window" };
-        let ask = wire::CaseRef { case_number: case.to_owned(), ..wire::CaseRef::default() };
-        let view = city.desk(token)?.show_case(ask).await?.into_inner();
-        let line = view.line.context("a case line")?;
-        Ok(line.legs.into_iter().map(|leg| (leg.leg_id, leg.number)).collect())
+    /// The id of that agreement, empty before there is one.
+    pub(super) async fn agreement_with_chengdu(&self) -> Result<String> {
+        let desk = self.chengdu().desk("approver")?;
+        let list = desk.clone().list_agreements(wire::ListAgreementsRequest {}).await?;
+        let first = list.into_inner().agreements.into_iter().next();
+        Ok(first.map_or(String::new(), |view| view.agreement_id))
     }
 
-    pub(super) async fn at_destination(
-        &self,
-        legs: &[(String, u32)],
-    ) -> Result<Vec<(String, u32)>> {
-        self.elsewhere(&self.destination, legs).await
-    }
-
-    /// The same legs as the other city numbers them, once all have arrived.
-    pub(super) async fn elsewhere(
+    pub(super) async fn show(
         &self,
         city: &City,
-        legs: &[(String, u32)],
-    ) -> Result<Vec<(String, u32)>> {
-        for _ in 0..600 {
-            let cases = self.cases(city).await?;
-            let found: Vec<(String, u32)> = legs
-                .iter()
-                .filter_map(|(id, _)| {
-                    cases.iter().find_map(|case| {
-                        let leg = case.legs.iter().find(|leg| leg.leg_id == *id)?;
-                        Some((case.case_number.clone(), leg.number))
-                    })
-                })
-                .collect();
-            if found.len() == legs.len() {
-                return Ok(found);
+        case: &str,
+        token: &str,
+        purpose: &str,
+    ) -> Result<wire::CaseView> {
+        let ask = wire::CaseRef {
+            case_number: case.to_owned(),
+            purpose: purpose.to_owned(),
+            sections: false,
+        };
+        Ok(city.desk(token)?.show_case(ask).await?.into_inner())
+    }
+
+    /// The leg of a service, as the other city numbers it, once it has arrived there.
+    pub(super) async fn arrived(
+        &self,
+        from: &City,
+        to: &City,
+        case: &str,
+        service: Service,
+    ) -> Result<(String, u32)> {
+        let mut found = None;
+        self.until("a leg to arrive", async || {
+            let view = self.show(from, case, "window", "").await?;
+            let legs = view.line.unwrap_or_default().legs;
+            let Some(leg) = legs.iter().find(|leg| leg.service() == service) else {
+                return Ok(false);
+            };
+            for there in self.cases(to).await? {
+                if let Some(line) = there.legs.iter().find(|line| line.leg_id == leg.leg_id) {
+                    found = Some((there.case_number.clone(), line.number));
+                }
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        bail!("{}: {} legs did not all arrive", city.plan.name, legs.len())
+            Ok(found.is_some())
+        })
+        .await?;
+        found.context("a leg")
     }
 
     /// All cases of a city, page by page.
@@ -109,8 +124,16 @@ impl Story {
 
     pub(super) async fn act(&self, city: &City, case: &str, leg: u32, act: Act) -> Result<()> {
         let ask = wire::ActRequest { case_number: case.to_owned(), leg, act: Some(act) };
-        city.desk("window")?.act(ask).await?;
-        Ok(())
+        let desk = city.desk("window")?;
+        self.until("a notice to go out first", async || {
+            match desk.clone().act(ask.clone()).await {
+                Ok(_) => Ok(true),
+                // A desk is told to wait until the person was told.
+                Err(status) if says(&status, "NOTICE_WAITING") => Ok(false),
+                Err(status) => Err(status.into()),
+            }
+        })
+        .await
     }
 
     pub(super) async fn leg_line(
@@ -119,9 +142,7 @@ impl Story {
         case: &str,
         leg: u32,
     ) -> Result<wire::LegLine> {
-        let ask = wire::CaseRef { case_number: case.to_owned(), ..wire::CaseRef::default() };
-        let view = city.desk("window")?.show_case(ask).await?.into_inner();
-        let line = view.line.context("a case line")?;
+        let line = self.show(city, case, "window", "").await?.line.context("a case line")?;
         line.legs.into_iter().find(|line| line.number == leg).context("a leg")
     }
 
@@ -146,8 +167,7 @@ impl Story {
     ) -> Result<()> {
         let what = format!("{count} legs {stage} of {case} in {}", city.plan.name);
         self.until(&what, async || {
-            let ask = wire::CaseRef { case_number: case.to_owned(), ..wire::CaseRef::default() };
-            let view = city.desk("window")?.show_case(ask).await?.into_inner();
+            let view = self.show(city, case, "window", "").await?;
             let legs = view.line.map_or(Vec::new(), |line| line.legs);
             Ok(legs.iter().filter(|leg| leg.stage == stage).count() >= count)
         })
@@ -155,36 +175,25 @@ impl Story {
     }
 
     /// Waits until every own message of a case has its receipt.
-    pub(super) async fn receipted(&self, case: &str) -> Result<()> {
+    pub(super) async fn receipted(&self, city: &City, case: &str) -> Result<()> {
         self.until("the receipts", async || {
-            let ask = wire::CaseRef { case_number: case.to_owned(), ..wire::CaseRef::default() };
-            let view = self.origin.desk("window")?.show_case(ask).await?.into_inner();
+            let view = self.show(city, case, "window", "").await?;
             let mut messages = view.legs.iter().flat_map(|leg| &leg.messages);
             Ok(messages.all(|message| message.status != "provisional"))
         })
         .await
     }
+}
 
-    pub(super) async fn confirmation(&self, case: &str, seen: &[String]) -> Result<Sms> {
-        for _ in 0..400 {
-            let found = self.origin.phones().into_iter().find(|sms| {
-                sms.case() == case && sms.text.contains("说已办成") && !seen.contains(&sms.code())
-            });
-            if let Some(sms) = found {
-                return Ok(sms);
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        bail!("a confirmation question about {case} did not come")
-    }
+/// Whether a denial has this word.
+fn says(status: &tonic::Status, word: &str) -> bool {
+    let code = status.metadata().get(jieli_node::serve::CODE_KEY);
+    code.is_some_and(|code| code.as_bytes() == word.as_bytes())
+}
 
-    /// The digest of the terms in force, as the OUTCOME names it.
-    pub(super) async fn terms_digest(&self, _case: &str) -> Result<String> {
-        let vacancies = drafts::vacancies(VACANCIES)?;
-        let terms = vacancies
-            .into_iter()
-            .find_map(|vacancy| vacancy.terms.filter(|terms| terms.reference == FAMILY_VACANCY));
-        let terms = terms.context("the family's vacancy")?;
-        Ok(jieli_proto::message::terms_digest(&terms).hex())
-    }
+/// 09:05 of the working day after an instant.
+pub(crate) fn next_working_day(calendar: &Calendar, now_unix_ms: u64) -> u64 {
+    let today = calendar.day_of_unix_ms(now_unix_ms);
+    let next = calendar.add_working_days(today, 1);
+    next.start_unix_ms(calendar.zone_offset_min()) + 9 * HOUR_MS + 5 * 60_000
 }
