@@ -98,7 +98,13 @@ impl Batch<'_> {
         let own_spoken = self.own_spoken();
         let not_after = invited.not_after_unix_ms;
         if request.groups.trim().is_empty() {
-            let peer = shown(&invited.manifest, &invited.name, &end_points);
+            // Neither groups nor fingerprint of the file: what can be read off a screen is typed
+            // off it, and nobody telephones.
+            let peer = wire::Peer {
+                spoken: String::new(),
+                root_fpr: String::new(),
+                ..shown(&invited.manifest, &invited.name, &end_points)
+            };
             let (accepted, answer) = (false, None);
             let peer = Some(peer);
             return Ok(wire::AcceptInviteReply {

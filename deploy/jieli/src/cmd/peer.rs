@@ -198,19 +198,18 @@ async fn accept(
 
 fn looked_at(peer: &wire::Peer, reply: &wire::AcceptInviteReply, out: Out) -> String {
     let (name, id, ends) = (&peer.name, &peer.city_id, peer.end_points.join(", "));
-    let (spoken, own) = (&peer.spoken, &reply.own_spoken);
+    let own = &reply.own_spoken;
     out.say(
         &format!(
-            "文件自称来自 {name}（{id}），地址 {ends}。还没有接受。\n文件中根密钥的六组数字：\n  {spoken}\n\
-             请拨打已知的公开电话（不要用文件附带的号码），请对方读出六组数字，并把本市的读给对方：\n  {own}\n\
-             听到的与上面一致时，用 --groups 键入听到的六组数字再执行一次。\n"
+            "文件自称来自 {name}（{id}），地址 {ends}。还没有接受。\n请拨打已知的公开电话（不要用文件附带的\
+             号码），请对方读出六组数字，并把本市的读给对方：\n  {own}\n用 --groups 键入听到的六组数字再执行一\
+             次；与文件不符就不会接受。\n"
         ),
         &format!(
             "The file says it is from {name} ({id}), reached at {ends}. Nothing is accepted yet.\n\
-             Six groups of the root key in the file:\n  {spoken}\nTelephone that city at a number \
-             you know from elsewhere, have its six groups read to you, and read out ours:\n  \
-             {own}\nIf what you hear is what stands above, run this again with --groups and type \
-             what you heard."
+             Telephone that city at a number you know from elsewhere, have its six groups read to \
+             you, and read out ours:\n  {own}\nRun this again with --groups and type what you \
+             heard; if it is not what the file says, nothing is accepted."
         ),
     )
 }
