@@ -216,12 +216,11 @@ impl Batch<'_> {
     ) -> Outcome<wire::ActReply> {
         let speech = self.outcome_speech(bond, file, &asked);
         let fulfilled = asked.not_realised() == DecisionCode::Unspecified;
-        if !(fulfilled && file.service == Service::Employment) {
+        if !fulfilled {
             let digest = self.say(file, speech).await?;
             return Ok(recorded(&digest));
         }
-        // V3: the worker is asked in private before a job counts as done. Checked now, so that the
-        // clerk hears of a missing field at once.
+        // Checked now, so that the clerk hears of a missing field at once.
         for (kind, values) in &speech.sections {
             kind.filled_by(values).map_err(|field| {
                 Denied::new(
@@ -234,6 +233,12 @@ impl Batch<'_> {
         let ready =
             file.law.draft(file.our_side, jieli_proto::case::Kind::OutcomeFulfilled, self.today);
         file.law.judge(&ready, &crate::legs::OneCalendar(&self.house.calendar))?;
+        self.person_was_told(file, asked.told_in_person).await?;
+        if file.service != Service::Employment {
+            let digest = self.say(file, speech).await?;
+            return Ok(recorded(&digest));
+        }
+        // V3: the worker is asked in private before a job counts as done.
         let place = Place::of_leg(file.id, HELD);
         self.hide(file, &place, &asked.encode_to_vec()).await?;
         let held = self

@@ -3,6 +3,7 @@
 use crate::agreements::OwnAct;
 use crate::batch::Batch;
 use crate::draft;
+use crate::questions::Look;
 use crate::receive::Received;
 use crate::store::{StoreError, queue};
 use crate::trouble::{Denied, Outcome, Trouble};
@@ -43,6 +44,8 @@ pub enum Command {
     Unset([u8; 16]),
     /// The carrier's word about a notice.
     NoticeDone([u8; 16], NoticeResult),
+    /// The carrier's later report of a notice: whether the phone has it.
+    NoticeReported([u8; 16], bool),
     /// From the desk.
     Desk(Actor, DeskCommand),
     /// From the worker, with a code.
@@ -63,6 +66,8 @@ pub enum DeskCommand {
     Act(wire::ActRequest),
     /// A view or export of personal data: who, what, why.
     Viewed(String),
+    /// The same of the persons of some legs, who can read it.
+    Looked(Look),
 }
 
 /// What a worker asks for.
@@ -72,6 +77,8 @@ pub enum WorkerCommand {
     Open(wire::OpenRequest),
     Answer(wire::AnswerRequest),
     Withdraw(wire::WithdrawRequest),
+    Status(wire::WorkerRequest),
+    WhoLooked(wire::WorkerRequest),
 }
 
 /// What came of it.
@@ -88,6 +95,8 @@ pub enum Done {
     Acted(wire::ActReply),
     Opened(wire::OpenReply),
     Answered(wire::AnswerReply),
+    Stands(wire::WorkerStatusReply),
+    WhoLooked(wire::WhoLookedReply),
 }
 
 /// Where a letter stands.
@@ -153,6 +162,10 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
             batch.notice_done(&id, result).await?;
             Ok(Done::Nothing)
         }
+        Command::NoticeReported(id, delivered) => {
+            batch.notice_reported(&id, delivered).await?;
+            Ok(Done::Nothing)
+        }
         Command::Desk(actor, command) => desk(batch, &actor, command).await,
         Command::Worker(command) => worker(batch, command).await,
     }
@@ -186,6 +199,10 @@ async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Out
             batch.record("viewed", format!("{} {what}", actor.token).as_bytes());
             Done::Nothing
         }
+        DeskCommand::Looked(look) => {
+            batch.looked(actor, &look).await?;
+            Done::Nothing
+        }
     })
 }
 
@@ -197,6 +214,12 @@ async fn worker(batch: &mut Batch<'_>, command: WorkerCommand) -> Outcome<Done> 
         }
         WorkerCommand::Withdraw(r) => {
             Done::Answered(batch.withdraw_by_code(&r.case_number, &r.code, &r.legs).await?)
+        }
+        WorkerCommand::Status(r) => {
+            Done::Stands(batch.worker_status(&r.case_number, &r.code).await?)
+        }
+        WorkerCommand::WhoLooked(r) => {
+            Done::WhoLooked(batch.who_looked(&r.case_number, &r.code).await?)
         }
     })
 }
@@ -275,26 +298,6 @@ impl Batch<'_> {
         if ours { self.close_letter(&bond, lane, noted.lane_seq).await } else { Ok(()) }
     }
 
-    async fn notice_done(&mut self, id: &[u8; 16], result: NoticeResult) -> Result<(), StoreError> {
-        let (state, later): (i64, u64) = match result {
-            NoticeResult::Sent => (1, 0),
-            NoticeResult::Undeliverable => (2, 0),
-            NoticeResult::Later => (0, 60_000),
-        };
-        self.conn
-            .run(
-                "UPDATE notice SET state = $2, attempts = attempts + 1, due_ms = $3 \
-                 WHERE notice_id = $1",
-                vec![id.into(), state.into(), (self.now_ms + later).into()],
-            )
-            .await?;
-        if result != NoticeResult::Later {
-            // What was handed over is not kept.
-            self.conn.run("DELETE FROM section_data WHERE msg_id = $1", vec![id.into()]).await?;
-        }
-        Ok(())
-    }
-
     /// Cases of an office with drafts nobody was asked about.
     async fn unasked(&mut self, actor: &Actor) -> Result<Vec<String>, StoreError> {
         let rows = self
@@ -318,6 +321,8 @@ impl Batch<'_> {
             .rows(
                 "SELECT DISTINCT c.number FROM case_file c JOIN leg l ON l.case_id = c.case_id \
                  JOIN notice n ON n.leg_id = l.leg_id WHERE n.state = 2 \
+                 AND NOT EXISTS (SELECT 1 FROM notice m WHERE m.leg_id = n.leg_id \
+                 AND m.state = 1 AND m.due_ms > n.due_ms) \
                  AND (l.our_office = $1 OR $2 = 1) ORDER BY c.number",
                 vec![
                     actor.office.as_str().into(),

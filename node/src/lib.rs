@@ -33,6 +33,7 @@ pub mod tls;
 pub mod tokens;
 pub mod trouble;
 pub mod vault;
+pub mod webhook;
 pub mod wire_limits;
 pub mod world;
 pub mod writer;

@@ -9,6 +9,7 @@ use crate::store::StoreError;
 use crate::timer::TimerKind;
 use crate::trouble::{Denied, Outcome};
 use crate::vault::{CONTACT, Place};
+use crate::world::Params;
 use jieli_proto::id::{Digest, LegId};
 use jieli_proto::wire::{self, Service};
 use prost::Message as _;
@@ -16,7 +17,12 @@ use subtle::ConstantTimeEq;
 
 mod answer;
 mod ask;
+mod status;
+mod tell;
 mod text;
+
+pub use status::Look;
+pub(crate) use tell::{ARRIVAL_STATE, Letter, Told};
 
 /// Hours a code is good for.
 pub const CODE_HOURS: u64 = 72;
@@ -55,6 +61,14 @@ impl Topic {
             Topic::Ballot => "ballot",
             Topic::Complete => "complete",
             Topic::Arrival => "arrival",
+        }
+    }
+
+    /// Whether its code is good for [`CODE_HOURS`]; else until a date that the law gives.
+    fn counts_hours(self) -> bool {
+        match self {
+            Topic::Consent | Topic::Complete | Topic::Arrival => true,
+            Topic::Terms | Topic::Ballot => false,
         }
     }
 
@@ -118,6 +132,13 @@ impl Batch<'_> {
     ) -> Outcome<()> {
         let Some(first) = files.first() else { return Ok(()) };
         let contact = self.contact(first).await?.ok_or_else(unreachable_person)?;
+        let due_ms = self.notice_due(topic);
+        // The code's hours are counted from when it goes out.
+        let deadline_ms = if topic.counts_hours() {
+            due_ms + CODE_HOURS * HOUR_MS
+        } else {
+            deadline_ms
+        };
         let id: [u8; 16] = self.random();
         let code = self.fresh_code();
         let text_digest = Digest::of(&[text.as_bytes()]);
@@ -153,7 +174,10 @@ impl Batch<'_> {
         let case = crate::store::legs::case_by_id(self.conn, first.case).await?;
         let number = case.map_or(String::new(), |case| case.number);
         let body = text::notice(&self.directory.name, &number, &code, &text);
-        self.queue_notice(first, &contact.phone, &body).await?;
+        let services: Vec<Service> = files.iter().map(|file| file.service).collect();
+        let params = Params { case: number, code, about: text::about(&services) };
+        let letter = (contact.phone.as_str(), topic, params, body);
+        self.queue_notice(first, letter, &id, due_ms).await?;
         Ok(())
     }
 
@@ -199,31 +223,6 @@ impl Batch<'_> {
     /// Bound to the question and to the text it was asked with.
     fn code_hmac(&self, id: &[u8], text: &Digest, code: &str) -> [u8; 32] {
         self.house.keys.code_hmac(&format!("{}:{text}:{code}", hex::encode(id)))
-    }
-
-    async fn queue_notice(
-        &mut self,
-        file: &LegFile,
-        phone: &str,
-        body: &str,
-    ) -> Result<(), StoreError> {
-        let id: [u8; 16] = self.random();
-        // The notice waits under the key of the contact slot, in a place of its own.
-        let place = Place { leg: file.id, slot: CONTACT, msg: jieli_proto::id::MsgId(id) };
-        let plain = wire::DraftPerson {
-            phone: phone.to_owned(),
-            name: body.to_owned(),
-            ..wire::DraftPerson::default()
-        };
-        self.hide(file, &place, &plain.encode_to_vec()).await?;
-        self.conn
-            .run(
-                "INSERT INTO notice (notice_id, leg_id, due_ms, attempts, state) \
-                 VALUES ($1,$2,$3,0,0)",
-                vec![id.into(), file.id.to_vec().into(), self.now_ms.into()],
-            )
-            .await?;
-        Ok(())
     }
 
     /// The question that a code opens. A wrong code counts against every question of the case.

@@ -5,6 +5,7 @@ mod answer;
 pub mod desk;
 pub mod exchange;
 mod pace;
+pub(crate) mod report;
 pub mod stack;
 pub mod worker;
 

@@ -8,11 +8,13 @@ use crate::letters::Letters;
 use crate::peers::Pinboard;
 use crate::serve::desk::{DeskDoor, desk};
 use crate::serve::exchange::{ExchangeDoor, exchange};
+use crate::serve::report::ReportDoor;
 use crate::serve::stack::listener;
 use crate::serve::worker::{WorkerDoor, worker};
 use crate::store::Store;
 use crate::tls::{AcceptLimits, Acceptor, Connections, Identity, Pins};
 use crate::tokens::Tokens;
+use crate::webhook;
 use crate::writer::Hand;
 use jieli_proto::wire::desk_server::DeskServer;
 use jieli_proto::wire::exchange_server::ExchangeServer;
@@ -41,6 +43,8 @@ pub struct Addresses {
     pub worker: SocketAddr,
     /// Health checks, where configured.
     pub health: Option<SocketAddr>,
+    /// The carrier's delivery reports, where configured.
+    pub report: Option<SocketAddr>,
 }
 
 /// Sockets that nobody serves yet.
@@ -49,6 +53,7 @@ pub(super) struct Bound {
     desk: TcpListener,
     worker: TcpListener,
     health: Option<TcpListener>,
+    report: Option<TcpListener>,
 }
 
 impl Bound {
@@ -66,6 +71,7 @@ impl Bound {
             desk: of("desk", &self.desk)?,
             worker: of("worker", &self.worker)?,
             health: self.health.as_ref().map(|listener| of("health", listener)).transpose()?,
+            report: self.report.as_ref().map(|listener| of("report", listener)).transpose()?,
         })
     }
 }
@@ -77,11 +83,16 @@ pub(super) async fn bind(config: &Config) -> Result<Bound, StartError> {
         Some(address) => Some(bind_one("health", address).await?),
         None => None,
     };
+    let report = match config.notices.report_listen {
+        Some(address) => Some(bind_one("report", address).await?),
+        None => None,
+    };
     Ok(Bound {
         peer: bind_one("peer", listen.peer).await?,
         desk: bind_one("desk", listen.desk).await?,
         worker: bind_one("worker", listen.worker).await?,
         health,
+        report,
     })
 }
 
@@ -109,12 +120,23 @@ impl Doors {
         let acceptor = self.acceptor()?;
         let desk_routes = self.desk_routes()?;
         let worker_routes = Routes::new(worker(self.hand.clone(), &self.house.world));
+        let reports = match bound.report {
+            Some(socket) => {
+                let secret = webhook::secret(&self.house.config)?;
+                let world = self.house.world.clone();
+                Some((ReportDoor::new(self.hand.clone(), world, secret), socket))
+            }
+            None => None,
+        };
         let (reporter, health) = health_reporter();
         self.peer(acceptor, bound.peer);
         self.local("desk", desk_routes, bound.desk);
         self.local("worker", worker_routes, bound.worker);
         if let Some(listener) = bound.health {
             self.local("health", Routes::new(health), listener);
+        }
+        if let Some((door, socket)) = reports {
+            self.tasks.spawn(door.serve(socket, self.tasks.clone(), self.stop.clone()));
         }
         self.tasks.spawn(report(reporter, self.stop.clone()));
         Ok(())

@@ -5,13 +5,14 @@ use super::cases::stage_word;
 use crate::directory::Bond;
 use crate::house::House;
 use crate::legs::{Entry, LegFile, Local, OneCalendar, Standing};
+use crate::questions::{ARRIVAL_STATE, Told};
 use crate::store::{Conn, StoreError};
 use crate::writer::Published;
 use jieli_proto::case::{self, Direction, Heard, Proof, Verb};
 use jieli_proto::envelope;
 use jieli_proto::kinds::Lane;
 use jieli_proto::refusal::Refusal;
-use jieli_proto::wire::{self, Envelope};
+use jieli_proto::wire::{self, Envelope, MessageType};
 use jieli_proto::words;
 use prost::Message as _;
 
@@ -70,7 +71,20 @@ impl<'a> Scene<'a> {
         });
         let messages = messages.collect();
         let next = if may_act { self.next(file).await? } else { Vec::new() };
-        Ok(wire::LegView { line: Some(line), messages, fields: Vec::new(), next })
+        let person_told = if may_act { self.person_told(file).await? } else { "" }.to_owned();
+        Ok(wire::LegView { line: Some(line), messages, fields: Vec::new(), next, person_told })
+    }
+
+    /// V22, at the city that got the person: whether the person has heard of it by now.
+    async fn person_told(&mut self, file: &LegFile) -> Result<&'static str, StoreError> {
+        let came = [MessageType::Release, MessageType::Request];
+        let came = came.into_iter().any(|ty| file.latest(ty).is_some());
+        if file.our_side != case::Side::Examiner || !came || file.law.is_closed() {
+            return Ok("");
+        }
+        let row = self.conn.maybe(ARRIVAL_STATE, vec![file.id.to_vec().into()]).await?;
+        let state = row.map(|row| row.int(0)).transpose()?;
+        Ok(Told::of_state(state).word())
     }
 
     /// What this desk may do now, as `jieli case act` calls it.
