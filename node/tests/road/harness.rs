@@ -111,8 +111,11 @@ impl City {
             *direct.lock().unwrap() = Some(Arc::clone(&post));
             Arc::new(Tapped(post, Arc::clone(&tap)))
         });
+        let mut config = Config::load(&self.dir).unwrap();
+        config.limits = self.limits.clone();
+        config.notices.spread_minutes = 0;
         Start {
-            config: Config { limits: self.limits.clone(), ..Config::load(&self.dir).unwrap() },
+            config,
             passphrase: None,
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             entropy: Arc::new(Counter(AtomicU64::new(0), self.seed + 1_000_000 * self.starts)),

@@ -10,7 +10,10 @@ use jieli_proto::tree::{self, leaf_hash};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
-const SCHEMA: &str = include_str!("../../src/store/schema/sqlite/0001_road.sql");
+const SCHEMA: &str = concat!(
+    include_str!("../../src/store/schema/sqlite/0001_road.sql"),
+    include_str!("../../src/store/schema/sqlite/0007_notices.sql"),
+);
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -243,7 +246,7 @@ proptest! {
         let mut results = results_of(async |scratch| history(scratch, &batches).await);
         while let [(told, dump), (other_told, other_dump), ..] = results.as_slice() {
             prop_assert_eq!(told, other_told);
-            prop_assert_eq!(dump.len(), 35);
+            prop_assert_eq!(dump.len(), 37);
             for (table, rows) in dump {
                 prop_assert!(other_dump.get(table) == Some(rows), "table {} differs", table);
             }

@@ -40,6 +40,9 @@ pub(super) enum Step {
         /// Done over the national platform, under this reference.
         #[arg(long)]
         national_reference: Option<String>,
+        /// No notice can reach the person, who was told at the window; this is logged.
+        #[arg(long, conflicts_with = "not_realised")]
+        told_in_person: bool,
     },
     /// The person said at the window that it should stop. No reason is asked.
     Withdraw,
@@ -82,7 +85,7 @@ impl Step {
                 let decision = decision(&code)?.into();
                 Act::Decline(wire::DeskDecline { decision, appeal_office: appeal })
             }
-            Step::Outcome { fields, not_realised, national_reference } => {
+            Step::Outcome { fields, not_realised, national_reference, told_in_person } => {
                 let not_realised = match not_realised {
                     Some(code) => decision(&code)?,
                     None => DecisionCode::Unspecified,
@@ -97,6 +100,7 @@ impl Step {
                     fields: fields.collect::<Result<_, _>>()?,
                     handled_in: handled_in.into(),
                     reference: national_reference.unwrap_or_default(),
+                    told_in_person,
                 })
             }
             Step::Withdraw => Act::Withdraw(wire::DeskWithdraw {}),

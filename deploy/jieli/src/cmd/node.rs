@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use jieli_node::boot::{Node, Start};
 use jieli_node::config::Config;
-use jieli_node::notice::NoticeFile;
+use jieli_node::notice;
 use jieli_node::world::Clock;
 use jieli_node::writer::Stopped;
 use serde_json::json;
@@ -82,8 +82,7 @@ async fn serve(dir: &Path, clock: Arc<dyn Clock>, out: Out) -> Result<Done, Fail
         .init();
     let config = Config::load(dir).context("the configuration")?;
     let passphrase = passphrase_places(Some(&config)).find().context("the passphrase")?;
-    let notices = NoticeFile::open(&config.notices_file(), Arc::clone(&clock));
-    let notices = Arc::new(notices.context("the notices")?);
+    let notices = notice::open(&config, Arc::clone(&clock)).context("the notices")?;
     // Before the doors open, so that no signal ends the process without a stop.
     let mut terminate = signal(SignalKind::terminate()).context("signals")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("signals")?;

@@ -13,6 +13,9 @@ pub const SOME_ROWS: u8 = 3;
 /// The node cannot be reached, is busy or failed.
 pub const FAILED: u8 = 4;
 
+/// The zone in which times are printed, minutes east of UTC.
+const ZONE_MIN: i32 = 480;
+
 /// How a command that was carried out ends: its exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Done(pub(super) u8);
@@ -178,6 +181,16 @@ pub(super) fn date(number: u32) -> String {
     jieli_proto::day::Day::from_number(number).map_or(String::new(), |day| day.to_string())
 }
 
+/// An instant as people read it: date, time and zone of China; empty for 0.
+pub(super) fn time(unix_ms: u64) -> String {
+    if unix_ms == 0 {
+        return String::new();
+    }
+    let day = jieli_proto::day::Day::of_unix_ms(unix_ms, ZONE_MIN);
+    let second = unix_ms.saturating_sub(day.start_unix_ms(ZONE_MIN)) / 1000;
+    format!("{day} {:02}:{:02}:{:02} +08:00", second / 3600, second / 60 % 60, second % 60)
+}
+
 /// A date from the command line, as `yyyymmdd`.
 pub(super) fn date_of(text: &str) -> Result<u32, String> {
     let day = jieli_gateway::drafts::date(text);
@@ -192,7 +205,14 @@ fn print(text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::Tongue;
+    use super::{Tongue, time};
+
+    #[test]
+    fn times_have_a_date_and_a_zone() {
+        assert_eq!(time(1_795_399_200_000), "2026-11-23 10:00:00 +08:00");
+        assert_eq!(time(1_795_399_200_000 + 3_661_000), "2026-11-23 11:01:01 +08:00");
+        assert_eq!(time(0), "");
+    }
 
     #[test]
     fn the_first_locale_set_counts() {

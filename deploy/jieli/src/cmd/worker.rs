@@ -1,7 +1,7 @@
 //! `jieli worker`: what the worker's own page or telephone does. Only case number and code.
 
 use super::dial::At;
-use super::say::{OK, Out};
+use super::say::{OK, Out, time};
 use super::{Done, Fail};
 use clap::{Args, Subcommand};
 use jieli_proto::day::Day;
@@ -19,6 +19,12 @@ pub(super) struct Key {
     code: String,
 }
 
+impl Key {
+    fn request(self) -> wire::WorkerRequest {
+        wire::WorkerRequest { case_number: self.case_number, code: self.code }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum WorkerCommand {
     /// Reads what is asked. The first opening of job terms starts their 24 hours.
@@ -33,6 +39,16 @@ pub(super) enum WorkerCommand {
         /// The numbers agreed to, such as "1 3"; empty: to none.
         #[arg(long, default_value = "")]
         yes: String,
+    },
+    /// How every item of the case stands. Reading it starts nothing.
+    Status {
+        #[command(flatten)]
+        key: Key,
+    },
+    /// Which office looked at the data of this case, when, and for what.
+    WhoLooked {
+        #[command(flatten)]
+        key: Key,
     },
     /// Stops; no reason is asked.
     Withdraw {
@@ -51,6 +67,16 @@ impl WorkerCommand {
             WorkerCommand::Open { key } => {
                 let request = wire::OpenRequest { code: key.code, case_number: key.case_number };
                 show(&worker.open(request).await?.into_inner(), out);
+                return Ok(OK);
+            }
+            WorkerCommand::Status { key } => {
+                let reply = worker.status(key.request()).await?.into_inner();
+                show_status(&reply.legs, out);
+                return Ok(OK);
+            }
+            WorkerCommand::WhoLooked { key } => {
+                let reply = worker.who_looked(key.request()).await?.into_inner();
+                show_looks(&reply.looks, out);
                 return Ok(OK);
             }
             WorkerCommand::Answer { key, yes } => {
@@ -83,6 +109,55 @@ fn show(opened: &wire::OpenReply, out: Out) {
         let until = Day::of_unix_ms(opened.answer_until_unix_ms, 480);
         format!("{}\n{until} 前回答。 Answer before {until}.", opened.text)
     });
+}
+
+/// What a worker reads is always in both languages.
+fn show_status(legs: &[wire::WorkerLeg], out: Out) {
+    let values = legs.iter().map(|leg| {
+        json!({ "number": leg.number, "say_zh": leg.say_zh, "say_en": leg.say_en })
+    });
+    let value = json!({ "legs": values.collect::<Vec<_>>() });
+    out.show(&value, || {
+        let lines = legs.iter().map(|leg| format!("{}\n   {}", leg.say_zh, leg.say_en));
+        lines.collect::<Vec<_>>().join("\n")
+    });
+}
+
+fn show_looks(looks: &[wire::Look], out: Out) {
+    let values = looks.iter().map(|look| {
+        json!({
+            "at": time(look.at_unix_ms),
+            "at_unix_ms": look.at_unix_ms,
+            "office": look.office,
+            "office_name": look.office_name,
+            "system": look.system,
+            "view": look.view,
+            "purpose": look.purpose,
+            "legs": look.legs,
+        })
+    });
+    let value = json!({ "looks": values.collect::<Vec<_>>() });
+    out.show(&value, || {
+        if looks.is_empty() {
+            return "没有人查看过您的信息。\nNobody has looked at your data.".to_owned();
+        }
+        looks.iter().map(look_text).collect::<Vec<_>>().join("\n")
+    });
+}
+
+fn look_text(look: &wire::Look) -> String {
+    let office = if look.office_name.is_empty() { &look.office } else { &look.office_name };
+    let (view_zh, view_en) = match look.view.as_str() {
+        "export" => ("导出证据", "exported the evidence"),
+        _ => ("查看办件", "looked at the case"),
+    };
+    let legs: Vec<String> = look.legs.iter().map(u32::to_string).collect();
+    let (legs, at, system) = (legs.join(" "), time(look.at_unix_ms), &look.system);
+    format!(
+        "{at} {office}（{system}）{view_zh}，事项 {legs}，用途：{purpose}\n   {office} ({system}) \
+         {view_en}, items {legs}, for: {purpose}",
+        purpose = look.purpose
+    )
 }
 
 fn numbers(text: &str) -> Result<Vec<u32>, Fail> {

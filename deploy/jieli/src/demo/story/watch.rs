@@ -100,9 +100,7 @@ impl Story {
     }
 
     pub(super) async fn act(&self, city: &City, case: &str, leg: u32, act: Act) -> Result<()> {
-        let ask = wire::ActRequest { case_number: case.to_owned(), leg, act: Some(act) };
-        city.desk("window")?.act(ask).await?;
-        Ok(())
+        city.act(case, leg, act).await
     }
 
     pub(super) async fn leg_line(
