@@ -242,6 +242,26 @@ impl Town {
         Ok(reply)
     }
 
+    /// How a case stands, for who has a code.
+    pub async fn status(
+        &self,
+        ask: wire::WorkerRequest,
+    ) -> Result<wire::WorkerStatusReply, Failure> {
+        let done = self.worker(WorkerCommand::Status(ask)).await?;
+        let Done::Stands(reply) = done else { panic!("{done:?}") };
+        Ok(reply)
+    }
+
+    /// Who looked at a case, for who has a code.
+    pub async fn who_looked(
+        &self,
+        ask: wire::WorkerRequest,
+    ) -> Result<wire::WhoLookedReply, Failure> {
+        let done = self.worker(WorkerCommand::WhoLooked(ask)).await?;
+        let Done::WhoLooked(reply) = done else { panic!("{done:?}") };
+        Ok(reply)
+    }
+
     async fn worker(&self, command: WorkerCommand) -> Result<Done, Failure> {
         self.node().hand().perform(Command::Worker(command)).await
     }

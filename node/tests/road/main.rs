@@ -9,5 +9,6 @@ mod forged;
 mod harness;
 mod limits;
 mod lost;
+mod reports;
 mod start;
 mod windows;
