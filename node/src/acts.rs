@@ -38,7 +38,7 @@ impl Batch<'_> {
         let mut file = self.leg_of(&request.case_number, request.leg).await?;
         let name = format!("{}/{}", request.case_number, request.leg);
         self.is_theirs(actor, &file, &name)?;
-        let act = request.act.ok_or_else(|| Denied::not_found("act"))?;
+        let act = request.act.ok_or_else(|| Denied::not_found("步骤 step"))?;
         if let Act::Withdraw(_) = act {
             return self.desk_withdraw(&mut file).await;
         }
@@ -51,7 +51,7 @@ impl Batch<'_> {
             .into());
         }
         let bond = file.bond.and_then(|id| self.bond(&id));
-        let bond = bond.ok_or_else(|| Denied::not_found("agreement"))?;
+        let bond = bond.ok_or_else(|| Denied::not_found("协议 agreement"))?;
         let speech = match act {
             Act::TakeUp(_) => self.take_up(&bond, &file),
             Act::Accept(accept) => self.accept(&bond, &file, accept).await?,
@@ -289,7 +289,7 @@ impl Batch<'_> {
         let asked = wire::DeskOutcome::decode(bytes.as_slice())
             .map_err(|_| store::StoreError::Corrupt("held_outcome"))?;
         let bond = file.bond.and_then(|id| self.bond(&id));
-        let bond = bond.ok_or_else(|| Denied::not_found("agreement"))?;
+        let bond = bond.ok_or_else(|| Denied::not_found("协议 agreement"))?;
         let speech = self.outcome_speech(&bond, file, &asked);
         self.say(file, speech).await?;
         self.conn

@@ -78,7 +78,7 @@ impl Batch<'_> {
         version: u32,
         approvers: Vec<String>,
     ) -> Outcome<()> {
-        let bond = self.bond(&id).ok_or_else(|| Denied::not_found("agreement"))?;
+        let bond = self.bond(&id).ok_or_else(|| Denied::not_found(&id.hex()))?;
         let row = self
             .conn
             .maybe(
@@ -87,7 +87,7 @@ impl Batch<'_> {
                 vec![id.to_vec().into(), version.into(), bond.peer.as_str().into()],
             )
             .await?
-            .ok_or_else(|| Denied::not_found("proposal"))?;
+            .ok_or_else(|| Denied::not_found(&format!("{} v{version}", id.hex())))?;
         if row.int(1)? > 0 {
             // Repeating an act is a no-op.
             return Ok(());
@@ -128,8 +128,8 @@ impl Batch<'_> {
         what: OwnAct,
         approvers: Vec<String>,
     ) -> Outcome<()> {
-        let bond = self.bond(&id).ok_or_else(|| Denied::not_found("agreement"))?;
-        let agreement = bond.in_force().ok_or_else(|| Denied::not_found("agreement"))?;
+        let bond = self.bond(&id).ok_or_else(|| Denied::not_found(&id.hex()))?;
+        let agreement = bond.in_force().ok_or_else(|| Denied::not_found(&id.hex()))?;
         // Suspending is one-sided and at once: nobody has to wait for a second pair of eyes.
         if !matches!(what, OwnAct::Suspend) {
             check_approvers(agreement, bond.our_side, &approvers)?;

@@ -13,6 +13,7 @@ use jieli_proto::envelope;
 use jieli_proto::id::{AgreementId, CityId};
 use jieli_proto::kinds::{Kind, Lane};
 use jieli_proto::wire::{self, Letter};
+use std::collections::BTreeMap;
 
 /// Who stands at the desk: never a name, an office and a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -231,6 +232,7 @@ async fn ask(
     request: wire::AskRequest,
 ) -> Outcome<wire::AskReply> {
     let mut reply = wire::AskReply::default();
+    let mut why: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let all = request.case_numbers.is_empty();
     let numbers = if all { batch.unasked(actor).await? } else { request.case_numbers };
     for number in numbers {
@@ -243,12 +245,15 @@ async fn ask(
             Err(error) => return Err(error),
         };
         reply.not_ready += u32::from(!not_ready.is_empty());
-        for why in not_ready.iter().map(ToString::to_string) {
-            if !reply.why.contains(&why) {
-                reply.why.push(why);
+        for denied in not_ready {
+            let cases = why.entry(denied.to_string()).or_default();
+            if cases.last() != Some(&number) {
+                cases.push(number.clone());
             }
         }
     }
+    // Each reason once, with the cases it is about.
+    reply.why = why.into_iter().map(|(why, cases)| format!("{}: {why}", cases.join(" "))).collect();
     reply.undeliverable = batch.undeliverable(actor).await?;
     Ok(reply)
 }

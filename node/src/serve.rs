@@ -9,4 +9,4 @@ pub(crate) mod report;
 pub mod stack;
 pub mod worker;
 
-pub use answer::CODE_KEY;
+pub use answer::{CODE_KEY, SAYS_KEYS, says};

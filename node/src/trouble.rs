@@ -36,14 +36,14 @@ impl Denied {
     pub fn illegal(why: Illegal) -> Denied {
         Denied::new(
             "ILLEGAL_STEP",
-            format!("此时不能办理这一步（{}）。", why.number()),
-            why.to_string(),
+            format!("此时不能办理这一步：{}（{}）。", why.zh(), why.number()),
+            format!("This step cannot be taken now: {why} ({}).", why.number()),
         )
     }
 
     /// Outside what the agreement allows.
     pub fn refused(why: Refusal) -> Denied {
-        Denied::new(why.name(), why.zh(), why.en())
+        Denied::new(why.name(), format!("{}。", why.zh().trim_end_matches('。')), why.en())
     }
 }
 

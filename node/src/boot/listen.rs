@@ -3,6 +3,7 @@
 use super::StartError;
 use super::open::clock_ms;
 use crate::config::Config;
+use crate::disk;
 use crate::house::House;
 use crate::letters::Letters;
 use crate::peers::Pinboard;
@@ -22,6 +23,7 @@ use jieli_proto::wire::worker_server::WorkerServer;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +33,9 @@ use tonic_health::server::{HealthReporter, health_reporter};
 
 /// Unauthenticated handshakes at once, where more connections than that are allowed.
 const HANDSHAKES_MAX: usize = 128;
+
+/// How often the disk is tried for the health service.
+const DISK_EVERY: Duration = Duration::from_secs(15);
 
 /// Where a node listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,7 +143,7 @@ impl Doors {
         if let Some((door, socket)) = reports {
             self.tasks.spawn(door.serve(socket, self.tasks.clone(), self.stop.clone()));
         }
-        self.tasks.spawn(report(reporter, self.stop.clone()));
+        self.tasks.spawn(report(reporter, self.house.clone(), self.stop.clone()));
         Ok(())
     }
 
@@ -205,13 +210,39 @@ async fn ended(
 }
 
 /// Serving from the start, not serving from the moment of the stop.
-async fn report(reporter: HealthReporter, stop: CancellationToken) {
+async fn report(reporter: HealthReporter, house: House, stop: CancellationToken) {
     reporter.set_serving::<ExchangeServer<ExchangeDoor>>().await;
     reporter.set_serving::<DeskServer<DeskDoor>>().await;
     reporter.set_serving::<WorkerServer<WorkerDoor>>().await;
-    stop.cancelled().await;
+    loop {
+        // The writer ends the node when it ends, so what is left to look at is the disk.
+        let status = if disk_works(&house).await {
+            tonic_health::ServingStatus::Serving
+        } else {
+            tonic_health::ServingStatus::NotServing
+        };
+        reporter.set_service_status("", status).await;
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = house.world.sleep.sleep(DISK_EVERY) => {}
+        }
+    }
     reporter.set_not_serving::<ExchangeServer<ExchangeDoor>>().await;
     reporter.set_not_serving::<DeskServer<DeskDoor>>().await;
     reporter.set_not_serving::<WorkerServer<WorkerDoor>>().await;
     reporter.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+}
+
+/// Whether the city's directory still takes and keeps bytes.
+async fn disk_works(house: &House) -> bool {
+    let path = house.config.dir.join(".health");
+    let tried = tokio::task::spawn_blocking(move || disk::try_out(&path)).await;
+    match tried {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            tracing::error!(%error, "the disk does not take what is written");
+            false
+        }
+        Err(_) => false,
+    }
 }

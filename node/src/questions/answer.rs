@@ -197,7 +197,7 @@ impl Batch<'_> {
         }
         let consent = self.sign_consent(question, file).await?;
         let bond = file.bond.and_then(|id| self.bond(&id));
-        let bond = bond.ok_or_else(|| Denied::not_found("agreement"))?;
+        let bond = bond.ok_or_else(|| Denied::not_found("协议 agreement"))?;
         let due = self.due(&bond, file.service, Duty::TakeUp);
         let opening = Body::Opening(wire::Opening {
             filed_on: self.today.number(),

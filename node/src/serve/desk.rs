@@ -224,7 +224,7 @@ impl desk_server::Desk for DeskDoor {
         let (_, request) = self.enter(Call::ShowAgreement, request)?;
         let shown = match AgreementId::from_hex(&request.agreement_id) {
             Some(id) => self.agreement_view(id).await,
-            None => Err(Denied::not_found("agreement").into()),
+            None => Err(Denied::not_found(&request.agreement_id).into()),
         };
         self.reply(shown)
     }

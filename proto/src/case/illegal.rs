@@ -1,5 +1,7 @@
 //! Why an act is not legal.
 
+mod zh;
+
 /// The closed, numbered list. The numbers are for refusals on the wire and never change; the text
 /// tells the author what happened and what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
@@ -148,6 +150,8 @@ mod tests {
             assert_eq!(usize::from(reason.number()), i + 1);
             assert_eq!(Illegal::from_number(reason.number()), Some(reason));
             assert!(!reason.to_string().is_empty());
+            // What happened, and what to do next.
+            assert!(reason.zh().contains('；'), "{}", reason.zh());
         }
         assert_eq!(Illegal::from_number(0), None);
     }

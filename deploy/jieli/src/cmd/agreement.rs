@@ -1,9 +1,8 @@
 //! `jieli agreement`: drafted, proposed, counter-signed, shown; suspended, resumed, terminated.
 
 use super::dial::At;
-use super::say::{OK, Out, date, date_of};
+use super::say::{OK, Out, date, date_of, text_of};
 use super::{Done, Fail};
-use anyhow::Context;
 use clap::{Args, Subcommand};
 use jieli_node::config::DeskRole;
 use jieli_proto::wire;
@@ -74,8 +73,7 @@ impl AgreementCommand {
     pub(super) async fn run(self, at: &At, out: Out) -> Result<Done, Fail> {
         match self {
             AgreementCommand::Propose { draft, by } => {
-                let text = std::fs::read_to_string(&draft);
-                let draft_toml = text.with_context(|| draft.display().to_string())?;
+                let draft_toml = text_of(&draft)?;
                 let request = wire::ProposeRequest { draft_toml, approvers: by.approvers };
                 let mut desk = at.desk(DeskRole::Approver).await?;
                 say(&desk.propose(request).await?.into_inner(), out);

@@ -4,7 +4,7 @@ use super::case_act::Step;
 use super::case_views::{case_json, case_text, line_json, line_text};
 use super::dial::At;
 use super::import::row_json;
-use super::say::{OK, Out, REFUSED};
+use super::say::{OK, Out, REFUSED, text_of};
 use super::{Done, Fail};
 use anyhow::Context;
 use clap::Subcommand;
@@ -63,9 +63,7 @@ impl CaseCommand {
         let mut desk = at.desk(DeskRole::Clerk).await?;
         match self {
             CaseCommand::New { file } => {
-                let text = std::fs::read_to_string(&file);
-                let text = text.with_context(|| file.display().to_string())?;
-                let draft = drafts::case(&text)?;
+                let draft = drafts::case(&text_of(&file)?)?;
                 let request = wire::ImportRequest { file_name: String::new(), drafts: vec![draft] };
                 let rows = desk.import(request).await?.into_inner().rows;
                 return made(rows.first(), out);

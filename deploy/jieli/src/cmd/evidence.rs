@@ -1,9 +1,8 @@
 //! `jieli export` and `jieli verify`.
 
 use super::dial::At;
-use super::say::{OK, Out};
+use super::say::{OK, Out, bytes_of, unwritable};
 use super::{Done, Fail};
-use anyhow::Context;
 use clap::Args;
 use jieli_node::config::DeskRole;
 use jieli_proto::bundle;
@@ -49,14 +48,19 @@ impl Export {
             .create_new(true)
             .open(&self.out)
             .and_then(|mut file| file.write_all(&zip).and_then(|()| file.sync_all()));
-        written.with_context(|| self.out.display().to_string())?;
+        written.map_err(|error| unwritable(&self.out, &error))?;
         let file = self.out.display().to_string();
         let caveat = NOT_PROOF_OF_FREEDOM;
         let value = json!({
             "file": file, "bytes": zip.len(), "caveat": { "zh": caveat.zh, "en": caveat.en },
         });
         out.show(&value, || {
-            format!("已写入 {file}，{} 字节。 Written.\n{}\n{}", zip.len(), caveat.zh, caveat.en)
+            let bytes = zip.len();
+            let done = out.say(
+                &format!("已写入 {file}，{bytes} 字节。"),
+                &format!("{file} written, {bytes} bytes."),
+            );
+            format!("{done}\n{}\n{}", caveat.zh, caveat.en)
         });
         Ok(OK)
     }
@@ -81,10 +85,7 @@ impl Verify {
                 Fail::usage("根密钥指纹应为 64 位十六进制。", "A root is 64 hex digits.")
             })?);
         }
-        let zip = std::fs::read(&self.file).map_err(|error| {
-            let en = format!("{}: {error}", self.file.display());
-            Fail::usage("证据包无法读取。", en)
-        })?;
+        let zip = bytes_of(&self.file)?;
         let found = bundle::verify(&zip, &roots);
         let exit = bundle::exit_code(&found);
         match found {

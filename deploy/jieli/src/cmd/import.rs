@@ -1,10 +1,9 @@
 //! `jieli import`: a sheet into drafts, row by row, each fault with its cell and what to do.
 
 use super::dial::{At, Desk};
-use super::say::{OK, Out, REFUSED, SOME_ROWS};
+use super::say::{OK, Out, REFUSED, SOME_ROWS, bytes_of, unreadable};
 use super::{Done, Fail};
 use crate::ambient::SystemClock;
-use anyhow::Context;
 use clap::Args;
 use jieli_gateway::drafts::{draft, told_only};
 use jieli_gateway::sheet::{self, Finding, Limits, Options, Severity, Sheet, SheetRefusal};
@@ -87,12 +86,12 @@ async fn known(at: &At, dry_run: bool) -> Result<Known, Fail> {
 }
 
 fn read(file: &Path, bytes_max: u64) -> Result<Vec<u8>, Fail> {
-    let len = std::fs::metadata(file).with_context(|| file.display().to_string())?.len();
+    let len = std::fs::metadata(file).map_err(|error| unreadable(file, &error))?.len();
     if len > bytes_max {
         let what = SheetRefusal::FileTooLarge { bytes_max };
         return Err(refused(&what, ""));
     }
-    Ok(std::fs::read(file).with_context(|| file.display().to_string())?)
+    bytes_of(file)
 }
 
 /// The whole sheet is refused; one with forbidden or unknown columns comes back without them.

@@ -71,7 +71,7 @@ impl Init {
             )
         })?;
         let database = Database::try_from(self.database.clone())
-            .map_err(|error| Fail::usage("数据库地址不对。", error.to_string()))?;
+            .map_err(|error| Fail::usage("--database 只能是 sqlite 或 postgres:// 地址。", error.to_string()))?;
         let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let options = InitOptions {
             database,
@@ -87,7 +87,10 @@ impl Init {
             tokens: self.tokens()?,
         };
         let made = init(dir, &id, &self.name, options, &SystemClock, &SystemEntropy::new())
-            .map_err(|error| Fail::usage("没有建立城市节点。", error.to_string()))?;
+            .map_err(|error| {
+                let zh = format!("没有建立城市节点：请核对目录和参数（{error}）。");
+                Fail::usage(zh, error.to_string())
+            })?;
         tell(dir, &made, out);
         Ok(OK)
     }
@@ -98,7 +101,7 @@ impl Init {
         }
         let mut places = passphrase_places(None);
         places.file = self.passphrase_file.clone();
-        let keys = |error: KeysError| Fail::usage("需要口令。", error.to_string());
+        let keys = |error: KeysError| Fail::usage("需要口令（至少 12 个字符）：JIELI_PASSPHRASE 或 --passphrase-file。", error.to_string());
         let passphrase = places.find().map_err(keys)?.ok_or(KeysError::NoPassphrase);
         Ok(Protection::Passphrase { passphrase: passphrase.map_err(keys)?, cost: COST })
     }
@@ -137,7 +140,12 @@ impl Init {
 }
 
 fn office(code: &str) -> Result<CreditCode, Fail> {
-    Ok(CreditCode::parse(code).context("an office is named by its credit code (GB 32100)")?)
+    CreditCode::parse(code).map_err(|error| {
+        Fail::usage(
+            format!("“{code}”不是统一社会信用代码（GB 32100），请核对。"),
+            format!("An office is named by its credit code (GB 32100), not “{code}”: {error}"),
+        )
+    })
 }
 
 fn tell(dir: &Path, made: &NewCity, out: Out) {
@@ -154,13 +162,16 @@ fn tell(dir: &Path, made: &NewCity, out: Out) {
         "warnings": made.config.warnings(),
     });
     out.show(&value, || {
-        format!(
-            "已建立：{name}（{id}）\n根密钥指纹：{fpr}\n电话核对：{spoken}\n交给对方城市的文件：{file}\n\
-             Made {id}. Root fingerprint {fpr}, read out as {spoken}. Give {file} to the other \
-             city, and the fingerprint on paper.",
-            name = made.config.city.name,
-            id = made.config.city.id,
-            file = public.display(),
+        let (name, id) = (&made.config.city.name, &made.config.city.id);
+        let file = public.display();
+        out.lines(
+            &format!(
+                "已建立：{name}（{id}）\n根密钥指纹：{fpr}\n电话核对：{spoken}\n交给对方城市的文件：{file}"
+            ),
+            &format!(
+                "Made {id}. Root fingerprint {fpr}, read out as {spoken}. Give {file} to the \
+                 other city, and the fingerprint on paper."
+            ),
         )
     });
 }

@@ -105,9 +105,10 @@ async fn serve(dir: &Path, clock: Arc<dyn Clock>, out: Out) -> Result<Done, Fail
         "worker": at.worker.to_string(),
     });
     out.show(&value, || {
-        format!(
-            "节点已启动：城市间 {}，窗口 {}，工人 {}。\nThe node runs: peers {}, desks {}, workers {}.",
-            at.peer, at.desk, at.worker, at.peer, at.desk, at.worker
+        let (peer, desk, worker) = (at.peer, at.desk, at.worker);
+        out.lines(
+            &format!("节点已启动：城市间 {peer}，窗口 {desk}，工人 {worker}。"),
+            &format!("The node runs: peers {peer}, desks {desk}, workers {worker}."),
         )
     });
     tokio::select! {

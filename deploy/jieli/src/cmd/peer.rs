@@ -1,9 +1,8 @@
 //! `jieli peer`: other cities, by their public file and the fingerprint on paper.
 
 use super::dial::At;
-use super::say::{OK, Out, REFUSED};
+use super::say::{OK, Out, REFUSED, text_of};
 use super::{Done, Fail};
-use anyhow::Context;
 use clap::Subcommand;
 use jieli_node::config::DeskRole;
 use jieli_node::public::PublicBundle;
@@ -60,7 +59,7 @@ fn request(
     root_fpr: &str,
     end_points: Vec<String>,
 ) -> Result<wire::AddPeerRequest, Fail> {
-    let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    let text = text_of(file)?;
     let digits: String = root_fpr.chars().filter(|c| !matches!(c, ' ' | ':')).collect();
     let fpr = Digest::from_hex(&digits).ok_or_else(|| {
         Fail::usage("根密钥指纹应为 64 位十六进制。", "A root fingerprint is 64 hex digits.")

@@ -2,6 +2,8 @@
 
 use jieli_gateway::drafts::DraftError;
 use serde_json::{Value, json};
+use std::io::ErrorKind;
+use std::path::Path;
 use tonic::{Code, Status};
 
 /// Refused, not allowed or not found.
@@ -32,7 +34,7 @@ pub struct Fail {
     pub code: String,
     /// What happened and what to do, Chinese.
     pub zh: String,
-    /// The same, English; empty where `zh` holds both.
+    /// The same, English.
     pub en: String,
 }
 
@@ -73,8 +75,13 @@ impl From<Status> for Fail {
             | Code::Unavailable
             | Code::DataLoss => FAILED,
         };
+        if let Some([zh, en]) = jieli_node::serve::says(&status) {
+            return Fail { exit, code, zh, en };
+        }
         if from_node {
-            return Fail { exit, code, zh: status.message().to_owned(), en: String::new() };
+            // Of an older node: both languages in one.
+            let both = status.message().to_owned();
+            return Fail { exit, code, zh: both.clone(), en: both };
         }
         Fail {
             exit,
@@ -145,6 +152,15 @@ impl Out {
         }
     }
 
+    /// The same where each language takes lines of its own.
+    pub(super) fn lines(self, zh: &str, en: &str) -> String {
+        match self.tongue {
+            Tongue::Zh => zh.to_owned(),
+            Tongue::En => en.to_owned(),
+            Tongue::Both => format!("{zh}\n{en}"),
+        }
+    }
+
     /// Prints the outcome in the form asked for.
     pub(super) fn show(self, value: &Value, text: impl FnOnce() -> String) {
         if self.json {
@@ -195,6 +211,52 @@ pub(super) fn time(unix_ms: u64) -> String {
 pub(super) fn date_of(text: &str) -> Result<u32, String> {
     let day = jieli_gateway::drafts::date(text);
     day.map(|day| day.number()).ok_or_else(|| "日期格式 2026-12-01 / a date".to_owned())
+}
+
+/// The text of a file named on the command line.
+pub(super) fn text_of(file: &Path) -> Result<String, Fail> {
+    let bytes = bytes_of(file)?;
+    String::from_utf8(bytes).map_err(|_| {
+        let name = file.display();
+        Fail::new(
+            WRONG_USE,
+            "BAD_FILE",
+            format!("文件 {name} 不是 UTF-8 编码，请另存为 UTF-8 后重试。"),
+            format!("{name} is not UTF-8: save it as UTF-8 and try again."),
+        )
+    })
+}
+
+/// The bytes of a file named on the command line.
+pub(super) fn bytes_of(file: &Path) -> Result<Vec<u8>, Fail> {
+    std::fs::read(file).map_err(|error| unreadable(file, &error))
+}
+
+/// Why a file could not be read, and what to do.
+pub(super) fn unreadable(file: &Path, error: &std::io::Error) -> Fail {
+    let name = file.display();
+    let (zh, en) = match error.kind() {
+        ErrorKind::NotFound => {
+            (format!("没有找到文件 {name}，请核对文件名和所在目录。"), format!("There is no file {name}: check its name and directory."))
+        }
+        ErrorKind::PermissionDenied => {
+            (format!("没有读取文件 {name} 的权限。"), format!("This user may not read {name}."))
+        }
+        _ => (format!("文件 {name} 无法读取：{error}。"), format!("{name} cannot be read: {error}.")),
+    };
+    Fail::new(WRONG_USE, "BAD_FILE", zh, en)
+}
+
+/// Why a file could not be written, and what to do.
+pub(super) fn unwritable(file: &Path, error: &std::io::Error) -> Fail {
+    let name = file.display();
+    let (zh, en) = match error.kind() {
+        ErrorKind::AlreadyExists => {
+            (format!("文件 {name} 已经存在，请换一个名字。"), format!("{name} exists already: name another file."))
+        }
+        _ => (format!("文件 {name} 无法写入：{error}。"), format!("{name} cannot be written: {error}.")),
+    };
+    Fail::new(WRONG_USE, "BAD_FILE", zh, en)
 }
 
 /// Prints a line; a reader that has gone away is no failure of the command.

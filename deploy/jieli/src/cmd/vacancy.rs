@@ -1,9 +1,8 @@
 //! `jieli vacancy`: posts with their whole terms.
 
 use super::dial::At;
-use super::say::{OK, Out, date};
+use super::say::{OK, Out, date, text_of};
 use super::{Done, Fail};
-use anyhow::Context;
 use clap::Subcommand;
 use jieli_gateway::drafts;
 use jieli_node::config::DeskRole;
@@ -29,17 +28,16 @@ impl VacancyCommand {
     pub(super) async fn run(self, at: &At, out: Out) -> Result<Done, Fail> {
         match self {
             VacancyCommand::Add { file, announce } => {
-                let text = std::fs::read_to_string(&file);
-                let text = text.with_context(|| file.display().to_string())?;
-                let vacancies = drafts::vacancies(&text)?;
+                let vacancies = drafts::vacancies(&text_of(&file)?)?;
                 let mut desk = at.desk(DeskRole::Clerk).await?;
                 let request = wire::AddVacanciesRequest { vacancies, announce };
                 let reply = desk.add_vacancies(request).await?.into_inner();
                 let value = json!({ "added": reply.added, "announced": reply.announced });
                 out.show(&value, || {
-                    format!(
-                        "登记 {0} 个岗位，发出 {1} 份岗位信息。 {0} added, {1} notices on their way.",
-                        reply.added, reply.announced
+                    let (added, sent) = (reply.added, reply.announced);
+                    out.say(
+                        &format!("登记 {added} 个岗位，发出 {sent} 份岗位信息。"),
+                        &format!("{added} added, {sent} notices on their way."),
                     )
                 });
             }
@@ -48,23 +46,19 @@ impl VacancyCommand {
                 let request = wire::ListVacanciesRequest {};
                 let all = desk.list_vacancies(request).await?.into_inner().vacancies;
                 let value = Value::Array(all.iter().map(vacancy_json).collect());
-                out.show(&value, || all.iter().map(line).collect::<Vec<_>>().join("\n"));
+                out.show(&value, || all.iter().map(|one| line(one, out)).collect::<Vec<_>>().join("\n"));
             }
         }
         Ok(OK)
     }
 }
 
-fn line(vacancy: &wire::Vacancy) -> String {
+fn line(vacancy: &wire::Vacancy, out: Out) -> String {
     let terms = vacancy.terms.clone().unwrap_or_default();
-    format!(
-        "{}  {}  {}  岗位 posts {}  有效至 until {}",
-        terms.reference,
-        vacancy.city,
-        terms.employer_name,
-        vacancy.posts,
-        date(vacancy.valid_until)
-    )
+    let (posts, until) = (vacancy.posts, date(vacancy.valid_until));
+    let rest =
+        out.say(&format!("{posts} 个岗位，有效至 {until}"), &format!("{posts} posts until {until}"));
+    format!("{}  {}  {}  {rest}", terms.reference, vacancy.city, terms.employer_name)
 }
 
 fn vacancy_json(vacancy: &wire::Vacancy) -> Value {

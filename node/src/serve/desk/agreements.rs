@@ -34,7 +34,7 @@ impl DeskDoor {
 
     pub(super) async fn agreement_view(&self, id: AgreementId) -> Answer<wire::AgreementView> {
         let published = self.hand.published();
-        let unknown = || Denied::not_found("agreement");
+        let unknown = || Denied::not_found(&id.hex());
         let bond = published.directory.bonds.get(&id).ok_or_else(unknown)?;
         let mut conn = self.store.read().await?;
         let versions = versions(&mut conn, id).await?;
