@@ -79,7 +79,7 @@ impl CaseCommand {
             CaseCommand::Show { number, purpose } => {
                 let request = wire::CaseRef { case_number: number, purpose, sections: false };
                 let view = desk.show_case(request).await?.into_inner();
-                out.show(&case_json(&view), || case_text(&view));
+                out.show(&case_json(&view), || case_text(&view, out));
             }
             CaseCommand::Act { number, leg, step } => {
                 let act = Some(step.act()?);
@@ -88,7 +88,7 @@ impl CaseCommand {
                 let value = json!({
                     "say_zh": said.say_zh, "say_en": said.say_en, "env_digest": said.env_digest,
                 });
-                out.show(&value, || format!("{}\n{}", said.say_zh, said.say_en));
+                out.show(&value, || out.lines(&said.say_zh, &said.say_en));
             }
         }
         Ok(OK)
@@ -100,7 +100,9 @@ fn made(row: Option<&wire::ImportedRow>, out: Out) -> Result<Done, Fail> {
     if row.case_number.is_empty() {
         return Err(Fail::new(REFUSED, &row.code, &row.say_zh, &row.say_en));
     }
-    out.show(&row_json(row), || format!("{}  {}\n{}", row.case_number, row.say_zh, row.say_en));
+    out.show(&row_json(row), || {
+        format!("{}  {}", row.case_number, out.lines(&row.say_zh, &row.say_en))
+    });
     Ok(OK)
 }
 
@@ -112,13 +114,17 @@ fn asked(reply: &wire::AskReply, out: Out) {
         "undeliverable": reply.undeliverable,
     });
     out.show(&value, || {
-        let mut lines = vec![format!("已通知本人 {0} 位。 Asked {0} workers.", reply.asked)];
-        if reply.not_ready > 0 {
-            lines.push(format!("还不能询问 {0} 件。 Not ready yet: {0}.", reply.not_ready));
+        let (asked, not_ready) = (reply.asked, reply.not_ready);
+        let mut lines =
+            vec![out.say(&format!("已通知本人 {asked} 位。"), &format!("Asked {asked} workers."))];
+        if not_ready > 0 {
+            let en = format!("Not ready yet: {not_ready}.");
+            lines.push(out.say(&format!("还不能询问 {not_ready} 件。"), &en));
             lines.extend(reply.why.iter().map(|why| format!("  {why}")));
         }
         for number in &reply.undeliverable {
-            lines.push(format!("{number}：号码有误，请核对。 Check the number."));
+            let says = out.say("号码有误，请核对。", "The number does not work: check it.");
+            lines.push(format!("{number}：{says}"));
         }
         lines.join("\n")
     });
@@ -129,9 +135,13 @@ fn listed(list: &wire::CaseList, out: Out) {
     let value = json!({ "cases": cases, "awaiting": list.awaiting, "next": list.next });
     out.show(&value, || {
         let mut lines: Vec<String> = list.cases.iter().map(line_text).collect();
-        lines.push(format!("等待本人答复 {0} 项。 Waiting for the person: {0}.", list.awaiting));
+        let awaiting = list.awaiting;
+        lines.push(out.say(
+            &format!("等待本人答复 {awaiting} 项。"),
+            &format!("Waiting for the person: {awaiting}."),
+        ));
         if !list.next.is_empty() {
-            lines.push(format!("下一页 next page: --after {}", list.next));
+            lines.push(format!("{}: --after {}", out.say("下一页", "next page"), list.next));
         }
         lines.join("\n")
     });

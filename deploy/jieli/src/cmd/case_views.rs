@@ -1,6 +1,6 @@
 //! Cases as text and as JSON.
 
-use super::say::date;
+use super::say::{Out, date};
 use jieli_proto::case::Stage;
 use jieli_proto::wire;
 use jieli_proto::words;
@@ -37,6 +37,7 @@ pub(super) fn case_json(view: &wire::CaseView) -> Value {
         value["messages"] = leg.messages.iter().map(message_json).collect();
         value["fields"] = leg.fields.iter().map(field_json).collect();
         value["next"] = json!(leg.next);
+        value["person_told"] = json!(leg.person_told);
         value
     });
     json!({
@@ -101,7 +102,20 @@ fn leg_text(leg: &wire::LegLine) -> String {
     text
 }
 
-pub(super) fn case_text(view: &wire::CaseView) -> String {
+/// V22, at the city that got the person: whether a notice has told the person what arrived.
+fn told_text(word: &str, out: Out) -> Option<String> {
+    let (zh, en) = match word {
+        "waiting" => ("给本人的短信还没有送出", "the person's notice has not gone out yet"),
+        "window" => (
+            "短信无法送达本人：请在窗口当面告知",
+            "no notice can reach the person: tell the person at the window",
+        ),
+        _ => return None,
+    };
+    Some(format!("     ！{}", out.say(zh, en)))
+}
+
+pub(super) fn case_text(view: &wire::CaseView, out: Out) -> String {
     let line = view.line.clone().unwrap_or_default();
     let mut lines = vec![format!("{}  {}", line.case_number, line.peer)];
     for leg in &view.legs {
@@ -117,6 +131,7 @@ pub(super) fn case_text(view: &wire::CaseView) -> String {
                 message.from, message.r#type, message.status
             ));
         }
+        lines.extend(told_text(&leg.person_told, out));
         if !leg.next.is_empty() {
             lines.push(format!("     可办 next: {}", leg.next.join(", ")));
         }

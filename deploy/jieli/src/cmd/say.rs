@@ -161,6 +161,16 @@ impl Out {
         }
     }
 
+    /// The part of a sentence pair of the node, `中文。 English.`, that is in the language of the
+    /// clerk; all of any other text.
+    pub(super) fn part(self, both: &str) -> String {
+        match (both.split_once("。 "), self.tongue) {
+            (Some((zh, _)), Tongue::Zh) => format!("{zh}。"),
+            (Some((_, en)), Tongue::En) => en.to_owned(),
+            (Some(_), Tongue::Both) | (None, _) => both.to_owned(),
+        }
+    }
+
     /// Prints the outcome in the form asked for.
     pub(super) fn show(self, value: &Value, text: impl FnOnce() -> String) {
         if self.json {

@@ -36,7 +36,7 @@ fn text(status: &wire::StatusReply, out: Out) -> String {
     if status.alarms.is_empty() {
         lines.push(out.say("没有警报。", "No alarm."));
     }
-    lines.extend(status.alarms.iter().map(|alarm| format!("！{alarm}")));
+    lines.extend(status.alarms.iter().map(|alarm| format!("！{}", out.part(alarm))));
     lines.join("\n")
 }
 
