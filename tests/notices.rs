@@ -9,8 +9,8 @@ use jieli_node::store::{Store, StoreOptions};
 use jieli_node::tokens::{self, Tokens};
 use jieli_node::world::{Clock, NoticeResult};
 use jieli_node::writer::Failure;
-use jieli_proto::wire::desk_server::Desk;
 use jieli_proto::wire;
+use jieli_proto::wire::desk_server::Desk;
 use jieli_tests::people::home;
 use jieli_tests::{HOUR_MS, Town, Towns, eventually};
 use std::sync::Arc;
@@ -38,7 +38,8 @@ async fn notices_are_spread_over_two_hours_of_daytime_and_a_code_lives_from_when
     let now_ms = towns.clock.now_unix_ms();
     let cases = kunming.import((1..=40).map(home).collect()).await;
     assert_eq!(kunming.ask(&cases).await.asked, 40);
-    let (first, last) = (kunming.count(FIRST_DUE).await as u64, kunming.count(LAST_DUE).await as u64);
+    let (first, last) =
+        (kunming.count(FIRST_DUE).await as u64, kunming.count(LAST_DUE).await as u64);
     assert!(first >= now_ms && last > now_ms + HOUR_MS, "spread");
     assert!(last <= now_ms + 15 * HOUR_MS + 60_000, "two daytime hours: {}", last - now_ms);
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;

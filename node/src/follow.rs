@@ -311,7 +311,10 @@ async fn release(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
         Vec::new()
     };
     let Some(draft) = batch.draft(file).await? else { return Ok(()) };
-    let bond = file.bond.and_then(|id| batch.bond(&id)).ok_or_else(|| Denied::not_found("协议 agreement"))?;
+    let bond = file
+        .bond
+        .and_then(|id| batch.bond(&id))
+        .ok_or_else(|| Denied::not_found("协议 agreement"))?;
     let due = batch.due(&bond, file.service, wire::Duty::Outcome);
     let mut speech =
         Speech::plain(MessageType::Release, Body::Release(wire::Release { terms_digest: terms }))

@@ -53,7 +53,10 @@ impl Batch<'_> {
         actor: &Actor,
         mut draft: wire::Draft,
     ) -> Outcome<wire::ImportedRow> {
-        let mut worker = draft.worker.take().ok_or_else(|| Denied::not_found("本人信息 the worker of the row"))?;
+        let mut worker = draft
+            .worker
+            .take()
+            .ok_or_else(|| Denied::not_found("本人信息 the worker of the row"))?;
         self.check_person(&mut worker)?;
         if draft.legs.is_empty() {
             return Err(bad("legs", "没有任何事项", "nothing is asked for"));

@@ -134,11 +134,8 @@ impl Batch<'_> {
         let contact = self.contact(first).await?.ok_or_else(unreachable_person)?;
         let due_ms = self.notice_due(topic);
         // The code's hours are counted from when it goes out.
-        let deadline_ms = if topic.counts_hours() {
-            due_ms + CODE_HOURS * HOUR_MS
-        } else {
-            deadline_ms
-        };
+        let deadline_ms =
+            if topic.counts_hours() { due_ms + CODE_HOURS * HOUR_MS } else { deadline_ms };
         let id: [u8; 16] = self.random();
         let code = self.fresh_code();
         let text_digest = Digest::of(&[text.as_bytes()]);

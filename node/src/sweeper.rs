@@ -4,8 +4,8 @@
 use crate::command::Command;
 use crate::courier::TICK;
 use crate::house::House;
-use crate::store::{Conn, Store, StoreError, legs, queue};
 use crate::questions::Letter;
+use crate::store::{Conn, Store, StoreError, legs, queue};
 use crate::vault::{self, CONTACT, Place};
 use crate::world::{Notice, NoticeResult};
 use crate::writer::{Failure, Hand};

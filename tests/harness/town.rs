@@ -146,9 +146,7 @@ impl Town {
         let case_number = self.case_of(&file).await;
         let request = wire::ActRequest { case_number, leg: file.number, act: Some(act) };
         let act = || self.desk_of(WINDOW[self.at], DeskCommand::Act(request.clone()));
-        let is_waiting = |done: &Result<Done, Failure>| {
-            matches!(done, Err(Failure::Denied(denied)) if denied.code == "NOTICE_WAITING")
-        };
+        let is_waiting = |done: &Result<Done, Failure>| matches!(done, Err(Failure::Denied(denied)) if denied.code == "NOTICE_WAITING");
         let mut done = act().await;
         for _ in 0..self.patience {
             if !is_waiting(&done) {

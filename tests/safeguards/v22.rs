@@ -68,7 +68,8 @@ async fn v22_a_forged_consent_is_found_by_the_person_it_names_and_stopping_works
     let mut values =
         vec![(1, text(&victim.name)), (2, Value::Number(1)), (3, text(&victim.number))];
     values.extend([(4, text(&victim.phone)), (5, Value::Number(1)), (6, Value::Number(4))]);
-    let mut fill = |buffer: &mut [u8]| buffer.copy_from_slice(&forger.random::<32>()[..buffer.len()]);
+    let mut fill =
+        |buffer: &mut [u8]| buffer.copy_from_slice(&forger.random::<32>()[..buffer.len()]);
     let built = section::build(kind, &values, &mut fill).unwrap();
     let digest = section::digest_of(&msg, &built).unwrap();
     for slot in &mut forged.message.section_digests {

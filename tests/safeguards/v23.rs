@@ -61,11 +61,10 @@ async fn seen(town: &Town, desks: &Desks, case: &str, leg: &LegFile) -> Vec<Stri
             });
         }
     }
-    let ask = wire::CaseRef {
-        case_number: case.to_owned(),
-        purpose: "跟进".to_owned(),
-        sections: true,
-    };
+    let ask =
+        wire::CaseRef {
+            case_number: case.to_owned(), purpose: "跟进".to_owned(), sections: true
+        };
     views.push(format!("{:?}", desks.door.export_case(desks.as_("clerk", ask)).await));
     for act in [
         Act::TakeUp(wire::DeskTakeUp {}),

@@ -60,7 +60,11 @@ pub(super) fn problem(config: &Config) -> Option<(String, String)> {
         return says("end_points", what);
     }
     if let Some((one, other)) = same_address(config) {
-        let key = if one == "report" { "notices.report_listen".to_owned() } else { format!("listen.{one}") };
+        let key = if one == "report" {
+            "notices.report_listen".to_owned()
+        } else {
+            format!("listen.{one}")
+        };
         return says(
             &key,
             &format!("is the same address as listen.{other}: give it a port of its own"),

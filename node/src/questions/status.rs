@@ -163,7 +163,9 @@ impl Shown {
 /// Chinese (under 60 characters) and English.
 fn sentence(shown: &Shown) -> (String, String) {
     let (zh, en) = match shown.local {
-        Local::Draft => ("还没有询问您，什么也没有发出。", "you were not asked yet; nothing was sent."),
+        Local::Draft => {
+            ("还没有询问您，什么也没有发出。", "you were not asked yet; nothing was sent.")
+        }
         Local::Asked | Local::Dropped => (
             "没有您的同意，什么也没有发出。不回答没有任何影响。",
             "without your yes nothing is sent. Not answering has no consequence.",
@@ -193,9 +195,7 @@ fn on_the_road(stage: Stage) -> (&'static str, &'static str) {
         }
         Stage::TakenUp => ("机构已受理，等决定。", "the office is working on it."),
         Stage::Waitlisted => ("正在轮候，位置为您保留。", "you are on the waiting list."),
-        Stage::Accepted => {
-            ("已同意接收，名额为您留着。", "accepted; the place is held for you.")
-        }
+        Stage::Accepted => ("已同意接收，名额为您留着。", "accepted; the place is held for you."),
         Stage::Released => {
             ("身份信息已移交，正在办理。", "your identity was handed over; it is being done.")
         }

@@ -231,11 +231,7 @@ impl Batch<'_> {
 
     /// V22: a result under a person's name is reported only after the person could hear of it.
     /// With `in_person` the clerk states to have told the person at the window; that is logged.
-    pub(crate) async fn person_was_told(
-        &mut self,
-        file: &LegFile,
-        in_person: bool,
-    ) -> Outcome<()> {
+    pub(crate) async fn person_was_told(&mut self, file: &LegFile, in_person: bool) -> Outcome<()> {
         let row = self.conn.maybe(ARRIVAL_STATE, vec![file.id.to_vec().into()]).await?;
         let state = row.map(|row| row.int(0)).transpose()?;
         match Told::of_state(state) {

@@ -66,7 +66,12 @@ impl ReportDoor {
     }
 
     /// Serves until it is told to stop.
-    pub(crate) async fn serve(self, socket: TcpListener, tasks: TaskTracker, stop: CancellationToken) {
+    pub(crate) async fn serve(
+        self,
+        socket: TcpListener,
+        tasks: TaskTracker,
+        stop: CancellationToken,
+    ) {
         let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };

@@ -3,8 +3,8 @@
 use crate::windows::{Counter, Hands, Phones, RealSleep, Tap, Tapped};
 use jieli_node::boot::{Node, Start, WrapPost};
 use jieli_node::command::{Actor, Command, DeskCommand, Done};
-use jieli_node::disk;
 use jieli_node::config::{Config, Database, DeskToken, Limits, Listen};
+use jieli_node::disk;
 use jieli_node::init::{InitOptions, init};
 use jieli_node::keys::Protection;
 use jieli_node::letters::Letters;

@@ -161,7 +161,9 @@ fn time(record: &RecordVerdict, say: In) -> String {
         ),
         (before, after) => {
             let bound = |bound: &Option<super::Bound>| {
-                bound.as_ref().map_or("?".to_owned(), |b| format!("{} ({})", stamp_s(b.unix_s), b.by))
+                bound
+                    .as_ref()
+                    .map_or("?".to_owned(), |b| format!("{} ({})", stamp_s(b.unix_s), b.by))
             };
             let (before, after) = (bound(before), bound(after));
             format!("{} {before} .. {after}", say.of("时间介于", "time between"))

@@ -38,10 +38,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("case list", "jieli --as window case list --stage TAKEN_UP"),
     ("case show", "jieli case show 2026-000001 --purpose 核对入学年级"),
     ("case act take-up", "jieli --as window case act 2026-000001 1 take-up"),
-    (
-        "case act accept",
-        "jieli --as window case act 2026-000001 1 accept --slot-until 2026-12-11",
-    ),
+    ("case act accept", "jieli --as window case act 2026-000001 1 accept --slot-until 2026-12-11"),
     ("case act decline", "jieli --as window case act 2026-000001 2 decline --code CAPACITY"),
     (
         "case act outcome",

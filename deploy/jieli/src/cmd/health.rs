@@ -18,7 +18,8 @@ pub(super) async fn run(at: &At, out: Out) -> Result<Done, Fail> {
         let mut client = HealthClient::new(connect(address).await?);
         // The whole server.
         let reply = client.check(HealthCheckRequest { service: String::new() }).await;
-        let serving = reply.map_err(Fail::from)?.into_inner().status == ServingStatus::Serving as i32;
+        let serving =
+            reply.map_err(Fail::from)?.into_inner().status == ServingStatus::Serving as i32;
         if !serving {
             return Err(not_serving());
         }

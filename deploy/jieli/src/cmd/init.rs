@@ -70,8 +70,9 @@ impl Init {
                 "A city id is 3 to 63 characters of a-z, 0-9, full stop and hyphen.",
             )
         })?;
-        let database = Database::try_from(self.database.clone())
-            .map_err(|error| Fail::usage("--database 只能是 sqlite 或 postgres:// 地址。", error.to_string()))?;
+        let database = Database::try_from(self.database.clone()).map_err(|error| {
+            Fail::usage("--database 只能是 sqlite 或 postgres:// 地址。", error.to_string())
+        })?;
         let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let options = InitOptions {
             database,
@@ -101,7 +102,12 @@ impl Init {
         }
         let mut places = passphrase_places(None);
         places.file = self.passphrase_file.clone();
-        let keys = |error: KeysError| Fail::usage("需要口令（至少 12 个字符）：JIELI_PASSPHRASE 或 --passphrase-file。", error.to_string());
+        let keys = |error: KeysError| {
+            Fail::usage(
+                "需要口令（至少 12 个字符）：JIELI_PASSPHRASE 或 --passphrase-file。",
+                error.to_string(),
+            )
+        };
         let passphrase = places.find().map_err(keys)?.ok_or(KeysError::NoPassphrase);
         Ok(Protection::Passphrase { passphrase: passphrase.map_err(keys)?, cost: COST })
     }

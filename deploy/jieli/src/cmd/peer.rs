@@ -9,7 +9,7 @@ use jieli_node::public::PublicBundle;
 use jieli_proto::id::Digest;
 use jieli_proto::wire;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum PeerCommand {
@@ -55,7 +55,7 @@ impl PeerCommand {
 }
 
 fn request(
-    file: &PathBuf,
+    file: &Path,
     root_fpr: &str,
     end_points: Vec<String>,
 ) -> Result<wire::AddPeerRequest, Fail> {

@@ -245,14 +245,15 @@ pub(super) fn bytes_of(file: &Path) -> Result<Vec<u8>, Fail> {
 /// Why a file could not be read, and what to do.
 pub(super) fn unreadable(file: &Path, error: &std::io::Error) -> Fail {
     let name = file.display();
-    let (zh, en) = match error.kind() {
-        ErrorKind::NotFound => {
-            (format!("没有找到文件 {name}，请核对文件名和所在目录。"), format!("There is no file {name}: check its name and directory."))
-        }
-        ErrorKind::PermissionDenied => {
-            (format!("没有读取文件 {name} 的权限。"), format!("This user may not read {name}."))
-        }
-        _ => (format!("文件 {name} 无法读取：{error}。"), format!("{name} cannot be read: {error}.")),
+    let (zh, en) = if error.kind() == ErrorKind::NotFound {
+        (
+            format!("没有找到文件 {name}，请核对文件名和所在目录。"),
+            format!("There is no file {name}: check its name and directory."),
+        )
+    } else if error.kind() == ErrorKind::PermissionDenied {
+        (format!("没有读取文件 {name} 的权限。"), format!("This user may not read {name}."))
+    } else {
+        (format!("文件 {name} 无法读取：{error}。"), format!("{name} cannot be read: {error}."))
     };
     Fail::new(WRONG_USE, "BAD_FILE", zh, en)
 }
@@ -260,11 +261,13 @@ pub(super) fn unreadable(file: &Path, error: &std::io::Error) -> Fail {
 /// Why a file could not be written, and what to do.
 pub(super) fn unwritable(file: &Path, error: &std::io::Error) -> Fail {
     let name = file.display();
-    let (zh, en) = match error.kind() {
-        ErrorKind::AlreadyExists => {
-            (format!("文件 {name} 已经存在，请换一个名字。"), format!("{name} exists already: name another file."))
-        }
-        _ => (format!("文件 {name} 无法写入：{error}。"), format!("{name} cannot be written: {error}.")),
+    let (zh, en) = if error.kind() == ErrorKind::AlreadyExists {
+        (
+            format!("文件 {name} 已经存在，请换一个名字。"),
+            format!("{name} exists already: name another file."),
+        )
+    } else {
+        (format!("文件 {name} 无法写入：{error}。"), format!("{name} cannot be written: {error}."))
     };
     Fail::new(WRONG_USE, "BAD_FILE", zh, en)
 }

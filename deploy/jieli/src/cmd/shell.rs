@@ -82,7 +82,10 @@ fn page(
     let file = format!("{name}.1");
     let path = dir.join(&file);
     let mut text = Vec::new();
-    clap_mangen::Man::new(command.clone()).title(name).render(&mut text).context("a manual page")?;
+    clap_mangen::Man::new(command.clone())
+        .title(name)
+        .render(&mut text)
+        .context("a manual page")?;
     std::fs::write(&path, text).with_context(|| path.display().to_string())?;
     pages.push(file);
     for under in command.get_subcommands().filter(|under| is_shown(under)) {

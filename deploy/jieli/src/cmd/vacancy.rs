@@ -46,7 +46,9 @@ impl VacancyCommand {
                 let request = wire::ListVacanciesRequest {};
                 let all = desk.list_vacancies(request).await?.into_inner().vacancies;
                 let value = Value::Array(all.iter().map(vacancy_json).collect());
-                out.show(&value, || all.iter().map(|one| line(one, out)).collect::<Vec<_>>().join("\n"));
+                out.show(&value, || {
+                    all.iter().map(|one| line(one, out)).collect::<Vec<_>>().join("\n")
+                });
             }
         }
         Ok(OK)
@@ -56,8 +58,8 @@ impl VacancyCommand {
 fn line(vacancy: &wire::Vacancy, out: Out) -> String {
     let terms = vacancy.terms.clone().unwrap_or_default();
     let (posts, until) = (vacancy.posts, date(vacancy.valid_until));
-    let rest =
-        out.say(&format!("{posts} 个岗位，有效至 {until}"), &format!("{posts} posts until {until}"));
+    let rest = out
+        .say(&format!("{posts} 个岗位，有效至 {until}"), &format!("{posts} posts until {until}"));
     format!("{}  {}  {}  {rest}", terms.reference, vacancy.city, terms.employer_name)
 }
 

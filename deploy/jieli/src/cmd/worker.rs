@@ -113,9 +113,9 @@ fn show(opened: &wire::OpenReply, out: Out) {
 
 /// What a worker reads is always in both languages.
 fn show_status(legs: &[wire::WorkerLeg], out: Out) {
-    let values = legs.iter().map(|leg| {
-        json!({ "number": leg.number, "say_zh": leg.say_zh, "say_en": leg.say_en })
-    });
+    let values = legs
+        .iter()
+        .map(|leg| json!({ "number": leg.number, "say_zh": leg.say_zh, "say_en": leg.say_en }));
     let value = json!({ "legs": values.collect::<Vec<_>>() });
     out.show(&value, || {
         let lines = legs.iter().map(|leg| format!("{}\n   {}", leg.say_zh, leg.say_en));
