@@ -26,7 +26,8 @@ fn paper() -> Rows {
 /// Every call of every service.
 fn services() -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto");
-    let files = ["desk", "exchange"].map(|name| root.join(format!("jieli/v1/{name}.proto")));
+    let files =
+        ["desk", "window", "exchange"].map(|name| root.join(format!("jieli/v1/{name}.proto")));
     let set = protox::compile(files, [root]).unwrap();
     let services = set.file.iter().flat_map(|file| &file.service);
     services
@@ -50,12 +51,22 @@ fn the_desk_rows_are_what_the_node_does() {
     let code: Rows = TABLE
         .iter()
         .map(|(call, _)| {
-            let may = DeskRole::ALL.map(|role| if call.is_open_to(role) { "y" } else { "-" });
+            let may = DeskRole::AT_DESKS.map(|role| if call.is_open_to(role) { "y" } else { "-" });
             (format!("Desk.{}", call.name()), may.map(str::to_owned).to_vec())
         })
         .collect();
     assert_eq!(code.len(), TABLE.len(), "a call stands twice");
     assert_eq!(desk, code);
+}
+
+#[test]
+fn the_role_of_a_window_opens_the_keypad_and_no_desk() {
+    for (call, who) in paper().iter().filter(|(call, _)| call.starts_with("Keypad.")) {
+        assert_eq!(who, &["window"], "{call}");
+    }
+    for (call, roles) in TABLE {
+        assert!(!roles.contains(&DeskRole::Window), "{call:?}");
+    }
 }
 
 #[test]

@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+use jieli_node::command::DeskCommand;
 use jieli_proto::bundle::{CAVEAT_ZH, Entry, exit_code, verify, zip_read, zip_write};
 use jieli_proto::id::Digest;
+use jieli_proto::wire;
 use jieli_tests::people::{self, FAMILY};
-use jieli_tests::{Random, Towns};
+use jieli_tests::{AGREEMENT_DRAFT, Random, Towns, eventually};
 use std::ops::Range;
 
 /// Random positions that are flipped besides whole files.
@@ -195,4 +197,46 @@ async fn a_missing_an_extra_or_a_double_file_is_found() {
     assert_eq!(exit_code(&verify(b"no zip", &bundle.roots)), 2);
     let cut = &bundle.zip[..bundle.zip.len() - 1];
     assert_eq!(exit_code(&verify(cut, &bundle.roots)), 2);
+}
+
+/// The sample agreement as the next version, with another end.
+fn next(towns: &Towns, year: u32) -> String {
+    let (id, text) = (towns.agreement.hex(), AGREEMENT_DRAFT);
+    assert!(text.contains("2029-10-31"));
+    let text = text.replace("2029-10-31", &format!("{year}-10-31"));
+    format!("agreement_id = \"{id}\"\nversion = 2\n{text}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_case_under_a_countered_version_is_proven_like_any_other() {
+    let towns = Towns::new().await;
+    let (kunming, ruian) = (&towns.kunming, &towns.ruian);
+    let propose = wire::ProposeRequest { draft_toml: next(&towns, 2027) };
+    kunming.two_approve(DeskCommand::Propose(propose)).await.unwrap();
+    let agreement_id = towns.agreement.hex();
+    let draft_toml = next(&towns, 2028);
+    let counter = wire::CounterProposeRequest { agreement_id: agreement_id.clone(), draft_toml };
+    eventually("the proposal", async || {
+        ruian.two_approve(DeskCommand::CounterPropose(counter.clone())).await.is_ok()
+    })
+    .await;
+    let sign = wire::CountersignRequest { agreement_id, version: 2 };
+    eventually("the counter-proposal", async || {
+        kunming.two_approve(DeskCommand::Countersign(sign.clone())).await.is_ok()
+    })
+    .await;
+    eventually("version 2 in both", async || {
+        [kunming, ruian].iter().all(|town| {
+            let published = town.node().hand().published();
+            published.directory.bonds[&towns.agreement].version() == 2
+        })
+    })
+    .await;
+    let case = towns.main_road().await;
+    towns.settled().await;
+    let roots = [kunming.public.root_fpr(), ruian.public.root_fpr()];
+    let bundle = Bundle { zip: kunming.export(&case, false).await, roots };
+    let verdicts = verify(&bundle.zip, &roots).unwrap();
+    assert_eq!(bundle.exit(), 0, "{}", verdicts.text());
+    towns.stop().await;
 }

@@ -5,6 +5,8 @@
 
 #[path = "journey/ballot.rs"]
 mod ballot;
+#[path = "journey/capacity.rs"]
+mod capacity;
 #[path = "journey/capture.rs"]
 mod capture;
 #[path = "journey/crossing.rs"]
@@ -13,6 +15,8 @@ mod crossing;
 mod heard;
 #[path = "journey/lapse.rs"]
 mod lapse;
+#[path = "journey/offers.rs"]
+mod offers;
 #[path = "journey/road.rs"]
 mod road;
 #[path = "journey/silence.rs"]
@@ -21,5 +25,7 @@ mod silence;
 mod steady;
 #[path = "journey/stops.rs"]
 mod stops;
+#[path = "journey/undo.rs"]
+mod undo;
 #[path = "journey/voice.rs"]
 mod voice;

@@ -1,7 +1,32 @@
-//! Safeguards of CASEWORK section 9, each with the attempt that it has to withstand.
+//! The safeguards of casework section 7, one file each: the pressured clerk, and where it makes
+//! sense the modified node.
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "safeguards/common.rs"]
+mod common;
+#[path = "safeguards/modified.rs"]
+mod modified;
+#[path = "safeguards/v01.rs"]
+mod v01;
+#[path = "safeguards/v01_pin.rs"]
+mod v01_pin;
+#[path = "safeguards/v01_receiving.rs"]
+mod v01_receiving;
+#[path = "safeguards/v02.rs"]
+mod v02;
+#[path = "safeguards/v04.rs"]
+mod v04;
+#[path = "safeguards/v04_changed.rs"]
+mod v04_changed;
+#[path = "safeguards/v06.rs"]
+mod v06;
+#[path = "safeguards/v06_capacity.rs"]
+mod v06_capacity;
+#[path = "safeguards/v07.rs"]
+mod v07;
+#[path = "safeguards/v12.rs"]
+mod v12;
 #[path = "safeguards/v22.rs"]
 mod v22;
 #[path = "safeguards/v23.rs"]

@@ -39,7 +39,7 @@ async fn killed_thirty_times_on_sqlite_and_postgres_loses_and_doubles_nothing() 
         let vacancies: Vec<Vacancy> = (0..A_CALL).map(|_| vacancy(&mut number)).collect();
         let names: Vec<String> =
             vacancies.iter().filter_map(|v| Some(v.terms.as_ref()?.reference.clone())).collect();
-        let call = wire::AddVacanciesRequest { vacancies, announce: true };
+        let call = wire::AddVacanciesRequest { vacancies, announce: true, change: false };
         let mut desk = pair.destination().desk("clerk")?;
         let work = tokio::time::timeout(Duration::from_secs(20), desk.add_vacancies(call));
         if kills < KILLS && random.below(3) == 0 {

@@ -17,11 +17,15 @@ use std::collections::BTreeSet;
 
 use jieli_proto::day::Day;
 use jieli_proto::number::{AgeBand, CitizenNumber, MobileNumber, OtherNumber, PersonName};
+use serde::{Deserialize, Serialize};
 
-mod clean;
+mod back;
 mod columns;
 mod finding;
 pub mod headings;
+pub mod job;
+mod mapping;
+mod marks;
 mod refusal;
 mod rows;
 mod table;
@@ -29,28 +33,30 @@ mod table;
 mod tests;
 mod text;
 mod values;
+mod weigh;
 mod xlsx;
 
-pub use clean::{cleaned_copy, template};
+pub use back::{Form, Note, cleaned_copy, handed_back, template};
 pub use finding::{Fault, Finding, Severity, Text};
 /// What no column, field or screen may be about: the list itself belongs to the law.
 pub use jieli_proto::deny as forbidden;
+pub use mapping::{Mapping, MappingError};
 pub use refusal::{RefusedColumn, SheetRefusal};
 
 /// Reads a sheet. The file name only tells a text file (.csv, .txt, .tsv) from anything else that
 /// is not a workbook; a workbook is known by its bytes.
 pub fn read(bytes: &[u8], file_name: &str, options: &Options) -> Result<Sheet, SheetRefusal> {
-    let (table, index) = open(bytes, file_name, &options.limits)?;
-    let refused = columns::refused(&table, index);
+    let (table, index) = open(bytes, file_name, options)?;
+    let refused = columns::refused(&table, index, options);
     if !refused.is_empty() {
         return Err(SheetRefusal::Columns(refused));
     }
-    let layout = columns::layout(&table, index)?;
+    let layout = columns::layout(&table, index, options)?;
     let rows_max = options.limits.rows_max;
     if table.rows.len() - index - 1 > rows_max {
         return Err(SheetRefusal::TooManyRows { rows_max });
     }
-    let sheet = rows::read(&table.rows[index + 1..], layout, options);
+    let sheet = rows::read(&table.rows[index + 1..], &table.hidden_columns, layout, options);
     if sheet.rows_read == 0 { Err(SheetRefusal::NoRows) } else { Ok(sheet) }
 }
 
@@ -58,19 +64,20 @@ pub fn read(bytes: &[u8], file_name: &str, options: &Options) -> Result<Sheet, S
 fn open(
     bytes: &[u8],
     file_name: &str,
-    limits: &Limits,
+    options: &Options,
 ) -> Result<(table::Table, usize), SheetRefusal> {
+    let limits = &options.limits;
     if bytes.len() as u64 > limits.file_bytes_max {
         return Err(SheetRefusal::FileTooLarge { bytes_max: limits.file_bytes_max });
     }
     let extension = file_name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
     if bytes.starts_with(b"PK\x03\x04") {
-        xlsx::table(bytes, limits)
+        xlsx::table(bytes, options)
     } else if bytes.starts_with(b"\xD0\xCF\x11\xE0") {
         Err(SheetRefusal::OldOrLocked)
     } else if ["csv", "txt", "tsv"].contains(&extension.as_str()) {
         let table = text::table(bytes, limits)?;
-        let index = columns::heading_index(&table).ok_or(SheetRefusal::NoHeadings)?;
+        let index = columns::heading_index(&table, options).ok_or(SheetRefusal::NoHeadings)?;
         Ok((table, index))
     } else {
         Err(SheetRefusal::NotASheet)
@@ -85,6 +92,8 @@ pub struct Options {
     /// The vacancy references the receiving cities have announced; `None` if not at hand, then
     /// the column is not checked and one warning says so.
     pub known_vacancies: Option<BTreeSet<String>>,
+    /// What the office calls its columns.
+    pub mapping: Mapping,
     /// The limits.
     pub limits: Limits,
 }
@@ -92,12 +101,17 @@ pub struct Options {
 impl Options {
     /// Options without a list of vacancies, with the standard limits.
     pub fn new(today: Day) -> Options {
-        Options { today, known_vacancies: None, limits: Limits::default() }
+        Options {
+            today,
+            known_vacancies: None,
+            mapping: Mapping::default(),
+            limits: Limits::default(),
+        }
     }
 }
 
 /// How large a sheet may be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Size of the file, in bytes.
     pub file_bytes_max: u64,
@@ -109,16 +123,22 @@ pub struct Limits {
     pub columns_max: usize,
     /// Characters of one cell.
     pub cell_chars_max: usize,
+    /// Different texts of a workbook.
+    pub strings_max: usize,
+    /// Merged cells of a workbook.
+    pub merges_max: usize,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
             file_bytes_max: 20 << 20,
-            inflated_bytes_max: 200 << 20,
+            inflated_bytes_max: 64 << 20,
             rows_max: 20_000,
             columns_max: 64,
             cell_chars_max: 1_000,
+            strings_max: 300_000,
+            merges_max: 10_000,
         }
     }
 }
@@ -166,7 +186,7 @@ pub struct Worker {
     pub document: Document,
     /// Mobile number, if any.
     pub phone: Option<MobileNumber>,
-    /// The age band on the day of the import; `None` if the document does not tell.
+    /// The age band on the day of the import: from the number, else as the sheet states it.
     pub age_band: Option<AgeBand>,
 }
 
@@ -177,7 +197,7 @@ pub struct Child {
     pub name: PersonName,
     /// Kind and number of the document.
     pub document: Document,
-    /// The age band on the day of the import; `None` if the document does not tell.
+    /// The age band on the day of the import: from the number, else as the sheet states it.
     pub age_band: Option<AgeBand>,
 }
 

@@ -1,24 +1,26 @@
-//! Agreement acts, ours and theirs: propose, counter-sign, suspend, resume, terminate, manifests.
+//! Agreement acts, ours and theirs: propose, counter-propose, counter-sign, suspend, resume,
+//! terminate, manifests. An act of ours waits in [`waiting`] until two tokens of two posts stand
+//! behind it; only then is it signed here.
+
+mod receive;
+pub(crate) mod standing;
+pub(crate) mod waiting;
 
 use crate::batch::Batch;
 use crate::directory::{Bond, Directory, Peer};
-use crate::receive::{Halt, Incoming, Stop, decode};
+use crate::receive::decode;
 use crate::store::{StoreError, Val};
 use crate::trouble::{Denied, Outcome};
 use jieli_proto::agreement::{Agreement, distinct};
 use jieli_proto::day::Day;
 use jieli_proto::envelope;
 use jieli_proto::id::{AgreementId, Digest};
-use jieli_proto::kinds::{Kind, Lane, PartySide};
-use jieli_proto::manifest::Manifest;
-use jieli_proto::message::{ActFacts, Frame, check_act};
+use jieli_proto::kinds::{Lane, PartySide};
 use jieli_proto::refusal::Refusal;
-use jieli_proto::wire::{self, Act, ActType, DeferReason, ItemStatus};
+use jieli_proto::wire::{self, Act, ActType};
 use prost::Message as _;
+use standing::Proposal;
 use std::collections::BTreeMap;
-
-/// Agreements that one peer may have proposed and nobody has concluded.
-const OPEN_BONDS_MAX: usize = 16;
 
 /// What our own approvers decided.
 #[derive(Clone, Debug)]
@@ -31,13 +33,17 @@ pub enum OwnAct {
     Terminate(Day),
 }
 
+/// An agreement that may be proposed as it is, and with whom.
+struct Proposable {
+    agreement: Agreement,
+    us: PartySide,
+    peer: Peer,
+    bond: Option<Bond>,
+}
+
 impl Batch<'_> {
-    /// Proposes an agreement: signs it, logs the act and sends it.
-    pub async fn propose(
-        &mut self,
-        draft: &wire::Agreement,
-        approvers: Vec<String>,
-    ) -> Outcome<AgreementId> {
+    /// Everything that must hold of a proposal, as it is entered and again as it is signed.
+    async fn proposable(&mut self, draft: &wire::Agreement, act: ActType) -> Outcome<Proposable> {
         let agreement = Agreement::check(draft).map_err(|flaw| {
             Denied::new("BAD_DRAFT", format!("协议草案有误：{flaw}"), flaw.to_string())
         })?;
@@ -45,20 +51,61 @@ impl Batch<'_> {
         let them = agreement.cities[us.other() as usize].clone();
         let peer = self.directory.peers.get(&them).cloned().ok_or_else(|| not_party("peer"))?;
         self.check_parties(&agreement, us, &peer).map_err(Denied::refused)?;
-        check_approvers(&agreement, us, &approvers)?;
-        let known = self.bond(&agreement.id);
-        let version = known.as_ref().map_or(0, Bond::version) + 1;
+        let bond = self.bond(&agreement.id);
+        let version = bond.as_ref().map_or(0, Bond::version) + 1;
         if draft.version != version {
-            let said = format!("version {version} comes next");
-            return Err(Denied::new("BAD_VERSION", format!("下一版应为第{version}版"), said).into());
+            let said = format!("Version {version} comes next, the draft says {}.", draft.version);
+            let zh = format!("下一版应为第{version}版，草案写的是第{}版。", draft.version);
+            return Err(Denied::new("BAD_VERSION", zh, said).into());
         }
+        let before = bond.as_ref().and_then(|b| b.digests.values().next_back().copied());
+        if draft.prev_digest != before.unwrap_or(Digest::ZERO).0 {
+            return Err(Denied::new(
+                "BAD_VERSION",
+                "草案所依据的上一版已不是现行版本，请重新起草。",
+                "The draft follows a version that is no longer in force: draft it again.",
+            )
+            .into());
+        }
+        let standing = match &bond {
+            Some(bond) => self.proposal_standing(bond, version).await?,
+            None => None,
+        };
+        let open = standing.filter(|p| p.side != us && p.is_open_at(self.now_ms));
+        match (act == ActType::CounterPropose, open.is_some()) {
+            (true, true) | (false, false) => {}
+            (true, false) => return Err(nothing_to_counter(&agreement.id).into()),
+            (false, true) => {
+                return Err(Denied::new(
+                    "USE_COUNTER",
+                    format!("对方已提出第{version}版。请会签，或用 counter 提出修改稿。"),
+                    format!(
+                        "The other city has proposed version {version}: countersign it, or send \
+                         a counter-proposal with `counter`."
+                    ),
+                )
+                .into());
+            }
+        }
+        Ok(Proposable { agreement, us, peer, bond })
+    }
+
+    /// Signs a proposal or counter-proposal, logs the act and sends it.
+    async fn send_proposal(
+        &mut self,
+        draft: &wire::Agreement,
+        act_type: ActType,
+        approvers: Vec<String>,
+    ) -> Outcome<()> {
+        let Proposable { agreement, us, peer, bond } = self.proposable(draft, act_type).await?;
+        check_approvers(&agreement, us, &approvers)?;
         let sealed = self.seal(draft).await?;
-        let bond = match known {
+        let bond = match bond {
             Some(bond) => bond,
             None => self.insert_bond(agreement.id, &peer).await?,
         };
-        let act = wire::Act {
-            act_type: ActType::Propose.into(),
+        let act = Act {
+            act_type: act_type.into(),
             approvers: sorted(approvers),
             carried: Some(sealed.clone()),
             ..Act::default()
@@ -68,81 +115,109 @@ impl Batch<'_> {
         self.keep_version(&agreement, &sealed, &us_id).await?;
         self.record("agreement proposed", &agreement.id.0);
         self.reload().await?;
-        Ok(agreement.id)
+        Ok(())
     }
 
-    /// Counter-signs what the other city proposed: from here on it is live.
-    pub async fn countersign(
+    /// The proposal of the other city that may be counter-signed now; `None` where that version is
+    /// live already.
+    async fn signable(
         &mut self,
-        id: AgreementId,
+        bond: &Bond,
         version: u32,
-        approvers: Vec<String>,
-    ) -> Outcome<()> {
-        let bond = self.bond(&id).ok_or_else(|| Denied::not_found(&id.hex()))?;
-        let row = self
-            .conn
-            .maybe(
-                "SELECT envelope, countersigned_ms FROM agreement_version WHERE agreement_id = $1 \
-                 AND version = $2 AND proposed_by = $3 ORDER BY proposed_ms DESC LIMIT 1",
-                vec![id.to_vec().into(), version.into(), bond.peer.as_str().into()],
+    ) -> Outcome<Option<(Proposal, Agreement)>> {
+        let id = bond.id.hex();
+        let unknown = || {
+            Denied::no_such(
+                &format!("协议 {id} 第{version}版的提案"),
+                &format!("a proposal of version {version} of agreement {id}"),
             )
-            .await?
-            .ok_or_else(|| Denied::not_found(&format!("{} v{version}", id.hex())))?;
-        if row.int(1)? > 0 {
-            // Repeating an act is a no-op.
-            return Ok(());
+        };
+        let standing = self.proposal_standing(bond, version).await?;
+        if version > 0 && version <= bond.version() {
+            // Repeating an act is a no-op; a version that is over cannot be made live again.
+            return Ok(None);
         }
-        let yields = bond.our_side == PartySide::A && self.both_proposed(&bond, version).await?;
-        if version <= bond.version() || yields {
+        let proposal = standing.ok_or_else(unknown)?;
+        if proposal.side == bond.our_side {
             return Err(Denied::new(
                 "PROPOSAL_STANDS",
-                "同一版本已有生效文本，或以甲方的提案为准。",
-                "That version is live already, or the proposal of party A stands instead.",
+                format!("第{version}版以本市的提案为准，应由对方会签或修改。"),
+                format!(
+                    "Our own proposal of version {version} stands: the other city countersigns \
+                     or counters it."
+                ),
             )
             .into());
         }
+        if !proposal.is_open_at(self.now_ms) {
+            return Err(Denied::new(
+                "PROPOSAL_LAPSED",
+                format!("第{version}版的提案已逾期作废，请重新提出。"),
+                format!("The proposal of version {version} has lapsed: it has to be made again."),
+            )
+            .into());
+        }
+        let row = self
+            .conn
+            .one(
+                "SELECT envelope FROM agreement_version WHERE agreement_id = $1 AND env_digest = $2",
+                vec![bond.id.to_vec().into(), proposal.digest.to_vec().into()],
+            )
+            .await?;
         let sealed = wire::Envelope::decode(row.bytes(0)?.as_slice())
             .map_err(|_| StoreError::Corrupt("agreement_version.envelope"))?;
         let payload: wire::Agreement = decode(&sealed).map_err(Denied::refused)?;
         let agreement =
             Agreement::check(&payload).map_err(|_| StoreError::Corrupt("agreement_version"))?;
+        Ok(Some((proposal, agreement)))
+    }
+
+    /// Counter-signs what the other city proposed: from here on it is live.
+    async fn send_countersign(
+        &mut self,
+        id: AgreementId,
+        version: u32,
+        read: &Digest,
+        approvers: Vec<String>,
+    ) -> Outcome<()> {
+        let bond = self.bond(&id).ok_or_else(|| Denied::no_agreement(Some(id)))?;
+        let Some((proposal, agreement)) = self.signable(&bond, version).await? else {
+            return Ok(());
+        };
+        if proposal.digest != *read {
+            return Err(Denied::new(
+                "PROPOSAL_CHANGED",
+                "对方在此期间提出了新的文本，请重新阅读并重新会签。",
+                "The other city has proposed another text since: read it and begin again.",
+            )
+            .into());
+        }
         check_approvers(&agreement, bond.our_side, &approvers)?;
-        let digest = envelope::env_digest(&sealed);
-        let act = wire::Act {
+        let act = Act {
             act_type: ActType::Countersign.into(),
             approvers: sorted(approvers),
-            subject: digest.to_vec(),
+            subject: proposal.digest.to_vec(),
             ..Act::default()
         };
         self.send_act(&bond, act).await?;
-        self.make_live(id, version, &digest).await?;
-        self.record("agreement counter-signed", &digest.0);
+        self.make_live(id, version, &proposal.digest).await?;
+        self.record("agreement counter-signed", &proposal.digest.0);
         self.reload().await?;
         Ok(())
     }
 
-    /// Suspends, resumes or terminates.
-    pub async fn own_act(
-        &mut self,
-        id: AgreementId,
-        what: OwnAct,
-        approvers: Vec<String>,
-    ) -> Outcome<()> {
-        let bond = self.bond(&id).ok_or_else(|| Denied::not_found(&id.hex()))?;
-        let agreement = bond.in_force().ok_or_else(|| Denied::not_found(&id.hex()))?;
-        // Suspending is one-sided and at once: nobody has to wait for a second pair of eyes.
-        if !matches!(what, OwnAct::Suspend) {
-            check_approvers(agreement, bond.our_side, &approvers)?;
-        }
-        let mut act = Act { approvers: sorted(approvers), ..Act::default() };
-        let facts = match (&what, &bond.suspended) {
-            (OwnAct::Suspend, Some(_)) => return Ok(()),
+    /// What an own act would say; `None` where it would change nothing.
+    fn own_act(&self, bond: &Bond, what: &OwnAct) -> Outcome<Option<Act>> {
+        let mut act = Act::default();
+        let act_type = match (what, &bond.suspended) {
+            (OwnAct::Suspend, Some(_)) => return Ok(None),
             (OwnAct::Suspend, None) => ActType::Suspend,
+            (OwnAct::Resume, None) => return Ok(None),
             (OwnAct::Resume, Some((side, digest))) if *side == bond.our_side => {
                 act.subject = digest.to_vec();
                 ActType::Resume
             }
-            (OwnAct::Resume, Some(_) | None) => {
+            (OwnAct::Resume, Some(_)) => {
                 return Err(Denied::new(
                     "NOT_SUSPENDED_BY_US",
                     "只有暂停的一方可以恢复。",
@@ -150,7 +225,7 @@ impl Batch<'_> {
                 )
                 .into());
             }
-            (OwnAct::Terminate(_), _) if bond.terminated.is_some() => return Ok(()),
+            (OwnAct::Terminate(_), _) if bond.terminated.is_some() => return Ok(None),
             (OwnAct::Terminate(on), _) => {
                 if *on < self.today {
                     return Err(Denied::new(
@@ -164,10 +239,25 @@ impl Batch<'_> {
                 ActType::Terminate
             }
         };
-        act.act_type = facts.into();
-        let wind_down = act.wind_down_on;
+        act.act_type = act_type.into();
+        Ok(Some(act))
+    }
+
+    /// Suspends, resumes or terminates.
+    async fn send_own_act(
+        &mut self,
+        id: AgreementId,
+        what: &OwnAct,
+        approvers: Vec<String>,
+    ) -> Outcome<()> {
+        let bond = self.bond(&id).ok_or_else(|| Denied::no_agreement(Some(id)))?;
+        let agreement = bond.in_force().ok_or_else(|| not_live(&id))?;
+        check_approvers(agreement, bond.our_side, &approvers)?;
+        let Some(mut act) = self.own_act(&bond, what)? else { return Ok(()) };
+        act.approvers = sorted(approvers);
+        let (act_type, wind_down) = (act.act_type(), act.wind_down_on);
         let digest = self.send_act(&bond, act).await?;
-        self.apply_act(&bond, bond.our_side, facts, &digest, wind_down).await?;
+        self.apply_act(&bond, bond.our_side, act_type, &digest, wind_down).await?;
         self.record("agreement act", &digest.0);
         self.reload().await?;
         Ok(())
@@ -184,124 +274,6 @@ impl Batch<'_> {
         act.header = Some(header.clone());
         act.act_seen = theirs.last_digest.to_vec();
         self.send(bond, &header, &act).await
-    }
-
-    /// An act of the other city.
-    pub(crate) async fn receive_act(
-        &mut self,
-        bond: &Bond,
-        incoming: &Incoming,
-        key_live: bool,
-    ) -> Result<ItemStatus, Halt> {
-        if !key_live {
-            return Err(Refusal::KeyRevoked.into());
-        }
-        let act: Act = decode(&incoming.sealed)?;
-        let facts = check_act(&act)?;
-        incoming.frame.check(&facts.head, None)?;
-        self.check_head(bond, incoming, &facts.head).await?;
-        match facts.act {
-            ActType::Propose | ActType::CounterPropose => {
-                self.receive_proposal(bond, incoming, &facts).await?;
-            }
-            ActType::Countersign => self.receive_countersign(bond, &facts).await?,
-            ActType::Suspend | ActType::Resume | ActType::Terminate => {
-                let agreement = bond.in_force().ok_or(Refusal::NoAgreement)?;
-                if facts.act != ActType::Suspend {
-                    check_approvers(agreement, bond.our_side.other(), &facts.approvers)
-                        .map_err(|_| Refusal::BadBody)?;
-                }
-                self.check_resume(bond, &facts)?;
-                let side = bond.our_side.other();
-                let wind_down = facts.wind_down_on.map_or(0, Day::number);
-                self.apply_act(bond, side, facts.act, &incoming.digest, wind_down).await?;
-            }
-            ActType::Manifest => self.receive_manifest(incoming, &facts).await?,
-            // Announces a pack by digest; the pack itself is imported by its operators.
-            ActType::Pack => {}
-            ActType::Unspecified => return Err(Refusal::BadBody.into()),
-        }
-        let header = act.header.unwrap_or_default();
-        self.log_envelope(bond.id, incoming.frame.lane, &header, &incoming.sealed)?;
-        self.reload().await?;
-        Ok(ItemStatus::Stored)
-    }
-
-    async fn receive_proposal(
-        &mut self,
-        bond: &Bond,
-        incoming: &Incoming,
-        facts: &ActFacts,
-    ) -> Result<(), Halt> {
-        let sealed = facts.carried.as_ref().ok_or(Refusal::BadBody)?;
-        if !incoming.peer.has_signed(sealed, Kind::Agreement) {
-            return Err(Refusal::BadBody.into());
-        }
-        let payload: wire::Agreement = decode(sealed)?;
-        let agreement = Agreement::check(&payload).map_err(|_| Refusal::BadBody)?;
-        let side = bond.our_side.other();
-        self.check_parties(&agreement, bond.our_side, &incoming.peer)?;
-        check_approvers(&agreement, side, &facts.approvers).map_err(|_| Refusal::BadBody)?;
-        let before = bond.digests.values().next_back().copied().unwrap_or(Digest::ZERO);
-        let follows = payload.version == bond.version() + 1 && payload.prev_digest == before.0;
-        if agreement.id != bond.id || !follows {
-            return Err(Refusal::BadBody.into());
-        }
-        self.keep_version(&agreement, sealed, bond.peer.as_str()).await?;
-        Ok(())
-    }
-
-    async fn receive_countersign(&mut self, bond: &Bond, facts: &ActFacts) -> Result<(), Halt> {
-        let digest = facts.subject.ok_or(Refusal::BadBody)?;
-        let row = self
-            .conn
-            .maybe(
-                "SELECT version, envelope FROM agreement_version WHERE agreement_id = $1 \
-                 AND env_digest = $2 AND proposed_by = $3",
-                vec![
-                    bond.id.to_vec().into(),
-                    digest.to_vec().into(),
-                    self.directory.city.as_str().into(),
-                ],
-            )
-            .await?
-            .ok_or(Stop::Wait(DeferReason::CitedNotHeld))?;
-        let sealed = wire::Envelope::decode(row.bytes(1)?.as_slice())
-            .map_err(|_| StoreError::Corrupt("agreement_version.envelope"))?;
-        let payload: wire::Agreement = decode(&sealed)?;
-        let agreement = Agreement::check(&payload).map_err(|_| Refusal::BadBody)?;
-        check_approvers(&agreement, bond.our_side.other(), &facts.approvers)
-            .map_err(|_| Refusal::BadBody)?;
-        let version = row.int(0)? as u32;
-        let yields = bond.our_side == PartySide::B && self.both_proposed(bond, version).await?;
-        if version <= bond.version() || yields {
-            return Err(Refusal::BadBody.into());
-        }
-        self.make_live(bond.id, version, &digest).await?;
-        Ok(())
-    }
-
-    /// Of two open proposals for one version A's stands.
-    async fn both_proposed(&mut self, bond: &Bond, version: u32) -> Result<bool, StoreError> {
-        let row = self
-            .conn
-            .one(
-                "SELECT CAST(COUNT(DISTINCT proposed_by) AS BIGINT) FROM agreement_version \
-                 WHERE agreement_id = $1 AND version = $2",
-                vec![bond.id.to_vec().into(), version.into()],
-            )
-            .await?;
-        Ok(row.int(0)? > 1)
-    }
-
-    fn check_resume(&self, bond: &Bond, facts: &ActFacts) -> Result<(), Refusal> {
-        if facts.act != ActType::Resume {
-            return Ok(());
-        }
-        let theirs = bond.suspended.as_ref().filter(|(side, digest)| {
-            *side == bond.our_side.other() && Some(*digest) == facts.subject
-        });
-        if theirs.is_some() { Ok(()) } else { Err(Refusal::BadBody) }
     }
 
     async fn apply_act(
@@ -340,94 +312,6 @@ impl Batch<'_> {
         all.extend(vals);
         self.conn.run(sql, all).await?;
         Ok(())
-    }
-
-    async fn receive_manifest(
-        &mut self,
-        incoming: &Incoming,
-        facts: &ActFacts,
-    ) -> Result<(), Halt> {
-        let sealed = facts.carried.as_ref().ok_or(Refusal::BadBody)?;
-        let held = incoming.peer.newest();
-        let digest = envelope::env_digest(sealed);
-        let known = incoming.peer.manifests.values().any(|m| m.env_digest == digest);
-        if known {
-            // The same manifest comes once per agreement.
-            return Ok(());
-        }
-        let manifest = Manifest::open(sealed, &incoming.peer.root, held)
-            .map_err(|_| Refusal::ManifestUnknown)?;
-        if self.pins_of_another(&manifest) {
-            return Err(Refusal::BadBody.into());
-        }
-        self.keep_manifest(&manifest).await?;
-        Ok(())
-    }
-
-    /// Whether it claims a TLS key that another city shows: that city's calls would be taken for
-    /// this one's.
-    pub(crate) fn pins_of_another(&self, manifest: &Manifest) -> bool {
-        let claims = |fpr: &Digest| manifest.key(fpr, wire::Role::Tls).is_some();
-        let own = self.directory.manifest().into_iter().flat_map(|m| m.keys_of(wire::Role::Tls));
-        let others = self.directory.peers.values().filter(|peer| peer.city != manifest.city);
-        own.map(|key| key.fpr).chain(others.flat_map(Peer::tls_keys)).any(|fpr| claims(&fpr))
-    }
-
-    /// Stores a manifest that was verified.
-    pub(crate) async fn keep_manifest(&mut self, manifest: &Manifest) -> Result<(), StoreError> {
-        self.conn
-            .run(
-                "INSERT INTO manifest (city_id, version, env_digest, envelope) \
-                 VALUES ($1,$2,$3,$4)",
-                vec![
-                    manifest.city.as_str().into(),
-                    manifest.version.into(),
-                    manifest.env_digest.to_vec().into(),
-                    manifest.envelope.encode_to_vec().into(),
-                ],
-            )
-            .await?;
-        Ok(())
-    }
-
-    /// Whether an act in the act lane carries a manifest that names the key which signed the act.
-    pub(crate) fn verified_by_carried_manifest(
-        &self,
-        peer: &Peer,
-        frame: &Frame,
-        sealed: &wire::Envelope,
-    ) -> bool {
-        if frame.lane.kind() != Kind::Act {
-            return false;
-        }
-        let Ok(act) = envelope::payload::<Act>(sealed) else { return false };
-        let Some(carried) = act.carried.filter(|_| act.act_type == ActType::Manifest as i32) else {
-            return false;
-        };
-        Manifest::open(&carried, &peer.root, peer.newest())
-            .is_ok_and(|manifest| manifest.verify(sealed, Kind::Act).is_ok())
-    }
-
-    /// An agreement id not known here is accepted as a proposal of this peer, and as nothing else.
-    pub(crate) async fn new_bond(
-        &mut self,
-        incoming: &Incoming,
-    ) -> Result<Option<Bond>, StoreError> {
-        let side = PartySide::of(incoming.peer.city.as_str(), self.directory.city.as_str());
-        if incoming.frame.lane != Lane::acts(side) || incoming.frame.lane_seq != 1 {
-            return Ok(None);
-        }
-        let Ok(act) = envelope::payload::<Act>(&incoming.sealed) else { return Ok(None) };
-        if act.act_type != ActType::Propose as i32 {
-            return Ok(None);
-        }
-        let peer = &incoming.peer.city;
-        let bonds = self.directory.bonds.values();
-        let open = bonds.filter(|bond| bond.peer == *peer && bond.version() == 0).count();
-        if open >= OPEN_BONDS_MAX {
-            return Ok(None);
-        }
-        self.insert_bond(incoming.frame.agreement, &incoming.peer.clone()).await.map(Some)
     }
 
     async fn insert_bond(&mut self, id: AgreementId, peer: &Peer) -> Result<Bond, StoreError> {
@@ -553,6 +437,25 @@ fn check_approvers(
 fn sorted(mut posts: Vec<String>) -> Vec<String> {
     posts.sort();
     posts
+}
+
+fn not_live(id: &AgreementId) -> Denied {
+    Denied::new(
+        "NOT_LIVE",
+        format!("协议 {} 尚未生效，没有可以暂停、恢复或终止的版本。", id.hex()),
+        format!("Agreement {} is not live: there is nothing to suspend, resume or end.", id.hex()),
+    )
+}
+
+fn nothing_to_counter(id: &AgreementId) -> Denied {
+    Denied::new(
+        "NOTHING_TO_COUNTER",
+        format!("协议 {} 没有对方提出而待会签的版本；新版本请用 propose。", id.hex()),
+        format!(
+            "Agreement {} has no open proposal of the other city; use `propose` for a new version.",
+            id.hex()
+        ),
+    )
 }
 
 fn not_party(who: &str) -> Denied {

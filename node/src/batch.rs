@@ -336,6 +336,9 @@ impl<'a> Batch<'a> {
         for (agreement, lane, end) in lanes {
             self.store_lane(agreement, lane, end).await?;
         }
+        for file in std::mem::take(&mut self.legs).into_values() {
+            crate::store::desk_queue::index(self.conn, &file).await?;
+        }
         let conn = &mut *self.conn;
         conn.insert_many(
             "envelope",

@@ -2,11 +2,11 @@
 
 use crate::agreements::OwnAct;
 use crate::batch::Batch;
-use crate::draft;
-use crate::questions::Look;
+use crate::questions::{Look, received};
 use crate::receive::Received;
 use crate::store::{StoreError, queue};
 use crate::trouble::{Denied, Outcome, Trouble};
+use crate::window::WindowCommand;
 use crate::world::NoticeResult;
 use jieli_proto::day::Day;
 use jieli_proto::envelope;
@@ -49,6 +49,8 @@ pub enum Command {
     NoticeReported([u8; 16], bool),
     /// From the desk.
     Desk(Actor, DeskCommand),
+    /// From a window, with the person present.
+    Window(Actor, WindowCommand),
     /// From the worker, with a code.
     Worker(WorkerCommand),
 }
@@ -58,13 +60,24 @@ pub enum Command {
 #[allow(missing_docs)] // named after the calls of the Desk service
 pub enum DeskCommand {
     AddPeer(wire::AddPeerRequest),
+    InvitePeer(wire::InvitePeerRequest),
+    AcceptInvite(wire::AcceptInviteRequest),
     Propose(wire::ProposeRequest),
+    CounterPropose(wire::CounterProposeRequest),
     Countersign(wire::CountersignRequest),
     ActOnAgreement(wire::AgreementActRequest),
+    Approve(wire::ApproveRequest),
     AddVacancies(wire::AddVacanciesRequest),
+    CloseVacancy(wire::VacancyRef),
+    SetCapacity(wire::SetCapacityRequest),
+    AskCapacity(wire::AskCapacityRequest),
+    AddRule(wire::AcceptRule),
+    RemoveRule(wire::RuleRef),
     Import(wire::ImportRequest),
     Ask(wire::AskRequest),
     Act(wire::ActRequest),
+    UndoAct(wire::UndoRequest),
+    HandOver(wire::HandOverRequest),
     /// A view or export of personal data: who, what, why.
     Viewed(String),
     /// The same of the persons of some legs, who can read it.
@@ -80,6 +93,9 @@ pub enum WorkerCommand {
     Withdraw(wire::WithdrawRequest),
     Status(wire::WorkerRequest),
     WhoLooked(wire::WorkerRequest),
+    SetPin(wire::SetPinRequest),
+    NotMe(wire::NotMeRequest),
+    Reopen(wire::ReopenRequest),
 }
 
 /// What came of it.
@@ -89,8 +105,13 @@ pub enum Done {
     Nothing,
     Received(Received, Option<Seat>),
     Peer(wire::Peer),
+    Invited(wire::InvitePeerReply),
+    InviteAccepted(Box<wire::AcceptInviteReply>),
     Agreement(AgreementId),
     Vacancies(wire::AddVacanciesReply),
+    Capacity(wire::CapacityLine),
+    CapacityAsked(wire::AskCapacityReply),
+    Rule(wire::AcceptRule),
     Imported(wire::ImportReply),
     Asked(wire::AskReply),
     Acted(wire::ActReply),
@@ -98,6 +119,7 @@ pub enum Done {
     Answered(wire::AnswerReply),
     Stands(wire::WorkerStatusReply),
     WhoLooked(wire::WhoLookedReply),
+    Sitting(wire::OpenSittingReply),
 }
 
 /// Where a letter stands.
@@ -114,7 +136,10 @@ pub struct Seat {
 impl Command {
     /// Whether it is performed in a transaction of its own, so that a denial leaves no trace.
     pub fn is_alone(&self) -> bool {
-        matches!(self, Command::Desk(..) | Command::Worker(_) | Command::Ring(_))
+        matches!(
+            self,
+            Command::Desk(..) | Command::Window(..) | Command::Worker(_) | Command::Ring(_)
+        )
     }
 }
 
@@ -168,34 +193,60 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
             Ok(Done::Nothing)
         }
         Command::Desk(actor, command) => desk(batch, &actor, command).await,
+        Command::Window(actor, command) => window(batch, &actor, command).await,
         Command::Worker(command) => worker(batch, command).await,
     }
 }
 
 async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Outcome<Done> {
+    batch.present(actor, &actor.office).await?;
     Ok(match command {
         DeskCommand::AddPeer(request) => Done::Peer(batch.add_peer(request).await?),
+        DeskCommand::InvitePeer(request) => Done::Invited(batch.invite(request).await?),
+        DeskCommand::AcceptInvite(request) => {
+            Done::InviteAccepted(Box::new(batch.accept_invite(request).await?))
+        }
         DeskCommand::Propose(request) => {
-            let agreement = draft::parse(&request.draft_toml, batch)?;
-            Done::Agreement(batch.propose(&agreement, request.approvers).await?)
+            Done::Agreement(batch.enter_proposal(actor, &request.draft_toml).await?)
+        }
+        DeskCommand::CounterPropose(request) => {
+            let id = agreement_id(&request.agreement_id)?;
+            Done::Agreement(batch.enter_counter(actor, id, &request.draft_toml).await?)
         }
         DeskCommand::Countersign(request) => {
             let id = agreement_id(&request.agreement_id)?;
-            batch.countersign(id, request.version, request.approvers).await?;
-            Done::Agreement(id)
+            Done::Agreement(batch.enter_countersign(actor, id, request.version).await?)
         }
         DeskCommand::ActOnAgreement(request) => {
             let id = agreement_id(&request.agreement_id)?;
-            let what = own_act(&request)?;
-            batch.own_act(id, what, request.approvers).await?;
-            Done::Agreement(id)
+            Done::Agreement(batch.enter_act(actor, id, &own_act(&request)?).await?)
+        }
+        DeskCommand::Approve(request) => {
+            Done::Agreement(batch.approve(actor, &request.draft_id).await?)
         }
         DeskCommand::AddVacancies(request) => {
             Done::Vacancies(batch.add_vacancies(actor, request).await?)
         }
+        DeskCommand::CloseVacancy(request) => {
+            Done::Vacancies(batch.close_vacancy(actor, &request.reference).await?)
+        }
+        DeskCommand::SetCapacity(request) => {
+            Done::Capacity(batch.set_capacity(actor, &request).await?)
+        }
+        DeskCommand::AskCapacity(request) => {
+            let query = batch.ask_capacity(actor, &request).await?.hex();
+            Done::CapacityAsked(wire::AskCapacityReply { query })
+        }
+        DeskCommand::AddRule(request) => Done::Rule(batch.add_rule(actor, &request).await?),
+        DeskCommand::RemoveRule(request) => {
+            batch.remove_rule(actor, request.number).await?;
+            Done::Nothing
+        }
         DeskCommand::Import(request) => Done::Imported(batch.import(actor, request.drafts).await?),
         DeskCommand::Ask(request) => Done::Asked(ask(batch, actor, request).await?),
         DeskCommand::Act(request) => Done::Acted(batch.act(actor, request).await?),
+        DeskCommand::UndoAct(request) => Done::Acted(batch.undo_act(actor, &request).await?),
+        DeskCommand::HandOver(request) => Done::Acted(batch.hand_over(actor, &request).await?),
         DeskCommand::Viewed(what) => {
             batch.record("viewed", format!("{} {what}", actor.token).as_bytes());
             Done::Nothing
@@ -204,6 +255,19 @@ async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Out
             batch.looked(actor, &look).await?;
             Done::Nothing
         }
+    })
+}
+
+async fn window(batch: &mut Batch<'_>, actor: &Actor, command: WindowCommand) -> Outcome<Done> {
+    batch.present(actor, &actor.office).await?;
+    Ok(match command {
+        WindowCommand::OpenSitting(r, witness) => {
+            Done::Sitting(batch.open_sitting(actor, witness.as_ref(), &r).await?)
+        }
+        WindowCommand::AnswerSitting(r) => Done::Answered(batch.answer_sitting(actor, &r).await?),
+        WindowCommand::Stop(r) => Done::Answered(batch.stop_at_window(actor, &r).await?),
+        WindowCommand::SetPin(r) => Done::Answered(batch.set_pin_at_window(actor, &r).await?),
+        WindowCommand::Reopen(r) => Done::Answered(batch.reopen_at_window(actor, &r).await?),
     })
 }
 
@@ -221,6 +285,18 @@ async fn worker(batch: &mut Batch<'_>, command: WorkerCommand) -> Outcome<Done> 
         }
         WorkerCommand::WhoLooked(r) => {
             Done::WhoLooked(batch.who_looked(&r.case_number, &r.code).await?)
+        }
+        WorkerCommand::SetPin(r) => {
+            batch.set_pin_by_code(&r.case_number, &r.code, &r.pin).await?;
+            Done::Answered(received())
+        }
+        WorkerCommand::NotMe(r) => {
+            batch.not_me(&r.case_number, &r.code).await?;
+            Done::Answered(received())
+        }
+        WorkerCommand::Reopen(r) => {
+            batch.reopen(&r).await?;
+            Done::Answered(received())
         }
     })
 }
@@ -277,7 +353,8 @@ fn own_act(request: &wire::AgreementActRequest) -> Outcome<OwnAct> {
 }
 
 fn agreement_id(text: &str) -> Outcome<AgreementId> {
-    AgreementId::from_hex(text).ok_or_else(|| Denied::not_found(text).into())
+    let unknown = || Denied::no_such(&format!("协议 {text}"), &format!("agreement {text}"));
+    AgreementId::from_hex(text.trim()).ok_or_else(|| unknown().into())
 }
 
 fn seat_of(letter: &Letter) -> Option<Seat> {

@@ -2,12 +2,14 @@
 //! error that names it. `deploy/sample/jieli.toml` shows all of them.
 
 mod check;
+mod desk;
 mod limits;
 mod notices;
 mod text;
 
 pub use check::is_end_point;
 pub(crate) use check::{are_end_points, is_city_name};
+pub use desk::{Desk, DeskWindow, UNDO_MINUTES};
 pub use limits::{Courier, Import, Limits};
 pub use notices::{Backend, Notices};
 pub use text::{Start, render};
@@ -24,6 +26,9 @@ use std::path::{Path, PathBuf};
 pub const FILE: &str = "jieli.toml";
 
 const FILE_BYTES_MAX: u64 = 256 * 1024;
+
+/// Posts of the two approver tokens of a new city, where none are named.
+pub const APPROVER_POSTS: [&str; 2] = ["局长", "法制科科长"];
 
 /// Why a configuration was not taken: which file, which key, what to do.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +84,7 @@ pub struct Config {
     /// Where the passphrase of the key files may be found.
     #[serde(default)]
     pub keys: Keys,
-    /// Who may call the desk service.
+    /// Who may call the desk service, what the desks tell a person, how long an act can be undone.
     #[serde(default)]
     pub desk: Desk,
     /// Limits of every open port.
@@ -181,15 +186,6 @@ pub struct Keys {
     pub passphrase_file: Option<PathBuf>,
 }
 
-/// Table `desk`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Desk {
-    /// One entry a token; see [`crate::tokens`]. Default: none, so nobody may call.
-    #[serde(default)]
-    pub tokens: Vec<DeskToken>,
-}
-
 /// An entry of `desk.tokens`: the token itself is in `<dir>/tokens/<name>.token`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -202,17 +198,64 @@ pub struct DeskToken {
     /// Credit code of the office its holder acts for.
     #[serde(deserialize_with = "credit_code")]
     pub office: CreditCode,
+    /// An approver's post, never a name, as the agreements of this city state it. Every approver
+    /// has one, nobody else does.
+    #[serde(default)]
+    pub post: Option<String>,
+    /// Who holds it, by staff number: one officer with two tokens is one officer. Default: the
+    /// token's name.
+    #[serde(default)]
+    pub officer: Option<String>,
+    /// Credit codes of the offices that its office is subordinate to. Default: none.
+    #[serde(default, deserialize_with = "credit_codes")]
+    pub answers_to: Vec<CreditCode>,
 }
 
 impl DeskToken {
-    /// One token for each role, all of one office.
+    /// One token for each role at a desk, two for approvers, all of one office. Windows are named
+    /// one by one.
     pub fn for_office(office: &CreditCode) -> Vec<DeskToken> {
-        DeskRole::ALL.map(|role| DeskToken { name: None, role, office: office.clone() }).to_vec()
+        DeskToken::with_posts(office, &APPROVER_POSTS.map(str::to_owned))
+    }
+
+    /// The same with one approver token for each of these posts: `approver`, `approver-2`, ...
+    pub fn with_posts(office: &CreditCode, posts: &[String]) -> Vec<DeskToken> {
+        let token =
+            |role, name, post| DeskToken { name, post, ..DeskToken::named("", role, office) };
+        let mut all = Vec::new();
+        for role in DeskRole::AT_DESKS {
+            if role != DeskRole::Approver {
+                all.push(token(role, None, None));
+                continue;
+            }
+            for (at, post) in posts.iter().enumerate() {
+                let name = (at > 0).then(|| format!("approver-{}", at + 1));
+                all.push(token(role, name, Some(post.clone())));
+            }
+        }
+        all
+    }
+
+    /// A token of a name, held by an officer of its own.
+    pub fn named(name: &str, role: DeskRole, office: &CreditCode) -> DeskToken {
+        DeskToken {
+            name: Some(name.to_owned()),
+            role,
+            office: office.clone(),
+            post: None,
+            officer: None,
+            answers_to: Vec::new(),
+        }
     }
 
     /// Its name.
     pub fn name(&self) -> &str {
         self.name.as_deref().unwrap_or(self.role.as_str())
+    }
+
+    /// Who holds it.
+    pub fn officer(&self) -> &str {
+        self.officer.as_deref().unwrap_or(self.name())
     }
 }
 
@@ -228,12 +271,23 @@ pub enum DeskRole {
     Operator,
     /// Reads what was done, without personal data.
     Compliance,
+    /// Takes a person's own word at the window of another office; sees and does nothing else.
+    Window,
 }
 
 impl DeskRole {
-    /// All of them.
-    pub const ALL: [DeskRole; 4] =
+    /// Those that call the Desk service.
+    pub const AT_DESKS: [DeskRole; 4] =
         [DeskRole::Clerk, DeskRole::Approver, DeskRole::Operator, DeskRole::Compliance];
+
+    /// All of them.
+    pub const ALL: [DeskRole; 5] = [
+        DeskRole::Clerk,
+        DeskRole::Approver,
+        DeskRole::Operator,
+        DeskRole::Compliance,
+        DeskRole::Window,
+    ];
 
     /// The name in the file.
     pub fn as_str(self) -> &'static str {
@@ -242,6 +296,7 @@ impl DeskRole {
             DeskRole::Approver => "approver",
             DeskRole::Operator => "operator",
             DeskRole::Compliance => "compliance",
+            DeskRole::Window => "window",
         }
     }
 }
@@ -317,6 +372,16 @@ fn credit_code<'de, D: Deserializer<'de>>(from: D) -> Result<CreditCode, D::Erro
     CreditCode::parse(&text).map_err(|error| {
         de::Error::custom(format!("an office is named by its credit code: {error}"))
     })
+}
+
+fn credit_codes<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<CreditCode>, D::Error> {
+    let all = Vec::<String>::deserialize(from)?;
+    let parsed = all.iter().map(|text| {
+        CreditCode::parse(text).map_err(|error| {
+            de::Error::custom(format!("an office is named by its credit code: {error}"))
+        })
+    });
+    parsed.collect()
 }
 
 #[cfg(test)]

@@ -103,13 +103,18 @@ fn zone() -> i32 {
 
 /// Parses a draft. End points and root fingerprints come from what this node knows of the cities,
 /// so that nobody can mistype them into a contract.
-pub fn parse(text: &str, batch: &Batch<'_>) -> Outcome<wire::Agreement> {
+/// `of` is the agreement it has to be a text of, whatever the draft says.
+pub fn parse(text: &str, batch: &Batch<'_>, of: Option<AgreementId>) -> Outcome<wire::Agreement> {
     let draft: Draft = toml::from_str(text)
         .map_err(|error| Denied::new("BAD_DRAFT", "协议草案无法读取。", error.to_string()))?;
-    let id = match &draft.agreement_id {
-        Some(text) => AgreementId::from_hex(text)
-            .ok_or_else(|| bad("agreement_id", "32 hex digits are needed"))?,
-        None => AgreementId(batch.random()),
+    let id = match (of, &draft.agreement_id) {
+        (Some(id), _) => id,
+        (None, Some(text)) => {
+            let id = AgreementId::from_hex(text)
+                .ok_or_else(|| bad("agreement_id", "32 hex digits are needed"))?;
+            batch.bond(&id).ok_or_else(|| Denied::no_agreement(Some(id)))?.id
+        }
+        (None, None) => AgreementId(batch.random()),
     };
     let before = batch.bond(&id).and_then(|bond| bond.digests.values().next_back().copied());
     let mut parties = Vec::new();

@@ -2,10 +2,11 @@
 
 use crate::batch::Batch;
 use crate::legs::{LegFile, Local, Standing};
+use crate::questions::Topic;
 use crate::speak::{Filled, Speech};
 use crate::store::{self, StoreError};
 use crate::timer::TimerKind;
-use crate::trouble::{Denied, Outcome};
+use crate::trouble::{Denied, Outcome, Trouble};
 use crate::vault::{DRAFT, Place};
 use jieli_proto::agreement::purpose_of;
 use jieli_proto::case::{Direction, Duty, Side, Stage};
@@ -19,12 +20,12 @@ use jieli_proto::wire::{self, EffectScope, MessageType, ReturnCode, Service, Voi
 use prost::Message as _;
 
 /// Through whom a withdrawal came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum WithdrawnBy {
-    /// The person, with a code or by a lapse: nobody at a desk knows.
+    /// The person, with a code, at a window or by a lapse: nobody at a desk knows.
     Person,
-    /// The person, at a desk.
-    Desk,
+    /// Somebody at a desk, on the person's word. The desk's name, for the notice.
+    Desk(String),
 }
 
 /// How long a withdrawn leg's phone number is kept for a notice that is on its way.
@@ -41,6 +42,7 @@ impl Batch<'_> {
         let leg = file.id.0;
         let now = self.now_ms;
         match ty {
+            MessageType::Offer if !withheld => self.note_offer(file).await,
             MessageType::Accept if file.law.rules().direction == Direction::Push => {
                 self.keep_terms_of_accept(file).await?;
                 let next = if file.service == Service::Employment {
@@ -60,12 +62,18 @@ impl Batch<'_> {
             MessageType::Withdraw => {
                 // V7 counts wherever the person said it, so before the draft is gone.
                 self.suppress(file).await?;
+                self.keep_place_of(file).await?;
                 self.end_consents(file.id).await?;
-                self.erase(file.id, true).await?;
                 self.close_questions(file.id).await?;
+                self.erase_or_tell(file).await?;
                 self.timer(now, TimerKind::Effect, &leg).await
             }
-            MessageType::Correct => self.keep_terms_of_accept(file).await,
+            MessageType::Correct => {
+                self.keep_terms_of_accept(file).await?;
+                // Changed terms are asked about anew; the yes to the old ones counts no more.
+                self.timer(now, TimerKind::AskTerms, &leg).await
+            }
+            MessageType::Consent => self.consent_arrived(file).await,
             MessageType::Accept
             | MessageType::Release
             | MessageType::Outcome
@@ -87,7 +95,6 @@ impl Batch<'_> {
             | MessageType::Remind
             | MessageType::EraseNotice
             | MessageType::EraseConfirm
-            | MessageType::Consent
             | MessageType::CapacityQuery
             | MessageType::CapacityAnswer
             | MessageType::VacancyNotice => Ok(()),
@@ -123,6 +130,35 @@ impl Batch<'_> {
             }
             Standing::Withheld | Standing::Stored | Standing::Provisional => Ok(()),
         }
+    }
+
+    /// The other city says that the person said yes at its window. The person is told here, with a
+    /// code to stop, and a job waits until 09:00 of the next working day: a yes that was made up
+    /// over there is found by whom it names before anything is released.
+    async fn consent_arrived(&mut self, file: &LegFile) -> Result<(), StoreError> {
+        if file.our_side != Side::Initiator {
+            return Ok(());
+        }
+        self.tell_consent_arrived(file).await?;
+        let job = file.service == Service::Employment;
+        let when = if job { self.nine_next_working_day(self.now_ms) } else { self.now_ms };
+        self.timer(when, TimerKind::Release, &file.id.0).await
+    }
+
+    /// The other city stopped a leg of ours. The person is told and may say "not me", but for a job:
+    /// there the stop may be the worker's own no in the private ballot, and nobody is to be asked
+    /// about that again.
+    async fn erase_or_tell(&mut self, file: &LegFile) -> Result<(), StoreError> {
+        let at = file.bond.and_then(|id| self.bond(&id)).map(|bond| bond.peer);
+        let at = at.and_then(|city| self.directory.peers.get(&city).map(|peer| peer.name.clone()));
+        let job = file.service == Service::Employment;
+        let told = !job
+            && match self.tell_stopped(file, &at.unwrap_or_default()).await {
+                Ok(told) => told,
+                Err(Trouble::Denied(_)) => false,
+                Err(Trouble::Store(error)) => return Err(error),
+            };
+        if told { self.erase_disclosed(file.id).await } else { self.erase(file.id, true).await }
     }
 
     async fn keep_terms_of_accept(&mut self, file: &LegFile) -> Result<(), StoreError> {
@@ -208,6 +244,11 @@ impl Batch<'_> {
         Ok(None)
     }
 
+    /// V2: a consent ends with its leg.
+    pub(crate) async fn end_with_leg(&mut self, file: &LegFile) -> Result<(), StoreError> {
+        if file.law.is_closed() { self.end_consents(file.id).await } else { Ok(()) }
+    }
+
     /// Ends every consent of a leg: nothing is opened under it any more.
     pub(crate) async fn end_consents(&mut self, leg: LegId) -> Result<(), StoreError> {
         self.conn
@@ -232,12 +273,29 @@ impl Batch<'_> {
             .transpose()
     }
 
+    /// Whether the person refused, stopped or left unanswered the same service before (V7).
+    async fn is_remembered(&mut self, file: &LegFile) -> Result<bool, StoreError> {
+        let person = self.draft(file).await?.and_then(|draft| draft.person);
+        let Some(person) = person else { return Ok(false) };
+        match self.not_suppressed(file.service, &person).await {
+            Ok(()) => Ok(false),
+            Err(Trouble::Denied(_)) => Ok(true),
+            Err(Trouble::Store(error)) => Err(error),
+        }
+    }
+
     /// WITHDRAW on the person's word, from every state: nothing left yet, or a message.
     pub(crate) async fn withdraw(
         &mut self,
         file: &mut LegFile,
-        by: WithdrawnBy,
+        by: &WithdrawnBy,
     ) -> Outcome<Option<Digest>> {
+        let again = file.local == Local::Dropped || file.law.state().stop.any();
+        if again && *by != WithdrawnBy::Person {
+            // A second stop at a desk does not take the person's "not me" away.
+            return Ok(None);
+        }
+        let remembered = self.is_remembered(file).await?;
         self.suppress(file).await?;
         self.end_consents(file.id).await?;
         self.close_questions(file.id).await?;
@@ -247,19 +305,33 @@ impl Batch<'_> {
             if *stopped.of(file.our_side) || !file.law.exists() {
                 None
             } else {
-                Some(self.say(file, Speech::withdraw()).await?)
+                let before = file.law.state().clone();
+                let said = self.say(file, Speech::withdraw()).await?;
+                self.keep_place(file, &before).await?;
+                Some(said)
             }
         } else {
-            if by == WithdrawnBy::Person {
+            if *by == WithdrawnBy::Person {
                 // V23: stays "asked" until silence would end it, so that no desk can tell.
                 self.erase_content(file.id).await?;
                 return Ok(None);
             }
+            None
+        };
+        let told = match by {
+            // What the person had refused before, elsewhere, a "not me" must not open again.
+            WithdrawnBy::Desk(at) if !remembered => self.tell_stopped(file, at).await?,
+            WithdrawnBy::Desk(_) | WithdrawnBy::Person => false,
+        };
+        if file.local != Local::OnTheRoad {
             file.local = Local::Dropped;
             store::legs::update(self.conn, file).await?;
             self.put_leg(file.clone());
-            None
-        };
+        }
+        if told {
+            self.erase_disclosed(file.id).await?;
+            return Ok(said);
+        }
         let waiting = self
             .conn
             .maybe(
@@ -290,20 +362,33 @@ pub(crate) async fn timer(
         TimerKind::WentWithheld => went_withheld(batch, &mut file).await,
         TimerKind::SendOutcome => batch.send_held_outcome(&mut file).await,
         TimerKind::EraseDraft => erase_draft(batch, &mut file).await,
-        TimerKind::YesTakesEffect | TimerKind::QuestionLapses => Ok(()),
+        TimerKind::SendAct => batch.send_pending(&mut file).await,
+        TimerKind::AcceptByRule => batch.accept_by_rule(&mut file).await,
+        TimerKind::YesTakesEffect
+        | TimerKind::QuestionLapses
+        | TimerKind::DraftLapses
+        | TimerKind::AnswerCapacity
+        | TimerKind::RenewCode => Ok(()),
     }
 }
 
 /// The node itself releases, once ACCEPT, consent and terms hold; no clerk can hold it back.
 async fn release(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
     let state = file.law.state();
-    if file.our_side != Side::Initiator || state.stage != Stage::Accepted || state.stop.any() {
+    if file.our_side != Side::Initiator || state.stop.any() {
+        return Ok(());
+    }
+    if state.stage == Stage::Released && !state.terms_acknowledged() {
+        return acknowledge(batch, file).await;
+    }
+    if state.stage != Stage::Accepted {
         return Ok(());
     }
     let Some(consent) = batch.live_consent(file).await? else { return Ok(()) };
     let terms = if file.service == Service::Employment {
         let Some(digest) = state.terms else { return Ok(()) };
-        if !batch.has_acknowledged(file.id, &digest).await? {
+        let taken_there = state.terms_acknowledged();
+        if !taken_there && !batch.has_acknowledged(file.id, &digest).await? {
             return Ok(());
         }
         digest.to_vec()
@@ -311,10 +396,8 @@ async fn release(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
         Vec::new()
     };
     let Some(draft) = batch.draft(file).await? else { return Ok(()) };
-    let bond = file
-        .bond
-        .and_then(|id| batch.bond(&id))
-        .ok_or_else(|| Denied::not_found("协议 agreement"))?;
+    let bond = file.bond.and_then(|id| batch.bond(&id));
+    let bond = bond.ok_or_else(|| Denied::no_agreement(file.bond))?;
     let due = batch.due(&bond, file.service, wire::Duty::Outcome);
     let mut speech =
         Speech::plain(MessageType::Release, Body::Release(wire::Release { terms_digest: terms }))
@@ -325,11 +408,29 @@ async fn release(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
     Ok(())
 }
 
+/// Terms that changed after RELEASE are acknowledged by a CONSENT; without it no OUTCOME is legal.
+async fn acknowledge(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
+    let Some(digest) = file.law.state().terms else { return Ok(()) };
+    if !batch.has_acknowledged(file.id, &digest).await? {
+        return Ok(());
+    }
+    let Some(consent) = batch.live_consent(file).await? else { return Ok(()) };
+    let body = Body::ConsentTaken(wire::ConsentTaken { terms_digest: digest.to_vec() });
+    let mut speech = Speech::plain(MessageType::Consent, body);
+    speech.consent = Some(consent);
+    batch.say(file, speech).await?;
+    Ok(())
+}
+
 async fn effect(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
     if !file.law.state().owes_effect(file.our_side) {
         return Ok(());
     }
-    batch.erase(file.id, true).await?;
+    // While the person may still say "not me", what was entered here is kept; nothing else.
+    match batch.open_question_about(file.id, Topic::Stopped, &[]).await? {
+        Some(_) => batch.erase_disclosed(file.id).await?,
+        None => batch.erase(file.id, true).await?,
+    }
     let body = wire::WithdrawEffect {
         scope: EffectScope::Erased.into(),
         ..wire::WithdrawEffect::default()
@@ -360,20 +461,32 @@ async fn erase_draft(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
         return Ok(());
     }
     if matches!(file.local, Local::OnTheRoad | Local::Dropped) {
-        return Ok(batch.erase(file.id, true).await?);
+        return forget_stopped(batch, file).await;
     }
     if file.local == Local::Asked {
         if let Some(later_ms) = batch.asked_until(file.id).await? {
             return Ok(batch.timer(later_ms, TimerKind::EraseDraft, &file.id.0).await?);
         }
-        // A lapse is the person's; a draft that nobody was asked about is not.
-        batch.suppress(file).await?;
+        // A lapse is the person's; a draft that nobody was asked about is not, nor a yes that could
+        // not be sent.
+        if !batch.said_yes(file.id).await? {
+            batch.suppress(file).await?;
+        }
     }
     file.local = Local::Dropped;
     store::legs::update(batch.conn, file).await?;
     batch.put_leg(file.clone());
     batch.erase(file.id, true).await?;
     Ok(())
+}
+
+/// What is left of a stopped leg goes once nobody can say "not me" any more.
+async fn forget_stopped(batch: &mut Batch<'_>, file: &LegFile) -> Outcome<()> {
+    let open = batch.open_question_about(file.id, Topic::Stopped, &[]).await?;
+    if let Some(question) = open.filter(|question| question.answered_ms == 0) {
+        return Ok(batch.timer(question.deadline_ms, TimerKind::EraseDraft, &file.id.0).await?);
+    }
+    Ok(batch.erase(file.id, true).await?)
 }
 
 /// The sections of a phase, filled from what was entered.

@@ -69,6 +69,8 @@ pub struct InitOptions {
     /// Where the node will find the passphrase, if not in a credential or the environment. The
     /// file is not written here.
     pub passphrase_file: Option<PathBuf>,
+    /// Minutes that an act of a desk waits and can be undone; [`config::UNDO_MINUTES`].
+    pub undo_minutes: u64,
     /// Who may call the desk service; see [`DeskToken::for_office`].
     pub tokens: Vec<DeskToken>,
 }
@@ -102,6 +104,7 @@ pub fn init(
         listen: options.listen,
         end_points: options.end_points,
         passphrase_file: options.passphrase_file,
+        undo_minutes: options.undo_minutes,
         tokens: options.tokens,
     };
     let text = config::render(&start);
@@ -202,6 +205,7 @@ mod tests {
             end_points: vec!["jieli.example.cn:7400".to_owned()],
             protection: Protection::Unprotected,
             passphrase_file: None,
+            undo_minutes: config::UNDO_MINUTES,
             tokens: DeskToken::for_office(&office),
         }
     }
@@ -229,7 +233,7 @@ mod tests {
         let seen = PublicBundle::parse(&text, &made.public.root_fpr()).unwrap();
         assert_eq!(seen.manifest.env_digest, manifest.env_digest);
         let tokens = Tokens::load(&config).unwrap();
-        assert_eq!(made.tokens.len(), 4);
+        assert_eq!(made.tokens.len(), 5);
         let shown = fs::read_to_string(dir.join("tokens/approver.token")).unwrap();
         assert_eq!(tokens.holder(shown.trim()).unwrap().role, config::DeskRole::Approver);
 

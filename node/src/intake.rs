@@ -1,4 +1,4 @@
-//! Intake: drafts from a sheet or a form, vacancies, peers. Nothing here leaves the node.
+//! Intake: drafts from a sheet or a form, vacancies. Nothing of a person leaves the node.
 
 use crate::batch::Batch;
 use crate::command::Actor;
@@ -10,14 +10,12 @@ use crate::trouble::{Denied, Outcome};
 use crate::vault::{CONTACT, DRAFT, Place};
 use jieli_proto::case::{Direction, Leg, Side};
 use jieli_proto::id::{AgreementId, CaseId, LegId};
-use jieli_proto::manifest::Manifest;
-use jieli_proto::message::{check_terms, terms_digest};
 use jieli_proto::number::{AgeBand, CitizenNumber, MobileNumber, PersonName};
-use jieli_proto::pubkey::PublicKey;
 use jieli_proto::section::{self, PERSON, Phase};
-use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, MessageType, Service};
 use prost::Message as _;
+
+mod vacancies;
 
 /// Document kind code of a resident ID card.
 const RESIDENT_ID: u32 = 1;
@@ -56,7 +54,7 @@ impl Batch<'_> {
         let mut worker = draft
             .worker
             .take()
-            .ok_or_else(|| Denied::not_found("本人信息 the worker of the row"))?;
+            .ok_or_else(|| bad("worker", "这一行没有本人", "the row has no worker"))?;
         self.check_person(&mut worker)?;
         if draft.legs.is_empty() {
             return Err(bad("legs", "没有任何事项", "nothing is asked for"));
@@ -195,6 +193,7 @@ impl Batch<'_> {
             let values = crate::follow::person_values(person, leg.relation);
             self.index_person(file.id, &values).await?;
         }
+        self.index_phone(&file, worker).await?;
         // Whether anybody is asked about it or not.
         let when = self.now_ms + DRAFT_DAYS * 86_400_000;
         self.timer(when, TimerKind::EraseDraft, &file.id.0).await?;
@@ -233,167 +232,6 @@ impl Batch<'_> {
             )
             .await?;
         Ok(number)
-    }
-
-    /// Adds an accepted peer: manifest and fingerprint came on different ways.
-    pub(crate) async fn add_peer(&mut self, request: wire::AddPeerRequest) -> Outcome<wire::Peer> {
-        let root = PublicKey::from_spki(&request.root_spki)
-            .map_err(|_| bad("root_spki", "根密钥格式不对", "the root key has a wrong form"))?;
-        let printed = request.root_fpr.replace([' ', ':'], "").to_lowercase();
-        if hex::encode(root.fingerprint()) != printed {
-            return Err(bad(
-                "root_fpr",
-                "指纹与纸质协议不符，请电话核对",
-                "the fingerprint is not the one given: check it by telephone",
-            ));
-        }
-        let sealed = request.manifest.unwrap_or_default();
-        let manifest = Manifest::open(&sealed, &root, None)
-            .map_err(|error| bad("manifest", "密钥清单验证失败", &error.to_string()))?;
-        if manifest.city == self.directory.city {
-            return Err(bad("city", "这是本城市自己", "this is the own city"));
-        }
-        if self.pins_of_another(&manifest) {
-            return Err(bad("manifest", "连接密钥属于另一城市", "a TLS key of another city"));
-        }
-        if request.end_points.iter().any(|end| !crate::config::is_end_point(end)) {
-            return Err(bad("end_points", "地址应为 主机:端口", "an end point is host:port"));
-        }
-        let known = self.directory.peers.contains_key(&manifest.city);
-        if !known {
-            self.conn
-                .run(
-                    "INSERT INTO peer (city_id, name, root_spki, end_points, added_ms) \
-                     VALUES ($1,$2,$3,$4,$5)",
-                    vec![
-                        manifest.city.as_str().into(),
-                        request.name.as_str().into(),
-                        request.root_spki.clone().into(),
-                        request.end_points.join("\n").into(),
-                        self.now_ms.into(),
-                    ],
-                )
-                .await?;
-            self.keep_manifest(&manifest).await?;
-            self.record("peer added", manifest.city.as_str().as_bytes());
-        } else if self.directory.peers[&manifest.city].root != root {
-            return Err(bad("city", "该城市已登记了另一把根密钥", "known with another root key"));
-        } else {
-            // Known already: where it is reached and what it is called may change.
-            self.conn
-                .run(
-                    "UPDATE peer SET name = $2, end_points = $3 WHERE city_id = $1",
-                    vec![
-                        manifest.city.as_str().into(),
-                        request.name.as_str().into(),
-                        request.end_points.join("\n").into(),
-                    ],
-                )
-                .await?;
-            self.record("peer changed", manifest.city.as_str().as_bytes());
-        }
-        self.reload().await?;
-        Ok(wire::Peer {
-            city_id: manifest.city.as_str().to_owned(),
-            name: request.name,
-            root_fpr: printed,
-            manifest_version: manifest.version,
-            end_points: request.end_points,
-            ..wire::Peer::default()
-        })
-    }
-
-    /// Adds vacancies: own ones with their terms, or references another city gave us.
-    pub(crate) async fn add_vacancies(
-        &mut self,
-        actor: &Actor,
-        request: wire::AddVacanciesRequest,
-    ) -> Outcome<wire::AddVacanciesReply> {
-        let mut reply = wire::AddVacanciesReply::default();
-        for vacancy in &request.vacancies {
-            let terms = vacancy.terms.clone().unwrap_or_default();
-            let own = vacancy.city.is_empty()
-                || vacancy.city == self.directory.city.as_str()
-                || vacancy.city == self.directory.name;
-            let city = if own {
-                check_terms(&terms).map_err(|field| bad(field, "用工条件不完整", "job terms"))?;
-                self.directory.city.as_str().to_owned()
-            } else {
-                let peer = self.directory.peer_named(&vacancy.city);
-                peer.map_or(vacancy.city.clone(), |peer| peer.city.as_str().to_owned())
-            };
-            self.keep_vacancy(&city, vacancy, &terms, own).await?;
-            reply.added += 1;
-            if own && request.announce {
-                reply.announced += self.announce(actor, vacancy, &terms).await?;
-            }
-        }
-        Ok(reply)
-    }
-
-    /// Stores a vacancy of a city.
-    pub(crate) async fn keep_vacancy(
-        &mut self,
-        city: &str,
-        vacancy: &wire::Vacancy,
-        terms: &wire::Terms,
-        complete: bool,
-    ) -> Result<(), StoreError> {
-        let digest = if complete {
-            self.keep_terms(city, terms).await?;
-            terms_digest(terms).to_vec()
-        } else {
-            Vec::new()
-        };
-        self.conn
-            .run(
-                "INSERT INTO vacancy (city, reference, terms_digest, posts, valid_until) \
-                 VALUES ($1,$2,$3,$4,$5) ON CONFLICT (city, reference) DO UPDATE SET \
-                 terms_digest = excluded.terms_digest, posts = excluded.posts, \
-                 valid_until = excluded.valid_until",
-                vec![
-                    city.into(),
-                    terms.reference.as_str().into(),
-                    digest.into(),
-                    vacancy.posts.into(),
-                    vacancy.valid_until.into(),
-                ],
-            )
-            .await?;
-        Ok(())
-    }
-
-    /// A VACANCY NOTICE to every partner whose agreement covers jobs from there to here.
-    async fn announce(
-        &mut self,
-        actor: &Actor,
-        vacancy: &wire::Vacancy,
-        terms: &wire::Terms,
-    ) -> Outcome<u32> {
-        let bonds: Vec<_> = self.directory.bonds.values().cloned().collect();
-        let mut sent = 0;
-        for bond in bonds {
-            let Some(agreement) = bond.in_force() else { continue };
-            if agreement.rule(Service::Employment).is_none() || bond.is_closed_to_new() {
-                continue;
-            }
-            let kind = wire::OfficeKind::Labour;
-            let ours = agreement
-                .office(bond.our_side, &actor.office)
-                .or_else(|| agreement.office_of_kind(bond.our_side, kind));
-            let theirs = agreement.office_of_kind(bond.our_side.other(), kind);
-            let (Some(ours), Some(theirs)) = (ours, theirs) else { continue };
-            let notice = wire::VacancyNotice {
-                terms: Some(terms.clone()),
-                posts: vacancy.posts,
-                valid_until: vacancy.valid_until,
-            };
-            let offices = (ours.credit_code.clone(), theirs.credit_code.clone());
-            let body = Body::VacancyNotice(notice);
-            self.tell(&bond, MessageType::VacancyNotice, body, offices).await?;
-            sent += 1;
-        }
-        Ok(sent)
     }
 }
 

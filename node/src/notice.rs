@@ -18,8 +18,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The texts there are, by their lasting ids. A text that changes gets a new id.
-pub const TEMPLATES: [&str; 5] =
-    ["consent.ask.v1", "terms.ask.v1", "ballot.ask.v1", "complete.ask.v1", "arrival.tell.v1"];
+pub const TEMPLATES: [&str; 8] = [
+    "consent.ask.v1",
+    "terms.ask.v1",
+    "ballot.ask.v1",
+    "complete.ask.v1",
+    "arrival.tell.v1",
+    "consent.tell.v1",
+    "stopped.tell.v1",
+    "pin.tell.v1",
+];
 
 /// The way to persons that the settings name.
 pub fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<dyn Notices>, NoticeError> {

@@ -2,9 +2,9 @@
 //! accepted peers only.
 
 use crate::directory::{Directory, Peer};
-use crate::tls::{Dialer, Pins};
+use crate::tls::{DialError, Dialer, Pins};
 use crate::wire_limits as limits;
-use crate::world::{Delivered, Post, PostError};
+use crate::world::{Delivered, Hurdle, Post, PostError, Probe, Reached};
 use crate::writer::Published;
 use async_trait::async_trait;
 use jieli_proto::id::CityId;
@@ -232,6 +232,56 @@ impl Post for Peers {
             Ok(within(limit, client.prove(ask)).await?.into_inner())
         })
         .await
+    }
+
+    async fn probe(&self, to: &CityId) -> Probe {
+        let mut probe = Probe::default();
+        let directory = self.board.directory();
+        let Some(peer) = directory.peers.get(to) else { return probe };
+        for end_point in &peer.end_points {
+            let reached = self.reach(to, end_point).await;
+            let is_there = reached.is_ok();
+            probe.tried.push((end_point.clone(), reached));
+            if is_there {
+                probe.checkpoint = Some(self.checkpoint_at(to, end_point).await);
+                return probe;
+            }
+        }
+        probe
+    }
+}
+
+impl Peers {
+    /// Resolving, connecting, shaking hands, and no more.
+    async fn reach(&self, to: &CityId, end_point: &str) -> Reached {
+        let connector = self
+            .dialer
+            .connector(to.as_str(), end_point)
+            .map_err(|error| (Hurdle::Address, error.to_string()))?;
+        connector.connect().await.map(drop).map_err(|error| {
+            let hurdle = match &error {
+                DialError::Unresolved(_) => Hurdle::Name,
+                DialError::AddressRefused => Hurdle::Address,
+                DialError::Connect(_) => Hurdle::Connect,
+                DialError::Handshake(..) | DialError::Refused(_) => Hurdle::Tls,
+                DialError::TimedOut => Hurdle::Time,
+            };
+            (hurdle, error.to_string())
+        })
+    }
+
+    /// The checkpoint over a connection of its own.
+    async fn checkpoint_at(
+        &self,
+        to: &CityId,
+        end_point: &str,
+    ) -> Result<wire::CheckpointReply, PostError> {
+        let channel = self.connect(to, end_point).await?;
+        let mut client =
+            ExchangeClient::new(channel).max_decoding_message_size(limits::ANSWER_BYTES_MAX);
+        let asked = client.checkpoint(wire::CheckpointRequest {});
+        let reply = within(self.limits.answer_max, asked).await;
+        reply.map(tonic::Response::into_inner).map_err(|status| told(&status))
     }
 }
 

@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jieli_proto::envelope::{self, SealError};
 use jieli_proto::id::{CityId, Digest};
+pub use jieli_proto::invite::spoken;
 use jieli_proto::manifest::{Manifest, ManifestError};
 use jieli_proto::pubkey::PublicKey;
 use serde::{Deserialize, Serialize};
@@ -154,17 +155,6 @@ fn read(text: &str) -> Result<(PublicJson, PublicKey), PublicError> {
     Ok((json, root))
 }
 
-/// The six groups of five digits that two operators read to each other over the telephone: group
-/// i is the big-endian number of five bytes from 5i, modulo 100000.
-pub fn spoken(root_fpr: &Digest) -> [String; 6] {
-    std::array::from_fn(|i| {
-        let number = root_fpr.0[5 * i..5 * i + 5]
-            .iter()
-            .fold(0u64, |number, byte| number << 8 | u64::from(*byte));
-        format!("{:05}", number % 100_000)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,16 +233,5 @@ mod tests {
         let manifest = STANDARD.encode(&bundle("km.yn").manifest.envelope.payload);
         let other = STANDARD.encode(&bundle("km.ym").manifest.envelope.payload);
         assert!(refused(&text.replace(&manifest, &other)).contains("does not verify"));
-    }
-
-    #[test]
-    fn the_spoken_form() {
-        let mut digest = Digest::ZERO;
-        assert_eq!(spoken(&digest), ["00000"; 6]);
-        digest.0[4] = 42;
-        digest.0[5] = 1;
-        digest.0[29] = 255;
-        digest.0[30] = 255;
-        assert_eq!(spoken(&digest), ["00042", "67296", "00000", "00000", "00000", "00255"]);
     }
 }

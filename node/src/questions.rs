@@ -9,20 +9,30 @@ use crate::store::StoreError;
 use crate::timer::TimerKind;
 use crate::trouble::{Denied, Outcome};
 use crate::vault::{CONTACT, Place};
-use crate::world::Params;
 use jieli_proto::id::{Digest, LegId};
 use jieli_proto::wire::{self, Service};
 use prost::Message as _;
-use subtle::ConstantTimeEq;
 
 mod answer;
 mod ask;
+mod codes;
+mod not_me;
+mod phones;
+mod pin;
 mod status;
 mod tell;
 mod text;
 
+pub(crate) use answer::received;
+pub use pin::RESET_HOURS;
 pub use status::Look;
 pub(crate) use tell::{ARRIVAL_STATE, Letter, Told};
+pub(crate) use text::{consent as consent_text, receiving_line as receiving_text};
+
+/// The question about the terms of a job, as a window shows it.
+pub(crate) fn acknowledge_text(terms: &wire::Terms, until: jieli_proto::day::Day) -> String {
+    text::acknowledge(&text::terms(terms), until)
+}
 
 /// Hours a code is good for.
 pub const CODE_HOURS: u64 = 72;
@@ -48,11 +58,19 @@ pub enum Topic {
     Complete,
     /// Another city says you asked for this; you can stop it.
     Arrival,
+    /// This was stopped at a desk; was it you?
+    Stopped,
 }
 
 impl Topic {
-    const ALL: [Topic; 5] =
-        [Topic::Consent, Topic::Terms, Topic::Ballot, Topic::Complete, Topic::Arrival];
+    const ALL: [Topic; 6] = [
+        Topic::Consent,
+        Topic::Terms,
+        Topic::Ballot,
+        Topic::Complete,
+        Topic::Arrival,
+        Topic::Stopped,
+    ];
 
     fn word(self) -> &'static str {
         match self {
@@ -61,13 +79,15 @@ impl Topic {
             Topic::Ballot => "ballot",
             Topic::Complete => "complete",
             Topic::Arrival => "arrival",
+            Topic::Stopped => "stopped",
         }
     }
 
-    /// Whether its code is good for [`CODE_HOURS`]; else until a date that the law gives.
+    /// Whether it closes with its code, after [`CODE_HOURS`]; else on a date that the law gives, and
+    /// its code is renewed.
     fn counts_hours(self) -> bool {
         match self {
-            Topic::Consent | Topic::Complete | Topic::Arrival => true,
+            Topic::Consent | Topic::Complete | Topic::Arrival | Topic::Stopped => true,
             Topic::Terms | Topic::Ballot => false,
         }
     }
@@ -81,8 +101,10 @@ impl Topic {
 /// What a code is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Use {
-    /// To read the question or to answer it.
+    /// To open the question or to answer it.
     Answer,
+    /// To read how things stand.
+    Read,
     /// To stop.
     Stop,
 }
@@ -92,7 +114,6 @@ pub(crate) enum Use {
 pub(crate) struct Question {
     pub(crate) id: Vec<u8>,
     pub(crate) topic: Topic,
-    pub(crate) hmac: Vec<u8>,
     pub(crate) tries: i64,
     pub(crate) text: String,
     pub(crate) text_digest: Digest,
@@ -100,10 +121,20 @@ pub(crate) struct Question {
     pub(crate) subject: Vec<u8>,
     pub(crate) opened_ms: u64,
     pub(crate) deadline_ms: u64,
+    pub(crate) answered_ms: u64,
     pub(crate) effective_ms: u64,
     pub(crate) closed: bool,
     /// Number, leg, and whether the answer is yes.
     pub(crate) legs: Vec<(u32, LegId, bool)>,
+}
+
+/// A question to be put.
+pub(crate) struct Put<'a> {
+    pub(crate) topic: Topic,
+    pub(crate) text: &'a str,
+    pub(crate) subject: &'a [u8],
+    pub(crate) deadline_ms: u64,
+    pub(crate) language: &'a str,
 }
 
 impl Batch<'_> {
@@ -130,17 +161,41 @@ impl Batch<'_> {
         subject: &[u8],
         deadline_ms: u64,
     ) -> Outcome<()> {
+        self.put_with(topic.template(), topic, files, text, subject, deadline_ms).await
+    }
+
+    /// The same with the template of another text than the topic's own.
+    async fn put_with(
+        &mut self,
+        template: &'static str,
+        topic: Topic,
+        files: &[&LegFile],
+        text: String,
+        subject: &[u8],
+        deadline_ms: u64,
+    ) -> Outcome<()> {
         let Some(first) = files.first() else { return Ok(()) };
-        let contact = self.contact(first).await?.ok_or_else(unreachable_person)?;
-        let due_ms = self.notice_due(topic);
+        let contact = self.contact(first).await?.filter(|contact| !contact.phone.is_empty());
+        let contact = contact.ok_or_else(unreachable_person)?;
+        let due_ms = self.notice_due(topic.is_spread());
         // The code's hours are counted from when it goes out.
         let deadline_ms =
             if topic.counts_hours() { due_ms + CODE_HOURS * HOUR_MS } else { deadline_ms };
+        let put = Put { topic, text: &text, subject, deadline_ms, language: &contact.language };
+        let id = self.store_question(&put, files).await?;
+        let question = self.question(&id).await?.ok_or(StoreError::Corrupt("question"))?;
+        Ok(self.send_code(files, &contact.phone, template, &question, due_ms).await?)
+    }
+
+    /// Puts a question into the store that no code opens yet.
+    pub(crate) async fn store_question(
+        &mut self,
+        put: &Put<'_>,
+        files: &[&LegFile],
+    ) -> Result<[u8; 16], StoreError> {
         let id: [u8; 16] = self.random();
-        let code = self.fresh_code();
-        let text_digest = Digest::of(&[text.as_bytes()]);
-        let hmac = self.code_hmac(&id, &text_digest, &code);
-        let language = if contact.language.is_empty() { "zh-CN" } else { &contact.language };
+        let never: [u8; 32] = self.random();
+        let language = if put.language.is_empty() { "zh-CN" } else { put.language };
         self.conn
             .run(
                 "INSERT INTO question (question_id, kind, code_hmac, tries, text, text_digest, \
@@ -148,33 +203,37 @@ impl Batch<'_> {
                  closed) VALUES ($1,$2,$3,0,$4,$5,$6,$7,$8,0,$9,0,0,0)",
                 vec![
                     id.into(),
-                    topic.word().into(),
-                    hmac.into(),
-                    text.as_str().into(),
-                    text_digest.to_vec().into(),
+                    put.topic.word().into(),
+                    never.into(),
+                    put.text.into(),
+                    Digest::of(&[put.text.as_bytes()]).to_vec().into(),
                     language.into(),
-                    subject.into(),
+                    put.subject.into(),
                     self.now_ms.into(),
-                    deadline_ms.into(),
+                    put.deadline_ms.into(),
                 ],
             )
             .await?;
         for (at, file) in files.iter().enumerate() {
-            self.conn
-                .run(
-                    "INSERT INTO question_leg (question_id, number, leg_id, answer) \
-                     VALUES ($1,$2,$3,0)",
-                    vec![id.into(), (at as u32 + 1).into(), file.id.to_vec().into()],
-                )
-                .await?;
+            self.add_question_leg(&id, at as u32 + 1, file.id).await?;
         }
-        let case = crate::store::legs::case_by_id(self.conn, first.case).await?;
-        let number = case.map_or(String::new(), |case| case.number);
-        let body = text::notice(&self.directory.name, &number, &code, &text);
-        let services: Vec<Service> = files.iter().map(|file| file.service).collect();
-        let params = Params { case: number, code, about: text::about(&services) };
-        let letter = (contact.phone.as_str(), topic, params, body);
-        self.queue_notice(first, letter, &id, due_ms).await?;
+        Ok(id)
+    }
+
+    /// One more leg that a question is about.
+    pub(crate) async fn add_question_leg(
+        &mut self,
+        question: &[u8],
+        number: u32,
+        leg: LegId,
+    ) -> Result<(), StoreError> {
+        self.conn
+            .run(
+                "INSERT INTO question_leg (question_id, number, leg_id, answer) \
+                 VALUES ($1,$2,$3,0)",
+                vec![question.into(), number.into(), leg.to_vec().into()],
+            )
+            .await?;
         Ok(())
     }
 
@@ -207,82 +266,13 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Eight digits, without the small bias of a plain remainder.
-    fn fresh_code(&self) -> String {
-        loop {
-            let draw = u32::from_be_bytes(self.random());
-            if draw < 4_200_000_000 {
-                return format!("{:08}", draw % 100_000_000);
-            }
-        }
-    }
-
-    /// Bound to the question and to the text it was asked with.
-    fn code_hmac(&self, id: &[u8], text: &Digest, code: &str) -> [u8; 32] {
-        self.house.keys.code_hmac(&format!("{}:{text}:{code}", hex::encode(id)))
-    }
-
-    /// The question that a code opens. A wrong code counts against every question of the case.
-    pub(crate) async fn question_by_code(
-        &mut self,
-        case_number: &str,
-        code: &str,
-        to: Use,
-    ) -> Outcome<Question> {
-        if !case_number.trim().bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') {
-            return Err(wrong_code().into());
-        }
-        let all = self.questions_of(case_number).await?;
-        let code: String =
-            code.chars().map(jieli_proto::number::fold_char).filter(char::is_ascii_digit).collect();
-        for question in &all {
-            let hmac = self.code_hmac(&question.id, &question.text_digest, &code);
-            let right = bool::from(hmac.as_slice().ct_eq(question.hmac.as_slice()));
-            // Guesses lock a code against answering; stopping always works (V6).
-            if right && (to == Use::Stop || question.tries < TRIES_MAX) {
-                return Ok(question.clone());
-            }
-        }
-        // The closed ones too: their codes still stop a leg, and must not be guessed at leisure.
-        for id in all.into_iter().map(|question| question.id) {
-            self.conn
-                .run(
-                    "UPDATE question SET tries = tries + 1 WHERE question_id = $1",
-                    vec![id.into()],
-                )
-                .await?;
-        }
-        // The count must survive, so this is told to the caller as an answer and not as a denial.
-        Err(wrong_code().into())
-    }
-
-    async fn questions_of(&mut self, case_number: &str) -> Result<Vec<Question>, StoreError> {
-        let rows = self
-            .conn
-            .rows(
-                "SELECT DISTINCT q.question_id, q.asked_ms FROM question q \
-                 JOIN question_leg ql ON ql.question_id = q.question_id \
-                 JOIN leg l ON l.leg_id = ql.leg_id JOIN case_file c ON c.case_id = l.case_id \
-                 WHERE c.number = $1 ORDER BY q.asked_ms DESC",
-                vec![case_number.trim().into()],
-            )
-            .await?;
-        let mut all = Vec::new();
-        for row in rows {
-            if let Some(question) = self.question(&row.bytes(0)?).await? {
-                all.push(question);
-            }
-        }
-        Ok(all)
-    }
-
     /// A question by id.
     pub(crate) async fn question(&mut self, id: &[u8]) -> Result<Option<Question>, StoreError> {
         let row = self
             .conn
             .maybe(
-                "SELECT kind, code_hmac, tries, text, text_digest, language, subject, opened_ms, \
-                 deadline_ms, effective_ms, closed FROM question \
+                "SELECT kind, tries, text, text_digest, language, subject, opened_ms, \
+                 deadline_ms, answered_ms, effective_ms, closed FROM question \
                  WHERE question_id = $1",
                 vec![id.into()],
             )
@@ -303,14 +293,14 @@ impl Batch<'_> {
         Ok(Some(Question {
             id: id.to_vec(),
             topic: Topic::from_word(&row.text(0)?)?,
-            hmac: row.bytes(1)?,
-            tries: row.int(2)?,
-            text: row.text(3)?,
-            text_digest: Digest(row.array(4)?),
-            language: row.text(5)?,
-            subject: row.bytes(6)?,
-            opened_ms: row.uint(7)?,
-            deadline_ms: row.uint(8)?,
+            tries: row.int(1)?,
+            text: row.text(2)?,
+            text_digest: Digest(row.array(3)?),
+            language: row.text(4)?,
+            subject: row.bytes(5)?,
+            opened_ms: row.uint(6)?,
+            deadline_ms: row.uint(7)?,
+            answered_ms: row.uint(8)?,
             effective_ms: row.uint(9)?,
             closed: row.flag(10)?,
             legs,
@@ -393,6 +383,32 @@ impl Batch<'_> {
         Ok((until > self.now_ms).then_some(until))
     }
 
+    /// Whether the person's latest answer about sending a leg is a yes.
+    pub(crate) async fn said_yes(&mut self, leg: LegId) -> Result<bool, StoreError> {
+        let row = self
+            .conn
+            .maybe(
+                "SELECT ql.answer FROM question q JOIN question_leg ql \
+                 ON ql.question_id = q.question_id WHERE ql.leg_id = $1 AND q.kind = 'consent' \
+                 AND q.answered_ms > 0 ORDER BY q.answered_ms DESC LIMIT 1",
+                vec![leg.to_vec().into()],
+            )
+            .await?;
+        row.map_or(Ok(false), |row| row.flag(0))
+    }
+
+    /// V7: the person wants to be asked again, and has said so where no sender stands between.
+    pub(crate) async fn lift_suppression(
+        &mut self,
+        service: Service,
+        document: u32,
+        number: &str,
+    ) -> Result<(), StoreError> {
+        let tag = self.house.keys.suppression_tag(service as u32, document, number);
+        self.conn.run("DELETE FROM suppression WHERE tag = $1", vec![tag.into()]).await?;
+        Ok(())
+    }
+
     /// V7: the memory of a refusal or lapse, a keyed tag that cannot be listed.
     pub(crate) async fn suppress(&mut self, file: &LegFile) -> Result<(), StoreError> {
         let Some(draft) = self.draft(file).await? else { return Ok(()) };
@@ -422,7 +438,7 @@ impl Batch<'_> {
     }
 }
 
-fn unreachable_person() -> Denied {
+pub(crate) fn unreachable_person() -> Denied {
     Denied::new(
         "NO_CONTACT",
         "没有可用的本人联系方式，请到其他机构的窗口由本人确认。",
@@ -443,7 +459,7 @@ pub(crate) fn wrong_code() -> Denied {
 /// Whether a yes to this takes effect only at 09:00 of the next working day.
 pub(crate) fn is_slow(topic: Topic, service: Service) -> bool {
     match topic {
-        Topic::Consent => service == Service::Employment,
+        Topic::Consent | Topic::Stopped => service == Service::Employment,
         Topic::Terms => true,
         Topic::Ballot | Topic::Complete | Topic::Arrival => false,
     }

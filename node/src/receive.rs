@@ -17,7 +17,7 @@ use prost::Message as _;
 
 mod consent;
 mod message;
-mod receipt;
+pub(crate) mod receipt;
 
 pub(crate) use message::silence;
 

@@ -7,6 +7,7 @@ pub mod exchange;
 mod pace;
 pub(crate) mod report;
 pub mod stack;
+pub mod window;
 pub mod worker;
 
 pub use answer::{CODE_KEY, SAYS_KEYS, says};

@@ -57,6 +57,18 @@ impl Speech {
     }
 }
 
+/// A message that nothing can be said against.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    bond: Bond,
+    lane: Lane,
+    header: wire::Header,
+    msg: MsgId,
+    message: wire::Message,
+    sections: Vec<wire::Section>,
+    act: jieli_proto::case::Act,
+}
+
 impl Batch<'_> {
     /// Takes a leg out of the overlay, loading it first; put it back with [`Batch::put_leg`].
     pub async fn take_leg(&mut self, id: LegId) -> Result<Option<LegFile>, StoreError> {
@@ -82,16 +94,8 @@ impl Batch<'_> {
 
     /// Says something in a leg.
     pub async fn say(&mut self, file: &mut LegFile, speech: Speech) -> Outcome<Digest> {
-        let bond = file.bond.and_then(|id| self.bond(&id)).ok_or_else(no_agreement)?;
-        self.may_say(&bond, file, speech.ty)?;
-        let lane = Lane::messages(bond.our_side);
-        let header = self.header(&bond, lane).await?;
-        let msg = MsgId(self.random());
-        let (digests, sections) = self.sections(file, &speech, &msg)?;
-        let message = compose(file, &speech, header.clone(), msg, digests, self.house);
-        check_message(&message).map_err(|fault| wrong_form(&fault))?;
-        let made_on = self.house.calendar.day_of_unix_ms(header.created_unix_ms);
-        let act = self.judge(file, &message, &speech, made_on)?;
+        let Prepared { bond, lane, header, msg, message, sections, act } =
+            self.prepare(file, &speech).await?;
         // From here on nothing is denied.
         for section in &sections {
             let place = Place { leg: file.id, slot: section.section as u8, msg };
@@ -113,7 +117,24 @@ impl Batch<'_> {
             store::legs::update(self.conn, file).await?;
         }
         self.put_leg(file.clone());
+        self.end_with_leg(file).await?;
         Ok(digest)
+    }
+
+    /// Everything that can be said against a message, before anything is added: agreement, form
+    /// and law. Reads only, so that it also tells a desk what it may do.
+    pub(crate) async fn prepare(&mut self, file: &LegFile, speech: &Speech) -> Outcome<Prepared> {
+        let bond = file.bond.and_then(|id| self.bond(&id)).ok_or_else(no_agreement)?;
+        self.may_say(&bond, file, speech.ty)?;
+        let lane = Lane::messages(bond.our_side);
+        let header = self.header(&bond, lane).await?;
+        let msg = MsgId(self.random());
+        let (digests, sections) = self.sections(file, speech, &msg)?;
+        let message = compose(file, speech, header.clone(), msg, digests, self.house);
+        check_message(&message).map_err(|fault| wrong_form(&fault))?;
+        let made_on = self.house.calendar.day_of_unix_ms(header.created_unix_ms);
+        let act = self.judge(file, &message, speech, made_on)?;
+        Ok(Prepared { bond, lane, header, msg, message, sections, act })
     }
 
     /// The sender's own node asks the agreement the same as the receiver's will.
@@ -150,7 +171,10 @@ impl Batch<'_> {
                 // An empty slot is random, so that nobody can tell it from a filled one.
                 None => Digest(self.random()),
                 Some((_, values)) => {
-                    kind.filled_by(values).map_err(|field| missing(kind, field))?;
+                    // A CORRECT opens the fields that it names, and no others.
+                    if speech.ty != MessageType::Correct {
+                        kind.filled_by(values).map_err(|field| missing(kind, field))?;
+                    }
                     let mut random = |buffer: &mut [u8]| entropy.fill(buffer);
                     let built = section::build(kind, values, &mut random)
                         .map_err(|_| Denied::refused(Refusal::BadBody))?;
@@ -202,9 +226,24 @@ fn missing(kind: &SectionKind, field: &section::Field) -> Denied {
 fn wrong_form(fault: &Fault) -> Denied {
     Denied::new(
         "FIELD_MISSING",
-        format!("缺少或填错一项（{}），请补齐。", fault.field),
-        format!("A field is missing or wrong: {}. Fill it in.", fault.field),
+        format!("缺少或填错一项，请补齐：{}（{}）。", option_of(fault.field), fault.field),
+        format!("An option is missing or wrong: {} ({}).", option_of(fault.field), fault.field),
     )
+}
+
+/// The option of `jieli case act` behind a field of a message.
+fn option_of(field: &str) -> String {
+    let last = field.rsplit('.').next().unwrap_or(field);
+    let option = match last {
+        "decision" | "not_realised" => "code",
+        "appeal_office" => "appeal",
+        "opens_min" => "opens",
+        "closes_min" => "closes",
+        "reference" => "national-reference",
+        "section" | "fields" => "field",
+        other => other,
+    };
+    format!("--{}", option.replace('_', "-"))
 }
 
 /// The purpose a message cites: that of its service, absent where the person takes things back.
@@ -289,11 +328,12 @@ impl Batch<'_> {
         &mut self,
         bond: &Bond,
         ty: MessageType,
+        service: Service,
         body: Body,
         offices: (String, String),
     ) -> Outcome<Digest> {
         let agreement = bond.in_force().ok_or_else(no_agreement)?;
-        let service = Service::Employment;
+        let asks = ty == MessageType::CapacityQuery;
         agreement.authorise(&Asked {
             sender: bond.our_side,
             message: ty,
@@ -301,8 +341,8 @@ impl Batch<'_> {
             from_office: &offices.0,
             to_office: &offices.1,
             purpose: purpose_of(service),
-            // The provider tells the holder's city.
-            holder: bond.our_side.other(),
+            // The city that sends people asks; the provider answers and announces.
+            holder: if asks { bond.our_side } else { bond.our_side.other() },
             on: self.today,
         })?;
         let header = self.header(bond, Lane::messages(bond.our_side)).await?;

@@ -5,6 +5,7 @@
 //! of [`Store::read`]. Both hand out a [`Conn`], so that a query is written once.
 
 mod conn;
+pub mod desk_queue;
 mod engine;
 mod error;
 pub mod legs;

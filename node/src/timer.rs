@@ -28,10 +28,20 @@ pub enum TimerKind {
     EraseDraft,
     /// The ballot before an employment OUTCOME was a yes: send it.
     SendOutcome,
+    /// An act on an agreement found no second approver.
+    DraftLapses,
+    /// The time in which a desk act could be undone is over: send it.
+    SendAct,
+    /// Answer a CAPACITY QUERY.
+    AnswerCapacity,
+    /// Accept an OFFER if a rule says so and a place is left.
+    AcceptByRule,
+    /// A question outlives its code: send another one.
+    RenewCode,
 }
 
 impl TimerKind {
-    const ALL: [TimerKind; 9] = [
+    const ALL: [TimerKind; 14] = [
         TimerKind::Release,
         TimerKind::Effect,
         TimerKind::AskTerms,
@@ -41,6 +51,11 @@ impl TimerKind {
         TimerKind::AskComplete,
         TimerKind::EraseDraft,
         TimerKind::SendOutcome,
+        TimerKind::DraftLapses,
+        TimerKind::SendAct,
+        TimerKind::AnswerCapacity,
+        TimerKind::AcceptByRule,
+        TimerKind::RenewCode,
     ];
 
     /// The word in the store.
@@ -55,6 +70,11 @@ impl TimerKind {
             TimerKind::AskComplete => "ask-complete",
             TimerKind::EraseDraft => "erase-draft",
             TimerKind::SendOutcome => "send-outcome",
+            TimerKind::DraftLapses => "draft-lapses",
+            TimerKind::SendAct => "send-act",
+            TimerKind::AnswerCapacity => "answer-capacity",
+            TimerKind::AcceptByRule => "accept-by-rule",
+            TimerKind::RenewCode => "renew-code",
         }
     }
 
@@ -95,13 +115,18 @@ impl Batch<'_> {
         match kind {
             TimerKind::YesTakesEffect => return self.yes_takes_effect(subject).await,
             TimerKind::QuestionLapses => return self.question_lapses(subject).await,
+            TimerKind::DraftLapses => return self.draft_lapses(subject).await,
+            TimerKind::AnswerCapacity => return self.answer_capacity(subject).await,
+            TimerKind::RenewCode => return self.renew_code(subject).await,
             TimerKind::Release
             | TimerKind::Effect
             | TimerKind::AskTerms
             | TimerKind::WentWithheld
             | TimerKind::AskComplete
             | TimerKind::EraseDraft
-            | TimerKind::SendOutcome => {}
+            | TimerKind::SendOutcome
+            | TimerKind::SendAct
+            | TimerKind::AcceptByRule => {}
         }
         let leg = LegId::from_slice(subject).ok_or(StoreError::Corrupt("timer.subject"))?;
         let Some(file) = self.take_leg(leg).await? else { return Ok(()) };

@@ -3,6 +3,7 @@
 
 use crate::store::StoreError;
 use jieli_proto::case::Illegal;
+use jieli_proto::id::AgreementId;
 use jieli_proto::refusal::Refusal;
 use std::fmt;
 
@@ -25,19 +26,32 @@ impl Denied {
 
     /// "Unknown" and "not yours" are one answer.
     pub fn not_found(what: &str) -> Denied {
+        Denied::no_such(what, what)
+    }
+
+    /// The same, where the item has a name in each language.
+    pub fn no_such(zh: &str, en: &str) -> Denied {
         Denied::new(
             "NOT_FOUND",
-            format!("没有找到，或不属于本窗口：{what}。请核对编号。"),
-            format!("Not found here, or not yours: {what}. Check the number."),
+            format!("没有找到，或不属于本窗口：{zh}。请核对编号。"),
+            format!("Not found here, or not yours: {en}. Check the number."),
         )
+    }
+
+    /// No agreement of that id is held here, or a leg is under none.
+    pub fn no_agreement(id: Option<AgreementId>) -> Denied {
+        match id.map(|id| id.hex()) {
+            Some(id) => Denied::no_such(&format!("协议 {id}"), &format!("agreement {id}")),
+            None => Denied::no_such("本事项的协议", "the agreement of this leg"),
+        }
     }
 
     /// The case law does not allow it.
     pub fn illegal(why: Illegal) -> Denied {
         Denied::new(
             "ILLEGAL_STEP",
-            format!("此时不能办理这一步：{}（{}）。", why.zh(), why.number()),
-            format!("This step cannot be taken now: {why} ({}).", why.number()),
+            format!("此时不能办理这一步：{}。", why.zh()),
+            format!("This step cannot be taken now: {why}."),
         )
     }
 

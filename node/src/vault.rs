@@ -89,10 +89,27 @@ impl Batch<'_> {
     /// Destroys keys, ciphertexts and index entries of a leg: its sections, its draft, and with
     /// `contact` also how to reach the person. A tombstone goes into the local log.
     pub async fn erase(&mut self, leg: LegId, contact: bool) -> Result<(), StoreError> {
+        self.stop_pending(leg).await?;
         let top = if contact { CONTACT } else { CONTACT - 1 };
         for table in ["section_key", "section_data"] {
             let sql = format!("DELETE FROM {table} WHERE leg_id = $1 AND slot <= $2");
             self.conn.run(sqlx::AssertSqlSafe(sql), vec![leg.to_vec().into(), top.into()]).await?;
+        }
+        for table in ["blind_index", "held_outcome", "phone_index"] {
+            let sql = format!("DELETE FROM {table} WHERE leg_id = $1");
+            self.conn.run(sqlx::AssertSqlSafe(sql), vec![leg.to_vec().into()]).await?;
+        }
+        self.record("erased", &leg.0);
+        Ok(())
+    }
+
+    /// Destroys all that was disclosed in a leg, and keeps what was entered here and how to reach
+    /// the person, for the days in which the person may say "not me".
+    pub async fn erase_disclosed(&mut self, leg: LegId) -> Result<(), StoreError> {
+        for table in ["section_key", "section_data"] {
+            let sql = format!("DELETE FROM {table} WHERE leg_id = $1 AND slot > $2 AND slot < $3");
+            let vals = vec![leg.to_vec().into(), DRAFT.into(), CONTACT.into()];
+            self.conn.run(sqlx::AssertSqlSafe(sql), vals).await?;
         }
         for table in ["blind_index", "held_outcome"] {
             let sql = format!("DELETE FROM {table} WHERE leg_id = $1");
@@ -105,7 +122,7 @@ impl Batch<'_> {
     /// Destroys what a leg says and how to reach the person, but not that this person was asked:
     /// a second import must look the same as after silence.
     pub async fn erase_content(&mut self, leg: LegId) -> Result<(), StoreError> {
-        for table in ["section_key", "section_data"] {
+        for table in ["section_key", "section_data", "phone_index"] {
             let sql = format!("DELETE FROM {table} WHERE leg_id = $1");
             self.conn.run(sqlx::AssertSqlSafe(sql), vec![leg.to_vec().into()]).await?;
         }

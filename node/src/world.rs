@@ -42,6 +42,33 @@ pub struct Delivered {
     pub broke: Option<PostError>,
 }
 
+/// Where a call to an end point ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hurdle {
+    /// The name does not resolve.
+    Name,
+    /// It resolves to no address that may be called.
+    Address,
+    /// Nothing takes the connection.
+    Connect,
+    /// The handshake failed, or another key than the pinned one was shown.
+    Tls,
+    /// It took too long.
+    Time,
+}
+
+/// Whether an end point was reached; where the call ended otherwise, and why.
+pub type Reached = Result<(), (Hurdle, String)>;
+
+/// What calling a peer came to.
+#[derive(Debug, Default)]
+pub struct Probe {
+    /// The end points tried, in their order; the last one answered, if any did.
+    pub tried: Vec<(String, Reached)>,
+    /// What it said when it was asked for its checkpoint; `None` where none answered.
+    pub checkpoint: Option<Result<wire::CheckpointReply, PostError>>,
+}
+
 /// The way to other cities.
 #[async_trait]
 pub trait Post: Send + Sync {
@@ -67,6 +94,9 @@ pub trait Post: Send + Sync {
         to: &CityId,
         ask: wire::ProveRequest,
     ) -> Result<wire::ProveReply, PostError>;
+
+    /// Calls a peer anew, whatever line is kept, and asks for its newest checkpoint.
+    async fn probe(&self, to: &CityId) -> Probe;
 }
 
 /// A notice to a person: number, text. Blind in Debug.

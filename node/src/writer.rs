@@ -368,7 +368,7 @@ impl Writer {
         }
         if alone && let [Err(Failure::Denied(denied))] = results.as_slice() {
             // A denial leaves no trace, but for the count of wrong codes.
-            if denied.code != WRONG_CODE {
+            if !COUNTED.contains(&denied.code) {
                 drop(batch);
                 tx.rollback().await?;
                 self.directory = Some(directory);
@@ -457,8 +457,8 @@ fn origin_of(city: &CityId, head: &Head) -> String {
     }
 }
 
-/// The code of the one denial that is counted.
-const WRONG_CODE: &str = "WRONG_CODE";
+/// The codes of the denials that are counted, and so leave a trace.
+const COUNTED: [&str; 3] = ["WRONG_CODE", "WRONG_PIN", "NO_MATCH"];
 
 /// What a batch leaves to be written with the heads.
 struct End {

@@ -95,7 +95,7 @@ impl Kind {
     /// The role a key must have to sign it.
     pub fn role(self) -> wire::Role {
         match self {
-            Kind::Manifest | Kind::Successor | Kind::Invite => wire::Role::Root,
+            Kind::Manifest | Kind::Successor => wire::Role::Root,
             Kind::Recovery => wire::Role::Log,
             Kind::Message
             | Kind::Receipt
@@ -107,6 +107,7 @@ impl Kind {
             | Kind::PersonStatement
             | Kind::Slip
             | Kind::Letter
+            | Kind::Invite
             | Kind::Pack => wire::Role::Message,
         }
     }

@@ -11,6 +11,7 @@ pub mod day;
 pub mod deny;
 pub mod envelope;
 pub mod id;
+pub mod invite;
 pub mod kinds;
 pub mod leaf;
 pub mod manifest;

@@ -138,6 +138,57 @@ pub fn decision(code: DecisionCode) -> Word {
     }
 }
 
+/// A ground of CLARIFY with what is to be brought for it; codes from 1, a closed list.
+#[derive(Clone, Copy, Debug)]
+pub struct Ground {
+    /// What the question is about.
+    pub word: Word,
+    /// Codes of [`BRING`] that answer it, where the desk names none itself.
+    pub bring: &'static [u32],
+}
+
+const fn ground_of(zh: &'static str, en: &'static str, bring: &'static [u32]) -> Ground {
+    Ground { word: w(zh, en), bring }
+}
+
+/// The grounds of CLARIFY, by code from 1. They are only ever added to.
+pub const GROUNDS: [Ground; 10] = [
+    ground_of("身份证件需核对", "identity document", &[1]),
+    ground_of("亲属或监护关系需证明", "proof of the relation", &[2]),
+    ground_of("居住情况需证明", "proof of residence", &[3]),
+    ground_of("就读情况需证明", "present enrolment", &[4]),
+    ground_of("职业资格需证明", "skill certificate", &[5]),
+    ground_of("参保缴费情况需证明", "insurance payments", &[6]),
+    ground_of("劳动关系需证明", "proof of employment", &[7]),
+    ground_of("希望办理日期需确认", "date wanted", &[]),
+    ground_of("同住人数需确认", "size of the household", &[]),
+    ground_of("所填内容前后不一致", "entries that do not agree", &[]),
+];
+
+/// What a person brings to the window, by code from 1. It is only ever added to.
+pub const BRING: [Word; 10] = [
+    w("身份证件", "ID card or passport"),
+    w("亲属关系证明", "proof of the relation"),
+    w("居住证或居住登记", "residence permit or registration"),
+    w("就读证明", "certificate of enrolment"),
+    w("职业资格证书", "skill certificate"),
+    w("社保缴费记录", "record of insurance payments"),
+    w("劳动合同", "job contract"),
+    w("监护人身份证件", "guardian's ID card"),
+    w("转移申请表", "transfer form"),
+    w("本人手机", "own phone"),
+];
+
+/// A ground by its code.
+pub fn ground(code: u32) -> Option<&'static Ground> {
+    GROUNDS.get(usize::try_from(code.checked_sub(1)?).ok()?)
+}
+
+/// A thing to bring by its code.
+pub fn bring(code: u32) -> Option<Word> {
+    BRING.get(usize::try_from(code.checked_sub(1)?).ok()?).copied()
+}
+
 /// Which office kind handles a service.
 pub fn kind_of_service(service: Service) -> OfficeKind {
     match service {

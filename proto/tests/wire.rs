@@ -5,7 +5,22 @@ use prost_types::FileDescriptorSet;
 use prost_types::field_descriptor_proto::{Label, Type as Kind};
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 6] = ["envelope", "log", "case", "agreement", "exchange", "desk"];
+const FILES: [&str; 10] = [
+    "envelope",
+    "log",
+    "case",
+    "agreement",
+    "exchange",
+    "partners",
+    "case_desk",
+    "capacity_desk",
+    "desk",
+    "window",
+];
+
+/// What never leaves a node: not decoded strictly.
+const LOCAL: [&str; 5] =
+    ["desk.proto", "partners.proto", "case_desk.proto", "capacity_desk.proto", "window.proto"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -41,7 +56,8 @@ fn schema() -> String {
          /// All message types but those of the desk.\npub const SCHEMAS: &[Schema] = &[\n",
     );
     let fds = descriptors();
-    let files = || fds.file.iter().filter(|file| !file.name().ends_with("desk.proto"));
+    let is_local = |name: &str| LOCAL.iter().any(|local| name.ends_with(local));
+    let files = || fds.file.iter().filter(|file| !is_local(file.name()));
     let enums: Vec<_> = files().flat_map(|file| &file.enum_type).collect();
     for message in files().flat_map(|file| &file.message_type) {
         out += &format!("    Schema {{ name: \"{}\", fields: &[\n", message.name());

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+mod desk;
 mod forger;
 mod held;
 pub mod people;
@@ -23,12 +24,13 @@ mod town;
 mod towns;
 mod world;
 
+pub use desk::WINDOW_TOKEN;
 pub use forger::{Forged, Forger, office};
 pub use held::Held;
 pub use jieli::demo::city::Sms;
 pub use pg::TestPg;
 pub use raw::top_fields;
-pub use town::{Town, eventually};
+pub use town::{SCHOOLS, Town, UNION, eventually, in_hand};
 pub use towns::{AGREEMENT_DRAFT, Towns};
 pub use world::{HOUR_MS, Hands, Seeded, Tap};
 
@@ -128,13 +130,9 @@ impl Pair {
             };
             self.cities[us].desk("operator")?.add_peer(ask).await?;
         }
-        let posts = |at: usize| APPROVERS[at].map(str::to_owned).to_vec();
-        let ask = wire::ProposeRequest { draft_toml: AGREEMENT.to_owned(), approvers: posts(0) };
-        let id = self.origin().desk("approver")?.propose(ask).await?.into_inner().agreement_id;
-        let mut approver = self.destination().desk("approver")?;
-        let ask =
-            wire::CountersignRequest { agreement_id: id.clone(), version: 1, approvers: posts(1) };
-        until("the proposal", async || Ok(approver.countersign(ask.clone()).await.is_ok())).await?;
+        let id = self.origin().propose(AGREEMENT).await?;
+        until("the proposal", async || Ok(self.destination().countersign(&id, 1).await.is_ok()))
+            .await?;
         let mut asks = self.origin().desk("approver")?;
         let named = wire::AgreementRef { agreement_id: id.clone() };
         until("the counter-signature", async || {

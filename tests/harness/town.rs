@@ -6,15 +6,16 @@ use crate::Sms;
 use crate::world::{Hands, Phones, RealSleep, Seeded, Tap, Tapped};
 use jieli_node::boot::{Node, Start, WrapPost};
 use jieli_node::command::{Actor, Command, DeskCommand, Done, WorkerCommand};
-use jieli_node::config::{Config, Database, DeskToken, Listen};
+use jieli_node::config::{Config, Database, DeskRole, DeskToken, Listen};
 use jieli_node::evidence;
 use jieli_node::init::{InitOptions, init};
 use jieli_node::keys::Protection;
 use jieli_node::legs::LegFile;
 use jieli_node::public::PublicBundle;
 use jieli_node::store::legs;
+use jieli_node::window::WindowCommand;
 use jieli_node::world::{Clock, Notices};
-use jieli_node::writer::{Failure, Stopped};
+use jieli_node::writer::{CrashAt, Failure, Stopped};
 use jieli_proto::case::Stage;
 use jieli_proto::id::{AgreementId, CityId, LegId};
 use jieli_proto::number::CreditCode;
@@ -32,6 +33,32 @@ const NAMES: [&str; 2] = ["昆明市", "瑞安市"];
 const LABOUR: [&str; 2] = ["11999999MB0000019T", "11999999MB00001154"];
 /// Coordination windows: they act for every office of their city.
 const WINDOW: [&str; 2] = ["11999999MB0000043B", "11999999MB0000158H"];
+
+/// Trade unions, the other office whose window takes a person's word.
+pub const UNION: [&str; 2] = ["11999999MB00000604", "11999999MB00001747"];
+/// Education offices.
+pub const SCHOOLS: [&str; 2] = ["11999999MB0000027M", "11999999MB0000123Y"];
+/// Ruian's medical security office, which pulls.
+const MEDICAL: [&str; 2] = ["11999999MB0000035G", "11999999MB0000131R"];
+
+/// The desks of the labour office, and windows: the union's; the labour office's own; one of the
+/// schools, held by an officer of the labour office; one of an office that answers to it; and one
+/// of the medical office.
+fn tokens(at: usize) -> Vec<DeskToken> {
+    let code = |text: &str| CreditCode::parse(text).unwrap();
+    let window = |name: &str, office: &str| DeskToken::named(name, DeskRole::Window, &code(office));
+    let posts = crate::APPROVERS[at].map(str::to_owned);
+    let mut all = DeskToken::with_posts(&code(LABOUR[at]), &posts);
+    all.push(DeskToken::named(crate::desk::WINDOW_TOKEN, DeskRole::Clerk, &code(WINDOW[at])));
+    all.push(window("union", UNION[at]));
+    all.push(window("own", LABOUR[at]));
+    let moonlights = Some("clerk".to_owned());
+    all.push(DeskToken { officer: moonlights, ..window("schools", SCHOOLS[at]) });
+    let answers_to = vec![code(LABOUR[at])];
+    all.push(DeskToken { answers_to, ..window("below", WINDOW[at]) });
+    all.push(window("medical", MEDICAL[at]));
+    all
+}
 
 /// One city that runs inside the test.
 pub struct Town {
@@ -71,7 +98,8 @@ impl Town {
             end_points: vec![address.to_string()],
             protection: Protection::Unprotected,
             passphrase_file: None,
-            tokens: DeskToken::for_office(&CreditCode::parse(LABOUR[at]).unwrap()),
+            undo_minutes: 0,
+            tokens: tokens(at),
         };
         let city = CityId::parse(IDS[at]).unwrap();
         let entropy = Seeded::new(at as u64);
@@ -91,8 +119,18 @@ impl Town {
         }
     }
 
+    /// Credit code of its coordination window.
+    pub fn window_office(&self) -> &'static str {
+        WINDOW[self.at]
+    }
+
     /// Starts its node.
     pub async fn start(&mut self) {
+        self.start_to_crash(None).await;
+    }
+
+    /// Starts its node, which dies where it is told to.
+    pub async fn start_to_crash(&mut self, crash_at: Option<CrashAt>) {
         self.starts += 1;
         let tap = Arc::clone(&self.tap);
         let wrap: WrapPost = Arc::new(move |post| Arc::new(Tapped(post, Arc::clone(&tap))));
@@ -107,7 +145,7 @@ impl Town {
             sleep: Arc::new(RealSleep),
             notices: Arc::clone(&self.phones) as Arc<dyn Notices>,
             wrap_post: Some(wrap),
-            crash_at: None,
+            crash_at,
         };
         self.node = Some(Node::start(start).await.unwrap());
     }
@@ -117,6 +155,13 @@ impl Town {
         if let Some(node) = self.node.take() {
             assert!(matches!(node.stop().await, Stopped::Idle));
         }
+    }
+
+    /// Waits until its node has died at a step, and clears it away.
+    pub async fn dies(&mut self) {
+        let node = self.node.take().unwrap();
+        node.ended().await;
+        assert!(matches!(node.stop().await, Stopped::Crashed(_)));
     }
 
     /// Its node.
@@ -131,8 +176,50 @@ impl Town {
 
     /// A command of a desk of an office.
     pub async fn desk_of(&self, office: &str, command: DeskCommand) -> Result<Done, Failure> {
-        let actor = Actor { office: office.to_owned(), token: "test".to_owned() };
+        self.desk_as("test", office, command).await
+    }
+
+    /// A command of the holder of a token.
+    pub async fn desk_as(
+        &self,
+        token: &str,
+        office: &str,
+        command: DeskCommand,
+    ) -> Result<Done, Failure> {
+        let actor = Actor { office: office.to_owned(), token: token.to_owned() };
         self.node().hand().perform(Command::Desk(actor, command)).await
+    }
+
+    /// An act on an agreement, entered by one approver.
+    pub async fn enter(&self, command: DeskCommand) -> Result<AgreementId, Failure> {
+        let done = self.desk_as("approver", LABOUR[self.at], command).await?;
+        let Done::Agreement(id) = done else { panic!("{done:?}") };
+        Ok(id)
+    }
+
+    /// Ids of the acts on agreements that wait for a second approver, oldest first.
+    pub async fn drafts(&self) -> Vec<String> {
+        let mut conn = self.node().store().read().await.unwrap();
+        let sql = "SELECT draft_id FROM agreement_draft WHERE done_ms = 0 ORDER BY made_ms";
+        let rows = conn.rows(sql, Vec::new()).await.unwrap();
+        rows.iter().map(|row| hex::encode(row.bytes(0).unwrap())).collect()
+    }
+
+    /// The holder of this token approves a draft.
+    pub async fn approve(&self, token: &str, draft_id: &str) -> Result<AgreementId, Failure> {
+        let ask = wire::ApproveRequest { draft_id: draft_id.to_owned() };
+        let done = self.desk_as(token, LABOUR[self.at], DeskCommand::Approve(ask)).await?;
+        let Done::Agreement(id) = done else { panic!("{done:?}") };
+        Ok(id)
+    }
+
+    /// An act on an agreement, entered by one approver and approved by the other.
+    pub async fn two_approve(&self, command: DeskCommand) -> Result<AgreementId, Failure> {
+        let id = self.enter(command).await?;
+        match self.drafts().await.last() {
+            Some(draft) => self.approve("approver-2", draft).await,
+            None => Ok(id),
+        }
     }
 
     /// A command of the labour office.
@@ -260,7 +347,46 @@ impl Town {
         Ok(reply)
     }
 
-    async fn worker(&self, command: WorkerCommand) -> Result<Done, Failure> {
+    /// A command of a window, by the name of its token.
+    pub async fn window(&self, token: &str, command: WindowCommand) -> Result<Done, Failure> {
+        let all = tokens(self.at);
+        let held = all.iter().find(|held| held.name() == token).unwrap();
+        let actor = Actor { office: held.office.as_str().to_owned(), token: token.to_owned() };
+        self.node().hand().perform(Command::Window(actor, command)).await
+    }
+
+    /// The person stands at a window with the document in hand: what is asked.
+    pub async fn sit(
+        &self,
+        token: &str,
+        case: &str,
+        person: &wire::DraftPerson,
+        waive_day: bool,
+    ) -> Result<wire::OpenSittingReply, Failure> {
+        let in_hand = Some(in_hand(case, person));
+        let ask = wire::OpenSittingRequest { in_hand, waive_day, witness: String::new() };
+        let done = self.window(token, WindowCommand::OpenSitting(ask, None)).await?;
+        let Done::Sitting(reply) = done else { panic!("{done:?}") };
+        Ok(reply)
+    }
+
+    /// What the person types on the keypad.
+    pub async fn types_in(
+        &self,
+        token: &str,
+        sitting: &wire::OpenSittingReply,
+        yes: &[u32],
+        pin: &str,
+    ) -> Result<wire::AnswerReply, Failure> {
+        let sitting = sitting.sitting.clone();
+        let ask = wire::AnswerSittingRequest { sitting, yes: yes.to_vec(), pin: pin.to_owned() };
+        let done = self.window(token, WindowCommand::AnswerSitting(ask)).await?;
+        let Done::Answered(reply) = done else { panic!("{done:?}") };
+        Ok(reply)
+    }
+
+    /// A command of a worker with a code.
+    pub async fn worker(&self, command: WorkerCommand) -> Result<Done, Failure> {
         self.node().hand().perform(Command::Worker(command)).await
     }
 
@@ -374,6 +500,16 @@ impl Town {
         let mut conn = self.node().store().read().await.unwrap();
         let rows = conn.rows("SELECT kind FROM alarm ORDER BY raised_ms", Vec::new()).await;
         rows.unwrap().iter().map(|row| row.text(0).unwrap()).collect()
+    }
+}
+
+/// A case and the document that lies on the counter.
+pub fn in_hand(case: &str, person: &wire::DraftPerson) -> wire::InHand {
+    wire::InHand {
+        case_number: case.to_owned(),
+        document: person.document,
+        number: person.number.clone(),
+        slip_leg: String::new(),
     }
 }
 

@@ -6,7 +6,7 @@
 use crate::people;
 use crate::town::{Town, eventually};
 use crate::world::Hands;
-use jieli_node::command::{DeskCommand, Done};
+use jieli_node::command::DeskCommand;
 use jieli_node::config::Database;
 use jieli_proto::calendar::Calendar;
 use jieli_proto::case::Stage;
@@ -77,14 +77,11 @@ impl Towns {
             };
             a.desk(DeskCommand::AddPeer(request)).await.unwrap();
         }
-        let posts = |at: usize| crate::APPROVERS[at].map(str::to_owned).to_vec();
-        let request = wire::ProposeRequest { draft_toml: draft.to_owned(), approvers: posts(0) };
-        let done = self.kunming.desk(DeskCommand::Propose(request)).await.unwrap();
-        let Done::Agreement(id) = done else { panic!("{done:?}") };
-        let sign =
-            wire::CountersignRequest { agreement_id: id.hex(), version: 1, approvers: posts(1) };
+        let request = wire::ProposeRequest { draft_toml: draft.to_owned() };
+        let id = self.kunming.two_approve(DeskCommand::Propose(request)).await.unwrap();
+        let sign = wire::CountersignRequest { agreement_id: id.hex(), version: 1 };
         eventually("the proposal", async || {
-            self.ruian.desk(DeskCommand::Countersign(sign.clone())).await.is_ok()
+            self.ruian.two_approve(DeskCommand::Countersign(sign.clone())).await.is_ok()
         })
         .await;
         eventually("the counter-signature", async || {
@@ -98,7 +95,7 @@ impl Towns {
     async fn announce(&self) {
         let vacancies = people::vacancies();
         let count = vacancies.len() as i64;
-        let request = wire::AddVacanciesRequest { vacancies, announce: true };
+        let request = wire::AddVacanciesRequest { vacancies, announce: true, change: false };
         self.ruian.desk(DeskCommand::AddVacancies(request)).await.unwrap();
         eventually("the vacancies", async || {
             self.kunming.count("SELECT COUNT(*) FROM vacancy").await == count
@@ -173,9 +170,9 @@ impl Towns {
         all
     }
 
-    /// Messages that left Kunming.
+    /// Messages of legs that left Kunming: everything that is about somebody.
     pub async fn sent(&self) -> usize {
-        self.kunming.lane(self.agreement, 0).await.len()
+        self.kunming.count("SELECT COUNT(*) FROM message WHERE lane = 0").await as usize
     }
 
     /// Stops both.

@@ -7,7 +7,7 @@ use crate::Sms;
 use async_trait::async_trait;
 use jieli::demo::city::real_now_ms;
 use jieli_node::world::{
-    Clock, Delivered, Entropy, Notice, NoticeResult, Notices, Post, PostError, Sleep,
+    Clock, Delivered, Entropy, Notice, NoticeResult, Notices, Post, PostError, Probe, Sleep,
 };
 use jieli_proto::calendar::Calendar;
 use jieli_proto::id::{CityId, Digest};
@@ -218,5 +218,12 @@ impl Post for Tapped {
         let reply = self.0.prove(to, ask).await?;
         self.1.heard(reply.encode_to_vec());
         Ok(reply)
+    }
+
+    async fn probe(&self, to: &CityId) -> Probe {
+        if self.1.cut.load(Ordering::SeqCst) {
+            return Probe::default();
+        }
+        self.0.probe(to).await
     }
 }

@@ -21,7 +21,7 @@ pub(crate) fn protocol_faults(page: &str, set: &FileDescriptorSet) -> Vec<String
     let enums = set
         .file
         .iter()
-        .filter(|file| !file.name().ends_with("desk.proto"))
+        .filter(|file| !["desk.proto", "partners.proto"].iter().any(|f| file.name().ends_with(f)))
         .flat_map(|file| file.enum_type.iter().map(enum_row));
     let rows: Vec<String> = kinds.chain(refusals).chain(sections).chain(enums).collect();
     let codes = Code::ALL.iter().filter(|code| !page.contains(code.name()));

@@ -20,14 +20,13 @@ async fn not_asked(town: &Town, case: &str) -> String {
     code.trim_end_matches(']').to_owned()
 }
 
-async fn act_on(town: &Town, at: usize, towns: &Towns, act: &str) {
+async fn act_on(town: &Town, towns: &Towns, act: &str) {
     let request = wire::AgreementActRequest {
         agreement_id: towns.agreement.hex(),
         act: act.to_owned(),
-        approvers: APPROVERS[at].map(str::to_owned).to_vec(),
         ..wire::AgreementActRequest::default()
     };
-    town.desk(DeskCommand::ActOnAgreement(request)).await.unwrap();
+    town.two_approve(DeskCommand::ActOnAgreement(request)).await.unwrap();
 }
 
 /// The sample agreement without homes.
@@ -52,9 +51,9 @@ async fn the_senders_own_node_sends_nothing_outside_the_agreement() {
     assert_eq!(not_asked(kunming, &case).await, "OfficeNotCovered");
     // While it is suspended.
     let case = kunming.import(vec![home(3)]).await.remove(0);
-    act_on(kunming, 0, &towns, "suspend").await;
+    act_on(kunming, &towns, "suspend").await;
     assert_eq!(not_asked(kunming, &case).await, "Suspended");
-    act_on(kunming, 0, &towns, "resume").await;
+    act_on(kunming, &towns, "resume").await;
     // After its last day.
     towns.clock.move_on(3 * 366 * 24 * jieli_tests::HOUR_MS);
     assert_eq!(not_asked(kunming, &case).await, "OutsideDates");
@@ -89,7 +88,7 @@ async fn a_yes_under_an_agreement_that_was_suspended_meanwhile_sends_nothing() {
     let towns = Towns::new().await;
     let case = towns.kunming.import(people::single(1)).await.remove(0);
     towns.kunming.ask_yes(&case).await;
-    act_on(&towns.ruian, 1, &towns, "suspend").await;
+    act_on(&towns.ruian, &towns, "suspend").await;
     eventually("the suspension", async || {
         let published = towns.kunming.node().hand().published();
         published.directory.bonds[&towns.agreement].suspended.is_some()
@@ -184,14 +183,14 @@ async fn the_receiver_refuses_what_the_agreement_does_not_allow() {
 async fn the_receiver_refuses_new_legs_while_the_agreement_is_suspended() {
     let forger = Forger::new().await;
     let leg = forger.good().await.leg();
-    act_on(&forger.towns.ruian, 1, &forger.towns, "suspend").await;
+    act_on(&forger.towns.ruian, &forger.towns, "suspend").await;
     let forged = forger.offer().await;
     assert_eq!(forger.say(&forged).await, Err(Refusal::Suspended));
     // What is on the road goes on.
     let body = Body::Void(wire::Void { code: wire::VoidCode::SentInError.into() });
     let forged = forger.next_in(leg, MessageType::Void, body).await;
     assert_eq!(forger.say(&forged).await, Ok(wire::ItemStatus::Stored));
-    act_on(&forger.towns.ruian, 1, &forger.towns, "resume").await;
+    act_on(&forger.towns.ruian, &forger.towns, "resume").await;
     forger.good().await;
     forger.towns.stop().await;
 }
@@ -213,10 +212,9 @@ async fn amend(forger: &Forger) {
     let act = wire::Act { act_type, approvers, carried, ..wire::Act::default() };
     let letter = forger.act(act).await;
     assert_eq!(forger.say_letter(letter).await, Ok(wire::ItemStatus::Stored));
-    let approvers = APPROVERS[1].map(str::to_owned).to_vec();
     let agreement_id = towns.agreement.hex();
-    let sign = wire::CountersignRequest { agreement_id, version: 2, approvers };
-    towns.ruian.desk(DeskCommand::Countersign(sign)).await.unwrap();
+    let sign = wire::CountersignRequest { agreement_id, version: 2 };
+    towns.ruian.two_approve(DeskCommand::Countersign(sign)).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

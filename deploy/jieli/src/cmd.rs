@@ -7,7 +7,7 @@
 //! | 1 | refused, not allowed or not found; `import`: the whole sheet was refused; `verify`: something does not hold |
 //! | 2 | the command line is wrong; `verify`: the ZIP or its manifest.json cannot be read |
 //! | 3 | `import`: some rows were refused, the others are drafts |
-//! | 4 | the node cannot be reached, is busy or failed |
+//! | 4 | the node cannot be reached, is busy or failed; `import`: broken off, run it again |
 
 use clap::error::ErrorKind;
 use clap::{FromArgMatches, Parser, Subcommand};
@@ -15,6 +15,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 mod agreement;
+mod bench;
+mod capacity;
 mod case;
 mod case_act;
 mod case_views;
@@ -24,12 +26,15 @@ mod examples;
 mod health;
 mod import;
 mod init;
+mod keypad;
 mod node;
 mod peer;
+mod rule;
 mod say;
 mod shell;
 mod status;
 mod vacancy;
+mod window;
 mod worker;
 
 pub use examples::command;
@@ -135,12 +140,18 @@ enum Command {
     /// Vacancies with their job terms.
     #[command(subcommand)]
     Vacancy(vacancy::VacancyCommand),
+    /// Places announced, and what other cities answered about theirs.
+    #[command(subcommand)]
+    Capacity(capacity::CapacityCommand),
+    /// What the node accepts by itself, against announced places.
+    #[command(subcommand)]
+    Rule(rule::RuleCommand),
     /// Reads a sheet into drafts; nothing leaves before each worker confirms.
     Import(import::Import),
     /// Cases and their legs.
     #[command(subcommand)]
     Case(case::CaseCommand),
-    /// What the worker does, with case number and code; no desk token helps here.
+    /// What the worker does: with case number and code, or at a window. No desk token helps here.
     #[command(subcommand)]
     Worker(worker::WorkerCommand),
     /// Writes the evidence of a case into a ZIP.
@@ -155,6 +166,12 @@ enum Command {
     Completions(shell::Completions),
     /// Writes the manual pages of all commands.
     Man(shell::Man),
+    /// Measures how fast two nodes on this machine exchange messages.
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
+    /// The process that reads a sheet for `import`: a job and a file in, an answer out.
+    #[command(hide = true)]
+    ReadSheet,
     /// Two cities on this machine, from the sheet to the evidence.
     Demo(node::Demo),
     /// One city of the demo, by the demo's clock.
@@ -165,6 +182,10 @@ enum Command {
 /// Runs a command and says what came of it. Returns the exit code.
 pub fn run(cli: Cli) -> u8 {
     let out = cli.out();
+    if matches!(cli.command, Command::ReadSheet) {
+        // Before there is a runtime with its threads: it has little memory and needs one.
+        return import::be_reader();
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result = match runtime {
         Ok(runtime) => runtime.block_on(perform(cli, out)),
@@ -184,6 +205,8 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
         Command::Peer(command) => command.run(&at, out).await,
         Command::Agreement(command) => command.run(&at, out).await,
         Command::Vacancy(command) => command.run(&at, out).await,
+        Command::Capacity(command) => command.run(&at, out).await,
+        Command::Rule(command) => command.run(&at, out).await,
         Command::Import(import) => import.run(&at, out).await,
         Command::Case(command) => command.run(&at, out).await,
         Command::Worker(command) => command.run(&at, out).await,
@@ -193,6 +216,8 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
         Command::Healthcheck => health::run(&at, out).await,
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(out),
+        Command::Bench(command) => command.run(out).await,
+        Command::ReadSheet => Ok(Done(import::be_reader())),
         Command::Demo(demo) => demo.run(out).await,
         Command::DemoCity(city) => city.run(&at.dir).await,
     }
@@ -210,18 +235,47 @@ mod tests {
             "jieli --dir d status --json",
             "jieli peer add public.json --root-fpr 00 --end-point a:1",
             "jieli case act 2026-000001 2 outcome --field home_outcome.months=12 --dir d",
-            "jieli case act 2026-000001 2 accept --slot-until 2026-12-01",
+            "jieli case act 2026-000001 2 accept --slot-until 2026-12-01 --bring 1,2 --opens 09:00",
+            "jieli case act 2026-000001 2 clarify --ground 3 --telephone 0577-1",
+            "jieli case act 2026-000001 2 supply --at-window",
+            "jieli case act 2026-000001 2 waitlist --until 2026-12-20 --band 2",
+            "jieli case act 2026-000001 2 correct --field school_offer.grade=4 --clear home_offer.district",
+            "jieli case act 2026-000001 2 return --code FAMILY_LEAVES",
+            "jieli case list --due week --service school_record --mine",
+            "jieli case undo 2026-000001 2",
+            "jieli case hand-over 2026-000001 2 --to window2",
             "jieli worker answer --case 2026-000001 --code 12345678 --yes",
             "jieli verify x.zip --root 00 --root 11 --json",
+            "jieli import r.xlsx --map 就业去向=意向城市 --map a=b --dry-run --clean c.xlsx --report r2.xlsx",
+            "jieli import --template t.xlsx",
+            "jieli import --forget-mapping",
+            "jieli import --measure 10000 --json",
+            "jieli capacity set --service schooling --stage primary --places 40 --valid-until 2026-12-31",
+            "jieli capacity ask ruian.zj --service housing --kind dormitory --district 330381",
+            "jieli rule add --service employment --vacancy V --accept-within-places --slot-days 6",
+            "jieli --as union worker window open --case 2026-000001 --waive-day",
+            "jieli --as union worker window answer --sitting 00",
+            "jieli worker pin set --case 2026-000001 --code 12345678",
+            "jieli worker not-me --case 2026-000001 --code 12345678",
+            "jieli worker reopen --case 2026-000001 --code 12345678 --leg 1",
         ] {
             let words = line.split(' ');
             let last = if line.ends_with("--yes") { Some("1 3") } else { None };
             assert!(Cli::try_parse_from(words.chain(last)).is_ok(), "{line}");
         }
         // A desk cannot answer for the worker, and nothing is answered with "all".
-        for line in
-            ["jieli case answer 2026-000001", "jieli case ask --yes 1", "jieli verify x.zip"]
-        {
+        for line in [
+            "jieli case answer 2026-000001",
+            "jieli case ask --yes 1",
+            "jieli verify x.zip",
+            "jieli import",
+            "jieli case act 2026-000001 2 accept --now",
+            "jieli case list --due never",
+            "jieli rule add --service housing --kind dormitory --slot-days 6",
+            "jieli rule add --service housing --kind dormitory --decline --slot-days 6",
+            "jieli worker window answer --sitting 00 --yes 1",
+            "jieli worker window answer --sitting 00 --pin 1234",
+        ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }
     }

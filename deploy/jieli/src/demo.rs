@@ -68,6 +68,15 @@ pub async fn begin(
     Ok(Story::new(origin, destination, clock, calendar, narrator))
 }
 
+/// The posts of the approver tokens of a city of the demo, as the sample agreement names them.
+pub fn approver_posts(city: &str) -> [&'static str; 2] {
+    if city == "kunming.yn" {
+        ["人社局局长", "法制科科长"]
+    } else {
+        ["分管副市长", "法制科科长"]
+    }
+}
+
 /// Kunming, which sends.
 pub fn kunming(program: &Path, database: Database) -> Plan {
     Plan {
@@ -76,6 +85,7 @@ pub fn kunming(program: &Path, database: Database) -> Plan {
         tokens: vec![
             ("operator", DeskRole::Operator, "11999999MB0000043B"),
             ("approver", DeskRole::Approver, "11999999MB0000019T"),
+            ("approver-2", DeskRole::Approver, "11999999MB0000019T"),
             ("clerk", DeskRole::Clerk, "11999999MB0000019T"),
             ("window", DeskRole::Clerk, "11999999MB0000043B"),
             ("compliance", DeskRole::Compliance, "11999999MB00000516"),
@@ -93,6 +103,7 @@ pub fn ruian(program: &Path, database: Database) -> Plan {
         tokens: vec![
             ("operator", DeskRole::Operator, "11999999MB0000158H"),
             ("approver", DeskRole::Approver, "11999999MB00001154"),
+            ("approver-2", DeskRole::Approver, "11999999MB00001154"),
             ("clerk", DeskRole::Clerk, "11999999MB00001154"),
             ("window", DeskRole::Clerk, "11999999MB0000158H"),
             ("medical", DeskRole::Clerk, "11999999MB0000131R"),

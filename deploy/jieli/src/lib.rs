@@ -1,5 +1,6 @@
 //! The one program. Only here are the real clock, randomness and environment.
 
 pub mod ambient;
+pub mod bench;
 pub mod cmd;
 pub mod demo;

@@ -2,11 +2,12 @@
 //! says: the clerk has the sheet, and a log does not need a person's number.
 
 use jieli_proto::number::NumberError;
+use serde::{Deserialize, Serialize};
 
 use super::table::cell_name;
 
 /// One sentence in both languages of the front desk.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Text {
     /// In Chinese.
     pub zh: String,
@@ -66,6 +67,12 @@ pub enum Fault {
     Missing,
     /// The cell shows a formula error (#N/A, #REF!).
     Broken,
+    /// The cell has a formula that no program has worked out.
+    Bare,
+    /// The row is hidden or filtered out: nobody imports what nobody sees.
+    HiddenRow,
+    /// The cell is part of merged cells; what it should say stands in another.
+    MergedCell,
     /// A name, number or phone was not understood.
     Number(NumberError),
     /// Not one of the accepted values; here they are, in Chinese.
@@ -91,12 +98,14 @@ pub enum Fault {
     UnderAge,
     /// The child has the worker's own number.
     ChildIsWorker,
+    /// The number of the document does not tell the age, and the age band is blank.
+    AgeMissing,
+    /// The column is hidden.
+    HiddenColumn,
     /// No list of vacancies was at hand: the column was not checked.
     VacanciesUnchecked,
     /// The worker is 16 or 17.
     GuardianNotice,
-    /// The document does not show the age.
-    AgeUnknown,
     /// The skill level is blank and was read as 0.
     SkillBlank,
     /// A home is described but not asked for; no housing leg is made.
@@ -134,6 +143,9 @@ impl Fault {
         match self {
             Fault::Missing
             | Fault::Broken
+            | Fault::Bare
+            | Fault::HiddenRow
+            | Fault::MergedCell
             | Fault::Number(_)
             | Fault::UnknownChoice(_)
             | Fault::UnknownGrade
@@ -145,10 +157,11 @@ impl Fault {
             | Fault::NothingAsked
             | Fault::NotBorn
             | Fault::UnderAge
-            | Fault::ChildIsWorker => Severity::Error,
+            | Fault::ChildIsWorker
+            | Fault::AgeMissing => Severity::Error,
             Fault::VacanciesUnchecked
+            | Fault::HiddenColumn
             | Fault::GuardianNotice
-            | Fault::AgeUnknown
             | Fault::SkillBlank
             | Fault::HousingNotAsked
             | Fault::RepeatedWorker { .. }
@@ -164,6 +177,22 @@ impl Fault {
         match self {
             Fault::Missing => text("必填项未填写", "a required cell is blank"),
             Fault::Broken => text("单元格是公式错误", "the cell is a formula error"),
+            Fault::Bare => {
+                text("单元格的公式没有计算结果", "the formula in this cell has no result")
+            }
+            Fault::HiddenRow => text(
+                "本行在表格中被隐藏或被筛选掉，未导入",
+                "this row is hidden or filtered out in the sheet; it was not imported",
+            ),
+            Fault::MergedCell => text(
+                "此格是合并单元格的一部分，看不出是否与首格相同",
+                "this cell is part of merged cells; whether it says the same nobody can tell",
+            ),
+            Fault::HiddenColumn => text("本列在表格中被隐藏", "this column is hidden in the sheet"),
+            Fault::AgeMissing => text(
+                "该证件号码不含年龄信息，且未填写年龄段",
+                "the number of this document does not tell the age, and there is no age band",
+            ),
             Fault::Number(error) => text(error.zh(), error.en()),
             Fault::UnknownChoice(_) => {
                 text("不是可选的内容", "this is not one of the accepted values")
@@ -196,9 +225,6 @@ impl Fault {
             ),
             Fault::GuardianNotice => {
                 text("年满16周岁未满18周岁", "the worker is 16 or 17 years old")
-            }
-            Fault::AgeUnknown => {
-                text("该证件号码不含年龄信息", "the number of this document does not tell the age")
             }
             Fault::SkillBlank => {
                 text("技能等级未填，按0（无等级）读取", "blank: read as level 0 (none)")
@@ -239,6 +265,25 @@ impl Fault {
         match self {
             Fault::Missing => text("请补填此格", "fill in this cell"),
             Fault::Broken => text("请改为填写实际内容", "type the value itself"),
+            Fault::Bare => text(
+                "请在表格软件中打开并保存一次，或直接填写内容",
+                "open and save the sheet in a spreadsheet program, or type the value itself",
+            ),
+            Fault::HiddenRow => text(
+                "请取消隐藏或筛选，核对后重新导入；不需要的请删除本行",
+                "unhide it or clear the filter, check it and import again; delete it if not needed",
+            ),
+            Fault::MergedCell => text(
+                "请取消合并，在每一行填写内容",
+                "unmerge the cells and fill in each row by itself",
+            ),
+            Fault::HiddenColumn => {
+                text("请取消隐藏并核对本列内容", "unhide it and check what stands in it")
+            }
+            Fault::AgeMissing => text(
+                "请对照证件填写“年龄段”：成年、16至17岁、14至15岁、未满14岁",
+                "fill in the age band from the document: adult, 16-17, 14-15 or under 14",
+            ),
             Fault::Number(error) => number_remedy(error),
             Fault::UnknownChoice(accepted) => {
                 text(format!("请填写：{accepted}"), format!("use one of: {accepted}"))
@@ -281,10 +326,6 @@ impl Fault {
             Fault::GuardianNotice => text(
                 "须告知监护人，且不得安排危险岗位",
                 "tell the guardian; hazardous posts are not allowed",
-            ),
-            Fault::AgeUnknown => text(
-                "请在窗口对照证件核实年龄段",
-                "verify the age band at the desk, from the document",
             ),
             Fault::SkillBlank => text("如有等级请补填", "fill it in if there is one"),
             Fault::HousingNotAsked => text(

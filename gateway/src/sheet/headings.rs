@@ -45,6 +45,16 @@ pub enum Column {
     HousingKind,
     /// Persons who will live in it.
     HouseholdSize,
+    /// The worker's age band: needed for documents whose number does not tell it.
+    AgeBand,
+    /// The child's age band: needed as above.
+    ChildAgeBand,
+    /// The case number of a sheet we handed back: read over.
+    CaseNumber,
+    /// What came of a row of a sheet we handed back: read over.
+    Outcome,
+    /// What to do about a row of a sheet we handed back: read over.
+    Remedy,
 }
 
 /// A column with its headings: the Chinese one of the template, the English one, then synonyms.
@@ -53,7 +63,18 @@ pub const HEADINGS: &[(Column, &[&str])] = &[
     (Column::Serial, &["序号", "No.", "编号", "行号", "no", "serial number", "serial", "#"]),
     (
         Column::Name,
-        &["姓名", "Name", "务工人员姓名", "劳动者姓名", "工人姓名", "full name", "worker name"],
+        &[
+            "姓名",
+            "Name",
+            "务工人员姓名",
+            "劳动者姓名",
+            "工人姓名",
+            "人员姓名",
+            "本人姓名",
+            "求职者姓名",
+            "full name",
+            "worker name",
+        ],
     ),
     (Column::DocumentKind, &["证件类型", "Document kind", "证件种类", "document type", "id type"]),
     (
@@ -67,6 +88,9 @@ pub const HEADINGS: &[(Column, &[&str])] = &[
             "身份证",
             "证件号",
             "证件号码",
+            "本人身份证号",
+            "公民身份证号码",
+            "身份证件号码",
             "id number",
             "id card number",
             "citizen number",
@@ -83,6 +107,9 @@ pub const HEADINGS: &[(Column, &[&str])] = &[
             "联系电话",
             "电话",
             "联系方式",
+            "本人手机",
+            "联系手机",
+            "移动电话",
             "mobile",
             "mobile number",
             "phone number",
@@ -97,6 +124,10 @@ pub const HEADINGS: &[(Column, &[&str])] = &[
             "目标城市",
             "转入城市",
             "输入地",
+            "就业城市",
+            "务工城市",
+            "意向地",
+            "拟去城市",
             "destination",
             "destination city",
         ],
@@ -116,7 +147,7 @@ pub const HEADINGS: &[(Column, &[&str])] = &[
     ),
     (
         Column::Occupation,
-        &["意向工种", "Occupation", "工种", "岗位工种", "意向岗位", "职业", "trade"],
+        &["意向工种", "Occupation", "工种", "岗位工种", "意向岗位", "岗位名称", "职业", "trade"],
     ),
     (Column::Skill, &["技能等级", "Skill level", "职业技能等级", "技能级别", "skill"]),
     (
@@ -126,6 +157,9 @@ pub const HEADINGS: &[(Column, &[&str])] = &[
             "Earliest start",
             "到岗日期",
             "可到岗日期",
+            "到岗时间",
+            "可上岗日期",
+            "预计到岗日期",
             "最早到岗时间",
             "start date",
             "earliest start date",
@@ -133,7 +167,7 @@ pub const HEADINGS: &[(Column, &[&str])] = &[
     ),
     (
         Column::ChildName,
-        &["随行子女姓名", "Child name", "子女姓名", "随迁子女姓名", "child's name"],
+        &["随行子女姓名", "Child name", "子女姓名", "随迁子女姓名", "孩子姓名", "child's name"],
     ),
     (
         Column::ChildDocumentKind,
@@ -148,10 +182,27 @@ pub const HEADINGS: &[(Column, &[&str])] = &[
             "子女证件号码",
             "子女证件号",
             "随行子女身份证号",
+            "随行子女身份证号码",
+            "随迁子女身份证号",
+            "随迁子女身份证号码",
+            "孩子身份证号",
             "child id number",
         ],
     ),
-    (Column::Grade, &["子女申请年级", "Grade", "申请年级", "就读年级", "子女年级", "school grade"]),
+    (
+        Column::Grade,
+        &[
+            "子女申请年级",
+            "Grade",
+            "申请年级",
+            "就读年级",
+            "子女年级",
+            "随行子女年级",
+            "随行子女申请年级",
+            "随迁子女年级",
+            "school grade",
+        ],
+    ),
     (
         Column::Insurance,
         &[
@@ -160,6 +211,7 @@ pub const HEADINGS: &[(Column, &[&str])] = &[
             "参保类型",
             "医保类型",
             "医疗保险类型",
+            "医保险种",
             "insurance scheme",
         ],
     ),
@@ -170,8 +222,21 @@ pub const HEADINGS: &[(Column, &[&str])] = &[
     (Column::HousingKind, &["住房类型", "Housing kind", "申请住房类型", "housing type"]),
     (
         Column::HouseholdSize,
-        &["同住人数", "Household size", "居住人数", "共同居住人数", "people in household"],
+        &[
+            "同住人数",
+            "Household size",
+            "居住人数",
+            "共同居住人数",
+            "居住人口数",
+            "同住人口",
+            "people in household",
+        ],
     ),
+    (Column::AgeBand, &["年龄段", "Age band", "本人年龄段", "所属年龄段", "worker age band"]),
+    (Column::ChildAgeBand, &["子女年龄段", "Child age band", "随行子女年龄段", "随迁子女年龄段"]),
+    (Column::CaseNumber, &["办件编号", "Case number"]),
+    (Column::Outcome, &["导入结果", "Import result"]),
+    (Column::Remedy, &["怎么办", "What to do"]),
 ];
 
 /// What may stand in brackets behind a heading without changing its meaning.
@@ -199,7 +264,7 @@ impl Column {
     pub const REQUIRED: [Column; 3] = [Column::Name, Column::Number, Column::City];
 
     /// The columns of the template, in order.
-    pub const TEMPLATE: [Column; 17] = [
+    pub const TEMPLATE: [Column; 19] = [
         Column::Serial,
         Column::Name,
         Column::DocumentKind,
@@ -217,7 +282,14 @@ impl Column {
         Column::HousingWanted,
         Column::HousingKind,
         Column::HouseholdSize,
+        Column::AgeBand,
+        Column::ChildAgeBand,
     ];
+
+    /// Whether the column is read over: a running number, or what we wrote ourselves.
+    pub fn is_read_over(self) -> bool {
+        matches!(self, Column::Serial | Column::CaseNumber | Column::Outcome | Column::Remedy)
+    }
 
     /// The column a heading names, in any of its spellings.
     pub fn of_heading(heading: &str) -> Option<Column> {
@@ -249,12 +321,19 @@ impl fmt::Display for Column {
 }
 
 /// A heading without what offices add to it: white space, stars of required columns, a colon, and
-/// a bracketed hint of the known list. Full-width characters are folded, letters lower case.
+/// a bracketed hint of the known list. Full-width characters are folded, letters lower case, and
+/// characters that nobody sees are taken out.
 pub fn normal(heading: &str) -> String {
+    let unseen = |c: &char| {
+        c.is_whitespace()
+            || c.is_control()
+            || matches!(*c, '*' | '_' | '\u{FEFF}' | '\u{00AD}' | '\u{200B}'..='\u{200F}')
+            || matches!(*c, '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2064}')
+    };
     let mut text: String = heading
         .chars()
         .map(fold_char)
-        .filter(|c| !c.is_whitespace() && !matches!(c, '*' | '\u{FEFF}' | '\u{200B}' | '_'))
+        .filter(|c| !unseen(c))
         .flat_map(char::to_lowercase)
         .collect();
     text.truncate(text.trim_end_matches(':').len());

@@ -49,6 +49,38 @@ pub enum SheetRefusal {
         /// The limit in bytes.
         bytes_max: u64,
     },
+    /// The archive holds too many parts.
+    TooManyParts {
+        /// The limit.
+        parts_max: usize,
+    },
+    /// Parts of the archive lie over each other.
+    Overlapping,
+    /// The workbook has macros in it.
+    Macros,
+    /// The XML inside declares entities.
+    Entities,
+    /// The XML inside is nested too deeply.
+    TooDeep,
+    /// One text without an end.
+    LongText {
+        /// The limit in bytes.
+        bytes_max: usize,
+    },
+    /// Too many different texts.
+    TooManyStrings {
+        /// The limit.
+        strings_max: usize,
+    },
+    /// Too many merged cells, or merged cells over each other.
+    TooManyMerges {
+        /// The limit.
+        merges_max: usize,
+    },
+    /// Reading it took more memory than a sheet may.
+    TooMuchMemory,
+    /// Reading it took more time than a sheet may.
+    TooMuchTime,
     /// The file unpacks to too much.
     InflatesTooFar {
         /// The limit in bytes.
@@ -76,6 +108,37 @@ pub enum SheetRefusal {
 }
 
 impl SheetRefusal {
+    /// A stable word for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            SheetRefusal::Columns(_) => "COLUMNS",
+            SheetRefusal::NotASheet => "NOT_A_SHEET",
+            SheetRefusal::OldOrLocked => "OLD_OR_LOCKED",
+            SheetRefusal::Damaged => "DAMAGED",
+            SheetRefusal::Encoding => "ENCODING",
+            SheetRefusal::NoHeadings => "NO_HEADINGS",
+            SheetRefusal::SeveralSheets => "SEVERAL_SHEETS",
+            SheetRefusal::MissingColumns(_) => "MISSING_COLUMNS",
+            SheetRefusal::RepeatedColumn { .. } => "REPEATED_COLUMN",
+            SheetRefusal::NoRows => "NO_ROWS",
+            SheetRefusal::FileTooLarge { .. } => "FILE_TOO_LARGE",
+            SheetRefusal::TooManyParts { .. } => "TOO_MANY_PARTS",
+            SheetRefusal::Overlapping => "OVERLAPPING",
+            SheetRefusal::Macros => "MACROS",
+            SheetRefusal::Entities => "ENTITIES",
+            SheetRefusal::TooDeep => "TOO_DEEP",
+            SheetRefusal::LongText { .. } => "LONG_TEXT",
+            SheetRefusal::TooManyStrings { .. } => "TOO_MANY_STRINGS",
+            SheetRefusal::TooManyMerges { .. } => "TOO_MANY_MERGES",
+            SheetRefusal::TooMuchMemory => "TOO_MUCH_MEMORY",
+            SheetRefusal::TooMuchTime => "TOO_MUCH_TIME",
+            SheetRefusal::InflatesTooFar { .. } => "INFLATES_TOO_FAR",
+            SheetRefusal::TooManyRows { .. } => "TOO_MANY_ROWS",
+            SheetRefusal::TooManyColumns { .. } => "TOO_MANY_COLUMNS",
+            SheetRefusal::CellTooLong { .. } => "CELL_TOO_LONG",
+        }
+    }
+
     /// What is wrong.
     pub fn what(&self) -> Text {
         match self {
@@ -121,6 +184,45 @@ impl SheetRefusal {
                 format!("文件展开后超过{}MB", bytes_max >> 20),
                 format!("the file unpacks to more than {} MiB", bytes_max >> 20),
             ),
+            SheetRefusal::TooManyParts { parts_max } => text(
+                format!("文件内部的部件超过{parts_max}个"),
+                format!("the file is made of more than {parts_max} parts"),
+            ),
+            SheetRefusal::Overlapping => text(
+                "文件内部的部件相互重叠，不是表格软件生成的",
+                "parts of the file lie over each other: no spreadsheet program wrote it",
+            ),
+            SheetRefusal::Macros => {
+                text("表格中含有宏程序", "the workbook has macros (programs) in it")
+            }
+            SheetRefusal::Entities => text(
+                "文件内部含有实体声明，不是表格软件生成的",
+                "the file declares entities: no spreadsheet program wrote it",
+            ),
+            SheetRefusal::TooDeep => text(
+                "文件内部嵌套过深，不是表格软件生成的",
+                "the file is nested too deeply: no spreadsheet program wrote it",
+            ),
+            SheetRefusal::LongText { bytes_max } => text(
+                format!("文件中有一段文字超过{}KB", bytes_max >> 10),
+                format!("one text of the file is longer than {} KiB", bytes_max >> 10),
+            ),
+            SheetRefusal::TooManyStrings { strings_max } => text(
+                format!("不同的文字内容超过{strings_max}条"),
+                format!("there are more than {strings_max} different texts"),
+            ),
+            SheetRefusal::TooManyMerges { merges_max } => text(
+                format!("合并单元格超过{merges_max}处，或相互重叠"),
+                format!("there are more than {merges_max} merged cells, or they overlap"),
+            ),
+            SheetRefusal::TooMuchMemory => text(
+                "读取此文件所需的内存超过一张表格应有的限度",
+                "this file needs more memory to be read than a sheet may",
+            ),
+            SheetRefusal::TooMuchTime => text(
+                "读取此文件所需的时间超过一张表格应有的限度",
+                "this file needs more time to be read than a sheet may",
+            ),
             SheetRefusal::TooManyRows { rows_max } => {
                 text(format!("超过{rows_max}行"), format!("there are more than {rows_max} rows"))
             }
@@ -139,8 +241,9 @@ impl SheetRefusal {
     pub fn remedy(&self) -> Text {
         match self {
             SheetRefusal::Columns(_) => text(
-                "整张表未导入、未保存任何内容；请删除这些列，或使用已去除这些列的副本重新导入",
-                "nothing was imported or kept; delete these columns, or import the cleaned copy",
+                "整张表未导入、未保存任何内容；请删除这些列，或用 --clean 取得已去除这些列的副本，核对后导入",
+                "nothing was imported or kept; delete these columns, or take the cleaned copy \
+                 (--clean) and import that",
             ),
             SheetRefusal::NotASheet | SheetRefusal::OldOrLocked | SheetRefusal::Damaged => text(
                 "请另存为不带密码的.xlsx（或CSV）后重新导入",
@@ -159,6 +262,23 @@ impl SheetRefusal {
                 text("请每次只导入一张登记表", "import one worksheet at a time")
             }
             SheetRefusal::NoRows => text("请填写后重新导入", "fill it in and import it again"),
+            SheetRefusal::Macros => text(
+                "请另存为不含宏的.xlsx后重新导入",
+                "save it as .xlsx without macros and import it again",
+            ),
+            SheetRefusal::TooManyParts { .. }
+            | SheetRefusal::Overlapping
+            | SheetRefusal::Entities
+            | SheetRefusal::TooDeep
+            | SheetRefusal::LongText { .. }
+            | SheetRefusal::TooManyStrings { .. }
+            | SheetRefusal::TooManyMerges { .. }
+            | SheetRefusal::TooMuchMemory
+            | SheetRefusal::TooMuchTime => text(
+                "未导入任何内容；请新建表格，只复制需要的行列，另存为.xlsx后重新导入",
+                "nothing was imported; copy the rows that are needed into a new sheet, save it as \
+                 .xlsx and import that",
+            ),
             SheetRefusal::FileTooLarge { .. }
             | SheetRefusal::InflatesTooFar { .. }
             | SheetRefusal::TooManyRows { .. } => {

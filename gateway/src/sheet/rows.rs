@@ -12,13 +12,34 @@ use super::finding::{Fault, Finding, Severity};
 use super::headings::Column;
 use super::table::{Raw, RawRow};
 use super::values::{
-    DOCUMENT_KINDS, DOCUMENT_KINDS_ZH, HOUSING_KINDS, HOUSING_KINDS_ZH, SCHEMES, SCHEMES_ZH,
-    YES_NO, YES_NO_ZH, choose, date, grade, persons, skill,
+    AGE_BANDS, AGE_BANDS_ZH, DOCUMENT_KINDS, DOCUMENT_KINDS_ZH, HOUSING_KINDS, HOUSING_KINDS_ZH,
+    SCHEMES, SCHEMES_ZH, YES_NO, YES_NO_ZH, choose, date, grade, persons, skill,
 };
 use super::{Child, Document, DocumentKind, DocumentNumber, Leg, Options, Row, Sheet, Worker};
 
+/// What a row of totals or signatures begins with.
+const TOTALS: &[&str] = &[
+    "合计",
+    "总计",
+    "小计",
+    "共计",
+    "总人数",
+    "填表",
+    "制表",
+    "审核",
+    "经办",
+    "注:",
+    "total",
+    "subtotal",
+];
+
 /// Reads the rows below the headings.
-pub(super) fn read(rows: &[RawRow], layout: Layout, options: &Options) -> Sheet {
+pub(super) fn read(
+    rows: &[RawRow],
+    hidden_columns: &[u32],
+    layout: Layout,
+    options: &Options,
+) -> Sheet {
     let mut book = Book::default();
     let mut sheet = Sheet {
         rows: Vec::new(),
@@ -32,13 +53,19 @@ pub(super) fn read(rows: &[RawRow], layout: Layout, options: &Options) -> Sheet 
         let fault = Fault::VacanciesUnchecked;
         sheet.findings.push(Finding::new(fault, layout.heading_row, *column, heading));
     }
+    for (column, (position, heading)) in &layout.places {
+        if hidden_columns.contains(position) && !column.is_read_over() {
+            let fault = Fault::HiddenColumn;
+            sheet.findings.push(Finding::new(fault, layout.heading_row, *position, heading));
+        }
+    }
     for row in rows {
         let mut reader = RowReader { row, layout: &layout, options, findings: Vec::new() };
         if reader.is_filler() {
             continue;
         }
         sheet.rows_read += 1;
-        let draft = reader.draft();
+        let draft = if row.hidden { reader.hidden() } else { reader.draft() };
         book.file(draft, &mut reader, &mut sheet.rows);
         let mut findings = reader.findings;
         findings.sort_by_key(|(column, finding)| (*column, finding.fault));
@@ -126,12 +153,26 @@ struct RowReader<'a> {
 }
 
 impl RowReader<'_> {
-    /// A row with nothing but a running number or a footer in that column, or the headings
-    /// repeated for printing.
+    /// A row with nothing but a running number or a footer in that column, a row of totals or a
+    /// signature without a document's number, or the headings repeated for printing.
     fn is_filler(&self) -> bool {
         let mut places = self.layout.places.iter();
-        let blank = places.all(|(column, _)| *column == Column::Serial || self.blank(*column));
-        blank || self.layout.places.iter().all(|(column, (_, h))| self.text(*column) == *h)
+        let blank = places.all(|(column, _)| column.is_read_over() || self.blank(*column));
+        blank
+            || self.is_total()
+            || self.layout.places.iter().all(|(column, (_, h))| self.text(*column) == *h)
+    }
+
+    fn is_total(&self) -> bool {
+        let first = self.row.cells.iter().find(|raw| !raw.is_blank());
+        let first: String = first.map(Raw::text).unwrap_or_default();
+        let first = first.replace(char::is_whitespace, "").to_lowercase();
+        self.blank(Column::Number) && TOTALS.iter().any(|word| first.starts_with(word))
+    }
+
+    fn hidden(&mut self) -> Option<Row> {
+        self.note(Column::Name, Fault::HiddenRow);
+        None
     }
 
     fn draft(&mut self) -> Option<Row> {
@@ -165,8 +206,8 @@ impl RowReader<'_> {
             text if text.is_empty() => Some(None),
             text => self.parsed(Column::Phone, MobileNumber::parse(&text)).map(Some),
         };
-        let age_band = self.age_band(Column::Number, document.as_ref());
-        Some(Worker { name: name?, document: document?, phone: phone?, age_band })
+        let age_band = self.age_band(Column::Number, Column::AgeBand, document.as_ref());
+        Some(Worker { name: name?, document: document?, phone: phone?, age_band: Some(age_band?) })
     }
 
     /// Rule V14.
@@ -175,8 +216,7 @@ impl RowReader<'_> {
         match worker.age_band {
             Some(band) if !band.may_work() => self.note(Column::Number, Fault::UnderAge),
             Some(AgeBand::From16To17) => self.note(Column::Number, Fault::GuardianNotice),
-            Some(_) => {}
-            None => self.note(Column::Number, Fault::AgeUnknown),
+            Some(_) | None => {}
         }
     }
 
@@ -222,13 +262,13 @@ impl RowReader<'_> {
         }
         let name = self.name(Column::ChildName);
         let document = self.document(Column::ChildDocumentKind, Column::ChildNumber);
-        let age_band = self.age_band(Column::ChildNumber, document.as_ref());
+        let age_band = self.age_band(Column::ChildNumber, Column::ChildAgeBand, document.as_ref());
         if let (Some(worker), Some(document)) = (worker, &document)
             && worker.document == *document
         {
             self.note(Column::ChildNumber, Fault::ChildIsWorker);
         }
-        let child = Child { name: name?, document: document?, age_band };
+        let child = Child { name: name?, document: document?, age_band: Some(age_band?) };
         let (stage, grade) = grade?;
         Some(Leg::Schooling { child, stage, grade })
     }
@@ -288,10 +328,30 @@ impl RowReader<'_> {
         Some(Document { kind, number: self.parsed(number, parsed)? })
     }
 
-    fn age_band(&mut self, column: Column, document: Option<&Document>) -> Option<AgeBand> {
-        let DocumentNumber::Citizen(number) = &document?.number else { return None };
-        let band = number.age_band(self.options.today);
-        self.found(column, band, Fault::NotBorn)
+    /// From the number where it tells the age, else from the column of age bands.
+    fn age_band(
+        &mut self,
+        column: Column,
+        stated: Column,
+        document: Option<&Document>,
+    ) -> Option<AgeBand> {
+        match &document?.number {
+            DocumentNumber::Citizen(number) => {
+                let band = number.age_band(self.options.today);
+                self.found(column, band, Fault::NotBorn)
+            }
+            DocumentNumber::Other(_) => match self.text(stated) {
+                text if text.is_empty() => {
+                    let there = self.layout.places.contains_key(&stated);
+                    self.note(if there { stated } else { column }, Fault::AgeMissing);
+                    None
+                }
+                text => {
+                    let band = choose(AGE_BANDS, &text);
+                    self.found(stated, band, Fault::UnknownChoice(AGE_BANDS_ZH))
+                }
+            },
+        }
     }
 
     fn name(&mut self, column: Column) -> Option<PersonName> {
@@ -330,20 +390,33 @@ impl RowReader<'_> {
     }
 
     fn note_broken(&mut self) {
-        for column in self.layout.places.keys().filter(|column| **column != Column::Serial) {
-            if matches!(self.raw(*column), Raw::Broken) {
-                self.note(*column, Fault::Broken);
+        for (column, (position, _)) in &self.layout.places {
+            if column.is_read_over() {
+                continue;
+            }
+            let fault = match self.raw(*column) {
+                Raw::Broken => Some(Fault::Broken),
+                Raw::Bare => Some(Fault::Bare),
+                Raw::Blank => self.row.merged_into(*position).map(|_| Fault::MergedCell),
+                Raw::Text(_) | Raw::Number(_) | Raw::Date(_) => None,
+            };
+            if let Some(fault) = fault {
+                self.note(*column, fault);
             }
         }
     }
 
-    /// Notes a fault at a cell; where the sheet has no such column, at the name. A broken cell
-    /// has no second fault.
+    /// Notes a fault at a cell; where the sheet has no such column, at the name. A cell that says
+    /// nothing for a reason of its own has no second fault.
     fn note(&mut self, column: Column, fault: Fault) {
         let places = &self.layout.places;
         let place = places.get(&column).or_else(|| places.get(&Column::Name));
         let Some((position, heading)) = place else { return };
-        if fault != Fault::Broken && matches!(self.row.cell(*position), Raw::Broken) {
+        let said = self.findings.iter().any(|(at, finding)| {
+            let first = matches!(finding.fault, Fault::Broken | Fault::Bare | Fault::MergedCell);
+            at == position && first
+        });
+        if said {
             return;
         }
         let mut finding = Finding::new(fault, self.row.number, *position, heading);

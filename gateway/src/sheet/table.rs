@@ -1,10 +1,13 @@
 //! The bare table of a file, before anything is understood: rows of cells with the positions the
 //! clerk sees in the spreadsheet.
 
+use std::collections::BTreeSet;
+
 use jieli_proto::day::Day;
 use jieli_proto::number::fold_char;
 
 use super::Limits;
+use super::marks::{Marks, Merge, Sweep};
 use super::refusal::SheetRefusal;
 
 /// What stands in a cell.
@@ -17,6 +20,8 @@ pub(super) enum Raw {
     Date(Day),
     /// A formula error, a duration, anything that is none of the above.
     Broken,
+    /// A formula that no program has worked out yet.
+    Bare,
 }
 
 /// From here on a double no longer holds every integer a spreadsheet shows: 15 digits.
@@ -27,7 +32,7 @@ impl Raw {
     /// out in scientific notation, whatever its format was: its last digits are not to be had.
     pub(super) fn text(&self) -> String {
         match self {
-            Raw::Blank | Raw::Broken => String::new(),
+            Raw::Blank | Raw::Broken | Raw::Bare => String::new(),
             Raw::Text(text) => unquoted(text.chars().map(fold_char).collect::<String>().trim()),
             Raw::Number(n) if n.abs() >= EXACT_BELOW => format!("{n:E}").replace('E', "E+"),
             Raw::Number(n) => n.to_string(),
@@ -39,7 +44,7 @@ impl Raw {
     pub(super) fn verbatim(&self) -> String {
         match self {
             Raw::Text(text) => text.clone(),
-            Raw::Blank | Raw::Broken | Raw::Number(_) | Raw::Date(_) => self.text(),
+            Raw::Blank | Raw::Broken | Raw::Bare | Raw::Number(_) | Raw::Date(_) => self.text(),
         }
     }
 
@@ -47,7 +52,7 @@ impl Raw {
         match self {
             Raw::Blank => true,
             Raw::Text(text) => text.trim().is_empty(),
-            Raw::Number(_) | Raw::Date(_) | Raw::Broken => false,
+            Raw::Number(_) | Raw::Date(_) | Raw::Broken | Raw::Bare => false,
         }
     }
 }
@@ -64,24 +69,41 @@ fn unquoted(text: &str) -> String {
 pub(super) struct RawRow {
     pub(super) number: u32,
     pub(super) cells: Vec<Raw>,
+    /// Nobody sees this row.
+    pub(super) hidden: bool,
+    /// The merged cells that lie over it.
+    pub(super) merges: Vec<Merge>,
 }
 
 impl RawRow {
+    fn new(number: u32) -> RawRow {
+        RawRow { number, cells: Vec::new(), hidden: false, merges: Vec::new() }
+    }
+
     pub(super) fn cell(&self, column: u32) -> &Raw {
         self.cells.get(column as usize).unwrap_or(&Raw::Blank)
+    }
+
+    /// The first cell of the merged ones that a cell is part of without being their first.
+    pub(super) fn merged_into(&self, column: u32) -> Option<String> {
+        let merge = self.merges.iter().find(|merge| merge.covers(self.number, column))?;
+        let first = (merge.rows.0, merge.columns.0);
+        (first != (self.number, column)).then(|| cell_name(first.0, first.1))
     }
 }
 
 /// The rows of a worksheet that are not blank, in order.
 pub(super) struct Table {
     pub(super) rows: Vec<RawRow>,
+    /// Positions from 0 of columns nobody sees.
+    pub(super) hidden_columns: Vec<u32>,
     limits: Limits,
     text_bytes: u64,
 }
 
 impl Table {
     pub(super) fn new(limits: Limits) -> Table {
-        Table { rows: Vec::new(), limits, text_bytes: 0 }
+        Table { rows: Vec::new(), hidden_columns: Vec::new(), limits, text_bytes: 0 }
     }
 
     /// Puts a cell in its place (row and column from 0); rows come in order. Blank cells take no
@@ -112,7 +134,7 @@ impl Table {
             if self.rows.len() >= limits.rows_max + super::columns::HEADING_ROWS_MAX {
                 return Err(SheetRefusal::TooManyRows { rows_max: limits.rows_max });
             }
-            self.rows.push(RawRow { number, cells: Vec::new() });
+            self.rows.push(RawRow { number, cells: Vec::new(), hidden: false, merges: Vec::new() });
         }
         let Some(last) = self.rows.last_mut().filter(|last| last.number == number) else {
             return Err(SheetRefusal::Damaged);
@@ -122,6 +144,39 @@ impl Table {
             last.cells.resize(column + 1, Raw::Blank);
         }
         last.cells[column] = raw;
+        Ok(())
+    }
+
+    /// Formulas without a result, which the reader of cells passes over: they stand in rows of
+    /// the table, or are rows of their own below the first.
+    fn put_bare(&mut self, bare: &BTreeSet<(u32, u32)>) {
+        let Some(first) = self.rows.first().map(|row| row.number) else { return };
+        let rows: BTreeSet<u32> = bare.iter().map(|(row, _)| *row).filter(|r| *r > first).collect();
+        let known: BTreeSet<u32> = self.rows.iter().map(|row| row.number).collect();
+        let more = rows.difference(&known).take(self.limits.rows_max);
+        self.rows.extend(more.map(|number| RawRow::new(*number)));
+        self.rows.sort_by_key(|row| row.number);
+        for row in &mut self.rows {
+            for (_, column) in bare.range((row.number, 0)..=(row.number, u32::MAX)) {
+                let column = *column as usize;
+                if row.cells.len() <= column {
+                    row.cells.resize(column + 1, Raw::Blank);
+                }
+                if row.cells[column].is_blank() {
+                    row.cells[column] = Raw::Bare;
+                }
+            }
+        }
+    }
+
+    /// Tells the rows what is marked about them.
+    pub(super) fn mark(&mut self, marks: &Marks) -> Result<(), SheetRefusal> {
+        self.put_bare(&marks.bare);
+        let mut sweep = Sweep::new(&marks.merges, self.limits.columns_max * 4);
+        for row in &mut self.rows {
+            row.hidden = marks.hidden_rows.contains(&row.number);
+            row.merges = sweep.of_row(row.number)?;
+        }
         Ok(())
     }
 }

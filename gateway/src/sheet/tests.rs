@@ -9,6 +9,8 @@ use super::headings::Column;
 use super::*;
 
 mod hostile;
+mod make;
+mod ten;
 
 const ROSTER: &[u8] = include_bytes!("../../fixtures/sheets/roster-300.xlsx");
 const MESSY: &[u8] = include_bytes!("../../fixtures/sheets/messy-60.xlsx");
@@ -27,7 +29,7 @@ fn csv(text: &str) -> Result<Sheet, SheetRefusal> {
 
 /// A sheet with the standard headings and these rows, each given as cells by column.
 fn sheet(rows: &[&[(Column, &str)]]) -> Sheet {
-    let mut text = String::from_utf8(template()).unwrap();
+    let mut text = String::from_utf8(template(Form::Csv)).unwrap();
     for row in rows {
         let row: BTreeMap<Column, &str> = row.iter().copied().collect();
         let cells = Column::TEMPLATE.iter().map(|c| row.get(c).copied().unwrap_or_default());
@@ -148,7 +150,7 @@ fn a_sheet_with_forbidden_columns_is_refused_whole_and_goes_back_cleaned() {
     assert!(columns.iter().all(|column| column.topic.is_some()));
     assert!(refusal.what().zh.contains("F1 民族") && refusal.what().en.contains("ethnicity"));
 
-    let clean = cleaned_copy(FORBIDDEN, "forbidden-columns.xlsx", &Limits::default()).unwrap();
+    let clean = cleaned_copy(FORBIDDEN, "forbidden-columns.xlsx", &options(), Form::Csv).unwrap();
     let text = String::from_utf8(clean.clone()).unwrap();
     assert!(!text.contains("民族") && !text.contains("群众"));
     let cleaned = read(&clean, "clean.csv", &options()).unwrap();
@@ -233,6 +235,7 @@ fn small_things_are_warnings() {
     let mut passport = passport;
     passport.extend([
         (Column::DocumentKind, "护照"),
+        (Column::AgeBand, "成年"),
         (Column::Skill, ""),
         (Column::HousingWanted, "否"),
     ]);
@@ -247,7 +250,6 @@ fn small_things_are_warnings() {
     assert_eq!(
         faults(&read),
         [
-            ("D2", Fault::AgeUnknown),
             ("I2", Fault::SkillBlank),
             ("O2", Fault::HousingNotAsked),
             ("E4", Fault::SharedPhone { first_row: 3 }),
@@ -255,6 +257,32 @@ fn small_things_are_warnings() {
         ]
     );
     assert_eq!(read.rows.len(), 3);
+}
+
+#[test]
+fn a_document_that_does_not_tell_the_age_needs_the_age_band() {
+    let with = |band: &'static str| {
+        let more = [(Column::DocumentKind, "护照"), (Column::AgeBand, band)];
+        let row = [worker("Anna Li", "E12345678", &POST), more.to_vec()].concat();
+        sheet(&[&row])
+    };
+    assert_eq!(faults(&with("")), [("R2", Fault::AgeMissing)]);
+    assert_eq!(faults(&with("18周岁以上")), []);
+    assert_eq!(faults(&with("14至15岁")), [("D2", Fault::UnderAge)]);
+    assert!(matches!(faults(&with("三十"))[..], [("R2", Fault::UnknownChoice(_))]));
+    assert_eq!(with("成年").rows[0].worker.age_band, Some(AgeBand::Adult));
+    // Without the column the number's cell says so.
+    let text = "姓名,证件类型,证件号码,意向城市,医保类型\nAnna Li,护照,E12345678,瑞安,居民医保\n";
+    assert_eq!(faults(&csv(text).unwrap()), [("C2", Fault::AgeMissing)]);
+}
+
+#[test]
+fn totals_and_signatures_are_no_workers() {
+    let text = "姓名,身份证号,意向城市,住房类型,同住人数\n\
+                吕明,999999197903243717,瑞安,公租房,3\n\
+                合 计,,,,3\n填表人：某某,,,,\n";
+    let read = csv(text).unwrap();
+    assert_eq!((read.rows_read, read.findings.len()), (1, 0));
 }
 
 #[test]
@@ -338,15 +366,18 @@ fn no_number_hides_in_a_field_that_travels_without_identity() {
 
 #[test]
 fn ten_thousand_rows() {
-    let mut text = "姓名,护照,意向城市,医保类型\n".replace("护照", "证件类型,证件号码");
+    let mut text = "姓名,证件类型,证件号码,意向城市,医保类型,年龄段\n".to_owned();
     for n in 0..10_000 {
-        text += &format!("王一,护照,E{n:08},瑞安,居民医保\n");
+        text += &format!("王一,护照,E{n:08},瑞安,居民医保,成年\n");
     }
     assert_eq!(csv(&text).unwrap().rows.len(), 10_000);
 }
 
 #[test]
 fn the_template_is_empty_and_fits() {
-    assert_eq!(read(&template(), "template.csv", &options()).unwrap_err(), SheetRefusal::NoRows);
-    assert!(template().starts_with("\u{FEFF}序号,姓名,证件类型,身份证号".as_bytes()));
+    assert_eq!(
+        read(&template(Form::Csv), "template.csv", &options()).unwrap_err(),
+        SheetRefusal::NoRows
+    );
+    assert!(template(Form::Csv).starts_with("\u{FEFF}序号,姓名,证件类型,身份证号".as_bytes()));
 }

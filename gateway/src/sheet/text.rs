@@ -7,13 +7,21 @@ use super::Limits;
 use super::refusal::SheetRefusal;
 use super::table::{Raw, Table};
 
+/// One line, in bytes.
+const LINE_BYTES_MAX: usize = 256 << 10;
+
 /// The table of a text file.
 pub(super) fn table(bytes: &[u8], limits: &Limits) -> Result<Table, SheetRefusal> {
     // One kind of line end, and one behind the last line: the row numbers are counted from it.
-    let text = decode(bytes)?.replace("\r\n", "\n").replace('\r', "\n") + "\n";
+    let text = decode(bytes)?;
+    let endless = text.split(['\n', '\r']).any(|line| line.len() > LINE_BYTES_MAX);
     if text.contains('\0') {
         return Err(SheetRefusal::NotASheet);
     }
+    if endless {
+        return Err(SheetRefusal::LongText { bytes_max: LINE_BYTES_MAX });
+    }
+    let text = text.replace("\r\n", "\n").replace('\r', "\n") + "\n";
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)

@@ -2,6 +2,7 @@
 //! that could mean two things.
 
 use jieli_proto::day::Day;
+use jieli_proto::number::AgeBand;
 
 use super::table::Raw;
 use super::{DocumentKind, HousingKind, Scheme, Stage};
@@ -102,6 +103,26 @@ pub(super) const HOUSING_KINDS: &[Choice<HousingKind>] = &[
 /// The accepted kinds of home, for the remedy.
 pub(super) const HOUSING_KINDS_ZH: &str = "公租房、保障性租赁住房、职工宿舍、租房补贴";
 
+/// The age bands, as the state's own forms write them.
+pub(super) const AGE_BANDS: &[Choice<AgeBand>] = &[
+    (AgeBand::Adult, &["成年", "18岁以上", "18周岁以上", "满18周岁", "成人", "adult", "18+", "4"]),
+    (
+        AgeBand::From16To17,
+        &["16至17岁", "16-17岁", "16-17周岁", "16至17周岁", "16-17", "16to17", "3"],
+    ),
+    (
+        AgeBand::From14To15,
+        &["14至15岁", "14-15岁", "14-15周岁", "14至15周岁", "14-15", "14to15", "2"],
+    ),
+    (
+        AgeBand::Under14,
+        &["未满14岁", "14岁以下", "未满14周岁", "不满14周岁", "under14", "<14", "1"],
+    ),
+];
+
+/// The accepted age bands, for the remedy.
+pub(super) const AGE_BANDS_ZH: &str = "成年、16至17岁、14至15岁、未满14岁";
+
 /// Yes and no.
 pub(super) const YES_NO: &[Choice<bool>] = &[
     (true, &["是", "需要", "要", "有", "yes", "y", "true", "1", "√", "✓"]),
@@ -128,7 +149,7 @@ pub(super) fn date(raw: &Raw) -> Option<Day> {
         Raw::Date(day) => Some(*day),
         Raw::Number(number) => date_of_number(*number),
         Raw::Text(_) => date_of_text(&raw.text()),
-        Raw::Blank | Raw::Broken => None,
+        Raw::Blank | Raw::Broken | Raw::Bare => None,
     };
     day.filter(|day| (2000..=2099).contains(&day.parts().0))
 }

@@ -1,15 +1,16 @@
-//! Reads .xlsx. The archive is weighed before it is opened: what it says it unpacks to and what it
-//! really unpacks to, so that a small file cannot fill the memory.
+//! Reads .xlsx, after it was weighed.
 
-use std::io::{Cursor, Read, copy, sink};
+use std::io::Cursor;
 
 use calamine::{DataRef, Reader, SheetType, SheetVisible, Xlsx};
 use jieli_proto::day::Day;
 
-use super::Limits;
-use super::columns::{HEADING_ROWS_MAX, heading_index};
+use super::Options;
+use super::columns::{HEADING_ROWS_MAX, heading_index, join_headings};
+use super::marks::{Marks, marks, part_of};
 use super::refusal::SheetRefusal;
 use super::table::{Raw, Table};
+use super::weigh::{Archive, weighed};
 
 /// Worksheets that are looked at. One entry of the workbook costs nothing and may name a large
 /// worksheet again and again.
@@ -17,8 +18,8 @@ const WORKSHEETS_MAX: usize = 16;
 
 /// The one visible worksheet with headings, and the index of their row. Hidden worksheets are not
 /// read; notes and code lists beside the register are left after their first rows.
-pub(super) fn table(bytes: &[u8], limits: &Limits) -> Result<(Table, usize), SheetRefusal> {
-    weigh(bytes, limits.inflated_bytes_max)?;
+pub(super) fn table(bytes: &[u8], options: &Options) -> Result<(Table, usize), SheetRefusal> {
+    let mut archive = weighed(bytes, &options.limits)?;
     let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(|_| SheetRefusal::Damaged)?;
     let names: Vec<String> = book
         .sheets_metadata()
@@ -31,7 +32,7 @@ pub(super) fn table(bytes: &[u8], limits: &Limits) -> Result<(Table, usize), She
     }
     let mut found = None;
     for name in names {
-        let Some(next) = register(&mut book, &name, limits)? else { continue };
+        let Some(next) = register(&mut archive, &mut book, &name, options)? else { continue };
         if found.replace(next).is_some() {
             return Err(SheetRefusal::SeveralSheets);
         }
@@ -41,52 +42,45 @@ pub(super) fn table(bytes: &[u8], limits: &Limits) -> Result<(Table, usize), She
 
 /// A worksheet if it has headings.
 fn register(
+    archive: &mut Archive<'_>,
     book: &mut Xlsx<Cursor<&[u8]>>,
     name: &str,
-    limits: &Limits,
+    options: &Options,
 ) -> Result<Option<(Table, usize)>, SheetRefusal> {
     let mut cells = book.worksheet_cells_reader(name).map_err(|_| SheetRefusal::Damaged)?;
-    let mut table = Table::new(limits.clone());
+    let mut table = Table::new(options.limits.clone());
     let mut index = None;
     while let Some(cell) = cells.next_cell().map_err(|_| SheetRefusal::Damaged)? {
         let (row, column) = cell.get_position();
         table.put(row, column, raw(cell.get_value()))?;
         // One row more than the headings may be in: those are complete now.
         if index.is_none() && table.rows.len() > HEADING_ROWS_MAX {
-            index = heading_index(&table);
+            index = heading_index(&table, options);
             if index.is_none() {
                 return Ok(None);
             }
         }
     }
-    Ok(index.or_else(|| heading_index(&table)).map(|index| (table, index)))
+    drop(cells);
+    let Some(index) = index.or_else(|| heading_index(&table, options)) else { return Ok(None) };
+    // Only now: of a sheet that is refused for its cells the rest is not looked at.
+    let part = part_of(archive, name)?;
+    let marks = marks(archive, &part, &options.limits)?;
+    Ok(Some(finished(table, index, &marks, options)?))
 }
 
-/// More members than this has no workbook of an office.
-const MEMBERS_MAX: usize = 2_000;
-
-fn weigh(bytes: &[u8], bytes_max: u64) -> Result<(), SheetRefusal> {
-    let mut archive =
-        zip::ZipArchive::new(Cursor::new(bytes)).map_err(|_| SheetRefusal::Damaged)?;
-    if archive.len() > MEMBERS_MAX {
-        return Err(SheetRefusal::Damaged);
-    }
-    let mut declared = 0u64;
-    for index in 0..archive.len() {
-        let member = archive.by_index_raw(index).map_err(|_| SheetRefusal::Damaged)?;
-        declared = declared.saturating_add(member.size());
-    }
-    if declared > bytes_max {
-        return Err(SheetRefusal::InflatesTooFar { bytes_max });
-    }
-    let mut left = bytes_max;
-    for index in 0..archive.len() {
-        let member = archive.by_index(index).map_err(|_| SheetRefusal::Damaged)?;
-        let read =
-            copy(&mut member.take(left + 1), &mut sink()).map_err(|_| SheetRefusal::Damaged)?;
-        left = left.checked_sub(read).ok_or(SheetRefusal::InflatesTooFar { bytes_max })?;
-    }
-    Ok(())
+/// The table with its marks, and two rows of headings made one.
+fn finished(
+    mut table: Table,
+    index: usize,
+    marks: &Marks,
+    options: &Options,
+) -> Result<(Table, usize), SheetRefusal> {
+    table.mark(marks)?;
+    let width = table.rows[index].cells.len() as u32;
+    table.hidden_columns = (0..width).filter(|column| marks.column_hidden(*column)).collect();
+    let index = join_headings(&mut table, index, options);
+    Ok((table, index))
 }
 
 fn raw(value: &DataRef<'_>) -> Raw {
@@ -106,4 +100,17 @@ fn raw(value: &DataRef<'_>) -> Raw {
         DataRef::DateTimeIso(text) => Raw::Text(text.clone()),
         DataRef::DateTime(_) | DataRef::DurationIso(_) | DataRef::Error(_) => Raw::Broken,
     }
+}
+
+/// Unpacks every visible worksheet, walks over the cells and counts them.
+pub(super) fn walk(bytes: &[u8]) -> Result<u64, SheetRefusal> {
+    let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(|_| SheetRefusal::Damaged)?;
+    let mut count = 0;
+    for name in book.sheet_names() {
+        let mut cells = book.worksheet_cells_reader(&name).map_err(|_| SheetRefusal::Damaged)?;
+        while cells.next_cell().map_err(|_| SheetRefusal::Damaged)?.is_some() {
+            count += 1;
+        }
+    }
+    Ok(count)
 }

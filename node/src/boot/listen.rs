@@ -11,6 +11,7 @@ use crate::serve::desk::{DeskDoor, desk};
 use crate::serve::exchange::{ExchangeDoor, exchange};
 use crate::serve::report::ReportDoor;
 use crate::serve::stack::listener;
+use crate::serve::window::keypad;
 use crate::serve::worker::{WorkerDoor, worker};
 use crate::store::Store;
 use crate::tls::{AcceptLimits, Acceptor, Connections, Identity, Pins};
@@ -167,7 +168,8 @@ impl Doors {
     fn desk_routes(&self) -> Result<Routes, StartError> {
         let tokens = Arc::new(Tokens::load(&self.house.config)?);
         let (hand, store) = (self.hand.clone(), self.store.clone());
-        Ok(Routes::new(desk(hand, store, self.house.clone(), tokens)))
+        let window = keypad(hand.clone(), Arc::clone(&tokens), self.house.world.clone());
+        Ok(Routes::new(desk(hand, store, self.house.clone(), tokens)).add_service(window))
     }
 
     /// Other cities: pinned TLS, and nothing but `Exchange`.

@@ -1,6 +1,6 @@
 //! What a configuration must be beyond its form.
 
-use super::{Config, Database, DeskToken};
+use super::{Config, Database, DeskRole, DeskToken};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -71,7 +71,8 @@ pub(super) fn problem(config: &Config) -> Option<(String, String)> {
         );
     }
     let limits = config.limits.ranges();
-    let ranges = [limits, config.courier.ranges(), config.import.ranges()].concat();
+    let ranges =
+        [limits, config.courier.ranges(), config.import.ranges(), config.desk.ranges()].concat();
     if let Some((key, _, min, max)) =
         ranges.into_iter().find(|(_, value, min, max)| !(*min..=*max).contains(value))
     {
@@ -80,7 +81,7 @@ pub(super) fn problem(config: &Config) -> Option<(String, String)> {
     if let Some(problem) = config.notices.problem() {
         return Some(problem);
     }
-    token_problem(&config.desk.tokens)
+    config.desk.window_problem().or_else(|| token_problem(&config.desk.tokens))
 }
 
 fn same_address(config: &Config) -> Option<(&'static str, &'static str)> {
@@ -114,8 +115,31 @@ fn token_problem(tokens: &[DeskToken]) -> Option<(String, String)> {
             let what = format!("has two tokens named {name}: give one another name");
             return Some(("desk.tokens".to_owned(), what));
         }
+        if let Some(what) = post_problem(token) {
+            return Some(("desk.tokens".to_owned(), format!("{what} (token {name})")));
+        }
     }
     None
+}
+
+/// A post stands in signed acts: an approver has one, in one line, and nobody else does.
+fn post_problem(token: &DeskToken) -> Option<&'static str> {
+    match (token.role, token.post.as_deref()) {
+        (DeskRole::Approver, None) => {
+            Some("must have a post = \"..\" for an approver, as the agreement names it")
+        }
+        (DeskRole::Approver, Some(post)) if !is_city_name(post) => {
+            Some("must have a post of 1 to 64 characters without blanks at its ends")
+        }
+        (
+            DeskRole::Clerk | DeskRole::Operator | DeskRole::Compliance | DeskRole::Window,
+            Some(_),
+        ) => Some("has a post, which only an approver has"),
+        (DeskRole::Approver, Some(_))
+        | (DeskRole::Clerk | DeskRole::Operator | DeskRole::Compliance | DeskRole::Window, None) => {
+            None
+        }
+    }
 }
 
 /// What is allowed but should be looked at.

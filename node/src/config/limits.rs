@@ -126,7 +126,7 @@ impl Courier {
 pub struct Import {
     /// Size of the file. Default 8 MiB.
     pub file_bytes_max: u64,
-    /// Rows of workers. Default 2000.
+    /// Rows of workers. Default 10,000.
     pub rows_max: u64,
 }
 

@@ -19,6 +19,7 @@ fn start() -> Start {
         listen: Listen::default(),
         end_points: vec!["jieli.example.cn:7400".to_owned()],
         passphrase_file: None,
+        undo_minutes: UNDO_MINUTES,
         tokens: DeskToken::for_office(&CreditCode::parse("91530100MA00000020").unwrap()),
     }
 }
@@ -48,6 +49,9 @@ fn the_sample_shows_every_default() {
     assert_eq!(config.courier, Courier::default());
     assert_eq!(config.import, Import::default());
     assert_eq!(config.notices.file, Notices::default().file);
+    assert_eq!(config.desk.undo_minutes, Desk::default().undo_minutes);
+    let window = config.desk.window("91530100MA00000020").unwrap();
+    assert_eq!((window.opens_min, window.closes_min, window.bring), (540, 1020, vec![1]));
     // As many keys as the structs have fields: none is missing from the sample.
     let fields = |debug: String| debug.matches(": ").count();
     let keys = |table: &str| {
@@ -92,15 +96,23 @@ fn values_that_cannot_stand_are_named() {
     let listen = "[listen]\npeer = \"127.0.0.1:9\"\ndesk = \"127.0.0.1:9\"\n";
     let office = "office = \"91530100MA00000020\"\n";
     let twice = format!("[[desk.tokens]]\nrole = \"clerk\"\n{office}").repeat(2);
+    let window = |rest: &str| format!("[[desk.windows]]\n{office}{rest}");
     let path = format!("[[desk.tokens]]\nname = \"../x\"\nrole = \"clerk\"\n{office}");
     for (table, key) in [
         ("[limits]\nrequest_s_max = 601\n", "limits.request_s_max"),
         ("[limits]\nstreams_max = 0\n", "limits.streams_max"),
         ("[courier]\nperson_after_s = 61\n", "courier.person_after_s"),
         ("[import]\nrows_max = 0\n", "import.rows_max"),
+        ("[desk]\nundo_minutes = 31\n", "desk.undo_minutes"),
+        (&window("telephone = \"none\"\n"), "desk.windows"),
+        (&window("telephone = \"0871-1\"\nbring = [2, 1]\n"), "desk.windows"),
+        (&window("telephone = \"0871-1\"\nopens = \"18:00\"\n"), "desk.windows"),
         (listen, "listen.desk"),
         (&twice, "desk.tokens"),
         (&path, "desk.tokens"),
+        (&format!("[[desk.tokens]]\nrole = \"approver\"\n{office}"), "desk.tokens"),
+        (&format!("[[desk.tokens]]\nrole = \"approver\"\npost = \"\"\n{office}"), "desk.tokens"),
+        (&format!("[[desk.tokens]]\nrole = \"clerk\"\npost = \"科长\"\n{office}"), "desk.tokens"),
     ] {
         let says = refused(&format!("{MINIMAL}{table}"));
         assert!(says.starts_with(&format!("city/jieli.toml: {key} ")), "{says}");

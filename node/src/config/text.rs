@@ -20,6 +20,8 @@ pub struct Start {
     pub end_points: Vec<String>,
     /// A file with the passphrase of the key files.
     pub passphrase_file: Option<PathBuf>,
+    /// Minutes that an act of a desk waits and can be undone.
+    pub undo_minutes: u64,
     /// Who may call the desk service.
     pub tokens: Vec<DeskToken>,
 }
@@ -70,13 +72,44 @@ const LIMITS: &str = r#"
 #"ballot.ask.v1" = "SMS_100003"
 #"complete.ask.v1" = "SMS_100004"
 #"arrival.tell.v1" = "SMS_100005"
+#"consent.tell.v1" = "SMS_100006"
+#"stopped.tell.v1" = "SMS_100007"
+#"pin.tell.v1" = "SMS_100008"
+"#;
+
+const UNDO: &str = "
+# What a clerk enters goes out after so many minutes; until then `jieli case undo` takes it back.
+# 0 sends at once. A withdrawal never waits.
+[desk]
+";
+
+const WINDOWS: &str = r#"
+# Where persons go: the first handler's telephone, hours and what to bring (codes as in `jieli case
+# act --help`), one table an office. Told with ACCEPT and with a question.
+#[[desk.windows]]
+#office = "91530100MA00000020"
+#telephone = "0871-00000000"
+#opens = "09:00"
+#closes = "17:00"
+#bring = [1]
 "#;
 
 const TOKENS: &str = r#"
 # Who may call the desk service: each token stands in tokens/<name>.token, mode 0600. The name is
 # the role's where absent: clerk, approver, operator or compliance. The office is named by its
 # credit code; a desk sees the cases of its own office alone, a coordination window's those of its
-# whole city (as stages, not as persons).
+# whole city (as stages, not as persons). An approver has a post, as the agreements name it; what
+# binds the city needs the tokens of two different posts.
+# The role window takes the person's own word at an office that does not send: one of another kind in
+# the agreement, such as the trade union. officer is a staff number, so that one officer with two
+# tokens is one officer; answers_to are credit codes of the offices that this one is subordinate to.
+#[[desk.tokens]]
+#name = "union"
+#role = "window"
+#office = "11999999MB00000604"
+#officer = "0042"
+#answers_to = []
+
 "#;
 
 /// The text. Parsing it gives back what went in.
@@ -114,6 +147,9 @@ pub fn render(start: &Start) -> String {
         None => out.push_str("#[keys]\n#passphrase_file = \"passphrase\"\n"),
     }
     out.push_str(LIMITS);
+    out.push_str(UNDO);
+    line(&mut out, "", "undo_minutes", &start.undo_minutes.to_string());
+    out.push_str(WINDOWS);
     out.push_str(TOKENS);
     for token in &start.tokens {
         out.push_str("[[desk.tokens]]\n");
@@ -122,6 +158,16 @@ pub fn render(start: &Start) -> String {
         }
         line(&mut out, "", "role", &quoted(token.role.as_str()));
         line(&mut out, "", "office", &quoted(token.office.as_str()));
+        if let Some(post) = &token.post {
+            line(&mut out, "", "post", &quoted(post));
+        }
+        if let Some(officer) = &token.officer {
+            line(&mut out, "", "officer", &quoted(officer));
+        }
+        if !token.answers_to.is_empty() {
+            let codes: Vec<String> = token.answers_to.iter().map(|c| quoted(c.as_str())).collect();
+            line(&mut out, "", "answers_to", &format!("[{}]", codes.join(", ")));
+        }
         out.push('\n');
     }
     out.truncate(out.trim_end().len());

@@ -9,12 +9,12 @@ use crate::store::StoreError;
 use crate::timer::TimerKind;
 use crate::trouble::{Denied, Outcome, Trouble};
 use jieli_proto::agreement::purpose_of;
-use jieli_proto::case::{Direction, Stage};
+use jieli_proto::case::{Direction, Side, Stage};
 use jieli_proto::envelope;
 use jieli_proto::id::{Digest, LegId};
 use jieli_proto::section::Phase;
 use jieli_proto::wire::message::Body;
-use jieli_proto::wire::{self, Duty, MessageType, Method};
+use jieli_proto::wire::{self, Duty, MessageType};
 
 impl Batch<'_> {
     /// Shows the question that a code opens.
@@ -63,13 +63,28 @@ impl Batch<'_> {
             return Err(wrong_code().into());
         }
         asked_numbers(&question, yes)?;
-        self.take_back(&question, yes).await?;
-        // What has taken effect was taken back above, by WITHDRAW.
-        if question.effective_ms > 0 && question.effective_ms <= self.now_ms {
-            return Ok(received());
+        if let Some((_, leg, _)) = question.legs.first()
+            && !yes.is_empty()
+            && let Some(file) = self.take_leg(*leg).await?
+        {
+            self.pin_is_settled(file.case).await?;
         }
         if question.topic == Topic::Terms && !yes.is_empty() {
             self.terms_were_read(&question).await?;
+        }
+        self.answered(&question, yes).await
+    }
+
+    /// Yes to these numbers and no to all others, from whoever was found to be the person.
+    pub(crate) async fn answered(
+        &mut self,
+        question: &Question,
+        yes: &[u32],
+    ) -> Outcome<wire::AnswerReply> {
+        self.take_back(question, yes).await?;
+        // What has taken effect was taken back above, by WITHDRAW.
+        if question.effective_ms > 0 && question.effective_ms <= self.now_ms {
+            return Ok(received());
         }
         for (number, leg, _) in &question.legs {
             self.conn
@@ -83,7 +98,7 @@ impl Batch<'_> {
                 )
                 .await?;
         }
-        self.schedule(&question, yes).await?;
+        self.schedule(question, yes).await?;
         Ok(received())
     }
 
@@ -152,7 +167,7 @@ impl Batch<'_> {
                 (1..=self.now_ms).contains(&question.effective_ms)
             } else {
                 // A yes that could not be sent when it was given is tried again.
-                question.topic == Topic::Consent
+                matches!(question.topic, Topic::Consent | Topic::Stopped)
             };
             if answer && due {
                 self.apply_yes(&question, &mut file).await?;
@@ -163,8 +178,15 @@ impl Batch<'_> {
 
     async fn apply_yes(&mut self, question: &Question, file: &mut LegFile) -> Outcome<()> {
         let leg = file.id.0;
+        if file.our_side == Side::Examiner
+            && matches!(question.topic, Topic::Consent | Topic::Terms)
+        {
+            return self.say_consent(question, file).await;
+        }
         match question.topic {
-            Topic::Consent if matches!(file.local, Local::Draft | Local::Asked) => {
+            Topic::Consent | Topic::Stopped
+                if matches!(file.local, Local::Draft | Local::Asked) =>
+            {
                 match self.open_leg(question, file).await {
                     Ok(()) => Ok(()),
                     // The person's yes stands; why it cannot go out is the desk's matter.
@@ -185,7 +207,7 @@ impl Batch<'_> {
                 self.say(file, speech).await?;
                 Ok(())
             }
-            Topic::Consent | Topic::Complete | Topic::Arrival => Ok(()),
+            Topic::Consent | Topic::Complete | Topic::Arrival | Topic::Stopped => Ok(()),
         }
     }
 
@@ -195,15 +217,12 @@ impl Batch<'_> {
         if let Some(person) = &draft.person {
             self.not_suppressed(file.service, person).await?;
         }
-        let consent = self.sign_consent(question, file).await?;
         let bond = file.bond.and_then(|id| self.bond(&id));
-        let bond = bond.ok_or_else(|| Denied::not_found("协议 agreement"))?;
+        let bond = bond.ok_or_else(|| Denied::no_agreement(file.bond))?;
+        self.may_have_a_place(file, &bond).await?;
+        let consent = self.sign_consent(question, file).await?;
         let due = self.due(&bond, file.service, Duty::TakeUp);
-        let opening = Body::Opening(wire::Opening {
-            filed_on: self.today.number(),
-            item_code: draft.item_code,
-            ..wire::Opening::default()
-        });
+        let opening = Body::Opening(self.opening_of(file.id, draft.item_code).await?);
         let push = file.law.rules().direction == Direction::Push;
         let ty = if push { MessageType::Offer } else { MessageType::Request };
         let mut speech = Speech::plain(ty, opening).due(due);
@@ -216,17 +235,27 @@ impl Batch<'_> {
         Ok(())
     }
 
-    async fn sign_consent(&mut self, question: &Question, file: &LegFile) -> Outcome<Digest> {
+    /// The consent that a yes comes to, with the way it was given.
+    pub(crate) async fn sign_consent(
+        &mut self,
+        question: &Question,
+        file: &LegFile,
+    ) -> Outcome<Digest> {
+        let method = self.method_of(question, file.id).await?;
+        let (from, to) = match file.our_side {
+            Side::Initiator => (&file.our_office, &file.their_office),
+            Side::Examiner => (&file.their_office, &file.our_office),
+        };
         let consent = wire::Consent {
             consent_id: self.random::<16>().to_vec(),
             leg_id: file.id.to_vec(),
-            from_office: file.our_office.clone(),
-            to_office: file.their_office.clone(),
+            from_office: from.clone(),
+            to_office: to.clone(),
             purpose: purpose_of(file.service).into(),
             section_numbers: consented_sections(file.service),
             text_hash: question.text_digest.to_vec(),
             language: question.language.clone(),
-            method: Method::PhoneCode.into(),
+            method: method.into(),
             given_unix_ms: self.now_ms,
         };
         let sealed = self.seal(&consent).await?;
@@ -269,10 +298,15 @@ impl Batch<'_> {
         if !matches!(question.topic, Topic::Terms | Topic::Ballot) {
             return Ok(());
         }
-        for (_, leg, answer) in question.legs {
+        for (_, leg, answer) in question.legs.clone() {
             let Some(mut file) = self.take_leg(leg).await? else { continue };
-            if !answer && file.local == Local::OnTheRoad && !file.law.is_closed() {
-                self.withdraw(&mut file, WithdrawnBy::Person).await?;
+            let state = file.law.state();
+            let others = question.topic == Topic::Terms
+                && (state.stage != Stage::Accepted
+                    || state.terms.is_none_or(|terms| terms.as_slice() != question.subject));
+            // Terms that are no longer in force, or were agreed to elsewhere, lapse without a word.
+            if !answer && !others && file.local == Local::OnTheRoad && !file.law.is_closed() {
+                self.withdraw(&mut file, &WithdrawnBy::Person).await?;
             }
         }
         Ok(())
@@ -295,9 +329,9 @@ impl Batch<'_> {
         Ok(received())
     }
 
-    async fn stop_leg(&mut self, leg: LegId) -> Outcome<()> {
+    pub(crate) async fn stop_leg(&mut self, leg: LegId) -> Outcome<()> {
         let Some(mut file) = self.take_leg(leg).await? else { return Ok(()) };
-        match self.withdraw(&mut file, WithdrawnBy::Person).await {
+        match self.withdraw(&mut file, &WithdrawnBy::Person).await {
             Ok(_) => Ok(()),
             // Stopped already: saying so twice changes nothing.
             Err(Trouble::Denied(_)) => Ok(()),
@@ -334,6 +368,7 @@ fn asked_numbers(question: &Question, numbers: &[u32]) -> Outcome<()> {
     .into())
 }
 
-fn received() -> wire::AnswerReply {
+/// The one reply to yes, to no and to a stop.
+pub(crate) fn received() -> wire::AnswerReply {
     wire::AnswerReply { say_zh: "已收到".to_owned(), say_en: "Received.".to_owned() }
 }

@@ -1,5 +1,6 @@
 //! Asking: consent before anything leaves, terms, ballot, confirmation, arrival.
 
+use super::tell::CONSENT_TAKEN;
 use super::{CODE_HOURS, DRAFT_DAYS, HOUR_MS, LAPSE, Topic, asked, text};
 use crate::batch::Batch;
 use crate::command::Actor;
@@ -8,7 +9,9 @@ use crate::store::{self, StoreError};
 use crate::timer::TimerKind;
 use crate::trouble::{Denied, Outcome, Trouble};
 use jieli_proto::case::{Duty, Side, Stage};
-use jieli_proto::wire::{self, Service};
+use jieli_proto::day::Day;
+use jieli_proto::wire::message::Body;
+use jieli_proto::wire::{self, MessageType, Service};
 
 /// What became of asking a worker.
 #[derive(Debug, Default)]
@@ -41,11 +44,14 @@ impl Batch<'_> {
             if !matches!(file.local, Local::Draft | Local::Asked) {
                 continue;
             }
-            if self.draft(&file).await?.is_none() {
-                // The person has stopped it: the desk sees what it would see of a silent one.
+            self.present(actor, &file.our_office).await?;
+            if self.is_closed_to_asking(&file).await? {
+                // The person has stopped it, or has answered another office with no: the desk sees
+                // what it would see of a silent one.
                 match self.may_ask(&file).await {
                     Ok(()) => {
                         self.put_nothing(&file).await?;
+                        self.looks_asked(file).await?;
                         sitting.asked = true;
                     }
                     Err(Trouble::Denied(denied)) => sitting.not_ready.push(denied),
@@ -53,9 +59,18 @@ impl Batch<'_> {
                 }
                 continue;
             }
-            match self.ready(&file, &case.city).await {
+            let may = match self.may_ask(&file).await {
+                Ok(()) => self.is_own_phone(&file).await,
+                Err(why) => Err(why),
+            };
+            let ready = match may {
+                Ok(()) => self.ready(&file, &case.city).await,
+                Err(why) => Err(why),
+            };
+            match ready {
                 Ok(bound) => {
                     self.bind(&file, &bound).await?;
+                    self.ask_first(actor, &bound).await?;
                     files.push(bound);
                 }
                 Err(Trouble::Denied(denied)) => sitting.not_ready.push(denied),
@@ -82,18 +97,49 @@ impl Batch<'_> {
         let refs: Vec<&LegFile> = files.iter().collect();
         let deadline = self.now_ms + CODE_HOURS * HOUR_MS;
         self.put_question(Topic::Consent, &refs, text::consent(&lines), &terms, deadline).await?;
-        for mut file in files {
-            let first = file.local == Local::Draft;
-            asked(&mut file);
-            store::legs::update(self.conn, &file).await?;
-            if first {
-                let when = self.now_ms + DRAFT_DAYS * 24 * HOUR_MS;
-                self.timer(when, TimerKind::EraseDraft, &file.id.0).await?;
-            }
-            self.put_leg(file);
+        for file in files {
+            self.looks_asked(file).await?;
         }
         sitting.asked = true;
         Ok(sitting)
+    }
+
+    /// From here on the leg is one that waits for an answer.
+    pub(crate) async fn looks_asked(&mut self, mut file: LegFile) -> Result<(), StoreError> {
+        let first = file.local == Local::Draft;
+        asked(&mut file);
+        store::legs::update(self.conn, &file).await?;
+        if first {
+            let when = self.now_ms + DRAFT_DAYS * 24 * HOUR_MS;
+            self.timer(when, TimerKind::EraseDraft, &file.id.0).await?;
+        }
+        self.put_leg(file);
+        Ok(())
+    }
+
+    /// V7: whether the person is not to be asked about this: it was stopped, or refused, stopped or
+    /// left unanswered at whatever office of this city. None of this is told to a desk.
+    async fn is_closed_to_asking(&mut self, file: &LegFile) -> Outcome<bool> {
+        let Some(draft) = self.draft(file).await? else { return Ok(true) };
+        let Some(person) = draft.person else { return Ok(false) };
+        if file.local == Local::Draft
+            && let Err(Trouble::Denied(_)) = self.not_suppressed(file.service, &person).await
+        {
+            return Ok(true);
+        }
+        let tag = self.house.keys.blind_tag(person.document, &person.number);
+        let row = self
+            .conn
+            .maybe(
+                "SELECT 1 FROM blind_index b JOIN leg l ON l.leg_id = b.leg_id \
+                 JOIN question_leg ql ON ql.leg_id = l.leg_id \
+                 JOIN question q ON q.question_id = ql.question_id \
+                 WHERE b.tag = $1 AND l.leg_id <> $2 AND l.service = $3 AND l.local_state = 1 \
+                 AND q.kind = 'consent' AND q.answered_ms > 0 AND ql.answer = 0 LIMIT 1",
+                vec![tag.into(), file.id.to_vec().into(), (file.service as u32).into()],
+            )
+            .await?;
+        Ok(row.is_some())
     }
 
     /// A draft with the agreement and the office it would go to, if by now it may go there: nobody
@@ -112,7 +158,18 @@ impl Batch<'_> {
         bound.bond = Some(bond.id);
         bound.their_office = theirs.credit_code.clone();
         self.may_say(&bond, &bound, bound.opening())?;
-        self.may_ask(file).await?;
+        self.may_have_a_place(file, &bond).await?;
+        Ok(bound)
+    }
+
+    /// Where a draft would go, for an answer at a window: nothing is sent to the person.
+    pub(crate) async fn ready_for_window(
+        &mut self,
+        file: &LegFile,
+        city: &str,
+    ) -> Outcome<LegFile> {
+        let bound = self.ready(file, city).await?;
+        self.bind(file, &bound).await?;
         Ok(bound)
     }
 
@@ -140,7 +197,8 @@ impl Batch<'_> {
                 "SELECT CAST(COUNT(*) AS BIGINT), \
                  CAST(COALESCE(MAX(CASE WHEN q.tries >= $2 THEN 1 ELSE 0 END), 0) AS BIGINT) \
                  FROM question_leg ql JOIN question q ON q.question_id = ql.question_id \
-                 WHERE ql.leg_id = $1",
+                 WHERE ql.leg_id = $1 AND NOT EXISTS \
+                 (SELECT 1 FROM sitting_item si WHERE si.question_id = q.question_id)",
                 vec![file.id.to_vec().into(), super::TRIES_MAX.into()],
             )
             .await?;
@@ -156,19 +214,17 @@ impl Batch<'_> {
         Ok(())
     }
 
-    async fn consent_line(&mut self, number: u32, file: &LegFile) -> Result<String, StoreError> {
+    pub(crate) async fn consent_line(
+        &mut self,
+        number: u32,
+        file: &LegFile,
+    ) -> Result<String, StoreError> {
         let draft = self.draft(file).await?.unwrap_or_default();
         let for_child = draft.relation == 3 || draft.relation == 4;
         let bond = file.bond.and_then(|id| self.bond(&id));
         let city = bond.as_ref().and_then(|bond| self.directory.peers.get(&bond.peer));
         let city = city.map_or(String::new(), |peer| peer.name.clone());
-        let office = bond
-            .as_ref()
-            .and_then(|bond| Some((bond, bond.in_force()?)))
-            .and_then(|(bond, agreement)| {
-                agreement.office(bond.our_side.other(), &file.their_office)
-            })
-            .map_or(String::new(), |office| office.name.clone());
+        let office = self.office_name(file);
         Ok(text::consent_line(number, file.service, for_child, &city, &office))
     }
 
@@ -195,23 +251,108 @@ impl Batch<'_> {
         Ok(self.terms(&digest).await?.map(|terms| (digest, terms)))
     }
 
-    /// Asks the worker to look at the terms that an ACCEPT named.
+    /// The digest and the plain words of the terms of a job that is about to be asked for.
+    pub(crate) async fn terms_of_job(
+        &mut self,
+        file: &LegFile,
+    ) -> Result<Option<(Vec<u8>, String)>, StoreError> {
+        if file.service != Service::Employment {
+            return Ok(None);
+        }
+        let found = self.vacancy_terms(file).await?;
+        Ok(found.map(|(digest, terms)| (digest, text::terms(&terms))))
+    }
+
+    /// Asks the worker to look at the terms in force: those that an ACCEPT named, or that a
+    /// correction put in their place.
     pub(crate) async fn ask_terms(&mut self, file: &mut LegFile) -> Outcome<()> {
-        let state = file.law.state();
-        let (Stage::Accepted, Some(digest), false) = (state.stage, state.terms, state.stop.any())
-        else {
-            return Ok(());
-        };
+        let Some(digest) = terms_to_read(file) else { return Ok(()) };
         let Some(terms) = self.terms(&digest).await? else { return Ok(()) };
-        let calendar = &self.house.calendar;
-        let slot = state.due(Duty::Release).unwrap_or(self.today);
-        // Closes at 24:00 of the last working day before the slot date.
-        let last = calendar.last_working_day_before(slot);
-        let deadline = last.plus(1).start_unix_ms(calendar.zone_offset_min());
-        let body = text::acknowledge(&text::terms(&terms), last);
+        let (slot, last, deadline) = self.until_read(file);
+        let early = file.law.state().stage == Stage::Accepted;
+        if early && !self.leaves_time(file, slot, deadline).await? {
+            return Ok(());
+        }
+        if self.open_question_about(file.id, Topic::Terms, &digest).await?.is_some() {
+            return Ok(());
+        }
+        let told = file.latest(MessageType::Accept).and_then(|entry| entry.message.as_ref());
+        let told = told.and_then(|message| match &message.body {
+            Some(Body::Accept(accept)) => accept.window.as_ref().map(text::window),
+            Some(_) | None => None,
+        });
+        let shown = format!("{}{}", told.unwrap_or_default(), text::terms(&terms));
+        let body = text::acknowledge(&shown, last);
         let shown = file.clone();
         self.put_question(Topic::Terms, &[&shown], body, &digest, deadline).await?;
         self.lapse_timer(file, deadline).await
+    }
+
+    /// The slot date, the last day for an answer, and its end. The answer closes at 24:00 of the
+    /// last working day before the slot date; after RELEASE on the day the outcome is due.
+    fn until_read(&self, file: &LegFile) -> (Day, Day, u64) {
+        let (state, calendar) = (file.law.state(), &self.house.calendar);
+        let (slot, last) = if state.stage == Stage::Accepted {
+            let slot = state.due(Duty::Release).unwrap_or(self.today);
+            (slot, calendar.last_working_day_before(slot))
+        } else {
+            let due = state.due(Duty::Outcome).unwrap_or(self.today);
+            let due = due.max(calendar.add_working_days(self.today, crate::acts::SLOT_DAYS_MIN));
+            (due, due)
+        };
+        (slot, last, last.plus(1).start_unix_ms(calendar.zone_offset_min()))
+    }
+
+    /// V4: a slot that leaves no time to read is not the person's no: nobody is asked, nothing is
+    /// said in that person's name, and the slot passes. The other city's message stays legal.
+    async fn leaves_time(
+        &mut self,
+        file: &LegFile,
+        slot: Day,
+        deadline_ms: u64,
+    ) -> Result<bool, StoreError> {
+        let accepted = file.latest(wire::MessageType::Accept);
+        let made_ms = accepted
+            .and_then(|entry| entry.message.as_ref()?.header.as_ref())
+            .map_or(self.now_ms, |header| header.created_unix_ms);
+        let calendar = &self.house.calendar;
+        let made_on = calendar.day_of_unix_ms(made_ms);
+        let earliest = calendar.add_working_days(made_on, crate::acts::SLOT_DAYS_MIN);
+        let time_to_read = self.now_ms + super::TERMS_HOURS * HOUR_MS < deadline_ms;
+        if slot >= earliest && time_to_read {
+            return Ok(true);
+        }
+        if let Some(bond) = file.bond.and_then(|id| self.bond(&id)) {
+            self.alarm("slot-too-soon", &bond.peer, "terms were not opened").await?;
+        }
+        Ok(false)
+    }
+
+    /// The terms question of a leg, for a window: the open one, or one that no notice goes out for.
+    pub(crate) async fn terms_at_window(
+        &mut self,
+        file: &LegFile,
+    ) -> Outcome<Option<super::Question>> {
+        let Some(digest) = terms_to_read(file) else { return Ok(None) };
+        if let Some(open) = self.open_question_about(file.id, Topic::Terms, &digest).await? {
+            return Ok(Some(open));
+        }
+        let Some(terms) = self.terms(&digest).await? else { return Ok(None) };
+        let (_, last, deadline_ms) = self.until_read(file);
+        if deadline_ms <= self.now_ms {
+            return Ok(None);
+        }
+        let body = text::acknowledge(&text::terms(&terms), last);
+        let put = super::Put {
+            topic: Topic::Terms,
+            text: &body,
+            subject: &digest,
+            deadline_ms,
+            language: "",
+        };
+        let id = self.store_question(&put, &[file]).await?;
+        self.lapse_timer(file, deadline_ms).await?;
+        Ok(self.question(&id).await?)
     }
 
     /// Asks the worker, at the origin, whether an outcome is true.
@@ -256,6 +397,19 @@ impl Batch<'_> {
         }
     }
 
+    /// Tells the person that the other city's window took a yes.
+    pub(crate) async fn tell_consent_arrived(&mut self, file: &LegFile) -> Result<(), StoreError> {
+        let from = file.bond.and_then(|id| self.bond(&id)).map(|bond| bond.peer);
+        let from = from.and_then(|city| self.directory.peers.get(&city));
+        let from = from.map_or(String::new(), |peer| peer.name.clone());
+        let body = text::consent_arrived(&from, file.service);
+        let deadline = self.now_ms + CODE_HOURS * HOUR_MS;
+        match self.put_with(CONSENT_TAKEN, Topic::Arrival, &[file], body, &[], deadline).await {
+            Ok(()) | Err(Trouble::Denied(_)) => Ok(()),
+            Err(Trouble::Store(error)) => Err(error),
+        }
+    }
+
     async fn lapse_timer(&mut self, file: &LegFile, deadline_ms: u64) -> Outcome<()> {
         // Silence is sent at 09:00 of the first working day after the deadline.
         let when = self.nine_next_working_day(deadline_ms.saturating_sub(1));
@@ -272,6 +426,15 @@ impl Batch<'_> {
         self.timer(when, LAPSE, &question).await?;
         Ok(())
     }
+}
+
+/// The terms that the worker has to read: before RELEASE those in force, after it those that were
+/// changed since.
+fn terms_to_read(file: &LegFile) -> Option<[u8; 32]> {
+    let state = file.law.state();
+    let changed = state.stage == Stage::Released && !state.terms_acknowledged();
+    let asks = state.stage == Stage::Accepted || changed;
+    state.terms.filter(|_| asks && !state.stop.any())
 }
 
 fn no_partner(city: &str) -> Trouble {

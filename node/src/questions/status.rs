@@ -63,7 +63,7 @@ impl Batch<'_> {
 
     /// The legs of a case, for who holds one of its codes.
     async fn legs_by_code(&mut self, case_number: &str, code: &str) -> Outcome<Vec<LegFile>> {
-        self.question_by_code(case_number, code, Use::Answer).await?;
+        self.question_by_code(case_number, code, Use::Read).await?;
         let number = case_number.trim();
         let case = store::legs::case(self.conn, number).await?;
         let case = case.ok_or_else(|| Denied::not_found(number))?;

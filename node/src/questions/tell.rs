@@ -1,7 +1,7 @@
 //! Notices on their way to a phone: queued with what they say, spread over the day, handed over,
 //! reported on.
 
-use super::{CODE_HOURS, HOUR_MS, Topic};
+use super::{HOUR_MS, Topic};
 use crate::batch::Batch;
 use crate::legs::LegFile;
 use crate::store::StoreError;
@@ -86,6 +86,24 @@ pub(crate) const ARRIVAL_STATE: &str = "SELECT n.state FROM notice n \
      JOIN question q ON q.question_id = r.question_id \
      WHERE n.leg_id = $1 AND q.kind = 'arrival' ORDER BY r.first_due_ms DESC LIMIT 1";
 
+/// The text that tells of a yes which another city's window took.
+pub(super) const CONSENT_TAKEN: &str = "consent.tell.v1";
+/// The text that tells of a replaced PIN; it carries no code.
+pub(super) const PIN_REPLACED: &str = "pin.tell.v1";
+
+/// A notice to be queued.
+pub(super) struct Post<'a> {
+    /// Telephone.
+    pub(super) to: &'a str,
+    /// Id of the text.
+    pub(super) template: &'static str,
+    pub(super) params: Params,
+    pub(super) text: String,
+    /// The question that its code answers, and that code as stored; empty where it carries none.
+    pub(super) question: &'a [u8],
+    pub(super) code_hmac: &'a [u8],
+}
+
 impl Topic {
     /// The id of its text.
     pub(super) fn template(self) -> &'static str {
@@ -95,28 +113,29 @@ impl Topic {
             Topic::Ballot => "ballot.ask.v1",
             Topic::Complete => "complete.ask.v1",
             Topic::Arrival => "arrival.tell.v1",
+            Topic::Stopped => "stopped.tell.v1",
         }
     }
 
     /// Whether notices of this kind are spread over the day: all that ask for a yes, so that
-    /// nobody can stand beside the phones of many at once. What lets a person stop goes in the
-    /// first daytime minute.
-    fn is_spread(self) -> bool {
+    /// nobody can stand beside the phones of many at once. What lets a person stop, or say "not
+    /// me", goes in the first daytime minute.
+    pub(super) fn is_spread(self) -> bool {
         match self {
             Topic::Consent | Topic::Terms | Topic::Ballot | Topic::Complete => true,
-            Topic::Arrival => false,
+            Topic::Arrival | Topic::Stopped => false,
         }
     }
 }
 
 impl Batch<'_> {
-    /// When a notice of this kind goes out, Unix milliseconds.
-    pub(super) fn notice_due(&self, topic: Topic) -> u64 {
+    /// When a notice goes out, spread over the day or not, Unix milliseconds.
+    pub(super) fn notice_due(&self, is_spread: bool) -> u64 {
         let minutes = self.house.config.notices.spread_minutes;
         if minutes == 0 {
             return self.now_ms;
         }
-        let most = if topic.is_spread() { minutes * MINUTE_MS } else { 1 };
+        let most = if is_spread { minutes * MINUTE_MS } else { 1 };
         let drawn = u64::from_be_bytes(self.random()) % most;
         after_daytime(&self.house.calendar, self.now_ms, drawn)
     }
@@ -125,16 +144,14 @@ impl Batch<'_> {
     pub(super) async fn queue_notice(
         &mut self,
         file: &LegFile,
-        letter: (&str, Topic, Params, String),
-        question: &[u8],
+        post: Post<'_>,
         due_ms: u64,
     ) -> Result<(), StoreError> {
-        let (to, topic, params, text) = letter;
+        let Post { to, template, params, text, question, code_hmac } = post;
         let id: [u8; 16] = self.random();
         // The notice waits under the key of the contact slot, in a place of its own.
         let place = Place { leg: file.id, slot: CONTACT, msg: MsgId(id) };
-        let letter =
-            Letter { to: to.to_owned(), template: topic.template().to_owned(), params, text };
+        let letter = Letter { to: to.to_owned(), template: template.to_owned(), params, text };
         let plain = serde_json::to_vec(&letter).map_err(|_| StoreError::Corrupt("a notice"))?;
         self.hide(file, &place, &plain).await?;
         self.conn
@@ -146,9 +163,9 @@ impl Batch<'_> {
             .await?;
         self.conn
             .run(
-                "INSERT INTO notice_road (notice_id, question_id, first_due_ms, handed_ms, \
-                 delivered_ms) VALUES ($1,$2,$3,0,0)",
-                vec![id.into(), question.into(), due_ms.into()],
+                "INSERT INTO notice_road (notice_id, question_id, code_hmac, first_due_ms, \
+                 handed_ms, delivered_ms) VALUES ($1,$2,$3,$4,0,0)",
+                vec![id.into(), question.into(), code_hmac.into(), due_ms.into()],
             )
             .await?;
         Ok(())
@@ -160,12 +177,12 @@ impl Batch<'_> {
         id: &[u8; 16],
         result: NoticeResult,
     ) -> Result<(), StoreError> {
-        let sql = "SELECT n.attempts, r.first_due_ms, r.question_id FROM notice n \
+        let sql = "SELECT n.attempts, r.first_due_ms, r.question_id, r.code_hmac FROM notice n \
                    JOIN notice_road r ON r.notice_id = n.notice_id \
                    WHERE n.notice_id = $1 AND n.state = 0";
         let Some(row) = self.conn.maybe(sql, vec![id.into()]).await? else { return Ok(()) };
         let (attempts, first_due_ms) = (row.uint(0)?, row.uint(1)?);
-        let question = row.bytes(2)?;
+        let (question, code_hmac) = (row.bytes(2)?, row.bytes(3)?);
         let gave_up = self.now_ms >= first_due_ms + GIVE_UP_MS;
         let (state, due_ms) = match result {
             NoticeResult::Sent => (SENT, self.now_ms),
@@ -186,26 +203,14 @@ impl Batch<'_> {
         // What was handed over is not kept.
         self.conn.run("DELETE FROM section_data WHERE msg_id = $1", vec![id.into()]).await?;
         if state == SENT {
-            self.code_starts(id, &question).await?;
+            self.conn
+                .run(
+                    "UPDATE notice_road SET handed_ms = $2 WHERE notice_id = $1",
+                    vec![id.into(), self.now_ms.into()],
+                )
+                .await?;
+            self.code_starts(&question, &code_hmac).await?;
         }
-        Ok(())
-    }
-
-    /// The 72 hours of a code begin when it leaves, not while it waited for its hour.
-    async fn code_starts(&mut self, id: &[u8; 16], question: &[u8]) -> Result<(), StoreError> {
-        self.conn
-            .run(
-                "UPDATE notice_road SET handed_ms = $2 WHERE notice_id = $1",
-                vec![id.into(), self.now_ms.into()],
-            )
-            .await?;
-        self.conn
-            .run(
-                "UPDATE question SET deadline_ms = $2 WHERE question_id = $1 AND answered_ms = 0 \
-                 AND kind IN ('consent', 'complete', 'arrival')",
-                vec![question.into(), (self.now_ms + CODE_HOURS * HOUR_MS).into()],
-            )
-            .await?;
         Ok(())
     }
 
@@ -229,17 +234,27 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// V22: a result under a person's name is reported only after the person could hear of it.
-    /// With `in_person` the clerk states to have told the person at the window; that is logged.
-    pub(crate) async fn person_was_told(&mut self, file: &LegFile, in_person: bool) -> Outcome<()> {
+    /// Whether the person has heard of what arrived in a leg.
+    pub(crate) async fn told(&mut self, file: &LegFile) -> Result<Told, StoreError> {
         let row = self.conn.maybe(ARRIVAL_STATE, vec![file.id.to_vec().into()]).await?;
         let state = row.map(|row| row.int(0)).transpose()?;
-        match Told::of_state(state) {
+        Ok(Told::of_state(state))
+    }
+
+    /// Logs that a clerk stated to have told the person, where no notice had.
+    pub(crate) async fn note_told_in_person(&mut self, file: &LegFile) -> Result<(), StoreError> {
+        if self.told(file).await? != Told::HandedOver {
+            self.record("told in person", &file.id.0);
+        }
+        Ok(())
+    }
+
+    /// V22: a result under a person's name is reported only after the person could hear of it.
+    /// With `in_person` the clerk states to have told the person at the window.
+    pub(crate) async fn person_was_told(&mut self, file: &LegFile, in_person: bool) -> Outcome<()> {
+        match self.told(file).await? {
             Told::HandedOver => Ok(()),
-            Told::Waiting | Told::AtTheWindow if in_person => {
-                self.record("told in person", &file.id.0);
-                Ok(())
-            }
+            Told::Waiting | Told::AtTheWindow if in_person => Ok(()),
             Told::Waiting => Err(Denied::new(
                 "NOTICE_WAITING",
                 "给本人的短信还没有送出（每天 9:00 至 20:00 发送），送出后再办理结果；本人就在窗口的，可当面\

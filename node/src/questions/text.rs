@@ -114,6 +114,33 @@ pub(crate) fn acknowledge(rendered: &str, until: Day) -> String {
     )
 }
 
+/// Where the person goes and what to bring, as an ACCEPT told it; empty where it told no telephone.
+pub(crate) fn window(window: &wire::Window) -> String {
+    if window.telephone.is_empty() {
+        return String::new();
+    }
+    let hours = match window.closes_min > 0 {
+        true => {
+            let time = |minute: u32| format!("{:02}:{:02}", minute / 60, minute % 60);
+            format!(" {}-{}", time(window.opens_min), time(window.closes_min))
+        }
+        false => String::new(),
+    };
+    let bring: Vec<words::Word> =
+        window.bring.iter().filter_map(|code| words::bring(*code)).collect();
+    let zh: Vec<&str> = bring.iter().map(|word| word.zh).collect();
+    let en: Vec<&str> = bring.iter().map(|word| word.en).collect();
+    let (mut told_zh, mut told_en) = (
+        format!("首问经办电话 {}{hours}", window.telephone),
+        format!("First handler's telephone {}{hours}", window.telephone),
+    );
+    if !bring.is_empty() {
+        told_zh += &format!("，请带：{}", zh.join("、"));
+        told_en += &format!("; bring: {}", en.join(", "));
+    }
+    format!("{told_zh}。\n{told_en}.\n")
+}
+
 /// The private ballot before an employment outcome.
 pub(crate) fn ballot(city: &str) -> String {
     format!(
@@ -140,6 +167,73 @@ pub(crate) fn arrival(from_city: &str, service: Service) -> String {
     format!(
         "{from_city}说您申请了{}。如果不是您本人的意思，请用本码停止。\n{from_city} says you asked for: \
          {}. If that is not your wish, stop it with this code.",
+        word.zh, word.en
+    )
+}
+
+/// Something was stopped at a desk: by the person?
+pub(crate) fn stopped(service: Service, at: &str, office: &str, sent: bool) -> String {
+    let word = words::service(service);
+    let (again_zh, again_en) = if sent {
+        (
+            format!(
+                "如果不是您本人停止的，用本码回答“不是我”。这就等于您同意把同一申请重新交给{office}，\
+                 用于同一件事，提交日期不变；工作在下一个工作日 9:00 生效。"
+            ),
+            format!(
+                "If it was not you who stopped it, answer \u{201c}not me\u{201d} with this code. That is \
+                 your yes: the same request goes to {office} again for the same purpose, and keeps its \
+                 filing date; for a job it counts from 9:00 of the next working day."
+            ),
+        )
+    } else {
+        (
+            "如果不是您本人停止的，用本码回答“不是我”，草稿恢复，发出前仍会再问您。".to_owned(),
+            "If it was not you who stopped it, answer \u{201c}not me\u{201d} with this code: the draft \
+             is there again, and you are asked before anything leaves."
+                .to_owned(),
+        )
+    };
+    format!(
+        "您的{}在{at}被停止。{again_zh}如果是您本人停止的，不用回答。\nYour {} was stopped at {at}. \
+         {again_en} If it was you, there is nothing to do.",
+        word.zh, word.en
+    )
+}
+
+/// A PIN was replaced. No code in it.
+pub(crate) fn pin_replaced(city: &str, case_number: &str) -> String {
+    format!(
+        "【接力】{city}，办件 {case_number}\n您的密码已更换，72 小时内不能确认任何事项，随时可以停止。\
+         如果不是您本人更换的，请到任一窗口说明。\n\
+         Case {case_number}. Your PIN was replaced: nothing can be confirmed for 72 hours, stopping \
+         always works. If it was not you, tell any window."
+    )
+}
+
+/// What a receiving window asks about an item that another city sent.
+pub(crate) fn receiving_line(
+    number: u32,
+    service: Service,
+    from_city: &str,
+    city: &str,
+    office: &str,
+) -> String {
+    let word = words::service(service);
+    format!(
+        "{number}. 您在{from_city}提出的{}：是否同意{from_city}把您的信息交给{city}的{office}办理？\n   \
+         Your request of {from_city}: {}. May {from_city} hand your data to {office} in {city} for \
+         it?",
+        word.zh, word.en
+    )
+}
+
+/// A yes that the other city says it took at its window.
+pub(crate) fn consent_arrived(from_city: &str, service: Service) -> String {
+    let word = words::service(service);
+    format!(
+        "{from_city}说您在那里的窗口同意了{}。如果不是您本人，请用本码停止。\n{from_city} says you \
+         agreed to this at its window: {}. If that was not you, stop it with this code.",
         word.zh, word.en
     )
 }

@@ -4,6 +4,7 @@ use super::{Halt, Incoming, Stop, decode, message::Opened};
 use crate::batch::Batch;
 use crate::directory::Bond;
 use crate::legs::LegFile;
+use jieli_proto::case::Side;
 use jieli_proto::consent::{self, Needed};
 use jieli_proto::envelope;
 use jieli_proto::id::{Digest, LegId};
@@ -65,8 +66,11 @@ impl Batch<'_> {
             sections.push(section::PERSON);
         }
         let offices = if facts.kind == MessageType::Consent {
-            // Taken at the other side's window: it names the initiator's office first.
-            (file.our_office.as_str(), file.their_office.as_str())
+            // Whoever's window took it: it names the initiator's office first.
+            match file.our_side {
+                Side::Initiator => (file.our_office.as_str(), file.their_office.as_str()),
+                Side::Examiner => (file.their_office.as_str(), file.our_office.as_str()),
+            }
         } else {
             (facts.from_office.as_str(), facts.to_office.as_str())
         };

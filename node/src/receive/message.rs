@@ -7,6 +7,7 @@ use crate::directory::Bond;
 use crate::legs::{self, Context, Entry, LegFile, Local, OneCalendar, Standing};
 use crate::speak::{self, message_row};
 use crate::store::{self, StoreError, Val};
+use crate::timer::TimerKind;
 use crate::vault::Place;
 use jieli_proto::agreement::{Agreement, Asked};
 use jieli_proto::case::{Act, Leg, Proof, Side, Verdict};
@@ -83,6 +84,7 @@ impl Batch<'_> {
         self.keep_sections(&file, seq, &facts, opened).await?;
         self.put_leg(file.clone());
         self.follow(&mut file, facts.kind, withheld).await?;
+        self.end_with_leg(&file).await?;
         Ok(if withheld { ItemStatus::StoredWithheld } else { ItemStatus::Stored })
     }
 
@@ -446,6 +448,14 @@ impl Batch<'_> {
                 valid_until: notice.valid_until,
             };
             self.keep_vacancy(bond.peer.as_str(), &vacancy, &terms, true).await?;
+        }
+        match &message.body {
+            // In a transaction of its own: the receipt comes first.
+            Some(Body::CapacityQuery(_)) => {
+                self.timer(self.now_ms, TimerKind::AnswerCapacity, &incoming.digest.0).await?;
+            }
+            Some(Body::CapacityAnswer(answer)) => self.hear_capacity(bond, answer).await?,
+            Some(_) | None => {}
         }
         let header = message.header.clone().unwrap_or_default();
         self.log_envelope(bond.id, incoming.frame.lane, &header, &incoming.sealed)?;

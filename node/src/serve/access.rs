@@ -6,7 +6,7 @@
 use crate::command::Actor;
 use crate::config::DeskRole;
 use crate::serve::answer;
-use crate::tokens::Tokens;
+use crate::tokens::{Holder, Tokens};
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 
@@ -16,25 +16,41 @@ use tonic::metadata::MetadataMap;
 pub enum Call {
     Status,
     AddPeer,
+    InvitePeer,
+    AcceptInvite,
     ListPeers,
+    TestPeer,
     Propose,
+    CounterPropose,
     Countersign,
     ActOnAgreement,
+    Approve,
     ListAgreements,
     ShowAgreement,
     AddVacancies,
     ListVacancies,
+    CloseVacancy,
+    SetCapacity,
+    ListCapacity,
+    AskCapacity,
+    AddRule,
+    ListRules,
+    RemoveRule,
     Import,
     Ask,
     ListCases,
     ShowCase,
     Act,
+    UndoAct,
+    HandOver,
     ExportCase,
 }
 
 use Call::{
-    Act, ActOnAgreement, AddPeer, AddVacancies, Ask, Countersign, ExportCase, Import,
-    ListAgreements, ListCases, ListPeers, ListVacancies, Propose, ShowAgreement, ShowCase,
+    AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, Approve, Ask, AskCapacity,
+    CloseVacancy, CounterPropose, Countersign, ExportCase, HandOver, Import, InvitePeer,
+    ListAgreements, ListCapacity, ListCases, ListPeers, ListRules, ListVacancies, Propose,
+    RemoveRule, SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -43,19 +59,33 @@ use DeskRole::{Approver, Clerk, Compliance, Operator};
 pub const TABLE: &[(Call, &[DeskRole])] = &[
     (Call::Status, &[Clerk, Approver, Operator, Compliance]),
     (AddPeer, &[Operator]),
+    (InvitePeer, &[Operator]),
+    (AcceptInvite, &[Operator]),
     (ListPeers, &[Clerk, Approver, Operator, Compliance]),
+    (TestPeer, &[Operator]),
     (Propose, &[Approver]),
+    (CounterPropose, &[Approver]),
     (Countersign, &[Approver]),
     (ActOnAgreement, &[Approver]),
+    (Approve, &[Approver]),
     (ListAgreements, &[Clerk, Approver, Operator, Compliance]),
     (ShowAgreement, &[Clerk, Approver, Operator, Compliance]),
     (AddVacancies, &[Clerk]),
     (ListVacancies, &[Clerk, Approver, Compliance]),
+    (CloseVacancy, &[Clerk]),
+    (SetCapacity, &[Clerk]),
+    (ListCapacity, &[Clerk, Compliance]),
+    (AskCapacity, &[Clerk]),
+    (AddRule, &[Clerk]),
+    (ListRules, &[Clerk, Approver, Compliance]),
+    (RemoveRule, &[Clerk]),
     (Import, &[Clerk]),
     (Ask, &[Clerk]),
     (ListCases, &[Clerk, Compliance]),
     (ShowCase, &[Clerk, Compliance]),
     (Act, &[Clerk]),
+    (UndoAct, &[Clerk]),
+    (HandOver, &[Clerk]),
     (ExportCase, &[Clerk, Compliance]),
 ];
 
@@ -86,13 +116,26 @@ pub(super) fn enter(
     call: Call,
     metadata: &MetadataMap,
 ) -> Result<Caller, Box<Status>> {
-    let shown = metadata.get("authorization").and_then(|value| value.to_str().ok());
-    let token = shown.and_then(|text| text.strip_prefix("Bearer ")).map(str::trim);
-    let holder = token.and_then(|token| tokens.holder(token));
+    let holder = shown(tokens, metadata);
     let Some(holder) = holder else { return Err(Box::new(answer::no_token())) };
     if !call.is_open_to(holder.role) {
-        return Err(Box::new(answer::not_for_role(call, holder.role)));
+        return Err(Box::new(answer::not_for_role(&call.name(), holder.role)));
     }
     let actor = Actor { office: holder.office.as_str().to_owned(), token: holder.name.clone() };
     Ok(Caller { actor, role: holder.role })
+}
+
+/// Lets a window in: the role opens the Keypad service and no desk, and no other role opens it.
+pub(super) fn enter_window(tokens: &Tokens, metadata: &MetadataMap) -> Result<Actor, Box<Status>> {
+    let holder = shown(tokens, metadata).ok_or_else(|| Box::new(answer::no_token()))?;
+    if holder.role != DeskRole::Window {
+        return Err(Box::new(answer::not_for_role("Keypad", holder.role)));
+    }
+    Ok(Actor { office: holder.office.as_str().to_owned(), token: holder.name.clone() })
+}
+
+fn shown<'a>(tokens: &'a Tokens, metadata: &MetadataMap) -> Option<&'a Holder> {
+    let shown = metadata.get("authorization").and_then(|value| value.to_str().ok());
+    let token = shown.and_then(|text| text.strip_prefix("Bearer ")).map(str::trim);
+    token.and_then(|token| tokens.holder(token))
 }

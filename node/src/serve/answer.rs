@@ -1,7 +1,6 @@
 //! What a caller is told when nothing came of it: a denial with its word, "not now", or an opaque
 //! error with a log id.
 
-use super::access::Call;
 use crate::config::DeskRole;
 use crate::store::StoreError;
 use crate::trouble::{Denied, Trouble};
@@ -95,8 +94,8 @@ pub(super) fn no_token() -> Status {
 }
 
 /// The role may not call this.
-pub(super) fn not_for_role(call: Call, role: DeskRole) -> Status {
-    let (call, role) = (call.name(), role.as_str());
+pub(super) fn not_for_role(call: &str, role: DeskRole) -> Status {
+    let role = role.as_str();
     let zh = format!("“{role}”角色不能调用 {call}，请使用相应的令牌。");
     let en = format!("The role {role} may not call {call}: use the token of another role.");
     told(Code::PermissionDenied, "NOT_FOR_ROLE", &zh, &en)
@@ -105,7 +104,7 @@ pub(super) fn not_for_role(call: Call, role: DeskRole) -> Status {
 fn denial(denied: &Denied) -> Status {
     let code = match denied.code {
         "NOT_FOUND" => Code::NotFound,
-        "WRONG_CODE" | "NOT_YOURS" => Code::PermissionDenied,
+        "WRONG_CODE" | "WRONG_PIN" | "NO_MATCH" | "NOT_YOURS" => Code::PermissionDenied,
         "FIELD_MISSING" | "NO_SUCH_NUMBER" | "NO_PURPOSE" => Code::InvalidArgument,
         code if code.starts_with("BAD_") => Code::InvalidArgument,
         _ => Code::FailedPrecondition,

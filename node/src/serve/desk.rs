@@ -11,6 +11,7 @@ use crate::store::Store;
 use crate::tokens::Tokens;
 use crate::trouble::Denied;
 use crate::writer::Hand;
+use jieli_proto::day::Day;
 use jieli_proto::id::AgreementId;
 use jieli_proto::wire::{self, desk_server};
 use std::fmt;
@@ -18,9 +19,12 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 mod agreements;
+mod capacity;
 mod cases;
 mod fields;
 mod legs;
+mod partners;
+mod queue;
 mod status;
 mod vacancies;
 
@@ -67,6 +71,11 @@ impl DeskDoor {
         DeskDoor { hand, store, house, tokens, lanes: status::LaneRoots::default() }
     }
 
+    /// The civil date here and now.
+    fn today(&self) -> Day {
+        self.house.calendar.day_of_unix_ms(self.house.world.clock.now_unix_ms())
+    }
+
     fn enter<T>(&self, call: Call, request: Request<T>) -> Result<(Caller, T), Status> {
         let caller = enter(&self.tokens, call, request.metadata()).map_err(|status| *status)?;
         Ok((caller, request.into_inner()))
@@ -88,6 +97,11 @@ impl DeskDoor {
     ) -> Answer<wire::AgreementView> {
         let Done::Agreement(id) = self.perform(caller, command).await? else { return Err(odd()) };
         self.agreement_view(id).await
+    }
+
+    async fn acted(&self, caller: &Caller, command: DeskCommand) -> Answer<wire::ActReply> {
+        let Done::Acted(reply) = self.perform(caller, command).await? else { return Err(odd()) };
+        Ok(reply)
     }
 
     async fn import_rows(
@@ -183,6 +197,38 @@ impl desk_server::Desk for DeskDoor {
         }))
     }
 
+    async fn invite_peer(
+        &self,
+        request: Request<wire::InvitePeerRequest>,
+    ) -> Reply<wire::InvitePeerReply> {
+        let (caller, request) = self.enter(Call::InvitePeer, request)?;
+        let done = self.perform(&caller, DeskCommand::InvitePeer(request)).await;
+        self.reply(done.and_then(|done| {
+            let Done::Invited(reply) = done else { return Err(odd()) };
+            Ok(reply)
+        }))
+    }
+
+    async fn accept_invite(
+        &self,
+        request: Request<wire::AcceptInviteRequest>,
+    ) -> Reply<wire::AcceptInviteReply> {
+        let (caller, request) = self.enter(Call::AcceptInvite, request)?;
+        let done = self.perform(&caller, DeskCommand::AcceptInvite(request)).await;
+        self.reply(done.and_then(|done| {
+            let Done::InviteAccepted(reply) = done else { return Err(odd()) };
+            Ok(*reply)
+        }))
+    }
+
+    async fn test_peer(
+        &self,
+        request: Request<wire::TestPeerRequest>,
+    ) -> Reply<wire::TestPeerReply> {
+        let (_, request) = self.enter(Call::TestPeer, request)?;
+        self.reply(self.peer_test(&request.city).await)
+    }
+
     async fn list_peers(&self, request: Request<wire::ListPeersRequest>) -> Reply<wire::PeerList> {
         self.enter(Call::ListPeers, request)?;
         self.reply(self.peer_list().await)
@@ -191,6 +237,14 @@ impl desk_server::Desk for DeskDoor {
     async fn propose(&self, request: Request<wire::ProposeRequest>) -> Reply<wire::AgreementView> {
         let (caller, request) = self.enter(Call::Propose, request)?;
         self.reply(self.agreement(&caller, DeskCommand::Propose(request)).await)
+    }
+
+    async fn counter_propose(
+        &self,
+        request: Request<wire::CounterProposeRequest>,
+    ) -> Reply<wire::AgreementView> {
+        let (caller, request) = self.enter(Call::CounterPropose, request)?;
+        self.reply(self.agreement(&caller, DeskCommand::CounterPropose(request)).await)
     }
 
     async fn countersign(
@@ -209,6 +263,11 @@ impl desk_server::Desk for DeskDoor {
         self.reply(self.agreement(&caller, DeskCommand::ActOnAgreement(request)).await)
     }
 
+    async fn approve(&self, request: Request<wire::ApproveRequest>) -> Reply<wire::AgreementView> {
+        let (caller, request) = self.enter(Call::Approve, request)?;
+        self.reply(self.agreement(&caller, DeskCommand::Approve(request)).await)
+    }
+
     async fn list_agreements(
         &self,
         request: Request<wire::ListAgreementsRequest>,
@@ -222,9 +281,12 @@ impl desk_server::Desk for DeskDoor {
         request: Request<wire::AgreementRef>,
     ) -> Reply<wire::AgreementView> {
         let (_, request) = self.enter(Call::ShowAgreement, request)?;
-        let shown = match AgreementId::from_hex(&request.agreement_id) {
+        let shown = match AgreementId::from_hex(request.agreement_id.trim()) {
             Some(id) => self.agreement_view(id).await,
-            None => Err(Denied::not_found(&request.agreement_id).into()),
+            None => {
+                let id = &request.agreement_id;
+                Err(Denied::no_such(&format!("协议 {id}"), &format!("agreement {id}")).into())
+            }
         };
         self.reply(shown)
     }
@@ -247,6 +309,72 @@ impl desk_server::Desk for DeskDoor {
     ) -> Reply<wire::VacancyList> {
         self.enter(Call::ListVacancies, request)?;
         self.reply(self.vacancy_list().await)
+    }
+
+    async fn close_vacancy(
+        &self,
+        request: Request<wire::VacancyRef>,
+    ) -> Reply<wire::AddVacanciesReply> {
+        let (caller, request) = self.enter(Call::CloseVacancy, request)?;
+        let done = self.perform(&caller, DeskCommand::CloseVacancy(request)).await;
+        self.reply(done.and_then(|done| {
+            let Done::Vacancies(reply) = done else { return Err(odd()) };
+            Ok(reply)
+        }))
+    }
+
+    async fn set_capacity(
+        &self,
+        request: Request<wire::SetCapacityRequest>,
+    ) -> Reply<wire::CapacityLine> {
+        let (caller, request) = self.enter(Call::SetCapacity, request)?;
+        let done = self.perform(&caller, DeskCommand::SetCapacity(request)).await;
+        self.reply(done.and_then(|done| {
+            let Done::Capacity(line) = done else { return Err(odd()) };
+            Ok(line)
+        }))
+    }
+
+    async fn list_capacity(
+        &self,
+        request: Request<wire::ListCapacityRequest>,
+    ) -> Reply<wire::CapacityList> {
+        let (caller, request) = self.enter(Call::ListCapacity, request)?;
+        self.reply(self.capacity_list(&caller, &request).await)
+    }
+
+    async fn ask_capacity(
+        &self,
+        request: Request<wire::AskCapacityRequest>,
+    ) -> Reply<wire::AskCapacityReply> {
+        let (caller, request) = self.enter(Call::AskCapacity, request)?;
+        let done = self.perform(&caller, DeskCommand::AskCapacity(request)).await;
+        self.reply(done.and_then(|done| {
+            let Done::CapacityAsked(reply) = done else { return Err(odd()) };
+            Ok(reply)
+        }))
+    }
+
+    async fn add_rule(&self, request: Request<wire::AcceptRule>) -> Reply<wire::AcceptRule> {
+        let (caller, request) = self.enter(Call::AddRule, request)?;
+        let done = self.perform(&caller, DeskCommand::AddRule(request)).await;
+        self.reply(done.and_then(|done| {
+            let Done::Rule(rule) = done else { return Err(odd()) };
+            Ok(rule)
+        }))
+    }
+
+    async fn list_rules(&self, request: Request<wire::ListRulesRequest>) -> Reply<wire::RuleList> {
+        let (caller, _) = self.enter(Call::ListRules, request)?;
+        self.reply(self.rule_list(&caller).await)
+    }
+
+    async fn remove_rule(&self, request: Request<wire::RuleRef>) -> Reply<wire::RuleList> {
+        let (caller, request) = self.enter(Call::RemoveRule, request)?;
+        self.reply(match self.perform(&caller, DeskCommand::RemoveRule(request)).await {
+            Ok(_) => self.rule_list(&caller).await,
+            Err(error) => Err(error),
+        })
     }
 
     async fn import(&self, request: Request<wire::ImportRequest>) -> Reply<wire::ImportReply> {
@@ -275,11 +403,17 @@ impl desk_server::Desk for DeskDoor {
 
     async fn act(&self, request: Request<wire::ActRequest>) -> Reply<wire::ActReply> {
         let (caller, request) = self.enter(Call::Act, request)?;
-        let done = self.perform(&caller, DeskCommand::Act(request)).await;
-        self.reply(done.and_then(|done| {
-            let Done::Acted(reply) = done else { return Err(odd()) };
-            Ok(reply)
-        }))
+        self.reply(self.acted(&caller, DeskCommand::Act(request)).await)
+    }
+
+    async fn undo_act(&self, request: Request<wire::UndoRequest>) -> Reply<wire::ActReply> {
+        let (caller, request) = self.enter(Call::UndoAct, request)?;
+        self.reply(self.acted(&caller, DeskCommand::UndoAct(request)).await)
+    }
+
+    async fn hand_over(&self, request: Request<wire::HandOverRequest>) -> Reply<wire::ActReply> {
+        let (caller, request) = self.enter(Call::HandOver, request)?;
+        self.reply(self.acted(&caller, DeskCommand::HandOver(request)).await)
     }
 
     async fn export_case(&self, request: Request<wire::CaseRef>) -> Reply<wire::ExportReply> {

@@ -232,7 +232,8 @@ impl Exchange for ExchangeDoor {
     ) -> Result<Response<CheckpointReply>, Status> {
         let caller = self.caller(&request).await?;
         let checkpoint = caller.published.checkpoint.clone();
-        Ok(Response::new(CheckpointReply { checkpoint }))
+        let now_unix_ms = self.world.clock.now_unix_ms();
+        Ok(Response::new(CheckpointReply { checkpoint, now_unix_ms }))
     }
 
     async fn prove(&self, request: Request<ProveRequest>) -> Result<Response<ProveReply>, Status> {

@@ -9,8 +9,8 @@ use crate::writer::{Failure, Hand};
 use jieli_proto::id::CityId;
 use jieli_proto::wire::worker_server::{Worker, WorkerServer};
 use jieli_proto::wire::{
-    AnswerReply, AnswerRequest, OpenReply, OpenRequest, WhoLookedReply, WithdrawRequest,
-    WorkerRequest, WorkerStatusReply,
+    AnswerReply, AnswerRequest, NotMeRequest, OpenReply, OpenRequest, ReopenRequest, SetPinRequest,
+    WhoLookedReply, WithdrawRequest, WorkerRequest, WorkerStatusReply,
 };
 use tonic::{Request, Response, Status};
 
@@ -108,5 +108,26 @@ impl Worker for WorkerDoor {
             let Done::WhoLooked(reply) = done else { return Err(odd()) };
             Ok(reply)
         }))
+    }
+
+    async fn set_pin(
+        &self,
+        request: Request<SetPinRequest>,
+    ) -> Result<Response<AnswerReply>, Status> {
+        reply(self.answered(WorkerCommand::SetPin(request.into_inner())).await)
+    }
+
+    async fn not_me(
+        &self,
+        request: Request<NotMeRequest>,
+    ) -> Result<Response<AnswerReply>, Status> {
+        reply(self.answered(WorkerCommand::NotMe(request.into_inner())).await)
+    }
+
+    async fn reopen(
+        &self,
+        request: Request<ReopenRequest>,
+    ) -> Result<Response<AnswerReply>, Status> {
+        reply(self.answered(WorkerCommand::Reopen(request.into_inner())).await)
     }
 }

@@ -15,15 +15,26 @@ const LOCK: &str = "SELECT pg_advisory_xact_lock(7310572)";
 
 /// The steps of one engine, in order.
 pub(super) fn steps(engine: Engine) -> Vec<Step> {
+    macro_rules! steps_of {
+        ($engine:literal: $($number:literal $name:literal,)*) => {
+            vec![$(($number, include_str!(concat!("schema/", $engine, "/", $name, ".sql")))),*]
+        };
+    }
+    macro_rules! all {
+        ($engine:literal) => {
+            steps_of!($engine:
+                1 "0001_road",
+                2 "0002_partners",
+                3 "0003_window",
+                4 "0004_capacity",
+                5 "0005_desk",
+                7 "0007_notices",
+            )
+        };
+    }
     match engine {
-        Engine::Sqlite => vec![
-            (1, include_str!("schema/sqlite/0001_road.sql")),
-            (7, include_str!("schema/sqlite/0007_notices.sql")),
-        ],
-        Engine::Postgres => vec![
-            (1, include_str!("schema/postgres/0001_road.sql")),
-            (7, include_str!("schema/postgres/0007_notices.sql")),
-        ],
+        Engine::Sqlite => all!("sqlite"),
+        Engine::Postgres => all!("postgres"),
     }
 }
 
@@ -88,7 +99,7 @@ mod tests {
     fn the_engines_differ_only_in_the_name_of_bytes() {
         let (sqlite, postgres) = (steps(Engine::Sqlite), steps(Engine::Postgres));
         assert_eq!(sqlite.len(), postgres.len());
-        assert!(sqlite.is_sorted_by(|one, next| one.0 < next.0));
+        assert!(sqlite.windows(2).all(|pair| pair[0].0 < pair[1].0), "steps go up");
         for (sqlite, postgres) in sqlite.iter().zip(&postgres) {
             assert_eq!(sqlite.0, postgres.0);
             assert_eq!(sqlite.1.replace("BLOB", "BYTEA"), postgres.1, "step {}", sqlite.0);

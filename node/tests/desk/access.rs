@@ -5,6 +5,7 @@ use jieli_node::config::DeskRole;
 use jieli_node::serve::CODE_KEY;
 use jieli_node::serve::access::{Call, TABLE};
 use jieli_proto::wire::desk_server::Desk;
+use jieli_proto::wire::keypad_server::Keypad;
 use jieli_proto::wire::worker_server::Worker;
 use jieli_proto::wire::{self};
 use tonic::{Code, Request, Status};
@@ -33,8 +34,15 @@ async fn call(city: &City, call: Call, with: &With<'_>) -> Option<Status> {
     match call {
         Call::Status => ask!(city, |m| with.make(m), status, StatusRequest),
         Call::AddPeer => ask!(city, |m| with.make(m), add_peer, AddPeerRequest),
+        Call::InvitePeer => ask!(city, |m| with.make(m), invite_peer, InvitePeerRequest),
+        Call::AcceptInvite => ask!(city, |m| with.make(m), accept_invite, AcceptInviteRequest),
+        Call::TestPeer => ask!(city, |m| with.make(m), test_peer, TestPeerRequest),
         Call::ListPeers => ask!(city, |m| with.make(m), list_peers, ListPeersRequest),
         Call::Propose => ask!(city, |m| with.make(m), propose, ProposeRequest),
+        Call::CounterPropose => {
+            ask!(city, |m| with.make(m), counter_propose, CounterProposeRequest)
+        }
+        Call::Approve => ask!(city, |m| with.make(m), approve, ApproveRequest),
         Call::Countersign => ask!(city, |m| with.make(m), countersign, CountersignRequest),
         Call::ActOnAgreement => {
             ask!(city, |m| with.make(m), act_on_agreement, AgreementActRequest)
@@ -45,11 +53,20 @@ async fn call(city: &City, call: Call, with: &With<'_>) -> Option<Status> {
         Call::ShowAgreement => ask!(city, |m| with.make(m), show_agreement, AgreementRef),
         Call::AddVacancies => ask!(city, |m| with.make(m), add_vacancies, AddVacanciesRequest),
         Call::ListVacancies => ask!(city, |m| with.make(m), list_vacancies, ListVacanciesRequest),
+        Call::CloseVacancy => ask!(city, |m| with.make(m), close_vacancy, VacancyRef),
+        Call::SetCapacity => ask!(city, |m| with.make(m), set_capacity, SetCapacityRequest),
+        Call::ListCapacity => ask!(city, |m| with.make(m), list_capacity, ListCapacityRequest),
+        Call::AskCapacity => ask!(city, |m| with.make(m), ask_capacity, AskCapacityRequest),
+        Call::AddRule => ask!(city, |m| with.make(m), add_rule, AcceptRule),
+        Call::ListRules => ask!(city, |m| with.make(m), list_rules, ListRulesRequest),
+        Call::RemoveRule => ask!(city, |m| with.make(m), remove_rule, RuleRef),
         Call::Import => ask!(city, |m| with.make(m), import, ImportRequest),
         Call::Ask => ask!(city, |m| with.make(m), ask, AskRequest),
         Call::ListCases => ask!(city, |m| with.make(m), list_cases, ListCasesRequest),
         Call::ShowCase => ask!(city, |m| with.make(m), show_case, CaseRef),
         Call::Act => ask!(city, |m| with.make(m), act, ActRequest),
+        Call::UndoAct => ask!(city, |m| with.make(m), undo_act, UndoRequest),
+        Call::HandOver => ask!(city, |m| with.make(m), hand_over, HandOverRequest),
         Call::ExportCase => ask!(city, |m| with.make(m), export_case, CaseRef),
     }
 }
@@ -99,4 +116,32 @@ async fn the_worker_needs_the_code_and_a_token_does_not_help() {
     let answer = wire::AnswerRequest { yes: vec![1], ..Default::default() };
     assert!(city.worker.answer(Request::new(answer)).await.is_err());
     assert!(city.worker.withdraw(Request::new(wire::WithdrawRequest::default())).await.is_err());
+}
+
+#[tokio::test]
+async fn the_keypad_is_for_windows_alone() {
+    let city = City::new().await;
+    let keypad = &city.keypad;
+    for role in DeskRole::ALL {
+        let with = With(&city, role.as_str());
+        let answers = [
+            keypad.open_sitting(with.make(wire::OpenSittingRequest::default())).await.err(),
+            keypad.answer_sitting(with.make(wire::AnswerSittingRequest::default())).await.err(),
+            keypad.stop(with.make(wire::StopRequest::default())).await.err(),
+            keypad.set_window_pin(with.make(wire::SetWindowPinRequest::default())).await.err(),
+            keypad.reopen_at_window(with.make(wire::ReopenAtWindowRequest::default())).await.err(),
+        ];
+        for refused in answers {
+            let word = refused.as_ref().and_then(|status| status.metadata().get(CODE_KEY));
+            let is_out = word.is_some_and(|word| word == "NOT_FOR_ROLE");
+            assert_eq!(is_out, role != DeskRole::Window, "{role:?} {refused:?}");
+        }
+    }
+    let nobody = Request::new(wire::StopRequest::default());
+    assert_eq!(keypad.stop(nobody).await.unwrap_err().code(), Code::Unauthenticated);
+    // A second officer who is nobody is no second officer.
+    let witness = "0".repeat(64);
+    let ask = wire::OpenSittingRequest { witness, ..Default::default() };
+    let refused = keypad.open_sitting(city.as_("window", ask)).await.unwrap_err();
+    assert_eq!(refused.metadata().get(CODE_KEY).unwrap(), "BAD_WITNESS");
 }

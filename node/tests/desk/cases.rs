@@ -189,3 +189,46 @@ async fn status_peers_agreements_vacancies() {
     assert!(all.unwrap().into_inner().vacancies.is_empty());
     let _unused = &city.house;
 }
+
+fn word<T>(answer: Result<tonic::Response<T>, tonic::Status>) -> String {
+    let Err(status) = answer else { panic!("an answer") };
+    let message = status.message();
+    assert!(message.chars().any(|c| c > '\u{4e00}') && message.contains(' '), "{message}");
+    status.metadata().get(CODE_KEY).unwrap().to_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn an_option_that_cannot_stand_is_named_and_nothing_waits_in_a_draft() {
+    let city = City::new().await;
+    import(&city, NUMBER).await;
+    let list = |ask: wire::ListCasesRequest| city.desk.list_cases(city.as_("clerk", ask));
+    let never = wire::ListCasesRequest { due: "never".to_owned(), ..Default::default() };
+    let status = list(never).await.unwrap_err();
+    assert!(status.message().contains("--due"), "{status}");
+    let page = wire::ListCasesRequest { after: "2026-000001".to_owned(), ..Default::default() };
+    assert_eq!(word(list(page).await), "BAD_OPTION");
+    // A draft has no due date: it stands behind all that waits.
+    let all = list(wire::ListCasesRequest::default()).await.unwrap().into_inner();
+    assert_eq!(all.cases[0].legs[0].stage, "DRAFT");
+    assert_eq!(all.counts.unwrap(), wire::QueueCounts::default());
+    for due in ["overdue", "today", "week"] {
+        let ask = wire::ListCasesRequest { due: due.to_owned(), ..Default::default() };
+        assert!(list(ask).await.unwrap().into_inner().cases.is_empty(), "{due}");
+    }
+    let undo = |number: &str| wire::UndoRequest { case_number: number.to_owned(), leg: 1 };
+    let mine = city.desk.undo_act(city.as_("clerk", undo("2026-000001"))).await;
+    assert_eq!(word(mine), "NOTHING_TO_UNDO");
+    let other = city.desk.undo_act(city.as_("schools", undo("2026-000001"))).await;
+    assert_eq!(word(other), "NOT_FOUND");
+    let unknown = city.desk.undo_act(city.as_("clerk", undo("2026-000009"))).await;
+    assert_eq!(word(unknown), "NOT_FOUND");
+    let over = wire::HandOverRequest {
+        case_number: "2026-000001".to_owned(),
+        leg: 1,
+        to_token: "schools".to_owned(),
+    };
+    assert_eq!(word(city.desk.hand_over(city.as_("clerk", over)).await), "NOT_TAKEN_UP");
+    let act = wire::act_request::Act::TakeUp(wire::DeskTakeUp {});
+    let act = wire::ActRequest { case_number: "2026-000001".into(), leg: 1, act: Some(act) };
+    assert_eq!(word(city.desk.act(city.as_("clerk", act)).await), "NOT_SENT");
+}

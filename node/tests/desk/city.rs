@@ -9,6 +9,7 @@ use jieli_node::house::House;
 use jieli_node::init::{InitOptions, NewCity, init};
 use jieli_node::keys::Protection;
 use jieli_node::serve::desk::DeskDoor;
+use jieli_node::serve::window::KeypadDoor;
 use jieli_node::serve::worker::WorkerDoor;
 use jieli_node::store::log::{Log, LogId, create};
 use jieli_node::store::{Store, StoreOptions, Tx};
@@ -86,6 +87,10 @@ impl Post for Nobody {
     ) -> Result<wire::ProveReply, PostError> {
         Err(PostError("nobody is there".to_owned()))
     }
+
+    async fn probe(&self, _to: &CityId) -> jieli_node::world::Probe {
+        jieli_node::world::Probe::default()
+    }
 }
 
 #[async_trait]
@@ -104,6 +109,7 @@ impl Sleep for Nobody {
 pub(crate) struct City {
     pub(crate) desk: DeskDoor,
     pub(crate) worker: WorkerDoor,
+    pub(crate) keypad: KeypadDoor,
     pub(crate) store: Store,
     pub(crate) house: House,
     pub(crate) clock: Arc<Hands>,
@@ -150,6 +156,7 @@ impl City {
         let (writer, hand) = opened.unwrap();
         let running = TaskTracker::new().spawn(async move { drop(writer.run().await) });
         City {
+            keypad: KeypadDoor::new(hand.clone(), Arc::clone(&tokens), house.world.clone()),
             desk: DeskDoor::new(hand.clone(), store.clone(), house.clone(), tokens),
             worker: WorkerDoor::new(hand.clone()),
             store,
@@ -182,17 +189,16 @@ impl City {
 fn make(dir: &Path, id: &str, name: &str, clock: &dyn Clock, entropy: &dyn Entropy) -> NewCity {
     let labour = CreditCode::parse(LABOUR).unwrap();
     let mut tokens = DeskToken::for_office(&labour);
-    tokens.push(DeskToken {
-        name: Some("schools".to_owned()),
-        role: DeskRole::Clerk,
-        office: CreditCode::parse(SCHOOLS).unwrap(),
-    });
+    let schools = CreditCode::parse(SCHOOLS).unwrap();
+    tokens.push(DeskToken::named("schools", DeskRole::Clerk, &schools));
+    tokens.push(DeskToken::named("window", DeskRole::Window, &schools));
     let options = InitOptions {
         database: Database::Sqlite,
         listen: Listen::default(),
         end_points: vec!["localhost:7400".to_owned()],
         protection: Protection::Unprotected,
         passphrase_file: None,
+        undo_minutes: 0,
         tokens,
     };
     init(dir, &CityId::parse(id).unwrap(), name, options, clock, entropy).unwrap()

@@ -4,5 +4,6 @@
 #![allow(clippy::unwrap_used)] // also in the helpers of tests
 
 mod access;
+mod capacity;
 mod cases;
 mod city;

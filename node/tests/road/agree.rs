@@ -46,10 +46,9 @@ async fn a_stop_and_a_start_change_nothing() {
     let act = |act: &str| wire::AgreementActRequest {
         agreement_id: id.hex(),
         act: act.to_owned(),
-        approvers: posts(),
         ..wire::AgreementActRequest::default()
     };
-    pair.a().perform(DeskCommand::ActOnAgreement(act("suspend"))).await;
+    pair.a().two_approve(DeskCommand::ActOnAgreement(act("suspend"))).await.unwrap();
     eventually("the suspension", async || {
         let published = pair.b().node().hand().published();
         published.directory.bonds[&id].suspended.is_some()

@@ -96,7 +96,8 @@ async fn sections_travel_with_a_yes_and_end_with_a_stop() {
     })
     .await;
     pair.settled(id).await;
-    let before = pair.a().letters(id, 0, 2..=2).await.remove(0);
+    // After the query for places and the OFFER.
+    let before = pair.a().letters(id, 0, 3..=3).await.remove(0);
     assert!(!before.sections.is_empty() && before.consents.len() == 1);
     let request = wire::WithdrawRequest { case_number: case, code, legs: Vec::new() };
     worker(pair.a(), WorkerCommand::Withdraw(request)).await;
@@ -104,7 +105,7 @@ async fn sections_travel_with_a_yes_and_end_with_a_stop() {
     pair.settled(id).await;
     assert_eq!(sections(pair.a()).await, 0);
     // The same letter again has nothing in it.
-    let after = pair.a().letters(id, 0, 2..=2).await.remove(0);
+    let after = pair.a().letters(id, 0, 3..=3).await.remove(0);
     assert!(after.sections.is_empty());
     assert_eq!(after.envelope, before.envelope);
     pair.stop().await;
@@ -117,7 +118,7 @@ async fn who_stops_before_the_letter_left_is_not_in_it() {
     let (case, code) = asked(&pair).await;
     pair.a().cut(true);
     says_yes(&pair, &case, &code).await;
-    eventually("the offer is made", async || !pair.a().lane(id, 0).await.is_empty()).await;
+    eventually("the offer is made", async || pair.a().lane(id, 0).await.len() == 2).await;
     let request = wire::WithdrawRequest { case_number: case, code, legs: Vec::new() };
     worker(pair.a(), WorkerCommand::Withdraw(request)).await;
     pair.a().cut(false);
@@ -126,10 +127,10 @@ async fn who_stops_before_the_letter_left_is_not_in_it() {
     let sql = "SELECT COUNT(*) FROM message WHERE lane = 0 AND status = 2";
     assert_eq!(pair.a().count(sql, Vec::new()).await, 1, "stored withheld");
     assert_eq!(sections(pair.b()).await, 0);
-    // OFFER and WITHDRAW, answered by WITHDRAW EFFECT.
-    eventually("the effect", async || pair.a().lane(id, 1).await.len() == 1).await;
+    // A query for places, OFFER and WITHDRAW; answered by CAPACITY ANSWER and WITHDRAW EFFECT.
+    eventually("the effect", async || pair.a().lane(id, 1).await.len() == 2).await;
     pair.settled(id).await;
-    assert_eq!(pair.a().lane(id, Lane::from_number(0).unwrap().number()).await.len(), 2);
+    assert_eq!(pair.a().lane(id, Lane::from_number(0).unwrap().number()).await.len(), 3);
     pair.stop().await;
 }
 
@@ -141,15 +142,15 @@ async fn a_letter_that_waited_longer_than_the_consent() {
     let (case, code) = asked(&pair).await;
     pair.a().cut(true);
     says_yes(&pair, &case, &code).await;
-    eventually("the offer is made", async || !pair.a().lane(id, 0).await.is_empty()).await;
+    eventually("the offer is made", async || pair.a().lane(id, 0).await.len() == 2).await;
     pair.clock.move_on(181 * 24 * 3_600_000);
     tokio::time::sleep(std::time::Duration::from_millis(400)).await;
-    let letter = pair.a().letters(id, 0, 1..=1).await.remove(0);
+    let letter = pair.a().letters(id, 0, 2..=2).await.remove(0);
     assert!(letter.sections.is_empty());
     assert_eq!(letter.consents.len(), 1);
     pair.a().cut(false);
     pair.clock.move_on(3_600_000);
-    eventually("it is taken back", async || pair.b().lane(id, 0).await.len() == 2).await;
+    eventually("it is taken back", async || pair.b().lane(id, 0).await.len() == 3).await;
     pair.settled(id).await;
     assert_eq!(sections(pair.b()).await, 0);
     pair.stop().await;

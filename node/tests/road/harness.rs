@@ -78,6 +78,7 @@ impl City {
             end_points: vec![address.to_string()],
             protection: Protection::Unprotected,
             passphrase_file: None,
+            undo_minutes: 0,
             tokens: DeskToken::for_office(&CreditCode::parse(office).unwrap()),
         };
         let seed = id.bytes().map(u64::from).sum();
@@ -197,6 +198,47 @@ impl City {
         self.node().hand().perform(Command::Desk(actor, command)).await
     }
 
+    /// As the holder of one of the two approver tokens.
+    pub(crate) async fn as_token(
+        &self,
+        token: &str,
+        command: DeskCommand,
+    ) -> Result<AgreementId, jieli_node::writer::Failure> {
+        let actor = Actor { office: OFFICES[A][0].to_owned(), token: token.to_owned() };
+        let done = self.node().hand().perform(Command::Desk(actor, command)).await?;
+        let Done::Agreement(id) = done else { panic!("{done:?}") };
+        Ok(id)
+    }
+
+    /// Ids of what waits for a second approver, oldest first.
+    pub(crate) async fn drafts(&self) -> Vec<String> {
+        let mut conn = self.node().store().read().await.unwrap();
+        let sql = "SELECT draft_id FROM agreement_draft WHERE done_ms = 0 ORDER BY made_ms";
+        let rows = conn.rows(sql, Vec::new()).await.unwrap();
+        rows.iter().map(|row| hex::encode(row.bytes(0).unwrap())).collect()
+    }
+
+    pub(crate) async fn approve(
+        &self,
+        token: &str,
+        draft_id: &str,
+    ) -> Result<AgreementId, jieli_node::writer::Failure> {
+        let ask = wire::ApproveRequest { draft_id: draft_id.to_owned() };
+        self.as_token(token, DeskCommand::Approve(ask)).await
+    }
+
+    /// Entered by one approver, approved by the other.
+    pub(crate) async fn two_approve(
+        &self,
+        command: DeskCommand,
+    ) -> Result<AgreementId, jieli_node::writer::Failure> {
+        let id = self.as_token("approver", command).await?;
+        match self.drafts().await.last() {
+            Some(draft) => self.approve("approver-2", draft).await,
+            None => Ok(id),
+        }
+    }
+
     pub(crate) async fn add_peer(&self, other: &City) {
         self.add_peer_at(other, vec![other.address.to_string()]).await;
     }
@@ -218,7 +260,7 @@ impl City {
         numbers: std::ops::Range<u32>,
     ) -> Result<(), jieli_node::writer::Failure> {
         let vacancies = numbers.map(vacancy).collect();
-        let request = wire::AddVacanciesRequest { vacancies, announce: true };
+        let request = wire::AddVacanciesRequest { vacancies, announce: true, change: false };
         self.try_perform(DeskCommand::AddVacancies(request)).await.map(drop)
     }
 
@@ -301,18 +343,15 @@ impl Pair {
     }
 
     pub(crate) async fn propose(&self) -> AgreementId {
-        let request = wire::ProposeRequest { draft_toml: draft(), approvers: posts() };
-        let done = self.a().perform(DeskCommand::Propose(request)).await;
-        let Done::Agreement(id) = done else { panic!("{done:?}") };
-        id
+        let request = wire::ProposeRequest { draft_toml: draft() };
+        self.a().two_approve(DeskCommand::Propose(request)).await.unwrap()
     }
 
     pub(crate) async fn agree(&self) -> AgreementId {
         let id = self.propose().await;
-        let request =
-            wire::CountersignRequest { agreement_id: id.hex(), version: 1, approvers: posts() };
+        let request = wire::CountersignRequest { agreement_id: id.hex(), version: 1 };
         eventually("the counter-signature", async || {
-            self.b().try_perform(DeskCommand::Countersign(request.clone())).await.is_ok()
+            self.b().two_approve(DeskCommand::Countersign(request.clone())).await.is_ok()
         })
         .await;
         self.live(&id).await;
@@ -361,11 +400,7 @@ pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool)
     panic!("waited too long: {what}");
 }
 
-pub(crate) fn posts() -> Vec<String> {
-    vec!["局长".to_owned(), "法制科科长".to_owned()]
-}
-
-fn draft() -> String {
+pub(crate) fn draft() -> String {
     let party = |at: usize| {
         let [labour, education] = OFFICES[at];
         let id = IDS[at];

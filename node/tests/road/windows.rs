@@ -133,6 +133,10 @@ impl Post for Tapped {
     ) -> Result<wire::ProveReply, PostError> {
         self.0.prove(to, ask).await
     }
+
+    async fn probe(&self, to: &CityId) -> jieli_node::world::Probe {
+        self.0.probe(to).await
+    }
 }
 
 impl Tap {

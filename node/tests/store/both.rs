@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 
 const SCHEMA: &str = concat!(
     include_str!("../../src/store/schema/sqlite/0001_road.sql"),
+    include_str!("../../src/store/schema/sqlite/0002_partners.sql"),
+    include_str!("../../src/store/schema/sqlite/0005_desk.sql"),
     include_str!("../../src/store/schema/sqlite/0007_notices.sql"),
 );
 
@@ -246,7 +248,7 @@ proptest! {
         let mut results = results_of(async |scratch| history(scratch, &batches).await);
         while let [(told, dump), (other_told, other_dump), ..] = results.as_slice() {
             prop_assert_eq!(told, other_told);
-            prop_assert_eq!(dump.len(), 37);
+            prop_assert_eq!(dump.len(), 39);
             for (table, rows) in dump {
                 prop_assert!(other_dump.get(table) == Some(rows), "table {} differs", table);
             }

@@ -2117,6 +2117,9 @@ pub struct CheckpointRequest {}
 pub struct CheckpointReply {
     #[prost(string, tag = "1")]
     pub checkpoint: ::prost::alloc::string::String,
+    /// what the answering city's clock says: an unsigned claim
+    #[prost(uint64, tag = "2")]
+    pub now_unix_ms: u64,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ProveRequest {
@@ -2786,6 +2789,544 @@ pub mod exchange_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AddPeerRequest {
+    /// of the peer, root-signed
+    #[prost(message, optional, tag = "1")]
+    pub manifest: ::core::option::Option<Envelope>,
+    /// hex, as printed in the paper agreement
+    #[prost(string, tag = "2")]
+    pub root_fpr: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub name: ::prost::alloc::string::String,
+    /// host:port
+    #[prost(string, repeated, tag = "4")]
+    pub end_points: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// DER; its fingerprint must equal root_fpr
+    #[prost(bytes = "vec", tag = "5")]
+    pub root_spki: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListPeersRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PeerList {
+    #[prost(message, repeated, tag = "1")]
+    pub peers: ::prost::alloc::vec::Vec<Peer>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Peer {
+    #[prost(string, tag = "1")]
+    pub city_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// hex
+    #[prost(string, tag = "3")]
+    pub root_fpr: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "4")]
+    pub manifest_version: u32,
+    #[prost(string, repeated, tag = "5")]
+    pub end_points: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// 0: never
+    #[prost(uint64, tag = "6")]
+    pub last_contact_unix_ms: u64,
+    #[prost(uint64, tag = "7")]
+    pub letters_waiting: u64,
+    /// why the last attempt failed, empty when it did not
+    #[prost(string, tag = "8")]
+    pub trouble: ::prost::alloc::string::String,
+    /// the root fingerprint as six groups of five digits
+    #[prost(string, tag = "9")]
+    pub spoken: ::prost::alloc::string::String,
+    /// in plain words
+    #[prost(string, tag = "10")]
+    pub state_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "11")]
+    pub state_en: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InvitePeerRequest {
+    /// host:port, instead of those of the configuration
+    #[prost(string, repeated, tag = "1")]
+    pub end_points: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// how long it may be answered, 1 to 14; 0: 14
+    #[prost(uint32, tag = "2")]
+    pub days: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InvitePeerReply {
+    #[prost(message, optional, tag = "1")]
+    pub invite: ::core::option::Option<Envelope>,
+    /// our own six groups, to be read out
+    #[prost(string, tag = "2")]
+    pub spoken: ::prost::alloc::string::String,
+    /// Unix milliseconds
+    #[prost(uint64, tag = "3")]
+    pub not_after: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AcceptInviteRequest {
+    #[prost(message, optional, tag = "1")]
+    pub invite: ::core::option::Option<Envelope>,
+    /// six groups as heard on the telephone; empty: only look
+    #[prost(string, tag = "2")]
+    pub groups: ::prost::alloc::string::String,
+    /// instead of what the invitation says
+    #[prost(string, repeated, tag = "3")]
+    pub end_points: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AcceptInviteReply {
+    #[prost(message, optional, tag = "1")]
+    pub peer: ::core::option::Option<Peer>,
+    #[prost(bool, tag = "2")]
+    pub accepted: bool,
+    /// to an invitation of ours: nothing more has to be sent
+    #[prost(bool, tag = "3")]
+    pub is_answer: bool,
+    /// for the inviter; absent where nothing more has to be sent
+    #[prost(message, optional, tag = "4")]
+    pub answer: ::core::option::Option<Envelope>,
+    /// our own six groups, to be read out
+    #[prost(string, tag = "5")]
+    pub own_spoken: ::prost::alloc::string::String,
+    /// Unix milliseconds
+    #[prost(uint64, tag = "6")]
+    pub not_after: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TestPeerRequest {
+    #[prost(string, tag = "1")]
+    pub city: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TestPeerReply {
+    #[prost(string, tag = "1")]
+    pub city_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "3")]
+    pub checks: ::prost::alloc::vec::Vec<PeerCheck>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PeerCheck {
+    /// address, tls, keys, checkpoint, clock, agreement, letters
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(enumeration = "CheckResult", tag = "2")]
+    pub result: i32,
+    /// what was found
+    #[prost(string, tag = "3")]
+    pub say_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub say_en: ::prost::alloc::string::String,
+    /// what to do; empty where nothing has to be done
+    #[prost(string, tag = "5")]
+    pub todo_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub todo_en: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ProposeRequest {
+    #[prost(string, tag = "1")]
+    pub draft_toml: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CounterProposeRequest {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub draft_toml: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CountersignRequest {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub version: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AgreementActRequest {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+    /// "suspend", "resume", "terminate"
+    #[prost(string, tag = "2")]
+    pub act: ::prost::alloc::string::String,
+    /// yyyymmdd, with terminate
+    #[prost(uint32, tag = "3")]
+    pub wind_down_on: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ApproveRequest {
+    #[prost(string, tag = "1")]
+    pub draft_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AgreementRef {
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListAgreementsRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AgreementList {
+    #[prost(message, repeated, tag = "1")]
+    pub agreements: ::prost::alloc::vec::Vec<AgreementView>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AgreementView {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub version: u32,
+    /// DRAFT, PROPOSED, LAPSED, ACTIVE, SUSPENDED, TERMINATED, CLOSED
+    #[prost(string, tag = "3")]
+    pub state: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub peer: ::prost::alloc::string::String,
+    /// hex: of the agreement envelope in force or proposed
+    #[prost(string, tag = "5")]
+    pub env_digest: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub proposed_by: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "7")]
+    pub valid_from: u32,
+    #[prost(uint32, tag = "8")]
+    pub valid_to: u32,
+    /// the whole agreement in plain words
+    #[prost(string, tag = "9")]
+    pub text_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "10")]
+    pub text_en: ::prost::alloc::string::String,
+    /// who waits for whom, until when
+    #[prost(string, tag = "11")]
+    pub state_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "12")]
+    pub state_en: ::prost::alloc::string::String,
+    /// for a second approver of this city
+    #[prost(message, repeated, tag = "13")]
+    pub waiting: ::prost::alloc::vec::Vec<WaitingAct>,
+}
+/// What one approver has entered and another has to approve.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WaitingAct {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub draft_id: ::prost::alloc::string::String,
+    /// propose, counter-propose, countersign, suspend, resume, terminate
+    #[prost(string, tag = "2")]
+    pub act: ::prost::alloc::string::String,
+    /// who entered it
+    #[prost(string, tag = "3")]
+    pub post: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "4")]
+    pub lapses_unix_ms: u64,
+    #[prost(string, tag = "5")]
+    pub say_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub say_en: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CheckResult {
+    Unspecified = 0,
+    Ok = 1,
+    /// works, but should be looked at
+    Warn = 2,
+    Bad = 3,
+    /// cannot be told before what stands above it works
+    Skipped = 4,
+}
+impl CheckResult {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CHECK_RESULT_UNSPECIFIED",
+            Self::Ok => "CHECK_RESULT_OK",
+            Self::Warn => "CHECK_RESULT_WARN",
+            Self::Bad => "CHECK_RESULT_BAD",
+            Self::Skipped => "CHECK_RESULT_SKIPPED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CHECK_RESULT_UNSPECIFIED" => Some(Self::Unspecified),
+            "CHECK_RESULT_OK" => Some(Self::Ok),
+            "CHECK_RESULT_WARN" => Some(Self::Warn),
+            "CHECK_RESULT_BAD" => Some(Self::Bad),
+            "CHECK_RESULT_SKIPPED" => Some(Self::Skipped),
+            _ => None,
+        }
+    }
+}
+/// Over all that this desk sees, whatever the list is filtered by.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct QueueCounts {
+    /// legs whose duty is past its day, whoever owes it
+    #[prost(uint64, tag = "1")]
+    pub overdue: u64,
+    #[prost(uint64, tag = "2")]
+    pub due_today: u64,
+    /// legs that wait for us
+    #[prost(uint64, tag = "3")]
+    pub ours: u64,
+    /// legs that wait for the other city
+    #[prost(uint64, tag = "4")]
+    pub theirs: u64,
+}
+/// Beside a leg, known to this city alone.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LegDesk {
+    /// "ours", "theirs"; empty where nothing is waited for
+    #[prost(string, tag = "1")]
+    pub turn: ::prost::alloc::string::String,
+    /// "due-soon", "overdue", "needs-person", or empty
+    #[prost(string, tag = "2")]
+    pub urgency: ::prost::alloc::string::String,
+    /// token of who took it up here
+    #[prost(string, tag = "3")]
+    pub handler: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "4")]
+    pub pending: ::core::option::Option<PendingAct>,
+    #[prost(message, optional, tag = "5")]
+    pub not_sent: ::core::option::Option<UnsentAct>,
+}
+/// Entered, and not sent before its time: until then it can be undone.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PendingAct {
+    #[prost(string, tag = "1")]
+    pub step: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub goes_out_unix_ms: u64,
+    /// 10:05, in the zone of the calendar
+    #[prost(string, tag = "3")]
+    pub goes_out_at: ::prost::alloc::string::String,
+    /// who entered it
+    #[prost(string, tag = "4")]
+    pub token: ::prost::alloc::string::String,
+}
+/// Waited, and was no longer allowed when its time came.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UnsentAct {
+    #[prost(string, tag = "1")]
+    pub step: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub code: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub say_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub say_en: ::prost::alloc::string::String,
+}
+/// A step that this desk may take now. Where the command has "…", a value is still to be filled in.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NextStep {
+    /// as in `case act CASE LEG STEP`
+    #[prost(string, tag = "1")]
+    pub step: ::prost::alloc::string::String,
+    /// after the name of the program
+    #[prost(string, tag = "2")]
+    pub command: ::prost::alloc::string::String,
+}
+/// Where the person goes, as the examiner told it last.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WindowView {
+    /// name in the agreement
+    #[prost(string, tag = "1")]
+    pub office: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub telephone: ::prost::alloc::string::String,
+    /// 09:00; empty where no hours were told
+    #[prost(string, tag = "3")]
+    pub opens: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub closes: ::prost::alloc::string::String,
+    #[prost(uint32, repeated, tag = "5")]
+    pub bring: ::prost::alloc::vec::Vec<u32>,
+    #[prost(string, repeated, tag = "6")]
+    pub bring_zh: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "7")]
+    pub bring_en: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UndoRequest {
+    #[prost(string, tag = "1")]
+    pub case_number: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub leg: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HandOverRequest {
+    #[prost(string, tag = "1")]
+    pub case_number: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub leg: u32,
+    #[prost(string, tag = "3")]
+    pub to_token: ::prost::alloc::string::String,
+}
+/// A class of places that is announced and counted by itself. Codes are those of the sections that
+/// travel with an OFFER; an empty district is the whole city.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Cut {
+    /// SCHOOLING or HOUSING; EMPLOYMENT by vacancy
+    #[prost(enumeration = "Service", tag = "1")]
+    pub service: i32,
+    /// SCHOOLING: school_offer.stage
+    #[prost(uint32, tag = "2")]
+    pub stage: u32,
+    /// HOUSING: home_offer.home_kind
+    #[prost(uint32, tag = "3")]
+    pub home_kind: u32,
+    #[prost(string, tag = "4")]
+    pub district: ::prost::alloc::string::String,
+    /// EMPLOYMENT: vacancy reference
+    #[prost(string, tag = "5")]
+    pub reference: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetCapacityRequest {
+    #[prost(message, optional, tag = "1")]
+    pub cut: ::core::option::Option<Cut>,
+    /// absent: HAS
+    #[prost(enumeration = "CapacityState", tag = "2")]
+    pub state: i32,
+    /// the whole figure since `counts_from`; 0: not counted
+    #[prost(uint32, tag = "3")]
+    pub places: u32,
+    /// estimate, when it is a waiting list or once places are out
+    #[prost(uint32, tag = "4")]
+    pub wait_days: u32,
+    /// yyyymmdd
+    #[prost(uint32, tag = "5")]
+    pub valid_until: u32,
+    /// yyyymmdd: results from this day on count as used; absent: as before, at first today
+    #[prost(uint32, tag = "6")]
+    pub counts_from: u32,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListCapacityRequest {
+    /// what other cities answered, instead of the own figures
+    #[prost(bool, tag = "1")]
+    pub peers: bool,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CapacityList {
+    #[prost(message, repeated, tag = "1")]
+    pub lines: ::prost::alloc::vec::Vec<CapacityLine>,
+    #[prost(message, repeated, tag = "2")]
+    pub heard: ::prost::alloc::vec::Vec<CapacityHeard>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CapacityLine {
+    /// credit code; empty for a vacancy
+    #[prost(string, tag = "1")]
+    pub office: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub cut: ::core::option::Option<Cut>,
+    /// what a query would be answered now
+    #[prost(enumeration = "CapacityState", tag = "3")]
+    pub state: i32,
+    #[prost(uint32, tag = "4")]
+    pub places: u32,
+    /// ACCEPT, no result yet
+    #[prost(uint32, tag = "5")]
+    pub held: u32,
+    /// fulfilled OUTCOME
+    #[prost(uint32, tag = "6")]
+    pub used: u32,
+    /// for five working days after a WITHDRAW
+    #[prost(uint32, tag = "7")]
+    pub kept: u32,
+    #[prost(uint32, tag = "8")]
+    pub wait_days: u32,
+    #[prost(uint32, tag = "9")]
+    pub counts_from: u32,
+    #[prost(uint32, tag = "10")]
+    pub as_of: u32,
+    #[prost(uint32, tag = "11")]
+    pub valid_until: u32,
+    #[prost(bool, tag = "12")]
+    pub expired: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CapacityHeard {
+    #[prost(string, tag = "1")]
+    pub city: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub cut: ::core::option::Option<Cut>,
+    /// absent: not answered yet
+    #[prost(enumeration = "CapacityState", tag = "3")]
+    pub state: i32,
+    #[prost(uint32, tag = "4")]
+    pub wait_days: u32,
+    #[prost(uint32, tag = "5")]
+    pub as_of: u32,
+    #[prost(uint32, tag = "6")]
+    pub valid_until: u32,
+    #[prost(bool, tag = "7")]
+    pub expired: bool,
+    #[prost(uint64, tag = "8")]
+    pub asked_unix_ms: u64,
+    /// env_digest of the latest query, hex
+    #[prost(string, tag = "9")]
+    pub query: ::prost::alloc::string::String,
+    /// that query is not answered yet
+    #[prost(bool, tag = "10")]
+    pub pending: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AskCapacityRequest {
+    /// id or name
+    #[prost(string, tag = "1")]
+    pub city: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub cut: ::core::option::Option<Cut>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AskCapacityReply {
+    #[prost(string, tag = "1")]
+    pub query: ::prost::alloc::string::String,
+}
+/// Accepts one OFFER at a time while announced places remain. No rule declines.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AcceptRule {
+    /// given by the node
+    #[prost(uint32, tag = "1")]
+    pub number: u32,
+    /// credit code; the own one
+    #[prost(string, tag = "2")]
+    pub office: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub cut: ::core::option::Option<Cut>,
+    /// working days a slot is held, 4 at least
+    #[prost(uint32, tag = "4")]
+    pub slot_days: u32,
+    #[prost(uint64, tag = "5")]
+    pub made_unix_ms: u64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListRulesRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RuleList {
+    #[prost(message, repeated, tag = "1")]
+    pub rules: ::prost::alloc::vec::Vec<AcceptRule>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RuleRef {
+    #[prost(uint32, tag = "1")]
+    pub number: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct VacancyRef {
+    #[prost(string, tag = "1")]
+    pub reference: ::prost::alloc::string::String,
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StatusRequest {}
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2839,123 +3380,6 @@ pub struct LaneCount {
     #[prost(string, tag = "4")]
     pub leaves_root: ::prost::alloc::string::String,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AddPeerRequest {
-    /// of the peer, root-signed
-    #[prost(message, optional, tag = "1")]
-    pub manifest: ::core::option::Option<Envelope>,
-    /// hex, as printed in the paper agreement
-    #[prost(string, tag = "2")]
-    pub root_fpr: ::prost::alloc::string::String,
-    #[prost(string, tag = "3")]
-    pub name: ::prost::alloc::string::String,
-    /// host:port
-    #[prost(string, repeated, tag = "4")]
-    pub end_points: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// DER; its fingerprint must equal root_fpr
-    #[prost(bytes = "vec", tag = "5")]
-    pub root_spki: ::prost::alloc::vec::Vec<u8>,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListPeersRequest {}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct PeerList {
-    #[prost(message, repeated, tag = "1")]
-    pub peers: ::prost::alloc::vec::Vec<Peer>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Peer {
-    #[prost(string, tag = "1")]
-    pub city_id: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub name: ::prost::alloc::string::String,
-    /// hex
-    #[prost(string, tag = "3")]
-    pub root_fpr: ::prost::alloc::string::String,
-    #[prost(uint32, tag = "4")]
-    pub manifest_version: u32,
-    #[prost(string, repeated, tag = "5")]
-    pub end_points: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// 0: never
-    #[prost(uint64, tag = "6")]
-    pub last_contact_unix_ms: u64,
-    #[prost(uint64, tag = "7")]
-    pub letters_waiting: u64,
-    /// why the last attempt failed, empty when it did not
-    #[prost(string, tag = "8")]
-    pub trouble: ::prost::alloc::string::String,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ProposeRequest {
-    #[prost(string, tag = "1")]
-    pub draft_toml: ::prost::alloc::string::String,
-    /// two posts
-    #[prost(string, repeated, tag = "2")]
-    pub approvers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct CountersignRequest {
-    /// hex
-    #[prost(string, tag = "1")]
-    pub agreement_id: ::prost::alloc::string::String,
-    #[prost(uint32, tag = "2")]
-    pub version: u32,
-    #[prost(string, repeated, tag = "3")]
-    pub approvers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AgreementActRequest {
-    /// hex
-    #[prost(string, tag = "1")]
-    pub agreement_id: ::prost::alloc::string::String,
-    /// "suspend", "resume", "terminate"
-    #[prost(string, tag = "2")]
-    pub act: ::prost::alloc::string::String,
-    /// yyyymmdd, with terminate
-    #[prost(uint32, tag = "3")]
-    pub wind_down_on: u32,
-    #[prost(string, repeated, tag = "4")]
-    pub approvers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AgreementRef {
-    #[prost(string, tag = "1")]
-    pub agreement_id: ::prost::alloc::string::String,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListAgreementsRequest {}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct AgreementList {
-    #[prost(message, repeated, tag = "1")]
-    pub agreements: ::prost::alloc::vec::Vec<AgreementView>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AgreementView {
-    /// hex
-    #[prost(string, tag = "1")]
-    pub agreement_id: ::prost::alloc::string::String,
-    #[prost(uint32, tag = "2")]
-    pub version: u32,
-    /// PROPOSED, ACTIVE, SUSPENDED, TERMINATED, CLOSED
-    #[prost(string, tag = "3")]
-    pub state: ::prost::alloc::string::String,
-    #[prost(string, tag = "4")]
-    pub peer: ::prost::alloc::string::String,
-    /// hex: of the agreement envelope in force or proposed
-    #[prost(string, tag = "5")]
-    pub env_digest: ::prost::alloc::string::String,
-    #[prost(string, tag = "6")]
-    pub proposed_by: ::prost::alloc::string::String,
-    #[prost(uint32, tag = "7")]
-    pub valid_from: u32,
-    #[prost(uint32, tag = "8")]
-    pub valid_to: u32,
-    /// the whole agreement in plain words
-    #[prost(string, tag = "9")]
-    pub text_zh: ::prost::alloc::string::String,
-    #[prost(string, tag = "10")]
-    pub text_en: ::prost::alloc::string::String,
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AddVacanciesRequest {
     #[prost(message, repeated, tag = "1")]
@@ -2963,6 +3387,9 @@ pub struct AddVacanciesRequest {
     /// send a VACANCY NOTICE to every partner whose agreement covers jobs
     #[prost(bool, tag = "2")]
     pub announce: bool,
+    /// only vacancies that this city has announced before
+    #[prost(bool, tag = "3")]
+    pub change: bool,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AddVacanciesReply {
@@ -3112,14 +3539,24 @@ pub struct AskReply {
 pub struct ListCasesRequest {
     #[prost(string, tag = "1")]
     pub stage: ::prost::alloc::string::String,
+    /// `next` of the page before
     #[prost(string, tag = "2")]
     pub after: ::prost::alloc::string::String,
+    /// legs
     #[prost(uint32, tag = "3")]
     pub most: u32,
+    /// "overdue", "today", "week" (today and the six days after)
+    #[prost(string, tag = "4")]
+    pub due: ::prost::alloc::string::String,
+    #[prost(enumeration = "Service", tag = "5")]
+    pub service: i32,
+    /// legs of which this token is the first handler
+    #[prost(bool, tag = "6")]
+    pub mine: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CaseList {
-    /// none of the legs that wait for the person's answer
+    /// by due date; none of the legs that wait for the person's answer
     #[prost(message, repeated, tag = "1")]
     pub cases: ::prost::alloc::vec::Vec<CaseLine>,
     /// those: a count, never a list
@@ -3128,6 +3565,11 @@ pub struct CaseList {
     /// `after` of the next page, empty at the end
     #[prost(string, tag = "3")]
     pub next: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "4")]
+    pub counts: ::core::option::Option<QueueCounts>,
+    /// yyyymmdd, in the zone of the calendar
+    #[prost(uint32, tag = "5")]
+    pub today: u32,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CaseLine {
@@ -3167,6 +3609,8 @@ pub struct LegLine {
     /// hex
     #[prost(string, tag = "11")]
     pub leg_id: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "12")]
+    pub desk: ::core::option::Option<LegDesk>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CaseRef {
@@ -3185,6 +3629,9 @@ pub struct CaseView {
     pub line: ::core::option::Option<CaseLine>,
     #[prost(message, repeated, tag = "2")]
     pub legs: ::prost::alloc::vec::Vec<LegView>,
+    /// yyyymmdd
+    #[prost(uint32, tag = "3")]
+    pub today: u32,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct LegView {
@@ -3201,6 +3648,11 @@ pub struct LegView {
     /// of what arrived: "", "waiting", "told", or "window": tell the person there
     #[prost(string, tag = "5")]
     pub person_told: ::prost::alloc::string::String,
+    /// the same with their commands
+    #[prost(message, repeated, tag = "6")]
+    pub steps: ::prost::alloc::vec::Vec<NextStep>,
+    #[prost(message, optional, tag = "7")]
+    pub window: ::core::option::Option<WindowView>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct MessageLine {
@@ -3243,7 +3695,10 @@ pub struct ActRequest {
     pub case_number: ::prost::alloc::string::String,
     #[prost(uint32, tag = "2")]
     pub leg: u32,
-    #[prost(oneof = "act_request::Act", tags = "3, 4, 5, 6, 7, 8, 9, 10, 11")]
+    #[prost(
+        oneof = "act_request::Act",
+        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16"
+    )]
     pub act: ::core::option::Option<act_request::Act>,
 }
 /// Nested message and enum types in `ActRequest`.
@@ -3268,10 +3723,21 @@ pub mod act_request {
         Expire(super::DeskExpire),
         #[prost(message, tag = "11")]
         Progress(super::DeskProgress),
+        #[prost(message, tag = "12")]
+        Clarify(super::DeskClarify),
+        #[prost(message, tag = "13")]
+        Supply(super::DeskSupply),
+        #[prost(message, tag = "14")]
+        Waitlist(super::DeskWaitlist),
+        #[prost(message, tag = "15")]
+        Return(super::DeskReturn),
+        #[prost(message, tag = "16")]
+        Correct(super::DeskCorrect),
     }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeskTakeUp {}
+/// What is empty in a window is taken from the office's own.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeskAccept {
     #[prost(uint32, tag = "1")]
@@ -3322,6 +3788,42 @@ pub struct DeskExpire {
 pub struct DeskProgress {
     #[prost(enumeration = "ProgressStep", tag = "1")]
     pub step: i32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeskClarify {
+    #[prost(uint32, tag = "1")]
+    pub ground: u32,
+    #[prost(message, optional, tag = "2")]
+    pub window: ::core::option::Option<Window>,
+}
+/// Answers the open question: fields of phase A, or of phase B once identity has travelled.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DeskSupply {
+    #[prost(message, repeated, tag = "1")]
+    pub fields: ::prost::alloc::vec::Vec<DraftField>,
+    #[prost(bool, tag = "2")]
+    pub at_window: bool,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeskWaitlist {
+    #[prost(uint32, tag = "1")]
+    pub until: u32,
+    #[prost(uint32, tag = "2")]
+    pub band: u32,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeskReturn {
+    #[prost(enumeration = "ReturnCode", tag = "1")]
+    pub code: i32,
+}
+/// Either fields of one section, a field without a value being cleared, or the job terms as they
+/// stand in the own vacancy by now.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DeskCorrect {
+    #[prost(message, repeated, tag = "1")]
+    pub fields: ::prost::alloc::vec::Vec<DraftField>,
+    #[prost(bool, tag = "2")]
+    pub terms: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ActReply {
@@ -3441,6 +3943,37 @@ pub struct Look {
     /// within the case
     #[prost(uint32, repeated, tag = "7")]
     pub legs: ::prost::alloc::vec::Vec<u32>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetPinRequest {
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub case_number: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub pin: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NotMeRequest {
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub case_number: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReopenRequest {
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub case_number: ::prost::alloc::string::String,
+    /// number in the notice
+    #[prost(uint32, tag = "3")]
+    pub leg: u32,
+    /// of the person the item is for; the node no longer knows it
+    #[prost(uint32, tag = "4")]
+    pub document: u32,
+    #[prost(string, tag = "5")]
+    pub number: ::prost::alloc::string::String,
 }
 /// Generated client implementations.
 #[cfg(feature = "grpc")]
@@ -3571,6 +4104,52 @@ pub mod desk_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "AddPeer"));
             self.inner.unary(req, path, codec).await
         }
+        /// First contact by a file and the telephone; see partners.proto.
+        pub async fn invite_peer(
+            &mut self,
+            request: impl tonic::IntoRequest<super::InvitePeerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::InvitePeerReply>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/InvitePeer");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "InvitePeer"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn accept_invite(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AcceptInviteRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AcceptInviteReply>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Desk/AcceptInvite",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Desk", "AcceptInvite"));
+            self.inner.unary(req, path, codec).await
+        }
         pub async fn list_peers(
             &mut self,
             request: impl tonic::IntoRequest<super::ListPeersRequest>,
@@ -3589,6 +4168,26 @@ pub mod desk_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "ListPeers"));
             self.inner.unary(req, path, codec).await
         }
+        /// Calls a peer now and says what works.
+        pub async fn test_peer(
+            &mut self,
+            request: impl tonic::IntoRequest<super::TestPeerRequest>,
+        ) -> std::result::Result<tonic::Response<super::TestPeerReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/TestPeer");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "TestPeer"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// An act on an agreement waits here until the token of another post approves it.
         pub async fn propose(
             &mut self,
             request: impl tonic::IntoRequest<super::ProposeRequest>,
@@ -3605,6 +4204,27 @@ pub mod desk_client {
             let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/Propose");
             let mut req = request.into_request();
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "Propose"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn counter_propose(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CounterProposeRequest>,
+        ) -> std::result::Result<tonic::Response<super::AgreementView>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Desk/CounterPropose",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Desk", "CounterPropose"));
             self.inner.unary(req, path, codec).await
         }
         pub async fn countersign(
@@ -3646,6 +4266,24 @@ pub mod desk_client {
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("jieli.v1.Desk", "ActOnAgreement"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn approve(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ApproveRequest>,
+        ) -> std::result::Result<tonic::Response<super::AgreementView>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/Approve");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "Approve"));
             self.inner.unary(req, path, codec).await
         }
         pub async fn list_agreements(
@@ -3733,6 +4371,150 @@ pub mod desk_client {
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("jieli.v1.Desk", "ListVacancies"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Announces a vacancy as over; what was accepted stays.
+        pub async fn close_vacancy(
+            &mut self,
+            request: impl tonic::IntoRequest<super::VacancyRef>,
+        ) -> std::result::Result<
+            tonic::Response<super::AddVacanciesReply>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Desk/CloseVacancy",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Desk", "CloseVacancy"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn set_capacity(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SetCapacityRequest>,
+        ) -> std::result::Result<tonic::Response<super::CapacityLine>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Desk/SetCapacity",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "SetCapacity"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn list_capacity(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListCapacityRequest>,
+        ) -> std::result::Result<tonic::Response<super::CapacityList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Desk/ListCapacity",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Desk", "ListCapacity"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Asks another city whether it has places. No person is in it.
+        pub async fn ask_capacity(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AskCapacityRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AskCapacityReply>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Desk/AskCapacity",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "AskCapacity"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn add_rule(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AcceptRule>,
+        ) -> std::result::Result<tonic::Response<super::AcceptRule>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/AddRule");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "AddRule"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn list_rules(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListRulesRequest>,
+        ) -> std::result::Result<tonic::Response<super::RuleList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/ListRules");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "ListRules"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn remove_rule(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RuleRef>,
+        ) -> std::result::Result<tonic::Response<super::RuleList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/RemoveRule");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "RemoveRule"));
             self.inner.unary(req, path, codec).await
         }
         pub async fn import(
@@ -3826,6 +4608,44 @@ pub mod desk_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "Act"));
             self.inner.unary(req, path, codec).await
         }
+        /// Takes back an act that has not gone out yet, or acknowledges that one was not sent.
+        pub async fn undo_act(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UndoRequest>,
+        ) -> std::result::Result<tonic::Response<super::ActReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/UndoAct");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "UndoAct"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Gives a leg to a colleague as its first handler.
+        pub async fn hand_over(
+            &mut self,
+            request: impl tonic::IntoRequest<super::HandOverRequest>,
+        ) -> std::result::Result<tonic::Response<super::ActReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/HandOver");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "HandOver"));
+            self.inner.unary(req, path, codec).await
+        }
         pub async fn export_case(
             &mut self,
             request: impl tonic::IntoRequest<super::CaseRef>,
@@ -3868,13 +4688,35 @@ pub mod desk_server {
             &self,
             request: tonic::Request<super::AddPeerRequest>,
         ) -> std::result::Result<tonic::Response<super::Peer>, tonic::Status>;
+        /// First contact by a file and the telephone; see partners.proto.
+        async fn invite_peer(
+            &self,
+            request: tonic::Request<super::InvitePeerRequest>,
+        ) -> std::result::Result<tonic::Response<super::InvitePeerReply>, tonic::Status>;
+        async fn accept_invite(
+            &self,
+            request: tonic::Request<super::AcceptInviteRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AcceptInviteReply>,
+            tonic::Status,
+        >;
         async fn list_peers(
             &self,
             request: tonic::Request<super::ListPeersRequest>,
         ) -> std::result::Result<tonic::Response<super::PeerList>, tonic::Status>;
+        /// Calls a peer now and says what works.
+        async fn test_peer(
+            &self,
+            request: tonic::Request<super::TestPeerRequest>,
+        ) -> std::result::Result<tonic::Response<super::TestPeerReply>, tonic::Status>;
+        /// An act on an agreement waits here until the token of another post approves it.
         async fn propose(
             &self,
             request: tonic::Request<super::ProposeRequest>,
+        ) -> std::result::Result<tonic::Response<super::AgreementView>, tonic::Status>;
+        async fn counter_propose(
+            &self,
+            request: tonic::Request<super::CounterProposeRequest>,
         ) -> std::result::Result<tonic::Response<super::AgreementView>, tonic::Status>;
         async fn countersign(
             &self,
@@ -3883,6 +4725,10 @@ pub mod desk_server {
         async fn act_on_agreement(
             &self,
             request: tonic::Request<super::AgreementActRequest>,
+        ) -> std::result::Result<tonic::Response<super::AgreementView>, tonic::Status>;
+        async fn approve(
+            &self,
+            request: tonic::Request<super::ApproveRequest>,
         ) -> std::result::Result<tonic::Response<super::AgreementView>, tonic::Status>;
         async fn list_agreements(
             &self,
@@ -3903,6 +4749,42 @@ pub mod desk_server {
             &self,
             request: tonic::Request<super::ListVacanciesRequest>,
         ) -> std::result::Result<tonic::Response<super::VacancyList>, tonic::Status>;
+        /// Announces a vacancy as over; what was accepted stays.
+        async fn close_vacancy(
+            &self,
+            request: tonic::Request<super::VacancyRef>,
+        ) -> std::result::Result<
+            tonic::Response<super::AddVacanciesReply>,
+            tonic::Status,
+        >;
+        async fn set_capacity(
+            &self,
+            request: tonic::Request<super::SetCapacityRequest>,
+        ) -> std::result::Result<tonic::Response<super::CapacityLine>, tonic::Status>;
+        async fn list_capacity(
+            &self,
+            request: tonic::Request<super::ListCapacityRequest>,
+        ) -> std::result::Result<tonic::Response<super::CapacityList>, tonic::Status>;
+        /// Asks another city whether it has places. No person is in it.
+        async fn ask_capacity(
+            &self,
+            request: tonic::Request<super::AskCapacityRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AskCapacityReply>,
+            tonic::Status,
+        >;
+        async fn add_rule(
+            &self,
+            request: tonic::Request<super::AcceptRule>,
+        ) -> std::result::Result<tonic::Response<super::AcceptRule>, tonic::Status>;
+        async fn list_rules(
+            &self,
+            request: tonic::Request<super::ListRulesRequest>,
+        ) -> std::result::Result<tonic::Response<super::RuleList>, tonic::Status>;
+        async fn remove_rule(
+            &self,
+            request: tonic::Request<super::RuleRef>,
+        ) -> std::result::Result<tonic::Response<super::RuleList>, tonic::Status>;
         async fn import(
             &self,
             request: tonic::Request<super::ImportRequest>,
@@ -3923,6 +4805,16 @@ pub mod desk_server {
         async fn act(
             &self,
             request: tonic::Request<super::ActRequest>,
+        ) -> std::result::Result<tonic::Response<super::ActReply>, tonic::Status>;
+        /// Takes back an act that has not gone out yet, or acknowledges that one was not sent.
+        async fn undo_act(
+            &self,
+            request: tonic::Request<super::UndoRequest>,
+        ) -> std::result::Result<tonic::Response<super::ActReply>, tonic::Status>;
+        /// Gives a leg to a colleague as its first handler.
+        async fn hand_over(
+            &self,
+            request: tonic::Request<super::HandOverRequest>,
         ) -> std::result::Result<tonic::Response<super::ActReply>, tonic::Status>;
         async fn export_case(
             &self,
@@ -4092,6 +4984,92 @@ pub mod desk_server {
                     };
                     Box::pin(fut)
                 }
+                "/jieli.v1.Desk/InvitePeer" => {
+                    #[allow(non_camel_case_types)]
+                    struct InvitePeerSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::InvitePeerRequest>
+                    for InvitePeerSvc<T> {
+                        type Response = super::InvitePeerReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::InvitePeerRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::invite_peer(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = InvitePeerSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/AcceptInvite" => {
+                    #[allow(non_camel_case_types)]
+                    struct AcceptInviteSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::AcceptInviteRequest>
+                    for AcceptInviteSvc<T> {
+                        type Response = super::AcceptInviteReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AcceptInviteRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::accept_invite(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AcceptInviteSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/jieli.v1.Desk/ListPeers" => {
                     #[allow(non_camel_case_types)]
                     struct ListPeersSvc<T: Desk>(pub Arc<T>);
@@ -4135,6 +5113,49 @@ pub mod desk_server {
                     };
                     Box::pin(fut)
                 }
+                "/jieli.v1.Desk/TestPeer" => {
+                    #[allow(non_camel_case_types)]
+                    struct TestPeerSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::TestPeerRequest>
+                    for TestPeerSvc<T> {
+                        type Response = super::TestPeerReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::TestPeerRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::test_peer(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = TestPeerSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/jieli.v1.Desk/Propose" => {
                     #[allow(non_camel_case_types)]
                     struct ProposeSvc<T: Desk>(pub Arc<T>);
@@ -4163,6 +5184,51 @@ pub mod desk_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ProposeSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/CounterPropose" => {
+                    #[allow(non_camel_case_types)]
+                    struct CounterProposeSvc<T: Desk>(pub Arc<T>);
+                    impl<
+                        T: Desk,
+                    > tonic::server::UnaryService<super::CounterProposeRequest>
+                    for CounterProposeSvc<T> {
+                        type Response = super::AgreementView;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CounterProposeRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::counter_propose(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CounterProposeSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -4249,6 +5315,49 @@ pub mod desk_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ActOnAgreementSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/Approve" => {
+                    #[allow(non_camel_case_types)]
+                    struct ApproveSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::ApproveRequest>
+                    for ApproveSvc<T> {
+                        type Response = super::AgreementView;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ApproveRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::approve(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ApproveSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -4425,6 +5534,307 @@ pub mod desk_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListVacanciesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/CloseVacancy" => {
+                    #[allow(non_camel_case_types)]
+                    struct CloseVacancySvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::VacancyRef>
+                    for CloseVacancySvc<T> {
+                        type Response = super::AddVacanciesReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::VacancyRef>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::close_vacancy(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CloseVacancySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/SetCapacity" => {
+                    #[allow(non_camel_case_types)]
+                    struct SetCapacitySvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::SetCapacityRequest>
+                    for SetCapacitySvc<T> {
+                        type Response = super::CapacityLine;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SetCapacityRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::set_capacity(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SetCapacitySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/ListCapacity" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListCapacitySvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::ListCapacityRequest>
+                    for ListCapacitySvc<T> {
+                        type Response = super::CapacityList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListCapacityRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::list_capacity(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListCapacitySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/AskCapacity" => {
+                    #[allow(non_camel_case_types)]
+                    struct AskCapacitySvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::AskCapacityRequest>
+                    for AskCapacitySvc<T> {
+                        type Response = super::AskCapacityReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AskCapacityRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::ask_capacity(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AskCapacitySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/AddRule" => {
+                    #[allow(non_camel_case_types)]
+                    struct AddRuleSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::AcceptRule>
+                    for AddRuleSvc<T> {
+                        type Response = super::AcceptRule;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AcceptRule>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::add_rule(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AddRuleSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/ListRules" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListRulesSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::ListRulesRequest>
+                    for ListRulesSvc<T> {
+                        type Response = super::RuleList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListRulesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::list_rules(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListRulesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/RemoveRule" => {
+                    #[allow(non_camel_case_types)]
+                    struct RemoveRuleSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::RuleRef>
+                    for RemoveRuleSvc<T> {
+                        type Response = super::RuleList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RuleRef>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::remove_rule(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RemoveRuleSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -4640,6 +6050,92 @@ pub mod desk_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ActSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/UndoAct" => {
+                    #[allow(non_camel_case_types)]
+                    struct UndoActSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::UndoRequest>
+                    for UndoActSvc<T> {
+                        type Response = super::ActReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::UndoRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::undo_act(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UndoActSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/HandOver" => {
+                    #[allow(non_camel_case_types)]
+                    struct HandOverSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::HandOverRequest>
+                    for HandOverSvc<T> {
+                        type Response = super::ActReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::HandOverRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::hand_over(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = HandOverSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -4931,6 +6427,64 @@ pub mod worker_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Worker", "WhoLooked"));
             self.inner.unary(req, path, codec).await
         }
+        /// Sets the PIN that a window asks for from then on. A second time the phone is told, and nothing
+        /// can be confirmed for 72 hours; stopping always works.
+        pub async fn set_pin(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SetPinRequest>,
+        ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Worker/SetPin");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Worker", "SetPin"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// "I did not stop this": opens a leg that takes the place of the stopped one.
+        pub async fn not_me(
+            &mut self,
+            request: impl tonic::IntoRequest<super::NotMeRequest>,
+        ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Worker/NotMe");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Worker", "NotMe"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The person wants to be asked again about what was refused, stopped or not answered.
+        pub async fn reopen(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReopenRequest>,
+        ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Worker/Reopen");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Worker", "Reopen"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -4975,6 +6529,22 @@ pub mod worker_server {
             &self,
             request: tonic::Request<super::WorkerRequest>,
         ) -> std::result::Result<tonic::Response<super::WhoLookedReply>, tonic::Status>;
+        /// Sets the PIN that a window asks for from then on. A second time the phone is told, and nothing
+        /// can be confirmed for 72 hours; stopping always works.
+        async fn set_pin(
+            &self,
+            request: tonic::Request<super::SetPinRequest>,
+        ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status>;
+        /// "I did not stop this": opens a leg that takes the place of the stopped one.
+        async fn not_me(
+            &self,
+            request: tonic::Request<super::NotMeRequest>,
+        ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status>;
+        /// The person wants to be asked again about what was refused, stopped or not answered.
+        async fn reopen(
+            &self,
+            request: tonic::Request<super::ReopenRequest>,
+        ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status>;
     }
     /// On a listener of its own, for the worker with a code; no desk role can call it.
     #[derive(Debug)]
@@ -5268,6 +6838,135 @@ pub mod worker_server {
                     };
                     Box::pin(fut)
                 }
+                "/jieli.v1.Worker/SetPin" => {
+                    #[allow(non_camel_case_types)]
+                    struct SetPinSvc<T: Worker>(pub Arc<T>);
+                    impl<T: Worker> tonic::server::UnaryService<super::SetPinRequest>
+                    for SetPinSvc<T> {
+                        type Response = super::AnswerReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SetPinRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Worker>::set_pin(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SetPinSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Worker/NotMe" => {
+                    #[allow(non_camel_case_types)]
+                    struct NotMeSvc<T: Worker>(pub Arc<T>);
+                    impl<T: Worker> tonic::server::UnaryService<super::NotMeRequest>
+                    for NotMeSvc<T> {
+                        type Response = super::AnswerReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::NotMeRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Worker>::not_me(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = NotMeSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Worker/Reopen" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReopenSvc<T: Worker>(pub Arc<T>);
+                    impl<T: Worker> tonic::server::UnaryService<super::ReopenRequest>
+                    for ReopenSvc<T> {
+                        type Response = super::AnswerReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReopenRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Worker>::reopen(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReopenSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 _ => {
                     Box::pin(async move {
                         let mut response = http::Response::new(
@@ -5305,6 +7004,678 @@ pub mod worker_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "jieli.v1.Worker";
     impl<T> tonic::server::NamedService for WorkerServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// The document in hand must be that of the case.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InHand {
+    #[prost(string, tag = "1")]
+    pub case_number: ::prost::alloc::string::String,
+    /// document kind code
+    #[prost(uint32, tag = "2")]
+    pub document: u32,
+    #[prost(string, tag = "3")]
+    pub number: ::prost::alloc::string::String,
+    /// hex: the item as the slip names it, at the receiving city before
+    #[prost(string, tag = "4")]
+    pub slip_leg: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OpenSittingRequest {
+    #[prost(message, optional, tag = "1")]
+    pub in_hand: ::core::option::Option<InHand>,
+    /// the person waives the day for job terms: legal aid, union, receiving window
+    #[prost(bool, tag = "2")]
+    pub waive_day: bool,
+    /// token of an officer of another kind; a pull without a phone only
+    #[prost(string, tag = "3")]
+    pub witness: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct OpenSittingReply {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub sitting: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "2")]
+    pub items: ::prost::alloc::vec::Vec<SittingItem>,
+    #[prost(bool, tag = "3")]
+    pub pin_needed: bool,
+    #[prost(uint64, tag = "4")]
+    pub answer_until_unix_ms: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SittingItem {
+    /// 0: to be read today, to be answered later
+    #[prost(uint32, tag = "1")]
+    pub number: u32,
+    #[prost(string, tag = "2")]
+    pub text: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "3")]
+    pub answer_from_unix_ms: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AnswerSittingRequest {
+    #[prost(string, tag = "1")]
+    pub sitting: ::prost::alloc::string::String,
+    #[prost(uint32, repeated, tag = "2")]
+    pub yes: ::prost::alloc::vec::Vec<u32>,
+    #[prost(string, tag = "3")]
+    pub pin: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StopRequest {
+    #[prost(message, optional, tag = "1")]
+    pub in_hand: ::core::option::Option<InHand>,
+    /// numbers within the case; empty: all of that person
+    #[prost(uint32, repeated, tag = "2")]
+    pub legs: ::prost::alloc::vec::Vec<u32>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetWindowPinRequest {
+    #[prost(message, optional, tag = "1")]
+    pub in_hand: ::core::option::Option<InHand>,
+    /// 4 to 8 digits
+    #[prost(string, tag = "2")]
+    pub pin: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReopenAtWindowRequest {
+    /// without a case number: the case may be gone
+    #[prost(message, optional, tag = "1")]
+    pub in_hand: ::core::option::Option<InHand>,
+    #[prost(enumeration = "Service", tag = "2")]
+    pub service: i32,
+}
+/// Generated client implementations.
+#[cfg(feature = "grpc")]
+pub mod keypad_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// On the desk listener, for tokens of the role `window` alone: an office other than the one that
+    /// sends. Every call is about one person, whose document is in the officer's hand.
+    #[derive(Debug, Clone)]
+    pub struct KeypadClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl KeypadClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> KeypadClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> KeypadClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            KeypadClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// What that person is asked, item by item, in full. Nothing is ticked.
+        pub async fn open_sitting(
+            &mut self,
+            request: impl tonic::IntoRequest<super::OpenSittingRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::OpenSittingReply>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Keypad/OpenSitting",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Keypad", "OpenSitting"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// What the person typed on the keypad: yes to these numbers, no to all others.
+        pub async fn answer_sitting(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AnswerSittingRequest>,
+        ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Keypad/AnswerSitting",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Keypad", "AnswerSitting"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The person stops. No PIN, and every window may do it.
+        pub async fn stop(
+            &mut self,
+            request: impl tonic::IntoRequest<super::StopRequest>,
+        ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Keypad/Stop");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Keypad", "Stop"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The person sets a PIN on the keypad. One that was set before is replaced: the phone is told,
+        /// and nothing can be confirmed for 72 hours.
+        pub async fn set_window_pin(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SetWindowPinRequest>,
+        ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Keypad/SetWindowPin",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Keypad", "SetWindowPin"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The person wants to be asked again about a service that was refused, stopped or not answered.
+        pub async fn reopen_at_window(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReopenAtWindowRequest>,
+        ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Keypad/ReopenAtWindow",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Keypad", "ReopenAtWindow"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "grpc")]
+pub mod keypad_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with KeypadServer.
+    #[async_trait]
+    pub trait Keypad: std::marker::Send + std::marker::Sync + 'static {
+        /// What that person is asked, item by item, in full. Nothing is ticked.
+        async fn open_sitting(
+            &self,
+            request: tonic::Request<super::OpenSittingRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::OpenSittingReply>,
+            tonic::Status,
+        >;
+        /// What the person typed on the keypad: yes to these numbers, no to all others.
+        async fn answer_sitting(
+            &self,
+            request: tonic::Request<super::AnswerSittingRequest>,
+        ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status>;
+        /// The person stops. No PIN, and every window may do it.
+        async fn stop(
+            &self,
+            request: tonic::Request<super::StopRequest>,
+        ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status>;
+        /// The person sets a PIN on the keypad. One that was set before is replaced: the phone is told,
+        /// and nothing can be confirmed for 72 hours.
+        async fn set_window_pin(
+            &self,
+            request: tonic::Request<super::SetWindowPinRequest>,
+        ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status>;
+        /// The person wants to be asked again about a service that was refused, stopped or not answered.
+        async fn reopen_at_window(
+            &self,
+            request: tonic::Request<super::ReopenAtWindowRequest>,
+        ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status>;
+    }
+    /// On the desk listener, for tokens of the role `window` alone: an office other than the one that
+    /// sends. Every call is about one person, whose document is in the officer's hand.
+    #[derive(Debug)]
+    pub struct KeypadServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> KeypadServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for KeypadServer<T>
+    where
+        T: Keypad,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/jieli.v1.Keypad/OpenSitting" => {
+                    #[allow(non_camel_case_types)]
+                    struct OpenSittingSvc<T: Keypad>(pub Arc<T>);
+                    impl<
+                        T: Keypad,
+                    > tonic::server::UnaryService<super::OpenSittingRequest>
+                    for OpenSittingSvc<T> {
+                        type Response = super::OpenSittingReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::OpenSittingRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Keypad>::open_sitting(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = OpenSittingSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Keypad/AnswerSitting" => {
+                    #[allow(non_camel_case_types)]
+                    struct AnswerSittingSvc<T: Keypad>(pub Arc<T>);
+                    impl<
+                        T: Keypad,
+                    > tonic::server::UnaryService<super::AnswerSittingRequest>
+                    for AnswerSittingSvc<T> {
+                        type Response = super::AnswerReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AnswerSittingRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Keypad>::answer_sitting(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AnswerSittingSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Keypad/Stop" => {
+                    #[allow(non_camel_case_types)]
+                    struct StopSvc<T: Keypad>(pub Arc<T>);
+                    impl<T: Keypad> tonic::server::UnaryService<super::StopRequest>
+                    for StopSvc<T> {
+                        type Response = super::AnswerReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::StopRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Keypad>::stop(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = StopSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Keypad/SetWindowPin" => {
+                    #[allow(non_camel_case_types)]
+                    struct SetWindowPinSvc<T: Keypad>(pub Arc<T>);
+                    impl<
+                        T: Keypad,
+                    > tonic::server::UnaryService<super::SetWindowPinRequest>
+                    for SetWindowPinSvc<T> {
+                        type Response = super::AnswerReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SetWindowPinRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Keypad>::set_window_pin(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SetWindowPinSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Keypad/ReopenAtWindow" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReopenAtWindowSvc<T: Keypad>(pub Arc<T>);
+                    impl<
+                        T: Keypad,
+                    > tonic::server::UnaryService<super::ReopenAtWindowRequest>
+                    for ReopenAtWindowSvc<T> {
+                        type Response = super::AnswerReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReopenAtWindowRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Keypad>::reopen_at_window(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReopenAtWindowSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for KeypadServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "jieli.v1.Keypad";
+    impl<T> tonic::server::NamedService for KeypadServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

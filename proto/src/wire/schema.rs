@@ -539,6 +539,7 @@ pub const SCHEMAS: &[Schema] = &[
     ] },
     Schema { name: "CheckpointReply", fields: &[
         Field { number: 1, ty: Type::String, repeated: false, oneof: false },
+        Field { number: 2, ty: Type::U64, repeated: false, oneof: false },
     ] },
     Schema { name: "ProveRequest", fields: &[
         Field { number: 1, ty: Type::U64, repeated: false, oneof: true },

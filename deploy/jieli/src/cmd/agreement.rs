@@ -1,140 +1,151 @@
-//! `jieli agreement`: drafted, proposed, counter-signed, shown; suspended, resumed, terminated.
+//! `jieli agreement`: drafted, proposed, countered, counter-signed, shown; suspended, resumed,
+//! terminated. Every act is entered with one approver's token and approved with another's.
 
 use super::dial::At;
 use super::say::{OK, Out, date, date_of, text_of};
 use super::{Done, Fail};
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use jieli_node::config::DeskRole;
 use jieli_proto::wire;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
-/// The two posts that approved.
-#[derive(Args, Debug)]
-pub(super) struct Approvers {
-    /// A post that approved, as the agreement names it; twice.
-    #[arg(long = "approver", value_name = "POST", required = true)]
-    approvers: Vec<String>,
-}
+const TWO_STEPS: &str = "\
+每一步先由一个批准岗位发起，再由另一个批准岗位的令牌批准（agreement approve），然后才签名发出。
+Each act is entered with one approver's token, approved with that of another post (agreement approve), \
+and only then signed.";
 
 #[derive(Debug, Subcommand)]
+#[command(after_help = TWO_STEPS)]
 pub(super) enum AgreementCommand {
-    /// Signs a draft and sends it to the other city.
+    /// Enters a new agreement, or the next version of one.
+    #[command(after_help = TWO_STEPS)]
     Propose {
-        /// The draft, TOML.
+        /// The draft, TOML; for a next version it names agreement_id and version.
         draft: PathBuf,
-        #[command(flatten)]
-        by: Approvers,
     },
-    /// Counter-signs what the other city proposed: from then on it is live.
+    /// Enters another text of what the other city proposed.
+    Counter {
+        /// Agreement id.
+        id: String,
+        /// The whole text as it should be, TOML.
+        draft: PathBuf,
+    },
+    /// Enters the counter-signature of what the other city proposed.
     Countersign {
         /// Agreement id.
         id: String,
         /// The version that was read and is approved.
         #[arg(long)]
         version: u32,
-        #[command(flatten)]
-        by: Approvers,
     },
-    /// Lists agreements.
+    /// Approves what another approver of this city entered: from then on it is signed and sent.
+    Approve {
+        /// Id of the draft, as `propose`, `countersign` and `list` show it.
+        draft: String,
+    },
+    /// Lists agreements: who waits for whom, until when.
     List,
-    /// Shows the whole of one in plain words.
+    /// Shows the whole of one in plain words, with what differs from the text before.
     Show {
         /// Agreement id.
         id: String,
     },
-    /// Stops new cases at once.
+    /// Enters a suspension: no new cases from when it is approved.
     Suspend {
         /// Agreement id.
         id: String,
-        #[command(flatten)]
-        by: Approvers,
     },
-    /// Takes back the own suspension.
+    /// Enters the end of the own suspension.
     Resume {
         /// Agreement id.
         id: String,
-        #[command(flatten)]
-        by: Approvers,
     },
-    /// Ends it on a date; open legs are wound down.
+    /// Enters its end on a date; open legs are wound down.
     Terminate {
         /// Agreement id.
         id: String,
         /// Last day, such as 2027-06-30.
         #[arg(long, value_parser = date_of)]
         on: u32,
-        #[command(flatten)]
-        by: Approvers,
     },
 }
 
 impl AgreementCommand {
     pub(super) async fn run(self, at: &At, out: Out) -> Result<Done, Fail> {
-        match self {
-            AgreementCommand::Propose { draft, by } => {
-                let draft_toml = text_of(&draft)?;
-                let request = wire::ProposeRequest { draft_toml, approvers: by.approvers };
-                let mut desk = at.desk(DeskRole::Approver).await?;
-                say(&desk.propose(request).await?.into_inner(), out);
-            }
-            AgreementCommand::Countersign { id, version, by } => {
-                let approvers = by.approvers;
-                let request = wire::CountersignRequest { agreement_id: id, version, approvers };
-                let mut desk = at.desk(DeskRole::Approver).await?;
-                say(&desk.countersign(request).await?.into_inner(), out);
-            }
-            AgreementCommand::List => list(at, out).await?,
-            AgreementCommand::Show { id } => {
-                let request = wire::AgreementRef { agreement_id: id };
-                let mut desk = at.desk(DeskRole::Approver).await?;
-                let view = desk.show_agreement(request).await?.into_inner();
-                let text = || format!("{}\n{}\n\n{}", line(&view), view.text_zh, view.text_en);
-                out.show(&view_json(&view), text);
-            }
-            AgreementCommand::Suspend { id, by } => act(at, out, id, "suspend", 0, by).await?,
-            AgreementCommand::Resume { id, by } => act(at, out, id, "resume", 0, by).await?,
-            AgreementCommand::Terminate { id, on, by } => {
-                act(at, out, id, "terminate", on, by).await?;
-            }
+        if matches!(self, AgreementCommand::List) {
+            list(at, out).await?;
+            return Ok(OK);
         }
+        let mut desk = at.desk(DeskRole::Approver).await?;
+        let view = match self {
+            AgreementCommand::Propose { draft } => {
+                let request = wire::ProposeRequest { draft_toml: text_of(&draft)? };
+                desk.propose(request).await?
+            }
+            AgreementCommand::Counter { id, draft } => {
+                let draft_toml = text_of(&draft)?;
+                let request = wire::CounterProposeRequest { agreement_id: id, draft_toml };
+                desk.counter_propose(request).await?
+            }
+            AgreementCommand::Countersign { id, version } => {
+                let request = wire::CountersignRequest { agreement_id: id, version };
+                desk.countersign(request).await?
+            }
+            AgreementCommand::Approve { draft } => {
+                desk.approve(wire::ApproveRequest { draft_id: draft }).await?
+            }
+            AgreementCommand::List => return Ok(OK),
+            AgreementCommand::Show { id } => {
+                let view = desk.show_agreement(wire::AgreementRef { agreement_id: id }).await?;
+                let view = view.into_inner();
+                let text = || {
+                    let whole = out.say(&view.text_zh, &format!("\n\n{}", view.text_en));
+                    format!("{}\n\n{}", line(&view, at, out), whole.trim())
+                };
+                out.show(&view_json(&view), text);
+                return Ok(OK);
+            }
+            AgreementCommand::Suspend { id } => {
+                desk.act_on_agreement(act(id, "suspend", 0)).await?
+            }
+            AgreementCommand::Resume { id } => desk.act_on_agreement(act(id, "resume", 0)).await?,
+            AgreementCommand::Terminate { id, on } => {
+                desk.act_on_agreement(act(id, "terminate", on)).await?
+            }
+        };
+        let view = view.into_inner();
+        out.show(&view_json(&view), || line(&view, at, out));
         Ok(OK)
     }
 }
 
-async fn act(
-    at: &At,
-    out: Out,
-    id: String,
-    act: &str,
-    wind_down_on: u32,
-    by: Approvers,
-) -> Result<(), Fail> {
-    let request = wire::AgreementActRequest {
-        agreement_id: id,
-        act: act.to_owned(),
-        wind_down_on,
-        approvers: by.approvers,
-    };
-    let mut desk = at.desk(DeskRole::Approver).await?;
-    say(&desk.act_on_agreement(request).await?.into_inner(), out);
-    Ok(())
+fn act(id: String, act: &str, wind_down_on: u32) -> wire::AgreementActRequest {
+    wire::AgreementActRequest { agreement_id: id, act: act.to_owned(), wind_down_on }
 }
 
 async fn list(at: &At, out: Out) -> Result<(), Fail> {
     let mut desk = at.desk(DeskRole::Approver).await?;
     let all = desk.list_agreements(wire::ListAgreementsRequest {}).await?.into_inner().agreements;
     let value = Value::Array(all.iter().map(view_json).collect());
-    out.show(&value, || all.iter().map(line).collect::<Vec<_>>().join("\n"));
+    out.show(&value, || {
+        if all.is_empty() {
+            return out.say("还没有协议。", "There is no agreement.");
+        }
+        all.iter().map(|view| line(view, at, out)).collect::<Vec<_>>().join("\n\n")
+    });
     Ok(())
 }
 
-fn say(view: &wire::AgreementView, out: Out) {
-    out.show(&view_json(view), || line(view));
+/// The token of another approver than the one who entered an act.
+fn second(at: &At, post: &str) -> String {
+    let tokens = at.config().map(|config| config.desk.tokens).unwrap_or_default();
+    let other = tokens.iter().find(|token| token.post.as_ref().is_some_and(|own| own != post));
+    other.map_or("TOKEN".to_owned(), |token| token.name().to_owned())
 }
 
-fn line(view: &wire::AgreementView) -> String {
-    format!(
+fn line(view: &wire::AgreementView, at: &At, out: Out) -> String {
+    let mut lines = vec![format!(
         "{} v{} {}  {}  {} – {}",
         view.agreement_id,
         view.version,
@@ -142,14 +153,36 @@ fn line(view: &wire::AgreementView) -> String {
         view.peer,
         date(view.valid_from),
         date(view.valid_to)
-    )
+    )];
+    if view.state != "DRAFT" {
+        lines.push(format!("  {}", out.say(&view.state_zh, &view.state_en)));
+    }
+    for one in &view.waiting {
+        lines.push(format!("  {}", out.say(&one.say_zh, &one.say_en)));
+        let other = second(at, &one.post);
+        lines.push(format!("    jieli --as {other} agreement approve {}", one.draft_id));
+    }
+    lines.join("\n")
 }
 
 fn view_json(view: &wire::AgreementView) -> Value {
+    let waiting = view.waiting.iter().map(|one| {
+        json!({
+            "draft_id": one.draft_id,
+            "act": one.act,
+            "post": one.post,
+            "lapses_unix_ms": one.lapses_unix_ms,
+            "say_zh": one.say_zh,
+            "say_en": one.say_en,
+        })
+    });
     json!({
         "agreement_id": view.agreement_id,
         "version": view.version,
         "state": view.state,
+        "state_zh": view.state_zh,
+        "state_en": view.state_en,
+        "waiting": waiting.collect::<Vec<_>>(),
         "peer": view.peer,
         "env_digest": view.env_digest,
         "proposed_by": view.proposed_by,

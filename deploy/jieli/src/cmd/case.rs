@@ -1,7 +1,7 @@
 //! `jieli case`: by hand, asked, listed, shown, acted on.
 
 use super::case_act::Step;
-use super::case_views::{case_json, case_text, line_json, line_text};
+use super::case_views::{case_json, case_text, queue_json, queue_text};
 use super::dial::At;
 use super::import::row_json;
 use super::say::{OK, Out, REFUSED, text_of};
@@ -11,7 +11,7 @@ use clap::Subcommand;
 use jieli_gateway::drafts;
 use jieli_node::config::DeskRole;
 use jieli_proto::wire;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
@@ -27,19 +27,30 @@ pub(super) enum CaseCommand {
         /// Case numbers.
         numbers: Vec<String>,
     },
-    /// Lists cases by their stages. Legs that wait for the person's answer are only counted.
+    /// What waits, by due date: one queue. Legs that wait for the person's answer are only counted.
     List {
+        /// Only legs due then: overdue, today, or week (today and the six days after).
+        #[arg(long, default_value = "", value_parser = ["", "overdue", "today", "week"])]
+        due: String,
+        /// Only this service: employment, schooling, school_record, insurance, housing or
+        /// fund_transfer.
+        #[arg(long)]
+        service: Option<String>,
         /// Only legs in this stage, such as TAKEN_UP or DRAFT.
         #[arg(long, default_value = "")]
         stage: String,
-        /// After this case number.
+        /// Only legs of which this token is the first handler.
+        #[arg(long)]
+        mine: bool,
+        /// The page after: the value that the page before printed.
         #[arg(long, default_value = "")]
         after: String,
-        /// At most so many.
+        /// At most so many legs.
         #[arg(long, default_value_t = 50)]
         most: u32,
     },
-    /// Shows a case; the person only to the own office, and only with a purpose.
+    /// Shows a case, and for each leg the steps that this desk may take now, ready to copy; the
+    /// person only to the own office, and only with a purpose.
     Show {
         /// Case number.
         number: String,
@@ -47,7 +58,8 @@ pub(super) enum CaseCommand {
         #[arg(long, default_value = "")]
         purpose: String,
     },
-    /// Acts in a leg of a case.
+    /// Acts in a leg of a case; `case show` prints the steps that are open. What is entered goes out
+    /// after some minutes and can be undone until then.
     Act {
         /// Case number.
         number: String,
@@ -55,6 +67,23 @@ pub(super) enum CaseCommand {
         leg: u32,
         #[command(subcommand)]
         step: Step,
+    },
+    /// Takes back an act that has not gone out yet, or takes note of one that was not sent.
+    Undo {
+        /// Case number.
+        number: String,
+        /// Number of the leg within the case.
+        leg: u32,
+    },
+    /// Gives a leg to a colleague, who is its first handler from then on.
+    HandOver {
+        /// Case number.
+        number: String,
+        /// Number of the leg within the case.
+        leg: u32,
+        /// Name of the colleague's token.
+        #[arg(long)]
+        to: String,
     },
 }
 
@@ -72,23 +101,29 @@ impl CaseCommand {
                 let request = wire::AskRequest { case_numbers: numbers };
                 asked(&desk.ask(request).await?.into_inner(), out);
             }
-            CaseCommand::List { stage, after, most } => {
-                let request = wire::ListCasesRequest { stage, after, most };
-                listed(&desk.list_cases(request).await?.into_inner(), out);
+            CaseCommand::List { due, service, stage, mine, after, most } => {
+                let service = service_of(service)?.into();
+                let request = wire::ListCasesRequest { stage, after, most, due, service, mine };
+                let list = desk.list_cases(request).await?.into_inner();
+                out.show(&queue_json(&list), || queue_text(&list, out));
             }
             CaseCommand::Show { number, purpose } => {
                 let request = wire::CaseRef { case_number: number, purpose, sections: false };
                 let view = desk.show_case(request).await?.into_inner();
-                out.show(&case_json(&view), || case_text(&view, out));
+                out.show(&case_json(&view), || case_text(&view, at.program(), out));
             }
             CaseCommand::Act { number, leg, step } => {
                 let act = Some(step.act()?);
                 let request = wire::ActRequest { case_number: number, leg, act };
-                let said = desk.act(request).await?.into_inner();
-                let value = json!({
-                    "say_zh": said.say_zh, "say_en": said.say_en, "env_digest": said.env_digest,
-                });
-                out.show(&value, || out.lines(&said.say_zh, &said.say_en));
+                acted(&desk.act(request).await?.into_inner(), out);
+            }
+            CaseCommand::Undo { number, leg } => {
+                let request = wire::UndoRequest { case_number: number, leg };
+                acted(&desk.undo_act(request).await?.into_inner(), out);
+            }
+            CaseCommand::HandOver { number, leg, to } => {
+                let request = wire::HandOverRequest { case_number: number, leg, to_token: to };
+                acted(&desk.hand_over(request).await?.into_inner(), out);
             }
         }
         Ok(OK)
@@ -130,19 +165,21 @@ fn asked(reply: &wire::AskReply, out: Out) {
     });
 }
 
-fn listed(list: &wire::CaseList, out: Out) {
-    let cases: Vec<Value> = list.cases.iter().map(line_json).collect();
-    let value = json!({ "cases": cases, "awaiting": list.awaiting, "next": list.next });
-    out.show(&value, || {
-        let mut lines: Vec<String> = list.cases.iter().map(line_text).collect();
-        let awaiting = list.awaiting;
-        lines.push(out.say(
-            &format!("等待本人答复 {awaiting} 项。"),
-            &format!("Waiting for the person: {awaiting}."),
-        ));
-        if !list.next.is_empty() {
-            lines.push(format!("{}: --after {}", out.say("下一页", "next page"), list.next));
-        }
-        lines.join("\n")
+fn acted(said: &wire::ActReply, out: Out) {
+    let value = json!({
+        "say_zh": said.say_zh, "say_en": said.say_en, "env_digest": said.env_digest,
     });
+    out.show(&value, || out.lines(&said.say_zh, &said.say_en));
+}
+
+fn service_of(text: Option<String>) -> Result<wire::Service, Fail> {
+    let Some(text) = text else { return Ok(wire::Service::Unspecified) };
+    let name = text.trim().replace('-', "_").to_uppercase();
+    let known = wire::Service::from_str_name(&format!("SERVICE_{name}"));
+    known.filter(|service| *service != wire::Service::Unspecified).ok_or_else(|| {
+        Fail::usage(
+            format!("选项 --service：没有“{text}”。"),
+            format!("Option --service: there is no “{text}”; --help names them."),
+        )
+    })
 }

@@ -1,12 +1,13 @@
 //! Cases as text and as JSON.
 
 use super::say::{Out, date};
-use jieli_proto::case::Stage;
+use jieli_proto::case::{Duty, Stage};
+use jieli_proto::day::Day;
 use jieli_proto::wire;
 use jieli_proto::words;
 use serde_json::{Value, json};
 
-pub(super) fn line_json(line: &wire::CaseLine) -> Value {
+fn line_json(line: &wire::CaseLine) -> Value {
     json!({
         "case_number": line.case_number,
         "peer": line.peer,
@@ -27,6 +28,7 @@ fn leg_json(leg: &wire::LegLine) -> Value {
         "due_date": date(leg.due_date),
         "duty": leg.duty,
         "leg_id": leg.leg_id,
+        "desk": desk_json(&leg.desk.clone().unwrap_or_default()),
     })
 }
 
@@ -38,13 +40,20 @@ pub(super) fn case_json(view: &wire::CaseView) -> Value {
         value["fields"] = leg.fields.iter().map(field_json).collect();
         value["next"] = json!(leg.next);
         value["person_told"] = json!(leg.person_told);
+        value["steps"] = leg.steps.iter().map(step_json).collect();
+        value["window"] = json!(leg.window.as_ref().map(window_json));
         value
     });
     json!({
         "case_number": line.case_number,
         "peer": line.peer,
+        "today": date(view.today),
         "legs": legs.collect::<Vec<_>>(),
     })
+}
+
+fn step_json(step: &wire::NextStep) -> Value {
+    json!({ "step": step.step, "command": step.command })
 }
 
 fn message_json(message: &wire::MessageLine) -> Value {
@@ -70,13 +79,88 @@ fn field_json(field: &wire::FieldView) -> Value {
     })
 }
 
-pub(super) fn line_text(line: &wire::CaseLine) -> String {
-    let legs: Vec<String> = line.legs.iter().map(leg_text).collect();
-    format!("{}  {}\n{}", line.case_number, line.peer, legs.join("\n"))
+/// The queue as JSON.
+pub(super) fn queue_json(list: &wire::CaseList) -> Value {
+    let counts = list.counts.unwrap_or_default();
+    json!({
+        "cases": list.cases.iter().map(line_json).collect::<Vec<_>>(),
+        "awaiting": list.awaiting,
+        "overdue": counts.overdue,
+        "due_today": counts.due_today,
+        "ours": counts.ours,
+        "theirs": counts.theirs,
+        "today": date(list.today),
+        "next": list.next,
+    })
 }
 
-fn leg_text(leg: &wire::LegLine) -> String {
+/// The queue, one line a leg.
+pub(super) fn queue_text(list: &wire::CaseList, out: Out) -> String {
+    let counts = list.counts.unwrap_or_default();
+    let mut lines = vec![out.say(
+        &format!(
+            "逾期 {}，今天到期 {}，等本方 {}，等对方 {}，等待本人答复 {}。",
+            counts.overdue, counts.due_today, counts.ours, counts.theirs, list.awaiting
+        ),
+        &format!(
+            "Overdue {}, due today {}, waiting for us {}, for the other city {}, for the person {}.",
+            counts.overdue, counts.due_today, counts.ours, counts.theirs, list.awaiting
+        ),
+    )];
+    for line in &list.cases {
+        for leg in &line.legs {
+            let desk = leg.desk.clone().unwrap_or_default();
+            let words = [
+                due_words(leg, list.today, out),
+                duty_words(leg, out),
+                turn_words(&desk.turn, out),
+                format!("{} {}", line.case_number, leg.number),
+                service_words(leg, out),
+                line.peer.clone(),
+                stage_words(leg, out),
+            ];
+            let words: Vec<String> = words.into_iter().filter(|word| !word.is_empty()).collect();
+            lines.push(format!("{}{}", words.join("  "), marks(leg, &desk, out)));
+        }
+    }
+    if !list.next.is_empty() {
+        lines.push(out.say("下一页：", "Next page:") + &format!(" --after {}", list.next));
+    }
+    lines.join("\n")
+}
+
+/// 今天, 明天, 逾期 3 天.
+fn due_words(leg: &wire::LegLine, today: u32, out: Out) -> String {
+    let (Some(due), Some(today)) = (Day::from_number(leg.due_date), Day::from_number(today)) else {
+        return String::new();
+    };
+    match due.since_epoch() - today.since_epoch() {
+        0 => out.say("今天", "today"),
+        1 => out.say("明天", "tomorrow"),
+        days @ 2.. => out.say(&format!("{due}（{days} 天后）"), &format!("{due} (in {days} days)")),
+        days => out.say(&format!("逾期 {} 天", -days), &format!("{} days overdue", -days)),
+    }
+}
+
+fn duty_words(leg: &wire::LegLine, out: Out) -> String {
+    let duty = Duty::ALL.into_iter().map(words::duty).find(|word| word.en == leg.duty);
+    duty.map_or(String::new(), |word| out.say(word.zh, &plain(word.en)))
+}
+
+fn turn_words(turn: &str, out: Out) -> String {
+    match turn {
+        "ours" => out.say("本方办理", "ours"),
+        "theirs" => out.say("对方办理", "theirs"),
+        _ => String::new(),
+    }
+}
+
+fn service_words(leg: &wire::LegLine, out: Out) -> String {
     let service = words::service(leg.service());
+    out.say(service.zh, service.en)
+}
+
+fn stage_words(leg: &wire::LegLine, out: Out) -> String {
     let stage = Stage::ALL.into_iter().find(|stage| words::stage(*stage).en == leg.stage);
     let zh = match (stage, leg.stage.as_str()) {
         (Some(stage), _) => words::stage(stage).zh,
@@ -84,22 +168,7 @@ fn leg_text(leg: &wire::LegLine) -> String {
         (None, "AWAITING_CONSENT") => "等待本人答复",
         (None, _) => "未被接收",
     };
-    let mut text = format!("  {}. {} {}  {zh} {}", leg.number, service.zh, service.en, leg.stage);
-    if leg.due_date > 0 {
-        text += &format!("  {} {} 前 due", leg.duty, date(leg.due_date));
-    }
-    let marks = [
-        (leg.question_open, "待补正 question open"),
-        (leg.stop, "已停止使用 stopped"),
-        (
-            stage.is_some_and(Stage::is_closed) && !leg.settled,
-            "办结确认中 closing, being confirmed",
-        ),
-    ];
-    for (_, mark) in marks.iter().filter(|(is, _)| *is) {
-        text += &format!("  [{mark}]");
-    }
-    text
+    out.say(zh, &plain(&leg.stage))
 }
 
 /// V22, at the city that got the person: whether a notice has told the person what arrived.
@@ -115,13 +184,71 @@ fn told_text(word: &str, out: Out) -> Option<String> {
     Some(format!("     ！{}", out.say(zh, en)))
 }
 
-pub(super) fn case_text(view: &wire::CaseView, out: Out) -> String {
+/// A word of the wire as people read it: `TAKEN_UP` is "taken up".
+fn plain(word: &str) -> String {
+    word.to_lowercase().replace('_', " ")
+}
+
+/// What stands out about a leg, each in brackets.
+fn marks(leg: &wire::LegLine, desk: &wire::LegDesk, out: Out) -> String {
+    let stage = Stage::ALL.into_iter().find(|stage| words::stage(*stage).en == leg.stage);
+    let confirming = (stage.is_some_and(Stage::is_closed) || leg.stop) && !leg.settled;
+    let mut marks = Vec::new();
+    match desk.urgency.as_str() {
+        "due-soon" => marks.push(out.say("即将到期", "due soon")),
+        "overdue" => marks.push(out.say("逾期", "overdue")),
+        "needs-person" => marks.push(out.say("需人工处理", "needs a person")),
+        _ => {}
+    }
+    if leg.question_open {
+        marks.push(out.say("待补正", "question open"));
+    }
+    if leg.stop {
+        marks.push(out.say("已停止使用", "stopped"));
+    }
+    if confirming {
+        marks.push(out.say("办结确认中", "closing, being confirmed"));
+    }
+    if let Some(pending) = &desk.pending {
+        let (step, at) = (&pending.step, &pending.goes_out_at);
+        marks.push(out.say(&format!("待发 {step} {at}"), &format!("{step} goes out at {at}")));
+    }
+    if let Some(unsent) = &desk.not_sent {
+        let step = &unsent.step;
+        marks.push(out.say(
+            &format!("{step} 没有发出：{}", unsent.say_zh),
+            &format!("{step} was not sent: {}", unsent.say_en),
+        ));
+    }
+    if !desk.handler.is_empty() {
+        marks.push(out.say("首问经办", "first handler") + &format!(" {}", desk.handler));
+    }
+    marks.iter().map(|mark| format!("  [{mark}]")).collect()
+}
+
+fn leg_text(leg: &wire::LegLine, today: u32, out: Out) -> String {
+    let desk = leg.desk.clone().unwrap_or_default();
+    let words = [
+        service_words(leg, out),
+        stage_words(leg, out),
+        duty_words(leg, out),
+        turn_words(&desk.turn, out),
+        due_words(leg, today, out),
+    ];
+    let words: Vec<String> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    format!("  {}. {}{}", leg.number, words.join("  "), marks(leg, &desk, out))
+}
+
+/// A case; `program` stands before the commands that can be copied.
+pub(super) fn case_text(view: &wire::CaseView, program: String, out: Out) -> String {
     let line = view.line.clone().unwrap_or_default();
     let mut lines = vec![format!("{}  {}", line.case_number, line.peer)];
     for leg in &view.legs {
-        lines.push(leg_text(&leg.line.clone().unwrap_or_default()));
+        let shown = leg.line.clone().unwrap_or_default();
+        lines.push(leg_text(&shown, view.today, out));
         for field in &leg.fields {
-            lines.push(format!("       {} {}：{}", field.name_zh, field.name_en, field.value));
+            let name = out.say(&field.name_zh, &field.name_en);
+            lines.push(format!("       {name}: {}", field.value));
         }
         for message in &leg.messages {
             let overridden = if message.overridden { " overridden" } else { "" };
@@ -132,9 +259,79 @@ pub(super) fn case_text(view: &wire::CaseView, out: Out) -> String {
             ));
         }
         lines.extend(told_text(&leg.person_told, out));
-        if !leg.next.is_empty() {
-            lines.push(format!("     可办 next: {}", leg.next.join(", ")));
+        if let Some(window) = &leg.window {
+            lines.push(format!("     {}", window_text(window, out)));
+        }
+        if let Some(pending) = shown.desk.as_ref().and_then(|desk| desk.pending.as_ref()) {
+            let (step, at) = (&pending.step, &pending.goes_out_at);
+            let undo = format!("{program} case undo {} {}", line.case_number, shown.number);
+            let text = out.say(
+                &format!("待发：{step}，{at} 发出；撤销：{undo}"),
+                &format!("pending: {step}, goes out at {at}, undo with: {undo}"),
+            );
+            lines.push(format!("     {text}"));
+        }
+        if !leg.steps.is_empty() {
+            lines.push(format!("     {}", out.say("可办：", "next:")));
+            let steps = leg.steps.iter();
+            lines.extend(steps.map(|step| format!("       {program} {}", step.command)));
         }
     }
     lines.join("\n")
+}
+
+/// The first handler, hours and what to bring, in plain words.
+fn window_text(window: &wire::WindowView, out: Out) -> String {
+    let telephone = &window.telephone;
+    let hours = match window.opens.is_empty() {
+        true => String::new(),
+        false => format!("{}-{}", window.opens, window.closes),
+    };
+    let (mut zh, mut en) = (
+        format!("首问经办：{} 电话 {telephone} {hours}", window.office),
+        format!("First handler: {}, telephone {telephone} {hours}", window.office),
+    );
+    if !window.bring_zh.is_empty() {
+        zh += &format!("；请带：{}", window.bring_zh.join("、"));
+        en += &format!("; bring: {}", window.bring_en.join(", "));
+    }
+    out.say(&zh, &en)
+}
+
+fn window_json(window: &wire::WindowView) -> Value {
+    json!({
+        "office": window.office,
+        "telephone": window.telephone,
+        "opens": window.opens,
+        "closes": window.closes,
+        "bring": window.bring,
+        "bring_zh": window.bring_zh,
+        "bring_en": window.bring_en,
+    })
+}
+
+fn desk_json(desk: &wire::LegDesk) -> Value {
+    let pending = desk.pending.as_ref().map(|pending| {
+        json!({
+            "step": pending.step,
+            "goes_out_unix_ms": pending.goes_out_unix_ms,
+            "goes_out_at": pending.goes_out_at,
+            "token": pending.token,
+        })
+    });
+    let unsent = desk.not_sent.as_ref().map(|unsent| {
+        json!({
+            "step": unsent.step,
+            "code": unsent.code,
+            "say_zh": unsent.say_zh,
+            "say_en": unsent.say_en,
+        })
+    });
+    json!({
+        "turn": desk.turn,
+        "urgency": desk.urgency,
+        "handler": desk.handler,
+        "pending": pending,
+        "not_sent": unsent,
+    })
 }

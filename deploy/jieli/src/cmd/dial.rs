@@ -6,6 +6,7 @@ use anyhow::Context;
 use jieli_node::config::{Config, DeskRole};
 use jieli_node::tokens;
 use jieli_proto::wire::desk_client::DeskClient;
+use jieli_proto::wire::keypad_client::KeypadClient;
 use jieli_proto::wire::worker_client::WorkerClient;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -31,6 +32,9 @@ pub(super) struct At {
 /// The desk with a token.
 pub(super) type Desk = DeskClient<InterceptedService<Channel, Bearer>>;
 
+/// The keypad with a token.
+pub(super) type Window = KeypadClient<InterceptedService<Channel, Bearer>>;
+
 /// Adds the token to every call.
 #[derive(Clone)]
 pub(super) struct Bearer(MetadataValue<Ascii>);
@@ -43,6 +47,18 @@ impl Interceptor for Bearer {
 }
 
 impl At {
+    /// The program with the options that this command was given, for lines to be copied.
+    pub(super) fn program(&self) -> String {
+        let mut text = "jieli".to_owned();
+        if self.dir != std::path::Path::new(".") {
+            text += &format!(" --dir {}", self.dir.display());
+        }
+        if let Some(token) = &self.token {
+            text += &format!(" --as {token}");
+        }
+        text
+    }
+
     pub(super) fn config(&self) -> Result<Config, Fail> {
         Config::load(&self.dir).map_err(|error| {
             let dir = self.dir.display();
@@ -55,6 +71,18 @@ impl At {
 
     /// The desk, with the token named or the first one of this role.
     pub(super) async fn desk(&self, role: DeskRole) -> Result<Desk, Fail> {
+        let (channel, bearer) = self.with_token(role).await?;
+        let client = DeskClient::with_interceptor(channel, bearer);
+        Ok(client.max_decoding_message_size(REPLY_BYTES_MAX))
+    }
+
+    /// The keypad of a window, with the token named or the first one of that role.
+    pub(super) async fn window(&self) -> Result<Window, Fail> {
+        let (channel, bearer) = self.with_token(DeskRole::Window).await?;
+        Ok(KeypadClient::with_interceptor(channel, bearer))
+    }
+
+    async fn with_token(&self, role: DeskRole) -> Result<(Channel, Bearer), Fail> {
         let config = self.config()?;
         let name = match &self.token {
             Some(name) => name.clone(),
@@ -72,9 +100,26 @@ impl At {
         let mut value: MetadataValue<Ascii> =
             format!("Bearer {}", text.trim()).parse().context("the token's form")?;
         value.set_sensitive(true);
-        let channel = connect(config.listen.desk).await?;
-        let client = DeskClient::with_interceptor(channel, Bearer(value));
-        Ok(client.max_decoding_message_size(REPLY_BYTES_MAX))
+        Ok((connect(config.listen.desk).await?, Bearer(value)))
+    }
+
+    /// Credit code of the office of that token.
+    pub(super) fn office(&self, role: DeskRole) -> Result<String, Fail> {
+        let config = self.config()?;
+        let name = match &self.token {
+            Some(name) => name.clone(),
+            None => token_of(&config, role)?,
+        };
+        let token = config.desk.tokens.iter().find(|token| token.name() == name);
+        let token = token.ok_or_else(|| {
+            Fail::new(
+                WRONG_USE,
+                "TOKEN",
+                format!("配置中没有名为 {name} 的令牌。"),
+                format!("desk.tokens has none of the name {name}."),
+            )
+        })?;
+        Ok(token.office.as_str().to_owned())
     }
 
     /// The worker's listener; it takes no token.

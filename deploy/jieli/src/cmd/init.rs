@@ -5,7 +5,7 @@ use super::{Done, Fail};
 use crate::ambient::{SystemClock, SystemEntropy, passphrase_places};
 use anyhow::Context;
 use clap::Args;
-use jieli_node::config::{Database, DeskRole, DeskToken, Listen};
+use jieli_node::config::{APPROVER_POSTS, Database, DeskRole, DeskToken, Listen, UNDO_MINUTES};
 use jieli_node::init::{InitOptions, NewCity, init};
 use jieli_node::keys::{COST, KeysError, Protection};
 use jieli_node::public::spoken;
@@ -27,7 +27,12 @@ pub(super) struct Init {
     /// Credit code of the office that gets one token for each role.
     #[arg(long)]
     office: Option<String>,
-    /// One more token, NAME:ROLE:CREDITCODE; may be repeated.
+    /// Post of an approver of that office, as the agreement will name it; given once for each, at
+    /// least twice. Default: 局长 and 法制科科长.
+    #[arg(long = "approver-post", value_name = "POST", requires = "office")]
+    approver_posts: Vec<String>,
+    /// One more token, NAME:ROLE:CREDITCODE, for an approver NAME:approver:CREDITCODE:POST; may be
+    /// repeated.
     #[arg(long = "desk", value_name = "NAME:ROLE:CREDITCODE")]
     desks: Vec<String>,
     /// Address that other cities call.
@@ -45,6 +50,9 @@ pub(super) struct Init {
     /// host:port where other cities reach this one; may be repeated; none: it only dials out.
     #[arg(long = "end-point")]
     end_points: Vec<String>,
+    /// Minutes that what a clerk enters waits and can be undone, 0 to 30; 0 sends at once.
+    #[arg(long, default_value_t = UNDO_MINUTES, value_parser = clap::value_parser!(u64).range(..=30))]
+    undo_minutes: u64,
     /// `sqlite`, or the postgres:// URL of a database.
     #[arg(long, default_value = "sqlite")]
     database: String,
@@ -85,6 +93,7 @@ impl Init {
             end_points: self.end_points.clone(),
             protection: self.protection()?,
             passphrase_file: self.passphrase_file.clone(),
+            undo_minutes: self.undo_minutes,
             tokens: self.tokens()?,
         };
         let made = init(dir, &id, &self.name, options, &SystemClock, &SystemEntropy::new())
@@ -112,28 +121,46 @@ impl Init {
         Ok(Protection::Passphrase { passphrase: passphrase.map_err(keys)?, cost: COST })
     }
 
+    /// What binds the city needs two posts, so a city starts with two.
+    fn posts(&self) -> Result<Vec<String>, Fail> {
+        let posts = &self.approver_posts;
+        let distinct: std::collections::BTreeSet<&String> = posts.iter().collect();
+        match posts.len() {
+            0 => Ok(APPROVER_POSTS.map(str::to_owned).to_vec()),
+            count if count >= 2 && distinct.len() == count => Ok(posts.clone()),
+            _ => Err(Fail::usage(
+                "批准岗位至少要两个，且各不相同：--approver-post 岗位一 --approver-post 岗位二。",
+                "At least two different approver posts are needed: --approver-post ONE \
+                 --approver-post TWO.",
+            )),
+        }
+    }
+
     fn tokens(&self) -> Result<Vec<DeskToken>, Fail> {
         let mut tokens = match &self.office {
-            Some(code) => DeskToken::for_office(&office(code)?),
+            Some(code) => DeskToken::with_posts(&office(code)?, &self.posts()?),
             None => Vec::new(),
         };
         for desk in &self.desks {
             let parts: Vec<&str> = desk.split(':').collect();
-            let [name, role, code] = parts.as_slice() else {
-                return Err(Fail::usage(
-                    "--desk 的格式为 名称:角色:信用代码。",
-                    "--desk is NAME:ROLE:CREDITCODE.",
-                ));
+            let (name, role, code, post) = match parts.as_slice() {
+                [name, role, code] => (name, role, code, None),
+                [name, role, code, post] => (name, role, code, Some((*post).to_owned())),
+                _ => {
+                    return Err(Fail::usage(
+                        "--desk 的格式为 名称:角色:信用代码，批准岗位再加 :岗位。",
+                        "--desk is NAME:ROLE:CREDITCODE, and :POST for an approver.",
+                    ));
+                }
             };
             let role = DeskRole::ALL.into_iter().find(|known| known.as_str() == *role);
             let role = role.ok_or_else(|| {
                 Fail::usage(
-                    "角色只能是 clerk、approver、operator 或 compliance。",
-                    "A role is clerk, approver, operator or compliance.",
+                    "角色只能是 clerk、approver、operator、compliance 或 window。",
+                    "A role is clerk, approver, operator, compliance or window.",
                 )
             })?;
-            let name = Some((*name).to_owned());
-            tokens.push(DeskToken { name, role, office: office(code)? });
+            tokens.push(DeskToken { post, ..DeskToken::named(name, role, &office(code)?) });
         }
         if tokens.is_empty() {
             return Err(Fail::usage(
@@ -165,18 +192,28 @@ fn tell(dir: &Path, made: &NewCity, out: Out) {
         "root_fpr": fpr.hex(),
         "root_spoken": spoken,
         "public_file": public.display().to_string(),
+        "approver_tokens": made.config.desk.tokens.iter().filter_map(|token| {
+            token.post.as_ref().map(|post| json!({ "token": token.name(), "post": post }))
+        }).collect::<Vec<_>>(),
         "warnings": made.config.warnings(),
     });
+    let approvers =
+        made.config.desk.tokens.iter().filter_map(|token| {
+            token.post.as_ref().map(|post| format!("{} = {post}", token.name()))
+        });
+    let approvers = approvers.collect::<Vec<_>>().join(", ");
     out.show(&value, || {
         let (name, id) = (&made.config.city.name, &made.config.city.id);
         let file = public.display();
         out.lines(
             &format!(
-                "已建立：{name}（{id}）\n根密钥指纹：{fpr}\n电话核对：{spoken}\n交给对方城市的文件：{file}"
+                "已建立：{name}（{id}）\n根密钥指纹：{fpr}\n电话核对：{spoken}\n批准岗位的令牌：{approvers}\n\
+                 启动节点后，用 jieli peer invite 邀请对方城市；或把 {file} 交给对方，指纹写在纸质协议上。"
             ),
             &format!(
-                "Made {id}. Root fingerprint {fpr}, read out as {spoken}. Give {file} to the \
-                 other city, and the fingerprint on paper."
+                "Made {id}. Root fingerprint {fpr}, read out as {spoken}. Approver tokens: \
+                 {approvers}. Once the node runs, invite the other city with `jieli peer invite`; \
+                 or give it {file}, and the fingerprint on paper."
             ),
         )
     });

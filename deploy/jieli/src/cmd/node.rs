@@ -96,7 +96,7 @@ async fn serve(dir: &Path, clock: Arc<dyn Clock>, out: Out) -> Result<Done, Fail
         wrap_post: None,
         crash_at: None,
     };
-    let node = Node::start(start).await.context("the node did not start")?;
+    let node = Node::start(start).await?;
     let at = node.addresses();
     let value = json!({
         "city_id": node.house().config.city.id.as_str(),

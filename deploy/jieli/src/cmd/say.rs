@@ -1,6 +1,8 @@
 //! What a command prints, and how it ends.
 
 use jieli_gateway::drafts::DraftError;
+use jieli_node::boot::StartError;
+use jieli_node::store::StoreError;
 use serde_json::{Value, json};
 use std::io::ErrorKind;
 use std::path::Path;
@@ -97,8 +99,64 @@ impl From<Status> for Fail {
 
 impl From<anyhow::Error> for Fail {
     fn from(error: anyhow::Error) -> Fail {
-        Fail::new(REFUSED, "FAILED", "没有完成，原因见下。", format!("{error:#}"))
+        Fail::new(REFUSED, "FAILED", "没有完成，原因见下。", chain(error.as_ref()))
     }
+}
+
+/// Why the node did not start: nothing was refused, the node is not there.
+impl From<StartError> for Fail {
+    fn from(error: StartError) -> Fail {
+        let (code, zh, en) = match &error {
+            StartError::Listen { what, address, .. } => (
+                "LISTEN",
+                format!(
+                    "无法在 {address}（listen.{what}）上监听：端口可能已被占用，也许另一个节点正在运行。\
+                     请停止它，或在 jieli.toml 中换一个端口。"
+                ),
+                " Is another node running? Stop it, or name another port in jieli.toml.",
+            ),
+            StartError::Store(StoreError::Locked(path)) => (
+                "ALREADY_RUNNING",
+                format!(
+                    "{} 正被另一个进程使用：这个目录里的节点已在运行，不能再启动一个。",
+                    path.display()
+                ),
+                ": the node of this directory runs already, and there is only one.",
+            ),
+            StartError::Keys(_)
+            | StartError::Public(_)
+            | StartError::Manifest(_)
+            | StartError::Disk(_)
+            | StartError::Calendar { .. }
+            | StartError::Store(_)
+            | StartError::Commit(_)
+            | StartError::OtherCity { .. }
+            | StartError::HighWater(_)
+            | StartError::Heads(_)
+            | StartError::Tls(_)
+            | StartError::Tokens(_)
+            | StartError::Reports(_) => {
+                ("NOT_STARTED", "节点没有启动，原因见英文说明。".to_owned(), "")
+            }
+        };
+        let said = chain(&error);
+        let stop = if en.starts_with(' ') { "." } else { "" };
+        Fail::new(FAILED, code, zh, format!("The node did not start: {said}{stop}{en}"))
+    }
+}
+
+/// An error and what lies beneath it; what has been said already is not said again.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut said = error.to_string();
+    let mut beneath = error.source();
+    while let Some(error) = beneath {
+        let more = error.to_string();
+        if !said.contains(&more) {
+            said = format!("{said}: {more}");
+        }
+        beneath = error.source();
+    }
+    said
 }
 
 impl From<DraftError> for Fail {
@@ -148,6 +206,8 @@ impl Out {
         match self.tongue {
             Tongue::Zh => zh.to_owned(),
             Tongue::En => en.to_owned(),
+            // After a line of its own there is nothing to part them.
+            Tongue::Both if zh.ends_with('\n') => format!("{zh}{en}"),
             Tongue::Both => format!("{zh} {en}"),
         }
     }
@@ -280,13 +340,31 @@ fn print(text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Tongue, time};
+    use super::{Fail, StartError, StoreError, Tongue, chain, time};
 
     #[test]
     fn times_have_a_date_and_a_zone() {
         assert_eq!(time(1_795_399_200_000), "2026-11-23 10:00:00 +08:00");
         assert_eq!(time(1_795_399_200_000 + 3_661_000), "2026-11-23 11:01:01 +08:00");
         assert_eq!(time(0), "");
+    }
+    #[test]
+    fn nothing_is_said_twice() {
+        let inner = std::io::Error::other("the port is taken");
+        let outer = anyhow::Error::new(inner).context("listen: the port is taken");
+        assert_eq!(chain(outer.context("start").as_ref()), "start: listen: the port is taken");
+    }
+
+    #[test]
+    fn a_node_that_did_not_start_says_why_in_both_languages() {
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], 7400));
+        let error = std::io::Error::from(std::io::ErrorKind::AddrInUse);
+        let fail = Fail::from(StartError::Listen { what: "peer", address, error });
+        assert_eq!((fail.exit, fail.code.as_str()), (4, "LISTEN"));
+        assert!(fail.zh.contains("127.0.0.1:7400") && fail.en.contains("127.0.0.1:7400"));
+        let fail = Fail::from(StartError::Store(StoreError::Locked("jieli.db".into())));
+        assert_eq!((fail.exit, fail.code.as_str()), (4, "ALREADY_RUNNING"));
+        assert!(fail.zh.contains("jieli.db") && fail.en.matches("jieli.db").count() == 1);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use jieli_gateway::drafts;
 use jieli_node::config::DeskRole;
 use jieli_proto::wire;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum VacancyCommand {
@@ -20,6 +20,17 @@ pub(super) enum VacancyCommand {
         #[arg(long)]
         announce: bool,
     },
+    /// Changes vacancies that this city has registered, and announces them again. Changed terms need
+    /// a higher version, and every worker acknowledges them anew.
+    Change {
+        /// The file, in the form of `add`.
+        file: PathBuf,
+    },
+    /// Announces a vacancy as over; what was accepted stays accepted.
+    Close {
+        /// Its reference.
+        reference: String,
+    },
     /// Lists known vacancies, own and announced ones.
     List,
 }
@@ -28,16 +39,19 @@ impl VacancyCommand {
     pub(super) async fn run(self, at: &At, out: Out) -> Result<Done, Fail> {
         match self {
             VacancyCommand::Add { file, announce } => {
-                let vacancies = drafts::vacancies(&text_of(&file)?)?;
+                return register(at, out, &file, announce, false).await;
+            }
+            VacancyCommand::Change { file } => return register(at, out, &file, true, true).await,
+            VacancyCommand::Close { reference } => {
                 let mut desk = at.desk(DeskRole::Clerk).await?;
-                let request = wire::AddVacanciesRequest { vacancies, announce };
-                let reply = desk.add_vacancies(request).await?.into_inner();
-                let value = json!({ "added": reply.added, "announced": reply.announced });
-                out.show(&value, || {
-                    let (added, sent) = (reply.added, reply.announced);
+                let request = wire::VacancyRef { reference };
+                let announced = desk.close_vacancy(request).await?.into_inner().announced;
+                out.show(&json!({ "announced": announced }), || {
                     out.say(
-                        &format!("登记 {added} 个岗位，发出 {sent} 份岗位信息。"),
-                        &format!("{added} added, {sent} notices on their way."),
+                        &format!("岗位已关闭，发出 {announced} 份岗位信息。已同意接收的不受影响。"),
+                        &format!(
+                            "Closed, {announced} notices on their way. What was accepted stays."
+                        ),
                     )
                 });
             }
@@ -53,6 +67,27 @@ impl VacancyCommand {
         }
         Ok(OK)
     }
+}
+
+async fn register(
+    at: &At,
+    out: Out,
+    file: &Path,
+    announce: bool,
+    change: bool,
+) -> Result<Done, Fail> {
+    let vacancies = drafts::vacancies(&text_of(file)?)?;
+    let mut desk = at.desk(DeskRole::Clerk).await?;
+    let request = wire::AddVacanciesRequest { vacancies, announce, change };
+    let reply = desk.add_vacancies(request).await?.into_inner();
+    let wire::AddVacanciesReply { added, announced } = reply;
+    out.show(&json!({ "added": added, "announced": announced }), || {
+        out.say(
+            &format!("登记 {added} 个岗位，发出 {announced} 份岗位信息。"),
+            &format!("{added} added, {announced} notices on their way."),
+        )
+    });
+    Ok(OK)
 }
 
 fn line(vacancy: &wire::Vacancy, out: Out) -> String {

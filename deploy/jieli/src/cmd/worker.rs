@@ -58,6 +58,41 @@ pub(super) enum WorkerCommand {
         #[arg(long, default_value = "")]
         legs: String,
     },
+    /// Sets the PIN that windows ask for from then on, typed unseen.
+    #[command(subcommand)]
+    Pin(PinCommand),
+    /// "I did not stop this": answers the notice of a stop at a desk. The same request goes out
+    /// again and keeps its filing date.
+    NotMe {
+        #[command(flatten)]
+        key: Key,
+    },
+    /// Wants to be asked again about what was refused, stopped or not answered.
+    Reopen {
+        #[command(flatten)]
+        key: Key,
+        /// The item's number in the notice.
+        #[arg(long)]
+        leg: u32,
+        /// Document kind code of the person the item is for; 1: resident ID card.
+        #[arg(long, default_value_t = 1)]
+        document: u32,
+        /// Number of that document; asked for unseen where absent. The node no longer knows it.
+        #[arg(long)]
+        number: Option<String>,
+    },
+    /// At a window with the person present; `--as` names a token of the role window.
+    #[command(subcommand)]
+    Window(super::window::WindowCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PinCommand {
+    /// Sets it, with a code that is good for answering. Replacing one stops confirming for 72 hours.
+    Set {
+        #[command(flatten)]
+        key: Key,
+    },
 }
 
 impl WorkerCommand {
@@ -89,6 +124,25 @@ impl WorkerCommand {
                 let request = wire::WithdrawRequest { code, legs: numbers(&legs)?, case_number };
                 worker.withdraw(request).await?.into_inner()
             }
+            WorkerCommand::Pin(PinCommand::Set { key }) => {
+                let pin = super::window::new_pin()?;
+                let (code, case_number) = (key.code, key.case_number);
+                worker.set_pin(wire::SetPinRequest { code, case_number, pin }).await?.into_inner()
+            }
+            WorkerCommand::NotMe { key } => {
+                let (code, case_number) = (key.code, key.case_number);
+                worker.not_me(wire::NotMeRequest { code, case_number }).await?.into_inner()
+            }
+            WorkerCommand::Reopen { key, leg, document, number } => {
+                let number = match number {
+                    Some(number) => number,
+                    None => super::keypad::ask("证件号码：", "Number of the document:")?,
+                };
+                let (code, case_number) = (key.code, key.case_number);
+                let request = wire::ReopenRequest { code, case_number, leg, document, number };
+                worker.reopen(request).await?.into_inner()
+            }
+            WorkerCommand::Window(command) => return command.run(at, out).await,
         };
         let value = json!({ "say_zh": said.say_zh, "say_en": said.say_en });
         out.show(&value, || format!("{}\n{}", said.say_zh, said.say_en));
@@ -160,7 +214,7 @@ fn look_text(look: &wire::Look) -> String {
     )
 }
 
-fn numbers(text: &str) -> Result<Vec<u32>, Fail> {
+pub(super) fn numbers(text: &str) -> Result<Vec<u32>, Fail> {
     let parts = text.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty());
     let only = text.chars().all(|c| c.is_ascii_digit() || matches!(c, ' ' | ',' | '，' | '、'));
     let parsed: Option<Vec<u32>> = parts.map(|part| part.parse().ok()).collect();

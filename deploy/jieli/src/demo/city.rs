@@ -86,7 +86,10 @@ impl City {
             .iter()
             .map(|(name, role, office)| {
                 let office = CreditCode::parse(office)?;
-                Ok(DeskToken { name: Some((*name).to_owned()), role: *role, office })
+                let [first, second] = crate::demo::approver_posts(plan.id);
+                let post = if *name == "approver-2" { second } else { first };
+                let post = (*role == DeskRole::Approver).then(|| post.to_owned());
+                Ok(DeskToken { post, ..DeskToken::named(name, *role, &office) })
             })
             .collect::<Result<Vec<_>, jieli_proto::number::NumberError>>()?;
         let options = InitOptions {
@@ -95,6 +98,7 @@ impl City {
             end_points: vec![peer.to_string()],
             protection: Protection::Unprotected,
             passphrase_file: None,
+            undo_minutes: 0,
             tokens,
         };
         let id = CityId::parse(plan.id).context("city id")?;
@@ -138,6 +142,27 @@ impl City {
         let text = std::fs::read_to_string(&path).context("token")?;
         let value = format!("Bearer {}", text.trim()).parse()?;
         Ok(DeskClient::with_interceptor(self.desk.clone(), Bearer(value)))
+    }
+
+    /// The second approver approves what the first one entered.
+    pub async fn approve(&self, entered: &wire::AgreementView) -> Result<wire::AgreementView> {
+        let waiting = entered.waiting.last().context("a draft that waits")?;
+        let ask = wire::ApproveRequest { draft_id: waiting.draft_id.clone() };
+        Ok(self.desk("approver-2")?.approve(ask).await?.into_inner())
+    }
+
+    /// Proposes an agreement with two approvers; its id.
+    pub async fn propose(&self, draft_toml: &str) -> Result<String> {
+        let ask = wire::ProposeRequest { draft_toml: draft_toml.to_owned() };
+        let entered = self.desk("approver")?.propose(ask).await?.into_inner();
+        Ok(self.approve(&entered).await?.agreement_id)
+    }
+
+    /// Counter-signs a version with two approvers; an error where it has not arrived yet.
+    pub async fn countersign(&self, id: &str, version: u32) -> Result<()> {
+        let ask = wire::CountersignRequest { agreement_id: id.to_owned(), version };
+        let entered = self.desk("approver")?.countersign(ask).await?.into_inner();
+        self.approve(&entered).await.map(drop)
     }
 
     /// Stops the process as a power cut would, and starts it again.

@@ -12,7 +12,7 @@ use crate::directory::Directory;
 use crate::legs::{LegFile, Local};
 use crate::questions::{DRAFT_DAYS, Look};
 use crate::serve::access::Caller;
-use crate::store::legs::{CaseRow, case, cases, legs_of, load};
+use crate::store::legs::{CaseRow, case, legs_of, load};
 use crate::store::{Conn, StoreError};
 use crate::trouble::Denied;
 use jieli_proto::case::Stage;
@@ -22,37 +22,31 @@ use jieli_proto::words;
 
 /// Local stages: no message has left yet.
 const DRAFT: &str = "DRAFT";
-const AWAITING: &str = "AWAITING_CONSENT";
+pub(super) const AWAITING: &str = "AWAITING_CONSENT";
 /// The other city refused the first message: there is no leg, and nothing was decided.
 const NOT_TAKEN_IN: &str = "NOT_TAKEN_IN";
 
-const PAGE_DEFAULT: u32 = 50;
-const PAGE_MAX: u32 = 1_000;
-/// Cases read at once.
-const ROWS_AT_ONCE: u32 = 200;
-/// Cases looked through for one page of a filtered list.
-const SCANNED_MAX: u32 = 5_000;
 const DAY_MS: u64 = 86_400_000;
 /// Days after its end that the sender's page of a leg stays open.
 const SENDER_DAYS: u64 = 30;
 
 /// What is shown of legs to one caller.
-struct Eyes<'a> {
+pub(super) struct Eyes<'a> {
     caller: &'a Caller,
-    coordinates: bool,
-    now_ms: u64,
+    pub(super) coordinates: bool,
+    pub(super) now_ms: u64,
 }
 
 impl Eyes<'_> {
     /// Whether the leg exists for this caller.
-    fn see(&self, file: &LegFile) -> bool {
+    pub(super) fn see(&self, file: &LegFile) -> bool {
         match self.caller.role {
             DeskRole::Compliance => true,
             DeskRole::Clerk => {
                 let own = self.caller.actor.office == file.our_office || self.coordinates;
                 own && !self.is_page_closed(file)
             }
-            DeskRole::Approver | DeskRole::Operator => false,
+            DeskRole::Approver | DeskRole::Operator | DeskRole::Window => false,
         }
     }
 
@@ -62,6 +56,8 @@ impl Eyes<'_> {
         self.caller.role == DeskRole::Clerk
             && self.caller.actor.office == file.our_office
             && matches!(file.local, Local::Draft | Local::OnTheRoad)
+            // What is kept of a stopped leg is kept for the person's "not me" alone.
+            && !file.law.state().stop.any()
             && self.see(file)
     }
 
@@ -95,65 +91,18 @@ fn bad_stage(text: &str) -> Denied {
     )
 }
 
-fn check_stage(text: &str) -> Result<(), Denied> {
+pub(super) fn check_stage(text: &str) -> Result<(), Denied> {
     let is_stage = Stage::ALL.into_iter().any(|stage| words::stage(stage).en == text);
     if text.is_empty() || text == DRAFT || is_stage { Ok(()) } else { Err(bad_stage(text)) }
 }
 
 impl DeskDoor {
-    fn eyes<'a>(&self, caller: &'a Caller, directory: &Directory) -> Eyes<'a> {
+    pub(super) fn eyes<'a>(&self, caller: &'a Caller, directory: &Directory) -> Eyes<'a> {
         Eyes {
             caller,
             coordinates: directory.coordinates(&caller.actor.office),
             now_ms: self.house.world.clock.now_unix_ms(),
         }
-    }
-
-    pub(super) async fn case_list(
-        &self,
-        caller: &Caller,
-        request: &wire::ListCasesRequest,
-    ) -> Answer<wire::CaseList> {
-        let stage = request.stage.trim().to_uppercase();
-        check_stage(&stage)?;
-        let most = if request.most == 0 { PAGE_DEFAULT } else { request.most.min(PAGE_MAX) };
-        let published = self.hand.published();
-        let eyes = self.eyes(caller, &published.directory);
-        let mut conn = self.store.read().await?;
-        let mut list =
-            wire::CaseList { awaiting: awaiting(&mut conn, &eyes).await?, ..Default::default() };
-        let mut after = request.after.trim().to_owned();
-        let mut scanned = 0;
-        while scanned < SCANNED_MAX {
-            let page = cases(&mut conn, &after, i64::from(ROWS_AT_ONCE)).await?;
-            let is_last = (page.len() as u32) < ROWS_AT_ONCE;
-            for row in page {
-                scanned += 1;
-                after.clone_from(&row.number);
-                let files = self.files(&mut conn, &row).await?;
-                let shown = files
-                    .iter()
-                    .filter(|file| eyes.see(file) && stage_word(file) != AWAITING)
-                    .filter(|file| stage.is_empty() || stage_word(file) == stage);
-                let mut scene = Scene::new(&mut conn, &self.house, &published);
-                let mut line = case_line(&row);
-                for file in shown {
-                    line.legs.push(scene.leg_line(file).await?);
-                }
-                if !line.legs.is_empty() {
-                    list.cases.push(line);
-                }
-                if list.cases.len() as u32 >= most {
-                    list.next = after;
-                    return Ok(list);
-                }
-            }
-            if is_last {
-                return Ok(list);
-            }
-        }
-        list.next = after;
-        Ok(list)
     }
 
     pub(super) async fn case_view(
@@ -179,10 +128,11 @@ impl DeskDoor {
             self.looked(caller, look).await?;
         }
         let mut scene = Scene::new(&mut conn, &self.house, &published);
-        let mut view = wire::CaseView { line: Some(case_line(&row)), legs: Vec::new() };
+        let today = self.house.calendar.day_of_unix_ms(eyes.now_ms).number();
+        let mut view = wire::CaseView { line: Some(case_line(&row)), legs: Vec::new(), today };
         for file in &files {
             let may_act = caller.role == DeskRole::Clerk;
-            let mut leg = scene.leg_view(file, may_act).await?;
+            let mut leg = scene.leg_view(&row.number, file, may_act).await?;
             if with_person && eyes.see_person(file) {
                 leg.fields = scene.fields(file).await?;
             }
@@ -245,13 +195,13 @@ impl DeskDoor {
     }
 }
 
-fn case_line(row: &CaseRow) -> wire::CaseLine {
+pub(super) fn case_line(row: &CaseRow) -> wire::CaseLine {
     wire::CaseLine { case_number: row.number.clone(), peer: row.city.clone(), legs: Vec::new() }
 }
 
 /// How many legs wait for an answer. Those refused since they were asked count as long as those
 /// that are silent do, so that the number does not tell one from the other.
-async fn awaiting(conn: &mut Conn, eyes: &Eyes<'_>) -> Result<u64, StoreError> {
+pub(super) async fn awaiting(conn: &mut Conn, eyes: &Eyes<'_>) -> Result<u64, StoreError> {
     let since = eyes.now_ms.saturating_sub(DRAFT_DAYS * DAY_MS);
     let every = eyes.coordinates || eyes.caller.role == DeskRole::Compliance;
     let row = conn

@@ -2,19 +2,25 @@
 
 use super::Answer;
 use super::cases::stage_word;
+use crate::acts::{Unsent, handler, time_of, waiting};
+use crate::batch::Batch;
 use crate::directory::Bond;
 use crate::house::House;
-use crate::legs::{Entry, LegFile, Local, OneCalendar, Standing};
+use crate::legs::{Entry, LegFile, Local, Standing};
 use crate::questions::{ARRIVAL_STATE, Told};
 use crate::store::{Conn, StoreError};
 use crate::writer::Published;
-use jieli_proto::case::{self, Direction, Heard, Proof, Verb};
+use jieli_proto::case::{self, Direction, Heard, Owed, Side};
 use jieli_proto::envelope;
 use jieli_proto::kinds::Lane;
 use jieli_proto::refusal::Refusal;
+use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, Envelope, MessageType};
 use jieli_proto::words;
 use prost::Message as _;
+
+/// Working days past the due date after which somebody should telephone.
+const LATE_DAYS: u32 = 3;
 
 /// What views are made from.
 pub(super) struct Scene<'a> {
@@ -41,6 +47,7 @@ impl<'a> Scene<'a> {
         let is_closed = on_road && file.law.is_closed();
         let settled = is_closed && file.law.settled(file.our_side, self.heard(file).await?);
         let pull = file.law.rules().direction == Direction::Pull;
+        let desk = Some(self.leg_desk(file, owed).await?);
         Ok(wire::LegLine {
             number: file.number,
             service: file.service.into(),
@@ -53,12 +60,14 @@ impl<'a> Scene<'a> {
             due_date: due.map_or(0, |day| day.number()),
             duty: owed.map_or(String::new(), |owed| words::duty(owed.duty).en.to_owned()),
             leg_id: file.id.hex(),
+            desk,
         })
     }
 
     /// A leg with its messages and the desk's next steps, without the person.
     pub(super) async fn leg_view(
         &mut self,
+        case: &str,
         file: &LegFile,
         may_act: bool,
     ) -> Answer<wire::LegView> {
@@ -70,16 +79,26 @@ impl<'a> Scene<'a> {
             message_line(file, entry, from)
         });
         let messages = messages.collect();
-        let next = if may_act { self.next(file).await? } else { Vec::new() };
+        let steps = if may_act { self.steps(case, file).await? } else { Vec::new() };
+        let mut next: Vec<String> = steps.iter().map(|step| step.step.clone()).collect();
+        next.dedup();
         let person_told = if may_act { self.person_told(file).await? } else { "" }.to_owned();
-        Ok(wire::LegView { line: Some(line), messages, fields: Vec::new(), next, person_told })
+        Ok(wire::LegView {
+            line: Some(line),
+            messages,
+            fields: Vec::new(),
+            next,
+            person_told,
+            steps,
+            window: self.window(file),
+        })
     }
 
     /// V22, at the city that got the person: whether the person has heard of it by now.
     async fn person_told(&mut self, file: &LegFile) -> Result<&'static str, StoreError> {
         let came = [MessageType::Release, MessageType::Request];
         let came = came.into_iter().any(|ty| file.latest(ty).is_some());
-        if file.our_side != case::Side::Examiner || !came || file.law.is_closed() {
+        if file.our_side != Side::Examiner || !came || file.law.is_closed() {
             return Ok("");
         }
         let row = self.conn.maybe(ARRIVAL_STATE, vec![file.id.to_vec().into()]).await?;
@@ -87,53 +106,111 @@ impl<'a> Scene<'a> {
         Ok(Told::of_state(state).word())
     }
 
-    /// What this desk may do now, as `jieli case act` calls it.
-    async fn next(&mut self, file: &LegFile) -> Answer<Vec<String>> {
+    /// What this desk may do now: planned by the same code that performs it.
+    async fn steps(&mut self, case: &str, file: &LegFile) -> Answer<Vec<wire::NextStep>> {
+        let next = |step: &str, command: String| wire::NextStep { step: step.to_owned(), command };
+        let act = |step: &str, options: &str| {
+            let command = format!("case act {case} {} {step} {options}", file.number);
+            next(step, command.trim_end().to_owned())
+        };
         match file.local {
-            Local::Draft => return Ok(vec!["ask".to_owned(), "withdraw".to_owned()]),
+            Local::Draft => {
+                return Ok(vec![next("ask", format!("case ask {case}")), act("withdraw", "")]);
+            }
             // The same whatever the person said or did not say.
-            Local::Asked | Local::Dropped => return Ok(vec!["withdraw".to_owned()]),
+            Local::Asked | Local::Dropped => return Ok(vec![act("withdraw", "")]),
             Local::OnTheRoad => {}
         }
-        let calendar = &self.house.calendar;
         let now_ms = self.house.world.clock.now_unix_ms();
-        let proof = self.proof(file).await?;
-        let desk = case::Desk {
-            today: calendar.day_of_unix_ms(now_ms),
-            consent_live: false,
-            terms: None,
-            proof,
-            calendar: &OneCalendar(calendar),
-        };
-        let mut steps: Vec<String> = Vec::new();
-        for verb in file.law.next(file.our_side, desk) {
-            if let Some(step) = step(verb).filter(|step| !steps.iter().any(|have| have == step)) {
-                steps.push(step.to_owned());
-            }
+        let directory = (*self.published.directory).clone();
+        let head = self.published.exchange.clone();
+        let waits = waiting(self.conn, file.id).await?.is_some();
+        let mut batch = Batch::new(self.conn, self.house, directory, head, now_ms);
+        let offers = batch.offers(file).await?;
+        let mut steps = Vec::new();
+        if waits {
+            steps.push(next("undo", format!("case undo {case} {}", file.number)));
         }
+        let open = offers.iter().filter(|offer| !waits || offer.step == "withdraw");
+        steps.extend(open.map(|offer| act(offer.step, &offer.options)));
         Ok(steps)
     }
 
-    /// The best proof for an EXPIRE: the end of an agreement, or the other side's last receipt.
-    async fn proof(&mut self, file: &LegFile) -> Result<Option<Proof>, StoreError> {
-        let Some(bond) = self.bond(file) else { return Ok(None) };
-        if let Some((_, wind_down)) = bond.terminated {
-            return Ok(Some(Proof::Terminated { wind_down }));
-        }
-        let lane = Lane::receipts(bond.our_side.other());
-        let row = self
-            .conn
-            .maybe(
-                "SELECT envelope FROM envelope WHERE agreement_id = $1 AND lane = $2 \
-                 ORDER BY lane_seq DESC LIMIT 1",
-                vec![bond.id.to_vec().into(), lane.number().into()],
-            )
-            .await?;
-        let Some(receipt) = row.map(|row| receipt(&row.bytes(0)?)).transpose()? else {
-            return Ok(None);
+    /// What this city alone knows of a leg.
+    async fn leg_desk(&mut self, file: &LegFile, owed: Option<Owed>) -> Answer<wire::LegDesk> {
+        let calendar = &self.house.calendar;
+        let today = calendar.day_of_unix_ms(self.house.world.clock.now_unix_ms());
+        let owed = owed.filter(|_| !file.law.is_closed());
+        let turn = owed
+            .as_ref()
+            .map_or("", |owed| if owed.by == file.our_side { "ours" } else { "theirs" });
+        let pending = waiting(self.conn, file.id).await?.map(|pending| wire::PendingAct {
+            goes_out_at: time_of(calendar, pending.due_ms),
+            step: pending.step,
+            goes_out_unix_ms: pending.due_ms,
+            token: pending.token,
+        });
+        let unsent = Unsent::load(self.conn, file.id).await?;
+        let urgency = match owed.and_then(|owed| owed.due) {
+            _ if unsent.is_some() => "needs-person",
+            Some(due) if due < today => {
+                let late = calendar.working_days_between(due, today);
+                if late > LATE_DAYS { "needs-person" } else { "overdue" }
+            }
+            Some(due) if calendar.working_days_between(today, due) <= 1 => "due-soon",
+            Some(_) | None => "",
         };
-        let received_on = self.house.calendar.day_of_unix_ms(receipt.received_unix_ms);
-        Ok(Some(Proof::Silence { received_on, covers: theirs_up_to(file, receipt.own_lane_seq) }))
+        Ok(wire::LegDesk {
+            turn: turn.to_owned(),
+            urgency: urgency.to_owned(),
+            handler: handler(self.conn, file.id).await?.unwrap_or_default(),
+            pending,
+            not_sent: unsent.map(|unsent| wire::UnsentAct {
+                step: unsent.step,
+                code: unsent.code,
+                say_zh: unsent.say_zh,
+                say_en: unsent.say_en,
+            }),
+        })
+    }
+
+    /// Where the person goes, as the examiner told it last.
+    fn window(&self, file: &LegFile) -> Option<wire::WindowView> {
+        let examiner = Side::Examiner;
+        let (message, window) = file.entries.iter().rev().find_map(|entry| {
+            let legal = file.law.place(entry.side, entry.seq).is_some_and(|p| p.legal().is_some());
+            let message = entry.message.as_ref().filter(|_| legal && entry.side == examiner)?;
+            let body = message.body.as_ref()?;
+            let window = if let Body::Accept(wire::Accept { window, .. })
+            | Body::Clarify(wire::Clarify { window, .. }) = body
+            {
+                window.clone()
+            } else if let Body::TakeUp(window) = body {
+                Some(window.clone())
+            } else {
+                None
+            };
+            Some((message, window.filter(|window| !window.telephone.is_empty())?))
+        })?;
+        let bond = self.bond(file)?;
+        let side = if file.our_side == examiner { bond.our_side } else { bond.our_side.other() };
+        let office = bond.in_force().and_then(|a| a.office(side, &message.from_office));
+        let hours = window.closes_min > 0;
+        let time = |minute: u32| match hours {
+            true => format!("{:02}:{:02}", minute / 60, minute % 60),
+            false => String::new(),
+        };
+        let words: Vec<words::Word> =
+            window.bring.iter().filter_map(|code| words::bring(*code)).collect();
+        Some(wire::WindowView {
+            office: office.map_or(String::new(), |office| office.name.clone()),
+            telephone: window.telephone,
+            opens: time(window.opens_min),
+            closes: time(window.closes_min),
+            bring_zh: words.iter().map(|word| word.zh.to_owned()).collect(),
+            bring_en: words.iter().map(|word| word.en.to_owned()).collect(),
+            bring: window.bring,
+        })
     }
 
     /// What the latest receipt about this leg proves of the other side's knowledge.
@@ -223,34 +300,4 @@ fn message_line(file: &LegFile, entry: &Entry, from: &str) -> wire::MessageLine 
 /// A message type as `--json` and scripts know it: `TAKE_UP`.
 fn type_word(ty: wire::MessageType) -> &'static str {
     ty.as_str_name().trim_start_matches("MESSAGE_TYPE_")
-}
-
-/// The desk's own step behind a verb of the law; none where the node acts by itself.
-fn step(verb: Verb) -> Option<&'static str> {
-    match verb {
-        Verb::TakeUp => Some("take-up"),
-        Verb::Accept => Some("accept"),
-        Verb::Decline => Some("decline"),
-        Verb::Progress => Some("progress"),
-        Verb::OutcomeFulfilled | Verb::OutcomeNotRealised => Some("outcome"),
-        Verb::Withdraw => Some("withdraw"),
-        Verb::Expire | Verb::ExpireComplete => Some("expire"),
-        Verb::Void => Some("void"),
-        Verb::Remind => Some("remind"),
-        Verb::Offer
-        | Verb::Request
-        | Verb::Clarify
-        | Verb::Supply
-        | Verb::Waitlist
-        | Verb::Release
-        | Verb::Complete
-        | Verb::Correct
-        | Verb::CorrectDecisive
-        | Verb::Redirect
-        | Verb::WithdrawEffect
-        | Verb::Return
-        | Verb::EraseNotice
-        | Verb::EraseConfirm
-        | Verb::Consent => None,
-    }
 }

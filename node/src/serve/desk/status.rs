@@ -1,9 +1,11 @@
 //! How the node is: heads, waiting letters, alarms, and what each lane holds.
 
+use super::partners::peer_state;
 use super::{Answer, DeskDoor};
 use crate::batch::leaf_of;
 use crate::store::{Conn, StoreError, queue};
-use jieli_proto::id::AgreementId;
+use jieli_proto::id::{AgreementId, Digest};
+use jieli_proto::invite::spoken;
 use jieli_proto::kinds::Lane;
 use jieli_proto::tree::{Frontier, leaf_hash};
 use jieli_proto::wire::{self, Envelope};
@@ -162,9 +164,11 @@ impl DeskDoor {
         let contacts = queue::contacts(&mut conn).await?;
         let backlogs = queue::backlogs(&mut conn).await?;
         let published = self.hand.published();
+        let today = self.today();
         let peers = published.directory.peers.values().map(|peer| {
             let contact = contacts.iter().find(|contact| contact.peer == peer.city);
             let backlog = backlogs.iter().find(|backlog| backlog.peer == peer.city);
+            let (state_zh, state_en) = peer_state(&published.directory, peer, today, contact);
             wire::Peer {
                 city_id: peer.city.as_str().to_owned(),
                 name: peer.name.clone(),
@@ -174,6 +178,9 @@ impl DeskDoor {
                 last_contact_unix_ms: contact.map_or(0, |contact| contact.last_ms),
                 letters_waiting: backlog.map_or(0, |backlog| backlog.letters),
                 trouble: contact.map_or(String::new(), |contact| contact.trouble.clone()),
+                spoken: spoken(&Digest(peer.root.fingerprint())).join(" "),
+                state_zh,
+                state_en,
             }
         });
         Ok(wire::PeerList { peers: peers.collect() })

@@ -1,6 +1,7 @@
 //! Moving the clock, and waiting until both cities are there.
 
 use super::*;
+use std::collections::BTreeMap;
 
 impl Story {
     pub(super) fn now(&self) -> u64 {
@@ -87,15 +88,22 @@ impl Story {
 
     /// All cases of a city, page by page.
     pub(super) async fn cases(&self, city: &City) -> Result<Vec<wire::CaseLine>> {
-        let mut all: Vec<wire::CaseLine> = Vec::new();
+        let mut all: BTreeMap<String, wire::CaseLine> = BTreeMap::new();
+        let mut after = String::new();
         loop {
-            let after = all.last().map_or(String::new(), |case| case.case_number.clone());
-            let ask = wire::ListCasesRequest { after, most: 500, stage: String::new() };
-            let page = city.desk("window")?.list_cases(ask).await?.into_inner().cases;
-            if page.is_empty() {
-                return Ok(all);
+            let ask = wire::ListCasesRequest { after, most: 500, ..Default::default() };
+            let page = city.desk("window")?.list_cases(ask).await?.into_inner();
+            for line in page.cases {
+                // A case whose legs are due on several days stands in the queue several times.
+                let held = all
+                    .entry(line.case_number.clone())
+                    .or_insert(wire::CaseLine { legs: Vec::new(), ..line.clone() });
+                held.legs.extend(line.legs);
             }
-            all.extend(page);
+            if page.next.is_empty() {
+                return Ok(all.into_values().collect());
+            }
+            after = page.next;
         }
     }
 

@@ -1,8 +1,10 @@
--- What belongs to a notice beside its row: the question that its code answers, when it was first due,
--- when the carrier took it (0 before) and when it reported that the phone has it (0 before).
+-- What belongs to a notice beside its row: the question that its code answers and that code as
+-- stored (empty where it carries none), when it was first due, when the carrier took it (0 before)
+-- and when it reported that the phone has it (0 before).
 CREATE TABLE notice_road (
     notice_id BLOB NOT NULL PRIMARY KEY,
     question_id BLOB NOT NULL,
+    code_hmac BLOB NOT NULL,
     first_due_ms BIGINT NOT NULL,
     handed_ms BIGINT NOT NULL,
     delivered_ms BIGINT NOT NULL

@@ -1,0 +1,67 @@
+//! `jieli bench`: measures on this machine, and says against what.
+
+use super::say::{OK, Out};
+use super::{Done, Fail};
+use crate::bench::{Figures, ScratchPg, exchange};
+use clap::{Args, Subcommand};
+use jieli_node::config::Database;
+use serde_json::Value;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum BenchCommand {
+    /// Exchanges messages of 2 KiB between two real nodes: mutual TLS, durable commits, receipts
+    /// verified. On SQLite, and on PostgreSQL where a server is named.
+    Exchange(Exchange),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Exchange {
+    /// How many messages.
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    messages: u32,
+    /// A PostgreSQL server, postgres://user:password@host:port/database, of a role that may create
+    /// databases: three are made and dropped again.
+    #[arg(long, env = "JIELI_TEST_PG", hide_env_values = true, value_name = "URL")]
+    postgres: Option<String>,
+}
+
+impl BenchCommand {
+    pub(super) async fn run(self, out: Out) -> Result<Done, Fail> {
+        let BenchCommand::Exchange(Exchange { messages, postgres }) = self;
+        let sqlite = [Database::Sqlite, Database::Sqlite, Database::Sqlite];
+        let mut all = vec![exchange(messages, sqlite).await?];
+        if let Some(server) = postgres {
+            let scratch = ScratchPg::create(&server).await?;
+            let figures = exchange(messages, scratch.databases()?).await;
+            scratch.drop_all().await?;
+            all.push(figures?);
+        }
+        let value = Value::Array(all.iter().map(Figures::json).collect());
+        out.show(&value, || {
+            all.iter().map(|figures| text(figures, out)).collect::<Vec<_>>().join("\n")
+        });
+        Ok(OK)
+    }
+}
+
+fn text(figures: &Figures, out: Out) -> String {
+    let Figures { engine, messages, message_bytes, elapsed_ms, .. } = figures;
+    let (rate, ceiling, ratio) = (figures.rate(), figures.ceiling(), figures.ratio() * 100.0);
+    let costs = &figures.costs;
+    let parts = format!(
+        "{:.0} / {:.0} / {:.0} / {:.0} / {:.0} µs",
+        costs.sign_us, costs.verify_us, costs.hash_us, costs.rows_sender_us, costs.rows_receiver_us
+    );
+    out.say(
+        &format!(
+            "{engine}：{messages} 条消息（每条 {message_bytes} 字节）用时 {elapsed_ms} 毫秒，每秒 \
+             {rate:.0} 条；上限每秒 {ceiling:.0} 条（签名／验签／散列／发方行／收方行：{parts}），\
+             达到 {ratio:.0}%。"
+        ),
+        &format!(
+            "{engine}: {messages} messages of {message_bytes} bytes in {elapsed_ms} ms, {rate:.0} a \
+             second; ceiling {ceiling:.0} a second (sign / verify / hash / sender's rows / \
+             receiver's rows: {parts}); {ratio:.0} % of it."
+        ),
+    )
+}

@@ -1,0 +1,77 @@
+//! The first handler: who took a leg up here answers for it, until a colleague takes it over. There
+//! is no way to leave a leg with nobody.
+
+use super::told;
+use crate::batch::Batch;
+use crate::command::Actor;
+use crate::config::DeskRole;
+use crate::store::{Conn, StoreError};
+use crate::trouble::{Denied, Outcome};
+use jieli_proto::id::LegId;
+use jieli_proto::wire;
+
+/// The first handler of a leg here.
+pub(crate) async fn handler(conn: &mut Conn, leg: LegId) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT token FROM leg_handler WHERE leg_id = $1";
+    conn.maybe(sql, vec![leg.to_vec().into()]).await?.map(|row| row.text(0)).transpose()
+}
+
+impl Batch<'_> {
+    /// Remembers who has a leg.
+    pub(super) async fn first_handler(
+        &mut self,
+        leg: LegId,
+        token: &str,
+    ) -> Result<(), StoreError> {
+        self.conn
+            .run(
+                "INSERT INTO leg_handler (leg_id, token, since_ms) VALUES ($1,$2,$3) \
+                 ON CONFLICT (leg_id) DO UPDATE SET token = excluded.token, \
+                 since_ms = excluded.since_ms",
+                vec![leg.to_vec().into(), token.into(), self.now_ms.into()],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// Gives a leg to a colleague who may act in it.
+    pub(crate) async fn hand_over(
+        &mut self,
+        actor: &Actor,
+        request: &wire::HandOverRequest,
+    ) -> Outcome<wire::ActReply> {
+        let file = self.leg_of(&request.case_number, request.leg).await?;
+        let name = format!("{}/{}", request.case_number, request.leg);
+        self.is_theirs(actor, &file, &name)?;
+        let Some(from) = handler(self.conn, file.id).await? else {
+            return Err(Denied::new(
+                "NOT_TAKEN_UP",
+                format!("{name} 还没有首问经办人：先受理（take-up）。"),
+                format!("{name} has no first handler here yet: take it up first."),
+            )
+            .into());
+        };
+        let to = request.to_token.trim();
+        let tokens = &self.house.config.desk.tokens;
+        let able = tokens.iter().any(|token| {
+            let office = token.office.as_str();
+            token.name() == to
+                && token.role == DeskRole::Clerk
+                && (office == file.our_office || self.directory.coordinates(office))
+        });
+        if !able {
+            return Err(Denied::new(
+                "BAD_OPTION",
+                format!("选项 --to：{to} 不是能办理 {name} 的经办令牌；经办人仍是 {from}。"),
+                format!("Option --to: {to} is no clerk's token for {name}; {from} keeps it."),
+            )
+            .into());
+        }
+        self.first_handler(file.id, to).await?;
+        self.record("handed-over", format!("{} {name} {from} {to}", actor.token).as_bytes());
+        Ok(told(
+            format!("{name} 的首问经办人由 {from} 改为 {to}。"),
+            format!("The first handler of {name} is {to} now, before it was {from}."),
+        ))
+    }
+}

@@ -1,0 +1,175 @@
+//! Vacancies: own ones with their whole terms, announced, changed and closed; and those that other
+//! cities announced.
+
+use super::bad;
+use crate::batch::Batch;
+use crate::command::Actor;
+use crate::store::StoreError;
+use crate::trouble::{Denied, Outcome};
+use jieli_proto::message::{check_terms, terms_digest};
+use jieli_proto::wire::message::Body;
+use jieli_proto::wire::{self, MessageType, Service};
+
+impl Batch<'_> {
+    /// Adds vacancies: own ones with their terms, or references another city gave us.
+    pub(crate) async fn add_vacancies(
+        &mut self,
+        actor: &Actor,
+        request: wire::AddVacanciesRequest,
+    ) -> Outcome<wire::AddVacanciesReply> {
+        let mut reply = wire::AddVacanciesReply::default();
+        for vacancy in &request.vacancies {
+            let terms = vacancy.terms.clone().unwrap_or_default();
+            let own = vacancy.city.is_empty()
+                || vacancy.city == self.directory.city.as_str()
+                || vacancy.city == self.directory.name;
+            if own {
+                self.may_change(&terms, request.change).await?;
+            } else if request.change {
+                return Err(unknown(&terms.reference).into());
+            }
+            let city = if own {
+                check_terms(&terms).map_err(|field| bad(field, "用工条件不完整", "job terms"))?;
+                self.directory.city.as_str().to_owned()
+            } else {
+                let peer = self.directory.peer_named(&vacancy.city);
+                peer.map_or(vacancy.city.clone(), |peer| peer.city.as_str().to_owned())
+            };
+            self.keep_vacancy(&city, vacancy, &terms, own).await?;
+            reply.added += 1;
+            if own && (request.announce || request.change) {
+                reply.announced += self.announce(actor, vacancy, &terms).await?;
+            }
+        }
+        Ok(reply)
+    }
+
+    /// V4: changed terms are a new version with a new digest, which every worker acknowledges anew;
+    /// the same version never says two things. Only what is known can be changed.
+    async fn may_change(&mut self, terms: &wire::Terms, change: bool) -> Outcome<()> {
+        let Some((_, before)) = self.own_vacancy(&terms.reference).await? else {
+            return if change { Err(unknown(&terms.reference).into()) } else { Ok(()) };
+        };
+        if before == *terms || terms.version > before.version {
+            return Ok(());
+        }
+        let (reference, version) = (&terms.reference, before.version);
+        Err(Denied::new(
+            "TERMS_VERSION",
+            format!("岗位 {reference} 的用工条件有变，version 须大于 {version}，由本人重新确认。"),
+            format!(
+                "The terms of {reference} have changed: give them a version above {version}; \
+                 every worker acknowledges them anew."
+            ),
+        )
+        .into())
+    }
+
+    /// An own vacancy with its terms.
+    async fn own_vacancy(
+        &mut self,
+        reference: &str,
+    ) -> Result<Option<(wire::Vacancy, wire::Terms)>, StoreError> {
+        let city = self.directory.city.as_str().to_owned();
+        let row = self
+            .conn
+            .maybe(
+                "SELECT posts, terms_digest FROM vacancy WHERE city = $1 AND reference = $2",
+                vec![city.as_str().into(), reference.into()],
+            )
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let digest = row.bytes(1)?;
+        let posts = row.int(0)? as u32;
+        let vacancy = wire::Vacancy { city, posts, ..wire::Vacancy::default() };
+        Ok(self.terms(&digest).await?.map(|terms| (vacancy, terms)))
+    }
+
+    /// Announces an own vacancy as over: valid until yesterday. What was accepted stays accepted.
+    pub(crate) async fn close_vacancy(
+        &mut self,
+        actor: &Actor,
+        reference: &str,
+    ) -> Outcome<wire::AddVacanciesReply> {
+        let found = self.own_vacancy(reference.trim()).await?;
+        let (vacancy, terms) = found.ok_or_else(|| unknown(reference))?;
+        let vacancy = wire::Vacancy { valid_until: self.today.plus(-1).number(), ..vacancy };
+        self.keep_vacancy(&vacancy.city, &vacancy, &terms, true).await?;
+        let announced = self.announce(actor, &vacancy, &terms).await?;
+        Ok(wire::AddVacanciesReply { added: 0, announced })
+    }
+
+    /// Stores a vacancy of a city.
+    pub(crate) async fn keep_vacancy(
+        &mut self,
+        city: &str,
+        vacancy: &wire::Vacancy,
+        terms: &wire::Terms,
+        complete: bool,
+    ) -> Result<(), StoreError> {
+        let digest = if complete {
+            self.keep_terms(city, terms).await?;
+            terms_digest(terms).to_vec()
+        } else {
+            Vec::new()
+        };
+        self.conn
+            .run(
+                "INSERT INTO vacancy (city, reference, terms_digest, posts, valid_until) \
+                 VALUES ($1,$2,$3,$4,$5) ON CONFLICT (city, reference) DO UPDATE SET \
+                 terms_digest = excluded.terms_digest, posts = excluded.posts, \
+                 valid_until = excluded.valid_until",
+                vec![
+                    city.into(),
+                    terms.reference.as_str().into(),
+                    digest.into(),
+                    vacancy.posts.into(),
+                    vacancy.valid_until.into(),
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// A VACANCY NOTICE to every partner whose agreement covers jobs from there to here.
+    async fn announce(
+        &mut self,
+        actor: &Actor,
+        vacancy: &wire::Vacancy,
+        terms: &wire::Terms,
+    ) -> Outcome<u32> {
+        let bonds: Vec<_> = self.directory.bonds.values().cloned().collect();
+        let mut sent = 0;
+        for bond in bonds {
+            let Some(agreement) = bond.in_force() else { continue };
+            if agreement.rule(Service::Employment).is_none() || bond.is_closed_to_new() {
+                continue;
+            }
+            let kind = wire::OfficeKind::Labour;
+            let ours = agreement
+                .office(bond.our_side, &actor.office)
+                .or_else(|| agreement.office_of_kind(bond.our_side, kind));
+            let theirs = agreement.office_of_kind(bond.our_side.other(), kind);
+            let (Some(ours), Some(theirs)) = (ours, theirs) else { continue };
+            let notice = wire::VacancyNotice {
+                terms: Some(terms.clone()),
+                posts: vacancy.posts,
+                valid_until: vacancy.valid_until,
+            };
+            let offices = (ours.credit_code.clone(), theirs.credit_code.clone());
+            let body = Body::VacancyNotice(notice);
+            self.tell(&bond, MessageType::VacancyNotice, Service::Employment, body, offices)
+                .await?;
+            sent += 1;
+        }
+        Ok(sent)
+    }
+}
+
+fn unknown(reference: &str) -> Denied {
+    Denied::new(
+        "NO_SUCH_VACANCY",
+        format!("本城市没有登记岗位 {reference}。请核对编号，或用 jieli vacancy add 登记。"),
+        format!("This city has no vacancy {reference}: check it, or add it with `vacancy add`."),
+    )
+}

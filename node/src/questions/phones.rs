@@ -1,0 +1,60 @@
+//! One phone for persons of two households answers for neither: such persons confirm at a window.
+
+use crate::batch::Batch;
+use crate::legs::LegFile;
+use crate::store::StoreError;
+use crate::trouble::{Denied, Outcome};
+use jieli_proto::wire;
+
+/// Stands where a document kind stands, so that no document has the tag of a phone.
+const PHONE: u32 = u32::MAX;
+
+impl Batch<'_> {
+    /// Remembers, under keyed tags, which worker's phone a leg names.
+    pub(crate) async fn index_phone(
+        &mut self,
+        file: &LegFile,
+        worker: &wire::DraftPerson,
+    ) -> Result<(), StoreError> {
+        if worker.phone.is_empty() {
+            return Ok(());
+        }
+        let keys = &self.house.keys;
+        let tag = keys.blind_tag(PHONE, &worker.phone);
+        let owner = keys.blind_tag(worker.document, &worker.number);
+        self.conn
+            .run(
+                "INSERT INTO phone_index (tag, worker, leg_id) VALUES ($1,$2,$3) \
+                 ON CONFLICT DO NOTHING",
+                vec![tag.into(), owner.into(), file.id.to_vec().into()],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// V1: a phone that two households gave asks nobody.
+    pub(super) async fn is_own_phone(&mut self, file: &LegFile) -> Outcome<()> {
+        let Some(worker) = self.contact(file).await? else { return Ok(()) };
+        if worker.phone.is_empty() {
+            return Err(super::unreachable_person().into());
+        }
+        let tag = self.house.keys.blind_tag(PHONE, &worker.phone);
+        let row = self
+            .conn
+            .one(
+                "SELECT CAST(COUNT(DISTINCT worker) AS BIGINT) FROM phone_index WHERE tag = $1",
+                vec![tag.into()],
+            )
+            .await?;
+        if row.int(0)? <= 1 {
+            return Ok(());
+        }
+        Err(Denied::new(
+            "WINDOW_ONLY",
+            "这个手机号也登记给了另一户，不能用它确认，请本人带证件到其他机构的窗口确认。",
+            "Window only: this phone is also given for another household. The person confirms with \
+             the document at another office's window.",
+        )
+        .into())
+    }
+}

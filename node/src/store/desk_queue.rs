@@ -1,0 +1,178 @@
+//! The queue of a city's desks: legs by due date, page by page. The order is kept beside the
+//! messages that it is derived from; what is shown of a leg is derived anew each time.
+
+use super::{Conn, StoreError, Val};
+use crate::legs::{LegFile, Local};
+use crate::store::legs::CaseRow;
+use jieli_proto::day::Day;
+use jieli_proto::id::{CaseId, LegId};
+
+/// After all dates: open, with no date for what it waits for; drafts too.
+const UNDATED: i64 = 99_999_998;
+/// After everything: closed.
+const CLOSED: i64 = 99_999_999;
+
+/// Writes down where a leg stands in the queue.
+pub async fn index(conn: &mut Conn, file: &LegFile) -> Result<(), StoreError> {
+    if file.local != Local::OnTheRoad {
+        return Ok(());
+    }
+    let owed = file.law.owed().into_iter().next().filter(|_| !file.law.is_closed());
+    let (sort_on, turn): (i64, i64) = match owed {
+        None if file.law.exists() && !file.law.is_closed() => (UNDATED, 0),
+        None => (CLOSED, 0),
+        Some(owed) => {
+            let turn = if owed.by == file.our_side { 1 } else { 2 };
+            (owed.due.map_or(UNDATED, |due| i64::from(due.number())), turn)
+        }
+    };
+    conn.run(
+        "INSERT INTO leg_due (leg_id, sort_on, turn) VALUES ($1,$2,$3) \
+         ON CONFLICT (leg_id) DO UPDATE SET sort_on = excluded.sort_on, turn = excluded.turn",
+        vec![file.id.to_vec().into(), sort_on.into(), turn.into()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// A place in the queue; the next page starts after it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cursor {
+    sort_on: i64,
+    case: String,
+    leg: u32,
+}
+
+impl Cursor {
+    /// As a caller gets it.
+    pub fn text(&self) -> String {
+        format!("{}/{}/{}", self.sort_on, self.case, self.leg)
+    }
+
+    /// What [`Cursor::text`] gave; the empty text is the beginning.
+    pub fn parse(text: &str) -> Option<Cursor> {
+        if text.is_empty() {
+            return Some(Cursor::default());
+        }
+        let mut parts = text.split('/');
+        let (sort_on, case, leg) = (parts.next()?, parts.next()?, parts.next()?);
+        if parts.next().is_some() {
+            return None;
+        }
+        let (sort_on, leg) = (sort_on.parse().ok()?, leg.parse().ok()?);
+        Some(Cursor { sort_on, case: case.to_owned(), leg })
+    }
+}
+
+/// Which legs are asked for.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    /// Of this office.
+    pub office: String,
+    /// Or of every office of the city.
+    pub every: bool,
+    /// Due from and to this day.
+    pub due: Option<(Day, Day)>,
+    /// Of this service; 0 for all.
+    pub service: i32,
+    /// Of this first handler; empty for all.
+    pub handler: String,
+}
+
+/// A leg in the queue.
+#[derive(Clone, Debug)]
+pub struct Queued {
+    /// Its place.
+    pub at: Cursor,
+    /// The leg.
+    pub leg: LegId,
+    /// Its case.
+    pub case: CaseRow,
+}
+
+/// The legs after a place, at most so many. Legs that wait for the person's answer are no part of
+/// it.
+pub async fn page(
+    conn: &mut Conn,
+    filter: &Filter,
+    after: &Cursor,
+    most: u32,
+) -> Result<Vec<Queued>, StoreError> {
+    let number = |day: Day| i64::from(day.number());
+    let (from, to) = filter.due.map_or((0, CLOSED), |(from, to)| (number(from), number(to)));
+    let rows = conn
+        .rows(
+            "SELECT COALESCE(d.sort_on, 99999998), c.number, l.number, l.leg_id, c.case_id, c.city \
+             FROM leg l JOIN case_file c ON c.case_id = l.case_id \
+             LEFT JOIN leg_due d ON d.leg_id = l.leg_id \
+             LEFT JOIN leg_handler h ON h.leg_id = l.leg_id \
+             WHERE l.local_state IN (0, 2) AND (l.our_office = $1 OR $2 = 1) \
+             AND COALESCE(d.sort_on, 99999998) >= $3 AND COALESCE(d.sort_on, 99999998) <= $4 \
+             AND (l.service = $5 OR $5 = 0) AND (h.token = $6 OR $6 = '') \
+             AND (COALESCE(d.sort_on, 99999998) > $7 OR (COALESCE(d.sort_on, 99999998) = $7 \
+             AND (c.number > $8 OR (c.number = $8 AND l.number > $9)))) \
+             ORDER BY 1, 2, 3 LIMIT $10",
+            vec![
+                filter.office.as_str().into(),
+                filter.every.into(),
+                from.into(),
+                to.into(),
+                i64::from(filter.service).into(),
+                filter.handler.as_str().into(),
+                after.sort_on.into(),
+                after.case.as_str().into(),
+                after.leg.into(),
+                most.into(),
+            ],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let case = CaseRow {
+                id: CaseId::from_slice(&row.bytes(4)?).ok_or(StoreError::Corrupt("case_id"))?,
+                number: row.text(1)?,
+                city: row.text(5)?,
+            };
+            let leg = row.int(2)? as u32;
+            let at = Cursor { sort_on: row.int(0)?, case: case.number.clone(), leg };
+            let leg = LegId::from_slice(&row.bytes(3)?).ok_or(StoreError::Corrupt("leg_id"))?;
+            Ok(Queued { at, leg, case })
+        })
+        .collect()
+}
+
+/// How many legs are overdue, due today, wait for us, wait for the other city.
+pub async fn counts(
+    conn: &mut Conn,
+    office: &str,
+    every: bool,
+    today: Day,
+) -> Result<[u64; 4], StoreError> {
+    let row = conn
+        .one(
+            "SELECT CAST(COALESCE(SUM(CASE WHEN d.sort_on < $3 THEN 1 ELSE 0 END), 0) AS BIGINT), \
+             CAST(COALESCE(SUM(CASE WHEN d.sort_on = $3 THEN 1 ELSE 0 END), 0) AS BIGINT), \
+             CAST(COALESCE(SUM(CASE WHEN d.turn = 1 THEN 1 ELSE 0 END), 0) AS BIGINT), \
+             CAST(COALESCE(SUM(CASE WHEN d.turn = 2 THEN 1 ELSE 0 END), 0) AS BIGINT) \
+             FROM leg l JOIN leg_due d ON d.leg_id = l.leg_id \
+             WHERE d.turn > 0 AND (l.our_office = $1 OR $2 = 1)",
+            vec![office.into(), every.into(), Val::Int(i64::from(today.number()))],
+        )
+        .await?;
+    Ok([row.uint(0)?, row.uint(1)?, row.uint(2)?, row.uint(3)?])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cursor;
+
+    #[test]
+    fn a_place_reads_back() {
+        let at = Cursor { sort_on: 20_261_201, case: "2026-000001".to_owned(), leg: 3 };
+        assert_eq!(Cursor::parse(&at.text()), Some(at));
+        assert_eq!(Cursor::parse(""), Some(Cursor::default()));
+        for bad in ["2026-000001", "1/2", "x/2026-000001/1", "1/2/3/4"] {
+            assert_eq!(Cursor::parse(bad), None, "{bad}");
+        }
+    }
+}

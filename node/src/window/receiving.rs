@@ -1,0 +1,124 @@
+//! The receiving city's window: the person says there what the city that sends has to know. It
+//! travels as CONSENT, signed here and naming the sending office first.
+
+use super::{Case, Item, standing::Standing};
+use crate::batch::Batch;
+use crate::legs::{LegFile, Local};
+use crate::questions::{Put, Question, TERMS_HOURS, Topic, acknowledge_text, receiving_text};
+use crate::speak::Speech;
+use crate::store::{self, StoreError};
+use crate::trouble::Outcome;
+use jieli_proto::case::{Direction, Duty, Side, Stage};
+use jieli_proto::id::LegId;
+use jieli_proto::wire::message::Body;
+use jieli_proto::wire::{self, MessageType, Service};
+
+impl Batch<'_> {
+    /// An item that another city sent, by the name on the person's slip; until RELEASE nothing
+    /// else here says whose it is.
+    pub(super) async fn leg_of_slip(
+        &mut self,
+        slip_leg: &str,
+    ) -> Result<Option<(Case, LegFile)>, StoreError> {
+        let bytes = hex::decode(slip_leg.trim()).unwrap_or_default();
+        let Some(id) = LegId::from_slice(&bytes) else { return Ok(None) };
+        let Some(file) = self.take_leg(id).await? else { return Ok(None) };
+        let sent_here = file.our_side == Side::Examiner
+            && file.local == Local::OnTheRoad
+            && file.law.rules().direction == Direction::Push
+            && file.law.exists();
+        if !sent_here || self.contact(&file).await?.is_some() {
+            return Ok(None);
+        }
+        let case = store::legs::case_by_id(self.conn, file.case).await?;
+        Ok(case.map(|case| (case, file)))
+    }
+
+    /// What the person is asked here: for a job its terms, otherwise a fresh consent.
+    pub(super) async fn receiving_items(
+        &mut self,
+        fit: &[(LegFile, Standing)],
+        waive_day: bool,
+    ) -> Outcome<Vec<Item>> {
+        let mut items = Vec::new();
+        for (file, standing) in fit {
+            let state = file.law.state();
+            let early = matches!(
+                state.stage,
+                Stage::Offered | Stage::TakenUp | Stage::Waitlisted | Stage::Accepted
+            );
+            let push = file.law.rules().direction == Direction::Push;
+            if file.our_side != Side::Examiner || !push || !early || state.stop.any() {
+                continue;
+            }
+            let question = if file.service == Service::Employment {
+                self.terms_here(file).await?
+            } else {
+                Some(self.consent_here(file).await?)
+            };
+            let Some(question) = question else { continue };
+            self.opened_now(&question.id).await?;
+            let opened = self.first_opened(file.id, &question.subject).await?;
+            let ripe = opened.unwrap_or(self.now_ms) + TERMS_HOURS * 3_600_000;
+            let waits = question.topic == Topic::Terms && !waive_day;
+            items.push(Item {
+                leg: file.id,
+                text: question.text.clone(),
+                method: standing.method,
+                answer_from_ms: if waits { ripe } else { 0 },
+                question,
+            });
+        }
+        Ok(items)
+    }
+
+    async fn consent_here(&mut self, file: &LegFile) -> Result<Question, StoreError> {
+        let peer = file.bond.and_then(|id| self.bond(&id)).map(|bond| bond.peer);
+        let from = peer.and_then(|city| self.directory.peers.get(&city));
+        let from = from.map_or(String::new(), |peer| peer.name.clone());
+        let office = self.name_of_own_office(&file.our_office);
+        let body = receiving_text(1, file.service, &from, &self.directory.name, &office);
+        let deadline_ms = self.now_ms + super::SITTING_MINUTES * super::MINUTE_MS;
+        let put =
+            Put { topic: Topic::Consent, text: &body, subject: &[], deadline_ms, language: "" };
+        let id = self.store_question(&put, &[file]).await?;
+        self.question(&id).await?.ok_or(StoreError::Corrupt("question"))
+    }
+
+    async fn terms_here(&mut self, file: &LegFile) -> Result<Option<Question>, StoreError> {
+        let state = file.law.state();
+        let (Stage::Accepted, Some(digest)) = (state.stage, state.terms) else { return Ok(None) };
+        if let Some(open) = self.open_question_about(file.id, Topic::Terms, &digest).await? {
+            return Ok(Some(open));
+        }
+        let Some(terms) = self.terms(&digest).await? else { return Ok(None) };
+        let calendar = &self.house.calendar;
+        let slot = state.due(Duty::Release).unwrap_or(self.today);
+        let last = calendar.last_working_day_before(slot);
+        let deadline_ms = last.plus(1).start_unix_ms(calendar.zone_offset_min());
+        let body = acknowledge_text(&terms, last);
+        let put =
+            Put { topic: Topic::Terms, text: &body, subject: &digest, deadline_ms, language: "" };
+        let id = self.store_question(&put, &[file]).await?;
+        self.question(&id).await
+    }
+
+    /// The yes goes to the city that sends.
+    pub(crate) async fn say_consent(
+        &mut self,
+        question: &Question,
+        file: &mut LegFile,
+    ) -> Outcome<()> {
+        if file.law.is_closed() || file.law.state().stop.any() {
+            return Ok(());
+        }
+        let consent = self.sign_consent(question, file).await?;
+        let terms_digest =
+            if question.topic == Topic::Terms { question.subject.clone() } else { Vec::new() };
+        let body = Body::ConsentTaken(wire::ConsentTaken { terms_digest });
+        let mut speech = Speech::plain(MessageType::Consent, body);
+        speech.consent = Some(consent);
+        self.say(file, speech).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,327 @@
+//! How strangers become partners: invitations, and agreements behind which two tokens of two posts
+//! stand on either side.
+
+use crate::harness::*;
+use jieli_node::command::{DeskCommand, Done};
+use jieli_node::writer::Failure;
+use jieli_proto::id::AgreementId;
+use jieli_proto::invite::spoken;
+use jieli_proto::wire;
+use std::sync::Arc;
+use tempfile::TempDir;
+
+const DAY_MS: u64 = 86_400_000;
+
+/// Two cities that do not know each other.
+async fn strangers() -> Pair {
+    let folder = TempDir::new().unwrap();
+    let clock = crate::windows::Hands::running();
+    let mut cities = [City::new(&folder, A, &clock), City::new(&folder, B, &clock)];
+    for city in &mut cities {
+        city.start().await;
+    }
+    Pair { folder, cities, clock }
+}
+
+fn code(failure: Result<impl std::fmt::Debug, Failure>) -> &'static str {
+    match failure {
+        Err(Failure::Denied(denied)) => {
+            assert!(!denied.zh.is_empty() && !denied.en.is_empty());
+            denied.code
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn groups(city: &City) -> String {
+    spoken(&city.public.root_fpr()).join(" ")
+}
+
+impl City {
+    async fn invite(&self, days: u32) -> wire::Envelope {
+        let ask = wire::InvitePeerRequest { end_points: Vec::new(), days };
+        let Done::Invited(reply) = self.perform(DeskCommand::InvitePeer(ask)).await else {
+            panic!("no invitation")
+        };
+        reply.invite.unwrap()
+    }
+
+    async fn accept(
+        &self,
+        invite: &wire::Envelope,
+        groups: &str,
+    ) -> Result<wire::AcceptInviteReply, Failure> {
+        let (invite, groups) = (Some(invite.clone()), groups.to_owned());
+        let ask = wire::AcceptInviteRequest { invite, groups, end_points: Vec::new() };
+        let done = self.try_perform(DeskCommand::AcceptInvite(ask)).await?;
+        let Done::InviteAccepted(reply) = done else { panic!("{done:?}") };
+        Ok(*reply)
+    }
+
+    async fn peers(&self) -> i64 {
+        self.count("SELECT COUNT(*) FROM peer", Vec::new()).await
+    }
+
+    fn version(&self, id: &AgreementId) -> u32 {
+        let published = self.node().hand().published();
+        published.directory.bonds.get(id).map_or(0, jieli_node::directory::Bond::version)
+    }
+
+    async fn proposals(&self, id: &AgreementId) -> i64 {
+        let sql = "SELECT COUNT(*) FROM agreement_version WHERE agreement_id = $1";
+        self.count(sql, vec![id.to_vec().into()]).await
+    }
+}
+
+fn counter(id: AgreementId, draft_toml: String) -> DeskCommand {
+    DeskCommand::CounterPropose(wire::CounterProposeRequest { agreement_id: id.hex(), draft_toml })
+}
+
+fn countersign(id: AgreementId, version: u32) -> DeskCommand {
+    DeskCommand::Countersign(wire::CountersignRequest { agreement_id: id.hex(), version })
+}
+
+fn propose(draft_toml: String) -> DeskCommand {
+    DeskCommand::Propose(wire::ProposeRequest { draft_toml })
+}
+
+/// The draft with another end.
+fn until(year: u32) -> String {
+    draft().replace("2028-12-31", &format!("{year}-12-31"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_and_its_answer_make_two_peers() {
+    let pair = strangers().await;
+    let (a, b) = (pair.a(), pair.b());
+    let invite = a.invite(14).await;
+    let look = b.accept(&invite, "").await.unwrap();
+    assert!(!look.accepted && look.answer.is_none());
+    let shown = look.peer.unwrap();
+    assert_eq!((shown.city_id.as_str(), shown.spoken), (IDS[A], groups(a)));
+    assert_eq!(look.own_spoken, groups(b));
+    assert_eq!(b.peers().await, 0);
+    let answer = b.accept(&invite, &groups(a)).await.unwrap().answer.unwrap();
+    let back = a.accept(&answer, &groups(b)).await.unwrap();
+    assert!(back.accepted && back.is_answer && back.answer.is_none());
+    assert_eq!((a.peers().await, b.peers().await), (1, 1));
+    // Each was good once.
+    assert_eq!(code(b.accept(&invite, &groups(a)).await), "INVITE_USED");
+    assert_eq!(code(a.accept(&answer, &groups(b)).await), "INVITE_USED");
+    let id = pair.agree().await;
+    pair.settled(id).await;
+    pair.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_with_an_invitation_adds_nothing() {
+    let pair = strangers().await;
+    let (a, b) = (pair.a(), pair.b());
+    let invite = a.invite(3).await;
+    let mut wrong: Vec<String> = spoken(&a.public.root_fpr()).to_vec();
+    wrong[3] = format!("{:05}", (wrong[3].parse::<u32>().unwrap() + 1) % 100_000);
+    let refused = b.accept(&invite, &wrong.join(" ")).await;
+    let Err(Failure::Denied(denied)) = &refused else { panic!("{refused:?}") };
+    assert!(denied.zh.contains("第 4 组") && denied.en.contains("Group 4"), "{denied:?}");
+    assert_eq!(code(refused), "WRONG_GROUPS");
+    assert_eq!(code(b.accept(&invite, &groups(b)).await), "WRONG_GROUPS");
+    assert_eq!(code(b.accept(&invite, "12345").await), "BAD_GROUPS");
+    // Every byte that is flipped is found.
+    for at in (0..invite.payload.len()).step_by(7) {
+        let mut flipped = invite.clone();
+        flipped.payload[at] ^= 1;
+        let refused = code(b.accept(&flipped, &groups(a)).await);
+        assert!(matches!(refused, "BAD_INVITE" | "BAD_FIELD"), "{at}: {refused}");
+    }
+    for at in 0..64 {
+        let mut flipped = invite.clone();
+        flipped.sig[at] ^= 0x10;
+        assert_eq!(code(b.accept(&flipped, &groups(a)).await), "BAD_INVITE");
+    }
+    // Signed by another key of the same city than its message key.
+    let root = pair.a().node().house().keys.log();
+    let mut other = invite.clone();
+    other.key_fpr = root.fingerprint().to_vec();
+    assert_eq!(code(b.accept(&other, &groups(a)).await), "BAD_INVITE");
+    assert_eq!(code(a.accept(&invite, &groups(a)).await), "BAD_FIELD");
+    pair.clock.move_on(3 * DAY_MS + 1_000);
+    assert_eq!(code(b.accept(&invite, &groups(a)).await), "INVITE_OVER");
+    // An answer that comes after the invitation is over.
+    let invite = a.invite(2).await;
+    let answer = b.accept(&invite, &groups(a)).await.unwrap().answer.unwrap();
+    pair.clock.move_on(2 * DAY_MS + 1_000);
+    assert_eq!(code(a.accept(&answer, &groups(b)).await), "INVITE_OVER");
+    assert_eq!((a.peers().await, b.peers().await), (0, 1));
+    pair.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_token_or_one_post_is_not_two_approvers() {
+    let pair = Pair::new().await;
+    let a = pair.a();
+    let id = a.as_token("approver", propose(draft())).await.unwrap();
+    let waiting = a.drafts().await;
+    // Entering the same again changes nothing, whoever does it.
+    assert_eq!(a.as_token("approver", propose(draft())).await.unwrap(), id);
+    assert_eq!(a.as_token("approver-2", propose(draft())).await.unwrap(), id);
+    assert_eq!(a.drafts().await, waiting);
+    assert_eq!(code(a.approve("approver", &waiting[0]).await), "SAME_TOKEN");
+    assert_eq!(code(a.approve("approver-3", &waiting[0]).await), "NO_POST");
+    assert_eq!(code(a.approve("clerk", &waiting[0]).await), "NO_POST");
+    assert_eq!(code(a.approve("approver-2", "0011223344556677").await), "NOT_FOUND");
+    assert_eq!(a.proposals(&id).await, 0);
+    assert_eq!(a.approve("approver-2", &waiting[0]).await.unwrap(), id);
+    // Approving again is a no-op.
+    assert_eq!(a.approve("approver-2", &waiting[0]).await.unwrap(), id);
+    assert_eq!(a.lane(id, 4).await.len(), 1);
+    pair.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_tokens_of_one_post_are_one_approver() {
+    let mut pair = Pair::new().await;
+    let file = pair.a().dir.join("jieli.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("post = \"法制科科长\"", "post = \"局长\"")).unwrap();
+    pair.cities[A].stop().await;
+    pair.cities[A].start().await;
+    let a = pair.a();
+    a.as_token("approver", propose(draft())).await.unwrap();
+    let waiting = a.drafts().await;
+    assert_eq!(code(a.approve("approver-2", &waiting[0]).await), "SAME_POST");
+    pair.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_approves_lapses_after_ten_working_days() {
+    let pair = Pair::new().await;
+    let a = pair.a();
+    a.as_token("approver", propose(draft())).await.unwrap();
+    let waiting = a.drafts().await.remove(0);
+    let calendar = Arc::clone(&a.node().house().calendar);
+    let today = calendar.day_of_unix_ms(a.clock_ms());
+    let end = calendar.add_working_days(today, 10).plus(1);
+    let end_ms = end.start_unix_ms(calendar.zone_offset_min());
+    pair.clock.move_on(end_ms - a.clock_ms() - 60_000);
+    assert_eq!(a.drafts().await.len(), 1);
+    pair.clock.move_on(61_000);
+    assert_eq!(code(a.approve("approver-2", &waiting).await), "NOT_FOUND");
+    eventually("the draft to lapse", async || a.drafts().await.is_empty()).await;
+    pair.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proposal_that_nobody_countersigns_lapses_and_may_be_made_again() {
+    let pair = Pair::new().await;
+    let (a, b) = (pair.a(), pair.b());
+    let id = pair.propose().await;
+    eventually("the proposal", async || b.proposals(&id).await == 1).await;
+    b.as_token("approver", countersign(id, 1)).await.unwrap();
+    let waiting = b.drafts().await.remove(0);
+    pair.clock.move_on(30 * DAY_MS + 60_000);
+    assert_eq!(code(b.as_token("approver", countersign(id, 1)).await), "PROPOSAL_LAPSED");
+    assert_eq!(code(b.approve("approver-2", &waiting).await), "NOT_FOUND");
+    let named = format!("agreement_id = \"{}\"\n{}", id.hex(), draft());
+    a.two_approve(propose(named)).await.unwrap();
+    eventually("the same again", async || b.two_approve(countersign(id, 1)).await.is_ok()).await;
+    pair.live(&id).await;
+    pair.settled(id).await;
+    pair.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_counter_proposal_is_countersigned_by_who_proposed_first() {
+    let pair = Pair::new().await;
+    let (a, b) = (pair.a(), pair.b());
+    let id = pair.propose().await;
+    assert_eq!(code(a.as_token("approver", counter(id, draft())).await), "NOTHING_TO_COUNTER");
+    eventually("the proposal", async || b.proposals(&id).await == 1).await;
+    let named = format!("agreement_id = \"{}\"\n{}", id.hex(), until(2027));
+    assert_eq!(code(b.as_token("approver", propose(named)).await), "USE_COUNTER");
+    b.two_approve(counter(id, until(2027))).await.unwrap();
+    // What was countered no longer stands, here at once, there when it is known.
+    assert_eq!(code(b.as_token("approver", countersign(id, 1)).await), "PROPOSAL_STANDS");
+    eventually("the counter-proposal", async || a.two_approve(countersign(id, 1)).await.is_ok())
+        .await;
+    pair.live(&id).await;
+    for city in &pair.cities {
+        let published = city.node().hand().published();
+        let agreement = published.directory.bonds[&id].in_force().unwrap().clone();
+        assert_eq!(agreement.wire.valid_to, 20_271_231);
+    }
+    pair.settled(id).await;
+    pair.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proposals_that_cross_leave_one_and_a_countersignature_that_crosses_wins() {
+    let pair = Pair::new().await;
+    let (a, b) = (pair.a(), pair.b());
+    let id = pair.propose().await;
+    eventually("the proposal", async || b.proposals(&id).await == 1).await;
+    pair.settled(id).await;
+    // A proposes another text while B counters the first one: they cross, and A's stands.
+    a.cut(true);
+    b.cut(true);
+    let named = format!("agreement_id = \"{}\"\n{}", id.hex(), until(2027));
+    a.two_approve(propose(named.clone())).await.unwrap();
+    b.two_approve(counter(id, until(2026))).await.unwrap();
+    a.cut(false);
+    b.cut(false);
+    pair.clock.move_on(10_000);
+    eventually("both at both", async || a.proposals(&id).await == 3 && b.proposals(&id).await == 3)
+        .await;
+    assert_eq!(code(a.as_token("approver", countersign(id, 1)).await), "PROPOSAL_STANDS");
+    // B countersigns it while A makes a third: what B signed counts in both cities.
+    a.cut(true);
+    b.cut(true);
+    a.two_approve(propose(named.replace("2027", "2028-11-30\" #"))).await.unwrap();
+    b.two_approve(countersign(id, 1)).await.unwrap();
+    a.cut(false);
+    b.cut(false);
+    pair.clock.move_on(10_000);
+    pair.live(&id).await;
+    for city in &pair.cities {
+        let published = city.node().hand().published();
+        let agreement = published.directory.bonds[&id].in_force().unwrap().clone();
+        assert_eq!(agreement.wire.valid_to, 20_271_231);
+    }
+    pair.settled(id).await;
+    pair.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_next_version_and_a_suspension_take_two_as_well() {
+    let (pair, id) = Pair::agreed().await;
+    let (a, b) = (pair.a(), pair.b());
+    let next = format!("agreement_id = \"{}\"\nversion = 2\n{}", id.hex(), until(2027));
+    b.two_approve(propose(next)).await.unwrap();
+    eventually("version 2", async || a.two_approve(countersign(id, 2)).await.is_ok()).await;
+    eventually("it is live", async || a.version(&id) == 2 && b.version(&id) == 2).await;
+    // Countersigning it again is a no-op.
+    a.two_approve(countersign(id, 2)).await.unwrap();
+    assert_eq!(a.drafts().await, Vec::<String>::new());
+    let act = |act: &str| {
+        let act = act.to_owned();
+        DeskCommand::ActOnAgreement(wire::AgreementActRequest {
+            agreement_id: id.hex(),
+            act,
+            wind_down_on: 0,
+        })
+    };
+    b.as_token("approver", act("suspend")).await.unwrap();
+    let suspended = |city: &City| {
+        let published = city.node().hand().published();
+        published.directory.bonds[&id].suspended.is_some()
+    };
+    assert!(!suspended(b));
+    let waiting = b.drafts().await.remove(0);
+    assert_eq!(code(b.approve("approver", &waiting).await), "SAME_TOKEN");
+    b.approve("approver-2", &waiting).await.unwrap();
+    eventually("the suspension", async || suspended(a) && suspended(b)).await;
+    assert_eq!(code(a.as_token("approver", act("resume")).await), "NOT_SUSPENDED_BY_US");
+    b.two_approve(act("resume")).await.unwrap();
+    eventually("its end", async || !suspended(a) && !suspended(b)).await;
+    pair.settled(id).await;
+    pair.stop().await;
+}
