@@ -78,7 +78,7 @@ fn manual_pages_and_completions_come_from_the_program_itself() {
     let dir = tempfile::tempdir().unwrap();
     assert_eq!(exit(&run(dir.path(), "C", &["man", "--out", "man1"])), 0);
     let page = std::fs::read_to_string(dir.path().join("man1/jieli-import.1")).unwrap();
-    assert!(page.contains("roster.xlsx"), "its example");
+    assert!(page.contains("名单.xlsx"), "its example");
     let first = std::fs::read_to_string(dir.path().join("man1/jieli.1")).unwrap();
     assert!(first.contains("退出码") && first.contains("Exit codes"));
     for shell in ["bash", "zsh", "fish"] {

@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 const SCHEMA: &str = concat!(
     include_str!("../../src/store/schema/sqlite/0001_road.sql"),
     include_str!("../../src/store/schema/sqlite/0002_partners.sql"),
+    include_str!("../../src/store/schema/sqlite/0003_window.sql"),
+    include_str!("../../src/store/schema/sqlite/0004_capacity.sql"),
     include_str!("../../src/store/schema/sqlite/0005_desk.sql"),
     include_str!("../../src/store/schema/sqlite/0007_notices.sql"),
 );
@@ -248,7 +250,7 @@ proptest! {
         let mut results = results_of(async |scratch| history(scratch, &batches).await);
         while let [(told, dump), (other_told, other_dump), ..] = results.as_slice() {
             prop_assert_eq!(told, other_told);
-            prop_assert_eq!(dump.len(), 39);
+            prop_assert_eq!(dump.len(), 56);
             for (table, rows) in dump {
                 prop_assert!(other_dump.get(table) == Some(rows), "table {} differs", table);
             }

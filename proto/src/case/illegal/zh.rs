@@ -18,7 +18,7 @@ impl Illegal {
             Illegal::NotClosed => "事项还没有关闭；关闭后才能要求或确认删除",
             Illegal::Erased => "一方已开始删除信息；不能再更正",
             Illegal::QuestionOpen => "还有补正没有答复；收到答复后再提新的补正",
-            Illegal::GroundUsed => "这个理由已经要求补正过；请按已有的答复决定",
+            Illegal::GroundUsed => "同一理由已经要求补正过；请按已有的答复决定",
             Illegal::NoQuestion => "没有待答的补正；无需补充",
             Illegal::WrongQuestion => "答复的不是当前的补正；请写明当前的补正",
             Illegal::TermsMissing => "同意接收就业事项时没有附用工条件；请补上用工条件告知单",
