@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use jieli_gateway::drafts::draft;
 use jieli_gateway::sheet::{self, Options};
 use jieli_proto::day::Day;
+use jieli_proto::wire;
 use jieli_tests::Pair;
 use prost::Message as _;
 use serde_json::Value;
@@ -56,20 +57,21 @@ fn opened(path: &str) -> sheet::Sheet {
 
 /// So many workers who ask for a home.
 fn register(rows: usize) -> String {
-    let mut text = "姓名,身份证号,意向城市,住房类型,同住人数\n".to_owned();
+    let mut text = "姓名,身份证号,手机号,意向城市,住房类型,同住人数\n".to_owned();
     for n in 0..rows {
         let body = format!("999999198{}0{}{:02}{:03}", n / 280 % 10, n / 28 % 9 + 1, n % 28 + 1, n);
         let weights = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
         let sum: u32 = body.bytes().zip(weights).map(|(b, w)| u32::from(b - b'0') * w).sum();
         let check = ["1", "0", "X", "9", "8", "7", "6", "5", "4", "3", "2"][(sum % 11) as usize];
-        text += &format!("王一,{body}{check},瑞安,公租房,2\n");
+        text += &format!("王一,{body}{check},199000{n:05},瑞安,公租房,2\n");
     }
     text
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clerk_imports_corrects_and_imports_again() -> Result<()> {
-    let pair = Pair::start(jieli_tests::sqlite(), jieli_tests::sqlite()).await?;
+    let mut pair = Pair::start(jieli_tests::sqlite(), jieli_tests::sqlite()).await?;
+    pair.agree().await?;
     let (city, desk) = (pair.dir().join("a"), pair.dir().join("desk"));
     std::fs::create_dir(&desk)?;
     let at = |name: &str| desk.join(name).display().to_string();
@@ -94,6 +96,22 @@ async fn a_clerk_imports_corrects_and_imports_again() -> Result<()> {
     let again = import(&city, &[&report]).await?;
     assert_eq!(again.out["drafts"].as_u64(), Some(0));
     assert_eq!((numbers(&again), again.out["duplicates"].as_u64()), (cases, Some(53)));
+
+    // Corrected while nobody was asked: the draft is corrected, under its number.
+    let homes = put(&desk, "homes.csv", register(2).as_bytes())?;
+    let made = import(&city, &[&homes]).await?;
+    let other = put(&desk, "more.csv", register(2).replacen("公租房,2", "公租房,3", 1).as_bytes())?;
+    let corrected = import(&city, &[&other]).await?;
+    let counts = ["drafts", "corrected", "duplicates"].map(|key| corrected.out[key].as_u64());
+    assert_eq!((corrected.exit, counts), (0, [Some(0), Some(1), Some(1)]), "{}", corrected.out);
+    assert_eq!(numbers(&corrected), numbers(&made));
+
+    // Once the person was asked about it, no sheet changes it.
+    let asked = wire::AskRequest { case_numbers: numbers(&made) };
+    pair.origin().desk("clerk")?.ask(asked).await?;
+    let late = import(&city, &[&homes]).await?;
+    let counts = ["drafts", "corrected", "duplicates"].map(|key| late.out[key].as_u64());
+    assert_eq!((late.exit, counts), (0, [Some(0), Some(0), Some(2)]), "{}", late.out);
 
     // A file that exists is not overwritten, and nothing is done.
     let refused = import(&city, &[&messy, "--report", &report]).await?;

@@ -27,6 +27,10 @@ mod v06_capacity;
 mod v07;
 #[path = "safeguards/v12.rs"]
 mod v12;
+#[path = "safeguards/v19.rs"]
+mod v19;
+#[path = "safeguards/v21.rs"]
+mod v21;
 #[path = "safeguards/v22.rs"]
 mod v22;
 #[path = "safeguards/v23.rs"]

@@ -1,5 +1,5 @@
 //! Agreement acts, ours and theirs: propose, counter-propose, counter-sign, suspend, resume,
-//! terminate, manifests. An act of ours waits in [`waiting`] until two tokens of two posts stand
+//! terminate, manifests. An act of ours waits in `waiting` until two tokens of two posts stand
 //! behind it; only then is it signed here.
 
 mod receive;
@@ -157,19 +157,24 @@ impl Batch<'_> {
             )
             .into());
         }
+        let payload = self.text_of(bond, &proposal.digest).await?;
+        let agreement =
+            Agreement::check(&payload).map_err(|_| StoreError::Corrupt("agreement_version"))?;
+        Ok(Some((proposal, agreement)))
+    }
+
+    /// A text that is held.
+    async fn text_of(&mut self, bond: &Bond, digest: &Digest) -> Outcome<wire::Agreement> {
         let row = self
             .conn
             .one(
                 "SELECT envelope FROM agreement_version WHERE agreement_id = $1 AND env_digest = $2",
-                vec![bond.id.to_vec().into(), proposal.digest.to_vec().into()],
+                vec![bond.id.to_vec().into(), digest.to_vec().into()],
             )
             .await?;
         let sealed = wire::Envelope::decode(row.bytes(0)?.as_slice())
             .map_err(|_| StoreError::Corrupt("agreement_version.envelope"))?;
-        let payload: wire::Agreement = decode(&sealed).map_err(Denied::refused)?;
-        let agreement =
-            Agreement::check(&payload).map_err(|_| StoreError::Corrupt("agreement_version"))?;
-        Ok(Some((proposal, agreement)))
+        Ok(decode(&sealed).map_err(Denied::refused)?)
     }
 
     /// Counter-signs what the other city proposed: from here on it is live.

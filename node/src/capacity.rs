@@ -127,15 +127,34 @@ impl Batch<'_> {
         })
     }
 
-    /// The figures of an office for a service, and what is taken of the one for a cut.
+    /// As [`Batch::taken`]; the next count need not look again at legs that can take no place any
+    /// more.
     async fn counted(
         &mut self,
         office: &str,
         cut: &Cut,
         wants: Option<&Offered>,
     ) -> Result<(Vec<Figure>, Count), StoreError> {
+        let (known, count, over) = self.taken(office, cut, wants).await?;
+        for leg in over {
+            let sql = "DELETE FROM leg_cut WHERE leg_id = $1";
+            self.conn.run(sql, vec![leg.to_vec().into()]).await?;
+        }
+        Ok((known, count))
+    }
+
+    /// The figures of an office for a service, what is taken of the one for a cut, and legs that can
+    /// take no place any more. Reads only: it stands behind the steps that a desk is offered.
+    async fn taken(
+        &mut self,
+        office: &str,
+        cut: &Cut,
+        wants: Option<&Offered>,
+    ) -> Result<(Vec<Figure>, Count, Vec<LegId>), StoreError> {
         let known = figures(self.conn, self.directory.city.as_str(), office, cut.service).await?;
-        let Some(figure) = figure_for(&known, cut) else { return Ok((known, Count::default())) };
+        let Some(figure) = figure_for(&known, cut) else {
+            return Ok((known, Count::default(), Vec::new()));
+        };
         let mut legs = Legs {
             conn: &mut *self.conn,
             changed: &self.legs,
@@ -144,19 +163,16 @@ impl Batch<'_> {
             today: self.today,
         };
         let count = legs.count_for(&known, figure, wants).await?;
-        for leg in legs.over {
-            // The next count need not look at it again.
-            let sql = "DELETE FROM leg_cut WHERE leg_id = $1";
-            self.conn.run(sql, vec![leg.to_vec().into()]).await?;
-        }
-        Ok((known, count))
+        let over = legs.over;
+        Ok((known, count, over))
     }
 
     /// No desk gives away what is announced as taken or kept for somebody: where an office counts
     /// its places, an ACCEPT needs one.
     pub(crate) async fn place_is_left(&mut self, file: &LegFile) -> Outcome<()> {
         let Some(offered) = self.offered(file.id).await? else { return Ok(()) };
-        let (known, count) = self.counted(&file.our_office, &offered.cut, Some(&offered)).await?;
+        let taken = self.taken(&file.our_office, &offered.cut, Some(&offered)).await?;
+        let (known, count, _) = taken;
         let figure = figure_for(&known, &offered.cut);
         match figure.filter(|figure| figure.is_counted(self.today)) {
             Some(figure) if figure.left(count) == 0 => {

@@ -10,7 +10,7 @@ use crate::window::WindowCommand;
 use crate::world::NoticeResult;
 use jieli_proto::day::Day;
 use jieli_proto::envelope;
-use jieli_proto::id::{AgreementId, CityId};
+use jieli_proto::id::{AgreementId, CityId, LegId};
 use jieli_proto::kinds::{Kind, Lane};
 use jieli_proto::wire::{self, Letter};
 use std::collections::BTreeMap;
@@ -78,6 +78,11 @@ pub enum DeskCommand {
     Act(wire::ActRequest),
     UndoAct(wire::UndoRequest),
     HandOver(wire::HandOverRequest),
+    /// A slip about these legs of a case: those that the desk sees.
+    PrintSlip(String, Vec<LegId>),
+    AskLetter(wire::LetterRequest),
+    WriteLetter(wire::LetterRequest),
+    AnswerLetter(wire::LetterAnswer),
     /// A view or export of personal data: who, what, why.
     Viewed(String),
     /// The same of the persons of some legs, who can read it.
@@ -96,6 +101,10 @@ pub enum WorkerCommand {
     SetPin(wire::SetPinRequest),
     NotMe(wire::NotMeRequest),
     Reopen(wire::ReopenRequest),
+    Slip(wire::OpenRequest),
+    Copy(wire::OpenRequest),
+    LookBySlip(wire::SlipUse),
+    StopBySlip(wire::SlipUse),
 }
 
 /// What came of it.
@@ -120,6 +129,12 @@ pub enum Done {
     Stands(wire::WorkerStatusReply),
     WhoLooked(wire::WhoLookedReply),
     Sitting(wire::OpenSittingReply),
+    Slip(wire::SlipPage),
+    SlipStatus(wire::SlipStatus),
+    /// Case number and legs that the person may have a copy of.
+    Copy(String, Vec<LegId>),
+    Letter(wire::LetterPage),
+    LetterSaid(wire::LetterReply),
 }
 
 /// Where a letter stands.
@@ -247,6 +262,12 @@ async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Out
         DeskCommand::Act(request) => Done::Acted(batch.act(actor, request).await?),
         DeskCommand::UndoAct(request) => Done::Acted(batch.undo_act(actor, &request).await?),
         DeskCommand::HandOver(request) => Done::Acted(batch.hand_over(actor, &request).await?),
+        DeskCommand::PrintSlip(case, legs) => {
+            Done::Slip(batch.print_slip(actor, &case, &legs).await?)
+        }
+        DeskCommand::AskLetter(r) => Done::LetterSaid(batch.ask_letter(actor, &r).await?),
+        DeskCommand::WriteLetter(r) => Done::Letter(batch.write_letter(actor, &r).await?),
+        DeskCommand::AnswerLetter(r) => Done::LetterSaid(batch.answer_letter(actor, &r).await?),
         DeskCommand::Viewed(what) => {
             batch.record("viewed", format!("{} {what}", actor.token).as_bytes());
             Done::Nothing
@@ -298,6 +319,14 @@ async fn worker(batch: &mut Batch<'_>, command: WorkerCommand) -> Outcome<Done> 
             batch.reopen(&r).await?;
             Done::Answered(received())
         }
+        WorkerCommand::Slip(r) => Done::Slip(batch.own_slip(&r.case_number, &r.code).await?),
+        WorkerCommand::Copy(r) => {
+            let (case, legs) = batch.own_legs(&r.case_number, &r.code).await?;
+            batch.record("own copy", &case.id.0);
+            Done::Copy(case.number, legs)
+        }
+        WorkerCommand::LookBySlip(r) => Done::SlipStatus(batch.look_by_slip(&r).await?),
+        WorkerCommand::StopBySlip(r) => Done::Answered(batch.stop_by_slip(&r).await?),
     })
 }
 

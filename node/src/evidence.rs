@@ -10,7 +10,7 @@ use crate::vault;
 use crate::writer::Published;
 use jieli_proto::bundle::{Bundle, BundledItem, build};
 use jieli_proto::envelope;
-use jieli_proto::id::{CityId, Digest};
+use jieli_proto::id::{CityId, Digest, LegId};
 use jieli_proto::kinds::{Lane, PartySide};
 use jieli_proto::note::{KeyKind, Note, VKey};
 use jieli_proto::policy::Policy;
@@ -40,6 +40,17 @@ struct Export<'a> {
     own: BTreeMap<Digest, u64>,
 }
 
+/// What of a case is exported.
+#[derive(Clone, Debug)]
+pub enum Part {
+    /// Every leg, naming no person.
+    Bare,
+    /// Every leg, with the personal data that this city still holds and its desks may read.
+    Sections,
+    /// These legs, with all that this city holds about the person: the person's own copy.
+    Own(Vec<LegId>),
+}
+
 /// Builds the bundle of a case. `sections` adds the personal data this city still holds.
 pub async fn export(
     store: &Store,
@@ -47,6 +58,18 @@ pub async fn export(
     published: &Published,
     case_number: &str,
     sections: bool,
+) -> Outcome<Vec<u8>> {
+    let part = if sections { Part::Sections } else { Part::Bare };
+    export_part(store, house, published, case_number, part).await
+}
+
+/// Builds the bundle of a part of a case.
+pub async fn export_part(
+    store: &Store,
+    house: &House,
+    published: &Published,
+    case_number: &str,
+    part: Part,
 ) -> Outcome<Vec<u8>> {
     let mut conn = store.read().await?;
     let case = store::legs::case(&mut conn, case_number)
@@ -56,6 +79,7 @@ pub async fn export(
     for leg in store::legs::legs_of(&mut conn, case.id).await? {
         if let Some(file) = store::legs::load(&mut conn, leg, &house.calendar).await?
             && !file.entries.is_empty()
+            && part.holds(leg)
         {
             files.push(file);
         }
@@ -70,7 +94,7 @@ pub async fn export(
     export.trust(directory);
     export.acts().await?;
     for file in &files {
-        export.leg(file, sections).await?;
+        export.leg(file, &part).await?;
     }
     export.own_proofs().await?;
     build(&export.bundle).map_err(|error| {
@@ -81,6 +105,15 @@ pub async fn export(
         )
         .into()
     })
+}
+
+impl Part {
+    fn holds(&self, leg: LegId) -> bool {
+        match self {
+            Part::Bare | Part::Sections => true,
+            Part::Own(legs) => legs.contains(&leg),
+        }
+    }
 }
 
 impl Export<'_> {
@@ -142,7 +175,7 @@ impl Export<'_> {
     }
 
     /// The messages of a leg with their consents, and our statement how many we sent.
-    async fn leg(&mut self, file: &LegFile, sections: bool) -> Outcome<()> {
+    async fn leg(&mut self, file: &LegFile, part: &Part) -> Outcome<()> {
         for entry in &file.entries {
             let lane = self.lane_of(file, entry);
             let row = self
@@ -163,8 +196,11 @@ impl Export<'_> {
                     self.receipt(&expire.receipt, answers).await?;
                 }
             }
-            if sections {
-                self.sections(file, entry, message).await?;
+            match part {
+                Part::Bare => {}
+                // V20: who sent the person does not read the school or the employer.
+                Part::Sections => self.sections(file, entry, message, !file.is_sender()).await?,
+                Part::Own(_) => self.sections(file, entry, message, true).await?,
             }
         }
         let last = file.entries.iter().rfind(|entry| entry.side == file.our_side);
@@ -281,13 +317,13 @@ impl Export<'_> {
         file: &LegFile,
         entry: &Entry,
         message: &wire::Message,
+        outcome: bool,
     ) -> Outcome<()> {
         let Some(msg) = crate::legs::msg_id(message) else { return Ok(()) };
         let city = self.published.directory.city.as_str().to_owned();
         for slot in &message.section_digests {
             let Some(kind) = SectionKind::of(slot.section) else { continue };
-            // V20: who sent the person does not read the school or the employer.
-            if kind.phase == Phase::C && file.is_sender() {
+            if kind.phase == Phase::C && !outcome {
                 continue;
             }
             let keys = &self.house.keys;

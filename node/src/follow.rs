@@ -299,6 +299,7 @@ impl Batch<'_> {
         self.suppress(file).await?;
         self.end_consents(file.id).await?;
         self.close_questions(file.id).await?;
+        self.stop_letter(file).await?;
         let said = if file.local == Local::OnTheRoad {
             let stopped = file.law.state().stop;
             // Where the other city refused the first message there is no leg to withdraw from.
@@ -311,7 +312,7 @@ impl Batch<'_> {
                 Some(said)
             }
         } else {
-            if *by == WithdrawnBy::Person {
+            if *by == WithdrawnBy::Person && file.local != Local::OnPaper {
                 // V23: stays "asked" until silence would end it, so that no desk can tell.
                 self.erase_content(file.id).await?;
                 return Ok(None);
@@ -323,7 +324,8 @@ impl Batch<'_> {
             WithdrawnBy::Desk(at) if !remembered => self.tell_stopped(file, at).await?,
             WithdrawnBy::Desk(_) | WithdrawnBy::Person => false,
         };
-        if file.local != Local::OnTheRoad {
+        // A letter that is out stays one: its row says that it was stopped.
+        if !matches!(file.local, Local::OnTheRoad | Local::OnPaper) {
             file.local = Local::Dropped;
             store::legs::update(self.conn, file).await?;
             self.put_leg(file.clone());
@@ -462,6 +464,12 @@ async fn erase_draft(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
     }
     if matches!(file.local, Local::OnTheRoad | Local::Dropped) {
         return forget_stopped(batch, file).await;
+    }
+    if let Some(until_ms) = batch.letter_kept_until(file.id).await? {
+        return Ok(batch.timer(until_ms, TimerKind::EraseDraft, &file.id.0).await?);
+    }
+    if file.local == Local::OnPaper {
+        return Ok(batch.erase(file.id, true).await?);
     }
     if file.local == Local::Asked {
         if let Some(later_ms) = batch.asked_until(file.id).await? {

@@ -15,6 +15,7 @@ use jieli_proto::section::{self, PERSON, Phase};
 use jieli_proto::wire::{self, MessageType, Service};
 use prost::Message as _;
 
+mod again;
 mod vacancies;
 
 /// Document kind code of a resident ID card.
@@ -65,7 +66,19 @@ impl Batch<'_> {
             leg.relation = if leg.relation == 0 { 1 } else { leg.relation };
             check_leg(leg)?;
         }
+        let peer = self.directory.peer_named(&draft.city).map(|peer| peer.city.as_str().to_owned());
+        let city = peer.unwrap_or_else(|| draft.city.trim().to_owned());
         if let Some(number) = self.already_here(actor, &draft.legs).await? {
+            if self.put_right(actor, &number, &city, &draft.legs, &worker).await? {
+                return Ok(wire::ImportedRow {
+                    row: draft.row,
+                    say_zh: format!("已按本行更正草稿 {number}；尚未询问本人。"),
+                    say_en: format!("The draft {number} was corrected; nobody was asked yet."),
+                    case_number: number,
+                    code: "corrected".to_owned(),
+                    legs: draft.legs.len() as u32,
+                });
+            }
             return Ok(wire::ImportedRow {
                 row: draft.row,
                 case_number: number.clone(),
@@ -80,8 +93,6 @@ impl Batch<'_> {
                 self.not_suppressed(leg.service(), &person).await?;
             }
         }
-        let peer = self.directory.peer_named(&draft.city).map(|peer| peer.city.as_str().to_owned());
-        let city = peer.unwrap_or_else(|| draft.city.trim().to_owned());
         let case = CaseId(self.random());
         let number = self.new_case(case, &city, None).await?;
         let legs = draft.legs.len() as u32;
@@ -164,14 +175,6 @@ impl Batch<'_> {
         worker: &wire::DraftPerson,
     ) -> Outcome<()> {
         let service = leg.service();
-        let reference = leg.fields.iter().find_map(|field| match &field.value {
-            Some(wire::draft_field::Value::Text(text))
-                if (field.section, field.field) == (1, 1) =>
-            {
-                Some(text.clone())
-            }
-            _ => None,
-        });
         let file = LegFile {
             id: LegId(self.random()),
             case,
@@ -182,7 +185,7 @@ impl Batch<'_> {
             local: Local::Draft,
             our_office: actor.office.clone(),
             their_office: String::new(),
-            reference: reference.unwrap_or_default(),
+            reference: reference(&leg),
             law: Leg::new(LegFile::rules(service)),
             entries: Vec::new(),
         };
@@ -233,6 +236,17 @@ impl Batch<'_> {
             .await?;
         Ok(number)
     }
+}
+
+/// The vacancy a job draft names; empty for all else.
+fn reference(leg: &wire::DraftLeg) -> String {
+    let text = leg.fields.iter().find_map(|field| match &field.value {
+        Some(wire::draft_field::Value::Text(text)) if (field.section, field.field) == (1, 1) => {
+            Some(text.clone())
+        }
+        _ => None,
+    });
+    text.unwrap_or_default()
 }
 
 /// What a draft leg must have before anybody is asked about it.

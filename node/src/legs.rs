@@ -21,6 +21,8 @@ pub enum Local {
     OnTheRoad,
     /// Ended before anything left; its data is gone.
     Dropped,
+    /// Carried by the person as a letter to a city without a node; nothing leaves this one.
+    OnPaper,
 }
 
 impl Local {
@@ -31,12 +33,13 @@ impl Local {
             Local::Asked => 1,
             Local::OnTheRoad => 2,
             Local::Dropped => 3,
+            Local::OnPaper => 4,
         }
     }
 
     /// The state of a number.
     pub fn from_number(number: i64) -> Option<Local> {
-        [Local::Draft, Local::Asked, Local::OnTheRoad, Local::Dropped]
+        [Local::Draft, Local::Asked, Local::OnTheRoad, Local::Dropped, Local::OnPaper]
             .into_iter()
             .find(|local| local.number() == number)
     }

@@ -21,6 +21,7 @@ pub mod keys;
 pub mod legs;
 pub mod letters;
 pub mod notice;
+pub mod paper;
 pub mod partners;
 pub mod peers;
 pub mod public;

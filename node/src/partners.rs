@@ -1,7 +1,5 @@
 //! How a stranger becomes a peer: by its public file and the fingerprint on paper, or by an
-//! invitation and six groups of digits heard on the telephone. Both end in one [`admit`].
-//!
-//! [`admit`]: Batch::admit
+//! invitation and six groups of digits heard on the telephone. Both end in one `admit`.
 
 use crate::batch::Batch;
 use crate::config::{are_end_points, is_city_name};

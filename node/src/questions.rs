@@ -23,11 +23,13 @@ mod status;
 mod tell;
 mod text;
 
-pub(crate) use answer::received;
+pub(crate) use answer::{no_such_number, received};
 pub use pin::RESET_HOURS;
 pub use status::Look;
 pub(crate) use tell::{ARRIVAL_STATE, Letter, Told};
-pub(crate) use text::{consent as consent_text, receiving_line as receiving_text};
+pub(crate) use text::{
+    consent as consent_text, letter as letter_text, receiving_line as receiving_text,
+};
 
 /// The question about the terms of a job, as a window shows it.
 pub(crate) fn acknowledge_text(terms: &wire::Terms, until: jieli_proto::day::Day) -> String {
@@ -60,16 +62,19 @@ pub enum Topic {
     Arrival,
     /// This was stopped at a desk; was it you?
     Stopped,
+    /// May a letter be written, which you carry to that office yourself?
+    Letter,
 }
 
 impl Topic {
-    const ALL: [Topic; 6] = [
+    const ALL: [Topic; 7] = [
         Topic::Consent,
         Topic::Terms,
         Topic::Ballot,
         Topic::Complete,
         Topic::Arrival,
         Topic::Stopped,
+        Topic::Letter,
     ];
 
     fn word(self) -> &'static str {
@@ -80,6 +85,7 @@ impl Topic {
             Topic::Complete => "complete",
             Topic::Arrival => "arrival",
             Topic::Stopped => "stopped",
+            Topic::Letter => "letter",
         }
     }
 
@@ -87,7 +93,9 @@ impl Topic {
     /// its code is renewed.
     fn counts_hours(self) -> bool {
         match self {
-            Topic::Consent | Topic::Complete | Topic::Arrival | Topic::Stopped => true,
+            Topic::Consent | Topic::Letter | Topic::Complete | Topic::Arrival | Topic::Stopped => {
+                true
+            }
             Topic::Terms | Topic::Ballot => false,
         }
     }
@@ -152,7 +160,8 @@ impl Batch<'_> {
             .transpose()
     }
 
-    /// Puts a question with a fresh code, and the notice that carries it, into the store.
+    /// Puts a question with a fresh code, and the notice that carries it, into the store. Returns
+    /// the question's id.
     pub(crate) async fn put_question(
         &mut self,
         topic: Topic,
@@ -160,7 +169,7 @@ impl Batch<'_> {
         text: String,
         subject: &[u8],
         deadline_ms: u64,
-    ) -> Outcome<()> {
+    ) -> Outcome<[u8; 16]> {
         self.put_with(topic.template(), topic, files, text, subject, deadline_ms).await
     }
 
@@ -173,8 +182,8 @@ impl Batch<'_> {
         text: String,
         subject: &[u8],
         deadline_ms: u64,
-    ) -> Outcome<()> {
-        let Some(first) = files.first() else { return Ok(()) };
+    ) -> Outcome<[u8; 16]> {
+        let Some(first) = files.first() else { return Ok(self.random()) };
         let contact = self.contact(first).await?.filter(|contact| !contact.phone.is_empty());
         let contact = contact.ok_or_else(unreachable_person)?;
         let due_ms = self.notice_due(topic.is_spread());
@@ -184,7 +193,8 @@ impl Batch<'_> {
         let put = Put { topic, text: &text, subject, deadline_ms, language: &contact.language };
         let id = self.store_question(&put, files).await?;
         let question = self.question(&id).await?.ok_or(StoreError::Corrupt("question"))?;
-        Ok(self.send_code(files, &contact.phone, template, &question, due_ms).await?)
+        self.send_code(files, &contact.phone, template, &question, due_ms).await?;
+        Ok(id)
     }
 
     /// Puts a question into the store that no code opens yet.
@@ -367,7 +377,7 @@ impl Batch<'_> {
             .rows(
                 "SELECT q.asked_ms, q.effective_ms, ql.answer FROM question q \
                  JOIN question_leg ql ON ql.question_id = q.question_id \
-                 WHERE ql.leg_id = $1 AND q.kind = 'consent' ORDER BY q.asked_ms",
+                 WHERE ql.leg_id = $1 AND q.kind IN ('consent', 'letter') ORDER BY q.asked_ms",
                 vec![leg.to_vec().into()],
             )
             .await?;
@@ -459,7 +469,7 @@ pub(crate) fn wrong_code() -> Denied {
 /// Whether a yes to this takes effect only at 09:00 of the next working day.
 pub(crate) fn is_slow(topic: Topic, service: Service) -> bool {
     match topic {
-        Topic::Consent | Topic::Stopped => service == Service::Employment,
+        Topic::Consent | Topic::Letter | Topic::Stopped => service == Service::Employment,
         Topic::Terms => true,
         Topic::Ballot | Topic::Complete | Topic::Arrival => false,
     }

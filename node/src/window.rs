@@ -176,7 +176,8 @@ impl Batch<'_> {
                 | Topic::Ballot
                 | Topic::Complete
                 | Topic::Arrival
-                | Topic::Stopped => {}
+                | Topic::Stopped
+                | Topic::Letter => {}
             }
         }
         self.answered(&found, &numbers).await?;

@@ -18,6 +18,7 @@ pub mod manifest;
 pub mod message;
 pub mod note;
 pub mod number;
+pub mod paper;
 pub mod policy;
 pub mod proof;
 pub mod pubkey;

@@ -72,6 +72,10 @@ impl Strict for wire::Terms {
     const NAME: &'static str = "Terms";
 }
 
+impl Strict for wire::Paper {
+    const NAME: &'static str = "Paper";
+}
+
 /// Decodes bytes that are the canonical form of `M`.
 pub fn decode<M: Strict>(bytes: &[u8]) -> Result<M, NotCanonical> {
     check(M::NAME, bytes)?;

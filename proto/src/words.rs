@@ -1,6 +1,8 @@
 //! One Chinese and one English word per noun of the protocol: what screens, notices and reports say.
 
 use crate::case::{Duty, Stage};
+use crate::day::Day;
+use crate::section::{Field, FieldType, Value};
 use crate::wire::{DecisionCode, HolderSide, MessageType, OfficeKind, Service};
 
 /// A word in both languages.
@@ -257,6 +259,22 @@ pub fn code(section: u8, field: u32, code: u64) -> Option<Word> {
         _ => &[],
     };
     usize::try_from(code).ok()?.checked_sub(1).and_then(|at| words.get(at)).copied()
+}
+
+/// A field's value as a page or a clerk shows it: codes in both languages, dates as dates.
+pub fn value(section: u8, field: &Field, value: &Value) -> String {
+    let Value::Number(number) = value else { return value.show() };
+    match field.ty {
+        FieldType::Date => {
+            let day = u32::try_from(*number).ok().and_then(Day::from_number);
+            day.map_or(number.to_string(), |day| day.to_string())
+        }
+        FieldType::Code(_) => match code(section, field.number, *number) {
+            Some(word) => format!("{} {}", word.zh, word.en),
+            None => number.to_string(),
+        },
+        FieldType::Text | FieldType::Number | FieldType::Flag => number.to_string(),
+    }
 }
 
 /// What the evidence never says; every export and the README carry it.

@@ -5,7 +5,7 @@ use prost_types::FileDescriptorSet;
 use prost_types::field_descriptor_proto::{Label, Type as Kind};
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 10] = [
+const FILES: [&str; 11] = [
     "envelope",
     "log",
     "case",
@@ -16,11 +16,18 @@ const FILES: [&str; 10] = [
     "capacity_desk",
     "desk",
     "window",
+    "paper",
 ];
 
 /// What never leaves a node: not decoded strictly.
-const LOCAL: [&str; 5] =
-    ["desk.proto", "partners.proto", "case_desk.proto", "capacity_desk.proto", "window.proto"];
+const LOCAL: [&str; 6] = [
+    "desk.proto",
+    "partners.proto",
+    "case_desk.proto",
+    "capacity_desk.proto",
+    "window.proto",
+    "paper.proto",
+];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

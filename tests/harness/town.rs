@@ -12,6 +12,7 @@ use jieli_node::init::{InitOptions, init};
 use jieli_node::keys::Protection;
 use jieli_node::legs::LegFile;
 use jieli_node::public::PublicBundle;
+use jieli_node::serve::worker::WorkerDoor;
 use jieli_node::store::legs;
 use jieli_node::window::WindowCommand;
 use jieli_node::world::{Clock, Notices};
@@ -385,9 +386,24 @@ impl Town {
         Ok(reply)
     }
 
-    /// A command of a worker with a code.
+    /// What a worker says with a code.
     pub async fn worker(&self, command: WorkerCommand) -> Result<Done, Failure> {
         self.node().hand().perform(Command::Worker(command)).await
+    }
+
+    /// The worker's door, without its listener.
+    pub fn worker_door(&self) -> WorkerDoor {
+        let node = self.node();
+        WorkerDoor::new(node.hand(), node.store(), node.house().clone())
+    }
+
+    /// A slip printed by the coordination window about every leg of a case.
+    pub async fn slip(&self, case: &str) -> wire::SlipPage {
+        let legs = self.legs(case).await.iter().map(|file| file.id).collect();
+        let command = DeskCommand::PrintSlip(case.to_owned(), legs);
+        let done = self.desk_of(WINDOW[self.at], command).await.unwrap();
+        let Done::Slip(page) = done else { panic!("{done:?}") };
+        page
     }
 
     /// A leg, if it is here.

@@ -4,7 +4,7 @@
 //! | exit code | meaning |
 //! |---|---|
 //! | 0 | done |
-//! | 1 | refused, not allowed or not found; `import`: the whole sheet was refused; `verify`: something does not hold |
+//! | 1 | refused, not allowed or not found; `import`: the whole sheet was refused; `verify`, `peer test`: something does not hold |
 //! | 2 | the command line is wrong; `verify`: the ZIP or its manifest.json cannot be read |
 //! | 3 | `import`: some rows were refused, the others are drafts |
 //! | 4 | the node cannot be reached, is busy or failed; `import`: broken off, run it again |
@@ -27,11 +27,14 @@ mod health;
 mod import;
 mod init;
 mod keypad;
+mod letter;
 mod node;
+mod paper_check;
 mod peer;
 mod rule;
 mod say;
 mod shell;
+mod slip;
 mod status;
 mod vacancy;
 mod window;
@@ -42,10 +45,10 @@ use say::{Done, Out, Tongue};
 pub use say::{FAILED, Fail, REFUSED, SOME_ROWS, WRONG_USE};
 
 const EXIT_CODES: &str = "\
-退出码：0 办成；1 被拒绝、无权或没有找到（import：整张表；verify：有不成立的）；2 命令行或文件有误（verify：ZIP \
-无法读取）；3 import：部分行被拒绝；4 节点无法连接、繁忙或出错。
-Exit codes: 0 done; 1 refused, not allowed or not found (import: the whole sheet; verify: something \
-does not hold); 2 the command line or a file is wrong (verify: the ZIP cannot be read); 3 import: \
+退出码：0 办成；1 被拒绝、无权或没有找到（import：整张表；verify、peer test：有不成立的）；2 命令行或文件有误\
+（verify：ZIP 无法读取）；3 import：部分行被拒绝；4 节点无法连接、繁忙或出错。
+Exit codes: 0 done; 1 refused, not allowed or not found (import: the whole sheet; verify, peer \
+test: something does not hold); 2 the command line or a file is wrong (verify: the ZIP cannot be read); 3 import: \
 some rows were refused; 4 the node cannot be reached, is busy or failed.";
 
 /// Hands a worker's household over between two cities: `jieli COMMAND --help` tells more.
@@ -154,9 +157,14 @@ enum Command {
     /// What the worker does: with case number and code, or at a window. No desk token helps here.
     #[command(subcommand)]
     Worker(worker::WorkerCommand),
+    /// Prints the worker's slip of a case, with a fresh code to look and to stop.
+    Slip(slip::SlipArgs),
+    /// Letters that a person carries to a city without a node.
+    #[command(subcommand)]
+    Letter(letter::LetterCommand),
     /// Writes the evidence of a case into a ZIP.
     Export(evidence::Export),
-    /// Checks evidence against root fingerprints; needs no node, network or account.
+    /// Checks evidence, a slip or a letter against root fingerprints; needs no node, network or account.
     Verify(evidence::Verify),
     /// How the node is.
     Status,
@@ -210,6 +218,8 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
         Command::Import(import) => import.run(&at, out).await,
         Command::Case(command) => command.run(&at, out).await,
         Command::Worker(command) => command.run(&at, out).await,
+        Command::Slip(slip) => slip.run(&at, out).await,
+        Command::Letter(command) => command.run(&at, out).await,
         Command::Export(export) => export.run(&at, out).await,
         Command::Verify(verify) => verify.run(out),
         Command::Status => status::run(&at, out).await,
@@ -234,6 +244,11 @@ mod tests {
         for line in [
             "jieli --dir d status --json",
             "jieli peer add public.json --root-fpr 00 --end-point a:1",
+            "jieli peer invite --days 14 --out invite.json --end-point a:1",
+            "jieli peer accept invite.json --groups 12345-12345-12345-12345-12345-12345",
+            "jieli peer test ruian.zj --json",
+            "jieli --as approver-2 agreement approve 5d0c9a7711e2f084",
+            "jieli agreement counter 00 draft.toml",
             "jieli case act 2026-000001 2 outcome --field home_outcome.months=12 --dir d",
             "jieli case act 2026-000001 2 accept --slot-until 2026-12-01 --bring 1,2 --opens 09:00",
             "jieli case act 2026-000001 2 clarify --ground 3 --telephone 0577-1",
@@ -258,6 +273,17 @@ mod tests {
             "jieli worker pin set --case 2026-000001 --code 12345678",
             "jieli worker not-me --case 2026-000001 --code 12345678",
             "jieli worker reopen --case 2026-000001 --code 12345678 --leg 1",
+            "jieli verify --slip slip.html --root 00 --manifest public.json",
+            "jieli verify --letter JIELI1:AA --root 00",
+            "jieli slip --case 2026-000001 --out slip.html",
+            "jieli worker slip --case 2026-000001 --code 12345678 --out slip.html",
+            "jieli worker copy --case 2026-000001 --code 12345678 --out copy.zip",
+            "jieli worker status --case 2026-000001 --slip-code 12345678",
+            "jieli worker withdraw --case 2026-000001 --slip-code 12345678",
+            "jieli letter ask --case 2026-000001 --leg 1 --office-name A",
+            "jieli letter write --case 2026-000001 --leg 1 --office-name A --out letter.html",
+            "jieli letter answer 2026-000001 1 --accept --code 12345678",
+            "jieli letter answer 2026-000001 1 --decline --stamped",
         ] {
             let words = line.split(' ');
             let last = if line.ends_with("--yes") { Some("1 3") } else { None };
@@ -275,6 +301,15 @@ mod tests {
             "jieli rule add --service housing --kind dormitory --decline --slot-days 6",
             "jieli worker window answer --sitting 00 --yes 1",
             "jieli worker window answer --sitting 00 --pin 1234",
+            "jieli verify --slip a --letter b --root 00",
+            "jieli verify --root 00",
+            "jieli worker answer --case 2026-000001 --slip-code 12345678 --yes 1",
+            "jieli worker copy --case 2026-000001 --slip-code 12345678 --out copy.zip",
+            "jieli worker withdraw --case 2026-000001 --code 1 --slip-code 2",
+            "jieli letter answer 2026-000001 1 --accept --decline --stamped",
+            "jieli letter answer 2026-000001 1 --accept --code 12345678 --stamped",
+            "jieli peer invite --days 15 --out x",
+            "jieli agreement propose draft.toml --approver 局长",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

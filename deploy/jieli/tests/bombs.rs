@@ -103,6 +103,18 @@ fn thirty_bombs_are_refused_with_the_reason_and_within_memory() {
 }
 
 #[test]
+fn ten_thousand_rows_are_read_within_memory() {
+    let out = Command::new(PROGRAM)
+        .args(["import", "--measure", "10000", "--json"])
+        .output()
+        .expect("the program starts");
+    let said: Value = serde_json::from_slice(&out.stdout).expect("figures as JSON");
+    println!("{said:#}");
+    assert_eq!((said["rows"].as_u64(), said["readable"].as_u64()), (Some(10_000), Some(10_000)));
+    assert!(said["memory_peak_kib"].as_u64().is_some_and(|kib| kib < MEMORY_KIB_MAX), "{said}");
+}
+
+#[test]
 fn the_clerk_is_told_why_and_nothing_is_left_behind() {
     let dir = tempfile::tempdir().expect("a folder");
     let city = dir.path().join("city");

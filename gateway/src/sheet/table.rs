@@ -92,6 +92,9 @@ impl RawRow {
     }
 }
 
+/// No spreadsheet has more columns, blank or not.
+const SPREADSHEET_COLUMNS: u32 = 16_384;
+
 /// The rows of a worksheet that are not blank, in order.
 pub(super) struct Table {
     pub(super) rows: Vec<RawRow>,
@@ -109,7 +112,7 @@ impl Table {
     /// Puts a cell in its place (row and column from 0); rows come in order. Blank cells take no
     /// room, so that a format painted over a million rows costs nothing.
     pub(super) fn put(&mut self, row: u32, column: u32, raw: Raw) -> Result<(), SheetRefusal> {
-        if raw.is_blank() {
+        if raw.is_blank() && column < SPREADSHEET_COLUMNS {
             return Ok(());
         }
         let number = row.saturating_add(1);

@@ -121,6 +121,10 @@ impl Batch<'_> {
         draft: wire::Agreement,
         act: ActType,
     ) -> Outcome<AgreementId> {
+        if let Some(id) = self.said_already(&draft).await? {
+            // Repeating an act is a no-op.
+            return Ok(id);
+        }
         let found = self.proposable(&draft, act).await?;
         let posts = found.agreement.party(found.us).approver_posts.clone();
         let waiting = Waiting {
@@ -138,6 +142,30 @@ impl Batch<'_> {
             done_ms: 0,
         };
         self.enter(actor, waiting, &posts).await
+    }
+
+    /// The agreement with the same parties of which this very text is our own proposal that still
+    /// stands. A new agreement's id does not count: it is drawn when the text is entered.
+    async fn said_already(&mut self, draft: &wire::Agreement) -> Outcome<Option<AgreementId>> {
+        let bonds: Vec<Bond> = self.directory.bonds.values().cloned().collect();
+        let is_known = bonds.iter().any(|bond| bond.id.0[..] == draft.agreement_id);
+        for bond in bonds {
+            if is_known && bond.id.0[..] != draft.agreement_id {
+                continue;
+            }
+            let Some(proposal) = self.proposal_standing(&bond, draft.version).await? else {
+                continue;
+            };
+            let waits = bond.version() < draft.version && proposal.is_open_at(self.now_ms);
+            if proposal.side != bond.our_side || !waits {
+                continue;
+            }
+            let text = self.text_of(&bond, &proposal.digest).await?;
+            if text == (wire::Agreement { agreement_id: bond.id.to_vec(), ..draft.clone() }) {
+                return Ok(Some(bond.id));
+            }
+        }
+        Ok(None)
     }
 
     /// Enters the counter-signature of what the other city proposed.

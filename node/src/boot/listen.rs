@@ -125,7 +125,8 @@ impl Doors {
     pub(super) fn open(self, bound: Bound) -> Result<(), StartError> {
         let acceptor = self.acceptor()?;
         let desk_routes = self.desk_routes()?;
-        let worker_routes = Routes::new(worker(self.hand.clone(), &self.house.world));
+        let service = worker(self.hand.clone(), self.store.clone(), self.house.clone());
+        let worker_routes = Routes::new(service);
         let reports = match bound.report {
             Some(socket) => {
                 let secret = webhook::secret(&self.house.config)?;

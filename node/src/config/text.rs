@@ -75,6 +75,7 @@ const LIMITS: &str = r#"
 #"consent.tell.v1" = "SMS_100006"
 #"stopped.tell.v1" = "SMS_100007"
 #"pin.tell.v1" = "SMS_100008"
+#"letter.ask.v1" = "SMS_100009"
 "#;
 
 const UNDO: &str = "

@@ -104,14 +104,24 @@ impl Batch<'_> {
 
     /// A no to what was a yes before, and is on the road by now, stops it.
     async fn take_back(&mut self, question: &Question, yes: &[u32]) -> Outcome<()> {
-        if !matches!(question.topic, Topic::Consent | Topic::Terms) {
+        if !matches!(question.topic, Topic::Consent | Topic::Terms | Topic::Letter) {
             return Ok(());
         }
         for (number, leg, answered) in question.legs.clone() {
             let Some(file) = self.take_leg(leg).await? else { continue };
             let effective = (1..=self.now_ms).contains(&question.effective_ms);
             let counts = effective || !is_slow(question.topic, file.service);
-            if answered && counts && !yes.contains(&number) && file.local == Local::OnTheRoad {
+            // The yes to a letter counts for as long as the leg waits to be carried.
+            let stands = match question.topic {
+                Topic::Letter => matches!(file.local, Local::Asked | Local::OnPaper),
+                Topic::Consent
+                | Topic::Terms
+                | Topic::Ballot
+                | Topic::Complete
+                | Topic::Arrival
+                | Topic::Stopped => file.local == Local::OnTheRoad,
+            };
+            if answered && counts && !yes.contains(&number) && stands {
                 self.stop_leg(leg).await?;
             }
         }
@@ -167,7 +177,7 @@ impl Batch<'_> {
                 (1..=self.now_ms).contains(&question.effective_ms)
             } else {
                 // A yes that could not be sent when it was given is tried again.
-                matches!(question.topic, Topic::Consent | Topic::Stopped)
+                matches!(question.topic, Topic::Consent | Topic::Letter | Topic::Stopped)
             };
             if answer && due {
                 self.apply_yes(&question, &mut file).await?;
@@ -207,6 +217,7 @@ impl Batch<'_> {
                 self.say(file, speech).await?;
                 Ok(())
             }
+            Topic::Letter => self.letter_agreed(question, file).await,
             Topic::Consent | Topic::Complete | Topic::Arrival | Topic::Stopped => Ok(()),
         }
     }
@@ -319,6 +330,10 @@ impl Batch<'_> {
         code: &str,
         numbers: &[u32],
     ) -> Outcome<wire::AnswerReply> {
+        // Whoever types the code of a slip here is not told that it belongs elsewhere.
+        if let Some(slip) = self.right_slip(case_number, code).await? {
+            return self.stop_legs_of(&slip, numbers).await;
+        }
         let question = self.question_by_code(case_number, code, Use::Stop).await?;
         asked_numbers(&question, numbers)?;
         for (number, leg, _) in question.legs {
@@ -357,15 +372,15 @@ impl Batch<'_> {
 /// Every number named has to be one that was asked.
 fn asked_numbers(question: &Question, numbers: &[u32]) -> Outcome<()> {
     let known = |number: &u32| question.legs.iter().any(|(asked, _, _)| asked == number);
-    if numbers.iter().all(known) {
-        return Ok(());
-    }
-    Err(Denied::new(
+    if numbers.iter().all(known) { Ok(()) } else { Err(no_such_number().into()) }
+}
+
+pub(crate) fn no_such_number() -> Denied {
+    Denied::new(
         "NO_SUCH_NUMBER",
         "回答里有不存在的序号，请重新填写。",
         "The answer names a number that was not asked: write it again.",
     )
-    .into())
 }
 
 /// The one reply to yes, to no and to a stop.

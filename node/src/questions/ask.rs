@@ -190,7 +190,7 @@ impl Batch<'_> {
     }
 
     /// V7: at most two notices a leg, and nothing for 90 days after a refusal.
-    async fn may_ask(&mut self, file: &LegFile) -> Outcome<()> {
+    pub(crate) async fn may_ask(&mut self, file: &LegFile) -> Outcome<()> {
         let row = self
             .conn
             .one(
@@ -363,7 +363,7 @@ impl Batch<'_> {
         let deadline = self.now_ms + CODE_HOURS * HOUR_MS;
         let shown = file.clone();
         let body = text::complete(file.service);
-        self.put_question(Topic::Complete, &[&shown], body, &[], deadline).await
+        self.put_question(Topic::Complete, &[&shown], body, &[], deadline).await.map(drop)
     }
 
     /// V3: the receiving city asks in private whether the job is the worker's own choice.
@@ -391,7 +391,7 @@ impl Batch<'_> {
         let body = text::arrival(&from, file.service);
         let deadline = self.now_ms + CODE_HOURS * HOUR_MS;
         match self.put_question(Topic::Arrival, &[file], body, &[], deadline).await {
-            Ok(()) => Ok(()),
+            Ok(_) => Ok(()),
             Err(Trouble::Denied(_)) => Ok(()),
             Err(Trouble::Store(error)) => Err(error),
         }
@@ -405,7 +405,7 @@ impl Batch<'_> {
         let body = text::consent_arrived(&from, file.service);
         let deadline = self.now_ms + CODE_HOURS * HOUR_MS;
         match self.put_with(CONSENT_TAKEN, Topic::Arrival, &[file], body, &[], deadline).await {
-            Ok(()) | Err(Trouble::Denied(_)) => Ok(()),
+            Ok(_) | Err(Trouble::Denied(_)) => Ok(()),
             Err(Trouble::Store(error)) => Err(error),
         }
     }

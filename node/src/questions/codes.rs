@@ -212,7 +212,7 @@ impl Batch<'_> {
     }
 
     /// Eight digits, without the small bias of a plain remainder.
-    fn fresh_code(&self) -> String {
+    pub(crate) fn fresh_code(&self) -> String {
         loop {
             let draw = u32::from_be_bytes(self.random());
             if draw < 4_200_000_000 {

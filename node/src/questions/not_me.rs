@@ -27,7 +27,7 @@ impl Batch<'_> {
         let body = text::stopped(file.service, at, &office, sent);
         let deadline = self.now_ms + CODE_HOURS * HOUR_MS;
         match self.put_question(Topic::Stopped, &[file], body, &[], deadline).await {
-            Ok(()) => {}
+            Ok(_) => {}
             Err(Trouble::Denied(_)) => return Ok(false),
             Err(error) => return Err(error),
         }

@@ -10,12 +10,15 @@ use jieli_proto::wire;
 const PHONE: u32 = u32::MAX;
 
 impl Batch<'_> {
-    /// Remembers, under keyed tags, which worker's phone a leg names.
+    /// Remembers, under keyed tags, which worker's phone a leg names now.
     pub(crate) async fn index_phone(
         &mut self,
         file: &LegFile,
         worker: &wire::DraftPerson,
     ) -> Result<(), StoreError> {
+        self.conn
+            .run("DELETE FROM phone_index WHERE leg_id = $1", vec![file.id.to_vec().into()])
+            .await?;
         if worker.phone.is_empty() {
             return Ok(());
         }

@@ -170,6 +170,10 @@ fn sentence(shown: &Shown) -> (String, String) {
             "没有您的同意，什么也没有发出。不回答没有任何影响。",
             "without your yes nothing is sent. Not answering has no consequence.",
         ),
+        Local::OnPaper => (
+            "写成了信，由您自己带去；这里没有发出任何内容。",
+            "a letter for you to carry yourself; nothing was sent from here.",
+        ),
         Local::OnTheRoad if !shown.exists => (
             "对方城市没有收下申请，与您无关，可再问窗口。",
             "the other city did not take the request in, not because of you: ask the window.",
@@ -226,7 +230,8 @@ mod tests {
     #[test]
     fn every_sentence_fits_a_short_message_in_both_languages() {
         let due = Day::new(2026, 12, 31);
-        for local in [Local::Draft, Local::Asked, Local::OnTheRoad, Local::Dropped] {
+        let all = [Local::Draft, Local::Asked, Local::OnPaper, Local::OnTheRoad, Local::Dropped];
+        for local in all {
             for stage in Stage::ALL {
                 for (exists, stopped) in [(false, false), (true, false), (true, true)] {
                     let shown = Shown { local, exists, stage, stopped, due };

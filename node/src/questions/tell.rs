@@ -114,6 +114,7 @@ impl Topic {
             Topic::Complete => "complete.ask.v1",
             Topic::Arrival => "arrival.tell.v1",
             Topic::Stopped => "stopped.tell.v1",
+            Topic::Letter => "letter.ask.v1",
         }
     }
 
@@ -122,7 +123,7 @@ impl Topic {
     /// me", goes in the first daytime minute.
     pub(super) fn is_spread(self) -> bool {
         match self {
-            Topic::Consent | Topic::Terms | Topic::Ballot | Topic::Complete => true,
+            Topic::Consent | Topic::Letter | Topic::Terms | Topic::Ballot | Topic::Complete => true,
             Topic::Arrival | Topic::Stopped => false,
         }
     }

@@ -43,6 +43,20 @@ pub(crate) fn consent_line(
     )
 }
 
+/// The question whether the person will carry a letter.
+pub(crate) fn letter(service: Service, for_child: bool, city: &str, office: &str) -> String {
+    let word = words::service(service);
+    let (who_zh, who_en) = if for_child { ("孩子", "your child's ") } else { ("您", "your ") };
+    format!(
+        "1. {who_zh}的{}：{city}没有联网。是否同意写一封纸质信，由您自己带给{office}？信上印有{who_zh}的\
+         姓名、证件号码和申请内容，只交到您手里，不会寄出。同意请答 1。\n\
+         1. {city} is not connected. May a letter about {who_en}{} be printed for you to carry to \
+         {office} yourself? It shows name, document number and what is asked for; it is handed to \
+         you and never posted. Answer 1 if you agree.",
+        word.zh, word.en
+    )
+}
+
 /// The question about several legs.
 pub(crate) fn consent(lines: &[String]) -> String {
     format!(

@@ -44,13 +44,18 @@ pub enum Call {
     UndoAct,
     HandOver,
     ExportCase,
+    PrintSlip,
+    AskLetter,
+    WriteLetter,
+    AnswerLetter,
 }
 
 use Call::{
-    AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, Approve, Ask, AskCapacity,
-    CloseVacancy, CounterPropose, Countersign, ExportCase, HandOver, Import, InvitePeer,
-    ListAgreements, ListCapacity, ListCases, ListPeers, ListRules, ListVacancies, Propose,
-    RemoveRule, SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct,
+    AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve, Ask,
+    AskCapacity, AskLetter, CloseVacancy, CounterPropose, Countersign, ExportCase, HandOver,
+    Import, InvitePeer, ListAgreements, ListCapacity, ListCases, ListPeers, ListRules,
+    ListVacancies, PrintSlip, Propose, RemoveRule, SetCapacity, ShowAgreement, ShowCase, TestPeer,
+    UndoAct, WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -87,6 +92,10 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (UndoAct, &[Clerk]),
     (HandOver, &[Clerk]),
     (ExportCase, &[Clerk, Compliance]),
+    (PrintSlip, &[Clerk]),
+    (AskLetter, &[Clerk]),
+    (WriteLetter, &[Clerk]),
+    (AnswerLetter, &[Clerk]),
 ];
 
 impl Call {

@@ -23,6 +23,7 @@ mod capacity;
 mod cases;
 mod fields;
 mod legs;
+mod paper;
 mod partners;
 mod queue;
 mod status;
@@ -414,6 +415,33 @@ impl desk_server::Desk for DeskDoor {
     async fn hand_over(&self, request: Request<wire::HandOverRequest>) -> Reply<wire::ActReply> {
         let (caller, request) = self.enter(Call::HandOver, request)?;
         self.reply(self.acted(&caller, DeskCommand::HandOver(request)).await)
+    }
+
+    async fn print_slip(&self, request: Request<wire::SlipRequest>) -> Reply<wire::SlipPage> {
+        let (caller, request) = self.enter(Call::PrintSlip, request)?;
+        self.reply(self.slip(&caller, &request.case_number).await)
+    }
+
+    async fn ask_letter(&self, request: Request<wire::LetterRequest>) -> Reply<wire::LetterReply> {
+        let (caller, request) = self.enter(Call::AskLetter, request)?;
+        self.reply(self.letter_said(&caller, DeskCommand::AskLetter(request)).await)
+    }
+
+    async fn write_letter(&self, request: Request<wire::LetterRequest>) -> Reply<wire::LetterPage> {
+        let (caller, request) = self.enter(Call::WriteLetter, request)?;
+        let done = self.perform(&caller, DeskCommand::WriteLetter(request)).await;
+        self.reply(done.and_then(|done| {
+            let Done::Letter(page) = done else { return Err(odd()) };
+            Ok(page)
+        }))
+    }
+
+    async fn answer_letter(
+        &self,
+        request: Request<wire::LetterAnswer>,
+    ) -> Reply<wire::LetterReply> {
+        let (caller, request) = self.enter(Call::AnswerLetter, request)?;
+        self.reply(self.letter_said(&caller, DeskCommand::AnswerLetter(request)).await)
     }
 
     async fn export_case(&self, request: Request<wire::CaseRef>) -> Reply<wire::ExportReply> {

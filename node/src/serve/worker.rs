@@ -4,13 +4,16 @@
 use super::answer::{Answer, Unable, odd};
 use super::pace::Pace;
 use crate::command::{Command, Done, WorkerCommand};
-use crate::world::World;
+use crate::evidence::{self, Part};
+use crate::house::House;
+use crate::store::Store;
 use crate::writer::{Failure, Hand};
 use jieli_proto::id::CityId;
 use jieli_proto::wire::worker_server::{Worker, WorkerServer};
 use jieli_proto::wire::{
-    AnswerReply, AnswerRequest, NotMeRequest, OpenReply, OpenRequest, ReopenRequest, SetPinRequest,
-    WhoLookedReply, WithdrawRequest, WorkerRequest, WorkerStatusReply,
+    AnswerReply, AnswerRequest, CopyReply, NotMeRequest, OpenReply, OpenRequest, ReopenRequest,
+    SetPinRequest, SlipPage, SlipStatus, SlipUse, WhoLookedReply, WithdrawRequest, WorkerRequest,
+    WorkerStatusReply,
 };
 use tonic::{Request, Response, Status};
 
@@ -23,26 +26,38 @@ const REQUESTS_PER_S: u64 = 50;
 /// Requests that may wait for their turn.
 const WAITING_MAX: usize = 256;
 
-/// The Worker service over the writer.
-#[derive(Debug)]
+/// The longest reply, in bytes: a person's own copy.
+const REPLY_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// The Worker service over the writer and the store.
 pub struct WorkerDoor {
     hand: Hand,
+    store: Store,
+    house: House,
     /// All callers of an open port together; absent where there is no port.
     pace: Option<(Pace, CityId)>,
 }
 
+impl std::fmt::Debug for WorkerDoor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "WorkerDoor({:?})", self.house)
+    }
+}
+
 /// The Worker service, for a listener of its own. Whoever tries codes there is slowed down, with
 /// everybody else: the right code still gets its turn.
-pub fn worker(hand: Hand, world: &World) -> WorkerServer<WorkerDoor> {
+pub fn worker(hand: Hand, store: Store, house: House) -> WorkerServer<WorkerDoor> {
     let city = hand.published().directory.city.clone();
-    let pace = Some((Pace::new(world.clone(), REQUESTS_PER_S, WAITING_MAX), city));
-    WorkerServer::new(WorkerDoor { hand, pace }).max_decoding_message_size(REQUEST_BYTES_MAX)
+    let pace = Some((Pace::new(house.world.clone(), REQUESTS_PER_S, WAITING_MAX), city));
+    WorkerServer::new(WorkerDoor { hand, store, house, pace })
+        .max_decoding_message_size(REQUEST_BYTES_MAX)
+        .max_encoding_message_size(REPLY_BYTES_MAX)
 }
 
 impl WorkerDoor {
     /// The door itself, without a listener.
-    pub fn new(hand: Hand) -> WorkerDoor {
-        WorkerDoor { hand, pace: None }
+    pub fn new(hand: Hand, store: Store, house: House) -> WorkerDoor {
+        WorkerDoor { hand, store, house, pace: None }
     }
 
     async fn perform(&self, command: WorkerCommand) -> Answer<Done> {
@@ -57,6 +72,31 @@ impl WorkerDoor {
     async fn answered(&self, command: WorkerCommand) -> Answer<AnswerReply> {
         let Done::Answered(reply) = self.perform(command).await? else { return Err(odd()) };
         Ok(reply)
+    }
+
+    async fn slip_page(&self, request: OpenRequest) -> Answer<SlipPage> {
+        let done = self.perform(WorkerCommand::Slip(request)).await?;
+        let Done::Slip(page) = done else { return Err(odd()) };
+        Ok(page)
+    }
+
+    /// V19: the evidence of the person's own legs with all that is held about the person, and a
+    /// slip. The code was right, and the view is written down, before anything is gathered.
+    async fn own_copy(&self, request: OpenRequest) -> Answer<CopyReply> {
+        let done = self.perform(WorkerCommand::Copy(request.clone())).await?;
+        let Done::Copy(number, legs) = done else { return Err(odd()) };
+        let published = self.hand.published();
+        let fetched =
+            evidence::missing_proofs(&self.store, &self.house, &published, &number).await?;
+        for (id, lane, replies) in fetched {
+            self.hand.perform(Command::Fetched(id, lane, replies)).await?;
+        }
+        let published = self.hand.published();
+        let part = Part::Own(legs);
+        let zip =
+            evidence::export_part(&self.store, &self.house, &published, &number, part).await?;
+        let slip = Some(self.slip_page(request).await?);
+        Ok(CopyReply { zip, file_name: format!("jieli-{number}.zip"), slip })
     }
 }
 
@@ -129,5 +169,31 @@ impl Worker for WorkerDoor {
         request: Request<ReopenRequest>,
     ) -> Result<Response<AnswerReply>, Status> {
         reply(self.answered(WorkerCommand::Reopen(request.into_inner())).await)
+    }
+
+    async fn slip(&self, request: Request<OpenRequest>) -> Result<Response<SlipPage>, Status> {
+        reply(self.slip_page(request.into_inner()).await)
+    }
+
+    async fn copy(&self, request: Request<OpenRequest>) -> Result<Response<CopyReply>, Status> {
+        reply(self.own_copy(request.into_inner()).await)
+    }
+
+    async fn look_by_slip(
+        &self,
+        request: Request<SlipUse>,
+    ) -> Result<Response<SlipStatus>, Status> {
+        let done = self.perform(WorkerCommand::LookBySlip(request.into_inner())).await;
+        reply(done.and_then(|done| {
+            let Done::SlipStatus(status) = done else { return Err(odd()) };
+            Ok(status)
+        }))
+    }
+
+    async fn stop_by_slip(
+        &self,
+        request: Request<SlipUse>,
+    ) -> Result<Response<AnswerReply>, Status> {
+        reply(self.answered(WorkerCommand::StopBySlip(request.into_inner())).await)
     }
 }

@@ -135,14 +135,15 @@ pub async fn insert(conn: &mut Conn, file: &LegFile) -> Result<(), StoreError> {
 /// Stores what may change of a leg outside its messages.
 pub async fn update(conn: &mut Conn, file: &LegFile) -> Result<(), StoreError> {
     conn.run(
-        "UPDATE leg SET local_state = $2, agreement_id = $3, our_office = $4, their_office = $5 \
-         WHERE leg_id = $1",
+        "UPDATE leg SET local_state = $2, agreement_id = $3, our_office = $4, their_office = $5, \
+         reference = $6 WHERE leg_id = $1",
         vec![
             file.id.to_vec().into(),
             file.local.number().into(),
             file.bond.map_or(Vec::new(), |id| id.to_vec()).into(),
             file.our_office.clone().into(),
             file.their_office.clone().into(),
+            file.reference.clone().into(),
         ],
     )
     .await?;

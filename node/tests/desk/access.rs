@@ -68,6 +68,10 @@ async fn call(city: &City, call: Call, with: &With<'_>) -> Option<Status> {
         Call::UndoAct => ask!(city, |m| with.make(m), undo_act, UndoRequest),
         Call::HandOver => ask!(city, |m| with.make(m), hand_over, HandOverRequest),
         Call::ExportCase => ask!(city, |m| with.make(m), export_case, CaseRef),
+        Call::PrintSlip => ask!(city, |m| with.make(m), print_slip, SlipRequest),
+        Call::AskLetter => ask!(city, |m| with.make(m), ask_letter, LetterRequest),
+        Call::WriteLetter => ask!(city, |m| with.make(m), write_letter, LetterRequest),
+        Call::AnswerLetter => ask!(city, |m| with.make(m), answer_letter, LetterAnswer),
     }
 }
 
@@ -112,6 +116,15 @@ async fn the_worker_needs_the_code_and_a_token_does_not_help() {
         let refused = city.worker.open(city.as_(token.as_str(), open)).await.unwrap_err();
         assert_eq!(refused.code(), Code::PermissionDenied);
         assert_eq!(refused.metadata().get(CODE_KEY).unwrap(), "WRONG_CODE");
+    }
+    for token in DeskRole::ALL {
+        let open = wire::OpenRequest { code: "12345678".into(), case_number: "2026-000001".into() };
+        // V19: no role gets the person's copy, nor the person's own slip.
+        let copy = city.worker.copy(city.as_(token.as_str(), open.clone())).await.unwrap_err();
+        let slip = city.worker.slip(city.as_(token.as_str(), open)).await.unwrap_err();
+        for refused in [copy, slip] {
+            assert_eq!(refused.metadata().get(CODE_KEY).unwrap(), "WRONG_CODE");
+        }
     }
     let answer = wire::AnswerRequest { yes: vec![1], ..Default::default() };
     assert!(city.worker.answer(Request::new(answer)).await.is_err());

@@ -88,6 +88,15 @@ async fn a_row_becomes_a_draft_once_and_a_wrong_one_is_named() {
         assert_eq!((row.code.as_str(), row.legs), (code, legs));
         assert_eq!(row.case_number, "2026-000001");
     }
+    // A corrected row corrects the draft: nobody was asked yet.
+    let mut corrected = request.clone();
+    let worker = corrected.drafts[0].worker.as_mut().unwrap();
+    worker.phone = "19912345679".to_owned();
+    for code in ["corrected", "duplicate"] {
+        let reply = city.desk.import(city.as_("clerk", corrected.clone())).await.unwrap();
+        let row = reply.into_inner().rows.remove(0);
+        assert_eq!((row.code.as_str(), row.case_number.as_str()), (code, "2026-000001"));
+    }
     let wrong = import(&city, "999999199001010017").await;
     assert_eq!((wrong.code.as_str(), wrong.case_number.as_str()), ("BAD_FIELD", ""));
     assert!(!format!("{}{}", wrong.say_zh, wrong.say_en).contains("99999"));

@@ -158,7 +158,7 @@ impl City {
         City {
             keypad: KeypadDoor::new(hand.clone(), Arc::clone(&tokens), house.world.clone()),
             desk: DeskDoor::new(hand.clone(), store.clone(), house.clone(), tokens),
-            worker: WorkerDoor::new(hand.clone()),
+            worker: WorkerDoor::new(hand.clone(), store.clone(), house.clone()),
             store,
             house,
             clock,

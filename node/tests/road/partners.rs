@@ -3,10 +3,15 @@
 
 use crate::harness::*;
 use jieli_node::command::{DeskCommand, Done};
+use jieli_node::config::Config;
+use jieli_node::serve::desk::DeskDoor;
+use jieli_node::store::{Store, StoreOptions};
+use jieli_node::tokens::Tokens;
 use jieli_node::writer::Failure;
 use jieli_proto::id::AgreementId;
 use jieli_proto::invite::spoken;
 use jieli_proto::wire;
+use jieli_proto::wire::desk_server::Desk as _;
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -173,6 +178,9 @@ async fn one_token_or_one_post_is_not_two_approvers() {
     assert_eq!(a.approve("approver-2", &waiting[0]).await.unwrap(), id);
     // Approving again is a no-op.
     assert_eq!(a.approve("approver-2", &waiting[0]).await.unwrap(), id);
+    // So is entering what was proposed already.
+    assert_eq!(a.as_token("approver", propose(draft())).await.unwrap(), id);
+    assert_eq!(a.drafts().await, Vec::<String>::new());
     assert_eq!(a.lane(id, 4).await.len(), 1);
     pair.stop().await;
 }
@@ -234,7 +242,8 @@ async fn a_counter_proposal_is_countersigned_by_who_proposed_first() {
     let pair = Pair::new().await;
     let (a, b) = (pair.a(), pair.b());
     let id = pair.propose().await;
-    assert_eq!(code(a.as_token("approver", counter(id, draft())).await), "NOTHING_TO_COUNTER");
+    let other = counter(id, until(2027));
+    assert_eq!(code(a.as_token("approver", other).await), "NOTHING_TO_COUNTER");
     eventually("the proposal", async || b.proposals(&id).await == 1).await;
     let named = format!("agreement_id = \"{}\"\n{}", id.hex(), until(2027));
     assert_eq!(code(b.as_token("approver", propose(named)).await), "USE_COUNTER");
@@ -324,4 +333,71 @@ async fn a_next_version_and_a_suspension_take_two_as_well() {
     eventually("its end", async || !suspended(a) && !suspended(b)).await;
     pair.settled(id).await;
     pair.stop().await;
+}
+
+/// What a test call from one city to another finds: name and result of each check.
+async fn tested(from: &City, to: &str) -> Vec<(String, wire::CheckResult)> {
+    let (node, config) = (from.node(), Config::load(&from.dir).unwrap());
+    let tokens = Arc::new(Tokens::load(&config).unwrap());
+    let door = DeskDoor::new(node.hand(), node.store(), node.house().clone(), tokens);
+    let mut ask = tonic::Request::new(wire::TestPeerRequest { city: to.to_owned() });
+    let token = std::fs::read_to_string(from.dir.join("tokens/operator.token")).unwrap();
+    let bearer = format!("Bearer {}", token.trim()).parse().unwrap();
+    ask.metadata_mut().insert("authorization", bearer);
+    let reply = door.test_peer(ask).await.unwrap().into_inner();
+    let told = |check: &wire::PeerCheck| {
+        assert!(!check.say_zh.is_empty() && !check.say_en.is_empty());
+        let is_bad = check.result() == wire::CheckResult::Bad;
+        assert!(!is_bad || !(check.todo_zh.is_empty() || check.todo_en.is_empty()), "{check:?}");
+        (check.name.clone(), check.result())
+    };
+    reply.checks.iter().map(told).collect()
+}
+
+fn result(checks: &[(String, wire::CheckResult)], name: &str) -> wire::CheckResult {
+    checks.iter().find(|(found, _)| found == name).unwrap().1
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_call_names_what_is_wrong() {
+    let folder = TempDir::new().unwrap();
+    let (clock, ahead) = (crate::windows::Hands::running(), crate::windows::Hands::running());
+    ahead.move_on(20 * 60_000);
+    let mut a = City::new(&folder, A, &clock);
+    let mut b = City::new(&folder, B, &ahead);
+    a.start().await;
+    b.start().await;
+    a.add_peer(&b).await;
+    // B does not know A: its keys are right, but nothing is answered.
+    let checks = tested(&a, IDS[B]).await;
+    assert_eq!(result(&checks, "address"), wire::CheckResult::Ok);
+    assert_eq!(result(&checks, "checkpoint"), wire::CheckResult::Bad);
+    assert_eq!(result(&checks, "clock"), wire::CheckResult::Skipped);
+    b.add_peer(&a).await;
+    let checks = tested(&a, IDS[B]).await;
+    for name in ["address", "tls", "keys", "checkpoint"] {
+        assert_eq!(result(&checks, name), wire::CheckResult::Ok, "{name}");
+    }
+    assert_eq!(result(&checks, "clock"), wire::CheckResult::Bad);
+    assert_eq!(result(&checks, "agreement"), wire::CheckResult::Warn);
+    // A head of B's log that B's present one does not extend.
+    a.stop().await;
+    let url = format!("sqlite:{}", a.dir.join("jieli.db").display());
+    let store = Store::open(&url, StoreOptions::default()).await.unwrap();
+    let mut writer = store.writer();
+    let mut tx = writer.begin().await.unwrap();
+    let sql = "INSERT INTO peer_head (origin, size, root, note, seen_ms) VALUES ($1, 0, $2, '', 1)";
+    let origin = b.id().exchange_origin(1);
+    tx.run(sql, vec![origin.into(), [7; 32].into()]).await.unwrap();
+    tx.commit().await.unwrap();
+    drop(writer);
+    store.close().await;
+    a.start().await;
+    assert_eq!(result(&tested(&a, IDS[B]).await, "checkpoint"), wire::CheckResult::Bad);
+    // Nobody is there.
+    b.stop().await;
+    let checks = tested(&a, IDS[B]).await;
+    assert_eq!(result(&checks, "address"), wire::CheckResult::Bad);
+    assert_eq!(result(&checks, "tls"), wire::CheckResult::Skipped);
+    a.stop().await;
 }

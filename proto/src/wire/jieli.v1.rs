@@ -992,6 +992,22 @@ pub struct Section {
     #[prost(bytes = "vec", repeated, tag = "3")]
     pub disclosures: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
 }
+/// What the QR code of a slip or a letter holds: all that leads from the root fingerprint to it.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Paper {
+    /// DER, 44
+    #[prost(bytes = "vec", tag = "1")]
+    pub root_spki: ::prost::alloc::vec::Vec<u8>,
+    /// root-signed, in force when the paper was made
+    #[prost(message, optional, tag = "2")]
+    pub manifest: ::core::option::Option<Envelope>,
+    /// "slip" or "letter"
+    #[prost(message, optional, tag = "3")]
+    pub envelope: ::core::option::Option<Envelope>,
+    /// of a letter, ascending; of a slip none
+    #[prost(message, repeated, tag = "4")]
+    pub sections: ::prost::alloc::vec::Vec<Section>,
+}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum MessageType {
@@ -3327,6 +3343,200 @@ pub struct VacancyRef {
     #[prost(string, tag = "1")]
     pub reference: ::prost::alloc::string::String,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SlipRequest {
+    #[prost(string, tag = "1")]
+    pub case_number: ::prost::alloc::string::String,
+}
+/// What stands on a slip. It names no person.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SlipPage {
+    /// the signed slip as text (proto/src/paper.rs)
+    #[prost(string, tag = "1")]
+    pub qr: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub case_number: ::prost::alloc::string::String,
+    /// name
+    #[prost(string, tag = "3")]
+    pub city: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub city_id: ::prost::alloc::string::String,
+    /// hex
+    #[prost(string, tag = "5")]
+    pub root_fpr: ::prost::alloc::string::String,
+    /// six groups of five digits of the root fingerprint
+    #[prost(string, repeated, tag = "6")]
+    pub spoken: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// to look and to stop; it can confirm nothing
+    #[prost(string, tag = "7")]
+    pub slip_code: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "8")]
+    pub issued_unix_ms: u64,
+    /// yyyymmdd
+    #[prost(uint32, tag = "9")]
+    pub issued_on: u32,
+    #[prost(message, repeated, tag = "10")]
+    pub legs: ::prost::alloc::vec::Vec<SlipLine>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SlipLine {
+    /// as the slip code counts them
+    #[prost(uint32, tag = "1")]
+    pub number: u32,
+    #[prost(enumeration = "Service", tag = "2")]
+    pub service: i32,
+    /// name, or credit code where no agreement tells the name
+    #[prost(string, tag = "3")]
+    pub our_office: ::prost::alloc::string::String,
+    /// empty where not known
+    #[prost(string, tag = "4")]
+    pub our_telephone: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub their_city: ::prost::alloc::string::String,
+    /// empty where not known yet
+    #[prost(string, tag = "6")]
+    pub their_office: ::prost::alloc::string::String,
+    #[prost(string, tag = "7")]
+    pub their_telephone: ::prost::alloc::string::String,
+    /// in plain words
+    #[prost(string, tag = "8")]
+    pub stage_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "9")]
+    pub stage_en: ::prost::alloc::string::String,
+    /// yyyymmdd, 0 where nothing is due
+    #[prost(uint32, tag = "10")]
+    pub due_date: u32,
+    /// what is due
+    #[prost(string, tag = "11")]
+    pub due_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "12")]
+    pub due_en: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SlipUse {
+    #[prost(string, tag = "1")]
+    pub case_number: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub slip_code: ::prost::alloc::string::String,
+    #[prost(uint32, repeated, tag = "3")]
+    pub legs: ::prost::alloc::vec::Vec<u32>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SlipStatus {
+    #[prost(message, repeated, tag = "1")]
+    pub legs: ::prost::alloc::vec::Vec<SlipLine>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CopyReply {
+    #[prost(bytes = "vec", tag = "1")]
+    pub zip: ::prost::alloc::vec::Vec<u8>,
+    #[prost(string, tag = "2")]
+    pub file_name: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub slip: ::core::option::Option<SlipPage>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LetterRequest {
+    #[prost(string, tag = "1")]
+    pub case_number: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub leg: u32,
+    /// of the receiving office, as the letter is addressed
+    #[prost(string, tag = "3")]
+    pub office_name: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LetterReply {
+    #[prost(string, tag = "1")]
+    pub say_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub say_en: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct LetterPage {
+    /// the signed letter with its disclosures, as text
+    #[prost(string, tag = "1")]
+    pub qr: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub case_number: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "3")]
+    pub leg: u32,
+    #[prost(enumeration = "Service", tag = "4")]
+    pub service: i32,
+    #[prost(string, tag = "5")]
+    pub city: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub city_id: ::prost::alloc::string::String,
+    /// hex
+    #[prost(string, tag = "7")]
+    pub root_fpr: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "8")]
+    pub spoken: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, tag = "9")]
+    pub to_city: ::prost::alloc::string::String,
+    #[prost(string, tag = "10")]
+    pub to_office: ::prost::alloc::string::String,
+    #[prost(string, tag = "11")]
+    pub our_office: ::prost::alloc::string::String,
+    #[prost(string, tag = "12")]
+    pub our_telephone: ::prost::alloc::string::String,
+    /// yyyymmdd
+    #[prost(uint32, tag = "13")]
+    pub issued_on: u32,
+    /// yyyymmdd: the consent ends then
+    #[prost(uint32, tag = "14")]
+    pub good_until: u32,
+    #[prost(message, repeated, tag = "15")]
+    pub fields: ::prost::alloc::vec::Vec<LetterField>,
+    /// of the tear-off slip, each good once
+    #[prost(string, tag = "16")]
+    pub accept_code: ::prost::alloc::string::String,
+    #[prost(string, tag = "17")]
+    pub decline_code: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LetterField {
+    #[prost(string, tag = "1")]
+    pub name_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name_en: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub value: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LetterAnswer {
+    #[prost(string, tag = "1")]
+    pub case_number: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub leg: u32,
+    #[prost(bool, tag = "3")]
+    pub accepted: bool,
+    /// of the tear-off slip; empty with `stamped`
+    #[prost(string, tag = "4")]
+    pub code: ::prost::alloc::string::String,
+    /// a stamped slip came back and is typed in
+    #[prost(bool, tag = "5")]
+    pub stamped: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LetterState {
+    #[prost(string, tag = "1")]
+    pub to_office: ::prost::alloc::string::String,
+    /// yyyymmdd
+    #[prost(uint32, tag = "2")]
+    pub written_on: u32,
+    /// empty, "accepted", "declined"
+    #[prost(string, tag = "3")]
+    pub answer: ::prost::alloc::string::String,
+    /// empty, "code", "stamped"
+    #[prost(string, tag = "4")]
+    pub how: ::prost::alloc::string::String,
+    /// yyyymmdd
+    #[prost(uint32, tag = "5")]
+    pub answered_on: u32,
+    #[prost(bool, tag = "6")]
+    pub stopped: bool,
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StatusRequest {}
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3506,7 +3716,7 @@ pub struct ImportedRow {
     /// empty when refused
     #[prost(string, tag = "2")]
     pub case_number: ::prost::alloc::string::String,
-    /// "draft", "duplicate", or what is wrong
+    /// "draft", "duplicate", "corrected", or what is wrong
     #[prost(string, tag = "3")]
     pub code: ::prost::alloc::string::String,
     #[prost(string, tag = "4")]
@@ -3645,14 +3855,17 @@ pub struct LegView {
     /// the legal next steps of this desk
     #[prost(string, repeated, tag = "4")]
     pub next: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// of what arrived: "", "waiting", "told", or "window": tell the person there
-    #[prost(string, tag = "5")]
-    pub person_told: ::prost::alloc::string::String,
     /// the same with their commands
-    #[prost(message, repeated, tag = "6")]
+    #[prost(message, repeated, tag = "5")]
     pub steps: ::prost::alloc::vec::Vec<NextStep>,
-    #[prost(message, optional, tag = "7")]
+    #[prost(message, optional, tag = "6")]
     pub window: ::core::option::Option<WindowView>,
+    /// of what arrived: "", "waiting", "told", or "window": tell the person there
+    #[prost(string, tag = "7")]
+    pub person_told: ::prost::alloc::string::String,
+    /// of a letter on paper; absent where there is none
+    #[prost(message, optional, tag = "8")]
+    pub letter: ::core::option::Option<LetterState>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct MessageLine {
@@ -4664,6 +4877,86 @@ pub mod desk_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "ExportCase"));
             self.inner.unary(req, path, codec).await
         }
+        /// The printable slip of a case, with a fresh code to look and to stop.
+        pub async fn print_slip(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SlipRequest>,
+        ) -> std::result::Result<tonic::Response<super::SlipPage>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/PrintSlip");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "PrintSlip"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Asks the person of a draft whether to carry a letter to a city without a node.
+        pub async fn ask_letter(
+            &mut self,
+            request: impl tonic::IntoRequest<super::LetterRequest>,
+        ) -> std::result::Result<tonic::Response<super::LetterReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/AskLetter");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "AskLetter"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The letter, once the person has said yes.
+        pub async fn write_letter(
+            &mut self,
+            request: impl tonic::IntoRequest<super::LetterRequest>,
+        ) -> std::result::Result<tonic::Response<super::LetterPage>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Desk/WriteLetter",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "WriteLetter"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn answer_letter(
+            &mut self,
+            request: impl tonic::IntoRequest<super::LetterAnswer>,
+        ) -> std::result::Result<tonic::Response<super::LetterReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Desk/AnswerLetter",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Desk", "AnswerLetter"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -4820,6 +5113,25 @@ pub mod desk_server {
             &self,
             request: tonic::Request<super::CaseRef>,
         ) -> std::result::Result<tonic::Response<super::ExportReply>, tonic::Status>;
+        /// The printable slip of a case, with a fresh code to look and to stop.
+        async fn print_slip(
+            &self,
+            request: tonic::Request<super::SlipRequest>,
+        ) -> std::result::Result<tonic::Response<super::SlipPage>, tonic::Status>;
+        /// Asks the person of a draft whether to carry a letter to a city without a node.
+        async fn ask_letter(
+            &self,
+            request: tonic::Request<super::LetterRequest>,
+        ) -> std::result::Result<tonic::Response<super::LetterReply>, tonic::Status>;
+        /// The letter, once the person has said yes.
+        async fn write_letter(
+            &self,
+            request: tonic::Request<super::LetterRequest>,
+        ) -> std::result::Result<tonic::Response<super::LetterPage>, tonic::Status>;
+        async fn answer_letter(
+            &self,
+            request: tonic::Request<super::LetterAnswer>,
+        ) -> std::result::Result<tonic::Response<super::LetterReply>, tonic::Status>;
     }
     /// Behind a token of one role and one office; which role may call what is a table (tests/access.txt).
     #[derive(Debug)]
@@ -6194,6 +6506,178 @@ pub mod desk_server {
                     };
                     Box::pin(fut)
                 }
+                "/jieli.v1.Desk/PrintSlip" => {
+                    #[allow(non_camel_case_types)]
+                    struct PrintSlipSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::SlipRequest>
+                    for PrintSlipSvc<T> {
+                        type Response = super::SlipPage;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SlipRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::print_slip(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PrintSlipSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/AskLetter" => {
+                    #[allow(non_camel_case_types)]
+                    struct AskLetterSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::LetterRequest>
+                    for AskLetterSvc<T> {
+                        type Response = super::LetterReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::LetterRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::ask_letter(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AskLetterSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/WriteLetter" => {
+                    #[allow(non_camel_case_types)]
+                    struct WriteLetterSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::LetterRequest>
+                    for WriteLetterSvc<T> {
+                        type Response = super::LetterPage;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::LetterRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::write_letter(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WriteLetterSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/AnswerLetter" => {
+                    #[allow(non_camel_case_types)]
+                    struct AnswerLetterSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::LetterAnswer>
+                    for AnswerLetterSvc<T> {
+                        type Response = super::LetterReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::LetterAnswer>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::answer_letter(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AnswerLetterSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 _ => {
                     Box::pin(async move {
                         let mut response = http::Response::new(
@@ -6485,6 +6969,87 @@ pub mod worker_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Worker", "Reopen"));
             self.inner.unary(req, path, codec).await
         }
+        /// The person's own slip, with a fresh slip code.
+        pub async fn slip(
+            &mut self,
+            request: impl tonic::IntoRequest<super::OpenRequest>,
+        ) -> std::result::Result<tonic::Response<super::SlipPage>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Worker/Slip");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Worker", "Slip"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The person's complete signed copy, with all that this city holds about the person.
+        pub async fn copy(
+            &mut self,
+            request: impl tonic::IntoRequest<super::OpenRequest>,
+        ) -> std::result::Result<tonic::Response<super::CopyReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Worker/Copy");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Worker", "Copy"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// With the code of a slip: looking, and stopping. It can confirm nothing.
+        pub async fn look_by_slip(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SlipUse>,
+        ) -> std::result::Result<tonic::Response<super::SlipStatus>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Worker/LookBySlip",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Worker", "LookBySlip"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn stop_by_slip(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SlipUse>,
+        ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Worker/StopBySlip",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Worker", "StopBySlip"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -6544,6 +7109,25 @@ pub mod worker_server {
         async fn reopen(
             &self,
             request: tonic::Request<super::ReopenRequest>,
+        ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status>;
+        /// The person's own slip, with a fresh slip code.
+        async fn slip(
+            &self,
+            request: tonic::Request<super::OpenRequest>,
+        ) -> std::result::Result<tonic::Response<super::SlipPage>, tonic::Status>;
+        /// The person's complete signed copy, with all that this city holds about the person.
+        async fn copy(
+            &self,
+            request: tonic::Request<super::OpenRequest>,
+        ) -> std::result::Result<tonic::Response<super::CopyReply>, tonic::Status>;
+        /// With the code of a slip: looking, and stopping. It can confirm nothing.
+        async fn look_by_slip(
+            &self,
+            request: tonic::Request<super::SlipUse>,
+        ) -> std::result::Result<tonic::Response<super::SlipStatus>, tonic::Status>;
+        async fn stop_by_slip(
+            &self,
+            request: tonic::Request<super::SlipUse>,
         ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status>;
     }
     /// On a listener of its own, for the worker with a code; no desk role can call it.
@@ -6952,6 +7536,178 @@ pub mod worker_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ReopenSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Worker/Slip" => {
+                    #[allow(non_camel_case_types)]
+                    struct SlipSvc<T: Worker>(pub Arc<T>);
+                    impl<T: Worker> tonic::server::UnaryService<super::OpenRequest>
+                    for SlipSvc<T> {
+                        type Response = super::SlipPage;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::OpenRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Worker>::slip(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SlipSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Worker/Copy" => {
+                    #[allow(non_camel_case_types)]
+                    struct CopySvc<T: Worker>(pub Arc<T>);
+                    impl<T: Worker> tonic::server::UnaryService<super::OpenRequest>
+                    for CopySvc<T> {
+                        type Response = super::CopyReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::OpenRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Worker>::copy(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CopySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Worker/LookBySlip" => {
+                    #[allow(non_camel_case_types)]
+                    struct LookBySlipSvc<T: Worker>(pub Arc<T>);
+                    impl<T: Worker> tonic::server::UnaryService<super::SlipUse>
+                    for LookBySlipSvc<T> {
+                        type Response = super::SlipStatus;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SlipUse>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Worker>::look_by_slip(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = LookBySlipSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Worker/StopBySlip" => {
+                    #[allow(non_camel_case_types)]
+                    struct StopBySlipSvc<T: Worker>(pub Arc<T>);
+                    impl<T: Worker> tonic::server::UnaryService<super::SlipUse>
+                    for StopBySlipSvc<T> {
+                        type Response = super::AnswerReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SlipUse>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Worker>::stop_by_slip(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = StopBySlipSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -411,6 +411,12 @@ pub const SCHEMAS: &[Schema] = &[
         Field { number: 2, ty: Type::Bytes, repeated: true, oneof: false },
         Field { number: 3, ty: Type::Bytes, repeated: true, oneof: false },
     ] },
+    Schema { name: "Paper", fields: &[
+        Field { number: 1, ty: Type::Bytes, repeated: false, oneof: false },
+        Field { number: 2, ty: Type::Message("Envelope"), repeated: false, oneof: false },
+        Field { number: 3, ty: Type::Message("Envelope"), repeated: false, oneof: false },
+        Field { number: 4, ty: Type::Message("Section"), repeated: true, oneof: false },
+    ] },
     Schema { name: "Agreement", fields: &[
         Field { number: 1, ty: Type::Bytes, repeated: false, oneof: false },
         Field { number: 2, ty: Type::U32, repeated: false, oneof: false },

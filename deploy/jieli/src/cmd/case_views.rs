@@ -42,6 +42,7 @@ pub(super) fn case_json(view: &wire::CaseView) -> Value {
         value["person_told"] = json!(leg.person_told);
         value["steps"] = leg.steps.iter().map(step_json).collect();
         value["window"] = json!(leg.window.as_ref().map(window_json));
+        value["letter"] = leg.letter.as_ref().map_or(Value::Null, letter_json);
         value
     });
     json!({
@@ -54,6 +55,33 @@ pub(super) fn case_json(view: &wire::CaseView) -> Value {
 
 fn step_json(step: &wire::NextStep) -> Value {
     json!({ "step": step.step, "command": step.command })
+}
+
+fn letter_json(letter: &wire::LetterState) -> Value {
+    json!({
+        "to_office": letter.to_office,
+        "written_on": date(letter.written_on),
+        "answer": letter.answer,
+        "how": letter.how,
+        "answered_on": date(letter.answered_on),
+        "stopped": letter.stopped,
+    })
+}
+
+fn letter_text(letter: &wire::LetterState) -> String {
+    let wrote = format!("{} 致 to {}", date(letter.written_on), letter.to_office);
+    let answer = match letter.answer.as_str() {
+        "accepted" => "同意接收 accepted",
+        "declined" => "不予接收 declined",
+        _ if letter.stopped => return format!("纸质信 letter {wrote}：已停止 stopped"),
+        _ => return format!("纸质信 letter {wrote}：尚无答复 no answer yet"),
+    };
+    let how = if letter.how == "stamped" { "盖章回执 stamped slip" } else { "回执码 code" };
+    let stopped = if letter.stopped { "；后已停止 stopped later" } else { "" };
+    format!(
+        "纸质信 letter {wrote}：书面答复 answered on paper {}：{answer}（{how}）{stopped}",
+        date(letter.answered_on)
+    )
 }
 
 fn message_json(message: &wire::MessageLine) -> Value {
@@ -166,6 +194,7 @@ fn stage_words(leg: &wire::LegLine, out: Out) -> String {
         (Some(stage), _) => words::stage(stage).zh,
         (None, "DRAFT") => "草稿",
         (None, "AWAITING_CONSENT") => "等待本人答复",
+        (None, "ON_PAPER") => "纸质办理",
         (None, _) => "未被接收",
     };
     out.say(zh, &plain(&leg.stage))
@@ -276,6 +305,7 @@ pub(super) fn case_text(view: &wire::CaseView, program: String, out: Out) -> Str
             let steps = leg.steps.iter();
             lines.extend(steps.map(|step| format!("       {program} {}", step.command)));
         }
+        lines.extend(leg.letter.iter().map(|letter| format!("     {}", letter_text(letter))));
     }
     lines.join("\n")
 }

@@ -124,7 +124,8 @@ impl At {
 
     /// The worker's listener; it takes no token.
     pub(super) async fn worker(&self) -> Result<WorkerClient<Channel>, Fail> {
-        Ok(WorkerClient::new(connect(self.config()?.listen.worker).await?))
+        let client = WorkerClient::new(connect(self.config()?.listen.worker).await?);
+        Ok(client.max_decoding_message_size(REPLY_BYTES_MAX))
     }
 }
 

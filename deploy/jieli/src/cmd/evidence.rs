@@ -1,6 +1,7 @@
 //! `jieli export` and `jieli verify`.
 
 use super::dial::At;
+use super::paper_check::{self, Paper};
 use super::say::{OK, Out, bytes_of, unwritable};
 use super::{Done, Fail};
 use clap::Args;
@@ -11,7 +12,7 @@ use jieli_proto::wire;
 use jieli_proto::words::NOT_PROOF_OF_FREEDOM;
 use serde_json::json;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Writes the evidence of a case.
 #[derive(Args, Debug)]
@@ -40,15 +41,7 @@ impl Export {
             sections: self.sections,
         };
         let zip = desk.export_case(request).await?.into_inner().zip;
-        // Evidence may hold personal data: nobody else on this machine reads it.
-        let mut options = std::fs::OpenOptions::new();
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let written = options
-            .write(true)
-            .create_new(true)
-            .open(&self.out)
-            .and_then(|mut file| file.write_all(&zip).and_then(|()| file.sync_all()));
-        written.map_err(|error| unwritable(&self.out, &error))?;
+        write_new(&self.out, &zip)?;
         let file = self.out.display().to_string();
         let caveat = NOT_PROOF_OF_FREEDOM;
         let value = json!({
@@ -66,11 +59,34 @@ impl Export {
     }
 }
 
-/// Checks evidence.
+/// Writes a file that must not exist yet. It may hold personal data: nobody else on this machine
+/// reads it.
+pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Fail> {
+    let mut options = std::fs::OpenOptions::new();
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options
+        .write(true)
+        .create_new(true)
+        .open(path)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
+    written.map_err(|error| unwritable(path, &error))
+}
+
+/// Checks evidence, a slip or a letter.
 #[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["file", "slip", "letter"]))]
 pub(super) struct Verify {
     /// The ZIP.
-    file: PathBuf,
+    file: Option<PathBuf>,
+    /// A slip: the text of its QR code, or a file with it, such as the page itself.
+    #[arg(long, value_name = "TEXT_OR_FILE")]
+    slip: Option<String>,
+    /// A letter: the text of its QR code, or a file with it.
+    #[arg(long, value_name = "TEXT_OR_FILE")]
+    letter: Option<String>,
+    /// The city's newest public.json: a slip or letter signed with a key that it revokes is false.
+    #[arg(long, value_name = "PUBLIC_JSON", conflicts_with = "file")]
+    manifest: Option<PathBuf>,
     /// Root fingerprint of a city that takes part, 64 hex digits; once for each.
     #[arg(long = "root", value_name = "FPR", required = true)]
     roots: Vec<String>,
@@ -85,7 +101,15 @@ impl Verify {
                 Fail::usage("根密钥指纹应为 64 位十六进制。", "A root is 64 hex digits.")
             })?);
         }
-        let zip = bytes_of(&self.file)?;
+        let manifest = self.manifest.as_deref();
+        if let Some(slip) = &self.slip {
+            return paper_check::run(Paper::Slip, slip, &roots, manifest, out);
+        }
+        if let Some(letter) = &self.letter {
+            return paper_check::run(Paper::Letter, letter, &roots, manifest, out);
+        }
+        let file = self.file.unwrap_or_default();
+        let zip = bytes_of(&file)?;
         let found = bundle::verify(&zip, &roots);
         let exit = bundle::exit_code(&found);
         match found {

@@ -98,7 +98,13 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("case act progress", "jieli --as window case act 2026-000001 1 progress --step SCHEDULED"),
     ("worker open", "jieli worker open --case 2026-000001 --code 12345678"),
     ("worker answer", "jieli worker answer --case 2026-000001 --code 12345678 --yes \"1 3\""),
-    ("worker status", "jieli worker status --case 2026-000001 --code 12345678"),
+    (
+        "worker status",
+        "jieli worker status --case 2026-000001 --code 12345678\n\
+         jieli worker status --case 2026-000001 --slip-code 12345678",
+    ),
+    ("worker slip", "jieli worker slip --case 2026-000001 --code 12345678 --out slip.html"),
+    ("worker copy", "jieli worker copy --case 2026-000001 --code 12345678 --out copy.zip"),
     ("worker who-looked", "jieli worker who-looked --case 2026-000001 --code 12345678"),
     ("worker not-me", "jieli worker not-me --case 2026-000001 --code 12345678"),
     ("worker reopen", "jieli worker reopen --case 2026-000001 --code 12345678 --leg 1"),
@@ -121,9 +127,29 @@ const EXAMPLES: &[(&str, &str)] = &[
         "worker window reopen",
         "jieli --as union worker window reopen --service housing --number 99999919900101001X",
     ),
-    ("worker withdraw", "jieli worker withdraw --case 2026-000001 --code 12345678"),
+    (
+        "worker withdraw",
+        "jieli worker withdraw --case 2026-000001 --code 12345678\n\
+         jieli worker withdraw --case 2026-000001 --slip-code 12345678",
+    ),
+    ("slip", "jieli --as window slip --case 2026-000001 --out slip.html"),
+    (
+        "letter ask",
+        "jieli letter ask --case 2026-000007 --leg 1 --office-name 成都市人力资源和社会保障局",
+    ),
+    ("letter write", "jieli letter write --case 2026-000007 --leg 1 --out letter.html"),
+    (
+        "letter answer",
+        "jieli letter answer 2026-000007 1 --accept --code 12345678\n\
+         jieli letter answer 2026-000007 1 --decline --stamped",
+    ),
     ("export", "jieli export --case 2026-000001 --out case.zip"),
-    ("verify", "jieli verify case.zip --root <64 hex digits> --root <64 hex digits>"),
+    (
+        "verify",
+        "jieli verify case.zip --root <64 hex digits> --root <64 hex digits>\n\
+         jieli verify --slip slip.html --root <64 hex digits>\n\
+         jieli verify --letter letter.html --root <64 hex digits> --manifest public.json",
+    ),
     ("status", "jieli status --json"),
     ("healthcheck", "jieli --dir /var/lib/jieli healthcheck && echo ok"),
     ("completions", "jieli completions bash > /etc/bash_completion.d/jieli"),

@@ -202,6 +202,12 @@ impl Import {
     /// where the clerk says.
     async fn whole(&self, job: &Job, bytes: &[u8], refused: &Refused) -> Result<Fail, Fail> {
         let mut fail = refusal(refused);
+        if refused.columns.iter().any(|column| column.topic.is_none() && !column.heading.is_empty())
+        {
+            fail.zh += "只是叫法不同的列，可用 --map 表头=栏目 对应。";
+            fail.en +=
+                " A column that only goes by another name can be mapped: --map HEADING=COLUMN.";
+        }
         let Some(path) = self.clean.as_ref().filter(|_| !refused.columns.is_empty()) else {
             return Ok(fail);
         };

@@ -1,12 +1,16 @@
 //! `jieli worker`: what the worker's own page or telephone does. Only case number and code.
 
 use super::dial::At;
+use super::evidence::write_new;
 use super::say::{OK, Out, time};
+use super::slip;
 use super::{Done, Fail};
 use clap::{Args, Subcommand};
 use jieli_proto::day::Day;
 use jieli_proto::wire;
+use jieli_proto::words::NOT_PROOF_OF_FREEDOM;
 use serde_json::json;
+use std::path::PathBuf;
 
 /// What the notice says.
 #[derive(Args, Debug)]
@@ -25,6 +29,20 @@ impl Key {
     }
 }
 
+/// The code of a notice, or that of a slip.
+#[derive(Args, Debug)]
+pub(super) struct StopKey {
+    /// Case number.
+    #[arg(long = "case")]
+    case_number: String,
+    /// The code of the notice.
+    #[arg(long, required_unless_present = "slip_code", conflicts_with = "slip_code")]
+    code: Option<String>,
+    /// The code printed on the slip.
+    #[arg(long)]
+    slip_code: Option<String>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(super) enum WorkerCommand {
     /// Reads what is asked. The first opening of job terms starts their 24 hours.
@@ -40,10 +58,10 @@ pub(super) enum WorkerCommand {
         #[arg(long, default_value = "")]
         yes: String,
     },
-    /// How every item of the case stands. Reading it starts nothing.
+    /// How every item of the case, or of a slip, stands. Reading it starts nothing.
     Status {
         #[command(flatten)]
-        key: Key,
+        key: StopKey,
     },
     /// Which office looked at the data of this case, when, and for what.
     WhoLooked {
@@ -53,7 +71,7 @@ pub(super) enum WorkerCommand {
     /// Stops; no reason is asked.
     Withdraw {
         #[command(flatten)]
-        key: Key,
+        key: StopKey,
         /// The numbers to stop, such as "1 3"; empty: all of them.
         #[arg(long, default_value = "")]
         legs: String,
@@ -84,6 +102,23 @@ pub(super) enum WorkerCommand {
     /// At a window with the person present; `--as` names a token of the role window.
     #[command(subcommand)]
     Window(super::window::WindowCommand),
+    /// The own slip to print, with a fresh slip code.
+    Slip {
+        #[command(flatten)]
+        key: Key,
+        /// The page, HTML; must not exist.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// The complete signed copy with all that this city holds about the person, and a slip beside
+    /// it. `jieli verify` checks it without any account.
+    Copy {
+        #[command(flatten)]
+        key: Key,
+        /// The ZIP; must not exist. The slip goes beside it, as NAME.slip.html.
+        #[arg(long)]
+        out: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -105,7 +140,15 @@ impl WorkerCommand {
                 return Ok(OK);
             }
             WorkerCommand::Status { key } => {
-                let reply = worker.status(key.request()).await?.into_inner();
+                let case_number = key.case_number;
+                if let Some(slip_code) = key.slip_code {
+                    let request = wire::SlipUse { case_number, slip_code, legs: Vec::new() };
+                    let status = worker.look_by_slip(request).await?.into_inner();
+                    return Ok(looked(&status, out));
+                }
+                let code = key.code.unwrap_or_default();
+                let request = wire::WorkerRequest { case_number, code };
+                let reply = worker.status(request).await?.into_inner();
                 show_status(&reply.legs, out);
                 return Ok(OK);
             }
@@ -120,9 +163,24 @@ impl WorkerCommand {
                 worker.answer(request).await?.into_inner()
             }
             WorkerCommand::Withdraw { key, legs } => {
-                let (code, case_number) = (key.code, key.case_number);
-                let request = wire::WithdrawRequest { code, legs: numbers(&legs)?, case_number };
-                worker.withdraw(request).await?.into_inner()
+                let (legs, case_number) = (numbers(&legs)?, key.case_number);
+                if let Some(slip_code) = key.slip_code {
+                    let request = wire::SlipUse { case_number, slip_code, legs };
+                    worker.stop_by_slip(request).await?.into_inner()
+                } else {
+                    let code = key.code.unwrap_or_default();
+                    let request = wire::WithdrawRequest { code, legs, case_number };
+                    worker.withdraw(request).await?.into_inner()
+                }
+            }
+            WorkerCommand::Slip { key, out: file } => {
+                let request = wire::OpenRequest { code: key.code, case_number: key.case_number };
+                let page = worker.slip(request).await?.into_inner();
+                return slip::written(&page, &file, out);
+            }
+            WorkerCommand::Copy { key, out: file } => {
+                let request = wire::OpenRequest { code: key.code, case_number: key.case_number };
+                return copied(worker.copy(request).await?.into_inner(), &file, out);
             }
             WorkerCommand::Pin(PinCommand::Set { key }) => {
                 let pin = super::window::new_pin()?;
@@ -148,6 +206,38 @@ impl WorkerCommand {
         out.show(&value, || format!("{}\n{}", said.say_zh, said.say_en));
         Ok(OK)
     }
+}
+
+fn copied(copy: wire::CopyReply, file: &std::path::Path, out: Out) -> Result<Done, Fail> {
+    let slip_file = file.with_extension("slip.html");
+    let page = slip::html(&copy.slip.unwrap_or_default())?;
+    write_new(file, &copy.zip)?;
+    write_new(&slip_file, page.as_bytes())?;
+    let (zip, slip) = (file.display().to_string(), slip_file.display().to_string());
+    let caveat = NOT_PROOF_OF_FREEDOM;
+    let value = json!({
+        "file": zip, "bytes": copy.zip.len(), "slip": slip,
+        "caveat": { "zh": caveat.zh, "en": caveat.en },
+    });
+    out.show(&value, || {
+        format!(
+            "已写入 {zip} 和回单 {slip}。核验不需要账号：jieli verify {zip} --root 指纹 --root 指纹\n\
+             Written, with the slip. Checking it needs no account: jieli verify {zip} --root FPR \
+             --root FPR\n{}\n{}",
+            caveat.zh, caveat.en
+        )
+    });
+    Ok(OK)
+}
+
+fn looked(status: &wire::SlipStatus, out: Out) -> Done {
+    let legs = status.legs.iter();
+    let legs: Vec<_> = legs.map(slip::line_json).collect();
+    out.show(&json!({ "legs": legs }), || {
+        let lines: Vec<String> = status.legs.iter().map(slip::line_text).collect();
+        lines.join("\n")
+    });
+    OK
 }
 
 fn show(opened: &wire::OpenReply, out: Out) {

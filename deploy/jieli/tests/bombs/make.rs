@@ -173,7 +173,7 @@ pub(crate) fn all() -> Vec<Bomb> {
         book(
             "two million formulas without a result",
             rows(&format!("<row r=\"3\">{}</row>", "<c><f>A1</f></c>".repeat(2_000_000))),
-            Must::Refuse(&["COLUMNS"]),
+            Must::Refuse(&["TOO_MANY_COLUMNS"]),
         ),
         book(
             "formulas and nothing else",

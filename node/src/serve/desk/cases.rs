@@ -23,6 +23,8 @@ use jieli_proto::words;
 /// Local stages: no message has left yet.
 const DRAFT: &str = "DRAFT";
 pub(super) const AWAITING: &str = "AWAITING_CONSENT";
+/// The person carries a letter to a city without a node.
+const ON_PAPER: &str = "ON_PAPER";
 /// The other city refused the first message: there is no leg, and nothing was decided.
 const NOT_TAKEN_IN: &str = "NOT_TAKEN_IN";
 
@@ -55,7 +57,7 @@ impl Eyes<'_> {
     fn see_person(&self, file: &LegFile) -> bool {
         self.caller.role == DeskRole::Clerk
             && self.caller.actor.office == file.our_office
-            && matches!(file.local, Local::Draft | Local::OnTheRoad)
+            && matches!(file.local, Local::Draft | Local::OnTheRoad | Local::OnPaper)
             // What is kept of a stopped leg is kept for the person's "not me" alone.
             && !file.law.state().stop.any()
             && self.see(file)
@@ -75,6 +77,7 @@ pub(super) fn stage_word(file: &LegFile) -> &'static str {
     match file.local {
         Local::Draft => DRAFT,
         Local::Asked | Local::Dropped => AWAITING,
+        Local::OnPaper => ON_PAPER,
         Local::OnTheRoad if !file.law.exists() => NOT_TAKEN_IN,
         Local::OnTheRoad => words::stage(file.law.state().stage).en,
     }
@@ -93,7 +96,11 @@ fn bad_stage(text: &str) -> Denied {
 
 pub(super) fn check_stage(text: &str) -> Result<(), Denied> {
     let is_stage = Stage::ALL.into_iter().any(|stage| words::stage(stage).en == text);
-    if text.is_empty() || text == DRAFT || is_stage { Ok(()) } else { Err(bad_stage(text)) }
+    if text.is_empty() || [DRAFT, ON_PAPER].contains(&text) || is_stage {
+        Ok(())
+    } else {
+        Err(bad_stage(text))
+    }
 }
 
 impl DeskDoor {
@@ -166,6 +173,19 @@ impl DeskDoor {
         Ok(files)
     }
 
+    /// The legs of a case that a desk sees, to be printed on a slip.
+    pub(super) async fn seen_legs(
+        &self,
+        caller: &Caller,
+        number: &str,
+    ) -> Answer<(String, Vec<LegId>)> {
+        let published = self.hand.published();
+        let eyes = self.eyes(caller, &published.directory);
+        let mut conn = self.store.read().await?;
+        let (row, files) = self.case_files(&mut conn, &eyes, number).await?;
+        Ok((row.number, files.iter().map(|file| file.id).collect()))
+    }
+
     /// Evidence without sections names no person; with them it is for the office whose legs all of
     /// them are. Tells the legs.
     pub(super) async fn may_export(
@@ -209,7 +229,7 @@ pub(super) async fn awaiting(conn: &mut Conn, eyes: &Eyes<'_>) -> Result<u64, St
             "SELECT CAST(COUNT(DISTINCT l.leg_id) AS BIGINT) FROM leg l \
              JOIN question_leg ql ON ql.leg_id = l.leg_id \
              JOIN question q ON q.question_id = ql.question_id \
-             WHERE q.kind = 'consent' AND q.asked_ms > $1 AND l.local_state IN (1, 3) \
+             WHERE q.kind IN ('consent', 'letter') AND q.asked_ms > $1 AND l.local_state IN (1, 3) \
              AND (l.our_office = $2 OR $3 = 1)",
             vec![since.into(), eyes.caller.actor.office.as_str().into(), every.into()],
         )

@@ -6,9 +6,8 @@ use crate::follow::filled;
 use crate::legs::{Entry, LegFile, msg_id};
 use crate::store::StoreError;
 use crate::vault::{self, DRAFT, Place};
-use jieli_proto::day::Day;
 use jieli_proto::id::Digest;
-use jieli_proto::section::{self, FieldType, Phase, SectionKind, Value};
+use jieli_proto::section::{self, Phase, SectionKind, Value};
 use jieli_proto::wire;
 use jieli_proto::wire::message::Body;
 use jieli_proto::words;
@@ -100,25 +99,6 @@ fn view(section: u8, field: u32, value: &Value) -> Option<wire::FieldView> {
         field,
         name_zh: named.zh.to_owned(),
         name_en: named.en.to_owned(),
-        value: text(section, field, named.ty, value),
+        value: words::value(section, named, value),
     })
-}
-
-fn text(section: u8, field: u32, ty: FieldType, value: &Value) -> String {
-    match value {
-        Value::Text(text) => text.clone(),
-        Value::Flag(true) => "是 yes".to_owned(),
-        Value::Flag(false) => "否 no".to_owned(),
-        Value::Number(number) => match ty {
-            FieldType::Date => {
-                let day = u32::try_from(*number).ok().and_then(Day::from_number);
-                day.map_or(number.to_string(), |day| day.to_string())
-            }
-            FieldType::Code(_) => match words::code(section, field, *number) {
-                Some(word) => format!("{} {}", word.zh, word.en),
-                None => number.to_string(),
-            },
-            FieldType::Text | FieldType::Number | FieldType::Flag => number.to_string(),
-        },
-    }
 }

@@ -7,6 +7,7 @@ use crate::batch::Batch;
 use crate::directory::Bond;
 use crate::house::House;
 use crate::legs::{Entry, LegFile, Local, Standing};
+use crate::paper;
 use crate::questions::{ARRIVAL_STATE, Told};
 use crate::store::{Conn, StoreError};
 use crate::writer::Published;
@@ -83,6 +84,7 @@ impl<'a> Scene<'a> {
         let mut next: Vec<String> = steps.iter().map(|step| step.step.clone()).collect();
         next.dedup();
         let person_told = if may_act { self.person_told(file).await? } else { "" }.to_owned();
+        let letter = paper::letter_state(self.conn, file.id, &self.house.calendar).await?;
         Ok(wire::LegView {
             line: Some(line),
             messages,
@@ -91,6 +93,7 @@ impl<'a> Scene<'a> {
             person_told,
             steps,
             window: self.window(file),
+            letter,
         })
     }
 
@@ -118,7 +121,9 @@ impl<'a> Scene<'a> {
                 return Ok(vec![next("ask", format!("case ask {case}")), act("withdraw", "")]);
             }
             // The same whatever the person said or did not say.
-            Local::Asked | Local::Dropped => return Ok(vec![act("withdraw", "")]),
+            Local::Asked | Local::Dropped | Local::OnPaper => {
+                return Ok(vec![act("withdraw", "")]);
+            }
             Local::OnTheRoad => {}
         }
         let now_ms = self.house.world.clock.now_unix_ms();

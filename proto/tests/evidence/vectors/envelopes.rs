@@ -60,7 +60,7 @@ fn envelopes_of_every_kind() {
 #[test]
 fn the_read_me_names_every_file() {
     let readme = std::fs::read_to_string(super::path("README.md")).unwrap();
-    for file in ["envelopes", "refused", "forms", "sections", "receipts", "bundle"] {
+    for file in ["envelopes", "refused", "forms", "sections", "paper", "receipts", "bundle"] {
         assert!(readme.contains(&format!("`{file}.json`")), "{file}");
     }
     // Blessing writes nothing here: the text is by hand.

@@ -25,15 +25,17 @@ pub(super) struct Told<'a> {
 pub(super) struct Count {
     pub(super) drafts: usize,
     pub(super) duplicates: usize,
+    pub(super) corrected: usize,
     pub(super) refused: usize,
 }
 
 impl Told<'_> {
     pub(super) fn count(&self) -> Count {
         let of = |code: &str| self.rows.iter().filter(|row| row.code == code).count();
-        let (drafts, duplicates) = (of("draft"), of("duplicate"));
-        let refused = self.reading.faulty_rows().len() + self.rows.len() - drafts - duplicates;
-        Count { drafts, duplicates, refused }
+        let (drafts, duplicates, corrected) = (of("draft"), of("duplicate"), of("corrected"));
+        let in_all = drafts + duplicates + corrected;
+        let refused = self.reading.faulty_rows().len() + self.rows.len() - in_all;
+        Count { drafts, duplicates, corrected, refused }
     }
 
     pub(super) fn show(&self, out: Out) {
@@ -55,6 +57,7 @@ impl Told<'_> {
             "readable_rows": self.reading.rows,
             "drafts": count.drafts,
             "duplicates": count.duplicates,
+            "corrected": count.corrected,
             "refused": count.refused,
             "insurance_rows_told_only": self.reading.insurance_rows,
             "rows": self.rows.iter().map(row_json).collect::<Vec<_>>(),
@@ -122,7 +125,7 @@ impl Told<'_> {
     fn sum(&self, out: Out) -> String {
         let (count, read) = (self.count(), self.reading.rows_read);
         let ready = self.reading.rows.len();
-        let Count { drafts, duplicates, refused } = count;
+        let Count { drafts, duplicates, corrected, refused } = count;
         if self.dry_run {
             return out.say(
                 &format!("试读 {read} 行：可导入 {ready}，有错误 {refused}。没有发送任何内容。"),
@@ -131,10 +134,10 @@ impl Told<'_> {
         }
         out.say(
             &format!(
-                "读到 {read} 行：可用 {ready}，草稿 {drafts}，重复 {duplicates}，未导入 {refused}。"
+                "读到 {read} 行：可用 {ready}，草稿 {drafts}，更正 {corrected}，重复 {duplicates}，未导入 {refused}。"
             ),
             &format!(
-                "{read} rows: {ready} readable, {drafts} drafts, {duplicates} already here, \
+                "{read} rows: {ready} readable, {drafts} drafts, {corrected} corrected, {duplicates} already here, \
                  {refused} refused."
             ),
         )
@@ -172,6 +175,19 @@ impl Told<'_> {
             let note = notes.entry(row.row).or_insert_with(|| empty(row.row));
             note.case_number.clone_from(&row.case_number);
             note.outcome = out.say(&row.say_zh, &row.say_en);
+            if row.code == "duplicate" {
+                let case = &row.case_number;
+                note.remedy = out.say(
+                    &format!(
+                        "本行没有改写该办件：已询问本人、已发出或事项不同的办件不由表格更正，请在办件中处理（jieli case show {case}）"
+                    ),
+                    &format!(
+                        "This row changed nothing there: what a person was asked, what has left, \
+                         or a case with other services is not changed by a sheet; see to it in \
+                         the case (jieli case show {case})."
+                    ),
+                );
+            }
             if row.case_number.is_empty() {
                 note.wrong = true;
                 note.outcome = out.say("未导入", "not imported");

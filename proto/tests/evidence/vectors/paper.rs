@@ -1,0 +1,246 @@
+//! `paper.json`: slips and letters as the text of a QR code, and what must not be believed.
+
+use super::compare_cases;
+use crate::fixtures::*;
+use crate::world::{City, World, index};
+use jieli_proto::id::{Digest, MsgId};
+use jieli_proto::kinds::PartySide;
+use jieli_proto::paper::{self, Content, PaperError};
+use jieli_proto::section::{self, FieldType, Value as Field};
+use jieli_proto::wire::{self, Envelope, Role, Service};
+use prost::Message as _;
+use serde_json::{Value, json};
+
+const LETTER_ID: [u8; 16] = [0x52; 16];
+
+fn slip(city: &City, legs: u8) -> wire::Slip {
+    let leg = |at: u8| wire::SlipLeg {
+        leg_id: vec![0xe0 + at; 16],
+        service: if at == 0 { Service::Employment } else { Service::Schooling }.into(),
+        office: if at == 2 { String::new() } else { OFFICE_B[usize::from(at > 0)].to_owned() },
+        last_env_digest: if at == 2 { Vec::new() } else { Digest::of(&[&[at]]).to_vec() },
+    };
+    wire::Slip {
+        case_id: CASE.to_vec(),
+        city_id: city.id.to_owned(),
+        case_number: "2026-000017".to_owned(),
+        issued_unix_ms: NINE,
+        legs: (0..legs).map(leg).collect(),
+    }
+}
+
+/// A letter about a school place with every section but the support need.
+fn letter(city: &City) -> (wire::PaperLetter, Vec<wire::Section>) {
+    let mut draw = 0_u8;
+    let mut random = |buffer: &mut [u8]| {
+        draw += 1;
+        buffer.fill(draw);
+    };
+    let (mut digests, mut sections) = (Vec::new(), Vec::new());
+    for kind in paper::letter_slots(Service::Schooling) {
+        let digest = if kind.number == section::SUPPORT_NEED {
+            Digest([0x77; 32])
+        } else {
+            let fields = kind.fields.iter().filter(|field| field.required);
+            let values: Vec<(u32, Field)> = fields
+                .map(|field| {
+                    let value = match field.ty {
+                        FieldType::Text => Field::Text(format!("例{}·x", field.number)),
+                        FieldType::Number => Field::Number(3),
+                        FieldType::Code(top) => Field::Number(top),
+                        FieldType::Date => Field::Number(20_261_201),
+                        FieldType::Flag => Field::Flag(true),
+                    };
+                    (field.number, value)
+                })
+                .collect();
+            let built = section::build(kind, &values, &mut random).unwrap();
+            let digest = section::digest_of(&MsgId(LETTER_ID), &built).unwrap();
+            sections.push(built);
+            digest
+        };
+        let section = u32::from(kind.number);
+        digests.push(wire::SectionDigest { section, digest: digest.to_vec() });
+    }
+    let letter = wire::PaperLetter {
+        letter_id: LETTER_ID.to_vec(),
+        city_id: city.id.to_owned(),
+        to_office: "例示县教育局".to_owned(),
+        service: Service::Schooling.into(),
+        issued_unix_ms: NINE,
+        section_digests: digests,
+        consent_digest: Digest::of(&[b"consent"]).to_vec(),
+    };
+    (letter, sections)
+}
+
+fn paper_of(city: &City, envelope: Envelope, sections: Vec<wire::Section>) -> wire::Paper {
+    wire::Paper {
+        root_spki: city.root.public.to_spki().to_vec(),
+        manifest: Some(city.manifests[0].clone()),
+        envelope: Some(envelope),
+        sections,
+    }
+}
+
+/// The first word of an error, as another implementation may name it.
+fn word(error: &PaperError) -> String {
+    let text = format!("{error:?}");
+    text.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_owned()
+}
+
+fn case(name: &str, text: &str, roots: &[Digest], newer: Option<&Envelope>) -> Value {
+    let outcome = paper::open(text, roots, newer);
+    let says = outcome.as_ref().ok().map(|checked| match &checked.content {
+        Content::Slip(slip) => json!({
+            "slip": slip.case_number, "legs": slip.legs.len(),
+            "without_office": slip.legs.iter().filter(|leg| leg.office.is_none()).count(),
+        }),
+        Content::Letter(letter) => json!({
+            "letter": letter.letter.hex(), "to_office": letter.to_office,
+            "sections": letter.sections.iter().map(|(number, values)| json!({
+                "section": number, "fields": values.iter().map(|v| v.0).collect::<Vec<_>>(),
+            })).collect::<Vec<_>>(),
+        }),
+    });
+    json!({
+        "name": name,
+        "error": outcome.as_ref().err().map(word),
+        "roots": roots.iter().map(Digest::hex).collect::<Vec<_>>(),
+        "newer_manifest": newer.map(|newer| hex::encode(newer.encode_to_vec())),
+        "city": outcome.as_ref().ok().map(|checked| checked.city.as_str()),
+        "env_digest": outcome.as_ref().ok().map(|checked| checked.env_digest.hex()),
+        "says": says,
+        "text": text,
+    })
+}
+
+fn revoking(city: &City) -> Envelope {
+    let revocation = wire::Revocation {
+        fingerprint: city.message.fpr().to_vec(),
+        reason: wire::RevocationReason::Lost.into(),
+        last_good: Vec::new(),
+    };
+    city.root.seal(&wire::KeyManifest {
+        city_id: city.id.to_owned(),
+        version: 2,
+        prev_digest: jieli_proto::envelope::env_digest(&city.manifests[0]).to_vec(),
+        keys: city.keys(&[&city.message_next]),
+        revocations: vec![revocation],
+    })
+}
+
+type Change = fn(&mut wire::Slip);
+
+#[test]
+fn papers() {
+    let world = World::new();
+    let (city, other) = (world.city(PartySide::A), world.city(PartySide::B));
+    assert_eq!(index(PartySide::A), 0);
+    let root = Digest(city.root.public.fingerprint());
+    let elsewhere = Digest(other.root.public.fingerprint());
+    let good = paper_of(city, city.message.seal(&slip(city, 3)), Vec::new());
+    let text = paper::write(&good).unwrap();
+    let (letter, sections) = letter(city);
+    let letter_paper = paper_of(city, city.message.seal(&letter), sections);
+    let letter_text = paper::write(&letter_paper).unwrap();
+    let newer = revoking(city);
+    let mut cases = vec![
+        case("slip", &text, &[elsewhere, root], None),
+        case("letter", &letter_text, &[root], None),
+        case("letter, nothing disclosed", &bare(&letter_paper), &[root], None),
+        case("slip, another root", &text, &[elsewhere], None),
+        case("slip, no root", &text, &[], None),
+        case("slip, key revoked later", &text, &[root], Some(&newer)),
+        case("slip, manifest of another city", &text, &[root], Some(&other.manifests[0])),
+        case("slip, lower case", &text.to_lowercase(), &[root], None),
+        case("slip, one character more", &format!("{text}A"), &[root], None),
+        case("slip, one character less", &text[..text.len() - 1], &[root], None),
+    ];
+    let mut wrong = |name: &str, paper: wire::Paper| {
+        cases.push(case(name, &paper::write(&paper).unwrap(), &[root], None));
+    };
+    wrong("signed by the log key", paper_of(city, city.log.seal(&slip(city, 3)), Vec::new()));
+    wrong("signed by another city", paper_of(city, other.message.seal(&slip(city, 3)), Vec::new()));
+    wrong("a consent is no paper", paper_of(city, city.message.seal(&consent()), Vec::new()));
+    let mut foreign = good.clone();
+    foreign.manifest = Some(other.manifests[0].clone());
+    wrong("manifest of another root", foreign);
+    wrong("no manifest", wire::Paper { manifest: None, ..good.clone() });
+    wrong("slip with a section", {
+        wire::Paper { sections: letter_paper.sections.clone(), ..good.clone() }
+    });
+    let changes: [(&str, Change); 7] = [
+        ("no leg", |slip| slip.legs.clear()),
+        ("case number with a space", |slip| slip.case_number = "2026 17".to_owned()),
+        ("case_id of 15 bytes", |slip| slip.case_id.truncate(15)),
+        ("another city", |slip| slip.city_id = CITY_B.to_owned()),
+        ("leg without service", |slip| slip.legs[0].service = 0),
+        ("office in lower case", |slip| slip.legs[0].office = OFFICE_B[0].to_lowercase()),
+        ("older than its key", |slip| slip.issued_unix_ms = NINE - 2 * 86_400_000),
+    ];
+    for (name, change) in changes {
+        let mut changed = slip(city, 3);
+        change(&mut changed);
+        wrong(name, paper_of(city, city.message.seal(&changed), Vec::new()));
+    }
+    let mut value = letter_paper.clone();
+    let last = value.sections[1].disclosures[0].len() - 1;
+    value.sections[1].disclosures[0][last] ^= 1;
+    wrong("letter with a changed value", value);
+    let mut twice = letter_paper.clone();
+    twice.sections.push(twice.sections[0].clone());
+    wrong("letter with a section twice", twice);
+    let accepted = cases.iter().filter(|case| case["error"].is_null()).count();
+    assert_eq!(accepted, 3, "{cases:#?}");
+    let about = "Papers: the text of the QR code of a slip or letter. `error` is null where it \
+                 holds under `roots` and `newer_manifest`, else names the step that fails.";
+    compare_cases("paper.json", about, &cases);
+}
+
+fn consent() -> wire::Consent {
+    crate::story::consent([OFFICE_A[1], OFFICE_B[1]])
+}
+
+fn bare(paper: &wire::Paper) -> String {
+    paper::write(&wire::Paper { sections: Vec::new(), ..paper.clone() }).unwrap()
+}
+
+#[test]
+fn any_flipped_character_is_found() {
+    let world = World::new();
+    let city = world.city(PartySide::A);
+    let root = Digest(city.root.public.fingerprint());
+    let (letter, sections) = letter(city);
+    for paper in [
+        paper_of(city, city.message.seal(&slip(city, 1)), Vec::new()),
+        paper_of(city, city.message.seal(&letter), sections),
+    ] {
+        let text = paper::write(&paper).unwrap();
+        assert!(paper::open(&text, &[root], None).is_ok());
+        let mut kept = 0;
+        for at in 0..text.len() {
+            let mut bytes = text.clone().into_bytes();
+            bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(bytes).unwrap();
+            // Unsigned is only what hides a value: a field digest of a section not checked. There
+            // is none, so nothing may pass.
+            kept += usize::from(paper::open(&changed, &[root], None).is_ok());
+        }
+        assert_eq!(kept, 0);
+    }
+}
+
+#[test]
+fn eight_legs_fit_one_code() {
+    let world = World::new();
+    let city = world.city(PartySide::A);
+    assert!(city.keys(&[&city.message]).iter().any(|key| key.roles().any(|r| r == Role::Message)));
+    let mut legs = slip(city, 2);
+    while legs.legs.len() < 8 {
+        legs.legs.push(legs.legs[0].clone());
+    }
+    let text = paper::write(&paper_of(city, city.message.seal(&legs), Vec::new())).unwrap();
+    // Version 32 at level M holds 2,840 alphanumeric characters at level L, 2,238 at M.
+    assert!(text.len() < 2_500, "{}", text.len());
+}
