@@ -31,3 +31,7 @@ mod v12;
 mod v19;
 #[path = "safeguards/v21.rs"]
 mod v21;
+#[path = "safeguards/v22.rs"]
+mod v22;
+#[path = "safeguards/v23.rs"]
+mod v23;

@@ -57,9 +57,7 @@ async fn reaches(city: &City, case: &str, stage: &str) -> Result<()> {
 }
 
 async fn act(city: &City, case: &str, act: Act) -> Result<()> {
-    let ask = wire::ActRequest { case_number: case.to_owned(), leg: 1, act: Some(act) };
-    city.desk("window")?.act(ask).await?;
-    Ok(())
+    city.act(case, 1, act).await
 }
 
 /// The case of the only leg, as the destination numbers it, once it is there.

@@ -143,6 +143,11 @@ impl Batch<'_> {
         act: &Act,
         planned: Planned,
     ) -> Outcome<wire::ActReply> {
+        if let Act::Outcome(asked) = act
+            && asked.told_in_person
+        {
+            self.note_told_in_person(file).await?;
+        }
         if planned.ballot {
             let Act::Outcome(asked) = act else { return Err(Denied::not_found("outcome").into()) };
             return self.hold_outcome(file, asked).await;

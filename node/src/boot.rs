@@ -16,7 +16,7 @@ use crate::letters::Letters;
 use crate::peers::{Peers, Pinboard};
 use crate::serve::stack::DRAIN_MAX;
 use crate::store::Store;
-use crate::sweeper::Sweeper;
+use crate::sweeper::{Broom, Sweeper};
 use crate::tls::{Connections, Identity};
 use crate::world::{Clock, Entropy, Notices, Post, Sleep, World, random};
 use crate::writer::{CrashAt, Hand, Stopped, Writer};
@@ -114,7 +114,10 @@ impl Node {
         tasks.spawn(node.renew(renewed));
         node.run_writer(writer);
         tasks.spawn(node.watch_pins(board));
-        tasks.spawn(Sweeper::new(hand.clone(), store, house.clone(), stop.clone()).run());
+        for broom in [Broom::Timers, Broom::Notices] {
+            let (hand, store, house) = (hand.clone(), store.clone(), house.clone());
+            tasks.spawn(Sweeper::new(broom, hand, store, house, stop.clone()).run());
+        }
         tasks.spawn(Courier { hand, letters, house, tasks: tasks.clone(), stop }.run());
         tracing::info!(city = %node.house.config.city.id, peer = %node.addresses.peer, "the node runs");
         Ok(node)

@@ -2,7 +2,7 @@
 
 use crate::agreements::OwnAct;
 use crate::batch::Batch;
-use crate::questions::received;
+use crate::questions::{Look, received};
 use crate::receive::Received;
 use crate::store::{StoreError, queue};
 use crate::trouble::{Denied, Outcome, Trouble};
@@ -13,6 +13,7 @@ use jieli_proto::envelope;
 use jieli_proto::id::{AgreementId, CityId, LegId};
 use jieli_proto::kinds::{Kind, Lane};
 use jieli_proto::wire::{self, Letter};
+use std::collections::BTreeMap;
 
 /// Who stands at the desk: never a name, an office and a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub enum Command {
     Unset([u8; 16]),
     /// The carrier's word about a notice.
     NoticeDone([u8; 16], NoticeResult),
+    /// The carrier's later report of a notice: whether the phone has it.
+    NoticeReported([u8; 16], bool),
     /// From the desk.
     Desk(Actor, DeskCommand),
     /// From a window, with the person present.
@@ -82,6 +85,8 @@ pub enum DeskCommand {
     AnswerLetter(wire::LetterAnswer),
     /// A view or export of personal data: who, what, why.
     Viewed(String),
+    /// The same of the persons of some legs, who can read it.
+    Looked(Look),
 }
 
 /// What a worker asks for.
@@ -91,6 +96,8 @@ pub enum WorkerCommand {
     Open(wire::OpenRequest),
     Answer(wire::AnswerRequest),
     Withdraw(wire::WithdrawRequest),
+    Status(wire::WorkerRequest),
+    WhoLooked(wire::WorkerRequest),
     SetPin(wire::SetPinRequest),
     NotMe(wire::NotMeRequest),
     Reopen(wire::ReopenRequest),
@@ -119,6 +126,8 @@ pub enum Done {
     Acted(wire::ActReply),
     Opened(wire::OpenReply),
     Answered(wire::AnswerReply),
+    Stands(wire::WorkerStatusReply),
+    WhoLooked(wire::WhoLookedReply),
     Sitting(wire::OpenSittingReply),
     Slip(wire::SlipPage),
     SlipStatus(wire::SlipStatus),
@@ -194,6 +203,10 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
             batch.notice_done(&id, result).await?;
             Ok(Done::Nothing)
         }
+        Command::NoticeReported(id, delivered) => {
+            batch.notice_reported(&id, delivered).await?;
+            Ok(Done::Nothing)
+        }
         Command::Desk(actor, command) => desk(batch, &actor, command).await,
         Command::Window(actor, command) => window(batch, &actor, command).await,
         Command::Worker(command) => worker(batch, command).await,
@@ -259,6 +272,10 @@ async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Out
             batch.record("viewed", format!("{} {what}", actor.token).as_bytes());
             Done::Nothing
         }
+        DeskCommand::Looked(look) => {
+            batch.looked(actor, &look).await?;
+            Done::Nothing
+        }
     })
 }
 
@@ -283,6 +300,12 @@ async fn worker(batch: &mut Batch<'_>, command: WorkerCommand) -> Outcome<Done> 
         }
         WorkerCommand::Withdraw(r) => {
             Done::Answered(batch.withdraw_by_code(&r.case_number, &r.code, &r.legs).await?)
+        }
+        WorkerCommand::Status(r) => {
+            Done::Stands(batch.worker_status(&r.case_number, &r.code).await?)
+        }
+        WorkerCommand::WhoLooked(r) => {
+            Done::WhoLooked(batch.who_looked(&r.case_number, &r.code).await?)
         }
         WorkerCommand::SetPin(r) => {
             batch.set_pin_by_code(&r.case_number, &r.code, &r.pin).await?;
@@ -314,6 +337,7 @@ async fn ask(
     request: wire::AskRequest,
 ) -> Outcome<wire::AskReply> {
     let mut reply = wire::AskReply::default();
+    let mut why: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let all = request.case_numbers.is_empty();
     let numbers = if all { batch.unasked(actor).await? } else { request.case_numbers };
     for number in numbers {
@@ -326,12 +350,15 @@ async fn ask(
             Err(error) => return Err(error),
         };
         reply.not_ready += u32::from(!not_ready.is_empty());
-        for why in not_ready.iter().map(ToString::to_string) {
-            if !reply.why.contains(&why) {
-                reply.why.push(why);
+        for denied in not_ready {
+            let cases = why.entry(denied.to_string()).or_default();
+            if cases.last() != Some(&number) {
+                cases.push(number.clone());
             }
         }
     }
+    // Each reason once, with the cases it is about.
+    reply.why = why.into_iter().map(|(why, cases)| format!("{}: {why}", cases.join(" "))).collect();
     reply.undeliverable = batch.undeliverable(actor).await?;
     Ok(reply)
 }
@@ -382,26 +409,6 @@ impl Batch<'_> {
         if ours { self.close_letter(&bond, lane, noted.lane_seq).await } else { Ok(()) }
     }
 
-    async fn notice_done(&mut self, id: &[u8; 16], result: NoticeResult) -> Result<(), StoreError> {
-        let (state, later): (i64, u64) = match result {
-            NoticeResult::Sent => (1, 0),
-            NoticeResult::Undeliverable => (2, 0),
-            NoticeResult::Later => (0, 60_000),
-        };
-        self.conn
-            .run(
-                "UPDATE notice SET state = $2, attempts = attempts + 1, due_ms = $3 \
-                 WHERE notice_id = $1",
-                vec![id.into(), state.into(), (self.now_ms + later).into()],
-            )
-            .await?;
-        if result != NoticeResult::Later {
-            // What was handed over is not kept.
-            self.conn.run("DELETE FROM section_data WHERE msg_id = $1", vec![id.into()]).await?;
-        }
-        Ok(())
-    }
-
     /// Cases of an office with drafts nobody was asked about.
     async fn unasked(&mut self, actor: &Actor) -> Result<Vec<String>, StoreError> {
         let rows = self
@@ -425,6 +432,8 @@ impl Batch<'_> {
             .rows(
                 "SELECT DISTINCT c.number FROM case_file c JOIN leg l ON l.case_id = c.case_id \
                  JOIN notice n ON n.leg_id = l.leg_id WHERE n.state = 2 \
+                 AND NOT EXISTS (SELECT 1 FROM notice m WHERE m.leg_id = n.leg_id \
+                 AND m.state = 1 AND m.due_ms > n.due_ms) \
                  AND (l.our_office = $1 OR $2 = 1) ORDER BY c.number",
                 vec![
                     actor.office.as_str().into(),

@@ -4,12 +4,14 @@
 mod check;
 mod desk;
 mod limits;
+mod notices;
 mod text;
 
 pub use check::is_end_point;
 pub(crate) use check::{are_end_points, is_city_name};
 pub use desk::{Desk, DeskWindow, UNDO_MINUTES};
 pub use limits::{Courier, Import, Limits};
+pub use notices::{Backend, Notices};
 pub use text::{Start, render};
 
 use crate::disk::{self, DiskError};
@@ -296,20 +298,6 @@ impl DeskRole {
             DeskRole::Compliance => "compliance",
             DeskRole::Window => "window",
         }
-    }
-}
-
-/// Table `notices`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Notices {
-    /// The file that stands for the phones. Default `notices.jsonl`.
-    pub file: PathBuf,
-}
-
-impl Default for Notices {
-    fn default() -> Notices {
-        Notices { file: PathBuf::from("notices.jsonl") }
     }
 }
 

@@ -182,6 +182,14 @@ impl Directory {
         })
     }
 
+    /// The name of an own office, as an agreement in force tells it; else empty.
+    pub fn own_office_name(&self, code: &str) -> String {
+        let mut found = self.bonds.values().filter_map(|bond| {
+            bond.in_force()?.office(bond.our_side, code).map(|office| office.name.clone())
+        });
+        found.next().unwrap_or_default()
+    }
+
     /// The agreement in force with a peer that covers a service, if any.
     pub fn bond_with(&self, peer: &CityId, service: wire::Service) -> Option<&Bond> {
         self.bonds.values().find(|bond| {

@@ -125,9 +125,35 @@ pub fn sync_dir(path: &Path) -> Result<(), DiskError> {
     File::open(path).and_then(|dir| dir.sync_all()).map_err(io_error(path))
 }
 
+/// Writes a few bytes to a file of this name, reads them back and removes it: whether the disk
+/// still works.
+pub fn try_out(path: &Path) -> Result<(), DiskError> {
+    const BYTES: [u8; 4096] = [0x5a; 4096];
+    let _ = fs::remove_file(path);
+    write_new(path, &BYTES, PRIVATE)?;
+    let back = read(path, BYTES.len() as u64)?;
+    fs::remove_file(path).map_err(io_error(path))?;
+    if back == BYTES {
+        return Ok(());
+    }
+    let other = io::Error::new(io::ErrorKind::InvalidData, "other bytes came back");
+    Err(DiskError::Io { path: path.to_owned(), source: other })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_disk_that_works_is_left_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(".health");
+        try_out(&path).unwrap();
+        fs::write(&path, b"left by a crash").unwrap();
+        try_out(&path).unwrap();
+        assert!(!path.exists());
+        assert!(try_out(&dir.path().join("no/such")).is_err());
+    }
 
     fn chmod(path: &Path, mode: u32) {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();

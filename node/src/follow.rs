@@ -53,7 +53,9 @@ impl Batch<'_> {
                 self.timer(now, next, &leg).await
             }
             // V22: the receiving node itself tells the person, so that a forged consent is found.
-            MessageType::Release if !withheld => self.tell_arrival(file).await,
+            MessageType::Release | MessageType::Request if !withheld => {
+                self.tell_arrival(file).await
+            }
             MessageType::Outcome if file.law.state().fact => {
                 self.timer(now, TimerKind::AskComplete, &leg).await
             }

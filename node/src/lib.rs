@@ -36,6 +36,7 @@ pub mod tls;
 pub mod tokens;
 pub mod trouble;
 pub mod vault;
+pub mod webhook;
 pub mod window;
 pub mod wire_limits;
 pub mod world;

@@ -1,8 +1,11 @@
-//! A file that stands for the phones: one JSON object a line, `{"id","to","text","at"}`, `at` in
-//! Unix milliseconds. For the demo, for tests, and for a carrier's own program to follow.
+//! Notices to persons: the texts there are, and a file that stands for the phones: one JSON object
+//! a line, `{"id","to","text","at","template","params"}`, `at` in Unix milliseconds. For the demo,
+//! for tests, and for a carrier's own program to follow.
 
+use crate::config::{Backend, Config};
 use crate::disk::{self, DiskError};
-use crate::world::{Clock, Notice, NoticeResult, Notices};
+use crate::webhook::{Webhook, WebhookError};
+use crate::world::{Clock, Notice, NoticeResult, Notices, Params};
 use async_trait::async_trait;
 use jieli_proto::number::MobileNumber;
 use serde::{Deserialize, Serialize};
@@ -14,9 +17,33 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Why the file cannot be used. Carries no number and no text.
+/// The texts there are, by their lasting ids. A text that changes gets a new id.
+pub const TEMPLATES: [&str; 9] = [
+    "consent.ask.v1",
+    "terms.ask.v1",
+    "ballot.ask.v1",
+    "complete.ask.v1",
+    "arrival.tell.v1",
+    "consent.tell.v1",
+    "stopped.tell.v1",
+    "pin.tell.v1",
+    "letter.ask.v1",
+];
+
+/// The way to persons that the settings name.
+pub fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<dyn Notices>, NoticeError> {
+    Ok(match config.notices.backend {
+        Backend::File => Arc::new(NoticeFile::open(&config.notices_file(), clock)?),
+        Backend::Webhook => Arc::new(Webhook::open(config, clock)?),
+    })
+}
+
+/// Why there is no way to persons. Carries no number and no text.
 #[derive(Debug, thiserror::Error)]
 pub enum NoticeError {
+    /// The webhook cannot be set up.
+    #[error(transparent)]
+    Webhook(#[from] WebhookError),
     /// It could not be read or written, or others may read it.
     #[error(transparent)]
     Disk(#[from] DiskError),
@@ -37,6 +64,11 @@ struct Line {
     to: String,
     text: String,
     at: u64,
+    // Absent in files of earlier versions.
+    #[serde(default)]
+    template: String,
+    #[serde(default)]
+    params: Params,
 }
 
 struct Open {
@@ -113,7 +145,8 @@ impl Notices for NoticeFile {
         let Ok(to) = MobileNumber::parse(&notice.to) else { return NoticeResult::Undeliverable };
         let at = self.clock.now_unix_ms();
         let id = notice.id.clone();
-        let line = Line { id: notice.id, to: to.as_str().to_owned(), text: notice.text, at };
+        let Notice { id: _, to: _, template, params, text } = notice;
+        let line = Line { id: id.clone(), to: to.as_str().to_owned(), text, at, template, params };
         let open = Arc::clone(&self.open);
         let done = tokio::task::spawn_blocking(move || {
             // A panic cannot leave it half changed: a set and a length, each set after the write.
@@ -150,7 +183,14 @@ mod tests {
     }
 
     fn notice(id: &str, to: &str) -> Notice {
-        Notice { id: id.to_owned(), to: to.to_owned(), text: "您好\n\"1\"".to_owned() }
+        let params = Params { case: "2026-000001".to_owned(), ..Params::default() };
+        Notice {
+            id: id.to_owned(),
+            to: to.to_owned(),
+            template: TEMPLATES[0].to_owned(),
+            params,
+            text: "您好\n\"1\"".to_owned(),
+        }
     }
 
     fn opened(path: &Path) -> NoticeFile {
@@ -164,8 +204,11 @@ mod tests {
         let phones = opened(&path);
         assert_eq!(phones.send(notice("a", "199 1234 5678")).await, NoticeResult::Sent);
         assert_eq!(phones.send(notice("a", "199 1234 5678")).await, NoticeResult::Sent);
-        let once =
-            "{\"id\":\"a\",\"to\":\"19912345678\",\"text\":\"您好\\n\\\"1\\\"\",\"at\":12}\n";
+        let once = concat!(
+            r#"{"id":"a","to":"19912345678","text":"您好\n\"1\"","at":12,"#,
+            r#""template":"consent.ask.v1","params":{"case":"2026-000001","code":"","about":""}}"#,
+            "\n"
+        );
         assert_eq!(fs::read_to_string(&path).unwrap(), once);
         let phones = opened(&path);
         assert_eq!(phones.send(notice("a", "19912345678")).await, NoticeResult::Sent);
@@ -173,6 +216,15 @@ mod tests {
         assert_eq!(phones.send(notice("b", "19912345678")).await, NoticeResult::Sent);
         assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 2);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_line_of_an_earlier_version_is_still_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("notices.jsonl");
+        let old = b"{\"id\":\"a\",\"to\":\"19912345678\",\"text\":\"x\",\"at\":12}\n";
+        disk::write_new(&path, old, disk::PRIVATE).unwrap();
+        assert!(opened(&path).open.lock().unwrap().ids.contains("a"));
     }
 
     #[tokio::test]

@@ -19,10 +19,14 @@ mod codes;
 mod not_me;
 mod phones;
 mod pin;
+mod status;
+mod tell;
 mod text;
 
 pub(crate) use answer::{no_such_number, received};
 pub use pin::RESET_HOURS;
+pub use status::Look;
+pub(crate) use tell::{ARRIVAL_STATE, Letter, Told};
 pub(crate) use text::{
     consent as consent_text, letter as letter_text, receiving_line as receiving_text,
 };
@@ -85,6 +89,17 @@ impl Topic {
         }
     }
 
+    /// Whether it closes with its code, after [`CODE_HOURS`]; else on a date that the law gives, and
+    /// its code is renewed.
+    fn counts_hours(self) -> bool {
+        match self {
+            Topic::Consent | Topic::Letter | Topic::Complete | Topic::Arrival | Topic::Stopped => {
+                true
+            }
+            Topic::Terms | Topic::Ballot => false,
+        }
+    }
+
     fn from_word(word: &str) -> Result<Topic, StoreError> {
         let found = Topic::ALL.into_iter().find(|topic| topic.word() == word);
         found.ok_or(StoreError::Corrupt("question.kind"))
@@ -94,8 +109,10 @@ impl Topic {
 /// What a code is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Use {
-    /// To read the question or to answer it.
+    /// To open the question or to answer it.
     Answer,
+    /// To read how things stand.
+    Read,
     /// To stop.
     Stop,
 }
@@ -153,12 +170,30 @@ impl Batch<'_> {
         subject: &[u8],
         deadline_ms: u64,
     ) -> Outcome<[u8; 16]> {
+        self.put_with(topic.template(), topic, files, text, subject, deadline_ms).await
+    }
+
+    /// The same with the template of another text than the topic's own.
+    async fn put_with(
+        &mut self,
+        template: &'static str,
+        topic: Topic,
+        files: &[&LegFile],
+        text: String,
+        subject: &[u8],
+        deadline_ms: u64,
+    ) -> Outcome<[u8; 16]> {
         let Some(first) = files.first() else { return Ok(self.random()) };
         let contact = self.contact(first).await?.filter(|contact| !contact.phone.is_empty());
         let contact = contact.ok_or_else(unreachable_person)?;
+        let due_ms = self.notice_due(topic.is_spread());
+        // The code's hours are counted from when it goes out.
+        let deadline_ms =
+            if topic.counts_hours() { due_ms + CODE_HOURS * HOUR_MS } else { deadline_ms };
         let put = Put { topic, text: &text, subject, deadline_ms, language: &contact.language };
         let id = self.store_question(&put, files).await?;
-        self.send_code(first, &contact.phone, &id, &text, deadline_ms).await?;
+        let question = self.question(&id).await?.ok_or(StoreError::Corrupt("question"))?;
+        self.send_code(files, &contact.phone, template, &question, due_ms).await?;
         Ok(id)
     }
 
@@ -236,31 +271,6 @@ impl Batch<'_> {
                 "INSERT INTO question_leg (question_id, number, leg_id, answer) \
                  VALUES ($1,1,$2,0)",
                 vec![id.into(), file.id.to_vec().into()],
-            )
-            .await?;
-        Ok(())
-    }
-
-    pub(crate) async fn queue_notice(
-        &mut self,
-        file: &LegFile,
-        phone: &str,
-        body: &str,
-    ) -> Result<(), StoreError> {
-        let id: [u8; 16] = self.random();
-        // The notice waits under the key of the contact slot, in a place of its own.
-        let place = Place { leg: file.id, slot: CONTACT, msg: jieli_proto::id::MsgId(id) };
-        let plain = wire::DraftPerson {
-            phone: phone.to_owned(),
-            name: body.to_owned(),
-            ..wire::DraftPerson::default()
-        };
-        self.hide(file, &place, &plain.encode_to_vec()).await?;
-        self.conn
-            .run(
-                "INSERT INTO notice (notice_id, leg_id, due_ms, attempts, state) \
-                 VALUES ($1,$2,$3,0,0)",
-                vec![id.into(), file.id.to_vec().into(), self.now_ms.into()],
             )
             .await?;
         Ok(())

@@ -5,8 +5,9 @@ mod answer;
 pub mod desk;
 pub mod exchange;
 mod pace;
+pub(crate) mod report;
 pub mod stack;
 pub mod window;
 pub mod worker;
 
-pub use answer::CODE_KEY;
+pub use answer::{CODE_KEY, SAYS_KEYS, says};

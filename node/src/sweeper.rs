@@ -4,14 +4,13 @@
 use crate::command::Command;
 use crate::courier::TICK;
 use crate::house::House;
+use crate::questions::Letter;
 use crate::store::{Conn, Store, StoreError, legs, queue};
 use crate::vault::{self, CONTACT, Place};
 use crate::world::{Notice, NoticeResult};
 use crate::writer::{Failure, Hand};
 use futures::future::join_all;
 use jieli_proto::id::{LegId, MsgId};
-use jieli_proto::wire::DraftPerson;
-use prost::Message as _;
 use std::collections::BTreeMap;
 use std::fmt;
 use tokio_util::sync::CancellationToken;
@@ -22,11 +21,24 @@ const AT_ONCE: u32 = 64;
 /// Rows looked at, so that some which do not work cannot hide the others.
 const LOOK_MAX: u32 = 512;
 
+/// Notices on their way to the carrier at once.
+const TO_CARRIER_MAX: usize = 8;
+
 /// Ticks that something waits which did not work; doubled each time up to this shift.
 const SORE_SHIFT_MAX: u32 = 9;
 
+/// What a sweeper does. Each has one of its own, so that a slow carrier holds up no timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broom {
+    /// Rings timers.
+    Timers,
+    /// Hands over notices.
+    Notices,
+}
+
 /// See the module.
 pub struct Sweeper {
+    broom: Broom,
     hand: Hand,
     store: Store,
     house: House,
@@ -38,9 +50,15 @@ pub struct Sweeper {
 
 impl Sweeper {
     /// A sweeper of this node.
-    pub fn new(hand: Hand, store: Store, house: House, stop: CancellationToken) -> Sweeper {
+    pub fn new(
+        broom: Broom,
+        hand: Hand,
+        store: Store,
+        house: House,
+        stop: CancellationToken,
+    ) -> Sweeper {
         let (sore, next_due_ms) = (BTreeMap::new(), None);
-        Sweeper { hand, store, house, stop, sore, next_due_ms }
+        Sweeper { broom, hand, store, house, stop, sore, next_due_ms }
     }
 
     /// Sweeps until it is stopped.
@@ -115,15 +133,18 @@ impl Sweeper {
     async fn round(&mut self) -> Result<bool, StoreError> {
         // One instant for the whole round: a clock that moves meanwhile must not hide what is due.
         let now_ms = self.now_ms();
-        let timers = self.ring(now_ms).await?;
-        let notices = self.hand_over(now_ms).await?;
-        if timers || notices {
+        let more = match self.broom {
+            Broom::Timers => self.ring(now_ms).await?,
+            Broom::Notices => self.hand_over(now_ms).await?,
+        };
+        if more {
             return Ok(true);
         }
         let mut conn = self.store.read().await?;
-        let timer = queue::next_timer_ms(&mut conn).await?;
-        let notice = next_notice_ms(&mut conn).await?;
-        let next = [timer, notice].into_iter().flatten().min();
+        let next = match self.broom {
+            Broom::Timers => queue::next_timer_ms(&mut conn).await?,
+            Broom::Notices => next_notice_ms(&mut conn).await?,
+        };
         // What is due and sore wakes by its ticks.
         self.next_due_ms = next.filter(|due_ms| *due_ms > now_ms);
         Ok(false)
@@ -159,21 +180,40 @@ impl Sweeper {
         let due = due_notices(&mut conn, now_ms).await?;
         let due: Vec<_> =
             due.into_iter().filter(|(id, _)| !self.is_sore(id)).take(AT_ONCE as usize).collect();
+        let mut ready = Vec::new();
         for (id, leg) in &due {
-            let result = match self.notice(&mut conn, *id, *leg).await {
-                Ok(Some(notice)) => self.house.world.notices.send(notice).await,
-                // Erased since: there is nobody to tell, and no wrong number either.
-                Ok(None) => NoticeResult::Sent,
+            match self.notice(&mut conn, *id, *leg).await {
+                Ok(notice) => ready.push((*id, notice)),
                 Err(error) => {
                     tracing::error!(%error, "a notice cannot be read");
                     self.did(*id, false);
-                    continue;
                 }
+            }
+        }
+        // A carrier may take its time: the database is not kept waiting with it.
+        drop(conn);
+        for some in ready.chunks(TO_CARRIER_MAX) {
+            let sent = join_all(some.iter().map(|(id, notice)| self.send(*id, notice.clone())));
+            // What is cut off here goes again under its id.
+            let done = tokio::select! {
+                () = self.stop.cancelled() => return Ok(false),
+                done = sent => done,
             };
-            let done = self.hand.perform(Command::NoticeDone(*id, result)).await;
-            self.did(*id, done.is_ok());
+            for ((id, _), worked) in some.iter().zip(done) {
+                self.did(*id, worked);
+            }
         }
         Ok(!due.is_empty())
+    }
+
+    /// Hands one over; whether what became of it is stored.
+    async fn send(&self, id: [u8; 16], notice: Option<Notice>) -> bool {
+        let result = match notice {
+            Some(notice) => self.house.world.notices.send(notice).await,
+            // Erased since: there is nobody to tell, and no wrong number either.
+            None => NoticeResult::Sent,
+        };
+        self.hand.perform(Command::NoticeDone(id, result)).await.is_ok()
     }
 
     /// A notice with its number and text, out of the slot they are hidden in.
@@ -190,9 +230,7 @@ impl Sweeper {
         let city = self.house.config.city.id.as_str();
         let plain = vault::reveal(conn, &self.house.keys, city, &file, &place).await?;
         let Some(plain) = plain else { return Ok(None) };
-        let person = DraftPerson::decode(plain.as_slice())
-            .map_err(|_| StoreError::Corrupt("section_data"))?;
-        Ok(Some(Notice { id: hex::encode(id), to: person.phone, text: person.name }))
+        Ok(Some(Letter::parse(&plain)?.notice(id)))
     }
 }
 

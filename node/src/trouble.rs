@@ -57,7 +57,7 @@ impl Denied {
 
     /// Outside what the agreement allows.
     pub fn refused(why: Refusal) -> Denied {
-        Denied::new(why.name(), why.zh(), why.en())
+        Denied::new(why.name(), format!("{}。", why.zh().trim_end_matches('。')), why.en())
     }
 }
 

@@ -4,6 +4,7 @@
 use async_trait::async_trait;
 use jieli_proto::id::CityId;
 use jieli_proto::wire;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -105,8 +106,30 @@ pub struct Notice {
     pub id: String,
     /// Telephone number as entered.
     pub to: String,
-    /// Plain text, Chinese first.
+    /// Which reviewed text this is, one of [`crate::notice::TEMPLATES`]: carriers in China send
+    /// nothing else.
+    pub template: String,
+    /// What the template is filled in with.
+    pub params: Params,
+    /// The whole as plain text, Chinese first, for who sends without templates.
     pub text: String,
+}
+
+/// What a template is filled in with. Blind in Debug.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Params {
+    /// Case number.
+    pub case: String,
+    /// The code that answers and stops.
+    pub code: String,
+    /// A few words, Chinese: which services. At most 35 characters.
+    pub about: String,
+}
+
+impl fmt::Debug for Params {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Params(..)")
+    }
 }
 
 impl fmt::Debug for Notice {

@@ -76,6 +76,10 @@ pub struct Town {
     clock: Arc<Hands>,
     node: Option<Node>,
     starts: u64,
+    /// Over how much of the day notices are spread: 0, unless a test is about that.
+    pub spread_minutes: u64,
+    /// How often an act is tried again while the person's notice waits.
+    pub patience: u32,
 }
 
 impl std::fmt::Debug for Town {
@@ -111,6 +115,8 @@ impl Town {
             clock: Arc::clone(clock),
             node: None,
             starts: 0,
+            spread_minutes: 0,
+            patience: 200,
         }
     }
 
@@ -130,8 +136,10 @@ impl Town {
         let tap = Arc::clone(&self.tap);
         let wrap: WrapPost = Arc::new(move |post| Arc::new(Tapped(post, Arc::clone(&tap))));
         let seed = 1_000 * self.starts + self.at as u64;
+        let mut config = Config::load(&self.dir).unwrap();
+        config.notices.spread_minutes = self.spread_minutes;
         let start = Start {
-            config: Config::load(&self.dir).unwrap(),
+            config,
             passphrase: None,
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             entropy: Arc::new(Seeded::new(seed)),
@@ -225,7 +233,18 @@ impl Town {
         let file = self.leg(leg).await;
         let case_number = self.case_of(&file).await;
         let request = wire::ActRequest { case_number, leg: file.number, act: Some(act) };
-        let done = self.desk_of(WINDOW[self.at], DeskCommand::Act(request)).await?;
+        let act = || self.desk_of(WINDOW[self.at], DeskCommand::Act(request.clone()));
+        let is_waiting = |done: &Result<Done, Failure>| matches!(done, Err(Failure::Denied(denied)) if denied.code == "NOTICE_WAITING");
+        let mut done = act().await;
+        for _ in 0..self.patience {
+            if !is_waiting(&done) {
+                break;
+            }
+            // The notice of what arrived is on its way to the phone: V22 waits for it.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            done = act().await;
+        }
+        let done = done?;
         let Done::Acted(reply) = done else { panic!("{done:?}") };
         Ok(reply)
     }
@@ -306,6 +325,26 @@ impl Town {
             wire::WithdrawRequest { case_number: sms.case(), code: sms.code(), legs: Vec::new() };
         let done = self.worker(WorkerCommand::Withdraw(ask)).await?;
         let Done::Answered(reply) = done else { panic!("{done:?}") };
+        Ok(reply)
+    }
+
+    /// How a case stands, for who has a code.
+    pub async fn status(
+        &self,
+        ask: wire::WorkerRequest,
+    ) -> Result<wire::WorkerStatusReply, Failure> {
+        let done = self.worker(WorkerCommand::Status(ask)).await?;
+        let Done::Stands(reply) = done else { panic!("{done:?}") };
+        Ok(reply)
+    }
+
+    /// Who looked at a case, for who has a code.
+    pub async fn who_looked(
+        &self,
+        ask: wire::WorkerRequest,
+    ) -> Result<wire::WhoLookedReply, Failure> {
+        let done = self.worker(WorkerCommand::WhoLooked(ask)).await?;
+        let Done::WhoLooked(reply) = done else { panic!("{done:?}") };
         Ok(reply)
     }
 

@@ -72,7 +72,8 @@ async fn v23_a_stop_before_sending_looks_like_silence_at_the_desk() {
         let Done::Imported(reply) = done else { panic!("{done:?}") };
         let row = &reply.rows[0];
         assert_eq!(&row.case_number, case);
-        seen.push((again.asked, again.not_ready, third.asked, third.why, row.code.clone()));
+        let why: Vec<String> = third.why.iter().map(|why| why.replace(case, "CASE")).collect();
+        seen.push((again.asked, again.not_ready, third.asked, why, row.code.clone()));
     }
     assert_eq!(seen[0], seen[1], "the one who stopped and the silent one");
     // Only the silent one was written to a second time.

@@ -9,7 +9,9 @@
 //! | 3 | `import`: some rows were refused, the others are drafts |
 //! | 4 | the node cannot be reached, is busy or failed; `import`: broken off, run it again |
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{FromArgMatches, Parser, Subcommand};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 mod agreement;
@@ -20,6 +22,8 @@ mod case_act;
 mod case_views;
 mod dial;
 mod evidence;
+mod examples;
+mod health;
 mod import;
 mod init;
 mod keypad;
@@ -29,16 +33,20 @@ mod paper_check;
 mod peer;
 mod rule;
 mod say;
+mod shell;
 mod slip;
 mod status;
 mod vacancy;
 mod window;
 mod worker;
 
+pub use examples::command;
 use say::{Done, Out, Tongue};
 pub use say::{FAILED, Fail, REFUSED, SOME_ROWS, WRONG_USE};
 
 const EXIT_CODES: &str = "\
+退出码：0 办成；1 被拒绝、无权或没有找到（import：整张表；verify、peer test：有不成立的）；2 命令行或文件有误\
+（verify：ZIP 无法读取）；3 import：部分行被拒绝；4 节点无法连接、繁忙或出错。
 Exit codes: 0 done; 1 refused, not allowed or not found (import: the whole sheet; verify, peer \
 test: something does not hold); 2 the command line or a file is wrong (verify: the ZIP cannot be read); 3 import: \
 some rows were refused; 4 the node cannot be reached, is busy or failed.";
@@ -65,13 +73,58 @@ pub struct Cli {
 
 impl Cli {
     fn out(&self) -> Out {
-        let locale = || {
-            let names = ["LC_ALL", "LC_MESSAGES", "LANG"];
-            let names = names.map(|name| std::env::var(name).unwrap_or_default());
-            Tongue::of_locale(names.iter().map(String::as_str))
-        };
         Out { json: self.json, tongue: self.lang.unwrap_or_else(locale) }
     }
+}
+
+/// The language of the surroundings.
+fn locale() -> Tongue {
+    let names = ["LC_ALL", "LC_MESSAGES", "LANG"];
+    let names = names.map(|name| std::env::var(name).unwrap_or_default());
+    Tongue::of_locale(names.iter().map(String::as_str))
+}
+
+/// Reads a command line, performs it, and returns the exit code.
+pub fn main(words: Vec<OsString>) -> u8 {
+    let parsed = command().try_get_matches_from(&words);
+    match parsed.and_then(|found| Cli::from_arg_matches(&found)) {
+        Ok(cli) => run(cli),
+        Err(error) if is_asked_for(error.kind()) => {
+            // A reader that has gone away is no failure of the command.
+            let _ = error.print();
+            0
+        }
+        Err(error) => wrong_line(&error, &words),
+    }
+}
+
+fn is_asked_for(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::DisplayHelp | ErrorKind::DisplayVersion)
+}
+
+/// What clap found, after a Chinese line; `--json` and the language count as far as they are there.
+fn wrong_line(error: &clap::Error, words: &[OsString]) -> u8 {
+    let words: Vec<&str> = words.iter().filter_map(|word| word.to_str()).collect();
+    let after = words.iter().position(|word| *word == "--lang").and_then(|at| words.get(at + 1));
+    let joined = words.iter().find_map(|word| word.strip_prefix("--lang="));
+    let env = std::env::var("JIELI_LANG").unwrap_or_default();
+    let named = after.copied().or(joined).unwrap_or(&env);
+    let tongue = match named {
+        "zh" => Tongue::Zh,
+        "en" => Tongue::En,
+        "both" => Tongue::Both,
+        _ => locale(),
+    };
+    let out = Out { json: words.contains(&"--json"), tongue };
+    let found = error.to_string();
+    let found = found.trim_end().trim_start_matches("error: ").to_owned();
+    let zh = if tongue == Tongue::Zh && !out.json {
+        // The command line itself is in Latin letters: what is wrong with it is shown as it is.
+        format!("命令行有误，请对照 --help：\n{found}")
+    } else {
+        "命令行有误，请对照 --help。".to_owned()
+    };
+    out.fail(&Fail::usage(zh, found))
 }
 
 #[derive(Debug, Subcommand)]
@@ -115,6 +168,12 @@ enum Command {
     Verify(evidence::Verify),
     /// How the node is.
     Status,
+    /// Exit code 0 if the node serves, else 4; for systemd, containers and balancers.
+    Healthcheck,
+    /// Prints a completion script for bash, zsh or fish.
+    Completions(shell::Completions),
+    /// Writes the manual pages of all commands.
+    Man(shell::Man),
     /// Measures how fast two nodes on this machine exchange messages.
     #[command(subcommand)]
     Bench(bench::BenchCommand),
@@ -164,6 +223,9 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
         Command::Export(export) => export.run(&at, out).await,
         Command::Verify(verify) => verify.run(out),
         Command::Status => status::run(&at, out).await,
+        Command::Healthcheck => health::run(&at, out).await,
+        Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(out),
         Command::Bench(command) => command.run(out).await,
         Command::ReadSheet => Ok(Done(import::be_reader())),
         Command::Demo(demo) => demo.run(out).await,

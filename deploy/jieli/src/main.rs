@@ -1,12 +1,11 @@
 //! The program `jieli`.
 
-use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     // Before anything else: one crypto provider for every TLS connection of the process.
     if rustls::crypto::ring::default_provider().install_default().is_err() {
-        eprintln!("another crypto provider is installed");
+        eprintln!("另有加密组件已装入，程序停止。 Another crypto provider is installed.");
         return ExitCode::from(jieli::cmd::FAILED);
     }
     // `cargo demo -- --once` hands the dashes on.
@@ -14,5 +13,5 @@ fn main() -> ExitCode {
     if words.get(1).is_some_and(|word| word == "demo") && words.get(2).is_some_and(|w| w == "--") {
         words.remove(2);
     }
-    ExitCode::from(jieli::cmd::run(jieli::cmd::Cli::parse_from(words)))
+    ExitCode::from(jieli::cmd::main(words))
 }

@@ -230,6 +230,9 @@ impl Batch<'_> {
             })?;
         }
         self.prepare(file, &speech).await?;
+        if fulfilled {
+            self.person_was_told(file, asked.told_in_person).await?;
+        }
         if !(fulfilled && file.service == Service::Employment) {
             return Ok(Planned::now(speech));
         }

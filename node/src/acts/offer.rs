@@ -4,6 +4,7 @@
 use super::decide::SLOT_DAYS;
 use crate::batch::Batch;
 use crate::legs::{LegFile, Local};
+use crate::questions::Told;
 use crate::store::StoreError;
 use crate::trouble::Trouble;
 use jieli_proto::case::{Direction, Side};
@@ -32,7 +33,16 @@ impl Batch<'_> {
             return Ok(Vec::new());
         }
         let mut offers = Vec::new();
-        for (act, options) in self.samples(file) {
+        let at_window = self.told(file).await? == Told::AtTheWindow;
+        for (mut act, mut options) in self.samples(file) {
+            // V22: the only way left where no notice can reach the person.
+            if let Act::Outcome(asked) = &mut act
+                && at_window
+                && asked.not_realised() == DecisionCode::Unspecified
+            {
+                asked.told_in_person = true;
+                options += " --told-in-person";
+            }
             match self.plan(file, &act).await {
                 Ok(_) => offers.push(Offer { step: super::step_word(&act), options }),
                 Err(Trouble::Denied(_)) => {}

@@ -3,17 +3,20 @@
 use super::StartError;
 use super::open::clock_ms;
 use crate::config::Config;
+use crate::disk;
 use crate::house::House;
 use crate::letters::Letters;
 use crate::peers::Pinboard;
 use crate::serve::desk::{DeskDoor, desk};
 use crate::serve::exchange::{ExchangeDoor, exchange};
+use crate::serve::report::ReportDoor;
 use crate::serve::stack::listener;
 use crate::serve::window::keypad;
 use crate::serve::worker::{WorkerDoor, worker};
 use crate::store::Store;
 use crate::tls::{AcceptLimits, Acceptor, Connections, Identity, Pins};
 use crate::tokens::Tokens;
+use crate::webhook;
 use crate::writer::Hand;
 use jieli_proto::wire::desk_server::DeskServer;
 use jieli_proto::wire::exchange_server::ExchangeServer;
@@ -21,6 +24,7 @@ use jieli_proto::wire::worker_server::WorkerServer;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
@@ -30,6 +34,9 @@ use tonic_health::server::{HealthReporter, health_reporter};
 
 /// Unauthenticated handshakes at once, where more connections than that are allowed.
 const HANDSHAKES_MAX: usize = 128;
+
+/// How often the disk is tried for the health service.
+const DISK_EVERY: Duration = Duration::from_secs(15);
 
 /// Where a node listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +49,8 @@ pub struct Addresses {
     pub worker: SocketAddr,
     /// Health checks, where configured.
     pub health: Option<SocketAddr>,
+    /// The carrier's delivery reports, where configured.
+    pub report: Option<SocketAddr>,
 }
 
 /// Sockets that nobody serves yet.
@@ -50,6 +59,7 @@ pub(super) struct Bound {
     desk: TcpListener,
     worker: TcpListener,
     health: Option<TcpListener>,
+    report: Option<TcpListener>,
 }
 
 impl Bound {
@@ -67,6 +77,7 @@ impl Bound {
             desk: of("desk", &self.desk)?,
             worker: of("worker", &self.worker)?,
             health: self.health.as_ref().map(|listener| of("health", listener)).transpose()?,
+            report: self.report.as_ref().map(|listener| of("report", listener)).transpose()?,
         })
     }
 }
@@ -78,11 +89,16 @@ pub(super) async fn bind(config: &Config) -> Result<Bound, StartError> {
         Some(address) => Some(bind_one("health", address).await?),
         None => None,
     };
+    let report = match config.notices.report_listen {
+        Some(address) => Some(bind_one("report", address).await?),
+        None => None,
+    };
     Ok(Bound {
         peer: bind_one("peer", listen.peer).await?,
         desk: bind_one("desk", listen.desk).await?,
         worker: bind_one("worker", listen.worker).await?,
         health,
+        report,
     })
 }
 
@@ -111,6 +127,14 @@ impl Doors {
         let desk_routes = self.desk_routes()?;
         let service = worker(self.hand.clone(), self.store.clone(), self.house.clone());
         let worker_routes = Routes::new(service);
+        let reports = match bound.report {
+            Some(socket) => {
+                let secret = webhook::secret(&self.house.config)?;
+                let world = self.house.world.clone();
+                Some((ReportDoor::new(self.hand.clone(), world, secret), socket))
+            }
+            None => None,
+        };
         let (reporter, health) = health_reporter();
         self.peer(acceptor, bound.peer);
         self.local("desk", desk_routes, bound.desk);
@@ -118,7 +142,10 @@ impl Doors {
         if let Some(listener) = bound.health {
             self.local("health", Routes::new(health), listener);
         }
-        self.tasks.spawn(report(reporter, self.stop.clone()));
+        if let Some((door, socket)) = reports {
+            self.tasks.spawn(door.serve(socket, self.tasks.clone(), self.stop.clone()));
+        }
+        self.tasks.spawn(report(reporter, self.house.clone(), self.stop.clone()));
         Ok(())
     }
 
@@ -186,13 +213,39 @@ async fn ended(
 }
 
 /// Serving from the start, not serving from the moment of the stop.
-async fn report(reporter: HealthReporter, stop: CancellationToken) {
+async fn report(reporter: HealthReporter, house: House, stop: CancellationToken) {
     reporter.set_serving::<ExchangeServer<ExchangeDoor>>().await;
     reporter.set_serving::<DeskServer<DeskDoor>>().await;
     reporter.set_serving::<WorkerServer<WorkerDoor>>().await;
-    stop.cancelled().await;
+    loop {
+        // The writer ends the node when it ends, so what is left to look at is the disk.
+        let status = if disk_works(&house).await {
+            tonic_health::ServingStatus::Serving
+        } else {
+            tonic_health::ServingStatus::NotServing
+        };
+        reporter.set_service_status("", status).await;
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = house.world.sleep.sleep(DISK_EVERY) => {}
+        }
+    }
     reporter.set_not_serving::<ExchangeServer<ExchangeDoor>>().await;
     reporter.set_not_serving::<DeskServer<DeskDoor>>().await;
     reporter.set_not_serving::<WorkerServer<WorkerDoor>>().await;
     reporter.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+}
+
+/// Whether the city's directory still takes and keeps bytes.
+async fn disk_works(house: &House) -> bool {
+    let path = house.config.dir.join(".health");
+    let tried = tokio::task::spawn_blocking(move || disk::try_out(&path)).await;
+    match tried {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            tracing::error!(%error, "the disk does not take what is written");
+            false
+        }
+        Err(_) => false,
+    }
 }

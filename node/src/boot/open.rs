@@ -13,6 +13,7 @@ use crate::store::log::{self, Log};
 use crate::store::{Store, StoreError, StoreOptions};
 use crate::tls::{AddressRule, ClockMs, Connections, Dialer, Identity, TlsError, Validity};
 use crate::tokens::TokenError;
+use crate::webhook::WebhookError;
 use crate::world::{Clock, Post, World, random};
 use jieli_proto::calendar::{Calendar, CalendarError};
 use jieli_proto::id::CityId;
@@ -85,6 +86,9 @@ pub enum StartError {
     /// A desk token cannot be read.
     #[error(transparent)]
     Tokens(#[from] TokenError),
+    /// Delivery reports cannot be checked.
+    #[error(transparent)]
+    Reports(#[from] WebhookError),
     /// An address cannot be listened on.
     #[error("cannot listen on {address} (listen.{what}): {error}")]
     Listen {

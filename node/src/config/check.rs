@@ -1,6 +1,6 @@
 //! What a configuration must be beyond its form.
 
-use super::{Config, Database, DeskRole, DeskToken, Listen};
+use super::{Config, Database, DeskRole, DeskToken};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -59,8 +59,12 @@ pub(super) fn problem(config: &Config) -> Option<(String, String)> {
                     or \"[2001:db8::1]:7400\"";
         return says("end_points", what);
     }
-    if let Some((one, other)) = same_address(&config.listen) {
-        let key = format!("listen.{one}");
+    if let Some((one, other)) = same_address(config) {
+        let key = if one == "report" {
+            "notices.report_listen".to_owned()
+        } else {
+            format!("listen.{one}")
+        };
         return says(
             &key,
             &format!("is the same address as listen.{other}: give it a port of its own"),
@@ -74,17 +78,19 @@ pub(super) fn problem(config: &Config) -> Option<(String, String)> {
     {
         return says(key, &format!("must be from {min} to {max}"));
     }
-    if config.notices.file.as_os_str().is_empty() {
-        return says("notices.file", "must name a file");
+    if let Some(problem) = config.notices.problem() {
+        return Some(problem);
     }
     config.desk.window_problem().or_else(|| token_problem(&config.desk.tokens))
 }
 
-fn same_address(listen: &Listen) -> Option<(&'static str, &'static str)> {
+fn same_address(config: &Config) -> Option<(&'static str, &'static str)> {
+    let listen = &config.listen;
     let all: Vec<(&str, SocketAddr)> =
         [("peer", listen.peer), ("desk", listen.desk), ("worker", listen.worker)]
             .into_iter()
             .chain(listen.health.map(|health| ("health", health)))
+            .chain(config.notices.report_listen.map(|report| ("report", report)))
             .collect();
     for (i, (one, address)) in all.iter().enumerate() {
         let same = all[..i].iter().find(|(_, other)| other == address && address.port() != 0);

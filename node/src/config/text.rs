@@ -51,9 +51,31 @@ const LIMITS: &str = r#"
 #file_bytes_max = 8388608
 #rows_max = 10000
 
-# Notices to persons are appended to this file, one JSON object a line.
+# How notices leave. They are spread at random over so many minutes of daytime (9:00 to 20:00 of the
+# calendar's zone), so that nobody can stand beside many phones at once; 0: at once, for trials.
+# backend "file": appended to a file, one JSON object a line. "webhook": posted to a carrier as JSON,
+# signed by the Standard Webhooks scheme with the secret of secret_file (whsec_ and base64, mode
+# 0600). Where templates are named, the carrier gets its own code and what to fill in, not the text.
 #[notices]
+#backend = "file"
 #file = "notices.jsonl"
+#spread_minutes = 120
+#url = "https://sms.example.cn/v1/notices"
+#secret_file = "notices.secret"
+#ca_file = "carrier-ca.pem"
+#timeout_s = 10
+#undeliverable_status = [410, 422]    # what the carrier answers where a number does not work
+#report_listen = "127.0.0.1:7404"     # takes signed {"id","status":"delivered"|"undeliverable"}
+#[notices.templates]
+#"consent.ask.v1" = "SMS_100001"
+#"terms.ask.v1" = "SMS_100002"
+#"ballot.ask.v1" = "SMS_100003"
+#"complete.ask.v1" = "SMS_100004"
+#"arrival.tell.v1" = "SMS_100005"
+#"consent.tell.v1" = "SMS_100006"
+#"stopped.tell.v1" = "SMS_100007"
+#"pin.tell.v1" = "SMS_100008"
+#"letter.ask.v1" = "SMS_100009"
 "#;
 
 const UNDO: &str = "

@@ -1,5 +1,6 @@
 //! Asking: consent before anything leaves, terms, ballot, confirmation, arrival.
 
+use super::tell::CONSENT_TAKEN;
 use super::{CODE_HOURS, DRAFT_DAYS, HOUR_MS, LAPSE, Topic, asked, text};
 use crate::batch::Batch;
 use crate::command::Actor;
@@ -403,7 +404,7 @@ impl Batch<'_> {
         let from = from.map_or(String::new(), |peer| peer.name.clone());
         let body = text::consent_arrived(&from, file.service);
         let deadline = self.now_ms + CODE_HOURS * HOUR_MS;
-        match self.put_question(Topic::Arrival, &[file], body, &[], deadline).await {
+        match self.put_with(CONSENT_TAKEN, Topic::Arrival, &[file], body, &[], deadline).await {
             Ok(_) | Err(Trouble::Denied(_)) => Ok(()),
             Err(Trouble::Store(error)) => Err(error),
         }

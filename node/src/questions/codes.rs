@@ -1,13 +1,16 @@
 //! Codes: eight digits to the person's own phone. Each is good for 72 hours of answering, and for
 //! stopping as long as there is anything to stop. Stored as HMACs alone.
 
+use super::tell::Post;
 use super::{CODE_HOURS, HOUR_MS, Question, TRIES_MAX, Topic, Use, text, wrong_code};
 use crate::batch::Batch;
 use crate::legs::LegFile;
 use crate::store::StoreError;
 use crate::timer::TimerKind;
 use crate::trouble::{Outcome, Trouble};
+use crate::world::Params;
 use jieli_proto::id::{Digest, LegId};
+use jieli_proto::wire::Service;
 use subtle::ConstantTimeEq;
 
 /// Notices with a code that one question sends at most.
@@ -23,28 +26,66 @@ impl Batch<'_> {
     /// Sends a fresh code for a question. The codes before it still stop.
     pub(super) async fn send_code(
         &mut self,
-        file: &LegFile,
+        files: &[&LegFile],
         phone: &str,
-        question: &[u8],
-        asked: &str,
-        deadline_ms: u64,
+        template: &'static str,
+        question: &Question,
+        due_ms: u64,
     ) -> Result<(), StoreError> {
+        let Some(first) = files.first() else { return Ok(()) };
+        let (id, deadline_ms) = (question.id.as_slice(), question.deadline_ms);
         let code = self.fresh_code();
-        let hmac = self.code_hmac(question, &Digest::of(&[asked.as_bytes()]), &code);
-        let until_ms = deadline_ms.min(self.now_ms + CODE_HOURS * HOUR_MS);
+        let hmac = self.code_hmac(id, &question.text_digest, &code);
+        // Its hours are counted from when it goes out: now as planned, anew when it is handed over.
+        let until_ms = deadline_ms.min(due_ms + CODE_HOURS * HOUR_MS);
         self.conn
             .run(
                 "INSERT INTO question_code (code_hmac, question_id, until_ms) VALUES ($1,$2,$3)",
-                vec![hmac.into(), question.into(), until_ms.into()],
+                vec![hmac.into(), id.into(), until_ms.into()],
+            )
+            .await?;
+        if until_ms < deadline_ms {
+            self.timer(until_ms, TimerKind::RenewCode, id).await?;
+        }
+        let case = crate::store::legs::case_by_id(self.conn, first.case).await?;
+        let number = case.map_or(String::new(), |case| case.number);
+        let body = text::notice(&self.directory.name, &number, &code, &question.text);
+        let services: Vec<Service> = files.iter().map(|file| file.service).collect();
+        let about = text::about(&services);
+        let params = Params { case: number, code, about };
+        let post = Post { to: phone, template, params, text: body, question: id, code_hmac: &hmac };
+        self.queue_notice(first, post, due_ms).await
+    }
+
+    /// The hours of a code begin when it leaves, not while it waited for its hour.
+    pub(super) async fn code_starts(
+        &mut self,
+        question: &[u8],
+        code_hmac: &[u8],
+    ) -> Result<(), StoreError> {
+        let Some(asked) = self.question(question).await? else { return Ok(()) };
+        if asked.answered_ms > 0 {
+            return Ok(());
+        }
+        let hours_over = self.now_ms + CODE_HOURS * HOUR_MS;
+        let deadline_ms = if asked.topic.counts_hours() { hours_over } else { asked.deadline_ms };
+        let until_ms = deadline_ms.min(hours_over);
+        self.conn
+            .run(
+                "UPDATE question SET deadline_ms = $2 WHERE question_id = $1",
+                vec![question.into(), deadline_ms.into()],
+            )
+            .await?;
+        self.conn
+            .run(
+                "UPDATE question_code SET until_ms = $2 WHERE code_hmac = $1",
+                vec![code_hmac.into(), until_ms.into()],
             )
             .await?;
         if until_ms < deadline_ms {
             self.timer(until_ms, TimerKind::RenewCode, question).await?;
         }
-        let case = crate::store::legs::case_by_id(self.conn, file.case).await?;
-        let number = case.map_or(String::new(), |case| case.number);
-        let body = text::notice(&self.directory.name, &number, &code, asked);
-        self.queue_notice(file, phone, &body).await
+        Ok(())
     }
 
     /// A question outlives its code: whoever has not answered gets another one, once.
@@ -54,7 +95,10 @@ impl Batch<'_> {
             || question.answered_ms > 0
             || self.now_ms >= question.deadline_ms
             || !matches!(question.topic, Topic::Terms | Topic::Ballot);
-        if is_over || self.codes_of(id).await?.len() >= CODES_MAX {
+        let codes = self.codes_of(id).await?;
+        // One that left later than it was planned to is good for longer, and has a timer of its own.
+        let still_good = codes.iter().any(|code| self.now_ms < code.until_ms);
+        if is_over || still_good || codes.len() >= CODES_MAX {
             return Ok(());
         }
         let Some((_, leg, _)) = question.legs.first() else { return Ok(()) };
@@ -66,8 +110,9 @@ impl Batch<'_> {
         if contact.phone.is_empty() {
             return Ok(());
         }
-        let (asked, deadline) = (question.text.as_str(), question.deadline_ms);
-        Ok(self.send_code(&file, &contact.phone, id, asked, deadline).await?)
+        let (template, due_ms) =
+            (question.topic.template(), self.notice_due(question.topic.is_spread()));
+        Ok(self.send_code(&[&file], &contact.phone, template, &question, due_ms).await?)
     }
 
     /// The question that a code opens. A wrong code counts against every question of the case.
@@ -87,9 +132,14 @@ impl Batch<'_> {
             let hmac = self.code_hmac(&question.id, &question.text_digest, &code);
             for stored in self.codes_of(&question.id).await? {
                 let right = bool::from(hmac.as_slice().ct_eq(stored.hmac.as_slice()));
-                let good = question.tries < TRIES_MAX && self.now_ms < stored.until_ms;
-                // Neither guesses nor age lock a code against stopping (V6).
-                if right && (to == Use::Stop || good) {
+                let unlocked = question.tries < TRIES_MAX;
+                let good = match to {
+                    Use::Answer => unlocked && self.now_ms < stored.until_ms,
+                    Use::Read => unlocked,
+                    // Neither guesses nor age lock a code against stopping (V6).
+                    Use::Stop => true,
+                };
+                if right && good {
                     return Ok(question.clone());
                 }
             }

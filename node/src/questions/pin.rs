@@ -1,11 +1,13 @@
 //! The worker's PIN: set by the worker alone, asked for at every window from then on. It never
 //! stands between a person and stopping.
 
+use super::tell::{PIN_REPLACED, Post};
 use super::{HOUR_MS, TRIES_MAX, Use, text};
 use crate::batch::Batch;
 use crate::legs::LegFile;
 use crate::store::{self, StoreError};
 use crate::trouble::{Denied, Outcome};
+use crate::world::Params;
 use jieli_proto::id::CaseId;
 use subtle::ConstantTimeEq;
 
@@ -55,7 +57,16 @@ impl Batch<'_> {
             let case = store::legs::case_by_id(self.conn, file.case).await?;
             let number = case.map_or(String::new(), |case| case.number);
             let body = text::pin_replaced(&self.directory.name, &number);
-            self.queue_notice(file, &contact.phone, &body).await?;
+            let about = text::about(&[file.service]);
+            let post = Post {
+                to: &contact.phone,
+                template: PIN_REPLACED,
+                params: Params { case: number, code: String::new(), about },
+                text: body,
+                question: &[],
+                code_hmac: &[],
+            };
+            self.queue_notice(file, post, self.notice_due(false)).await?;
         }
         Ok(())
     }

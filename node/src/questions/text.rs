@@ -15,6 +15,17 @@ pub(crate) fn notice(city: &str, case_number: &str, code: &str, text: &str) -> S
     )
 }
 
+/// A few words on what a notice is about, for templates: the services, each once.
+pub(crate) fn about(services: &[Service]) -> String {
+    let mut all: Vec<&str> = Vec::new();
+    for word in services.iter().map(|service| words::service(*service).zh) {
+        if !all.contains(&word) {
+            all.push(word);
+        }
+    }
+    all.join("、")
+}
+
 /// One leg of a consent question.
 pub(crate) fn consent_line(
     number: u32,

@@ -6,10 +6,14 @@ use crate::store::StoreError;
 use crate::trouble::{Denied, Trouble};
 use crate::world::{Entropy, random};
 use crate::writer::Failure;
+use tonic::metadata::MetadataValue;
 use tonic::{Code, Status};
 
 /// Metadata key of a denial's word.
 pub const CODE_KEY: &str = "jieli-code";
+
+/// Metadata keys of what happened and what to do, UTF-8: Chinese, then English.
+pub const SAYS_KEYS: [&str; 2] = ["jieli-zh-bin", "jieli-en-bin"];
 
 /// Why a call came to nothing.
 #[derive(Debug)]
@@ -67,18 +71,16 @@ impl Unable {
             Unable::Denied(denied) => denial(&denied),
             Unable::Busy(what) => {
                 tracing::warn!(what, "a call was put off");
-                let text = "节点忙，请稍后再试。 The node is busy: try again in a moment.";
-                with_code(Status::unavailable(text), "BUSY")
+                let en = "The node is busy: try again in a moment.";
+                told(Code::Unavailable, "BUSY", "节点忙，请稍后再试。", en)
             }
             Unable::Store(error) => {
                 let id = entropy.map_or([0; 6], random::<6>);
                 let id = hex::encode(id);
                 tracing::error!(log_id = %id, %error, "a call failed");
-                let text = format!(
-                    "节点内部错误，请把日志编号 {id} 告诉运行人员。 Internal error: give the log \
-                     id {id} to the operators."
-                );
-                with_code(Status::internal(text), "INTERNAL")
+                let zh = format!("节点内部错误，请把日志编号 {id} 告诉运行人员。");
+                let en = format!("Internal error: give the log id {id} to the operators.");
+                told(Code::Internal, "INTERNAL", &zh, &en)
             }
         }
     }
@@ -86,18 +88,17 @@ impl Unable {
 
 /// No token, or one that nobody holds.
 pub(super) fn no_token() -> Status {
-    let text = "需要有效的令牌。 A valid token is needed.";
-    with_code(Status::unauthenticated(text), "NO_TOKEN")
+    let zh = "需要有效的令牌，请用 --as 指明，或请运行人员发放。";
+    let en = "A valid token is needed: name one with --as, or ask the operators for one.";
+    told(Code::Unauthenticated, "NO_TOKEN", zh, en)
 }
 
 /// The role may not call this.
 pub(super) fn not_for_role(call: &str, role: DeskRole) -> Status {
     let role = role.as_str();
-    let text = format!(
-        "“{role}”角色不能调用 {call}，请使用相应的令牌。 The role {role} may not call {call}: use \
-         the token of another role."
-    );
-    with_code(Status::permission_denied(text), "NOT_FOR_ROLE")
+    let zh = format!("“{role}”角色不能调用 {call}，请使用相应的令牌。");
+    let en = format!("The role {role} may not call {call}: use the token of another role.");
+    told(Code::PermissionDenied, "NOT_FOR_ROLE", &zh, &en)
 }
 
 fn denial(denied: &Denied) -> Status {
@@ -108,13 +109,28 @@ fn denial(denied: &Denied) -> Status {
         code if code.starts_with("BAD_") => Code::InvalidArgument,
         _ => Code::FailedPrecondition,
     };
-    with_code(Status::new(code, format!("{} {}", denied.zh, denied.en)), denied.code)
+    told(code, denied.code, &denied.zh, &denied.en)
 }
 
-fn with_code(mut status: Status, code: &'static str) -> Status {
-    let value = tonic::metadata::MetadataValue::from_static(code);
-    status.metadata_mut().insert(CODE_KEY, value);
+/// The message holds both languages; who shows only one takes it from the metadata.
+fn told(code: Code, word: &'static str, zh: &str, en: &str) -> Status {
+    let mut status = Status::new(code, format!("{zh} {en}"));
+    let metadata = status.metadata_mut();
+    metadata.insert(CODE_KEY, MetadataValue::from_static(word));
+    for (key, text) in SAYS_KEYS.into_iter().zip([zh, en]) {
+        metadata.insert_bin(key, MetadataValue::from_bytes(text.as_bytes()));
+    }
     status
+}
+
+/// Chinese and English of a status of this node, where it holds both.
+pub fn says(status: &Status) -> Option<[String; 2]> {
+    let text = |key| {
+        let bytes = status.metadata().get_bin(key)?.to_bytes().ok()?;
+        String::from_utf8(bytes.to_vec()).ok()
+    };
+    let [zh, en] = SAYS_KEYS;
+    Some([text(zh)?, text(en)?])
 }
 
 #[cfg(test)]
@@ -127,6 +143,9 @@ mod tests {
         assert_eq!(status.code(), Code::NotFound);
         assert_eq!(status.metadata().get(CODE_KEY).unwrap(), "NOT_FOUND");
         assert!(status.message().contains("没有找到") && status.message().contains("Not found"));
+        let [zh, en] = says(&status).unwrap();
+        assert!(zh.contains("2026-000001") && zh.contains("没有找到") && !zh.contains("Not"));
+        assert!(en.contains("2026-000001") && en.starts_with("Not found"));
     }
 
     #[test]

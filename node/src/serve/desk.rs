@@ -6,6 +6,7 @@ use super::answer::{Answer, odd};
 use crate::command::{Command, DeskCommand, Done};
 use crate::evidence;
 use crate::house::House;
+use crate::questions::Look;
 use crate::store::Store;
 use crate::tokens::Tokens;
 use crate::trouble::Denied;
@@ -129,15 +130,24 @@ impl DeskDoor {
         self.perform(caller, DeskCommand::Viewed(shown)).await.map(drop)
     }
 
+    /// The same, where the data of some legs' persons is shown: they can read who looked.
+    async fn looked(&self, caller: &Caller, look: Look) -> Answer<()> {
+        self.perform(caller, DeskCommand::Looked(look)).await.map(drop)
+    }
+
     async fn export(&self, caller: &Caller, request: wire::CaseRef) -> Answer<wire::ExportReply> {
         let purpose = purpose(&request)?;
         let number = request.case_number.trim();
         if request.sections && purpose.is_empty() {
             return Err(no_purpose().into());
         }
-        self.may_export(caller, number, request.sections).await?;
-        let what = if request.sections { "export with sections" } else { "export" };
-        self.viewed(caller, &format!("{what} {number}"), purpose).await?;
+        let legs = self.may_export(caller, number, request.sections).await?;
+        if request.sections {
+            let (case_number, purpose) = (number.to_owned(), purpose.to_owned());
+            self.looked(caller, Look { case_number, view: "export", purpose, legs }).await?;
+        } else {
+            self.viewed(caller, &format!("export {number}"), purpose).await?;
+        }
         let published = self.hand.published();
         let fetched =
             evidence::missing_proofs(&self.store, &self.house, &published, number).await?;

@@ -12,7 +12,8 @@ use jieli_proto::id::CityId;
 use jieli_proto::wire::worker_server::{Worker, WorkerServer};
 use jieli_proto::wire::{
     AnswerReply, AnswerRequest, CopyReply, NotMeRequest, OpenReply, OpenRequest, ReopenRequest,
-    SetPinRequest, SlipPage, SlipStatus, SlipUse, WithdrawRequest,
+    SetPinRequest, SlipPage, SlipStatus, SlipUse, WhoLookedReply, WithdrawRequest, WorkerRequest,
+    WorkerStatusReply,
 };
 use tonic::{Request, Response, Status};
 
@@ -125,6 +126,28 @@ impl Worker for WorkerDoor {
         request: Request<WithdrawRequest>,
     ) -> Result<Response<AnswerReply>, Status> {
         reply(self.answered(WorkerCommand::Withdraw(request.into_inner())).await)
+    }
+
+    async fn status(
+        &self,
+        request: Request<WorkerRequest>,
+    ) -> Result<Response<WorkerStatusReply>, Status> {
+        let done = self.perform(WorkerCommand::Status(request.into_inner())).await;
+        reply(done.and_then(|done| {
+            let Done::Stands(reply) = done else { return Err(odd()) };
+            Ok(reply)
+        }))
+    }
+
+    async fn who_looked(
+        &self,
+        request: Request<WorkerRequest>,
+    ) -> Result<Response<WhoLookedReply>, Status> {
+        let done = self.perform(WorkerCommand::WhoLooked(request.into_inner())).await;
+        reply(done.and_then(|done| {
+            let Done::WhoLooked(reply) = done else { return Err(odd()) };
+            Ok(reply)
+        }))
     }
 
     async fn set_pin(

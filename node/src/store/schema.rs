@@ -29,6 +29,7 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 4 "0004_capacity",
                 5 "0005_desk",
                 6 "0006_paper",
+                7 "0007_notices",
             )
         };
     }

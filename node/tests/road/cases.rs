@@ -12,7 +12,7 @@ fn number(section: u32, field: u32, value: u64) -> wire::DraftField {
     wire::DraftField { section, field, value: Some(Value::Number(value)) }
 }
 
-fn draft() -> wire::Draft {
+pub(crate) fn draft() -> wire::Draft {
     let worker = wire::DraftPerson {
         name: "欧阳·娜仁".to_owned(),
         document: 1,
@@ -37,7 +37,7 @@ fn draft() -> wire::Draft {
 }
 
 /// Imports a case in Kunming and asks the person; gives number and code of the notice.
-async fn asked(pair: &Pair) -> (String, String) {
+pub(crate) async fn asked(pair: &Pair) -> (String, String) {
     let request = wire::ImportRequest { file_name: String::new(), drafts: vec![draft()] };
     let Done::Imported(reply) = pair.a().perform(DeskCommand::Import(request)).await else {
         panic!()

@@ -4,6 +4,7 @@ use crate::windows::{Counter, Hands, Phones, RealSleep, Tap, Tapped};
 use jieli_node::boot::{Node, Start, WrapPost};
 use jieli_node::command::{Actor, Command, DeskCommand, Done};
 use jieli_node::config::{Config, Database, DeskToken, Limits, Listen};
+use jieli_node::disk;
 use jieli_node::init::{InitOptions, init};
 use jieli_node::keys::Protection;
 use jieli_node::letters::Letters;
@@ -59,6 +60,9 @@ fn own_port() -> SocketAddr {
     }
 }
 
+/// What the carrier signs its reports with.
+pub(crate) const REPORT_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
 impl City {
     pub(crate) fn new(parent: &TempDir, at: usize, clock: &Arc<Hands>) -> City {
         City::named(parent, IDS[at], OFFICES[at][0], clock)
@@ -112,8 +116,17 @@ impl City {
             *direct.lock().unwrap() = Some(Arc::clone(&post));
             Arc::new(Tapped(post, Arc::clone(&tap)))
         });
+        let mut config = Config::load(&self.dir).unwrap();
+        config.limits = self.limits.clone();
+        config.notices.spread_minutes = 0;
+        let secret = self.dir.join("notices.secret");
+        if !secret.exists() {
+            disk::write_new(&secret, REPORT_SECRET.as_bytes(), disk::PRIVATE).unwrap();
+        }
+        config.notices.secret_file = Some("notices.secret".into());
+        config.notices.report_listen = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
         Start {
-            config: Config { limits: self.limits.clone(), ..Config::load(&self.dir).unwrap() },
+            config,
             passphrase: None,
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             entropy: Arc::new(Counter(AtomicU64::new(0), self.seed + 1_000_000 * self.starts)),

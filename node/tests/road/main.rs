@@ -10,5 +10,6 @@ mod harness;
 mod limits;
 mod lost;
 mod partners;
+mod reports;
 mod start;
 mod windows;

@@ -5,6 +5,7 @@ use super::verdict::{
     SectionVerdict, Verdicts,
 };
 use super::{CAVEAT_EN, CAVEAT_ZH};
+use crate::day::Day;
 use crate::id::CityId;
 use crate::kinds::Kind;
 use crate::refusal::Refusal;
@@ -145,7 +146,7 @@ fn cosigned(cosigners: &[Cosigner], say: In) -> String {
         } else {
             say.of("当事方", "a party")
         };
-        format!("{} > {} ({role}, {})", cosigner.by, cosigner.origin, cosigner.unix_s)
+        format!("{} > {} ({role}, {})", cosigner.by, cosigner.origin, stamp_s(cosigner.unix_s))
     });
     format!("{} {}", say.of("联署：", "cosigned:"), each.collect::<Vec<_>>().join(", "))
 }
@@ -154,17 +155,31 @@ fn time(record: &RecordVerdict, say: In) -> String {
     let claimed = record.time.claimed_unix_ms;
     match (&record.time.not_before, &record.time.not_after) {
         (None, None) => format!(
-            "{} {claimed} ms",
-            say.of("时间：仅为作者自述", "time: claimed by its author only")
+            "{} {}",
+            say.of("时间：仅为作者自述", "time: claimed by its author only"),
+            stamp(claimed)
         ),
         (before, after) => {
             let bound = |bound: &Option<super::Bound>| {
-                bound.as_ref().map_or("?".to_owned(), |b| format!("{} ({})", b.unix_s, b.by))
+                bound
+                    .as_ref()
+                    .map_or("?".to_owned(), |b| format!("{} ({})", stamp_s(b.unix_s), b.by))
             };
             let (before, after) = (bound(before), bound(after));
             format!("{} {before} .. {after}", say.of("时间介于", "time between"))
         }
     }
+}
+
+fn stamp_s(unix_s: u64) -> String {
+    stamp(unix_s.saturating_mul(1_000))
+}
+
+/// Date, time and zone of an instant, UTC: a stranger need not know any city's zone.
+fn stamp(unix_ms: u64) -> String {
+    let day = Day::of_unix_ms(unix_ms, 0);
+    let second = unix_ms.saturating_sub(day.start_unix_ms(0)) / 1_000;
+    format!("{day} {:02}:{:02}:{:02} UTC", second / 3_600, second / 60 % 60, second % 60)
 }
 
 fn leg_line(leg: &LegVerdict, say: In) -> String {

@@ -1,5 +1,7 @@
 //! Why an act is not legal.
 
+mod zh;
+
 /// The closed, numbered list. The numbers are for refusals on the wire and never change; the text
 /// tells the author what happened and what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
@@ -131,48 +133,6 @@ impl Illegal {
         self as u16
     }
 
-    /// The same as its text, Chinese.
-    pub fn zh(self) -> &'static str {
-        match self {
-            Illegal::NoSuchLeg => "没有这个事项：第一条信息被拒收或没有收到；请新建事项",
-            Illegal::BadChain => "序号不接续；请用下一个序号重新发送",
-            Illegal::SeenUnknown => "所引用的信息本地还没有；请先取回再办",
-            Illegal::SeenWentBack => "所见信息早于此前已见的；请刷新后重办",
-            Illegal::AlreadyOpen => "该事项已经发起；请继续办理或另建事项",
-            Illegal::NotYourStep => "这一步由对方办理；请等待或催办",
-            Illegal::WrongDirection => "这类事项没有这一步；请看可办步骤",
-            Illegal::Stopped => "本人已撤回；只能答复撤回和删除",
-            Illegal::WrongStage => "当前阶段不能办这一步；请查看阶段后重新选择",
-            Illegal::NotClosed => "事项尚未结束；先结束再要求或确认删除",
-            Illegal::Erased => "已有一方开始删除；不能再更正",
-            Illegal::QuestionOpen => "上一个补正要求尚未答复；请等答复后再提",
-            Illegal::GroundUsed => "同一理由只能要求补正一次；请根据已有答复作出决定",
-            Illegal::NoQuestion => "没有待答复的补正要求",
-            Illegal::WrongQuestion => "答复的不是当前的补正要求；请答复当前的一个",
-            Illegal::TermsMissing => "接收就业事项必须附用工条件；请先补上",
-            Illegal::WaitLapsed => "轮候已到期；请改为同意或不予接收",
-            Illegal::SlotPassed => "名额保留日期已过；请对方重新同意接收",
-            Illegal::ConsentMissing => "没有指向接收机构的有效本人同意；请先询问本人",
-            Illegal::TermsNotAcknowledged => "本人尚未确认现行用工条件；请先给本人看",
-            Illegal::NotYourTerms => "用工条件只能由提出的一方更正；请对方更正",
-            Illegal::RedirectsUsed => "转办次数已用完；请决定或不予接收",
-            Illegal::NothingWithdrawn => "对方没有撤回，无须答复",
-            Illegal::EffectReported => "这次撤回已经答复过",
-            Illegal::EraseAsked => "已经要求过删除；请等待确认",
-            Illegal::NothingToErase => "没有要求删除，也没有移交过身份信息；无须确认",
-            Illegal::EraseConfirmed => "已经确认过删除",
-            Illegal::DutyNotOwed => "该事项现在等的不是这项职责；请写明所等的职责",
-            Illegal::NotOwedToYou => "这项职责不是对您方负有的；由对方处理",
-            Illegal::NoDueDate => "这项职责没有期限，谈不上逾期",
-            Illegal::NotYetDue => "期限未过；请在次日再办",
-            Illegal::NoSilence => "手头的回执早于期限；请先催办，取得期限之后的回执",
-            Illegal::HeardSince => "回执之前还有信息未读入；请先取回并读入",
-            Illegal::WindingDown => "协议对已同意的事项仍在收尾期；请等到收尾日期",
-            Illegal::RemindEarly => "距期限还有一个工作日以上；请稍后再催办",
-            Illegal::RemindAgain => "两个工作日内已催办过；请稍候",
-        }
-    }
-
     /// False where the message takes no place in its lane, because its place cannot be told:
     /// BAD_CHAIN is refused, an unknown `seen` is deferred until that message arrives.
     pub fn takes_place(self) -> bool {
@@ -189,7 +149,9 @@ mod tests {
         for (i, reason) in Illegal::ALL.into_iter().enumerate() {
             assert_eq!(usize::from(reason.number()), i + 1);
             assert_eq!(Illegal::from_number(reason.number()), Some(reason));
-            assert!(!reason.to_string().is_empty() && !reason.zh().is_empty());
+            assert!(!reason.to_string().is_empty());
+            // What happened, and what to do next.
+            assert!(reason.zh().contains('；'), "{}", reason.zh());
         }
         assert_eq!(Illegal::from_number(0), None);
     }

@@ -2892,6 +2892,7 @@ pub struct AcceptInviteRequest {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AcceptInviteReply {
+    /// without groups and fingerprint before it is accepted
     #[prost(message, optional, tag = "1")]
     pub peer: ::core::option::Option<Peer>,
     #[prost(bool, tag = "2")]
@@ -3860,6 +3861,9 @@ pub struct LegView {
     pub steps: ::prost::alloc::vec::Vec<NextStep>,
     #[prost(message, optional, tag = "6")]
     pub window: ::core::option::Option<WindowView>,
+    /// of what arrived: "", "waiting", "told", or "window": tell the person there
+    #[prost(string, tag = "7")]
+    pub person_told: ::prost::alloc::string::String,
     /// of a letter on paper; absent where there is none
     #[prost(message, optional, tag = "8")]
     pub letter: ::core::option::Option<LetterState>,
@@ -3973,6 +3977,9 @@ pub struct DeskOutcome {
     pub handled_in: i32,
     #[prost(string, tag = "4")]
     pub reference: ::prost::alloc::string::String,
+    /// no notice could reach the person, who was told at the window
+    #[prost(bool, tag = "5")]
+    pub told_in_person: bool,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeskWithdraw {}
@@ -4098,6 +4105,58 @@ pub struct WithdrawRequest {
     pub legs: ::prost::alloc::vec::Vec<u32>,
     #[prost(string, tag = "3")]
     pub case_number: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WorkerRequest {
+    #[prost(string, tag = "1")]
+    pub case_number: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub code: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WorkerStatusReply {
+    #[prost(message, repeated, tag = "1")]
+    pub legs: ::prost::alloc::vec::Vec<WorkerLeg>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WorkerLeg {
+    /// within the case
+    #[prost(uint32, tag = "1")]
+    pub number: u32,
+    #[prost(enumeration = "Service", tag = "2")]
+    pub service: i32,
+    /// under 70 characters
+    #[prost(string, tag = "3")]
+    pub say_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub say_en: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WhoLookedReply {
+    #[prost(message, repeated, tag = "1")]
+    pub looks: ::prost::alloc::vec::Vec<Look>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Look {
+    #[prost(uint64, tag = "1")]
+    pub at_unix_ms: u64,
+    /// credit code
+    #[prost(string, tag = "2")]
+    pub office: ::prost::alloc::string::String,
+    /// empty where no agreement names it
+    #[prost(string, tag = "3")]
+    pub office_name: ::prost::alloc::string::String,
+    /// name of the desk token
+    #[prost(string, tag = "4")]
+    pub system: ::prost::alloc::string::String,
+    /// "case", "export"
+    #[prost(string, tag = "5")]
+    pub view: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub purpose: ::prost::alloc::string::String,
+    /// within the case
+    #[prost(uint32, repeated, tag = "7")]
+    pub legs: ::prost::alloc::vec::Vec<u32>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SetPinRequest {
@@ -6810,6 +6869,49 @@ pub mod worker_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Worker", "Withdraw"));
             self.inner.unary(req, path, codec).await
         }
+        /// How every leg of the case stands, in sentences short enough for one SMS each.
+        pub async fn status(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WorkerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::WorkerStatusReply>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Worker/Status");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Worker", "Status"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Which office looked at the person's data, when, and for what.
+        pub async fn who_looked(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WorkerRequest>,
+        ) -> std::result::Result<tonic::Response<super::WhoLookedReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Worker/WhoLooked",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Worker", "WhoLooked"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Sets the PIN that a window asks for from then on. A second time the phone is told, and nothing
         /// can be confirmed for 72 hours; stopping always works.
         pub async fn set_pin(
@@ -6980,6 +7082,19 @@ pub mod worker_server {
             &self,
             request: tonic::Request<super::WithdrawRequest>,
         ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status>;
+        /// How every leg of the case stands, in sentences short enough for one SMS each.
+        async fn status(
+            &self,
+            request: tonic::Request<super::WorkerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::WorkerStatusReply>,
+            tonic::Status,
+        >;
+        /// Which office looked at the person's data, when, and for what.
+        async fn who_looked(
+            &self,
+            request: tonic::Request<super::WorkerRequest>,
+        ) -> std::result::Result<tonic::Response<super::WhoLookedReply>, tonic::Status>;
         /// Sets the PIN that a window asks for from then on. A second time the phone is told, and nothing
         /// can be confirmed for 72 hours; stopping always works.
         async fn set_pin(
@@ -7207,6 +7322,92 @@ pub mod worker_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = WithdrawSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Worker/Status" => {
+                    #[allow(non_camel_case_types)]
+                    struct StatusSvc<T: Worker>(pub Arc<T>);
+                    impl<T: Worker> tonic::server::UnaryService<super::WorkerRequest>
+                    for StatusSvc<T> {
+                        type Response = super::WorkerStatusReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WorkerRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Worker>::status(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = StatusSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Worker/WhoLooked" => {
+                    #[allow(non_camel_case_types)]
+                    struct WhoLookedSvc<T: Worker>(pub Arc<T>);
+                    impl<T: Worker> tonic::server::UnaryService<super::WorkerRequest>
+                    for WhoLookedSvc<T> {
+                        type Response = super::WhoLookedReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WorkerRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Worker>::who_looked(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WhoLookedSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -2,20 +2,18 @@
 //! terminated. Every act is entered with one approver's token and approved with another's.
 
 use super::dial::At;
-use super::say::{OK, Out, date, date_of};
+use super::say::{OK, Out, date, date_of, text_of};
 use super::{Done, Fail};
-use anyhow::Context;
 use clap::Subcommand;
 use jieli_node::config::DeskRole;
 use jieli_proto::wire;
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 const TWO_STEPS: &str = "\
-每一步先由一个批准岗位发起，再由另一个批准岗位的令牌批准，然后才签名发出：
-Each act is entered with one approver's token, approved with that of another post, and only then signed:
-  jieli agreement propose agreement.toml
-  jieli --as approver-2 agreement approve DRAFT";
+每一步先由一个批准岗位发起，再由另一个批准岗位的令牌批准（agreement approve），然后才签名发出。
+Each act is entered with one approver's token, approved with that of another post (agreement approve), \
+and only then signed.";
 
 #[derive(Debug, Subcommand)]
 #[command(after_help = TWO_STEPS)]
@@ -27,7 +25,6 @@ pub(super) enum AgreementCommand {
         draft: PathBuf,
     },
     /// Enters another text of what the other city proposed.
-    #[command(after_help = "  jieli agreement counter 4f..c1 changed.toml")]
     Counter {
         /// Agreement id.
         id: String,
@@ -35,7 +32,6 @@ pub(super) enum AgreementCommand {
         draft: PathBuf,
     },
     /// Enters the counter-signature of what the other city proposed.
-    #[command(after_help = "  jieli agreement countersign 4f..c1 --version 1")]
     Countersign {
         /// Agreement id.
         id: String,
@@ -44,34 +40,28 @@ pub(super) enum AgreementCommand {
         version: u32,
     },
     /// Approves what another approver of this city entered: from then on it is signed and sent.
-    #[command(after_help = "  jieli --as approver-2 agreement approve 5d0c9a7711e2f084")]
     Approve {
         /// Id of the draft, as `propose`, `countersign` and `list` show it.
         draft: String,
     },
     /// Lists agreements: who waits for whom, until when.
-    #[command(after_help = "  jieli agreement list")]
     List,
     /// Shows the whole of one in plain words, with what differs from the text before.
-    #[command(after_help = "  jieli agreement show 4f..c1")]
     Show {
         /// Agreement id.
         id: String,
     },
     /// Enters a suspension: no new cases from when it is approved.
-    #[command(after_help = "  jieli agreement suspend 4f..c1")]
     Suspend {
         /// Agreement id.
         id: String,
     },
     /// Enters the end of the own suspension.
-    #[command(after_help = "  jieli agreement resume 4f..c1")]
     Resume {
         /// Agreement id.
         id: String,
     },
     /// Enters its end on a date; open legs are wound down.
-    #[command(after_help = "  jieli agreement terminate 4f..c1 --on 2027-06-30")]
     Terminate {
         /// Agreement id.
         id: String,
@@ -90,11 +80,11 @@ impl AgreementCommand {
         let mut desk = at.desk(DeskRole::Approver).await?;
         let view = match self {
             AgreementCommand::Propose { draft } => {
-                let request = wire::ProposeRequest { draft_toml: read(&draft)? };
+                let request = wire::ProposeRequest { draft_toml: text_of(&draft)? };
                 desk.propose(request).await?
             }
             AgreementCommand::Counter { id, draft } => {
-                let draft_toml = read(&draft)?;
+                let draft_toml = text_of(&draft)?;
                 let request = wire::CounterProposeRequest { agreement_id: id, draft_toml };
                 desk.counter_propose(request).await?
             }
@@ -128,10 +118,6 @@ impl AgreementCommand {
         out.show(&view_json(&view), || line(&view, at, out));
         Ok(OK)
     }
-}
-
-fn read(draft: &Path) -> Result<String, Fail> {
-    Ok(std::fs::read_to_string(draft).with_context(|| draft.display().to_string())?)
 }
 
 fn act(id: String, act: &str, wind_down_on: u32) -> wire::AgreementActRequest {

@@ -11,7 +11,6 @@ use serde_json::Value;
 pub(super) enum BenchCommand {
     /// Exchanges messages of 2 KiB between two real nodes: mutual TLS, durable commits, receipts
     /// verified. On SQLite, and on PostgreSQL where a server is named.
-    #[command(after_help = "例 Example: jieli bench exchange --messages 5000 --json")]
     Exchange(Exchange),
 }
 

@@ -14,17 +14,10 @@ use std::time::Duration;
 const LOOKS: u32 = 10;
 
 const SET: &str = "\
-例 Examples:
-  jieli --as window capacity set --service schooling --stage primary --district 330381 --places 40 \\
-      --valid-until 2026-12-31
-  jieli --as window capacity set --service housing --kind dormitory --state waitlist --wait-days 60 \\
-      --valid-until 2026-12-31
 名额数是全部名额（从 --from 起算），不是剩余；已留、已用、撤回后保留的由系统按事项计算。
 The figure is the whole number since --from, not what is left: held, used and kept are counted.";
-const LIST: &str = "例 Examples:\n  jieli capacity list\n  jieli capacity list --peers";
-const ASK: &str = "\
-例 Example: jieli capacity ask ruian.zj --service schooling --stage primary --district 330381
-不含任何个人信息，对方节点自动答复。 No person is in it; the other node answers by itself.";
+const ASK: &str =
+    "不含任何个人信息，对方节点自动答复。 No person is in it; the other node answers by itself.";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum CapacityCommand {
@@ -50,7 +43,6 @@ pub(super) enum CapacityCommand {
         from: Option<u32>,
     },
     /// Lists own places with their counters.
-    #[command(after_help = LIST)]
     List {
         /// What other cities answered, instead.
         #[arg(long)]

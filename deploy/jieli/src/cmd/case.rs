@@ -4,7 +4,7 @@ use super::case_act::Step;
 use super::case_views::{case_json, case_text, queue_json, queue_text};
 use super::dial::At;
 use super::import::row_json;
-use super::say::{OK, Out, REFUSED};
+use super::say::{OK, Out, REFUSED, text_of};
 use super::{Done, Fail};
 use anyhow::Context;
 use clap::Subcommand;
@@ -17,20 +17,17 @@ use std::path::PathBuf;
 #[derive(Debug, Subcommand)]
 pub(super) enum CaseCommand {
     /// One case from a TOML file, such as medical cover pulled by the receiving city.
-    #[command(after_help = "Example: jieli case new deploy/sample/case-medical.toml")]
     New {
         /// The file.
         file: PathBuf,
     },
     /// Sends the workers of these cases their questions; without numbers, of every draft not asked
     /// yet. Nobody at a desk can answer for them.
-    #[command(after_help = "Example: jieli case ask 2026-000001")]
     Ask {
         /// Case numbers.
         numbers: Vec<String>,
     },
     /// What waits, by due date: one queue. Legs that wait for the person's answer are only counted.
-    #[command(after_help = "Example: jieli case list --due week --mine")]
     List {
         /// Only legs due then: overdue, today, or week (today and the six days after).
         #[arg(long, default_value = "", value_parser = ["", "overdue", "today", "week"])]
@@ -54,7 +51,6 @@ pub(super) enum CaseCommand {
     },
     /// Shows a case, and for each leg the steps that this desk may take now, ready to copy; the
     /// person only to the own office, and only with a purpose.
-    #[command(after_help = "Example: jieli case show 2026-000001 --purpose 核对材料")]
     Show {
         /// Case number.
         number: String,
@@ -64,7 +60,6 @@ pub(super) enum CaseCommand {
     },
     /// Acts in a leg of a case; `case show` prints the steps that are open. What is entered goes out
     /// after some minutes and can be undone until then.
-    #[command(after_help = "Example: jieli case act 2026-000001 1 take-up")]
     Act {
         /// Case number.
         number: String,
@@ -74,7 +69,6 @@ pub(super) enum CaseCommand {
         step: Step,
     },
     /// Takes back an act that has not gone out yet, or takes note of one that was not sent.
-    #[command(after_help = "Example: jieli case undo 2026-000001 1")]
     Undo {
         /// Case number.
         number: String,
@@ -82,7 +76,6 @@ pub(super) enum CaseCommand {
         leg: u32,
     },
     /// Gives a leg to a colleague, who is its first handler from then on.
-    #[command(after_help = "Example: jieli case hand-over 2026-000001 1 --to window2")]
     HandOver {
         /// Case number.
         number: String,
@@ -99,9 +92,7 @@ impl CaseCommand {
         let mut desk = at.desk(DeskRole::Clerk).await?;
         match self {
             CaseCommand::New { file } => {
-                let text = std::fs::read_to_string(&file);
-                let text = text.with_context(|| file.display().to_string())?;
-                let draft = drafts::case(&text)?;
+                let draft = drafts::case(&text_of(&file)?)?;
                 let request = wire::ImportRequest { file_name: String::new(), drafts: vec![draft] };
                 let rows = desk.import(request).await?.into_inner().rows;
                 return made(rows.first(), out);
@@ -145,7 +136,7 @@ fn made(row: Option<&wire::ImportedRow>, out: Out) -> Result<Done, Fail> {
         return Err(Fail::new(REFUSED, &row.code, &row.say_zh, &row.say_en));
     }
     out.show(&row_json(row), || {
-        format!("{}  {}", row.case_number, out.say(&row.say_zh, &row.say_en))
+        format!("{}  {}", row.case_number, out.lines(&row.say_zh, &row.say_en))
     });
     Ok(OK)
 }
@@ -162,14 +153,13 @@ fn asked(reply: &wire::AskReply, out: Out) {
         let mut lines =
             vec![out.say(&format!("已通知本人 {asked} 位。"), &format!("Asked {asked} workers."))];
         if not_ready > 0 {
-            lines.push(out.say(
-                &format!("还不能询问 {not_ready} 件。"),
-                &format!("Not ready yet: {not_ready}."),
-            ));
+            let en = format!("Not ready yet: {not_ready}.");
+            lines.push(out.say(&format!("还不能询问 {not_ready} 件。"), &en));
             lines.extend(reply.why.iter().map(|why| format!("  {why}")));
         }
         for number in &reply.undeliverable {
-            lines.push(format!("{number}  {}", out.say("号码有误，请核对。", "Check the number.")));
+            let says = out.say("号码有误，请核对。", "The number does not work: check it.");
+            lines.push(format!("{number}：{says}"));
         }
         lines.join("\n")
     });
@@ -179,7 +169,7 @@ fn acted(said: &wire::ActReply, out: Out) {
     let value = json!({
         "say_zh": said.say_zh, "say_en": said.say_en, "env_digest": said.env_digest,
     });
-    out.show(&value, || out.say(&said.say_zh, &said.say_en));
+    out.show(&value, || out.lines(&said.say_zh, &said.say_en));
 }
 
 fn service_of(text: Option<String>) -> Result<wire::Service, Fail> {

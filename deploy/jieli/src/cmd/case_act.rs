@@ -24,8 +24,7 @@ Grounds (--ground), each once in a leg: 1 身份证件需核对 identity documen
 4 就读情况需证明 present enrolment; 5 职业资格需证明 skill certificate; \
 6 参保缴费情况需证明 insurance payments; 7 劳动关系需证明 proof of employment; \
 8 希望办理日期需确认 date wanted; 9 同住人数需确认 size of the household; \
-10 所填内容前后不一致 entries that do not agree.
-Example: jieli case act 2026-000001 1 clarify --ground 3 --bring 1,3";
+10 所填内容前后不一致 entries that do not agree.";
 
 /// Where the person goes; what is left out is the office's own of jieli.toml.
 #[derive(Args, Debug)]
@@ -66,7 +65,6 @@ fn minutes(text: &str) -> Result<u32, String> {
 #[derive(Debug, Subcommand)]
 pub(super) enum Step {
     /// The office has it on the desk; the legal clock runs. Who enters it is the first handler.
-    #[command(after_help = "Example: jieli case act 2026-000001 1 take-up")]
     TakeUp,
     /// Yes; the slot is held. Tells the person where to go and what to bring.
     #[command(after_help = BRING_HELP)]
@@ -87,8 +85,6 @@ pub(super) enum Step {
         place: Place,
     },
     /// Answers the open question.
-    #[command(after_help = "Example: jieli case act 2026-000001 1 supply --field \
-                            home_offer.household_size=3")]
     Supply {
         /// A field set right, such as home_offer.household_size=3; may be repeated.
         #[arg(long = "field", value_name = "SECTION.FIELD=VALUE")]
@@ -98,8 +94,6 @@ pub(super) enum Step {
         at_window: bool,
     },
     /// Not yet: a place in the queue. Renewed before it lapses, or decided.
-    #[command(after_help = "Example: jieli case act 2026-000001 1 waitlist --until 2026-12-20 \
-                            --band 2")]
     Waitlist {
         /// The wait lapses on this day.
         #[arg(long, value_parser = date_of)]
@@ -109,7 +103,6 @@ pub(super) enum Step {
         band: String,
     },
     /// No, with its reason.
-    #[command(after_help = "Example: jieli case act 2026-000001 1 decline --code CAPACITY")]
     Decline {
         /// CAPACITY, OUT_OF_WINDOW, RESIDENCE_RULE, INSURANCE_RULE, DUPLICATE, ALREADY_SERVED,
         /// SCOPE_NOT_COVERED, AGREEMENT_LIMIT, NO_VALID_CONSENT, EVIDENCE_MISSING, POST_FILLED,
@@ -123,8 +116,6 @@ pub(super) enum Step {
     },
     /// Sets right what this side stated. Phase A asks for a new decision; who the person is cannot
     /// be corrected at a desk.
-    #[command(after_help = "Example: jieli case act 2026-000001 1 correct --field \
-                            school_offer.grade=4 --clear school_offer.district")]
     Correct {
         /// A field set right, such as school_offer.grade=4; may be repeated, one section at a time.
         #[arg(long = "field", value_name = "SECTION.FIELD=VALUE")]
@@ -137,16 +128,12 @@ pub(super) enum Step {
         terms: bool,
     },
     /// It ended, or was recorded in error. Leaves no mark on the person.
-    #[command(after_help = "Example: jieli case act 2026-000001 1 return --code FAMILY_LEAVES")]
     Return {
         /// JOB_ENDED, FAMILY_LEAVES, SLOT_LOST, HOME_AGAIN or RECORDED_IN_ERROR.
         #[arg(long)]
         code: String,
     },
     /// The result. A job's goes out only after the worker's own private yes.
-    #[command(
-        after_help = "Example: jieli case act 2026-000001 1 outcome --field school_outcome.school_code=S-1 --field school_outcome.enrolled_on=2026-12-14"
-    )]
     Outcome {
         /// A fact, such as school_outcome.enrolled_on=2026-12-01; may be repeated.
         #[arg(long = "field", value_name = "SECTION.FIELD=VALUE")]
@@ -157,33 +144,31 @@ pub(super) enum Step {
         /// Done over the national platform, under this reference.
         #[arg(long)]
         national_reference: Option<String>,
+        /// No notice can reach the person, who was told at the window; this is logged.
+        #[arg(long, conflicts_with = "not_realised")]
+        told_in_person: bool,
     },
     /// The person said at the window that it should stop. No reason is asked.
-    #[command(after_help = "Example: jieli case act 2026-000001 1 withdraw")]
     Withdraw,
     /// Sent in error.
-    #[command(after_help = "Example: jieli case act 2026-000001 1 void --code SENT_IN_ERROR")]
     Void {
         /// SENT_IN_ERROR, DUPLICATE or CONSENT_ENDED.
         #[arg(long, default_value = "SENT_IN_ERROR")]
         code: String,
     },
     /// Reminds of what the other side owes.
-    #[command(after_help = "Example: jieli case act 2026-000001 1 remind")]
     Remind {
         /// TAKE_UP, DECIDE, SUPPLY, RELEASE, OUTCOME or COMPLETE; else the one that is owed.
         #[arg(long)]
         duty: Option<String>,
     },
     /// Closes it because an office missed its date; needs proof of silence.
-    #[command(after_help = "Example: jieli case act 2026-000001 1 expire")]
     Expire {
         /// TAKE_UP, DECIDE, SUPPLY, RELEASE, OUTCOME or COMPLETE; else the one that is owed.
         #[arg(long)]
         duty: Option<String>,
     },
     /// Says how far it is.
-    #[command(after_help = "Example: jieli case act 2026-000001 1 progress --step SCHEDULED")]
     Progress {
         /// SCHEDULED or IN_PROGRESS.
         #[arg(long, default_value = "IN_PROGRESS")]
@@ -226,7 +211,7 @@ impl Step {
                 let decision = decision(&code)?.into();
                 Act::Decline(wire::DeskDecline { decision, appeal_office: appeal })
             }
-            Step::Outcome { fields, not_realised, national_reference } => {
+            Step::Outcome { fields, not_realised, national_reference, told_in_person } => {
                 let not_realised = match not_realised {
                     Some(code) => decision(&code)?,
                     None => DecisionCode::Unspecified,
@@ -240,6 +225,7 @@ impl Step {
                     fields: given(&fields)?,
                     handled_in: handled_in.into(),
                     reference: national_reference.unwrap_or_default(),
+                    told_in_person,
                 })
             }
             Step::Withdraw => Act::Withdraw(wire::DeskWithdraw {}),

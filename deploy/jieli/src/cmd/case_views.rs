@@ -39,6 +39,7 @@ pub(super) fn case_json(view: &wire::CaseView) -> Value {
         value["messages"] = leg.messages.iter().map(message_json).collect();
         value["fields"] = leg.fields.iter().map(field_json).collect();
         value["next"] = json!(leg.next);
+        value["person_told"] = json!(leg.person_told);
         value["steps"] = leg.steps.iter().map(step_json).collect();
         value["window"] = json!(leg.window.as_ref().map(window_json));
         value["letter"] = leg.letter.as_ref().map_or(Value::Null, letter_json);
@@ -199,6 +200,19 @@ fn stage_words(leg: &wire::LegLine, out: Out) -> String {
     out.say(zh, &plain(&leg.stage))
 }
 
+/// V22, at the city that got the person: whether a notice has told the person what arrived.
+fn told_text(word: &str, out: Out) -> Option<String> {
+    let (zh, en) = match word {
+        "waiting" => ("给本人的短信还没有送出", "the person's notice has not gone out yet"),
+        "window" => (
+            "短信无法送达本人：请在窗口当面告知",
+            "no notice can reach the person: tell the person at the window",
+        ),
+        _ => return None,
+    };
+    Some(format!("     ！{}", out.say(zh, en)))
+}
+
 /// A word of the wire as people read it: `TAKEN_UP` is "taken up".
 fn plain(word: &str) -> String {
     word.to_lowercase().replace('_', " ")
@@ -273,6 +287,7 @@ pub(super) fn case_text(view: &wire::CaseView, program: String, out: Out) -> Str
                 message.from, message.r#type, message.status
             ));
         }
+        lines.extend(told_text(&leg.person_told, out));
         if let Some(window) = &leg.window {
             lines.push(format!("     {}", window_text(window, out)));
         }

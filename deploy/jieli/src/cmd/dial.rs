@@ -60,8 +60,13 @@ impl At {
     }
 
     pub(super) fn config(&self) -> Result<Config, Fail> {
-        Config::load(&self.dir)
-            .map_err(|error| Fail::new(WRONG_USE, "CONFIG", "配置无法读取。", error.to_string()))
+        Config::load(&self.dir).map_err(|error| {
+            let dir = self.dir.display();
+            let zh = format!(
+                "目录 {dir} 里没有可用的 jieli.toml：请用 --dir 指明城市目录，或先 `jieli init`。"
+            );
+            Fail::new(WRONG_USE, "CONFIG", zh, error.to_string())
+        })
     }
 
     /// The desk, with the token named or the first one of this role.
@@ -88,8 +93,8 @@ impl At {
             Fail::new(
                 WRONG_USE,
                 "TOKEN",
-                format!("令牌 {name} 无法读取。"),
-                format!("{}: {error}", path.display()),
+                format!("令牌文件 {} 无法读取，请用 --as 指明另一个令牌。", path.display()),
+                format!("{}: {error}; name another token with --as.", path.display()),
             )
         })?;
         let mut value: MetadataValue<Ascii> =
@@ -132,14 +137,14 @@ fn token_of(config: &Config, role: DeskRole) -> Result<String, Fail> {
         Fail::new(
             WRONG_USE,
             "TOKEN",
-            format!("配置中没有 {role} 角色的令牌。"),
+            format!("配置中没有 {role} 角色的令牌，请用 --as 指明一个。"),
             format!("desk.tokens has none of the role {role}: name one with --as."),
         )
     })?;
     Ok(token.name().to_owned())
 }
 
-async fn connect(address: SocketAddr) -> Result<Channel, Fail> {
+pub(super) async fn connect(address: SocketAddr) -> Result<Channel, Fail> {
     let address = reachable(address);
     let endpoint = Endpoint::from_shared(format!("http://{address}")).context("the address")?;
     endpoint.connect_timeout(Duration::from_secs(5)).connect().await.map_err(|_| {

@@ -2,9 +2,8 @@
 
 use super::dial::At;
 use super::paper_check::{self, Paper};
-use super::say::{OK, Out};
+use super::say::{OK, Out, bytes_of, unwritable};
 use super::{Done, Fail};
-use anyhow::Context;
 use clap::Args;
 use jieli_node::config::DeskRole;
 use jieli_proto::bundle;
@@ -49,7 +48,12 @@ impl Export {
             "file": file, "bytes": zip.len(), "caveat": { "zh": caveat.zh, "en": caveat.en },
         });
         out.show(&value, || {
-            format!("已写入 {file}，{} 字节。 Written.\n{}\n{}", zip.len(), caveat.zh, caveat.en)
+            let bytes = zip.len();
+            let done = out.say(
+                &format!("已写入 {file}，{bytes} 字节。"),
+                &format!("{file} written, {bytes} bytes."),
+            );
+            format!("{done}\n{}\n{}", caveat.zh, caveat.en)
         });
         Ok(OK)
     }
@@ -65,19 +69,11 @@ pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Fail> {
         .create_new(true)
         .open(path)
         .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
-    written.with_context(|| path.display().to_string())?;
-    Ok(())
+    written.map_err(|error| unwritable(path, &error))
 }
-
-const VERIFY_EXAMPLES: &str = "\
-Examples 例:
-  jieli verify case.zip --root 5f..1c --root 9a..07
-  jieli verify --slip slip.html --root 5f..1c
-  jieli verify --letter 'JIELI1:...' --root 5f..1c --manifest public.json";
 
 /// Checks evidence, a slip or a letter.
 #[derive(Args, Debug)]
-#[command(after_help = VERIFY_EXAMPLES)]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["file", "slip", "letter"]))]
 pub(super) struct Verify {
     /// The ZIP.
@@ -113,10 +109,7 @@ impl Verify {
             return paper_check::run(Paper::Letter, letter, &roots, manifest, out);
         }
         let file = self.file.unwrap_or_default();
-        let zip = std::fs::read(&file).map_err(|error| {
-            let en = format!("{}: {error}", file.display());
-            Fail::usage("证据包无法读取。", en)
-        })?;
+        let zip = bytes_of(&file)?;
         let found = bundle::verify(&zip, &roots);
         let exit = bundle::exit_code(&found);
         match found {

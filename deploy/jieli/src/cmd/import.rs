@@ -2,7 +2,7 @@
 //! bytes of the sheet are understood in a process of their own, see [`reader`].
 
 use super::dial::{At, Desk};
-use super::say::{FAILED, OK, Out, REFUSED, SOME_ROWS};
+use super::say::{FAILED, OK, Out, REFUSED, SOME_ROWS, unreadable};
 use super::{Done, Fail};
 use crate::ambient::SystemClock;
 use anyhow::Context;
@@ -35,18 +35,12 @@ const ZONE_MIN: i32 = 480;
 /// Of the files that are written: they hold persons.
 const PRIVATE: u32 = 0o600;
 
-const EXAMPLES: &str = "\
-Examples 示例:
-  jieli import --template 模板.xlsx                          an empty sheet to fill in 空白模板
-  jieli import 名单.xlsx --dry-run                           every fault by its cell; nothing is sent 试读，不发送
-  jieli import 名单.xlsx --report 回执.xlsx --bad-rows 更正.xlsx   the sheet back with case numbers; rows to put right
-  jieli import 名单.xlsx --map 就业去向=意向城市              a heading of your own, remembered for the office
-  jieli import 名单.xlsx --clean 清理后.xlsx                  if columns are refused: the copy without them
+const EXITS: &str = "\
 Exit codes: 0 all rows; 1 the whole sheet refused; 2 wrong use; 3 some rows refused; 4 no node, or broken off.";
 
 /// Reads a sheet into drafts.
 #[derive(Args, Debug)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXITS)]
 pub(super) struct Import {
     /// The sheet: .xlsx, or .csv in UTF-8 or GB 18030.
     #[arg(required_unless_present_any = ["template", "forget_mapping", "measure"])]
@@ -306,10 +300,10 @@ async fn known(at: &At, dry_run: bool) -> Result<Known, Fail> {
 
 /// At most one byte more than allowed, whatever the file claims to be.
 fn read_file(file: &Path, bytes_max: u64) -> Result<Vec<u8>, Fail> {
-    let open = std::fs::File::open(file).with_context(|| file.display().to_string())?;
+    let open = std::fs::File::open(file).map_err(|error| unreadable(file, &error))?;
     let mut bytes = Vec::new();
     let mut some = open.take(bytes_max.saturating_add(1));
-    some.read_to_end(&mut bytes).with_context(|| file.display().to_string())?;
+    some.read_to_end(&mut bytes).map_err(|error| unreadable(file, &error))?;
     if bytes.len() as u64 > bytes_max {
         return Err(refusal(&Refused::from(&SheetRefusal::FileTooLarge { bytes_max })));
     }

@@ -17,9 +17,6 @@ use std::path::{Path, PathBuf};
 
 /// Makes a new city.
 #[derive(Args, Debug)]
-#[command(after_help = "\
-  jieli init --city kunming.yn --name 昆明市 --end-point km.example:7400 --office 11999999MB0000019T \\
-       --approver-post 人社局局长 --approver-post 法制科科长")]
 pub(super) struct Init {
     /// City id: 3 to 63 of a-z, 0-9, full stop and hyphen. Bound to its root key for ever.
     #[arg(long)]
@@ -81,8 +78,9 @@ impl Init {
                 "A city id is 3 to 63 characters of a-z, 0-9, full stop and hyphen.",
             )
         })?;
-        let database = Database::try_from(self.database.clone())
-            .map_err(|error| Fail::usage("数据库地址不对。", error.to_string()))?;
+        let database = Database::try_from(self.database.clone()).map_err(|error| {
+            Fail::usage("--database 只能是 sqlite 或 postgres:// 地址。", error.to_string())
+        })?;
         let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let options = InitOptions {
             database,
@@ -99,7 +97,10 @@ impl Init {
             tokens: self.tokens()?,
         };
         let made = init(dir, &id, &self.name, options, &SystemClock, &SystemEntropy::new())
-            .map_err(|error| Fail::usage("没有建立城市节点。", error.to_string()))?;
+            .map_err(|error| {
+                let zh = format!("没有建立城市节点：请核对目录和参数（{error}）。");
+                Fail::usage(zh, error.to_string())
+            })?;
         tell(dir, &made, out);
         Ok(OK)
     }
@@ -110,7 +111,12 @@ impl Init {
         }
         let mut places = passphrase_places(None);
         places.file = self.passphrase_file.clone();
-        let keys = |error: KeysError| Fail::usage("需要口令。", error.to_string());
+        let keys = |error: KeysError| {
+            Fail::usage(
+                "需要口令（至少 12 个字符）：JIELI_PASSPHRASE 或 --passphrase-file。",
+                error.to_string(),
+            )
+        };
         let passphrase = places.find().map_err(keys)?.ok_or(KeysError::NoPassphrase);
         Ok(Protection::Passphrase { passphrase: passphrase.map_err(keys)?, cost: COST })
     }
@@ -167,7 +173,12 @@ impl Init {
 }
 
 fn office(code: &str) -> Result<CreditCode, Fail> {
-    Ok(CreditCode::parse(code).context("an office is named by its credit code (GB 32100)")?)
+    CreditCode::parse(code).map_err(|error| {
+        Fail::usage(
+            format!("“{code}”不是统一社会信用代码（GB 32100），请核对。"),
+            format!("An office is named by its credit code (GB 32100), not “{code}”: {error}"),
+        )
+    })
 }
 
 fn tell(dir: &Path, made: &NewCity, out: Out) {
@@ -192,15 +203,18 @@ fn tell(dir: &Path, made: &NewCity, out: Out) {
         });
     let approvers = approvers.collect::<Vec<_>>().join(", ");
     out.show(&value, || {
-        format!(
-            "已建立：{name}（{id}）\n根密钥指纹：{fpr}\n电话核对：{spoken}\n批准岗位的令牌：{approvers}\n\
-             启动节点后，用 jieli peer invite 邀请对方城市；或把 {file} 交给对方，指纹写在纸质协议上。\n\
-             Made {id}. Root fingerprint {fpr}, read out as {spoken}. Approver tokens: \
-             {approvers}. Once the node runs, invite the other city with `jieli peer invite`; or \
-             give it {file}, and the fingerprint on paper.",
-            name = made.config.city.name,
-            id = made.config.city.id,
-            file = public.display(),
+        let (name, id) = (&made.config.city.name, &made.config.city.id);
+        let file = public.display();
+        out.lines(
+            &format!(
+                "已建立：{name}（{id}）\n根密钥指纹：{fpr}\n电话核对：{spoken}\n批准岗位的令牌：{approvers}\n\
+                 启动节点后，用 jieli peer invite 邀请对方城市；或把 {file} 交给对方，指纹写在纸质协议上。"
+            ),
+            &format!(
+                "Made {id}. Root fingerprint {fpr}, read out as {spoken}. Approver tokens: \
+                 {approvers}. Once the node runs, invite the other city with `jieli peer invite`; \
+                 or give it {file}, and the fingerprint on paper."
+            ),
         )
     });
 }

@@ -12,21 +12,13 @@ use jieli_proto::words::NOT_PROOF_OF_FREEDOM;
 use serde_json::json;
 use std::path::PathBuf;
 
-const ASK_EXAMPLE: &str = "\
-Example 例: jieli letter ask --case 2026-000007 --leg 1 --office-name 成都市人力资源和社会保障局";
-const WRITE_EXAMPLE: &str = "\
-Example 例: jieli letter write --case 2026-000007 --leg 1 --out letter.html
+const WRITE_HELP: &str = "\
 Only after the person's own yes. Printed again, it carries the same content and new answer codes.
 本人同意后才能写；重新打印内容不变，回执码换新。";
-const ANSWER_EXAMPLE: &str = "\
-Examples 例:
-  jieli letter answer 2026-000007 1 --accept --code 12345678
-  jieli letter answer 2026-000007 1 --decline --stamped";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum LetterCommand {
     /// Asks the person, on the own phone, whether to carry a letter to this office.
-    #[command(after_help = ASK_EXAMPLE)]
     Ask {
         /// Case number.
         #[arg(long = "case")]
@@ -39,7 +31,7 @@ pub(super) enum LetterCommand {
         office_name: String,
     },
     /// Writes the letter that the person has agreed to.
-    #[command(after_help = WRITE_EXAMPLE)]
+    #[command(after_help = WRITE_HELP)]
     Write {
         /// Case number.
         #[arg(long = "case")]
@@ -55,7 +47,6 @@ pub(super) enum LetterCommand {
         out: PathBuf,
     },
     /// Types in what came back on paper.
-    #[command(after_help = ANSWER_EXAMPLE)]
     #[command(group = clap::ArgGroup::new("answer").required(true).args(["accept", "decline"]))]
     #[command(group = clap::ArgGroup::new("how").required(true).args(["code", "stamped"]))]
     Answer {

@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use jieli_node::boot::{Node, Start};
 use jieli_node::config::Config;
-use jieli_node::notice::NoticeFile;
+use jieli_node::notice;
 use jieli_node::world::Clock;
 use jieli_node::writer::Stopped;
 use serde_json::json;
@@ -121,8 +121,7 @@ async fn serve(
         .init();
     let config = Config::load(dir).context("the configuration")?;
     let passphrase = passphrase_places(Some(&config)).find().context("the passphrase")?;
-    let notices = NoticeFile::open(&config.notices_file(), Arc::clone(&clock));
-    let notices = Arc::new(notices.context("the notices")?);
+    let notices = notice::open(&config, Arc::clone(&clock)).context("the notices")?;
     // Before the doors open, so that no signal ends the process without a stop.
     let mut terminate = signal(SignalKind::terminate()).context("signals")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("signals")?;
@@ -145,9 +144,10 @@ async fn serve(
         "worker": at.worker.to_string(),
     });
     out.show(&value, || {
-        format!(
-            "节点已启动：城市间 {}，窗口 {}，工人 {}。\nThe node runs: peers {}, desks {}, workers {}.",
-            at.peer, at.desk, at.worker, at.peer, at.desk, at.worker
+        let (peer, desk, worker) = (at.peer, at.desk, at.worker);
+        out.lines(
+            &format!("节点已启动：城市间 {peer}，窗口 {desk}，工人 {worker}。"),
+            &format!("The node runs: peers {peer}, desks {desk}, workers {worker}."),
         )
     });
     tokio::select! {

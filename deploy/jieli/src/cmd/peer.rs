@@ -2,7 +2,7 @@
 //! fingerprint on paper.
 
 use super::dial::At;
-use super::say::{OK, Out, REFUSED};
+use super::say::{OK, Out, REFUSED, text_of};
 use super::{Done, Fail};
 use anyhow::Context;
 use clap::Subcommand;
@@ -22,7 +22,6 @@ const INVITE_BYTES_MAX: u64 = 256 * 1024;
 #[derive(Debug, Subcommand)]
 pub(super) enum PeerCommand {
     /// Writes an invitation for another city, to be sent by any means.
-    #[command(after_help = "  jieli peer invite --out invite.json")]
     Invite {
         /// Where this city is reached, host:port, instead of what jieli.toml says; may be repeated.
         #[arg(long = "end-point")]
@@ -37,8 +36,6 @@ pub(super) enum PeerCommand {
     /// Looks at an invitation, or at the answer to one; with the six groups heard on the telephone
     /// its city is accepted.
     #[command(after_help = "\
-  jieli peer accept invite.json
-  jieli peer accept invite.json --groups \"12345 67890 11111 22222 33333 44444\" --out answer.json
 The groups are typed as the other operator reads them out, never as this screen shows them.")]
     Accept {
         /// The file that the other city sent.
@@ -54,7 +51,6 @@ The groups are typed as the other operator reads them out, never as this screen 
         out: Option<PathBuf>,
     },
     /// Accepts a city: its public.json, and its root fingerprint as it stands on paper.
-    #[command(after_help = "  jieli peer add ruian-public.json --root-fpr 9f86d081...0f00a08")]
     Add {
         /// The public.json that the other city gave.
         file: PathBuf,
@@ -66,10 +62,9 @@ The groups are typed as the other operator reads them out, never as this screen 
         end_points: Vec<String>,
     },
     /// Lists accepted cities, their six groups and how contact with them goes.
-    #[command(after_help = "  jieli peer list")]
     List,
     /// Calls a city now and says what works: address, TLS, keys, log, clock, agreement, letters.
-    #[command(after_help = "  jieli peer test ruian.zj\nExit code 0: all ok; 1: something is not.")]
+    #[command(after_help = "Exit code 0: all ok; 1: something is not.")]
     Test {
         /// City id or name.
         city: String,
@@ -268,7 +263,7 @@ fn request(
     root_fpr: &str,
     end_points: Vec<String>,
 ) -> Result<wire::AddPeerRequest, Fail> {
-    let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    let text = text_of(file)?;
     let digits: String = root_fpr.chars().filter(|c| !matches!(c, ' ' | ':')).collect();
     let fpr = Digest::from_hex(&digits).ok_or_else(|| {
         Fail::usage("根密钥指纹应为 64 位十六进制。", "A root fingerprint is 64 hex digits.")

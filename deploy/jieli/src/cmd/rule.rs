@@ -10,9 +10,6 @@ use jieli_proto::wire;
 use serde_json::{Value, json};
 
 const ADD: &str = "\
-例 Examples:
-  jieli --as window rule add --service schooling --stage primary --accept-within-places --slot-days 6
-  jieli rule add --service employment --vacancy V-2026-0107 --accept-within-places --slot-days 8
 名额申请逐件受理并同意接收，名额用完即停，其余仍由窗口办理。规则从不拒绝任何人。
 One OFFER at a time is taken up and accepted while announced places remain; the rest waits for the \
 desk. A rule never declines.";
@@ -32,10 +29,8 @@ pub(super) enum RuleCommand {
         slot_days: u32,
     },
     /// Lists the rules in force.
-    #[command(after_help = "例 Example: jieli --as window rule list")]
     List,
     /// Ends a rule; what it accepted stays accepted.
-    #[command(after_help = "例 Example: jieli --as window rule remove 1")]
     Remove {
         /// Its number.
         number: u32,

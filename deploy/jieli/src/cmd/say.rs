@@ -4,6 +4,8 @@ use jieli_gateway::drafts::DraftError;
 use jieli_node::boot::StartError;
 use jieli_node::store::StoreError;
 use serde_json::{Value, json};
+use std::io::ErrorKind;
+use std::path::Path;
 use tonic::{Code, Status};
 
 /// Refused, not allowed or not found.
@@ -14,6 +16,9 @@ pub const WRONG_USE: u8 = 2;
 pub const SOME_ROWS: u8 = 3;
 /// The node cannot be reached, is busy or failed.
 pub const FAILED: u8 = 4;
+
+/// The zone in which times are printed, minutes east of UTC.
+const ZONE_MIN: i32 = 480;
 
 /// How a command that was carried out ends: its exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +36,7 @@ pub struct Fail {
     pub code: String,
     /// What happened and what to do, Chinese.
     pub zh: String,
-    /// The same, English; empty where `zh` holds both.
+    /// The same, English.
     pub en: String,
 }
 
@@ -72,8 +77,13 @@ impl From<Status> for Fail {
             | Code::Unavailable
             | Code::DataLoss => FAILED,
         };
+        if let Some([zh, en]) = jieli_node::serve::says(&status) {
+            return Fail { exit, code, zh, en };
+        }
         if from_node {
-            return Fail { exit, code, zh: status.message().to_owned(), en: String::new() };
+            // Of an older node: both languages in one.
+            let both = status.message().to_owned();
+            return Fail { exit, code, zh: both.clone(), en: both };
         }
         Fail {
             exit,
@@ -124,7 +134,8 @@ impl From<StartError> for Fail {
             | StartError::HighWater(_)
             | StartError::Heads(_)
             | StartError::Tls(_)
-            | StartError::Tokens(_) => {
+            | StartError::Tokens(_)
+            | StartError::Reports(_) => {
                 ("NOT_STARTED", "节点没有启动，原因见英文说明。".to_owned(), "")
             }
         };
@@ -201,6 +212,25 @@ impl Out {
         }
     }
 
+    /// The same where each language takes lines of its own.
+    pub(super) fn lines(self, zh: &str, en: &str) -> String {
+        match self.tongue {
+            Tongue::Zh => zh.to_owned(),
+            Tongue::En => en.to_owned(),
+            Tongue::Both => format!("{zh}\n{en}"),
+        }
+    }
+
+    /// The part of a sentence pair of the node, `中文。 English.`, that is in the language of the
+    /// clerk; all of any other text.
+    pub(super) fn part(self, both: &str) -> String {
+        match (both.split_once("。 "), self.tongue) {
+            (Some((zh, _)), Tongue::Zh) => format!("{zh}。"),
+            (Some((_, en)), Tongue::En) => en.to_owned(),
+            (Some(_), Tongue::Both) | (None, _) => both.to_owned(),
+        }
+    }
+
     /// Prints the outcome in the form asked for.
     pub(super) fn show(self, value: &Value, text: impl FnOnce() -> String) {
         if self.json {
@@ -237,10 +267,69 @@ pub(super) fn date(number: u32) -> String {
     jieli_proto::day::Day::from_number(number).map_or(String::new(), |day| day.to_string())
 }
 
+/// An instant as people read it: date, time and zone of China; empty for 0.
+pub(super) fn time(unix_ms: u64) -> String {
+    if unix_ms == 0 {
+        return String::new();
+    }
+    let day = jieli_proto::day::Day::of_unix_ms(unix_ms, ZONE_MIN);
+    let second = unix_ms.saturating_sub(day.start_unix_ms(ZONE_MIN)) / 1000;
+    format!("{day} {:02}:{:02}:{:02} +08:00", second / 3600, second / 60 % 60, second % 60)
+}
+
 /// A date from the command line, as `yyyymmdd`.
 pub(super) fn date_of(text: &str) -> Result<u32, String> {
     let day = jieli_gateway::drafts::date(text);
     day.map(|day| day.number()).ok_or_else(|| "日期格式 2026-12-01 / a date".to_owned())
+}
+
+/// The text of a file named on the command line.
+pub(super) fn text_of(file: &Path) -> Result<String, Fail> {
+    let bytes = bytes_of(file)?;
+    String::from_utf8(bytes).map_err(|_| {
+        let name = file.display();
+        Fail::new(
+            WRONG_USE,
+            "BAD_FILE",
+            format!("文件 {name} 不是 UTF-8 编码，请另存为 UTF-8 后重试。"),
+            format!("{name} is not UTF-8: save it as UTF-8 and try again."),
+        )
+    })
+}
+
+/// The bytes of a file named on the command line.
+pub(super) fn bytes_of(file: &Path) -> Result<Vec<u8>, Fail> {
+    std::fs::read(file).map_err(|error| unreadable(file, &error))
+}
+
+/// Why a file could not be read, and what to do.
+pub(super) fn unreadable(file: &Path, error: &std::io::Error) -> Fail {
+    let name = file.display();
+    let (zh, en) = if error.kind() == ErrorKind::NotFound {
+        (
+            format!("没有找到文件 {name}，请核对文件名和所在目录。"),
+            format!("There is no file {name}: check its name and directory."),
+        )
+    } else if error.kind() == ErrorKind::PermissionDenied {
+        (format!("没有读取文件 {name} 的权限。"), format!("This user may not read {name}."))
+    } else {
+        (format!("文件 {name} 无法读取：{error}。"), format!("{name} cannot be read: {error}."))
+    };
+    Fail::new(WRONG_USE, "BAD_FILE", zh, en)
+}
+
+/// Why a file could not be written, and what to do.
+pub(super) fn unwritable(file: &Path, error: &std::io::Error) -> Fail {
+    let name = file.display();
+    let (zh, en) = if error.kind() == ErrorKind::AlreadyExists {
+        (
+            format!("文件 {name} 已经存在，请换一个名字。"),
+            format!("{name} exists already: name another file."),
+        )
+    } else {
+        (format!("文件 {name} 无法写入：{error}。"), format!("{name} cannot be written: {error}."))
+    };
+    Fail::new(WRONG_USE, "BAD_FILE", zh, en)
 }
 
 /// Prints a line; a reader that has gone away is no failure of the command.
@@ -251,8 +340,14 @@ fn print(text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Fail, StartError, StoreError, Tongue, chain};
+    use super::{Fail, StartError, StoreError, Tongue, chain, time};
 
+    #[test]
+    fn times_have_a_date_and_a_zone() {
+        assert_eq!(time(1_795_399_200_000), "2026-11-23 10:00:00 +08:00");
+        assert_eq!(time(1_795_399_200_000 + 3_661_000), "2026-11-23 11:01:01 +08:00");
+        assert_eq!(time(0), "");
+    }
     #[test]
     fn nothing_is_said_twice() {
         let inner = std::io::Error::other("the port is taken");

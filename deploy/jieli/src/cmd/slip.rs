@@ -12,14 +12,13 @@ use jieli_proto::words::{self, NOT_PROOF_OF_FREEDOM};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
-const EXAMPLE: &str = "\
-Example 例: jieli --as window slip --case 2026-000001 --out slip.html
+const HELP: &str = "\
 Print it (A4) and give it to the worker. It ends the code of an earlier slip about the same items.
 打印（A4）交给本人；同样事项的旧回单码随即失效。";
 
 /// The slip of a case, about the legs that this desk sees. Printing it is written into the log.
 #[derive(Args, Debug)]
-#[command(after_help = EXAMPLE)]
+#[command(after_help = HELP)]
 pub(super) struct SlipArgs {
     /// Case number.
     #[arg(long = "case")]

@@ -11,23 +11,32 @@ use serde_json::{Value, json};
 pub(super) async fn run(at: &At, out: Out) -> Result<Done, Fail> {
     let mut desk = at.desk(DeskRole::Operator).await?;
     let status = desk.status(wire::StatusRequest {}).await?.into_inner();
-    out.show(&value(&status), || text(&status));
+    out.show(&value(&status), || text(&status, out));
     Ok(OK)
 }
 
-fn text(status: &wire::StatusReply) -> String {
+fn text(status: &wire::StatusReply, out: Out) -> String {
     let log = status.exchange.clone().unwrap_or_default();
     let age_s = status.oldest_waiting_ms / 1000;
     let mut lines = vec![
         format!("{}（{}）", status.name, status.city_id),
-        format!("根密钥指纹 root {}", status.root_fpr),
-        format!("存证日志 log {} 条 records，根 root {}", log.size, log.root),
-        format!("待发 waiting {} 封 letters，最久 oldest {age_s} s", status.letters_waiting),
+        out.say(
+            &format!("根密钥指纹 {}", status.root_fpr),
+            &format!("Root fingerprint {}", status.root_fpr),
+        ),
+        out.say(
+            &format!("存证日志 {} 条，根 {}", log.size, log.root),
+            &format!("Log of {} records, root {}", log.size, log.root),
+        ),
+        out.say(
+            &format!("待发 {} 封，最久 {age_s} 秒", status.letters_waiting),
+            &format!("{} letters waiting, the oldest for {age_s} s", status.letters_waiting),
+        ),
     ];
     if status.alarms.is_empty() {
-        lines.push("存证正常 no alarm".to_owned());
+        lines.push(out.say("没有警报。", "No alarm."));
     }
-    lines.extend(status.alarms.iter().map(|alarm| format!("！{alarm}")));
+    lines.extend(status.alarms.iter().map(|alarm| format!("！{}", out.part(alarm))));
     lines.join("\n")
 }
 

@@ -1,9 +1,8 @@
 //! `jieli vacancy`: posts with their whole terms.
 
 use super::dial::At;
-use super::say::{OK, Out, date};
+use super::say::{OK, Out, date, text_of};
 use super::{Done, Fail};
-use anyhow::Context;
 use clap::Subcommand;
 use jieli_gateway::drafts;
 use jieli_node::config::DeskRole;
@@ -23,13 +22,11 @@ pub(super) enum VacancyCommand {
     },
     /// Changes vacancies that this city has registered, and announces them again. Changed terms need
     /// a higher version, and every worker acknowledges them anew.
-    #[command(after_help = "例 Example: jieli vacancy change vacancies.toml")]
     Change {
         /// The file, in the form of `add`.
         file: PathBuf,
     },
     /// Announces a vacancy as over; what was accepted stays accepted.
-    #[command(after_help = "例 Example: jieli vacancy close V-2026-0107")]
     Close {
         /// Its reference.
         reference: String,
@@ -63,7 +60,9 @@ impl VacancyCommand {
                 let request = wire::ListVacanciesRequest {};
                 let all = desk.list_vacancies(request).await?.into_inner().vacancies;
                 let value = Value::Array(all.iter().map(vacancy_json).collect());
-                out.show(&value, || all.iter().map(line).collect::<Vec<_>>().join("\n"));
+                out.show(&value, || {
+                    all.iter().map(|one| line(one, out)).collect::<Vec<_>>().join("\n")
+                });
             }
         }
         Ok(OK)
@@ -77,9 +76,7 @@ async fn register(
     announce: bool,
     change: bool,
 ) -> Result<Done, Fail> {
-    let text = std::fs::read_to_string(file);
-    let text = text.with_context(|| file.display().to_string())?;
-    let vacancies = drafts::vacancies(&text)?;
+    let vacancies = drafts::vacancies(&text_of(file)?)?;
     let mut desk = at.desk(DeskRole::Clerk).await?;
     let request = wire::AddVacanciesRequest { vacancies, announce, change };
     let reply = desk.add_vacancies(request).await?.into_inner();
@@ -93,16 +90,12 @@ async fn register(
     Ok(OK)
 }
 
-fn line(vacancy: &wire::Vacancy) -> String {
+fn line(vacancy: &wire::Vacancy, out: Out) -> String {
     let terms = vacancy.terms.clone().unwrap_or_default();
-    format!(
-        "{}  {}  {}  岗位 posts {}  有效至 until {}",
-        terms.reference,
-        vacancy.city,
-        terms.employer_name,
-        vacancy.posts,
-        date(vacancy.valid_until)
-    )
+    let (posts, until) = (vacancy.posts, date(vacancy.valid_until));
+    let rest = out
+        .say(&format!("{posts} 个岗位，有效至 {until}"), &format!("{posts} posts until {until}"));
+    format!("{}  {}  {}  {rest}", terms.reference, vacancy.city, terms.employer_name)
 }
 
 fn vacancy_json(vacancy: &wire::Vacancy) -> Value {

@@ -11,15 +11,6 @@ use jieli_node::tokens;
 use jieli_proto::wire::{self, Service};
 use serde_json::json;
 
-const OPEN_HELP: &str = "\
-例 Example: jieli --as union worker window open --case 2026-000001 --number 99999919900101001X";
-const ANSWER_HELP: &str = "\
-例 Example: jieli --as union worker window answer --sitting 0a1b...   # the person types \"1 3\", then the PIN";
-const STOP_HELP: &str = "\
-例 Example: jieli --as union worker window withdraw --case 2026-000001 --legs \"1\"";
-const PIN_HELP: &str = "例 Example: jieli --as union worker window pin --case 2026-000001";
-const REOPEN_HELP: &str = "例 Example: jieli --as union worker window reopen --service housing --number 99999919900101001X";
-
 /// Case and document.
 #[derive(Args, Debug)]
 pub(super) struct InHand {
@@ -68,7 +59,6 @@ impl Paper {
 #[derive(Debug, Subcommand)]
 pub(super) enum WindowCommand {
     /// What this person is asked, item by item. Nothing is ticked.
-    #[command(after_help = OPEN_HELP)]
     Open {
         #[command(flatten)]
         in_hand: InHand,
@@ -80,14 +70,12 @@ pub(super) enum WindowCommand {
         witness: Option<String>,
     },
     /// What the person typed: yes to these numbers, no to all others. One reply to everything.
-    #[command(after_help = ANSWER_HELP)]
     Answer {
         /// The sitting that `open` named.
         #[arg(long)]
         sitting: String,
     },
     /// The person stops; no reason, no PIN.
-    #[command(after_help = STOP_HELP)]
     Withdraw {
         #[command(flatten)]
         in_hand: InHand,
@@ -96,13 +84,11 @@ pub(super) enum WindowCommand {
         legs: String,
     },
     /// The person sets a PIN. Replacing one tells the phone and stops confirming for 72 hours.
-    #[command(after_help = PIN_HELP)]
     Pin {
         #[command(flatten)]
         in_hand: InHand,
     },
     /// The person wants to be asked again about a service that was refused, stopped or not answered.
-    #[command(after_help = REOPEN_HELP)]
     Reopen {
         /// employment, schooling, school-record, insurance, housing or fund-transfer.
         #[arg(long)]

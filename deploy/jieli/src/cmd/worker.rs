@@ -2,7 +2,7 @@
 
 use super::dial::At;
 use super::evidence::write_new;
-use super::say::{OK, Out};
+use super::say::{OK, Out, time};
 use super::slip;
 use super::{Done, Fail};
 use clap::{Args, Subcommand};
@@ -23,6 +23,12 @@ pub(super) struct Key {
     code: String,
 }
 
+impl Key {
+    fn request(self) -> wire::WorkerRequest {
+        wire::WorkerRequest { case_number: self.case_number, code: self.code }
+    }
+}
+
 /// The code of a notice, or that of a slip.
 #[derive(Args, Debug)]
 pub(super) struct StopKey {
@@ -37,27 +43,14 @@ pub(super) struct StopKey {
     slip_code: Option<String>,
 }
 
-const WITHDRAW_EXAMPLE: &str = "\
-Example 例: jieli worker withdraw --case 2026-000001 --slip-code 12345678";
-const SLIP_EXAMPLE: &str = "\
-Example 例: jieli worker slip --case 2026-000001 --code 12345678 --out slip.html";
-const COPY_EXAMPLE: &str = "\
-Example 例: jieli worker copy --case 2026-000001 --code 12345678 --out copy.zip";
-const STATUS_EXAMPLE: &str = "\
-Example 例: jieli worker status --case 2026-000001 --slip-code 12345678";
-
 #[derive(Debug, Subcommand)]
 pub(super) enum WorkerCommand {
     /// Reads what is asked. The first opening of job terms starts their 24 hours.
-    #[command(after_help = "例 Example: jieli worker open --case 2026-000001 --code 12345678")]
     Open {
         #[command(flatten)]
         key: Key,
     },
     /// Yes to the numbers given, no to all others. The reply is the same either way.
-    #[command(
-        after_help = "例 Example: jieli worker answer --case 2026-000001 --code 12345678 --yes \"1 3\""
-    )]
     Answer {
         #[command(flatten)]
         key: Key,
@@ -65,8 +58,17 @@ pub(super) enum WorkerCommand {
         #[arg(long, default_value = "")]
         yes: String,
     },
+    /// How every item of the case, or of a slip, stands. Reading it starts nothing.
+    Status {
+        #[command(flatten)]
+        key: StopKey,
+    },
+    /// Which office looked at the data of this case, when, and for what.
+    WhoLooked {
+        #[command(flatten)]
+        key: Key,
+    },
     /// Stops; no reason is asked.
-    #[command(after_help = WITHDRAW_EXAMPLE)]
     Withdraw {
         #[command(flatten)]
         key: StopKey,
@@ -79,15 +81,11 @@ pub(super) enum WorkerCommand {
     Pin(PinCommand),
     /// "I did not stop this": answers the notice of a stop at a desk. The same request goes out
     /// again and keeps its filing date.
-    #[command(after_help = "例 Example: jieli worker not-me --case 2026-000001 --code 12345678")]
     NotMe {
         #[command(flatten)]
         key: Key,
     },
     /// Wants to be asked again about what was refused, stopped or not answered.
-    #[command(
-        after_help = "例 Example: jieli worker reopen --case 2026-000001 --code 12345678 --leg 1"
-    )]
     Reopen {
         #[command(flatten)]
         key: Key,
@@ -105,7 +103,6 @@ pub(super) enum WorkerCommand {
     #[command(subcommand)]
     Window(super::window::WindowCommand),
     /// The own slip to print, with a fresh slip code.
-    #[command(after_help = SLIP_EXAMPLE)]
     Slip {
         #[command(flatten)]
         key: Key,
@@ -115,7 +112,6 @@ pub(super) enum WorkerCommand {
     },
     /// The complete signed copy with all that this city holds about the person, and a slip beside
     /// it. `jieli verify` checks it without any account.
-    #[command(after_help = COPY_EXAMPLE)]
     Copy {
         #[command(flatten)]
         key: Key,
@@ -123,22 +119,11 @@ pub(super) enum WorkerCommand {
         #[arg(long)]
         out: PathBuf,
     },
-    /// Where the items of a slip stand.
-    #[command(after_help = STATUS_EXAMPLE)]
-    Status {
-        /// Case number.
-        #[arg(long = "case")]
-        case_number: String,
-        /// The code printed on the slip.
-        #[arg(long)]
-        slip_code: String,
-    },
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum PinCommand {
     /// Sets it, with a code that is good for answering. Replacing one stops confirming for 72 hours.
-    #[command(after_help = "例 Example: jieli worker pin set --case 2026-000001 --code 12345678")]
     Set {
         #[command(flatten)]
         key: Key,
@@ -152,6 +137,24 @@ impl WorkerCommand {
             WorkerCommand::Open { key } => {
                 let request = wire::OpenRequest { code: key.code, case_number: key.case_number };
                 show(&worker.open(request).await?.into_inner(), out);
+                return Ok(OK);
+            }
+            WorkerCommand::Status { key } => {
+                let case_number = key.case_number;
+                if let Some(slip_code) = key.slip_code {
+                    let request = wire::SlipUse { case_number, slip_code, legs: Vec::new() };
+                    let status = worker.look_by_slip(request).await?.into_inner();
+                    return Ok(looked(&status, out));
+                }
+                let code = key.code.unwrap_or_default();
+                let request = wire::WorkerRequest { case_number, code };
+                let reply = worker.status(request).await?.into_inner();
+                show_status(&reply.legs, out);
+                return Ok(OK);
+            }
+            WorkerCommand::WhoLooked { key } => {
+                let reply = worker.who_looked(key.request()).await?.into_inner();
+                show_looks(&reply.looks, out);
                 return Ok(OK);
             }
             WorkerCommand::Answer { key, yes } => {
@@ -178,11 +181,6 @@ impl WorkerCommand {
             WorkerCommand::Copy { key, out: file } => {
                 let request = wire::OpenRequest { code: key.code, case_number: key.case_number };
                 return copied(worker.copy(request).await?.into_inner(), &file, out);
-            }
-            WorkerCommand::Status { case_number, slip_code } => {
-                let request = wire::SlipUse { case_number, slip_code, legs: Vec::new() };
-                let status = worker.look_by_slip(request).await?.into_inner();
-                return Ok(looked(&status, out));
             }
             WorkerCommand::Pin(PinCommand::Set { key }) => {
                 let pin = super::window::new_pin()?;
@@ -255,6 +253,55 @@ fn show(opened: &wire::OpenReply, out: Out) {
         let until = Day::of_unix_ms(opened.answer_until_unix_ms, 480);
         format!("{}\n{until} 前回答。 Answer before {until}.", opened.text)
     });
+}
+
+/// What a worker reads is always in both languages.
+fn show_status(legs: &[wire::WorkerLeg], out: Out) {
+    let values = legs
+        .iter()
+        .map(|leg| json!({ "number": leg.number, "say_zh": leg.say_zh, "say_en": leg.say_en }));
+    let value = json!({ "legs": values.collect::<Vec<_>>() });
+    out.show(&value, || {
+        let lines = legs.iter().map(|leg| format!("{}\n   {}", leg.say_zh, leg.say_en));
+        lines.collect::<Vec<_>>().join("\n")
+    });
+}
+
+fn show_looks(looks: &[wire::Look], out: Out) {
+    let values = looks.iter().map(|look| {
+        json!({
+            "at": time(look.at_unix_ms),
+            "at_unix_ms": look.at_unix_ms,
+            "office": look.office,
+            "office_name": look.office_name,
+            "system": look.system,
+            "view": look.view,
+            "purpose": look.purpose,
+            "legs": look.legs,
+        })
+    });
+    let value = json!({ "looks": values.collect::<Vec<_>>() });
+    out.show(&value, || {
+        if looks.is_empty() {
+            return "没有人查看过您的信息。\nNobody has looked at your data.".to_owned();
+        }
+        looks.iter().map(look_text).collect::<Vec<_>>().join("\n")
+    });
+}
+
+fn look_text(look: &wire::Look) -> String {
+    let office = if look.office_name.is_empty() { &look.office } else { &look.office_name };
+    let (view_zh, view_en) = match look.view.as_str() {
+        "export" => ("导出证据", "exported the evidence"),
+        _ => ("查看办件", "looked at the case"),
+    };
+    let legs: Vec<String> = look.legs.iter().map(u32::to_string).collect();
+    let (legs, at, system) = (legs.join(" "), time(look.at_unix_ms), &look.system);
+    format!(
+        "{at} {office}（{system}）{view_zh}，事项 {legs}，用途：{purpose}\n   {office} ({system}) \
+         {view_en}, items {legs}, for: {purpose}",
+        purpose = look.purpose
+    )
 }
 
 pub(super) fn numbers(text: &str) -> Result<Vec<u32>, Fail> {

@@ -10,6 +10,7 @@ use jieli_node::public::PublicBundle;
 use jieli_node::world::{Clock, random};
 use jieli_proto::id::CityId;
 use jieli_proto::number::CreditCode;
+use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::desk_client::DeskClient;
 use jieli_proto::wire::keypad_client::KeypadClient;
 use jieli_proto::wire::worker_client::WorkerClient;
@@ -106,6 +107,10 @@ impl City {
         let id = CityId::parse(plan.id).context("city id")?;
         let clock_file = FileClock::open(clock);
         let made = init(dir, &id, plan.name, options, &clock_file, &SystemEntropy::new())?;
+        // The demo's clock stands still while a worker waits: its notices go out at once.
+        let file = dir.join(jieli_node::config::FILE);
+        let text = std::fs::read_to_string(&file)?;
+        std::fs::write(&file, text + "\n[notices]\nspread_minutes = 0\n")?;
         let child = spawn(&plan.program, dir, clock)?;
         let city = City {
             desk: channel(desk)?,
@@ -227,6 +232,21 @@ impl City {
 
     fn child(&self) -> MutexGuard<'_, Option<Child>> {
         self.child.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A step of the coordination window in a leg. A result waits until the carrier has the
+    /// person's notice (V22).
+    pub async fn act(&self, case: &str, leg: u32, act: Act) -> Result<()> {
+        let ask = wire::ActRequest { case_number: case.to_owned(), leg, act: Some(act) };
+        for _ in 0..400 {
+            let Err(status) = self.desk("window")?.act(ask.clone()).await else { return Ok(()) };
+            let word = status.metadata().get(jieli_node::serve::CODE_KEY);
+            if word.is_none_or(|word| word != "NOTICE_WAITING") {
+                return Err(status.into());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        bail!("{}: the notice about case {case} did not go out", self.plan.name)
     }
 
     /// All notices that reached phones so far.

@@ -10,7 +10,7 @@ use super::{Answer, DeskDoor, purpose};
 use crate::config::DeskRole;
 use crate::directory::Directory;
 use crate::legs::{LegFile, Local};
-use crate::questions::DRAFT_DAYS;
+use crate::questions::{DRAFT_DAYS, Look};
 use crate::serve::access::Caller;
 use crate::store::legs::{CaseRow, case, legs_of, load};
 use crate::store::{Conn, StoreError};
@@ -125,7 +125,14 @@ impl DeskDoor {
         let with_person = !purpose.is_empty() && files.iter().any(|file| eyes.see_person(file));
         if with_person {
             // First the log, then the view: what cannot be written down is not shown.
-            self.viewed(caller, &format!("case {}", row.number), purpose).await?;
+            let seen = files.iter().filter(|file| eyes.see_person(file));
+            let look = Look {
+                case_number: row.number.clone(),
+                view: "case",
+                purpose: purpose.to_owned(),
+                legs: seen.map(|file| file.id).collect(),
+            };
+            self.looked(caller, look).await?;
         }
         let mut scene = Scene::new(&mut conn, &self.house, &published);
         let today = self.house.calendar.day_of_unix_ms(eyes.now_ms).number();
@@ -180,23 +187,24 @@ impl DeskDoor {
     }
 
     /// Evidence without sections names no person; with them it is for the office whose legs all of
-    /// them are.
+    /// them are. Tells the legs.
     pub(super) async fn may_export(
         &self,
         caller: &Caller,
         number: &str,
         sections: bool,
-    ) -> Answer<()> {
+    ) -> Answer<Vec<LegId>> {
         let published = self.hand.published();
         let eyes = self.eyes(caller, &published.directory);
         let mut conn = self.store.read().await?;
         let (row, seen) = self.case_files(&mut conn, &eyes, number).await?;
+        let legs = seen.iter().map(|file| file.id).collect();
         if !sections {
-            return Ok(());
+            return Ok(legs);
         }
         let all = self.files(&mut conn, &row).await?.len();
         if seen.len() == all && seen.iter().all(|file| eyes.see_person(file)) {
-            return Ok(());
+            return Ok(legs);
         }
         Err(Denied::new(
             "NOT_YOURS",

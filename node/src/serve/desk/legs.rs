@@ -8,6 +8,7 @@ use crate::directory::Bond;
 use crate::house::House;
 use crate::legs::{Entry, LegFile, Local, Standing};
 use crate::paper;
+use crate::questions::{ARRIVAL_STATE, Told};
 use crate::store::{Conn, StoreError};
 use crate::writer::Published;
 use jieli_proto::case::{self, Direction, Heard, Owed, Side};
@@ -15,7 +16,7 @@ use jieli_proto::envelope;
 use jieli_proto::kinds::Lane;
 use jieli_proto::refusal::Refusal;
 use jieli_proto::wire::message::Body;
-use jieli_proto::wire::{self, Envelope};
+use jieli_proto::wire::{self, Envelope, MessageType};
 use jieli_proto::words;
 use prost::Message as _;
 
@@ -82,16 +83,30 @@ impl<'a> Scene<'a> {
         let steps = if may_act { self.steps(case, file).await? } else { Vec::new() };
         let mut next: Vec<String> = steps.iter().map(|step| step.step.clone()).collect();
         next.dedup();
+        let person_told = if may_act { self.person_told(file).await? } else { "" }.to_owned();
         let letter = paper::letter_state(self.conn, file.id, &self.house.calendar).await?;
         Ok(wire::LegView {
             line: Some(line),
             messages,
             fields: Vec::new(),
             next,
+            person_told,
             steps,
             window: self.window(file),
             letter,
         })
+    }
+
+    /// V22, at the city that got the person: whether the person has heard of it by now.
+    async fn person_told(&mut self, file: &LegFile) -> Result<&'static str, StoreError> {
+        let came = [MessageType::Release, MessageType::Request];
+        let came = came.into_iter().any(|ty| file.latest(ty).is_some());
+        if file.our_side != Side::Examiner || !came || file.law.is_closed() {
+            return Ok("");
+        }
+        let row = self.conn.maybe(ARRIVAL_STATE, vec![file.id.to_vec().into()]).await?;
+        let state = row.map(|row| row.int(0)).transpose()?;
+        Ok(Told::of_state(state).word())
     }
 
     /// What this desk may do now: planned by the same code that performs it.

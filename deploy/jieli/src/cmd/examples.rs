@@ -1,0 +1,234 @@
+//! An example for every command, at the end of its help and its manual page. A test walks all
+//! commands: none may be without.
+
+use super::Cli;
+use clap::{Command, CommandFactory};
+
+/// Commands, by the words that call them, and examples of each, one a line.
+const EXAMPLES: &[(&str, &str)] = &[
+    (
+        "init",
+        "jieli init --city kunming.yn --name 昆明市 --end-point km.example:7400 \\\n      --office \
+         11999999MB0000019T --approver-post 人社局局长 --approver-post 法制科科长",
+    ),
+    ("node serve", "jieli --dir /var/lib/jieli node serve"),
+    ("peer add", "jieli peer add ruian-public.json --root-fpr <64 hex digits>"),
+    ("peer list", "jieli peer list --json"),
+    ("peer invite", "jieli peer invite --out invite.json"),
+    (
+        "peer accept",
+        "jieli peer accept invite.json\njieli peer accept invite.json --groups \"12345 67890 11111 \
+         22222 33333 44444\" --out answer.json",
+    ),
+    ("peer test", "jieli peer test ruian.zj"),
+    ("agreement propose", "jieli agreement propose agreement.toml"),
+    ("agreement counter", "jieli agreement counter <id> changed.toml"),
+    ("agreement countersign", "jieli agreement countersign <id> --version 1"),
+    ("agreement approve", "jieli --as approver-2 agreement approve 5d0c9a7711e2f084"),
+    ("agreement list", "jieli agreement list"),
+    ("agreement show", "jieli agreement show <id>"),
+    ("agreement suspend", "jieli agreement suspend <id>"),
+    ("agreement resume", "jieli agreement resume <id>"),
+    ("agreement terminate", "jieli agreement terminate <id> --on 2027-06-30"),
+    ("vacancy add", "jieli vacancy add vacancies.toml --announce"),
+    ("vacancy list", "jieli vacancy list --json"),
+    ("vacancy change", "jieli vacancy change vacancies.toml"),
+    ("vacancy close", "jieli vacancy close V-2026-0107"),
+    (
+        "capacity set",
+        "jieli --as window capacity set --service schooling --stage primary --district 330381 \\\n      \
+         --places 40 --valid-until 2026-12-31\n\
+         jieli --as window capacity set --service housing --kind dormitory --state waitlist \\\n      \
+         --wait-days 60 --valid-until 2026-12-31",
+    ),
+    ("capacity list", "jieli capacity list\njieli capacity list --peers"),
+    (
+        "capacity ask",
+        "jieli capacity ask ruian.zj --service schooling --stage primary --district 330381",
+    ),
+    (
+        "rule add",
+        "jieli --as window rule add --service schooling --stage primary --accept-within-places \
+         --slot-days 6\n\
+         jieli rule add --service employment --vacancy V-2026-0107 --accept-within-places \
+         --slot-days 8",
+    ),
+    ("rule list", "jieli --as window rule list"),
+    ("rule remove", "jieli --as window rule remove 1"),
+    (
+        "import",
+        "jieli import --template 模板.xlsx        # 空白模板 an empty sheet to fill in\n\
+         jieli import 名单.xlsx --dry-run         # 试读，不发送 every fault by its cell; nothing is sent\n\
+         jieli import 名单.xlsx --report 回执.xlsx --bad-rows 更正.xlsx   # 带办件编号的原表，和要改的行 \
+         the sheet back with case numbers; rows to put right\n\
+         jieli import 名单.xlsx --map 就业去向=意向城市   # 本机构自用的表头，记住 a heading of your own, \
+         remembered for the office\n\
+         jieli import 名单.xlsx --clean 清理后.xlsx   # 有不收的列时：去掉它们的副本 if columns are refused: \
+         the copy without them",
+    ),
+    ("case new", "jieli --as medical case new deploy/sample/case-medical.toml"),
+    ("case ask", "jieli case ask 2026-000001 2026-000002"),
+    (
+        "case list",
+        "jieli case list --due week --mine\njieli --as window case list --stage TAKEN_UP",
+    ),
+    ("case show", "jieli case show 2026-000001 --purpose 核对入学年级"),
+    ("case undo", "jieli case undo 2026-000001 1"),
+    ("case hand-over", "jieli case hand-over 2026-000001 1 --to window2"),
+    ("case act take-up", "jieli --as window case act 2026-000001 1 take-up"),
+    ("case act accept", "jieli --as window case act 2026-000001 1 accept --slot-until 2026-12-11"),
+    ("case act clarify", "jieli --as window case act 2026-000001 1 clarify --ground 3 --bring 1,3"),
+    ("case act supply", "jieli case act 2026-000001 1 supply --field home_offer.household_size=3"),
+    ("case act waitlist", "jieli case act 2026-000001 1 waitlist --until 2026-12-20 --band 2"),
+    (
+        "case act correct",
+        "jieli case act 2026-000001 1 correct --field school_offer.grade=4 --clear school_offer.district",
+    ),
+    ("case act return", "jieli case act 2026-000001 1 return --code FAMILY_LEAVES"),
+    ("case act decline", "jieli --as window case act 2026-000001 2 decline --code CAPACITY"),
+    (
+        "case act outcome",
+        "jieli --as window case act 2026-000001 1 outcome --field \
+         school_outcome.school_code=S-1 \\\n      --field school_outcome.enrolled_on=2026-12-14",
+    ),
+    ("case act withdraw", "jieli case act 2026-000001 1 withdraw"),
+    ("case act void", "jieli case act 2026-000001 1 void --code SENT_IN_ERROR"),
+    ("case act remind", "jieli case act 2026-000001 1 remind"),
+    ("case act expire", "jieli case act 2026-000001 1 expire"),
+    ("case act progress", "jieli --as window case act 2026-000001 1 progress --step SCHEDULED"),
+    ("worker open", "jieli worker open --case 2026-000001 --code 12345678"),
+    ("worker answer", "jieli worker answer --case 2026-000001 --code 12345678 --yes \"1 3\""),
+    (
+        "worker status",
+        "jieli worker status --case 2026-000001 --code 12345678\n\
+         jieli worker status --case 2026-000001 --slip-code 12345678",
+    ),
+    ("worker slip", "jieli worker slip --case 2026-000001 --code 12345678 --out slip.html"),
+    ("worker copy", "jieli worker copy --case 2026-000001 --code 12345678 --out copy.zip"),
+    ("worker who-looked", "jieli worker who-looked --case 2026-000001 --code 12345678"),
+    ("worker not-me", "jieli worker not-me --case 2026-000001 --code 12345678"),
+    ("worker reopen", "jieli worker reopen --case 2026-000001 --code 12345678 --leg 1"),
+    ("worker pin set", "jieli worker pin set --case 2026-000001 --code 12345678"),
+    (
+        "worker window open",
+        "jieli --as union worker window open --case 2026-000001 --number 99999919900101001X",
+    ),
+    (
+        "worker window answer",
+        "jieli --as union worker window answer --sitting 0a1b   # the person types the numbers, then \
+         the PIN",
+    ),
+    (
+        "worker window withdraw",
+        "jieli --as union worker window withdraw --case 2026-000001 --legs \"1\"",
+    ),
+    ("worker window pin", "jieli --as union worker window pin --case 2026-000001"),
+    (
+        "worker window reopen",
+        "jieli --as union worker window reopen --service housing --number 99999919900101001X",
+    ),
+    (
+        "worker withdraw",
+        "jieli worker withdraw --case 2026-000001 --code 12345678\n\
+         jieli worker withdraw --case 2026-000001 --slip-code 12345678",
+    ),
+    ("slip", "jieli --as window slip --case 2026-000001 --out slip.html"),
+    (
+        "letter ask",
+        "jieli letter ask --case 2026-000007 --leg 1 --office-name 成都市人力资源和社会保障局",
+    ),
+    ("letter write", "jieli letter write --case 2026-000007 --leg 1 --out letter.html"),
+    (
+        "letter answer",
+        "jieli letter answer 2026-000007 1 --accept --code 12345678\n\
+         jieli letter answer 2026-000007 1 --decline --stamped",
+    ),
+    ("export", "jieli export --case 2026-000001 --out case.zip"),
+    (
+        "verify",
+        "jieli verify case.zip --root <64 hex digits> --root <64 hex digits>\n\
+         jieli verify --slip slip.html --root <64 hex digits>\n\
+         jieli verify --letter letter.html --root <64 hex digits> --manifest public.json",
+    ),
+    ("status", "jieli status --json"),
+    ("healthcheck", "jieli --dir /var/lib/jieli healthcheck && echo ok"),
+    ("completions", "jieli completions bash > /etc/bash_completion.d/jieli"),
+    ("man", "jieli man --out /usr/local/share/man/man1"),
+    ("bench exchange", "jieli bench exchange --messages 5000 --json"),
+    ("demo", "jieli demo --once"),
+];
+
+/// The whole command line with its examples.
+pub fn command() -> Command {
+    EXAMPLES.iter().fold(Cli::command(), |command, (path, example)| {
+        let path: Vec<&str> = path.split(' ').collect();
+        with(command, &path, example)
+    })
+}
+
+fn with(command: Command, path: &[&str], example: &str) -> Command {
+    match path {
+        [] => {
+            // What else the command has to say stands beneath.
+            let own = command.get_after_help().map(|own| format!("\n\n{own}")).unwrap_or_default();
+            let example = example.replace('\n', "\n  ");
+            command.after_help(format!("例 Example:\n  {example}{own}"))
+        }
+        [first, rest @ ..] => command.mut_subcommand(first, |under| with(under, rest, example)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leaves(command: &Command, path: &str, found: &mut Vec<(String, String)>) {
+        let under: Vec<&Command> =
+            command.get_subcommands().filter(|under| !under.is_hide_set()).collect();
+        if under.is_empty() {
+            let help = command.get_after_help().map_or(String::new(), ToString::to_string);
+            found.push((path.to_owned(), help));
+        }
+        for command in under {
+            leaves(command, &format!("{path} {}", command.get_name()), found);
+        }
+    }
+
+    #[test]
+    fn every_command_shows_an_example_that_calls_it() {
+        let mut found = Vec::new();
+        leaves(&command(), "", &mut found);
+        assert!(found.len() >= EXAMPLES.len(), "{} of {}", found.len(), EXAMPLES.len());
+        for (path, help) in found {
+            assert!(help.contains("例 Example"), "jieli{path} has no example");
+            let words: Vec<&str> = path.split_whitespace().collect();
+            let at = |word: &str| help.find(word);
+            assert!(words.iter().all(|word| at(word).is_some()), "jieli{path}: {help}");
+        }
+    }
+
+    #[test]
+    fn every_example_is_a_command_line_that_parses() {
+        let lines = EXAMPLES.iter().flat_map(|(path, examples)| {
+            // A line that goes on is indented.
+            let examples = examples.replace("\\\n", " ");
+            examples.lines().map(|line| (*path, line.to_owned())).collect::<Vec<_>>()
+        });
+        for (path, example) in lines {
+            let line = example.split(" > ").next().unwrap_or_default();
+            let line = line.split(" && ").next().unwrap_or_default();
+            let line = line.split(" # ").next().unwrap_or_default();
+            let line = line.replace("<64 hex digits>", "00").replace("<id>", "00");
+            let mut words: Vec<String> = Vec::new();
+            for (at, part) in line.split('"').enumerate() {
+                if at % 2 == 1 {
+                    words.push(part.to_owned());
+                } else {
+                    words.extend(part.split_whitespace().map(str::to_owned));
+                }
+            }
+            let parsed = command().try_get_matches_from(&words);
+            assert!(parsed.is_ok(), "{path}: {:?}", parsed.err().map(|error| error.to_string()));
+        }
+    }
+}

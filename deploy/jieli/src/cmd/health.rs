@@ -1,0 +1,44 @@
+//! `jieli healthcheck`: for systemd, containers and balancers that run a program.
+
+use super::dial::{At, connect};
+use super::say::{FAILED, OK, Out};
+use super::{Done, Fail};
+use jieli_node::config::DeskRole;
+use jieli_proto::wire;
+use serde_json::json;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+/// Asks the health listener, or where there is none the own desk, whether the node serves: doors
+/// open, writer alive, disk taking what is written.
+pub(super) async fn run(at: &At, out: Out) -> Result<Done, Fail> {
+    let config = at.config()?;
+    let asked = if let Some(address) = config.listen.health {
+        let mut client = HealthClient::new(connect(address).await?);
+        // The whole server.
+        let reply = client.check(HealthCheckRequest { service: String::new() }).await;
+        let serving =
+            reply.map_err(Fail::from)?.into_inner().status == ServingStatus::Serving as i32;
+        if !serving {
+            return Err(not_serving());
+        }
+        address
+    } else {
+        let mut desk = at.desk(DeskRole::Operator).await?;
+        desk.status(wire::StatusRequest {}).await.map_err(Fail::from)?;
+        config.listen.desk
+    };
+    let value = json!({ "serving": true, "asked": asked.to_string() });
+    out.show(&value, || out.say("节点运行正常。", "The node serves."));
+    Ok(OK)
+}
+
+fn not_serving() -> Fail {
+    Fail::new(
+        FAILED,
+        "NOT_SERVING",
+        "节点没有在服务：正在停止，或磁盘写不进去，请查看日志。",
+        "The node does not serve: it is stopping, or its disk takes nothing: see its log.",
+    )
+}
