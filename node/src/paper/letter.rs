@@ -6,7 +6,7 @@ use crate::batch::Batch;
 use crate::command::Actor;
 use crate::follow::filled;
 use crate::legs::{LegFile, Local};
-use crate::questions::{CODE_HOURS, DRAFT_DAYS, Question, Topic, letter_text};
+use crate::questions::{CODE_HOURS, DRAFT_DAYS, Look, Question, Topic, letter_text};
 use crate::store::{self, StoreError};
 use crate::timer::TimerKind;
 use crate::trouble::{Denied, Outcome};
@@ -151,6 +151,13 @@ impl Batch<'_> {
         file.local = Local::OnPaper;
         store::legs::update(self.conn, &file).await?;
         self.put_leg(file.clone());
+        let look = Look {
+            case_number: asked.case_number.trim().to_owned(),
+            view: "letter",
+            purpose: "打印本人携带的信 to print the letter the person carries".to_owned(),
+            legs: vec![file.id],
+        };
+        self.looked(actor, &look).await?;
         self.record("letter written", format!("{} {}", actor.token, file.id.hex()).as_bytes());
         self.letter_page(&file, &row, (qr, fields), codes, first).await
     }

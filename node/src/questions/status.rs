@@ -19,7 +19,7 @@ use jieli_proto::words;
 pub struct Look {
     /// Number of the case.
     pub case_number: String,
-    /// What was shown: `case`, `export`.
+    /// What was shown: `case`, `export`, `letter`.
     pub view: &'static str,
     /// Why, as the clerk stated it.
     pub purpose: String,

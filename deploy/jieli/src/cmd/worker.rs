@@ -293,6 +293,7 @@ fn look_text(look: &wire::Look) -> String {
     let office = if look.office_name.is_empty() { &look.office } else { &look.office_name };
     let (view_zh, view_en) = match look.view.as_str() {
         "export" => ("导出证据", "exported the evidence"),
+        "letter" => ("打印您携带的信", "printed the letter you carry"),
         _ => ("查看办件", "looked at the case"),
     };
     let legs: Vec<String> = look.legs.iter().map(u32::to_string).collect();
