@@ -4,6 +4,7 @@
 //! A page holds the text of its QR code once more, in `data-jieli`, so that the file itself can be
 //! checked: `jieli verify --slip slip.html --root FPR`.
 
+use crate::html::escape;
 use jieli_proto::day::Day;
 use jieli_proto::wire;
 use jieli_proto::words::{self, NOT_PROOF_OF_FREEDOM};
@@ -66,23 +67,6 @@ fn page(title: &str, body: &str) -> String {
         caveat.zh,
         caveat.en
     )
-}
-
-/// Text inside an element or an attribute.
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c if c.is_control() => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 /// Chinese, and English below it.

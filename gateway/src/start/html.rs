@@ -1,23 +1,7 @@
 //! HTML by hand: everything that comes from elsewhere goes through [`text`].
 
+pub(super) use crate::html::escape as text;
 use jieli_proto::day::Day;
-
-/// Text, made safe for an element or a quoted attribute.
-pub(super) fn text(raw: &str) -> String {
-    let mut out = String::with_capacity(raw.len());
-    for c in raw.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            '\r' => {}
-            c => out.push(c),
-        }
-    }
-    out
-}
 
 /// Chinese first, English second, in one line.
 pub(super) fn both(zh: &str, en: &str) -> String {
