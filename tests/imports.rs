@@ -6,9 +6,10 @@
 use anyhow::{Context, Result};
 use jieli_gateway::drafts::draft;
 use jieli_gateway::sheet::{self, Options};
+use jieli_node::command::{DeskCommand, Done};
 use jieli_proto::day::Day;
 use jieli_proto::wire;
-use jieli_tests::Pair;
+use jieli_tests::{Pair, Towns, people};
 use prost::Message as _;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -116,6 +117,32 @@ async fn a_clerk_imports_corrects_and_imports_again() -> Result<()> {
     // A file that exists is not overwritten, and nothing is done.
     let refused = import(&city, &[&messy, "--report", &report]).await?;
     assert_eq!(refused.exit, 2);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_corrected_vacancy_is_the_one_whose_terms_are_shown() -> Result<()> {
+    let towns = Towns::new().await;
+    let kunming = &towns.kunming;
+    let mut draft = people::single(1).remove(0);
+    let case = kunming.import(vec![draft.clone()]).await.remove(0);
+    let leg = kunming.legs(&case).await.remove(0);
+    let terms: Vec<_> = people::vacancies().into_iter().filter_map(|v| v.terms).collect();
+    let before = terms.iter().find(|terms| terms.reference == leg.reference).unwrap();
+    let after = terms.iter().find(|terms| terms.employer_name != before.employer_name).unwrap();
+    let named = draft.legs[0].fields.iter_mut().find(|f| (f.section, f.field) == (1, 1)).unwrap();
+    named.value = Some(wire::draft_field::Value::Text(after.reference.clone()));
+    let sheet = wire::ImportRequest { file_name: String::new(), drafts: vec![draft] };
+    let done = kunming.desk(DeskCommand::Import(sheet)).await?;
+    let Done::Imported(reply) = done else { panic!("{done:?}") };
+    assert_eq!((reply.rows.len(), reply.rows[0].code.as_str()), (1, "corrected"), "{reply:?}");
+    assert_eq!(kunming.legs(&case).await[0].reference, after.reference);
+    kunming.ask(std::slice::from_ref(&case)).await;
+    let sms = kunming.sms(&case, "逐项回答").await;
+    let shown = format!("{} {:?}", sms.text, kunming.open(&sms).await?);
+    assert!(shown.contains(&after.employer_name), "{shown}");
+    assert!(!shown.contains(&before.employer_name), "{shown}");
+    towns.stop().await;
     Ok(())
 }
 

@@ -23,6 +23,8 @@ mod v04_changed;
 mod v06;
 #[path = "safeguards/v06_capacity.rs"]
 mod v06_capacity;
+#[path = "safeguards/v06_stops.rs"]
+mod v06_stops;
 #[path = "safeguards/v07.rs"]
 mod v07;
 #[path = "safeguards/v12.rs"]

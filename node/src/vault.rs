@@ -106,6 +106,7 @@ impl Batch<'_> {
     /// Destroys all that was disclosed in a leg, and keeps what was entered here and how to reach
     /// the person, for the days in which the person may say "not me".
     pub async fn erase_disclosed(&mut self, leg: LegId) -> Result<(), StoreError> {
+        self.stop_pending(leg).await?;
         for table in ["section_key", "section_data"] {
             let sql = format!("DELETE FROM {table} WHERE leg_id = $1 AND slot > $2 AND slot < $3");
             let vals = vec![leg.to_vec().into(), DRAFT.into(), CONTACT.into()];

@@ -136,13 +136,14 @@ impl Agreement {
 
     /// Whether this version allows a message; both the sender's and the receiver's node ask.
     pub fn authorise(&self, asked: &Asked<'_>) -> Result<(), Refusal> {
-        self.office(asked.sender, asked.from_office).ok_or(Refusal::OfficeNotCovered)?;
-        let to = self.office(asked.sender.other(), asked.to_office);
-        let to = to.ok_or(Refusal::OfficeNotCovered)?;
-        // Taking back stays possible for ever, whatever services a later version covers.
+        // Taking back stays possible for ever, whatever offices and services a later version
+        // covers: the leg has fixed its offices, and who reads the leg compares them.
         if takes_back(asked.message) {
             return Ok(());
         }
+        self.office(asked.sender, asked.from_office).ok_or(Refusal::OfficeNotCovered)?;
+        let to = self.office(asked.sender.other(), asked.to_office);
+        let to = to.ok_or(Refusal::OfficeNotCovered)?;
         let opens = matches!(asked.message, MessageType::Offer | MessageType::Request);
         if opens && !(self.from..=self.to).contains(&asked.on) {
             return Err(Refusal::OutsideDates);

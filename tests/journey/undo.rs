@@ -102,6 +102,26 @@ async fn a_withdrawal_goes_at_once_and_takes_what_waits_with_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_withdrawal_of_the_other_city_stops_what_waits_here() {
+    let (towns, leg, _) = offered().await;
+    let (kunming, ruian) = (&towns.kunming, &towns.ruian);
+    let void = wire::DeskVoid { code: wire::VoidCode::SentInError.into() };
+    kunming.act(leg, Act::Void(void)).await.unwrap();
+    ruian.act(leg, Act::Withdraw(wire::DeskWithdraw {})).await.unwrap();
+    kunming.reaches(leg, Stage::Withdrawn).await;
+    // What was entered here is kept for "not me"; the act that waited goes with the disclosed.
+    kunming.sms(&kunming.case_of(&kunming.leg(leg).await).await, "不是我").await;
+    assert_eq!(kunming.count("SELECT COUNT(*) FROM pending_act").await, 0);
+    assert_eq!(kunming.count("SELECT COUNT(*) FROM section_data WHERE slot = 253").await, 0);
+    let unsent = kunming.desk_view(leg).await.not_sent.unwrap();
+    assert_eq!((unsent.step.as_str(), unsent.code.as_str()), ("void", "ILLEGAL_STEP"));
+    towns.clock.move_on(10 * MINUTE_MS);
+    towns.quiet().await;
+    assert!(!kunming.types(leg).await.contains(&MessageType::Void));
+    towns.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_act_that_was_overtaken_is_not_sent_and_the_desk_is_told() {
     let (towns, leg, sms) = offered().await;
     let (kunming, ruian) = (&towns.kunming, &towns.ruian);

@@ -84,6 +84,7 @@ async fn v01_guesses_lock_looking_and_never_stopping() {
     // A new slip about the same legs ends the old code.
     let code = kunming.slip(&case).await.slip_code;
     assert_eq!(denied(look(&old).await), "WRONG_CODE");
+    assert_eq!(kunming.count("SELECT COUNT(*) FROM slip WHERE replaced_ms > 0").await, 1);
     let Done::SlipStatus(status) = look(&code).await.unwrap() else { panic!() };
     assert_eq!(status.legs[0].stage_en, "sent; waits to be taken up");
     let wrong = if code == "00000000" { "11111111" } else { "00000000" };

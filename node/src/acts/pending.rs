@@ -160,8 +160,10 @@ impl Batch<'_> {
         if pending.due_ms > self.now_ms {
             return Ok(());
         }
-        let bytes = self.reveal(file, &Place::of_leg(file.id, PENDING)).await?;
-        let bytes = bytes.ok_or(StoreError::Corrupt("pending_act"))?;
+        let Some(bytes) = self.reveal(file, &Place::of_leg(file.id, PENDING)).await? else {
+            // Erased with the leg's data: there is nothing to send, and the desk is told.
+            return Ok(self.stop_pending(file.id).await?);
+        };
         let request =
             ActRequest::decode(bytes.as_slice()).map_err(|_| StoreError::Corrupt("pending_act"))?;
         let act = request.act.ok_or(StoreError::Corrupt("pending_act"))?;

@@ -51,6 +51,8 @@ impl Batch<'_> {
             self.hide(&file, &Place::of_leg(file.id, DRAFT), &leg.encode_to_vec()).await?;
             self.hide(&file, &Place::of_leg(file.id, CONTACT), &worker.encode_to_vec()).await?;
             self.index_phone(&file, worker).await?;
+            // What a person is shown is looked up by the vacancy on the leg.
+            store::legs::update(self.conn, &file).await?;
             self.put_leg(file);
         }
         self.record("draft corrected", number.as_bytes());

@@ -3,7 +3,8 @@
 use super::TRIES_MAX;
 use crate::batch::Batch;
 use crate::command::Actor;
-use crate::legs::LegFile;
+use crate::follow::WithdrawnBy;
+use crate::legs::{LegFile, Local};
 use crate::questions::{Use, no_such_number, received};
 use crate::store::legs::CaseRow;
 use crate::store::{self, StoreError};
@@ -19,6 +20,10 @@ pub(crate) struct Slip {
     id: Vec<u8>,
     hmac: Vec<u8>,
     tries: i64,
+    /// The office that printed it; empty for the person's own.
+    desk: String,
+    /// A newer one took its place: it stops, and shows nothing.
+    is_replaced: bool,
     /// Number on the page, and leg.
     legs: Vec<(u32, LegId)>,
 }
@@ -33,7 +38,8 @@ impl Batch<'_> {
     ) -> Outcome<wire::SlipPage> {
         let case = self.case_row(case_number).await?;
         self.record("viewed", format!("{} slip {}", actor.token, case.number).as_bytes());
-        self.issue_slip(&case, legs).await
+        let desk = self.name_of_own_office(&actor.office);
+        self.issue_slip(&case, legs, &desk).await
     }
 
     /// The person's own slip, by the code of a notice.
@@ -44,7 +50,7 @@ impl Batch<'_> {
     ) -> Outcome<wire::SlipPage> {
         let (case, legs) = self.own_legs(case_number, code).await?;
         self.record("own slip", &case.id.0);
-        self.issue_slip(&case, &legs).await
+        self.issue_slip(&case, &legs, "").await
     }
 
     /// What the code of a notice opens to the person: the legs that it asks about, and those of the
@@ -80,7 +86,7 @@ impl Batch<'_> {
         asked: &wire::SlipUse,
     ) -> Outcome<wire::SlipStatus> {
         let found = self.right_slip(&asked.case_number, &asked.slip_code).await?;
-        let Some(slip) = found.filter(|slip| slip.tries < TRIES_MAX) else {
+        let Some(slip) = found.filter(|slip| slip.tries < TRIES_MAX && !slip.is_replaced) else {
             self.count_guess(&asked.case_number).await?;
             return Err(wrong_slip_code().into());
         };
@@ -118,10 +124,24 @@ impl Batch<'_> {
         }
         for (number, leg) in &slip.legs {
             if numbers.is_empty() || numbers.contains(number) {
-                self.stop_leg(*leg).await?;
+                self.stop_by_a_slip(slip, *leg).await?;
             }
         }
         Ok(received())
+    }
+
+    /// Whoever printed a slip at a desk knows its code: what had gone out is stopped as at that
+    /// desk, so that the person is told and may say "not me". What had not gone out stays "asked"
+    /// (V23).
+    async fn stop_by_a_slip(&mut self, slip: &Slip, leg: LegId) -> Outcome<()> {
+        let Some(mut file) = self.take_leg(leg).await? else { return Ok(()) };
+        let is_out = matches!(file.local, Local::OnTheRoad | Local::OnPaper);
+        if slip.desk.is_empty() || !is_out {
+            return self.stop_leg(leg).await;
+        }
+        let at = format!("{}（凭该处打印的回单 / by a slip printed there）", slip.desk);
+        self.withdraw(&mut file, &WithdrawnBy::Desk(at)).await?;
+        Ok(())
     }
 
     /// The slip of a case that a code belongs to. Counts nothing.
@@ -161,8 +181,14 @@ impl Batch<'_> {
         case.ok_or_else(|| Denied::not_found(number).into())
     }
 
-    /// Signs a slip, gives it a code, and ends the codes of earlier slips about no other leg.
-    async fn issue_slip(&mut self, case: &CaseRow, legs: &[LegId]) -> Outcome<wire::SlipPage> {
+    /// Signs a slip, gives it a code, and ends looking by earlier slips about no other leg; those
+    /// of the person are ended by the person alone. `desk` is who prints it, empty for the person.
+    async fn issue_slip(
+        &mut self,
+        case: &CaseRow,
+        legs: &[LegId],
+        desk: &str,
+    ) -> Outcome<wire::SlipPage> {
         let mut files: Vec<LegFile> = Vec::new();
         for leg in legs {
             files.extend(self.take_leg(*leg).await?);
@@ -176,7 +202,7 @@ impl Batch<'_> {
         for (at, file) in files.iter().enumerate() {
             lines.push(self.slip_line(at as u32 + 1, file).await?);
         }
-        let slip_code = self.keep_slip(case.id, &files).await?;
+        let slip_code = self.keep_slip(case.id, &files, desk).await?;
         let (root_fpr, spoken) = self.root_on_paper();
         Ok(wire::SlipPage {
             qr,
@@ -211,14 +237,22 @@ impl Batch<'_> {
         }
     }
 
-    async fn keep_slip(&mut self, case: CaseId, files: &[LegFile]) -> Result<String, StoreError> {
+    async fn keep_slip(
+        &mut self,
+        case: CaseId,
+        files: &[LegFile],
+        desk: &str,
+    ) -> Result<String, StoreError> {
         let now: BTreeSet<LegId> = files.iter().map(|file| file.id).collect();
         for old in self.slips_of(case).await? {
-            if old.legs.iter().all(|(_, leg)| now.contains(leg)) {
-                for table in ["slip", "slip_leg"] {
-                    let sql = format!("DELETE FROM {table} WHERE slip_id = $1");
-                    self.conn.run(sqlx::AssertSqlSafe(sql), vec![old.id.clone().into()]).await?;
-                }
+            let may_end = desk.is_empty() || !old.desk.is_empty();
+            if may_end && old.legs.iter().all(|(_, leg)| now.contains(leg)) {
+                self.conn
+                    .run(
+                        "UPDATE slip SET replaced_ms = $2 WHERE slip_id = $1 AND replaced_ms = 0",
+                        vec![old.id.clone().into(), self.now_ms.into()],
+                    )
+                    .await?;
             }
         }
         let id: [u8; 16] = self.random();
@@ -226,9 +260,9 @@ impl Batch<'_> {
         let hmac = self.slip_hmac(&id, &code);
         self.conn
             .run(
-                "INSERT INTO slip (slip_id, case_id, code_hmac, tries, issued_ms) \
-                 VALUES ($1,$2,$3,0,$4)",
-                vec![id.into(), case.to_vec().into(), hmac.into(), self.now_ms.into()],
+                "INSERT INTO slip (slip_id, case_id, code_hmac, tries, issued_ms, desk, \
+                 replaced_ms) VALUES ($1,$2,$3,0,$4,$5,0)",
+                vec![id.into(), case.to_vec().into(), hmac.into(), self.now_ms.into(), desk.into()],
             )
             .await?;
         for (at, file) in files.iter().enumerate() {
@@ -246,13 +280,16 @@ impl Batch<'_> {
         let rows = self
             .conn
             .rows(
-                "SELECT slip_id, code_hmac, tries FROM slip WHERE case_id = $1 ORDER BY issued_ms",
+                "SELECT slip_id, code_hmac, tries, desk, replaced_ms FROM slip WHERE case_id = $1 \
+                 ORDER BY issued_ms",
                 vec![case.to_vec().into()],
             )
             .await?;
         let mut slips = Vec::new();
         for row in rows {
             let id = row.bytes(0)?;
+            let (hmac, tries, desk) = (row.bytes(1)?, row.int(2)?, row.text(3)?);
+            let is_replaced = row.int(4)? > 0;
             let rows = self
                 .conn
                 .rows(
@@ -264,7 +301,7 @@ impl Batch<'_> {
             for row in rows {
                 legs.push((row.int(0)? as u32, LegId(row.array(1)?)));
             }
-            slips.push(Slip { id, hmac: row.bytes(1)?, tries: row.int(2)?, legs });
+            slips.push(Slip { id, hmac, tries, desk, is_replaced, legs });
         }
         Ok(slips)
     }
@@ -279,8 +316,8 @@ impl Batch<'_> {
 fn wrong_slip_code() -> Denied {
     Denied::new(
         "WRONG_CODE",
-        "编号或回单码不对，或已换了新回单。五次错误后不能再查看，但仍可停止；可请窗口重新打印回单。",
-        "The number or the slip code is wrong, or a newer slip replaced it. After five wrong tries \
-         it no longer looks, but it still stops; any window prints a new slip.",
+        "编号或回单码不对，或已换了新回单。换下的回单、五次错误后的回单不能再查看，但仍可停止；可请窗口重新打印回单。",
+        "The number or the slip code is wrong, or a newer slip replaced it. Replaced, or after five \
+         wrong tries, it no longer looks, but it still stops; any window prints a new slip.",
     )
 }

@@ -346,12 +346,10 @@ impl Batch<'_> {
 
     pub(crate) async fn stop_leg(&mut self, leg: LegId) -> Outcome<()> {
         let Some(mut file) = self.take_leg(leg).await? else { return Ok(()) };
-        match self.withdraw(&mut file, &WithdrawnBy::Person).await {
-            Ok(_) => Ok(()),
-            // Stopped already: saying so twice changes nothing.
-            Err(Trouble::Denied(_)) => Ok(()),
-            Err(error) => Err(error),
-        }
+        // Stopped already, it says nothing anew. Whatever else is denied is told and undone as a
+        // whole: nobody hears "received" of a stop that was not sent.
+        self.withdraw(&mut file, &WithdrawnBy::Person).await?;
+        Ok(())
     }
 
     /// The person block that a RELEASE or REQUEST brought.

@@ -9,13 +9,26 @@ use crate::day::Day;
 use crate::id::{CityId, LegId};
 use crate::kinds::PartySide;
 use crate::message::MessageFacts;
+use crate::refusal::Refusal;
 use crate::section;
 use std::collections::BTreeMap;
 
+/// What the first message of a leg has fixed.
+struct Opening<'a> {
+    initiator: &'a CityId,
+    /// The initiator's, the examiner's.
+    offices: &'a [String; 2],
+}
+
 /// Every message that was not refused cites an agreement version that is here and allows it.
 pub(super) fn check(scene: &mut Scene<'_>, agreed: &Agreements, legs: &[Leg]) {
-    let initiators: BTreeMap<LegId, &CityId> =
-        legs.iter().filter_map(|leg| Some((leg.verdict.leg, leg.initiator.as_ref()?))).collect();
+    let openings: BTreeMap<LegId, Opening<'_>> = legs
+        .iter()
+        .filter_map(|leg| {
+            let (initiator, offices) = (leg.initiator.as_ref()?, leg.offices.as_ref()?);
+            Some((leg.verdict.leg, Opening { initiator, offices }))
+        })
+        .collect();
     for record in scene.records.values().filter(|record| record.refused().is_none()) {
         let Some((facts, _)) = record.message() else { continue };
         let Some(agreement) = cited(agreed, facts) else {
@@ -23,7 +36,7 @@ pub(super) fn check(scene: &mut Scene<'_>, agreed: &Agreements, legs: &[Leg]) {
             scene.failures.add(Code::AgreementMissing, &record.path, version);
             continue;
         };
-        if let Err(why) = authorised(agreement, facts, &initiators) {
+        if let Err(why) = authorised(agreement, facts, &openings) {
             scene.failures.add(Code::NotAuthorised, &record.path, why);
         }
     }
@@ -44,14 +57,19 @@ pub(super) fn made_on(agreement: &Agreement, facts: &MessageFacts) -> (Day, i32)
 fn authorised(
     agreement: &Agreement,
     facts: &MessageFacts,
-    initiators: &BTreeMap<LegId, &CityId>,
+    openings: &BTreeMap<LegId, Opening<'_>>,
 ) -> Result<(), String> {
     let side = |city: &CityId| agreement.side_of(city).ok_or_else(|| format!("{city} is no party"));
     let (sender, _) = (side(facts.sender())?, side(&facts.head.recipient)?);
     // Without a leg there is no holder to compare with.
     let Some(place) = facts.place else { return Ok(()) };
-    let Some(initiator) = initiators.get(&place.leg) else { return Ok(()) };
-    let initiator = side(initiator)?;
+    let Some(opening) = openings.get(&place.leg) else { return Ok(()) };
+    let initiator = side(opening.initiator)?;
+    let [theirs, others] = opening.offices;
+    let (from, to) = if sender == initiator { (theirs, others) } else { (others, theirs) };
+    if (facts.from_office.as_str(), facts.to_office.as_str()) != (from, to) {
+        return Err(Refusal::OfficeNotCovered.name().to_owned());
+    }
     let holder = if section::is_pull(facts.service) { initiator.other() } else { initiator };
     let asked = Asked {
         sender,

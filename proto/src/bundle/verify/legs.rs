@@ -17,6 +17,8 @@ pub(super) struct Leg {
     pub(super) verdict: LegVerdict,
     /// Who sent the OFFER or REQUEST.
     pub(super) initiator: Option<CityId>,
+    /// The offices it has fixed: the initiator's, the examiner's.
+    pub(super) offices: Option<[String; 2]>,
 }
 
 /// A message of a leg.
@@ -78,6 +80,9 @@ fn check_leg(
         scene.failures.add(Code::LegGap, "", format!("{} has no opening", leg.hex()));
     }
     let initiator = opening.and_then(|(_, record)| record.author());
+    let offices = opening.and_then(|(_, record)| record.message()).map(|(facts, _)| {
+        [&facts.from_office, &facts.to_office].map(|office| office.as_str().to_owned())
+    });
     let (unstated, agree) = statements(scene, leg, &lanes);
     let last = lanes
         .iter()
@@ -94,7 +99,7 @@ fn check_leg(
         Some((_, record)) => case_law(scene, agreed, unread, (record, &lanes)),
         None => CaseVerdict::NotReplayed,
     };
-    Leg { verdict: LegVerdict { leg, last, complete, case }, initiator }
+    Leg { verdict: LegVerdict { leg, last, complete, case }, initiator, offices }
 }
 
 /// Whether every message has a place to itself.

@@ -1,13 +1,16 @@
 -- Slips and letters on paper.
 
 -- The code of a printed slip: to look and to stop, never to confirm. It is kept as an HMAC; tries
--- are wrong guesses, which lock looking and never stopping.
+-- are wrong guesses, which lock looking and never stopping. desk: the name of the office that
+-- printed it and so knows the code, empty for the person's own. A replaced one only stops.
 CREATE TABLE slip (
     slip_id BLOB NOT NULL PRIMARY KEY,
     case_id BLOB NOT NULL,
     code_hmac BLOB NOT NULL,
     tries BIGINT NOT NULL,
-    issued_ms BIGINT NOT NULL
+    issued_ms BIGINT NOT NULL,
+    desk TEXT NOT NULL,
+    replaced_ms BIGINT NOT NULL
 );
 CREATE INDEX slip_case ON slip (case_id);
 
