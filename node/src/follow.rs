@@ -469,7 +469,7 @@ async fn erase_draft(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
         return Ok(batch.timer(until_ms, TimerKind::EraseDraft, &file.id.0).await?);
     }
     if file.local == Local::OnPaper {
-        return Ok(batch.erase(file.id, true).await?);
+        return forget_stopped(batch, file).await;
     }
     if file.local == Local::Asked {
         if let Some(later_ms) = batch.asked_until(file.id).await? {

@@ -62,6 +62,10 @@ impl Batch<'_> {
         if question.closed || self.now_ms >= question.deadline_ms {
             return Err(wrong_code().into());
         }
+        if question.topic == Topic::Stopped {
+            // Nothing is taken down: a "not me" that comes later has to count.
+            return Err(use_not_me().into());
+        }
         asked_numbers(&question, yes)?;
         if let Some((_, leg, _)) = question.legs.first()
             && !yes.is_empty()
@@ -382,6 +386,15 @@ pub(crate) fn no_such_number() -> Denied {
         "The answer names a number that was not asked: write it again.",
     )
 }
+fn use_not_me() -> Denied {
+    Denied::new(
+        "USE_NOT_ME",
+        "这个码只用来说“不是我停止的”，没有记录任何回答。如果不是您停止的，请选“不是我”。",
+        "This code only says that it was not you who stopped; no answer was taken. If it was not \
+         you, choose “not me”.",
+    )
+}
+
 
 /// The one reply to yes, to no and to a stop.
 pub(crate) fn received() -> wire::AnswerReply {
