@@ -313,7 +313,10 @@ impl Batch<'_> {
             }
         } else {
             if *by == WithdrawnBy::Person && file.local != Local::OnPaper {
-                // V23: stays "asked" until silence would end it, so that no desk can tell.
+                // V23: is "asked" until silence would end it, so that no desk can tell.
+                if file.local == Local::Draft {
+                    self.stopped_draft(file).await?;
+                }
                 self.erase_content(file.id).await?;
                 return Ok(None);
             }
