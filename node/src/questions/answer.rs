@@ -201,17 +201,8 @@ impl Batch<'_> {
             Topic::Consent | Topic::Stopped
                 if matches!(file.local, Local::Draft | Local::Asked) =>
             {
-                match self.open_leg(question, file).await {
-                    Ok(()) => Ok(()),
-                    // The person's yes stands; why it cannot go out is the desk's matter.
-                    Err(Trouble::Denied(denied)) => {
-                        tracing::warn!(code = denied.code, "a confirmed leg could not be sent");
-                        let again = self.now_ms + HOUR_MS;
-                        self.timer(again, TimerKind::YesTakesEffect, &question.id).await?;
-                        Ok(())
-                    }
-                    Err(error) => Err(error),
-                }
+                let opened = self.open_leg(question, file).await;
+                self.yes_stands(question, opened).await
             }
             Topic::Terms => Ok(self.timer(self.now_ms, TimerKind::Release, &leg).await?),
             Topic::Ballot => Ok(self.timer(self.now_ms, TimerKind::SendOutcome, &leg).await?),
@@ -221,8 +212,24 @@ impl Batch<'_> {
                 self.say(file, speech).await?;
                 Ok(())
             }
-            Topic::Letter => self.letter_agreed(question, file).await,
+            Topic::Letter => {
+                let agreed = self.letter_agreed(question, file).await;
+                self.yes_stands(question, agreed).await
+            }
             Topic::Consent | Topic::Complete | Topic::Arrival | Topic::Stopped => Ok(()),
+        }
+    }
+
+    /// The person's yes stands, and is answered like a no; why nothing can come of it now is the
+    /// desk's matter, and it is tried again.
+    async fn yes_stands(&mut self, question: &Question, done: Outcome<()>) -> Outcome<()> {
+        match done {
+            Err(Trouble::Denied(denied)) => {
+                tracing::warn!(code = denied.code, "a confirmed leg could not be sent");
+                let again = self.now_ms + HOUR_MS;
+                Ok(self.timer(again, TimerKind::YesTakesEffect, &question.id).await?)
+            }
+            Ok(()) | Err(Trouble::Store(_)) => done,
         }
     }
 
@@ -379,13 +386,6 @@ fn asked_numbers(question: &Question, numbers: &[u32]) -> Outcome<()> {
     if numbers.iter().all(known) { Ok(()) } else { Err(no_such_number().into()) }
 }
 
-pub(crate) fn no_such_number() -> Denied {
-    Denied::new(
-        "NO_SUCH_NUMBER",
-        "回答里有不存在的序号，请重新填写。",
-        "The answer names a number that was not asked: write it again.",
-    )
-}
 fn use_not_me() -> Denied {
     Denied::new(
         "USE_NOT_ME",
@@ -395,6 +395,13 @@ fn use_not_me() -> Denied {
     )
 }
 
+pub(crate) fn no_such_number() -> Denied {
+    Denied::new(
+        "NO_SUCH_NUMBER",
+        "回答里有不存在的序号，请重新填写。",
+        "The answer names a number that was not asked: write it again.",
+    )
+}
 
 /// The one reply to yes, to no and to a stop.
 pub(crate) fn received() -> wire::AnswerReply {

@@ -48,9 +48,9 @@ impl Batch<'_> {
         }
         let Some((_, stopped, _)) = question.legs.first().cloned() else { return Ok(()) };
         let Some(old) = self.take_leg(stopped).await? else { return Ok(()) };
-        let Some(draft) = self.draft(&old).await? else { return Err(wrong_code().into()) };
         // It is a yes to the same office: after a PIN was replaced it waits like any other.
         self.pin_is_settled(old.case).await?;
+        let Some(draft) = self.draft(&old).await? else { return Err(wrong_code().into()) };
         let Some(contact) = self.contact(&old).await? else { return Err(wrong_code().into()) };
         if let Some(person) = &draft.person {
             self.lift_suppression(old.service, person.document, &person.number).await?;
