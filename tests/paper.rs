@@ -5,13 +5,15 @@
 use jieli_node::command::{DeskCommand, Done, WorkerCommand};
 use jieli_node::config::Database;
 use jieli_node::legs::Local;
+use jieli_node::world::NoticeResult;
 use jieli_node::writer::Failure;
 use jieli_proto::case::Stage;
 use jieli_proto::paper::{self, Content};
 use jieli_proto::section::PERSON;
+use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::{self, Service};
-use jieli_tests::people::{home, single};
-use jieli_tests::{AGREEMENT_DRAFT, Sms, TestPg, Town, Towns};
+use jieli_tests::people::{home, person, single};
+use jieli_tests::{AGREEMENT_DRAFT, HOUR_MS, SCHOOLS, Sms, TestPg, Town, Towns, eventually};
 
 const OFFICE: &str = "成都市住房和城乡建设局";
 
@@ -204,5 +206,106 @@ async fn a_job_letter_waits_for_the_next_morning() {
     assert_eq!(denied(write().await), "NO_YES_YET");
     towns.next_working_day();
     jieli_tests::eventually("the yes to take effect", async || write().await.is_ok()).await;
+    towns.stop().await;
+}
+
+/// A home in a city without an agreement.
+fn far(serial: u32) -> wire::Draft {
+    wire::Draft { city: "成都".to_owned(), ..home(serial) }
+}
+
+/// The same person has stopped the same service at another office of this city.
+async fn stops_elsewhere(city: &Town, serial: u32) {
+    let case = city.import_as(SCHOOLS[0], vec![home(serial)]).await.remove(0);
+    let sms = city.ask_yes(&case).await;
+    city.withdraw(&sms).await.unwrap();
+}
+
+async fn not_me(city: &Town, case: &str) {
+    let sms = city.sms(case, "不是我").await;
+    let ask = wire::NotMeRequest { case_number: sms.case(), code: sms.code() };
+    city.worker(WorkerCommand::NotMe(ask)).await.unwrap();
+    assert_eq!(city.legs(case).await.len(), 2, "opened again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_is_asked_for_behind_the_same_gates_as_a_message() {
+    let towns = Towns::new().await;
+    let kunming = &towns.kunming;
+    // One phone for two households asks nobody.
+    let mut same_phone = far(22);
+    same_phone.worker.as_mut().unwrap().phone = person(21).phone;
+    for case in kunming.import(vec![far(21), same_phone]).await {
+        let ask = kunming.desk(DeskCommand::AskLetter(request(&case))).await;
+        assert_eq!(denied(ask), "WINDOW_ONLY");
+    }
+    // Who has stopped it elsewhere is not asked; the desk sees what it sees of a silent one.
+    let [closed, silent] = [23, 24].map(far);
+    let cases = kunming.import(vec![closed, silent]).await;
+    stops_elsewhere(kunming, 23).await;
+    let mut said = Vec::new();
+    for case in &cases {
+        said.push(kunming.desk(DeskCommand::AskLetter(request(case))).await.unwrap());
+    }
+    assert_eq!(format!("{:?}", said[0]), format!("{:?}", said[1]));
+    kunming.sms(&cases[1], "纸质信").await;
+    assert!(kunming.phones.about(&cases[0], "纸质信").is_empty(), "nobody was asked");
+    for case in &cases {
+        assert_eq!(state(kunming, case).await, (Local::Asked, 0, 0));
+        let write = kunming.desk(DeskCommand::WriteLetter(request(case))).await;
+        assert_eq!(denied(write), "NO_YES_YET");
+    }
+    towns.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_yes_to_a_letter_that_cannot_be_written_is_answered_like_a_no() {
+    let towns = Towns::new().await;
+    let kunming = &towns.kunming;
+    let (yes, first) = asked(kunming, 25).await;
+    let (_, second) = asked(kunming, 26).await;
+    stops_elsewhere(kunming, 25).await;
+    let said =
+        [kunming.answer(&first, &[1]).await.unwrap(), kunming.answer(&second, &[]).await.unwrap()];
+    assert_eq!(said[0], said[1]);
+    assert_eq!(denied(kunming.desk(DeskCommand::WriteLetter(request(&yes))).await), "NO_YES_YET");
+    towns.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_stopped_at_a_desk_is_no_letter_again_but_by_the_person() {
+    let towns = Towns::new().await;
+    let kunming = &towns.kunming;
+    let case = kunming.import(vec![far(27)]).await.remove(0);
+    let leg = kunming.leg_for(&case, Service::Housing).await;
+    kunming.act(leg, Act::Withdraw(wire::DeskWithdraw {})).await.unwrap();
+    assert_eq!(denied(kunming.desk(DeskCommand::AskLetter(request(&case))).await), "OVER");
+    assert_eq!(kunming.leg(leg).await.local, Local::Dropped);
+    not_me(kunming, &case).await;
+    towns.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_stopped_at_a_desk_is_kept_as_long_as_the_code_of_not_me() {
+    let towns = Towns::new().await;
+    let kunming = &towns.kunming;
+    let (case, sms) = asked(kunming, 28).await;
+    kunming.answer(&sms, &[1]).await.unwrap();
+    write(kunming, &case).await;
+    let leg = kunming.leg_for(&case, Service::Housing).await;
+    // The carrier takes the notice hours after the stop: the code's 72 hours begin then.
+    kunming.phones.say(Some(NoticeResult::Later));
+    kunming.act(leg, Act::Withdraw(wire::DeskWithdraw {})).await.unwrap();
+    let tried = "SELECT COUNT(*) FROM notice WHERE state = 0 AND attempts > 0";
+    eventually("the carrier to be busy", async || kunming.count(tried).await == 1).await;
+    kunming.phones.say(None);
+    towns.clock.move_on(8 * HOUR_MS);
+    kunming.sms(&case, "不是我").await;
+    // After the hours counted from the stop, before the end of those counted from the notice.
+    towns.clock.move_on(66 * HOUR_MS);
+    let due = "SELECT COUNT(*) FROM timer WHERE due_ms < (SELECT MAX(asked_ms) FROM question) \
+               + 73 * 3600000";
+    eventually("what was due to be done", async || kunming.count(due).await == 0).await;
+    not_me(kunming, &case).await;
     towns.stop().await;
 }

@@ -313,7 +313,10 @@ impl Batch<'_> {
             }
         } else {
             if *by == WithdrawnBy::Person && file.local != Local::OnPaper {
-                // V23: stays "asked" until silence would end it, so that no desk can tell.
+                // V23: is "asked" until silence would end it, so that no desk can tell.
+                if file.local == Local::Draft {
+                    self.stopped_draft(file).await?;
+                }
                 self.erase_content(file.id).await?;
                 return Ok(None);
             }
@@ -469,7 +472,7 @@ async fn erase_draft(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
         return Ok(batch.timer(until_ms, TimerKind::EraseDraft, &file.id.0).await?);
     }
     if file.local == Local::OnPaper {
-        return Ok(batch.erase(file.id, true).await?);
+        return forget_stopped(batch, file).await;
     }
     if file.local == Local::Asked {
         if let Some(later_ms) = batch.asked_until(file.id).await? {

@@ -42,6 +42,8 @@ pub const CODE_HOURS: u64 = 72;
 pub const TRIES_MAX: i64 = 5;
 /// Hours between the first opening of job terms and their acknowledgement.
 pub const TERMS_HOURS: u64 = 24;
+/// Days that nobody is asked again after a refusal, a stop or silence.
+const SILENT_DAYS: u64 = 90;
 /// Days after which a draft that nobody confirmed is erased.
 pub const DRAFT_DAYS: u64 = 14;
 
@@ -226,6 +228,7 @@ impl Batch<'_> {
             .await?;
         for (at, file) in files.iter().enumerate() {
             self.add_question_leg(&id, at as u32 + 1, file.id).await?;
+            self.note_asked_about(file).await?;
         }
         Ok(id)
     }
@@ -428,7 +431,8 @@ impl Batch<'_> {
             .await?;
         let tag =
             self.house.keys.suppression_tag(file.service as u32, person.document, &person.number);
-        let until = self.now_ms + 90 * 24 * HOUR_MS;
+        let until = self.now_ms + SILENT_DAYS * 24 * HOUR_MS;
+        self.note_asked_about(file).await?;
         self.conn
             .run(
                 "INSERT INTO suppression (tag, until_ms) VALUES ($1,$2) \

@@ -180,6 +180,50 @@ async fn v06_not_me_opens_nothing_that_the_person_refused_elsewhere() {
     towns.stop().await;
 }
 
+/// A home that a clerk stopped after it had been sent, and the notice about it.
+async fn stopped_at_desk(towns: &Towns) -> (String, Sms) {
+    let kunming = &towns.kunming;
+    let case = kunming.import(vec![home(1)]).await.remove(0);
+    kunming.ask_yes(&case).await;
+    let leg = kunming.legs(&case).await[0].id;
+    towns.ruian.reaches(leg, Stage::Offered).await;
+    kunming.act(leg, Act::Withdraw(wire::DeskWithdraw {})).await.unwrap();
+    towns.ruian.reaches(leg, Stage::Withdrawn).await;
+    let sms = kunming.sms(&case, "不是我").await;
+    (case, sms)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn v06_an_answer_in_the_wrong_place_does_not_use_up_the_not_me() {
+    let towns = Towns::new().await;
+    let kunming = &towns.kunming;
+    let (case, sms) = stopped_at_desk(&towns).await;
+    for yes in [vec![], vec![1]] {
+        assert_eq!(denied(kunming.answer(&sms, &yes).await), "USE_NOT_ME", "{yes:?}");
+    }
+    not_me(kunming, &sms).await.unwrap();
+    eventually("the new leg", async || kunming.legs(&case).await.len() == 2).await;
+    towns.ruian.reaches(kunming.legs(&case).await[1].id, Stage::Offered).await;
+    towns.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn v06_not_me_waits_like_any_yes_after_the_pin_was_replaced() {
+    let towns = Towns::new().await;
+    let kunming = &towns.kunming;
+    let (case, sms) = stopped_at_desk(&towns).await;
+    for pin in ["8264", "9999"] {
+        let (code, case_number) = (sms.code(), sms.case());
+        let set = wire::SetPinRequest { code, case_number, pin: pin.to_owned() };
+        kunming.worker(WorkerCommand::SetPin(set)).await.unwrap();
+    }
+    assert_eq!(denied(not_me(kunming, &sms).await), "PIN_REPLACED");
+    towns.clock.move_on(71 * HOUR_MS);
+    assert_eq!(denied(not_me(kunming, &sms).await), "PIN_REPLACED");
+    assert_eq!(kunming.legs(&case).await.len(), 1);
+    towns.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn v06_windows_and_not_me_on_postgres() {
     let pg = jieli_tests::TestPg::create("windows").await.unwrap();

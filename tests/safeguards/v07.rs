@@ -130,6 +130,32 @@ async fn v07_the_person_opens_it_again_with_the_own_code() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn v07_nobody_opens_what_another_person_closed() {
+    let towns = Towns::new().await;
+    let kunming = &towns.kunming;
+    let first = stopped(&towns).await;
+    let case = kunming.import(vec![home(2)]).await.remove(0);
+    assert_eq!(kunming.ask(std::slice::from_ref(&case)).await.asked, 1);
+    let second = kunming.sms(&case, "逐项回答").await;
+    let reopen = |sms: &jieli_tests::Sms| {
+        let (code, case_number) = (sms.code(), sms.case());
+        let (document, number) = (1, person(1).number);
+        let ask = wire::ReopenRequest { code, case_number, leg: 1, document, number };
+        WorkerCommand::Reopen(ask)
+    };
+    // A good code of another person's case, and the document of the one who stopped.
+    let done = kunming.worker(reopen(&second)).await.unwrap();
+    assert!(matches!(done, Done::Answered(reply) if reply.say_zh == "已收到"));
+    assert_eq!(imported(kunming, office::KUNMING, home(1)).await, "NOT_NOW");
+    // What is kept for it tells neither of whom nor which leg a memory belongs to.
+    let joined = "SELECT COUNT(*) FROM asked_about a JOIN suppression s ON s.tag = a.tag";
+    assert_eq!(kunming.count(joined).await, 0);
+    kunming.worker(reopen(&first)).await.unwrap();
+    assert_eq!(imported(kunming, office::KUNMING, home(1)).await, "draft");
+    towns.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn v07_a_yes_at_a_window_is_the_persons_own_opening() {
     let towns = Towns::new().await;
     let kunming = &towns.kunming;

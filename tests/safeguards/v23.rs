@@ -6,13 +6,14 @@ use jieli_node::config::Config;
 use jieli_node::legs::LegFile;
 use jieli_node::serve::desk::DeskDoor;
 use jieli_node::tokens::{self, Tokens};
+use jieli_node::window::WindowCommand;
 use jieli_node::world::NoticeResult;
 use jieli_node::writer::Failure;
 use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::desk_server::Desk;
 use jieli_proto::wire::{self, Duty};
-use jieli_tests::people::home;
-use jieli_tests::{HOUR_MS, Town, Towns, eventually};
+use jieli_tests::people::{home, number, person};
+use jieli_tests::{HOUR_MS, SCHOOLS, Town, Towns, eventually, in_hand};
 use std::sync::Arc;
 use tonic::Request;
 
@@ -99,6 +100,15 @@ async fn listed(desks: &Desks, stage: &str) -> String {
 }
 
 async fn all_look_the_same(towns: &Towns, cases: &[String], when: &str) {
+    views_are_the_same(towns, cases, when).await;
+    let desks = Desks::of(&towns.kunming);
+    for stage in ["AWAITING_CONSENT", "REFUSED"] {
+        assert_eq!(listed(&desks, stage).await, "InvalidArgument", "no filter for it");
+    }
+    assert!(listed(&desks, "").await.starts_with("0 listed"), "{when}: none of them is listed");
+}
+
+async fn views_are_the_same(towns: &Towns, cases: &[String], when: &str) {
     let kunming = &towns.kunming;
     let desks = Desks::of(kunming);
     let mut first: Option<Vec<String>> = None;
@@ -114,10 +124,6 @@ async fn all_look_the_same(towns: &Towns, cases: &[String], when: &str) {
             }
         }
     }
-    for stage in ["AWAITING_CONSENT", "REFUSED"] {
-        assert_eq!(listed(&desks, stage).await, "InvalidArgument", "no filter for it");
-    }
-    assert!(listed(&desks, "").await.starts_with("0 listed"), "{when}: none of them is listed");
 }
 
 /// What an import of one row again says, and what asking again says, one worker after another.
@@ -175,6 +181,86 @@ async fn v23_who_refuses_stops_or_is_silent_looks_the_same_at_every_desk() {
     for at in 1..4 {
         assert_eq!(again(kunming, &cases[at], &drafts[at]).await, last, "{}", WAYS[at]);
     }
+    towns.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn v23_asking_again_does_not_tell_who_stopped_whatever_stands_in_the_way() {
+    let mut towns = Towns::new().await;
+    towns.kunming.patience = 0;
+    let drafts: Vec<wire::Draft> = (1..=4).map(home).collect();
+    let kunming = &towns.kunming;
+    let cases = kunming.import(drafts.clone()).await;
+    kunming.ask(&cases).await;
+    let mut notes = Vec::new();
+    for case in &cases {
+        notes.push(kunming.sms(case, "逐项回答").await);
+    }
+    kunming.answer(&notes[0], &[]).await.unwrap();
+    kunming.withdraw(&notes[1]).await.unwrap();
+    kunming.open(&notes[2]).await.unwrap();
+    kunming.answer(&notes[2], &[]).await.unwrap();
+    // Another household gives the same telephones: none of the four may be asked by phone now.
+    let shared = (1..=4).map(|serial| {
+        let mut draft = home(serial + 10);
+        draft.worker.as_mut().unwrap().phone = person(serial).phone;
+        draft
+    });
+    kunming.import(shared.collect()).await;
+    let first = again(kunming, &cases[0], &drafts[0]).await;
+    assert!(first.1.starts_with("1 0"), "{first:?}");
+    for at in 1..4 {
+        assert_eq!(again(kunming, &cases[at], &drafts[at]).await, first, "{}", WAYS[at]);
+    }
+    views_are_the_same(&towns, &cases, "after they were asked again in vain").await;
+    towns.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn v23_a_draft_that_its_person_stopped_looks_like_one_that_waits() {
+    let mut towns = Towns::new().await;
+    towns.kunming.patience = 0;
+    let kunming = &towns.kunming;
+    let cases = kunming.import(vec![home(1), home(2)]).await;
+    // The first person stops before anybody was asked; the second is asked and silent.
+    let in_hand = Some(in_hand(&cases[0], &person(1)));
+    let stop = wire::StopRequest { in_hand, legs: Vec::new() };
+    kunming.window("schools", WindowCommand::Stop(stop)).await.unwrap();
+    assert_eq!(kunming.ask(&cases[1..]).await.asked, 1);
+    all_look_the_same(&towns, &cases, "stopped as a draft").await;
+    // A corrected sheet, and asking: the same words for both.
+    let corrected = |serial: u32| {
+        let mut draft = home(serial);
+        draft.legs[0].fields[1] = number(3, 2, 4);
+        draft
+    };
+    let first = again(kunming, &cases[0], &corrected(1)).await;
+    assert_eq!(again(kunming, &cases[1], &corrected(2)).await, first);
+    assert!(first.1.starts_with("1 0"), "{first:?}");
+    all_look_the_same(&towns, &cases, "after a corrected sheet").await;
+    towns.clock.move_on(15 * 24 * HOUR_MS);
+    let gone = "SELECT COUNT(*) FROM leg WHERE local_state = 3";
+    eventually("the drafts lapse", async || kunming.count(gone).await == 2).await;
+    all_look_the_same(&towns, &cases, "when the drafts have lapsed").await;
+    towns.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn v23_what_a_person_closed_elsewhere_meets_the_same_gates_as_a_fresh_draft() {
+    let towns = Towns::new().await;
+    let kunming = &towns.kunming;
+    let mut drafts = vec![home(1), home(2)];
+    for draft in &mut drafts {
+        draft.city = "成都".to_owned();
+    }
+    let cases = kunming.import(drafts).await;
+    let other = kunming.import_as(SCHOOLS[0], vec![home(1)]).await.remove(0);
+    let sms = kunming.ask_yes(&other).await;
+    kunming.withdraw(&sms).await.unwrap();
+    let replies = [kunming.ask(&cases[..1]).await, kunming.ask(&cases[1..]).await];
+    assert_eq!((replies[0].asked, replies[0].not_ready), (0, 1), "{replies:?}");
+    let why = |at: usize| replies[at].why[0].replace(&cases[at], "CASE");
+    assert_eq!(why(0), why(1));
     towns.stop().await;
 }
 

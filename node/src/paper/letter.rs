@@ -9,7 +9,7 @@ use crate::legs::{LegFile, Local};
 use crate::questions::{CODE_HOURS, DRAFT_DAYS, Look, Question, Topic, letter_text};
 use crate::store::{self, StoreError};
 use crate::timer::TimerKind;
-use crate::trouble::{Denied, Outcome};
+use crate::trouble::{Denied, Outcome, Trouble};
 use crate::vault::Place;
 use jieli_proto::consent::CONSENT_DAYS;
 use jieli_proto::id::{Digest, LegId, MsgId};
@@ -25,7 +25,7 @@ mod row;
 
 use denied::{
     another_office, asked_reply, has_node, letter_out, may_answer, no_letter, no_yes_yet,
-    office_name, one_of_two, stopped, wrong_answer_code,
+    office_name, one_of_two, over, stopped, wrong_answer_code,
 };
 pub(crate) use row::letter_state;
 use row::{ACCEPT, ACCEPTED, BY_CODE, BY_STAMP, DECLINE, DECLINED, Row, row_of};
@@ -39,6 +39,10 @@ impl Batch<'_> {
     ) -> Outcome<wire::LetterReply> {
         let mut file = self.leg_for_letter(actor, &asked.case_number, asked.leg).await?;
         let office = office_name(&asked.office_name)?;
+        // What was stopped at a desk is kept for the person's "not me" alone.
+        if !matches!(file.local, Local::Draft | Local::Asked | Local::OnPaper) {
+            return Err(over().into());
+        }
         let row = self.letter_row(file.id).await?;
         if let Some(row) = row.filter(|row| row.written_ms > 0) {
             if row.stopped_ms > 0 {
@@ -49,17 +53,19 @@ impl Batch<'_> {
             }
         }
         self.may_ask(&file).await?;
-        let Some(draft) = self.draft(&file).await? else {
-            // The person has stopped it: the desk sees what it would see of a silent one.
+        let question = if self.is_open_to_letter(&file).await? {
+            let draft = self.draft(&file).await?.unwrap_or_default();
+            let for_child = draft.relation == 3 || draft.relation == 4;
+            let city = store::legs::case_by_id(self.conn, file.case).await?;
+            let city = city.map_or(String::new(), |case| case.city);
+            let text = letter_text(file.service, for_child, &city, &office);
+            let deadline = self.now_ms + CODE_HOURS * 3_600_000;
+            self.put_question(Topic::Letter, &[&file], text, &[], deadline).await?
+        } else {
+            // The desk sees what it would see of a silent one.
             self.put_nothing(&file).await?;
-            return Ok(asked_reply());
+            self.random()
         };
-        let for_child = draft.relation == 3 || draft.relation == 4;
-        let city = store::legs::case_by_id(self.conn, file.case).await?;
-        let city = city.map_or(String::new(), |case| case.city);
-        let text = letter_text(file.service, for_child, &city, &office);
-        let deadline = self.now_ms + CODE_HOURS * 3_600_000;
-        let question = self.put_question(Topic::Letter, &[&file], text, &[], deadline).await?;
         self.new_letter_row(file.id, &question, &office).await?;
         if file.local != Local::Asked {
             file.local = Local::Asked;
@@ -69,6 +75,17 @@ impl Batch<'_> {
         }
         self.put_leg(file);
         Ok(asked_reply())
+    }
+
+    /// Whether the person is asked, behind the same gates as for a message. After the first
+    /// question none of them is told: they would tell who stopped from who is silent (V23).
+    async fn is_open_to_letter(&mut self, file: &LegFile) -> Outcome<bool> {
+        let closed = self.is_closed_to_asking(file).await?;
+        match self.is_own_phone(file).await {
+            Ok(()) => Ok(!closed),
+            Err(Trouble::Denied(_)) if file.local == Local::Asked => Ok(false),
+            Err(why) => Err(why),
+        }
     }
 
     /// The person has said yes to carrying a letter: the consent is signed. Nothing leaves.

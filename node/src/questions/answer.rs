@@ -62,6 +62,10 @@ impl Batch<'_> {
         if question.closed || self.now_ms >= question.deadline_ms {
             return Err(wrong_code().into());
         }
+        if question.topic == Topic::Stopped {
+            // Nothing is taken down: a "not me" that comes later has to count.
+            return Err(use_not_me().into());
+        }
         asked_numbers(&question, yes)?;
         if let Some((_, leg, _)) = question.legs.first()
             && !yes.is_empty()
@@ -197,17 +201,8 @@ impl Batch<'_> {
             Topic::Consent | Topic::Stopped
                 if matches!(file.local, Local::Draft | Local::Asked) =>
             {
-                match self.open_leg(question, file).await {
-                    Ok(()) => Ok(()),
-                    // The person's yes stands; why it cannot go out is the desk's matter.
-                    Err(Trouble::Denied(denied)) => {
-                        tracing::warn!(code = denied.code, "a confirmed leg could not be sent");
-                        let again = self.now_ms + HOUR_MS;
-                        self.timer(again, TimerKind::YesTakesEffect, &question.id).await?;
-                        Ok(())
-                    }
-                    Err(error) => Err(error),
-                }
+                let opened = self.open_leg(question, file).await;
+                self.yes_stands(question, opened).await
             }
             Topic::Terms => Ok(self.timer(self.now_ms, TimerKind::Release, &leg).await?),
             Topic::Ballot => Ok(self.timer(self.now_ms, TimerKind::SendOutcome, &leg).await?),
@@ -217,8 +212,24 @@ impl Batch<'_> {
                 self.say(file, speech).await?;
                 Ok(())
             }
-            Topic::Letter => self.letter_agreed(question, file).await,
+            Topic::Letter => {
+                let agreed = self.letter_agreed(question, file).await;
+                self.yes_stands(question, agreed).await
+            }
             Topic::Consent | Topic::Complete | Topic::Arrival | Topic::Stopped => Ok(()),
+        }
+    }
+
+    /// The person's yes stands, and is answered like a no; why nothing can come of it now is the
+    /// desk's matter, and it is tried again.
+    async fn yes_stands(&mut self, question: &Question, done: Outcome<()>) -> Outcome<()> {
+        match done {
+            Err(Trouble::Denied(denied)) => {
+                tracing::warn!(code = denied.code, "a confirmed leg could not be sent");
+                let again = self.now_ms + HOUR_MS;
+                Ok(self.timer(again, TimerKind::YesTakesEffect, &question.id).await?)
+            }
+            Ok(()) | Err(Trouble::Store(_)) => done,
         }
     }
 
@@ -371,6 +382,15 @@ impl Batch<'_> {
 fn asked_numbers(question: &Question, numbers: &[u32]) -> Outcome<()> {
     let known = |number: &u32| question.legs.iter().any(|(asked, _, _)| asked == number);
     if numbers.iter().all(known) { Ok(()) } else { Err(no_such_number().into()) }
+}
+
+fn use_not_me() -> Denied {
+    Denied::new(
+        "USE_NOT_ME",
+        "这个码只用来说“不是我停止的”，没有记录任何回答。如果不是您停止的，请选“不是我”。",
+        "This code only says that it was not you who stopped; no answer was taken. If it was not \
+         you, choose “not me”.",
+    )
 }
 
 pub(crate) fn no_such_number() -> Denied {

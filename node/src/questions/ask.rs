@@ -22,6 +22,14 @@ pub(crate) struct Sitting {
     pub(crate) not_ready: Vec<Denied>,
 }
 
+/// What comes of asking about one leg, with the agreement and the office it would go to.
+enum Gate {
+    /// The person is asked.
+    Open(LegFile),
+    /// Nobody is asked, and the desk sees what it would see of a silent person.
+    Closed(LegFile),
+}
+
 impl Batch<'_> {
     /// Asks the worker of a case about every leg that is still a draft, in one sitting. Each leg
     /// stands alone: one that cannot be asked about yet is told, and does not hold up the others.
@@ -45,33 +53,17 @@ impl Batch<'_> {
                 continue;
             }
             self.present(actor, &file.our_office).await?;
-            if self.is_closed_to_asking(&file).await? {
-                // The person has stopped it, or has answered another office with no: the desk sees
-                // what it would see of a silent one.
-                match self.may_ask(&file).await {
-                    Ok(()) => {
-                        self.put_nothing(&file).await?;
-                        self.looks_asked(file).await?;
-                        sitting.asked = true;
-                    }
-                    Err(Trouble::Denied(denied)) => sitting.not_ready.push(denied),
-                    Err(error) => return Err(error),
-                }
-                continue;
-            }
-            let may = match self.may_ask(&file).await {
-                Ok(()) => self.is_own_phone(&file).await,
-                Err(why) => Err(why),
-            };
-            let ready = match may {
-                Ok(()) => self.ready(&file, &case.city).await,
-                Err(why) => Err(why),
-            };
-            match ready {
-                Ok(bound) => {
+            match self.gates(&file, &case.city).await {
+                Ok(Gate::Open(bound)) => {
                     self.bind(&file, &bound).await?;
                     self.ask_first(actor, &bound).await?;
                     files.push(bound);
+                }
+                Ok(Gate::Closed(bound)) => {
+                    self.bind(&file, &bound).await?;
+                    self.put_nothing(&bound).await?;
+                    self.looks_asked(bound).await?;
+                    sitting.asked = true;
                 }
                 Err(Trouble::Denied(denied)) => sitting.not_ready.push(denied),
                 Err(error) => return Err(error),
@@ -104,6 +96,45 @@ impl Batch<'_> {
         Ok(sitting)
     }
 
+    /// What stands between a leg and the next question about it. A draft that nobody was asked
+    /// about meets every gate, whether the person is closed to asking or not. After that the one
+    /// gate that is told is how often was asked: all others need what a person's stop has erased,
+    /// and would tell who stopped from who is silent (V23).
+    async fn gates(&mut self, file: &LegFile, city: &str) -> Outcome<Gate> {
+        self.may_ask(file).await?;
+        let closed = self.is_closed_to_asking(file).await?;
+        if closed && file.local == Local::Asked {
+            return Ok(Gate::Closed(file.clone()));
+        }
+        let ready = match self.is_own_phone(file).await {
+            Ok(()) => self.ready(file, city).await,
+            Err(why) => Err(why),
+        };
+        match ready {
+            Ok(bound) if closed => Ok(Gate::Closed(bound)),
+            Ok(bound) => Ok(Gate::Open(bound)),
+            Err(Trouble::Denied(_)) if file.local == Local::Asked => Ok(Gate::Closed(file.clone())),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A draft that its person stopped before anybody was asked: from here on it looks like one
+    /// that waits for an answer, its address too.
+    pub(crate) async fn stopped_draft(&mut self, file: &mut LegFile) -> Outcome<()> {
+        let city = store::legs::case_by_id(self.conn, file.case).await?;
+        let city = city.map_or(String::new(), |case| case.city);
+        match self.ready_for_window(file, &city).await {
+            Ok(bound) => *file = bound,
+            // Asked about by letter, one without an agreement waits too.
+            Err(Trouble::Denied(_)) => {}
+            Err(error) => return Err(error),
+        }
+        self.put_nothing(file).await?;
+        self.looks_asked(file.clone()).await?;
+        asked(file);
+        Ok(())
+    }
+
     /// From here on the leg is one that waits for an answer.
     pub(crate) async fn looks_asked(&mut self, mut file: LegFile) -> Result<(), StoreError> {
         let first = file.local == Local::Draft;
@@ -119,7 +150,7 @@ impl Batch<'_> {
 
     /// V7: whether the person is not to be asked about this: it was stopped, or refused, stopped or
     /// left unanswered at whatever office of this city. None of this is told to a desk.
-    async fn is_closed_to_asking(&mut self, file: &LegFile) -> Outcome<bool> {
+    pub(crate) async fn is_closed_to_asking(&mut self, file: &LegFile) -> Outcome<bool> {
         let Some(draft) = self.draft(file).await? else { return Ok(true) };
         let Some(person) = draft.person else { return Ok(false) };
         if file.local == Local::Draft

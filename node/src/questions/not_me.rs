@@ -1,7 +1,7 @@
 //! What was stopped can be opened again, by the person alone: "not me" after a stop at a desk, and
 //! wanting to be asked again.
 
-use super::{CODE_HOURS, DRAFT_DAYS, HOUR_MS, Question, Topic, Use, text, wrong_code};
+use super::{CODE_HOURS, DRAFT_DAYS, HOUR_MS, Question, SILENT_DAYS, Topic, Use, text, wrong_code};
 use crate::batch::Batch;
 use crate::legs::{LegFile, Local};
 use crate::store::{self, StoreError};
@@ -14,6 +14,7 @@ use jieli_proto::id::LegId;
 use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, MessageType};
 use prost::Message as _;
+use subtle::ConstantTimeEq;
 
 impl Batch<'_> {
     /// V6: tells the person that a leg was stopped, with a code that says "not me". Whether it
@@ -47,6 +48,8 @@ impl Batch<'_> {
         }
         let Some((_, stopped, _)) = question.legs.first().cloned() else { return Ok(()) };
         let Some(old) = self.take_leg(stopped).await? else { return Ok(()) };
+        // It is a yes to the same office: after a PIN was replaced it waits like any other.
+        self.pin_is_settled(old.case).await?;
         let Some(draft) = self.draft(&old).await? else { return Err(wrong_code().into()) };
         let Some(contact) = self.contact(&old).await? else { return Err(wrong_code().into()) };
         if let Some(person) = &draft.person {
@@ -76,6 +79,7 @@ impl Batch<'_> {
             return Ok(());
         }
         self.add_question_leg(&question.id, 2, file.id).await?;
+        self.note_asked_about(file).await?;
         self.conn
             .run(
                 "UPDATE question_leg SET answer = 1 WHERE question_id = $1 AND leg_id = $2",
@@ -149,7 +153,8 @@ impl Batch<'_> {
     }
 
     /// The person wants to be asked again: with a code of the case, and with the document that
-    /// the node no longer knows. The reply is the same whether anything was kept in mind or not.
+    /// the node no longer knows: that of the person whom the leg is about, so that nobody opens
+    /// what another person closed. The reply is the same whether anything was kept in mind or not.
     pub(crate) async fn reopen(&mut self, asked: &wire::ReopenRequest) -> Outcome<()> {
         let question = self.question_by_code(&asked.case_number, &asked.code, Use::Answer).await?;
         let named = question.legs.iter().find(|(number, _, _)| *number == asked.leg);
@@ -157,7 +162,40 @@ impl Batch<'_> {
         let Some(file) = self.take_leg(*leg).await? else { return Ok(()) };
         let number = jieli_proto::number::CitizenNumber::parse(&asked.number);
         let number = number.map_or(asked.number.trim().to_owned(), |n| n.as_str().to_owned());
-        Ok(self.lift_suppression(file.service, asked.document, &number).await?)
+        let typed = self.asked_about_tag(file.id, asked.document, &number);
+        let row = self
+            .conn
+            .maybe("SELECT tag FROM asked_about WHERE leg_id = $1", vec![file.id.to_vec().into()])
+            .await?;
+        let Some(row) = row else { return Ok(()) };
+        if bool::from(typed.as_slice().ct_eq(row.bytes(0)?.as_slice())) {
+            self.lift_suppression(file.service, asked.document, &number).await?;
+        }
+        Ok(())
+    }
+
+    /// Remembers whom a leg is about, for [`Batch::reopen`], as long as the memory of a no lives.
+    pub(super) async fn note_asked_about(&mut self, file: &LegFile) -> Result<(), StoreError> {
+        let person = self.draft(file).await?.and_then(|draft| draft.person);
+        let Some(person) = person else { return Ok(()) };
+        let tag = self.asked_about_tag(file.id, person.document, &person.number);
+        let sql = "DELETE FROM asked_about WHERE until_ms <= $1";
+        self.conn.run(sql, vec![self.now_ms.into()]).await?;
+        let until = self.now_ms + SILENT_DAYS * 24 * HOUR_MS;
+        self.conn
+            .run(
+                "INSERT INTO asked_about (leg_id, tag, until_ms) VALUES ($1,$2,$3) \
+                 ON CONFLICT (leg_id) DO UPDATE SET tag = excluded.tag, \
+                 until_ms = excluded.until_ms",
+                vec![file.id.to_vec().into(), tag.into(), until.into()],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// Bound to the leg: it does not tell which leg a remembered no belongs to.
+    fn asked_about_tag(&self, leg: LegId, document: u32, number: &str) -> [u8; 32] {
+        self.house.keys.code_hmac(&format!("asked:{}:{document}:{number}", leg.hex()))
     }
 
     /// The name of the office that a leg goes to.

@@ -36,7 +36,7 @@ impl Batch<'_> {
     }
 
     /// V1: a phone that two households gave asks nobody.
-    pub(super) async fn is_own_phone(&mut self, file: &LegFile) -> Outcome<()> {
+    pub(crate) async fn is_own_phone(&mut self, file: &LegFile) -> Outcome<()> {
         let Some(worker) = self.contact(file).await? else { return Ok(()) };
         if worker.phone.is_empty() {
             return Err(super::unreachable_person().into());

@@ -27,6 +27,15 @@ pub(super) fn stopped() -> Denied {
     )
 }
 
+pub(super) fn over() -> Denied {
+    Denied::new(
+        "OVER",
+        "该事项已经结束，不能再询问本人；如仍需要，请重新导入这一行。",
+        "This leg is over and the person is not asked about it: import the row again if it is \
+         still wanted.",
+    )
+}
+
 pub(super) fn office_name(text: &str) -> Result<String, Denied> {
     let name = text.trim();
     let fits = (1..=OFFICE_CHARS_MAX).contains(&name.chars().count());

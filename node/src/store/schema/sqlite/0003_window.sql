@@ -77,3 +77,11 @@ CREATE TABLE superseding (
     supersedes BLOB NOT NULL,
     filed_on BIGINT NOT NULL
 );
+
+-- Whom a leg was asked about, as a keyed tag of leg and document that fits no other table: only
+-- that person opens again, with a code of the leg, what is not to be asked.
+CREATE TABLE asked_about (
+    leg_id BLOB NOT NULL PRIMARY KEY,
+    tag BLOB NOT NULL,
+    until_ms BIGINT NOT NULL
+);
