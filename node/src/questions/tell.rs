@@ -215,8 +215,8 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// The carrier's later word about a notice that it took. An id that is not ours, or that was
-    /// never handed over, changes nothing.
+    /// The carrier's own word about a notice. An id that is not ours changes nothing. A failure may
+    /// be heard of before the hand-over itself is stored: it counts all the same.
     pub(crate) async fn notice_reported(
         &mut self,
         id: &[u8; 16],
@@ -227,11 +227,14 @@ impl Batch<'_> {
              AND delivered_ms = 0"
         } else {
             // What a phone has confirmed once was not undeliverable.
-            "UPDATE notice SET state = 2, due_ms = $2 WHERE notice_id = $1 AND state = 1 \
-             AND EXISTS (SELECT 1 FROM notice_road r WHERE r.notice_id = notice.notice_id \
+            "UPDATE notice SET state = 2, due_ms = $2 WHERE notice_id = $1 \
+             AND state IN (0, 1) AND EXISTS (SELECT 1 FROM notice_road r WHERE r.notice_id = notice.notice_id \
              AND r.delivered_ms = 0)"
         };
-        self.conn.run(sql, vec![id.into(), self.now_ms.into()]).await?;
+        let changed = self.conn.run(sql, vec![id.into(), self.now_ms.into()]).await?;
+        if !delivered && changed > 0 {
+            self.conn.run("DELETE FROM section_data WHERE msg_id = $1", vec![id.into()]).await?;
+        }
         Ok(())
     }
 
@@ -251,17 +254,20 @@ impl Batch<'_> {
     }
 
     /// V22: a result under a person's name is reported only after the person could hear of it.
-    /// With `in_person` the clerk states to have told the person at the window.
+    /// With `in_person` the clerk states to have told the person at the window, which counts only
+    /// where no notice can reach that person.
     pub(crate) async fn person_was_told(&mut self, file: &LegFile, in_person: bool) -> Outcome<()> {
         match self.told(file).await? {
             Told::HandedOver => Ok(()),
-            Told::Waiting | Told::AtTheWindow if in_person => Ok(()),
+            Told::AtTheWindow if in_person => Ok(()),
+            // A clerk's word does not stand in for a notice that can still go out.
             Told::Waiting => Err(Denied::new(
                 "NOTICE_WAITING",
-                "给本人的短信还没有送出（每天 9:00 至 20:00 发送），送出后再办理结果；本人就在窗口的，可当面\
-                 告知后加 --told-in-person 办理。",
+                "给本人的短信还没有送出（每天 9:00 至 20:00 发送），送出后再办理结果；无法送达的，届时再当面\
+                 告知本人。",
                 "The person's notice has not gone out yet (they do from 9:00 to 20:00): report the \
-                 result after it has; or tell the person at the window and add --told-in-person.",
+                 result after it has. If it turns out that it cannot be delivered, tell the person \
+                 at the window then.",
             )
             .into()),
             Told::AtTheWindow => Err(Denied::new(
