@@ -3,13 +3,13 @@
 
 use super::{HOUR_MS, Topic};
 use crate::batch::Batch;
-use crate::legs::LegFile;
+use crate::legs::{LegFile, Local};
 use crate::store::StoreError;
 use crate::trouble::{Denied, Outcome};
 use crate::vault::{CONTACT, Place};
 use crate::world::{Notice, NoticeResult, Params};
 use jieli_proto::calendar::Calendar;
-use jieli_proto::id::MsgId;
+use jieli_proto::id::{LegId, MsgId};
 use serde::{Deserialize, Serialize};
 
 /// Minutes of the civil day between which notices go out.
@@ -236,6 +236,51 @@ impl Batch<'_> {
             self.conn.run("DELETE FROM section_data WHERE msg_id = $1", vec![id.into()]).await?;
         }
         Ok(())
+    }
+
+    /// One notice may be about several legs. Before the data of the leg goes that it was queued
+    /// under, it moves to another one of its question that lives: the others are still asked.
+    pub(crate) async fn hand_on_notices(&mut self, leg: LegId) -> Result<(), StoreError> {
+        let sql = "SELECT n.notice_id, r.question_id FROM notice n \
+                   JOIN notice_road r ON r.notice_id = n.notice_id \
+                   WHERE n.leg_id = $1 AND n.state = 0";
+        for row in self.conn.rows(sql, vec![leg.to_vec().into()]).await? {
+            let (id, question): ([u8; 16], Vec<u8>) = (row.array(0)?, row.bytes(1)?);
+            let Some(old) = self.take_leg(leg).await? else { continue };
+            let Some(heir) = self.heir_of(leg, &question).await? else { continue };
+            let msg = MsgId(id);
+            let Some(plain) = self.reveal(&old, &Place { leg, slot: CONTACT, msg }).await? else {
+                continue;
+            };
+            self.hide(&heir, &Place { leg: heir.id, slot: CONTACT, msg }, &plain).await?;
+            self.conn
+                .run(
+                    "UPDATE notice SET leg_id = $2 WHERE notice_id = $1",
+                    vec![id.into(), heir.id.to_vec().into()],
+                )
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Another leg of a question whose person is still to be reached about it.
+    async fn heir_of(
+        &mut self,
+        leg: LegId,
+        question: &[u8],
+    ) -> Result<Option<LegFile>, StoreError> {
+        let Some(asked) = self.question(question).await? else { return Ok(None) };
+        for (_, other, _) in asked.legs {
+            if other == leg {
+                continue;
+            }
+            let Some(file) = self.take_leg(other).await? else { continue };
+            let lives = file.local != Local::Dropped && !file.law.state().stop.any();
+            if lives && self.contact(&file).await?.is_some() {
+                return Ok(Some(file));
+            }
+        }
+        Ok(None)
     }
 
     /// Whether the person has heard of what arrived in a leg.
