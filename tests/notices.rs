@@ -7,12 +7,13 @@ use jieli_node::config::Config;
 use jieli_node::serve::desk::DeskDoor;
 use jieli_node::store::{Store, StoreOptions};
 use jieli_node::tokens::{self, Tokens};
+use jieli_node::window::WindowCommand;
 use jieli_node::world::{Clock, NoticeResult};
 use jieli_node::writer::Failure;
 use jieli_proto::wire;
 use jieli_proto::wire::desk_server::Desk;
-use jieli_tests::people::home;
-use jieli_tests::{HOUR_MS, Town, Towns, eventually};
+use jieli_tests::people::{self, home};
+use jieli_tests::{HOUR_MS, Town, Towns, eventually, in_hand};
 use std::sync::Arc;
 use tonic::{Code, Request};
 
@@ -79,6 +80,29 @@ async fn a_carrier_that_is_away_for_a_day_is_given_up() {
     let over = "SELECT COUNT(*) FROM notice WHERE state = 2";
     eventually("it is given up", async || kunming.count(over).await == 1).await;
     assert_eq!(kunming.ask(&[]).await.undeliverable, case);
+    towns.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notice_about_several_items_outlives_the_one_that_is_stopped() {
+    let towns = spread().await;
+    let kunming = &towns.kunming;
+    // 21:00: nothing goes out before the morning.
+    towns.clock.move_on(11 * HOUR_MS);
+    let draft = people::row(people::FAMILY);
+    let worker = draft.worker.clone().unwrap();
+    let case = kunming.import(vec![draft]).await.remove(0);
+    assert_eq!(kunming.ask(std::slice::from_ref(&case)).await.asked, 1);
+    assert_eq!(kunming.count(WAITING).await, 1, "one notice about all of it");
+    // The person stops the first item at a window, before having heard of it.
+    let first = "SELECT l.number FROM leg l JOIN notice n ON n.leg_id = l.leg_id";
+    let legs = vec![kunming.count(first).await as u32];
+    let stop = wire::StopRequest { in_hand: Some(in_hand(&case, &worker)), legs };
+    kunming.window("own", WindowCommand::Stop(stop)).await.unwrap();
+    towns.clock.move_on(15 * HOUR_MS);
+    let sms = kunming.sms(&case, "逐项回答").await;
+    assert_eq!(sms.to, worker.phone);
+    assert_eq!(kunming.open(&sms).await.unwrap().legs.len(), 3);
     towns.stop().await;
 }
 

@@ -15,6 +15,8 @@ mod v01_pin;
 mod v01_receiving;
 #[path = "safeguards/v02.rs"]
 mod v02;
+#[path = "safeguards/v03.rs"]
+mod v03;
 #[path = "safeguards/v04.rs"]
 mod v04;
 #[path = "safeguards/v04_changed.rs"]

@@ -44,6 +44,8 @@ pub const TRIES_MAX: i64 = 5;
 pub const TERMS_HOURS: u64 = 24;
 /// Days that nobody is asked again after a refusal, a stop or silence.
 const SILENT_DAYS: u64 = 90;
+/// Hours that have to be left after those, so that the person can still answer.
+pub const ANSWER_HOURS: u64 = 4;
 /// Days after which a draft that nobody confirmed is erased.
 pub const DRAFT_DAYS: u64 = 14;
 
@@ -138,6 +140,13 @@ pub(crate) struct Question {
     pub(crate) legs: Vec<(u32, LegId, bool)>,
 }
 
+/// When the notice of a question goes out, and until when it can be answered, Unix milliseconds.
+#[derive(Clone, Copy)]
+pub(crate) struct When {
+    pub(crate) due_ms: u64,
+    pub(crate) deadline_ms: u64,
+}
+
 /// A question to be put.
 pub(crate) struct Put<'a> {
     pub(crate) topic: Topic,
@@ -172,10 +181,12 @@ impl Batch<'_> {
         subject: &[u8],
         deadline_ms: u64,
     ) -> Outcome<[u8; 16]> {
-        self.put_with(topic.template(), topic, files, text, subject, deadline_ms).await
+        let when = When { due_ms: self.notice_due(topic.is_spread()), deadline_ms };
+        self.put_with(topic.template(), topic, files, text, subject, when).await
     }
 
-    /// The same with the template of another text than the topic's own.
+    /// The same with the template of another text than the topic's own, or for a topic that closes
+    /// on a date: that date is to be found after the hour of its notice, which may be tomorrow's.
     async fn put_with(
         &mut self,
         template: &'static str,
@@ -183,12 +194,12 @@ impl Batch<'_> {
         files: &[&LegFile],
         text: String,
         subject: &[u8],
-        deadline_ms: u64,
+        when: When,
     ) -> Outcome<[u8; 16]> {
+        let When { due_ms, deadline_ms } = when;
         let Some(first) = files.first() else { return Ok(self.random()) };
         let contact = self.contact(first).await?.filter(|contact| !contact.phone.is_empty());
         let contact = contact.ok_or_else(unreachable_person)?;
-        let due_ms = self.notice_due(topic.is_spread());
         // The code's hours are counted from when it goes out.
         let deadline_ms =
             if topic.counts_hours() { due_ms + CODE_HOURS * HOUR_MS } else { deadline_ms };

@@ -221,16 +221,24 @@ impl Sweeper {
         &self,
         conn: &mut Conn,
         id: [u8; 16],
-        leg: LegId,
+        mut leg: LegId,
     ) -> Result<Option<Notice>, StoreError> {
-        let Some(file) = legs::load(conn, leg, &self.house.calendar).await? else {
-            return Ok(None);
-        };
-        let place = Place { leg, slot: CONTACT, msg: MsgId(id) };
         let city = self.house.config.city.id.as_str();
-        let plain = vault::reveal(conn, &self.house.keys, city, &file, &place).await?;
-        let Some(plain) = plain else { return Ok(None) };
-        Ok(Some(Letter::parse(&plain)?.notice(id)))
+        loop {
+            let Some(file) = legs::load(conn, leg, &self.house.calendar).await? else {
+                return Ok(None);
+            };
+            let place = Place { leg, slot: CONTACT, msg: MsgId(id) };
+            let plain = vault::reveal(conn, &self.house.keys, city, &file, &place).await?;
+            if let Some(plain) = plain {
+                return Ok(Some(Letter::parse(&plain)?.notice(id)));
+            }
+            // It may have moved, meanwhile, to another of the legs that it is about.
+            match leg_of_notice(conn, id).await? {
+                Some(now) if now != leg => leg = now,
+                Some(_) | None => return Ok(None),
+            }
+        }
     }
 }
 
@@ -239,6 +247,12 @@ async fn due_notices(conn: &mut Conn, now_ms: u64) -> Result<Vec<([u8; 16], LegI
                ORDER BY due_ms, notice_id LIMIT $2";
     let rows = conn.rows(sql, vec![now_ms.into(), LOOK_MAX.into()]).await?;
     rows.iter().map(|row| Ok((row.array(0)?, LegId(row.array(1)?)))).collect()
+}
+
+async fn leg_of_notice(conn: &mut Conn, id: [u8; 16]) -> Result<Option<LegId>, StoreError> {
+    let sql = "SELECT leg_id FROM notice WHERE notice_id = $1";
+    let row = conn.maybe(sql, vec![(&id).into()]).await?;
+    row.map(|row| Ok(LegId(row.array(0)?))).transpose()
 }
 
 async fn next_notice_ms(conn: &mut Conn) -> Result<Option<u64>, StoreError> {

@@ -90,6 +90,9 @@ impl Batch<'_> {
     /// `contact` also how to reach the person. A tombstone goes into the local log.
     pub async fn erase(&mut self, leg: LegId, contact: bool) -> Result<(), StoreError> {
         self.stop_pending(leg).await?;
+        if contact {
+            self.hand_on_notices(leg).await?;
+        }
         let top = if contact { CONTACT } else { CONTACT - 1 };
         for table in ["section_key", "section_data"] {
             let sql = format!("DELETE FROM {table} WHERE leg_id = $1 AND slot <= $2");
@@ -123,6 +126,7 @@ impl Batch<'_> {
     /// Destroys what a leg says and how to reach the person, but not that this person was asked:
     /// a second import must look the same as after silence.
     pub async fn erase_content(&mut self, leg: LegId) -> Result<(), StoreError> {
+        self.hand_on_notices(leg).await?;
         for table in ["section_key", "section_data", "phone_index"] {
             let sql = format!("DELETE FROM {table} WHERE leg_id = $1");
             self.conn.run(sqlx::AssertSqlSafe(sql), vec![leg.to_vec().into()]).await?;

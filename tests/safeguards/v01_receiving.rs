@@ -7,12 +7,13 @@ use jieli_node::window::WindowCommand;
 use jieli_node::world::Clock as _;
 use jieli_node::writer::Failure;
 use jieli_proto::bundle::{exit_code, verify};
-use jieli_proto::case::Stage;
+use jieli_proto::case::{Duty, Stage};
+use jieli_proto::day::Day;
 use jieli_proto::id::LegId;
 use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::{self, MessageType, Method, Service};
 use jieli_tests::people::{self, home};
-use jieli_tests::{HOUR_MS, Town, Towns};
+use jieli_tests::{HOUR_MS, Town, Towns, eventually};
 
 async fn sit(town: &Town, leg: &str, waive_day: bool) -> Result<wire::OpenSittingReply, Failure> {
     let in_hand = wire::InHand { slip_leg: leg.to_owned(), ..wire::InHand::default() };
@@ -113,5 +114,63 @@ async fn v01_a_consent_that_ended_is_given_anew_at_the_receiving_window() {
     let bundle = ruian.export(&here, true).await;
     let roots = [kunming.public.root_fpr(), ruian.public.root_fpr()];
     assert_eq!(exit_code(&verify(&bundle, &roots)), 0);
+    towns.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn v01_a_yes_over_there_that_arrives_late_is_not_taken_for_silence() {
+    let towns = Towns::new().await;
+    let (kunming, ruian) = (&towns.kunming, &towns.ruian);
+    let (_, leg) = accepted(&towns).await;
+    let slot = ruian.leg(leg).await.law.state().due(Duty::Release).unwrap();
+    let calendar = towns.calendar();
+    let before = |day| calendar.last_working_day_before(day);
+    let at = |day: Day, hour: u64| towns.clock.move_to(day.start_unix_ms(480) + hour * HOUR_MS);
+    // The last day for an answer here: it is there on the next, and counts on the one after.
+    let last_here = before(before(before(slot)));
+    at(last_here, 16);
+    let sitting = sit(ruian, &leg.hex(), true).await.unwrap();
+    ruian.types_in("union", &sitting, &[1], "").await.unwrap();
+    ruian.tap.set_cut(true);
+    kunming.tap.set_cut(true);
+    at(before(before(slot)), 10);
+    eventually("the CONSENT", async || ruian.types(leg).await.contains(&MessageType::Consent))
+        .await;
+    // The line is down until the slot date has begun; hours later the question at home lapses.
+    at(slot, 0);
+    ruian.tap.set_cut(false);
+    kunming.tap.set_cut(false);
+    towns.clock.move_on(HOUR_MS);
+    kunming.holds(leg, MessageType::Consent).await;
+    at(slot, 10);
+    let lapsed = "SELECT COUNT(*) FROM question WHERE kind = 'terms' AND closed = 1";
+    eventually("the question to lapse", async || kunming.count(lapsed).await == 1).await;
+    a_while().await;
+    assert!(!kunming.types(leg).await.contains(&MessageType::Withdraw), "the person said yes");
+    assert_eq!(kunming.count("SELECT COUNT(*) FROM suppression").await, 0);
+    towns.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn v01_the_receiving_window_takes_no_yes_that_would_come_too_late() {
+    let towns = Towns::new().await;
+    let (kunming, ruian) = (&towns.kunming, &towns.ruian);
+    let (_, leg) = accepted(&towns).await;
+    let slot = ruian.leg(leg).await.law.state().due(Duty::Release).unwrap();
+    let calendar = towns.calendar();
+    let last = calendar.last_working_day_before(slot);
+    let too_late = calendar.last_working_day_before(last);
+    let last_here = calendar.last_working_day_before(too_late);
+    towns.clock.move_to(too_late.start_unix_ms(480) + 10 * HOUR_MS);
+    for waive_day in [false, true] {
+        let refused = sit(ruian, &leg.hex(), waive_day).await;
+        let Err(Failure::Denied(denied)) = refused else { panic!("{refused:?}") };
+        assert_eq!(denied.code, "TOO_LATE_HERE");
+        for said in [&denied.zh, &denied.en] {
+            assert!(said.contains(&last_here.to_string()) && said.contains(&last.to_string()));
+        }
+    }
+    // At home there still is time.
+    assert_eq!(kunming.stage(leg).await, Some(Stage::Accepted));
     towns.stop().await;
 }

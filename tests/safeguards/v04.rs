@@ -3,7 +3,7 @@
 
 use crate::common::{a_while, denied, methods};
 use jieli_node::world::Clock as _;
-use jieli_proto::case::Stage;
+use jieli_proto::case::{Duty, Stage};
 use jieli_proto::id::LegId;
 use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::{self, MessageType, Method, Service};
@@ -134,7 +134,7 @@ async fn v04_a_slot_that_leaves_no_time_to_read_is_nobodys_no() {
     ruian.receipted(leg).await;
     ruian.tap.set_cut(true);
     towns.ruian_acts(leg, Act::Accept(wire::DeskAccept::default())).await;
-    let slot = ruian.leg(leg).await.law.state().due(jieli_proto::case::Duty::Release).unwrap();
+    let slot = ruian.leg(leg).await.law.state().due(Duty::Release).unwrap();
     let last = towns.calendar().last_working_day_before(slot);
     let late = last.start_unix_ms(480) + 20 * HOUR_MS;
     towns.clock.move_on(late - towns.clock.now_unix_ms());
@@ -150,5 +150,40 @@ async fn v04_a_slot_that_leaves_no_time_to_read_is_nobodys_no() {
     assert!(!kunming.types(leg).await.contains(&MessageType::Withdraw), "nobody said no");
     let kept = kunming.count("SELECT COUNT(*) FROM suppression").await;
     assert_eq!(kept, 0, "and nothing is held against the person");
+    towns.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn v04_a_notice_that_leaves_tomorrow_counts_its_hours_from_then() {
+    let mut towns = Towns::new().await;
+    let draft = people::single(1).remove(0);
+    let case = towns.kunming.import(vec![draft]).await.remove(0);
+    towns.kunming.ask_yes(&case).await;
+    towns.next_working_day();
+    let leg = towns.kunming.leg_for(&case, Service::Employment).await;
+    towns.ruian_acts(leg, Act::TakeUp(wire::DeskTakeUp {})).await;
+    towns.ruian.receipted(leg).await;
+    towns.ruian.tap.set_cut(true);
+    towns.ruian_acts(leg, Act::Accept(wire::DeskAccept::default())).await;
+    towns.kunming.stop().await;
+    towns.kunming.spread_minutes = 120;
+    towns.kunming.start().await;
+    let slot = towns.ruian.leg(leg).await.law.state().due(Duty::Release).unwrap();
+    let last = towns.calendar().last_working_day_before(slot);
+    // 21:00 of the day before the last: a notice leaves on the last one, and a day is not left.
+    towns.clock.move_to(last.plus(-1).start_unix_ms(480) + 21 * HOUR_MS);
+    towns.ruian.tap.set_cut(false);
+    towns.clock.move_on(HOUR_MS);
+    let kunming = &towns.kunming;
+    kunming.reaches(leg, Stage::Accepted).await;
+    eventually("the alarm", async || kunming.alarms().await.contains(&"slot-too-soon".to_owned()))
+        .await;
+    for _ in 0..3 {
+        towns.next_working_day();
+        towns.clock.move_on(3 * HOUR_MS);
+    }
+    a_while().await;
+    assert!(kunming.phones.about(&case, "请至少看一天").is_empty());
+    assert!(!kunming.types(leg).await.contains(&MessageType::Withdraw), "nobody said no");
     towns.stop().await;
 }

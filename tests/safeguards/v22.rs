@@ -1,6 +1,7 @@
 //! V22: the receiving city itself tells the person what arrived under that name, before anything is
 //! reported as done.
 
+use jieli_node::command::Command;
 use jieli_node::world::NoticeResult;
 use jieli_node::writer::Failure;
 use jieli_proto::case::Stage;
@@ -103,6 +104,9 @@ async fn v22_a_result_waits_until_the_carrier_has_the_persons_notice() {
     let leg = released(&towns, home(1)).await;
     let early = towns.ruian.act(leg, result(&towns, leg, false).await).await;
     assert_eq!(code(early), "NOTICE_WAITING");
+    // A clerk's word does not stand in for a notice that can still go out.
+    let told = towns.ruian.act(leg, result(&towns, leg, true).await).await;
+    assert_eq!(code(told), "NOTICE_WAITING");
     // That it came to nothing can be said at once: nobody has got anything under that name.
     towns.ruian.phones.say(None);
     towns.clock.move_on(HOUR_MS);
@@ -112,6 +116,28 @@ async fn v22_a_result_waits_until_the_carrier_has_the_persons_notice() {
     towns.kunming.reaches(leg, Stage::Fulfilled).await;
     let types = towns.ruian.types(leg).await;
     assert_eq!(types.last(), Some(&MessageType::Outcome));
+    towns.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn v22_a_report_that_overtakes_the_hand_over_counts() {
+    let mut towns = Towns::new().await;
+    towns.ruian.patience = 0;
+    let ruian = &towns.ruian;
+    ruian.phones.say(Some(NoticeResult::Later));
+    let leg = released(&towns, home(1)).await;
+    // The carrier had it, its answer was lost; it reports that the number does not exist.
+    let tried = "SELECT COUNT(*) FROM notice WHERE state = 0 AND attempts > 0";
+    eventually("an attempt", async || ruian.count(tried).await == 1).await;
+    let mut conn = ruian.node().store().read().await.unwrap();
+    let row = conn.one("SELECT notice_id FROM notice WHERE state = 0", Vec::new()).await.unwrap();
+    let id: [u8; 16] = row.array(0).unwrap();
+    drop(conn);
+    ruian.node().hand().perform(Command::NoticeReported(id, false)).await.unwrap();
+    ruian.phones.say(None);
+    ruian.node().hand().perform(Command::NoticeDone(id, NoticeResult::Sent)).await.unwrap();
+    let refused = ruian.act(leg, result(&towns, leg, false).await).await;
+    assert_eq!(code(refused), "TELL_IN_PERSON");
     towns.stop().await;
 }
 

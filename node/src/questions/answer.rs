@@ -325,6 +325,8 @@ impl Batch<'_> {
             let state = file.law.state();
             let others = question.topic == Topic::Terms
                 && (state.stage != Stage::Accepted
+                    // At the receiving window: RELEASE may wait for this very morning.
+                    || state.terms_acknowledged()
                     || state.terms.is_none_or(|terms| terms.as_slice() != question.subject));
             // Terms that are no longer in force, or were agreed to elsewhere, lapse without a word.
             if !answer && !others && file.local == Local::OnTheRoad && !file.law.is_closed() {

@@ -1,7 +1,7 @@
 //! Asking: consent before anything leaves, terms, ballot, confirmation, arrival.
 
 use super::tell::CONSENT_TAKEN;
-use super::{CODE_HOURS, DRAFT_DAYS, HOUR_MS, LAPSE, Topic, asked, text};
+use super::{CODE_HOURS, DRAFT_DAYS, HOUR_MS, LAPSE, Topic, When, asked, text};
 use crate::batch::Batch;
 use crate::command::Actor;
 use crate::legs::{LegFile, Local};
@@ -301,7 +301,10 @@ impl Batch<'_> {
         let Some(terms) = self.terms(&digest).await? else { return Ok(()) };
         let (slot, last, deadline) = self.until_read(file);
         let early = file.law.state().stage == Stage::Accepted;
-        if early && !self.leaves_time(file, slot, deadline).await? {
+        // A notice of this evening goes out tomorrow: its hour comes first, then what it leaves.
+        let due_ms = self.notice_due(Topic::Terms.is_spread());
+        let when = When { due_ms, deadline_ms: deadline };
+        if early && !self.leaves_time(file, slot, when).await? {
             return Ok(());
         }
         if self.open_question_about(file.id, Topic::Terms, &digest).await?.is_some() {
@@ -315,7 +318,8 @@ impl Batch<'_> {
         let shown = format!("{}{}", told.unwrap_or_default(), text::terms(&terms));
         let body = text::acknowledge(&shown, last);
         let shown = file.clone();
-        self.put_question(Topic::Terms, &[&shown], body, &digest, deadline).await?;
+        let template = Topic::Terms.template();
+        self.put_with(template, Topic::Terms, &[&shown], body, &digest, when).await?;
         self.lapse_timer(file, deadline).await
     }
 
@@ -340,7 +344,7 @@ impl Batch<'_> {
         &mut self,
         file: &LegFile,
         slot: Day,
-        deadline_ms: u64,
+        when: When,
     ) -> Result<bool, StoreError> {
         let accepted = file.latest(wire::MessageType::Accept);
         let made_ms = accepted
@@ -349,7 +353,8 @@ impl Batch<'_> {
         let calendar = &self.house.calendar;
         let made_on = calendar.day_of_unix_ms(made_ms);
         let earliest = calendar.add_working_days(made_on, crate::acts::SLOT_DAYS_MIN);
-        let time_to_read = self.now_ms + super::TERMS_HOURS * HOUR_MS < deadline_ms;
+        let hours = super::TERMS_HOURS + super::ANSWER_HOURS;
+        let time_to_read = when.due_ms + hours * HOUR_MS <= when.deadline_ms;
         if slot >= earliest && time_to_read {
             return Ok(true);
         }
@@ -400,11 +405,15 @@ impl Batch<'_> {
     /// V3: the receiving city asks in private whether the job is the worker's own choice.
     pub(crate) async fn ask_ballot(&mut self, file: &LegFile) -> Outcome<()> {
         let calendar = &self.house.calendar;
-        let due = file.law.state().due(Duty::Outcome).unwrap_or(self.today).max(self.today);
-        let deadline = due.plus(1).start_unix_ms(calendar.zone_offset_min());
+        // However late the result was entered, the person has the hours of a code to answer.
+        let due_ms = self.notice_due(Topic::Ballot.is_spread());
+        let hours_over = calendar.day_of_unix_ms(due_ms + CODE_HOURS * HOUR_MS);
+        let last = file.law.state().due(Duty::Outcome).unwrap_or(self.today).max(hours_over);
+        let deadline_ms = last.plus(1).start_unix_ms(calendar.zone_offset_min());
         let body = text::ballot(&self.directory.name);
-        self.put_question(Topic::Ballot, &[file], body, &[], deadline).await?;
-        self.lapse_timer(file, deadline).await
+        let (topic, when) = (Topic::Ballot, When { due_ms, deadline_ms });
+        self.put_with(topic.template(), topic, &[file], body, &[], when).await?;
+        self.lapse_timer(file, deadline_ms).await
     }
 
     /// V22: tells the person what arrived under that name.
@@ -434,8 +443,9 @@ impl Batch<'_> {
         let from = from.and_then(|city| self.directory.peers.get(&city));
         let from = from.map_or(String::new(), |peer| peer.name.clone());
         let body = text::consent_arrived(&from, file.service);
-        let deadline = self.now_ms + CODE_HOURS * HOUR_MS;
-        match self.put_with(CONSENT_TAKEN, Topic::Arrival, &[file], body, &[], deadline).await {
+        let due_ms = self.notice_due(Topic::Arrival.is_spread());
+        let when = When { due_ms, deadline_ms: due_ms + CODE_HOURS * HOUR_MS };
+        match self.put_with(CONSENT_TAKEN, Topic::Arrival, &[file], body, &[], when).await {
             Ok(_) | Err(Trouble::Denied(_)) => Ok(()),
             Err(Trouble::Store(error)) => Err(error),
         }

@@ -3,13 +3,13 @@
 
 use super::{HOUR_MS, Topic};
 use crate::batch::Batch;
-use crate::legs::LegFile;
+use crate::legs::{LegFile, Local};
 use crate::store::StoreError;
 use crate::trouble::{Denied, Outcome};
 use crate::vault::{CONTACT, Place};
 use crate::world::{Notice, NoticeResult, Params};
 use jieli_proto::calendar::Calendar;
-use jieli_proto::id::MsgId;
+use jieli_proto::id::{LegId, MsgId};
 use serde::{Deserialize, Serialize};
 
 /// Minutes of the civil day between which notices go out.
@@ -215,8 +215,8 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// The carrier's later word about a notice that it took. An id that is not ours, or that was
-    /// never handed over, changes nothing.
+    /// The carrier's own word about a notice. An id that is not ours changes nothing. A failure may
+    /// be heard of before the hand-over itself is stored: it counts all the same.
     pub(crate) async fn notice_reported(
         &mut self,
         id: &[u8; 16],
@@ -227,12 +227,60 @@ impl Batch<'_> {
              AND delivered_ms = 0"
         } else {
             // What a phone has confirmed once was not undeliverable.
-            "UPDATE notice SET state = 2, due_ms = $2 WHERE notice_id = $1 AND state = 1 \
-             AND EXISTS (SELECT 1 FROM notice_road r WHERE r.notice_id = notice.notice_id \
+            "UPDATE notice SET state = 2, due_ms = $2 WHERE notice_id = $1 \
+             AND state IN (0, 1) AND EXISTS (SELECT 1 FROM notice_road r WHERE r.notice_id = notice.notice_id \
              AND r.delivered_ms = 0)"
         };
-        self.conn.run(sql, vec![id.into(), self.now_ms.into()]).await?;
+        let changed = self.conn.run(sql, vec![id.into(), self.now_ms.into()]).await?;
+        if !delivered && changed > 0 {
+            self.conn.run("DELETE FROM section_data WHERE msg_id = $1", vec![id.into()]).await?;
+        }
         Ok(())
+    }
+
+    /// One notice may be about several legs. Before the data of the leg goes that it was queued
+    /// under, it moves to another one of its question that lives: the others are still asked.
+    pub(crate) async fn hand_on_notices(&mut self, leg: LegId) -> Result<(), StoreError> {
+        let sql = "SELECT n.notice_id, r.question_id FROM notice n \
+                   JOIN notice_road r ON r.notice_id = n.notice_id \
+                   WHERE n.leg_id = $1 AND n.state = 0";
+        for row in self.conn.rows(sql, vec![leg.to_vec().into()]).await? {
+            let (id, question): ([u8; 16], Vec<u8>) = (row.array(0)?, row.bytes(1)?);
+            let Some(old) = self.take_leg(leg).await? else { continue };
+            let Some(heir) = self.heir_of(leg, &question).await? else { continue };
+            let msg = MsgId(id);
+            let Some(plain) = self.reveal(&old, &Place { leg, slot: CONTACT, msg }).await? else {
+                continue;
+            };
+            self.hide(&heir, &Place { leg: heir.id, slot: CONTACT, msg }, &plain).await?;
+            self.conn
+                .run(
+                    "UPDATE notice SET leg_id = $2 WHERE notice_id = $1",
+                    vec![id.into(), heir.id.to_vec().into()],
+                )
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Another leg of a question whose person is still to be reached about it.
+    async fn heir_of(
+        &mut self,
+        leg: LegId,
+        question: &[u8],
+    ) -> Result<Option<LegFile>, StoreError> {
+        let Some(asked) = self.question(question).await? else { return Ok(None) };
+        for (_, other, _) in asked.legs {
+            if other == leg {
+                continue;
+            }
+            let Some(file) = self.take_leg(other).await? else { continue };
+            let lives = file.local != Local::Dropped && !file.law.state().stop.any();
+            if lives && self.contact(&file).await?.is_some() {
+                return Ok(Some(file));
+            }
+        }
+        Ok(None)
     }
 
     /// Whether the person has heard of what arrived in a leg.
@@ -251,17 +299,20 @@ impl Batch<'_> {
     }
 
     /// V22: a result under a person's name is reported only after the person could hear of it.
-    /// With `in_person` the clerk states to have told the person at the window.
+    /// With `in_person` the clerk states to have told the person at the window, which counts only
+    /// where no notice can reach that person.
     pub(crate) async fn person_was_told(&mut self, file: &LegFile, in_person: bool) -> Outcome<()> {
         match self.told(file).await? {
             Told::HandedOver => Ok(()),
-            Told::Waiting | Told::AtTheWindow if in_person => Ok(()),
+            Told::AtTheWindow if in_person => Ok(()),
+            // A clerk's word does not stand in for a notice that can still go out.
             Told::Waiting => Err(Denied::new(
                 "NOTICE_WAITING",
-                "给本人的短信还没有送出（每天 9:00 至 20:00 发送），送出后再办理结果；本人就在窗口的，可当面\
-                 告知后加 --told-in-person 办理。",
+                "给本人的短信还没有送出（每天 9:00 至 20:00 发送），送出后再办理结果；无法送达的，届时再当面\
+                 告知本人。",
                 "The person's notice has not gone out yet (they do from 9:00 to 20:00): report the \
-                 result after it has; or tell the person at the window and add --told-in-person.",
+                 result after it has. If it turns out that it cannot be delivered, tell the person \
+                 at the window then.",
             )
             .into()),
             Told::AtTheWindow => Err(Denied::new(

@@ -7,11 +7,15 @@ use crate::legs::{LegFile, Local};
 use crate::questions::{Put, Question, TERMS_HOURS, Topic, acknowledge_text, receiving_text};
 use crate::speak::Speech;
 use crate::store::{self, StoreError};
-use crate::trouble::Outcome;
+use crate::trouble::{Denied, Outcome};
 use jieli_proto::case::{Direction, Duty, Side, Stage};
+use jieli_proto::day::Day;
 use jieli_proto::id::LegId;
 use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, MessageType, Service};
+
+/// Working days between a yes here and RELEASE: it takes effect on one, and is told on the other.
+const TRAVEL_DAYS: u32 = 2;
 
 impl Batch<'_> {
     /// An item that another city sent, by the name on the person's slip; until RELEASE nothing
@@ -85,22 +89,29 @@ impl Batch<'_> {
         self.question(&id).await?.ok_or(StoreError::Corrupt("question"))
     }
 
-    async fn terms_here(&mut self, file: &LegFile) -> Result<Option<Question>, StoreError> {
+    async fn terms_here(&mut self, file: &LegFile) -> Outcome<Option<Question>> {
         let state = file.law.state();
         let (Stage::Accepted, Some(digest)) = (state.stage, state.terms) else { return Ok(None) };
         if let Some(open) = self.open_question_about(file.id, Topic::Terms, &digest).await? {
             return Ok(Some(open));
         }
         let Some(terms) = self.terms(&digest).await? else { return Ok(None) };
+        // A yes leaves here the next working day, and the city that sends releases on the one after:
+        // that has to be before the slot date.
         let calendar = &self.house.calendar;
         let slot = state.due(Duty::Release).unwrap_or(self.today);
-        let last = calendar.last_working_day_before(slot);
+        let at_home = calendar.last_working_day_before(slot);
+        let days = 0..TRAVEL_DAYS;
+        let last = days.fold(at_home, |day, _| calendar.last_working_day_before(day));
         let deadline_ms = last.plus(1).start_unix_ms(calendar.zone_offset_min());
+        if deadline_ms <= self.now_ms {
+            return Err(too_late_here(last, at_home).into());
+        }
         let body = acknowledge_text(&terms, last);
         let put =
             Put { topic: Topic::Terms, text: &body, subject: &digest, deadline_ms, language: "" };
         let id = self.store_question(&put, &[file]).await?;
-        self.question(&id).await
+        Ok(self.question(&id).await?)
     }
 
     /// The yes goes to the city that sends.
@@ -121,4 +132,22 @@ impl Batch<'_> {
         self.say(file, speech).await?;
         Ok(())
     }
+}
+
+/// Shown in place of the terms, whatever the person would have typed.
+fn too_late_here(last: Day, at_home: Day) -> Denied {
+    Denied::new(
+        "TOO_LATE_HERE",
+        format!(
+            "名额保留期将满：在本窗口的回答要两个工作日才能送到转出城市并生效，这里最晚可在 {last} 回答。\
+             本人可在 {at_home} 24:00 前用手机短信里的码，或在转出城市其他机构的窗口回答；也可请本单位另定\
+             名额日期。"
+        ),
+        format!(
+            "The slot date is near: an answer here takes two working days to reach the sending \
+             city and to count, so {last} was the last day for it. Until {at_home}, 24:00, the \
+             person can answer with the code in the phone message or at another office's window \
+             in the sending city; or the office here sets another slot date."
+        ),
+    )
 }
