@@ -119,6 +119,7 @@ impl Walk {
             let out = self.run(at, &typed, &input)?;
             let text = String::from_utf8_lossy(&out.stdout).into_owned();
             if out.status.code().is_some_and(|code| allowed.contains(&code)) {
+                self.has_written(at, &typed)?;
                 if let Some(sitting) = hex_of(&text, 32) {
                     self.sitting = sitting;
                 }
@@ -184,6 +185,18 @@ impl Walk {
         // A command that reads nothing closes its end.
         let _ = child.stdin.take().context("stdin")?.write_all(input.as_bytes());
         Ok(child.wait_with_output()?)
+    }
+
+    /// What the command was to write is there.
+    fn has_written(&self, at: usize, typed: &str) -> Result<()> {
+        let words: Vec<&str> = typed.split_whitespace().collect();
+        for pair in words.windows(2) {
+            let [option, file] = [pair[0], pair[1]];
+            if ["--out", "--clean", "--report", "--bad-rows", "--template"].contains(&option) {
+                ensure!(self.towns[at].dir.join(file).exists(), "{option} {file} is not there");
+            }
+        }
+        Ok(())
     }
 
     /// What the person types where the command asks.
