@@ -301,6 +301,8 @@ mod tests {
             "jieli rule add --service housing --kind dormitory --decline --slot-days 6",
             "jieli worker window answer --sitting 00 --yes 1",
             "jieli worker window answer --sitting 00 --pin 1234",
+            "jieli worker window open --case 2026-000001 --number 99999919900101001X",
+            "jieli worker reopen --case 2026-000001 --code 1 --leg 1 --number 99999919900101001X",
             "jieli verify --slip a --letter b --root 00",
             "jieli verify --root 00",
             "jieli worker answer --case 2026-000001 --slip-code 12345678 --yes 1",

@@ -109,10 +109,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("worker not-me", "jieli worker not-me --case 2026-000001 --code 12345678"),
     ("worker reopen", "jieli worker reopen --case 2026-000001 --code 12345678 --leg 1"),
     ("worker pin set", "jieli worker pin set --case 2026-000001 --code 12345678"),
-    (
-        "worker window open",
-        "jieli --as union worker window open --case 2026-000001 --number 99999919900101001X",
-    ),
+    ("worker window open", "jieli --as union worker window open --case 2026-000001"),
     (
         "worker window answer",
         "jieli --as union worker window answer --sitting 0a1b   # the person types the numbers, then \
@@ -123,10 +120,7 @@ const EXAMPLES: &[(&str, &str)] = &[
         "jieli --as union worker window withdraw --case 2026-000001 --legs \"1\"",
     ),
     ("worker window pin", "jieli --as union worker window pin --case 2026-000001"),
-    (
-        "worker window reopen",
-        "jieli --as union worker window reopen --service housing --number 99999919900101001X",
-    ),
+    ("worker window reopen", "jieli --as union worker window reopen --service housing"),
     (
         "worker withdraw",
         "jieli worker withdraw --case 2026-000001 --code 12345678\n\

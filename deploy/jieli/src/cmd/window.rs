@@ -34,23 +34,18 @@ impl InHand {
     }
 }
 
-/// The document on the counter.
+/// The document on the counter. Its number is typed, never an option: a command line stands in the
+/// shell's history and in every list of processes.
 #[derive(Args, Debug)]
 pub(super) struct Paper {
     /// Document kind code; 1: resident ID card.
     #[arg(long, default_value_t = 1)]
     document: u32,
-    /// Its number; asked for unseen where absent.
-    #[arg(long)]
-    number: Option<String>,
 }
 
 impl Paper {
     fn read(self, case_number: String) -> Result<wire::InHand, Fail> {
-        let number = match self.number {
-            Some(number) => number,
-            None => keypad::ask("证件号码：", "Number of the document:")?,
-        };
+        let number = keypad::ask("证件号码：", "Number of the document:")?;
         let document = self.document;
         Ok(wire::InHand { case_number, document, number, slip_leg: String::new() })
     }

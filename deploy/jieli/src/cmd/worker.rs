@@ -95,9 +95,6 @@ pub(super) enum WorkerCommand {
         /// Document kind code of the person the item is for; 1: resident ID card.
         #[arg(long, default_value_t = 1)]
         document: u32,
-        /// Number of that document; asked for unseen where absent. The node no longer knows it.
-        #[arg(long)]
-        number: Option<String>,
     },
     /// At a window with the person present; `--as` names a token of the role window.
     #[command(subcommand)]
@@ -191,11 +188,9 @@ impl WorkerCommand {
                 let (code, case_number) = (key.code, key.case_number);
                 worker.not_me(wire::NotMeRequest { code, case_number }).await?.into_inner()
             }
-            WorkerCommand::Reopen { key, leg, document, number } => {
-                let number = match number {
-                    Some(number) => number,
-                    None => super::keypad::ask("证件号码：", "Number of the document:")?,
-                };
+            WorkerCommand::Reopen { key, leg, document } => {
+                // The node no longer knows it; typed unseen.
+                let number = super::keypad::ask("证件号码：", "Number of the document:")?;
                 let (code, case_number) = (key.code, key.case_number);
                 let request = wire::ReopenRequest { code, case_number, leg, document, number };
                 worker.reopen(request).await?.into_inner()
