@@ -5,6 +5,7 @@
 
 use crate::directory::{Bond, Directory};
 use crate::house::House;
+use crate::keyring::Work;
 use crate::legs::LegFile;
 use crate::store::log::Head;
 use crate::store::{Conn, StoreError, Val};
@@ -69,6 +70,10 @@ pub struct Batch<'a> {
     pub(crate) legs: BTreeMap<LegId, LegFile>,
     pub(crate) leaves: Vec<Vec<u8>>,
     pub(crate) records: Vec<Vec<u8>>,
+    /// Epoch and size of the local log at the start of the batch.
+    pub(crate) local: (u32, u64),
+    /// What is to be done to the key ring before this batch commits.
+    pub(crate) ring: Work,
     taken: BTreeMap<(AgreementId, Lane), Vec<Taken>>,
     envelopes: Vec<Vec<Val>>,
     /// The same by place, for who asks before they are written.
@@ -99,6 +104,8 @@ impl<'a> Batch<'a> {
             legs: BTreeMap::new(),
             leaves: Vec::new(),
             records: Vec::new(),
+            local: (1, 0),
+            ring: Work::default(),
             taken: BTreeMap::new(),
             envelopes: Vec::new(),
             logged: BTreeMap::new(),
@@ -336,8 +343,9 @@ impl<'a> Batch<'a> {
         for (agreement, lane, end) in lanes {
             self.store_lane(agreement, lane, end).await?;
         }
-        for file in std::mem::take(&mut self.legs).into_values() {
-            crate::store::desk_queue::index(self.conn, &file).await?;
+        let touched = std::mem::take(&mut self.legs);
+        for file in touched.values() {
+            crate::store::desk_queue::index(self.conn, file).await?;
         }
         let conn = &mut *self.conn;
         conn.insert_many(
@@ -372,6 +380,10 @@ impl<'a> Batch<'a> {
             std::mem::take(&mut self.outbox),
         )
         .await?;
+        // Receipts of this very batch may have settled a leg.
+        for file in touched.values() {
+            self.note_closing(file).await?;
+        }
         Ok(places)
     }
 

@@ -10,7 +10,9 @@ pub use open::StartError;
 
 use crate::config::Config;
 use crate::courier::{self, Courier};
+use crate::command::Command;
 use crate::house::House;
+use crate::keyring::Keeper;
 use crate::keys::Passphrase;
 use crate::letters::Letters;
 use crate::peers::{Peers, Pinboard};
@@ -76,7 +78,7 @@ impl Node {
     /// Starts a node: checks keys, database and high-water file, and only then signs and listens.
     pub async fn start(start: Start) -> Result<Node, StartError> {
         let crash_at = start.crash_at.clone().unwrap_or_else(|| Arc::new(|_| false));
-        let Opened { house, store, highwater, board, peers, identity, connections } =
+        let Opened { house, store, again, highwater, board, peers, identity, connections } =
             open::open(start).await?;
         let bound = listen::bind(&house.config).await?;
         let addresses = bound.addresses()?;
@@ -117,6 +119,15 @@ impl Node {
         for broom in [Broom::Timers, Broom::Notices] {
             let (hand, store, house) = (hand.clone(), store.clone(), house.clone());
             tasks.spawn(Sweeper::new(broom, hand, store, house, stop.clone()).run());
+        }
+        tasks.spawn(Keeper::new(house.clone(), store.clone(), stop.clone()).run());
+        if !again.is_empty() {
+            let hand = hand.clone();
+            tasks.spawn(async move {
+                if let Err(error) = hand.perform(Command::ErasedAgain(again)).await {
+                    tracing::error!(%error, "what was erased again has no tombstone");
+                }
+            });
         }
         tasks.spawn(Courier { hand, letters, house, tasks: tasks.clone(), stop }.run());
         tracing::info!(city = %node.house.config.city.id, peer = %node.addresses.peer, "the node runs");
@@ -227,6 +238,7 @@ impl Node {
         self.stop_writer.cancel();
         self.writer.close();
         self.writer.wait().await;
+        self.house.ring.close().await;
         self.store.close().await;
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).take();
         ended.unwrap_or(Stopped::Idle)

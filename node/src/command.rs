@@ -2,6 +2,7 @@
 
 use crate::agreements::OwnAct;
 use crate::batch::Batch;
+use crate::keyring::Again;
 use crate::questions::{Look, received};
 use crate::receive::Received;
 use crate::store::{StoreError, queue};
@@ -47,6 +48,8 @@ pub enum Command {
     NoticeDone([u8; 16], NoticeResult),
     /// The carrier's later report of a notice: whether the phone has it.
     NoticeReported([u8; 16], bool),
+    /// What an old copy of the database had brought back was destroyed again at the start.
+    ErasedAgain(Vec<Again>),
     /// From the desk.
     Desk(Actor, DeskCommand),
     /// From a window, with the person present.
@@ -83,6 +86,9 @@ pub enum DeskCommand {
     AskLetter(wire::LetterRequest),
     WriteLetter(wire::LetterRequest),
     AnswerLetter(wire::LetterAnswer),
+    Erase(wire::EraseRequest),
+    EnterHold(wire::HoldRequest),
+    ApproveHold(wire::HoldRef),
     /// A view or export of personal data: who, what, why.
     Viewed(String),
     /// The same of the persons of some legs, who can read it.
@@ -105,6 +111,7 @@ pub enum WorkerCommand {
     Copy(wire::OpenRequest),
     LookBySlip(wire::SlipUse),
     StopBySlip(wire::SlipUse),
+    EraseMine(wire::WithdrawRequest),
 }
 
 /// What came of it.
@@ -135,6 +142,8 @@ pub enum Done {
     Copy(String, Vec<LegId>),
     Letter(wire::LetterPage),
     LetterSaid(wire::LetterReply),
+    Erased(wire::EraseReply),
+    Holds(wire::HoldList),
 }
 
 /// Where a letter stands.
@@ -207,6 +216,10 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
             batch.notice_reported(&id, delivered).await?;
             Ok(Done::Nothing)
         }
+        Command::ErasedAgain(again) => {
+            batch.note_erased_again(&again).await?;
+            Ok(Done::Nothing)
+        }
         Command::Desk(actor, command) => desk(batch, &actor, command).await,
         Command::Window(actor, command) => window(batch, &actor, command).await,
         Command::Worker(command) => worker(batch, command).await,
@@ -268,6 +281,9 @@ async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Out
         DeskCommand::AskLetter(r) => Done::LetterSaid(batch.ask_letter(actor, &r).await?),
         DeskCommand::WriteLetter(r) => Done::Letter(batch.write_letter(actor, &r).await?),
         DeskCommand::AnswerLetter(r) => Done::LetterSaid(batch.answer_letter(actor, &r).await?),
+        DeskCommand::Erase(r) => Done::Erased(batch.erase_at_desk(actor, &r).await?),
+        DeskCommand::EnterHold(r) => Done::Holds(batch.enter_hold(actor, &r).await?),
+        DeskCommand::ApproveHold(r) => Done::Holds(batch.approve_hold(actor, &r).await?),
         DeskCommand::Viewed(what) => {
             batch.record("viewed", format!("{} {what}", actor.token).as_bytes());
             Done::Nothing
@@ -289,6 +305,7 @@ async fn window(batch: &mut Batch<'_>, actor: &Actor, command: WindowCommand) ->
         WindowCommand::Stop(r) => Done::Answered(batch.stop_at_window(actor, &r).await?),
         WindowCommand::SetPin(r) => Done::Answered(batch.set_pin_at_window(actor, &r).await?),
         WindowCommand::Reopen(r) => Done::Answered(batch.reopen_at_window(actor, &r).await?),
+        WindowCommand::Erase(r) => Done::Erased(batch.erase_at_window(actor, &r).await?),
     })
 }
 
@@ -327,6 +344,7 @@ async fn worker(batch: &mut Batch<'_>, command: WorkerCommand) -> Outcome<Done> 
         }
         WorkerCommand::LookBySlip(r) => Done::SlipStatus(batch.look_by_slip(&r).await?),
         WorkerCommand::StopBySlip(r) => Done::Answered(batch.stop_by_slip(&r).await?),
+        WorkerCommand::EraseMine(r) => Done::Erased(batch.erase_by_code(&r).await?),
     })
 }
 

@@ -84,6 +84,9 @@ pub struct Config {
     /// Where the passphrase of the key files may be found.
     #[serde(default)]
     pub keys: Keys,
+    /// Where the keys of sections lie, and for how long their backups are kept.
+    #[serde(default)]
+    pub keyring: Keyring,
     /// Who may call the desk service, what the desks tell a person, how long an act can be undone.
     #[serde(default)]
     pub desk: Desk,
@@ -128,6 +131,21 @@ impl fmt::Debug for Database {
         f.write_str(match self {
             Database::Sqlite => "Sqlite",
             Database::Postgres(_) => "Postgres(..)",
+        })
+    }
+}
+
+/// What the name of a key ring's database ends with, where none is named.
+pub const KEYRING_ENDING: &str = "_keyring";
+
+impl Database {
+    /// On PostgreSQL the URL of a database beside this one, for its key ring: the same name with
+    /// [`KEYRING_ENDING`]. It is not made here.
+    pub fn keyring_beside(&self) -> Option<String> {
+        let Database::Postgres(url) = self else { return None };
+        Some(match url.split_once('?') {
+            None => format!("{url}{KEYRING_ENDING}"),
+            Some((base, query)) => format!("{base}{KEYRING_ENDING}?{query}"),
         })
     }
 }
@@ -184,6 +202,30 @@ pub struct Keys {
     /// environment. Default: none.
     #[serde(default)]
     pub passphrase_file: Option<PathBuf>,
+}
+
+/// Table `keyring`.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Keyring {
+    /// A `postgres://` URL of another database than [`Config::database`], shared by all replicas.
+    /// Needed where the database is PostgreSQL. Default: `keyring.db` in the node's directory.
+    pub url: Option<String>,
+    /// Days for which its backups are kept. Default 7, from 1 to 30.
+    pub backup_days: u64,
+}
+
+impl Default for Keyring {
+    fn default() -> Keyring {
+        Keyring { url: None, backup_days: 7 }
+    }
+}
+
+/// Blind: the URL may hold a password.
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Keyring({} days)", self.backup_days)
+    }
 }
 
 /// An entry of `desk.tokens`: the token itself is in `<dir>/tokens/<name>.token`.

@@ -320,15 +320,13 @@ impl Export<'_> {
         outcome: bool,
     ) -> Outcome<()> {
         let Some(msg) = crate::legs::msg_id(message) else { return Ok(()) };
-        let city = self.published.directory.city.as_str().to_owned();
         for slot in &message.section_digests {
             let Some(kind) = SectionKind::of(slot.section) else { continue };
             if kind.phase == Phase::C && !outcome {
                 continue;
             }
-            let keys = &self.house.keys;
             let found =
-                vault::stored_section(self.conn, keys, &city, file, msg, kind.number).await?;
+                vault::stored_section(self.conn, self.house, file, msg, kind.number).await?;
             if let Some(section) = found {
                 self.bundle.sections.push((entry.env_digest, section));
             }

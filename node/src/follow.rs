@@ -1,6 +1,7 @@
 //! What follows from a message, for the node itself: nothing here is a decision about a person.
 
 use crate::batch::Batch;
+use crate::keyring::Scope;
 use crate::legs::{LegFile, Local, Standing};
 use crate::questions::Topic;
 use crate::speak::{Filled, Speech};
@@ -15,8 +16,9 @@ use jieli_proto::envelope;
 use jieli_proto::id::{Digest, LegId};
 use jieli_proto::message::terms_digest;
 use jieli_proto::section::{PERSON, Phase, SUPPORT_NEED, SectionKind, TABLE, Value};
+use jieli_proto::tombstone::Reason;
 use jieli_proto::wire::message::Body;
-use jieli_proto::wire::{self, EffectScope, MessageType, ReturnCode, Service, VoidCode};
+use jieli_proto::wire::{self, EffectScope, KeepingDuty, MessageType, ReturnCode, Service, VoidCode};
 use prost::Message as _;
 
 /// Through whom a withdrawal came.
@@ -52,6 +54,11 @@ impl Batch<'_> {
                 };
                 self.timer(now, next, &leg).await
             }
+            // It met a closing act: nothing of it was stored, and the other city is told so.
+            MessageType::Release if file.law.is_closed() => {
+                self.timer(now, TimerKind::EraseAsked, &leg).await
+            }
+            MessageType::EraseNotice => self.timer(now, TimerKind::EraseAsked, &leg).await,
             // V22: the receiving node itself tells the person, so that a forged consent is found.
             MessageType::Release | MessageType::Request if !withheld => {
                 self.tell_arrival(file).await
@@ -93,7 +100,6 @@ impl Batch<'_> {
             | MessageType::Expire
             | MessageType::Void
             | MessageType::Remind
-            | MessageType::EraseNotice
             | MessageType::EraseConfirm
             | MessageType::CapacityQuery
             | MessageType::CapacityAnswer
@@ -158,7 +164,8 @@ impl Batch<'_> {
                 Err(Trouble::Denied(_)) => false,
                 Err(Trouble::Store(error)) => return Err(error),
             };
-        if told { self.erase_disclosed(file.id).await } else { self.erase(file.id, true).await }
+        let scope = if told { Scope::Disclosed } else { Scope::All };
+        self.erase(file.id, scope, Reason::Withdrawn).await.map(drop)
     }
 
     async fn keep_terms_of_accept(&mut self, file: &LegFile) -> Result<(), StoreError> {
@@ -317,7 +324,7 @@ impl Batch<'_> {
                 if file.local == Local::Draft {
                     self.stopped_draft(file).await?;
                 }
-                self.erase_content(file.id).await?;
+                self.erase(file.id, Scope::Content, Reason::Withdrawn).await?;
                 return Ok(None);
             }
             None
@@ -334,7 +341,7 @@ impl Batch<'_> {
             self.put_leg(file.clone());
         }
         if told {
-            self.erase_disclosed(file.id).await?;
+            self.erase(file.id, Scope::Disclosed, Reason::Withdrawn).await?;
             return Ok(said);
         }
         let waiting = self
@@ -344,7 +351,8 @@ impl Batch<'_> {
                 vec![file.id.to_vec().into()],
             )
             .await?;
-        self.erase(file.id, waiting.is_none()).await?;
+        let scope = if waiting.is_none() { Scope::All } else { Scope::ButContact };
+        self.erase(file.id, scope, Reason::Withdrawn).await?;
         if waiting.is_some() {
             // A notice to the person is still on its way; then the phone number goes too.
             self.timer(self.now_ms + NOTICE_MS, TimerKind::EraseDraft, &file.id.0).await?;
@@ -369,6 +377,10 @@ pub(crate) async fn timer(
         TimerKind::EraseDraft => erase_draft(batch, &mut file).await,
         TimerKind::SendAct => batch.send_pending(&mut file).await,
         TimerKind::AcceptByRule => batch.accept_by_rule(&mut file).await,
+        TimerKind::Retention => batch.retention(&mut file).await,
+        TimerKind::ForgetMetadata => batch.forget_metadata(&file).await,
+        TimerKind::EraseAsked => batch.erase_asked(&mut file).await,
+        TimerKind::RequestDue => batch.request_due(&file).await,
         TimerKind::YesTakesEffect
         | TimerKind::QuestionLapses
         | TimerKind::DraftLapses
@@ -432,13 +444,24 @@ async fn effect(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
         return Ok(());
     }
     // While the person may still say "not me", what was entered here is kept; nothing else.
-    match batch.open_question_about(file.id, Topic::Stopped, &[]).await? {
-        Some(_) => batch.erase_disclosed(file.id).await?,
-        None => batch.erase(file.id, true).await?,
-    }
-    let body = wire::WithdrawEffect {
-        scope: EffectScope::Erased.into(),
-        ..wire::WithdrawEffect::default()
+    let scope = match batch.open_question_about(file.id, Topic::Stopped, &[]).await? {
+        Some(_) => Scope::Disclosed,
+        None => Scope::All,
+    };
+    let kept = match batch.erase(file.id, scope, Reason::Withdrawn).await? {
+        Some(_) => None,
+        None => batch.hold_day(file.id).await?,
+    };
+    let body = match kept {
+        None => wire::WithdrawEffect {
+            scope: EffectScope::Erased.into(),
+            ..wire::WithdrawEffect::default()
+        },
+        Some(until) => wire::WithdrawEffect {
+            scope: EffectScope::Kept.into(),
+            duty: KeepingDuty::LegalHold.into(),
+            until: until.number(),
+        },
     };
     let speech = Speech::plain(MessageType::WithdrawEffect, Body::WithdrawEffect(body));
     batch.say(file, speech).await?;
@@ -487,7 +510,7 @@ async fn erase_draft(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
     file.local = Local::Dropped;
     store::legs::update(batch.conn, file).await?;
     batch.put_leg(file.clone());
-    batch.erase(file.id, true).await?;
+    batch.erase(file.id, Scope::All, Reason::Lapsed).await?;
     Ok(())
 }
 
@@ -497,7 +520,8 @@ async fn forget_stopped(batch: &mut Batch<'_>, file: &LegFile) -> Outcome<()> {
     if let Some(question) = open.filter(|question| question.answered_ms == 0) {
         return Ok(batch.timer(question.deadline_ms, TimerKind::EraseDraft, &file.id.0).await?);
     }
-    Ok(batch.erase(file.id, true).await?)
+    batch.erase(file.id, Scope::All, Reason::Withdrawn).await?;
+    Ok(())
 }
 
 /// The sections of a phase, filled from what was entered.

@@ -1,6 +1,7 @@
 //! What every command needs and no command changes.
 
 use crate::config::Config;
+use crate::keyring::Ring;
 use crate::keys::KeyRing;
 use crate::world::World;
 use jieli_proto::calendar::Calendar;
@@ -15,6 +16,8 @@ pub struct House {
     pub world: World,
     /// All keys of this city.
     pub keys: Arc<KeyRing>,
+    /// The keys of sections, apart from the data.
+    pub ring: Ring,
     /// The calendar pack in force.
     pub calendar: Arc<Calendar>,
     /// The settings.

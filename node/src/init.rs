@@ -60,6 +60,8 @@ pub enum InitError {
 pub struct InitOptions {
     /// Where data is kept.
     pub database: Database,
+    /// Where the keys of sections lie: a URL where the database is PostgreSQL.
+    pub keyring: Option<String>,
     /// Addresses to listen on.
     pub listen: Listen,
     /// Where peers reach it, `host:port`.
@@ -101,6 +103,7 @@ pub fn init(
         city: city.clone(),
         name: name.to_owned(),
         database: options.database,
+        keyring: options.keyring,
         listen: options.listen,
         end_points: options.end_points,
         passphrase_file: options.passphrase_file,
@@ -201,6 +204,7 @@ mod tests {
         let office = CreditCode::parse("91530100MA00000020").unwrap();
         InitOptions {
             database: Database::Sqlite,
+            keyring: None,
             listen: Listen::default(),
             end_points: vec!["jieli.example.cn:7400".to_owned()],
             protection: Protection::Unprotected,

@@ -1,5 +1,8 @@
 //! A leg as this city holds it: the case law's two lanes, and what belongs to each place.
 
+mod heard;
+pub use heard::heard;
+
 use jieli_proto::calendar::Calendar;
 use jieli_proto::case::{Act, Direction, Leg, Rules, Side, Verdict};
 use jieli_proto::day::Day;

@@ -151,11 +151,9 @@ impl Writing<'_> {
         if file.law.state().stop.any() || overridden {
             return Ok(());
         }
-        let city = self.published.directory.city.as_str();
-        let keys = &self.letters.house.keys;
         for slot in &message.section_digests {
             let Ok(number) = u8::try_from(slot.section) else { continue };
-            let found = vault::stored_section(conn, keys, city, &file, msg, number).await?;
+            let found = vault::stored_section(conn, &self.letters.house, &file, msg, number).await?;
             letter.sections.extend(found);
         }
         Ok(())

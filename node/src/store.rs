@@ -72,12 +72,26 @@ impl Store {
     /// file; SQLite is older than 3.51.3; PostgreSQL runs with `fsync` or `synchronous_commit` off;
     /// the schema is newer than this program, or one of its steps was changed.
     pub async fn open(url: &str, options: StoreOptions) -> Result<Store, StoreError> {
+        Store::open_with(url, options, schema::steps).await
+    }
+
+    /// Opens a key ring: the same promises, another schema. An address that holds the database of
+    /// a house is refused as a changed schema.
+    pub async fn open_ring(url: &str, options: StoreOptions) -> Result<Store, StoreError> {
+        Store::open_with(url, options, schema::ring_steps).await
+    }
+
+    async fn open_with(
+        url: &str,
+        options: StoreOptions,
+        steps: fn(Engine) -> Vec<schema::Step>,
+    ) -> Result<Store, StoreError> {
         sqlx::any::install_default_drivers();
         let target = engine::Target::parse(url)?;
         let lock = target.lock()?;
         let mut conn = target.connect_writer(&options).await?;
         target.check_promises(&mut conn).await?;
-        schema::bring_up(&mut conn, &schema::steps(target.engine())).await?;
+        schema::bring_up(&mut conn, &steps(target.engine())).await?;
         conn.close().await?;
         let reads = target.read_pool(&options)?;
         Ok(Store { inner: Arc::new(Inner { target, options, reads, _lock: lock }) })
@@ -105,11 +119,20 @@ impl Store {
     }
 
     /// After an erasure: empties SQLite's write-ahead log, whose old pages still hold what was
-    /// deleted. `false` if a reader was in the way: try again. Nothing to do on PostgreSQL, whose
-    /// files are the operator's to vacuum.
-    pub async fn scrub(&self) -> Result<bool, StoreError> {
+    /// deleted (`secure_delete` has zeroed it in the file). On PostgreSQL vacuums these tables, so
+    /// that their dead rows are given up; the server's own write-ahead log and its archive keep
+    /// what they hold until the server drops them. `false` if a reader was in the way: try again.
+    pub async fn scrub(&self, tables: &[&str]) -> Result<bool, StoreError> {
         match self.engine() {
-            Engine::Postgres => Ok(true),
+            Engine::Postgres => {
+                let mut conn = self.connect().await?;
+                conn.script("SET statement_timeout = 0").await?;
+                for table in tables {
+                    conn.script(AssertSqlSafe(format!("VACUUM {table}"))).await?;
+                }
+                conn.close().await?;
+                Ok(true)
+            }
             Engine::Sqlite => {
                 let mut conn = self.connect().await?;
                 let row = conn.one("PRAGMA wal_checkpoint(TRUNCATE)", vec![]).await?;

@@ -223,13 +223,12 @@ impl Sweeper {
         id: [u8; 16],
         mut leg: LegId,
     ) -> Result<Option<Notice>, StoreError> {
-        let city = self.house.config.city.id.as_str();
         loop {
             let Some(file) = legs::load(conn, leg, &self.house.calendar).await? else {
                 return Ok(None);
             };
             let place = Place { leg, slot: CONTACT, msg: MsgId(id) };
-            let plain = vault::reveal(conn, &self.house.keys, city, &file, &place).await?;
+            let plain = vault::reveal(conn, &self.house, &file, &place).await?;
             if let Some(plain) = plain {
                 return Ok(Some(Letter::parse(&plain)?.notice(id)));
             }

@@ -38,10 +38,18 @@ pub enum TimerKind {
     AcceptByRule,
     /// A question outlives its code: send another one.
     RenewCode,
+    /// The time for which a closed leg is kept is over.
+    Retention,
+    /// The time for which consents and notes about a closed leg are kept is over.
+    ForgetMetadata,
+    /// The person or the other city has asked for erasure, or a RELEASE met a closing act.
+    EraseAsked,
+    /// The days in which a person's request is to be answered are over.
+    RequestDue,
 }
 
 impl TimerKind {
-    const ALL: [TimerKind; 14] = [
+    const ALL: [TimerKind; 18] = [
         TimerKind::Release,
         TimerKind::Effect,
         TimerKind::AskTerms,
@@ -56,6 +64,10 @@ impl TimerKind {
         TimerKind::AnswerCapacity,
         TimerKind::AcceptByRule,
         TimerKind::RenewCode,
+        TimerKind::Retention,
+        TimerKind::ForgetMetadata,
+        TimerKind::EraseAsked,
+        TimerKind::RequestDue,
     ];
 
     /// The word in the store.
@@ -75,6 +87,10 @@ impl TimerKind {
             TimerKind::AnswerCapacity => "answer-capacity",
             TimerKind::AcceptByRule => "accept-by-rule",
             TimerKind::RenewCode => "renew-code",
+            TimerKind::Retention => "retention",
+            TimerKind::ForgetMetadata => "forget-metadata",
+            TimerKind::EraseAsked => "erase-asked",
+            TimerKind::RequestDue => "request-due",
         }
     }
 
@@ -126,7 +142,11 @@ impl Batch<'_> {
             | TimerKind::EraseDraft
             | TimerKind::SendOutcome
             | TimerKind::SendAct
-            | TimerKind::AcceptByRule => {}
+            | TimerKind::AcceptByRule
+            | TimerKind::Retention
+            | TimerKind::ForgetMetadata
+            | TimerKind::EraseAsked
+            | TimerKind::RequestDue => {}
         }
         let leg = LegId::from_slice(subject).ok_or(StoreError::Corrupt("timer.subject"))?;
         let Some(file) = self.take_leg(leg).await? else { return Ok(()) };

@@ -1,7 +1,9 @@
-//! Personal data at rest: AES-256-GCM, a key per leg and slot, keys wrapped and kept apart.
+//! Personal data at rest: AES-256-GCM, a key per leg and slot; the keys lie wrapped in the key ring.
 
 use crate::batch::Batch;
-use crate::keys::{self, KeyRing, PURPOSE_SECTION, Secret};
+use crate::house::House;
+use crate::keyring::KeyId;
+use crate::keys::{self, PURPOSE_SECTION, Secret};
 use crate::legs::LegFile;
 use crate::store::{Conn, StoreError};
 use jieli_proto::id::{LegId, MsgId};
@@ -51,9 +53,13 @@ impl Batch<'_> {
         place: &Place,
         plain: &[u8],
     ) -> Result<(), StoreError> {
-        let key = match load_key(self.conn, place).await? {
-            Some(wrapped) => self.unwrap(place, &wrapped)?,
-            None => self.new_key(place).await?,
+        let (id, key) = match self.key_in_use(place).await? {
+            Some(held) => held,
+            None => {
+                let entropy = self.house.world.entropy.as_ref();
+                let made = self.ring.make(&self.house.keys, entropy, place.leg, place.slot);
+                made.map_err(|_| StoreError::Corrupt("section key"))?
+            }
         };
         let nonce: [u8; 12] = self.random();
         let aad = place.aad(self.directory.city.as_str(), file);
@@ -61,13 +67,14 @@ impl Batch<'_> {
             .map_err(|_| StoreError::Corrupt("section key"))?;
         self.conn
             .run(
-                "INSERT INTO section_data (leg_id, slot, msg_id, nonce, ciphertext) \
-             VALUES ($1,$2,$3,$4,$5) ON CONFLICT (leg_id, slot, msg_id) DO UPDATE SET \
-             nonce = excluded.nonce, ciphertext = excluded.ciphertext",
+                "INSERT INTO section_data (leg_id, slot, msg_id, key_id, nonce, ciphertext) \
+             VALUES ($1,$2,$3,$4,$5,$6) ON CONFLICT (leg_id, slot, msg_id) DO UPDATE SET \
+             key_id = excluded.key_id, nonce = excluded.nonce, ciphertext = excluded.ciphertext",
                 vec![
                     place.leg.to_vec().into(),
                     place.slot.into(),
                     place.msg.to_vec().into(),
+                    id.as_slice().into(),
                     nonce.to_vec().into(),
                     sealed.into(),
                 ],
@@ -82,133 +89,98 @@ impl Batch<'_> {
         file: &LegFile,
         place: &Place,
     ) -> Result<Option<Vec<u8>>, StoreError> {
-        let city = self.directory.city.as_str().to_owned();
-        reveal(self.conn, &self.house.keys, &city, file, place).await
+        let Some(found) = Sealed::load(self.conn, place).await? else { return Ok(None) };
+        let Some(wrapped) = self.wrapped(&found.key).await? else { return Ok(None) };
+        found.open(self.house, file, place, &wrapped).map(Some)
     }
 
-    /// Destroys keys, ciphertexts and index entries of a leg: its sections, its draft, and with
-    /// `contact` also how to reach the person. A tombstone goes into the local log.
-    pub async fn erase(&mut self, leg: LegId, contact: bool) -> Result<(), StoreError> {
-        self.stop_pending(leg).await?;
-        if contact {
-            self.hand_on_notices(leg).await?;
-        }
-        let top = if contact { CONTACT } else { CONTACT - 1 };
-        for table in ["section_key", "section_data"] {
-            let sql = format!("DELETE FROM {table} WHERE leg_id = $1 AND slot <= $2");
-            self.conn.run(sqlx::AssertSqlSafe(sql), vec![leg.to_vec().into(), top.into()]).await?;
-        }
-        for table in ["blind_index", "held_outcome", "phone_index"] {
-            let sql = format!("DELETE FROM {table} WHERE leg_id = $1");
-            self.conn.run(sqlx::AssertSqlSafe(sql), vec![leg.to_vec().into()]).await?;
-        }
-        self.record("erased", &leg.0);
-        Ok(())
+    /// The key under which other values of the slot lie: one key a leg and slot.
+    async fn key_in_use(
+        &mut self,
+        place: &Place,
+    ) -> Result<Option<(KeyId, Secret<32>)>, StoreError> {
+        let id = match self.ring.made_for(place.leg, place.slot) {
+            Some(id) => id,
+            None => {
+                let sql = "SELECT key_id FROM section_data WHERE leg_id = $1 AND slot = $2 LIMIT 1";
+                let vals = vec![place.leg.to_vec().into(), place.slot.into()];
+                match self.conn.maybe(sql, vals).await? {
+                    Some(row) => row.array(0)?,
+                    None => return Ok(None),
+                }
+            }
+        };
+        let Some(wrapped) = self.wrapped(&id).await? else { return Ok(None) };
+        let key = self.house.keys.unwrap_key(PURPOSE_SECTION, place.leg, place.slot, &wrapped);
+        Ok(Some((id, key.map_err(|_| StoreError::Corrupt("section key"))?)))
     }
 
-    /// Destroys all that was disclosed in a leg, and keeps what was entered here and how to reach
-    /// the person, for the days in which the person may say "not me".
-    pub async fn erase_disclosed(&mut self, leg: LegId) -> Result<(), StoreError> {
-        self.stop_pending(leg).await?;
-        for table in ["section_key", "section_data"] {
-            let sql = format!("DELETE FROM {table} WHERE leg_id = $1 AND slot > $2 AND slot < $3");
-            let vals = vec![leg.to_vec().into(), DRAFT.into(), CONTACT.into()];
-            self.conn.run(sqlx::AssertSqlSafe(sql), vals).await?;
+    async fn wrapped(&mut self, id: &KeyId) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.ring.wrapped(id) {
+            Some(wrapped) => Ok(Some(wrapped.to_vec())),
+            None => self.house.ring.wrapped(id).await,
         }
-        for table in ["blind_index", "held_outcome"] {
-            let sql = format!("DELETE FROM {table} WHERE leg_id = $1");
-            self.conn.run(sqlx::AssertSqlSafe(sql), vec![leg.to_vec().into()]).await?;
-        }
-        self.record("erased", &leg.0);
-        Ok(())
+    }
+}
+
+/// A value as it lies in the database.
+struct Sealed {
+    key: KeyId,
+    nonce: [u8; 12],
+    bytes: Vec<u8>,
+}
+
+impl Sealed {
+    async fn load(conn: &mut Conn, place: &Place) -> Result<Option<Sealed>, StoreError> {
+        let sql = "SELECT key_id, nonce, ciphertext FROM section_data \
+                   WHERE leg_id = $1 AND slot = $2 AND msg_id = $3";
+        let vals = vec![place.leg.to_vec().into(), place.slot.into(), place.msg.to_vec().into()];
+        let row = conn.maybe(sql, vals).await?;
+        row.map(|row| Ok(Sealed { key: row.array(0)?, nonce: row.array(1)?, bytes: row.bytes(2)? }))
+            .transpose()
     }
 
-    /// Destroys what a leg says and how to reach the person, but not that this person was asked:
-    /// a second import must look the same as after silence.
-    pub async fn erase_content(&mut self, leg: LegId) -> Result<(), StoreError> {
-        self.hand_on_notices(leg).await?;
-        for table in ["section_key", "section_data", "phone_index"] {
-            let sql = format!("DELETE FROM {table} WHERE leg_id = $1");
-            self.conn.run(sqlx::AssertSqlSafe(sql), vec![leg.to_vec().into()]).await?;
-        }
-        self.record("erased", &leg.0);
-        Ok(())
-    }
-
-    fn unwrap(&self, place: &Place, wrapped: &[u8]) -> Result<Secret<32>, StoreError> {
-        self.house
-            .keys
-            .unwrap_key(PURPOSE_SECTION, place.leg, place.slot, wrapped)
-            .map_err(|_| StoreError::Corrupt("section key"))
-    }
-
-    async fn new_key(&mut self, place: &Place) -> Result<Secret<32>, StoreError> {
-        let entropy = self.house.world.entropy.as_ref();
-        let key = Secret::random(entropy);
-        let wrapped = self
-            .house
-            .keys
-            .wrap_key(entropy, PURPOSE_SECTION, place.leg, place.slot, &key)
-            .map_err(|_| StoreError::Corrupt("section key"))?;
-        self.conn
-            .run(
-                "INSERT INTO section_key (leg_id, slot, wrapped) VALUES ($1,$2,$3)",
-                vec![place.leg.to_vec().into(), place.slot.into(), wrapped.into()],
-            )
-            .await?;
-        Ok(key)
+    fn open(
+        &self,
+        house: &House,
+        file: &LegFile,
+        place: &Place,
+        wrapped: &[u8],
+    ) -> Result<Vec<u8>, StoreError> {
+        let corrupt = |_| StoreError::Corrupt("section_data");
+        let key = house.keys.unwrap_key(PURPOSE_SECTION, place.leg, place.slot, wrapped);
+        let aad = place.aad(house.config.city.id.as_str(), file);
+        let key = key.map_err(corrupt)?;
+        let plain = keys::open_section(&key, self.nonce, &aad, &self.bytes).map_err(corrupt)?;
+        Ok(plain.to_vec())
     }
 }
 
 /// Reads a place through any connection.
 pub async fn reveal(
     conn: &mut Conn,
-    keys: &KeyRing,
-    city: &str,
+    house: &House,
     file: &LegFile,
     place: &Place,
 ) -> Result<Option<Vec<u8>>, StoreError> {
-    let Some(wrapped) = load_key(conn, place).await? else { return Ok(None) };
-    let row = conn
-        .maybe(
-            "SELECT nonce, ciphertext FROM section_data \
-         WHERE leg_id = $1 AND slot = $2 AND msg_id = $3",
-            vec![place.leg.to_vec().into(), place.slot.into(), place.msg.to_vec().into()],
-        )
-        .await?;
-    let Some(row) = row else { return Ok(None) };
-    let corrupt = |_| StoreError::Corrupt("section_data");
-    let key = keys.unwrap_key(PURPOSE_SECTION, place.leg, place.slot, &wrapped).map_err(corrupt)?;
-    let aad = place.aad(city, file);
-    let (nonce, sealed) = (row.array(0)?, row.bytes(1)?);
-    let plain = keys::open_section(&key, nonce, &aad, &sealed).map_err(corrupt)?;
-    Ok(Some(plain.to_vec()))
+    let Some(found) = Sealed::load(conn, place).await? else { return Ok(None) };
+    let Some(wrapped) = house.ring.wrapped(&found.key).await? else { return Ok(None) };
+    found.open(house, file, place, &wrapped).map(Some)
 }
 
 /// Reads a stored section of a message.
 pub async fn stored_section(
     conn: &mut Conn,
-    keys: &KeyRing,
-    city: &str,
+    house: &House,
     file: &LegFile,
     msg: MsgId,
     number: u8,
 ) -> Result<Option<wire::Section>, StoreError> {
     let place = Place { leg: file.id, slot: number, msg };
-    let Some(bytes) = reveal(conn, keys, city, file, &place).await? else { return Ok(None) };
+    let Some(bytes) = reveal(conn, house, file, &place).await? else { return Ok(None) };
     wire::Section::decode(bytes.as_slice())
         .map(Some)
         .map_err(|_| StoreError::Corrupt("section_data"))
-}
-
-async fn load_key(conn: &mut Conn, place: &Place) -> Result<Option<Vec<u8>>, StoreError> {
-    let row = conn
-        .maybe(
-            "SELECT wrapped FROM section_key WHERE leg_id = $1 AND slot = $2",
-            vec![place.leg.to_vec().into(), place.slot.into()],
-        )
-        .await?;
-    row.map(|row| row.bytes(0)).transpose()
 }
 
 /// The person that a person section names, from its stored bytes.

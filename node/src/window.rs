@@ -39,6 +39,7 @@ pub enum WindowCommand {
     Stop(wire::StopRequest),
     SetPin(wire::SetWindowPinRequest),
     Reopen(wire::ReopenAtWindowRequest),
+    Erase(wire::StopRequest),
 }
 
 /// An item about to be asked.

@@ -6,6 +6,7 @@ use crate::command::{Command, Done, perform};
 use crate::directory::Directory;
 use crate::highwater::{HighWater, Start as HeadRule, start_rule};
 use crate::house::House;
+use crate::keyring::{RingError, Work};
 use crate::store::log::{self, Claim, Edge, Head, Log};
 use crate::store::{CommitError, Fault, Store, StoreError, Tx, Writer as StoreWriter};
 use crate::trouble::{Denied, Trouble};
@@ -28,8 +29,10 @@ const QUEUE_MAX: usize = 4096;
 pub enum Step {
     /// The head row is claimed, nothing is decided.
     Claimed,
-    /// Everything is written, COMMIT is not sent.
+    /// Everything is written, the key ring has not been told.
     Written,
+    /// Ledger and key ring are durable, COMMIT is not sent.
+    Settled,
     /// COMMIT has succeeded.
     Committed,
     /// The high-water file is on disk.
@@ -40,8 +43,14 @@ pub enum Step {
 
 impl Step {
     /// All steps, in their order.
-    pub const ALL: [Step; 5] =
-        [Step::Claimed, Step::Written, Step::Committed, Step::Marked, Step::Signed];
+    pub const ALL: [Step; 6] = [
+        Step::Claimed,
+        Step::Written,
+        Step::Settled,
+        Step::Committed,
+        Step::Marked,
+        Step::Signed,
+    ];
 }
 
 /// Asked at every step; `true` ends the writer there, as a crash would.
@@ -151,6 +160,9 @@ pub enum Stopped {
     /// The high-water file cannot be written, so nothing may be signed.
     #[error("the high-water file: {0}")]
     HighWater(String),
+    /// The key ring or the erasure ledger did not do it: the start finds out how far it came.
+    #[error("{0}")]
+    Ring(String),
 }
 
 /// The writer; run it as one task.
@@ -358,6 +370,7 @@ impl Writer {
         let alone = commands.first().is_some_and(Command::is_alone);
         let view = (*directory).clone();
         let mut batch = Batch::new(&mut tx, &self.house, view, claim.head.clone(), now_ms);
+        batch.local = (local.id.epoch, local.size);
         let mut results = Vec::new();
         for command in commands {
             match perform(&mut batch, command.clone()).await {
@@ -379,6 +392,14 @@ impl Writer {
         let mut end = finish(batch, directory, edges, local).await?;
         let heads = end.write(&mut tx, &claim).await?;
         crash(Step::Written)?;
+        // New keys are durable before the data that needs them; what is erased cannot come back
+        // from here on, whatever becomes of the commit.
+        let settled = self.house.ring.settle(&end.ring).await;
+        settled.map_err(|error| match error {
+            RingError::Store(error) => Broken::Store(error),
+            other => Broken::Stop(Stopped::Ring(other.to_string())),
+        })?;
+        crash(Step::Settled)?;
         commit(&self.store, tx, &claim).await?;
         crash(Step::Committed)?;
         self.release(end, heads).await?;
@@ -467,6 +488,7 @@ struct End {
     old_local: Head,
     directory_changed: bool,
     wake: BTreeSet<CityId>,
+    ring: Work,
 }
 
 async fn finish(
@@ -490,7 +512,8 @@ async fn finish(
     } else {
         directory
     };
-    Ok(End { directory, edges, old_local, directory_changed, wake: batch.wake })
+    let (wake, ring) = (batch.wake, batch.ring);
+    Ok(End { directory, edges, old_local, directory_changed, wake, ring })
 }
 
 impl End {

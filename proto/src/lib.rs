@@ -25,6 +25,7 @@ pub mod pubkey;
 pub mod refusal;
 pub mod section;
 pub mod strict;
+pub mod tombstone;
 pub mod tree;
 pub mod wire;
 pub mod words;

@@ -3,7 +3,7 @@
 use crate::case::{Duty, Stage};
 use crate::day::Day;
 use crate::section::{Field, FieldType, Value};
-use crate::wire::{DecisionCode, HolderSide, MessageType, OfficeKind, Service};
+use crate::wire::{DecisionCode, HolderSide, KeepingDuty, MessageType, OfficeKind, Service};
 
 /// A word in both languages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +95,18 @@ pub fn duty(duty: Duty) -> Word {
         Duty::Complete => w("本人确认", "COMPLETE"),
         Duty::WithdrawEffect => w("答复撤回", "WITHDRAW_EFFECT"),
         Duty::EraseConfirm => w("确认删除", "ERASE_CONFIRM"),
+    }
+}
+
+/// A duty under which something is kept that was asked to be erased.
+pub fn keeping_duty(duty: KeepingDuty) -> Word {
+    match duty {
+        KeepingDuty::Unspecified => w("未定", "unknown"),
+        KeepingDuty::LabourRecord => w("劳动用工记录", "the record of employment"),
+        KeepingDuty::SchoolRoll => w("学籍记录", "the school roll"),
+        KeepingDuty::InsuranceRecord => w("参保记录", "the insurance record"),
+        KeepingDuty::TenancyRecord => w("租住记录", "the record of tenancy"),
+        KeepingDuty::LegalHold => w("依法保全", "a legal hold"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A database of its own on the test server.
 
 use anyhow::{Context, Result};
-use jieli_node::config::Database;
+use jieli_node::config::{Database, KEYRING_ENDING};
 use sqlx::{AnyConnection, AssertSqlSafe, Connection};
 
 /// A fresh PostgreSQL database, named after the test.
@@ -21,6 +21,12 @@ impl TestPg {
         let drop = format!("DROP DATABASE IF EXISTS {database}");
         sqlx::query(AssertSqlSafe(drop)).execute(&mut conn).await?;
         let create = format!("CREATE DATABASE {database}");
+        sqlx::query(AssertSqlSafe(create)).execute(&mut conn).await?;
+        // The keys of sections lie in a database of their own.
+        let ring = format!("{database}{KEYRING_ENDING}");
+        let drop = format!("DROP DATABASE IF EXISTS {ring}");
+        sqlx::query(AssertSqlSafe(drop)).execute(&mut conn).await?;
+        let create = format!("CREATE DATABASE {ring}");
         sqlx::query(AssertSqlSafe(create)).execute(&mut conn).await?;
         conn.close().await?;
         let (base, query) = server.split_once('?').unwrap_or((&server, ""));

@@ -94,6 +94,7 @@ impl Town {
         let address = jieli::demo::city::free_port().unwrap();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let options = InitOptions {
+            keyring: database.keyring_beside(),
             database,
             listen: Listen { peer: address, desk: any, worker: any, health: None },
             end_points: vec![address.to_string()],

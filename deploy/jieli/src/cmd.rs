@@ -21,6 +21,7 @@ mod case;
 mod case_act;
 mod case_views;
 mod dial;
+mod erase;
 mod evidence;
 mod examples;
 mod health;
@@ -162,6 +163,14 @@ enum Command {
     /// Letters that a person carries to a city without a node.
     #[command(subcommand)]
     Letter(letter::LetterCommand),
+    /// Erases what this city holds of closed legs, and asks the other city to do the same.
+    Erase(erase::Erase),
+    /// Legal holds: what has to be kept for a while.
+    #[command(subcommand)]
+    Hold(erase::HoldCommand),
+    /// The keys of personal data at rest.
+    #[command(subcommand)]
+    Keyring(erase::KeyringCommand),
     /// Writes the evidence of a case into a ZIP.
     Export(evidence::Export),
     /// Checks evidence, a slip or a letter against root fingerprints; needs no node, network or account.
@@ -220,6 +229,9 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
         Command::Worker(command) => command.run(&at, out).await,
         Command::Slip(slip) => slip.run(&at, out).await,
         Command::Letter(command) => command.run(&at, out).await,
+        Command::Erase(erase) => erase.run(&at, out).await,
+        Command::Hold(command) => command.run(&at, out).await,
+        Command::Keyring(command) => command.run(&at, out).await,
         Command::Export(export) => export.run(&at, out).await,
         Command::Verify(verify) => verify.run(out),
         Command::Status => status::run(&at, out).await,
@@ -280,6 +292,11 @@ mod tests {
             "jieli worker copy --case 2026-000001 --code 12345678 --out copy.zip",
             "jieli worker status --case 2026-000001 --slip-code 12345678",
             "jieli worker withdraw --case 2026-000001 --slip-code 12345678",
+            "jieli erase --case 2026-000001 --leg 1 --reason recorded-in-error",
+            "jieli hold set --case 2026-000001 --reason court-order --until 2026-12-31",
+            "jieli hold approve 00",
+            "jieli keyring backup",
+            "jieli worker erase --case 2026-000001 --code 12345678",
             "jieli letter ask --case 2026-000001 --leg 1 --office-name A",
             "jieli letter write --case 2026-000001 --leg 1 --office-name A --out letter.html",
             "jieli letter answer 2026-000001 1 --accept --code 12345678",
@@ -303,6 +320,8 @@ mod tests {
             "jieli worker window answer --sitting 00 --pin 1234",
             "jieli worker window open --case 2026-000001 --number 99999919900101001X",
             "jieli worker reopen --case 2026-000001 --code 1 --leg 1 --number 99999919900101001X",
+            "jieli erase --case 2026-000001",
+            "jieli hold set --case 2026-000001 --reason court-order",
             "jieli verify --slip a --letter b --root 00",
             "jieli verify --root 00",
             "jieli worker answer --case 2026-000001 --slip-code 12345678 --yes 1",

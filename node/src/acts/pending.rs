@@ -201,12 +201,7 @@ impl Batch<'_> {
                 vec![TimerKind::SendAct.word().into(), leg.to_vec().into()],
             )
             .await?;
-        for table in ["section_key", "section_data"] {
-            let sql = format!("DELETE FROM {table} WHERE leg_id = $1 AND slot = $2");
-            let vals = vec![leg.to_vec().into(), PENDING.into()];
-            self.conn.run(sqlx::AssertSqlSafe(sql), vals).await?;
-        }
-        Ok(())
+        self.unhide(leg, PENDING).await
     }
 
     pub(super) async fn drop_unsent(&mut self, leg: LegId) -> Result<(), StoreError> {

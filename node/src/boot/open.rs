@@ -6,6 +6,7 @@ use crate::directory::Directory;
 use crate::disk::{self, DiskError};
 use crate::highwater::{HighWater, HighWaterError};
 use crate::house::House;
+use crate::keyring::{self, Again, Ring, RingError};
 use crate::keys::{KeyRing, KeysError};
 use crate::peers::{Peers, Pinboard, RoadLimits};
 use crate::public::{self, PublicError};
@@ -63,6 +64,9 @@ pub enum StartError {
     /// The database does not do what it must.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The key ring, its ledger or its backups.
+    #[error(transparent)]
+    Ring(#[from] RingError),
     /// The first rows could not be committed.
     #[error("the database did not take this city: {0}; start again")]
     Commit(String),
@@ -105,6 +109,8 @@ pub enum StartError {
 pub(super) struct Opened {
     pub(super) house: House,
     pub(super) store: Store,
+    /// What an old copy had brought back.
+    pub(super) again: Vec<Again>,
     pub(super) highwater: HighWater,
     pub(super) board: Arc<Pinboard>,
     pub(super) peers: Arc<Peers>,
@@ -127,8 +133,12 @@ pub(super) async fn open(start: Start) -> Result<Opened, StartError> {
     let calendar = Arc::new(calendar(&config)?);
     let mut highwater = found::highwater(&config)?;
     let store = Store::open(&database_url(&config), StoreOptions::default()).await?;
+    let days = config.keyring.backup_days;
+    let ring = Ring::open(&keyring::url(&config), &config.dir, &city, days).await?;
     let now_ms = clock.now_unix_ms();
     found::found(&config, &store, &highwater, now_ms).await?;
+    // Before anything else is believed or opened: an old copy may be here.
+    let again = keyring::replay(&ring, &store, &random(entropy.as_ref())).await?;
     found::check_heads(&city, &store, &mut highwater).await?;
     found::keep_manifest(&store, &city, &manifest).await?;
     let board = Arc::new(Pinboard::new(Arc::new(directory(&store, &manifest.root).await?)));
@@ -147,8 +157,8 @@ pub(super) async fn open(start: Start) -> Result<Opened, StartError> {
     let post = wrap_post.map_or(Arc::clone(&post), |wrap| wrap(post));
     let world = World { clock, entropy, sleep, post, notices };
     let root = manifest.root;
-    let house = House { world, keys, calendar, config, root };
-    Ok(Opened { house, store, highwater, board, peers, identity, connections })
+    let house = House { world, keys, ring, calendar, config, root };
+    Ok(Opened { house, store, again, highwater, board, peers, identity, connections })
 }
 
 fn calendar(config: &Config) -> Result<Calendar, StartError> {

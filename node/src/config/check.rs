@@ -78,10 +78,34 @@ pub(super) fn problem(config: &Config) -> Option<(String, String)> {
     {
         return says(key, &format!("must be from {min} to {max}"));
     }
+    if let Some(what) = keyring_problem(config) {
+        return says("keyring.url", what);
+    }
+    if !(1..=30).contains(&config.keyring.backup_days) {
+        return says("keyring.backup_days", "must be from 1 to 30");
+    }
     if let Some(problem) = config.notices.problem() {
         return Some(problem);
     }
     config.desk.window_problem().or_else(|| token_problem(&config.desk.tokens))
+}
+
+/// The key ring lies where no backup of the database reaches it.
+fn keyring_problem(config: &Config) -> Option<&'static str> {
+    let is_url = |text: &str| text.starts_with("postgres://") || text.starts_with("postgresql://");
+    match (&config.database, &config.keyring.url) {
+        (Database::Sqlite, None) => None,
+        (Database::Sqlite, Some(_)) => Some("is for PostgreSQL: with sqlite the ring is keyring.db"),
+        (Database::Postgres(_), None) => Some(
+            "must name a PostgreSQL database of its own for the keys of sections, outside every \
+             dump of the first: create it and give its postgres:// URL",
+        ),
+        (Database::Postgres(_), Some(url)) if !is_url(url) => Some("must be a postgres:// URL"),
+        (Database::Postgres(url), Some(ring)) if url == ring => {
+            Some("is the database itself: the keys must lie outside every dump of it")
+        }
+        (Database::Postgres(_), Some(_)) => None,
+    }
 }
 
 fn same_address(config: &Config) -> Option<(&'static str, &'static str)> {

@@ -16,6 +16,7 @@ fn start() -> Start {
         city: CityId::parse("example-city").unwrap(),
         name: "示例市".to_owned(),
         database: Database::Sqlite,
+        keyring: None,
         listen: Listen::default(),
         end_points: vec!["jieli.example.cn:7400".to_owned()],
         passphrase_file: None,
@@ -128,9 +129,16 @@ fn values_that_cannot_stand_are_named() {
 #[test]
 fn a_password_is_never_shown() {
     let url = "postgres://jieli:hunter2@db.example/jieli";
-    let config = parse(&format!("database = \"{url}\"\n{MINIMAL}")).unwrap();
+    let both = |ring: &str| format!("database = \"{url}\"\n{MINIMAL}[keyring]\nurl = \"{ring}\"\n");
+    let config = parse(&both(&format!("{url}_keyring"))).unwrap();
     assert_eq!(config.database, Database::Postgres(url.to_owned()));
+    assert_eq!(config.keyring.url, config.database.keyring_beside());
     assert!(!format!("{config:?}").contains("hunter2"));
+    // The keys of sections lie in another database, or nothing starts.
+    for wrong in [both(url), both("sqlite"), format!("database = \"{url}\"\n{MINIMAL}")] {
+        let says = refused(&wrong);
+        assert!(says.contains("keyring.url") && !says.contains("hunter2"), "{says}");
+    }
     for wrong in ["mysql://u:hunter2@db/x", "hunter2"] {
         let says = refused(&format!("database = \"{wrong}\"\n{MINIMAL}"));
         assert!(says.contains("postgres://") && !says.contains("hunter2"), "{says}");
@@ -174,6 +182,7 @@ fn text_goes_through_unharmed() {
     let mut start = start();
     start.name = "a \"b\" 'c' \\d # e".to_owned();
     start.database = Database::Postgres("postgres://u:p%22@h/d?x='y'".to_owned());
+    start.keyring = start.database.keyring_beside();
     start.listen.health = Some(SocketAddr::from(([127, 0, 0, 1], 9)));
     start.passphrase_file = Some(PathBuf::from("a\tb\n\"c"));
     start.tokens[0].name = Some("clerk-school".to_owned());

@@ -14,6 +14,8 @@ pub struct Start {
     pub name: String,
     /// Where data is kept.
     pub database: Database,
+    /// Where the keys of sections lie: a URL where the database is PostgreSQL.
+    pub keyring: Option<String>,
     /// Addresses to listen on.
     pub listen: Listen,
     /// Where peers reach it.
@@ -77,6 +79,12 @@ const LIMITS: &str = r#"
 #"pin.tell.v1" = "SMS_100008"
 #"letter.ask.v1" = "SMS_100009"
 "#;
+
+const KEYRING: &str = "
+# Where the keys of personal data lie: keyring.db, or with PostgreSQL a database of its own, shared by
+# all replicas, never in a dump of the first. It is backed up into keyring-backup every day; what is
+# older than so many days is removed, and every backup from before an erasure no longer opens.
+";
 
 const UNDO: &str = "
 # What a clerk enters goes out after so many minutes; until then `jieli case undo` takes it back.
@@ -147,6 +155,15 @@ pub fn render(start: &Start) -> String {
         }
         None => out.push_str("#[keys]\n#passphrase_file = \"passphrase\"\n"),
     }
+    out.push_str(KEYRING);
+    match &start.keyring {
+        Some(url) => {
+            out.push_str("[keyring]\n");
+            line(&mut out, "", "url", &quoted(url));
+        }
+        None => out.push_str("#[keyring]\n#url = \"postgres://jieli@127.0.0.1/jieli_keyring\"\n"),
+    }
+    out.push_str("#backup_days = 7\n");
     out.push_str(LIMITS);
     out.push_str(UNDO);
     line(&mut out, "", "undo_minutes", &start.undo_minutes.to_string());

@@ -3,6 +3,7 @@
 
 use super::{CODE_HOURS, DRAFT_DAYS, HOUR_MS, Question, SILENT_DAYS, Topic, Use, text, wrong_code};
 use crate::batch::Batch;
+use crate::keyring::Scope;
 use crate::legs::{LegFile, Local};
 use crate::store::{self, StoreError};
 use crate::timer::TimerKind;
@@ -11,6 +12,7 @@ use crate::vault::{CONTACT, DRAFT, Place};
 use jieli_proto::case::{Leg, Side};
 use jieli_proto::day::Day;
 use jieli_proto::id::LegId;
+use jieli_proto::tombstone::Reason;
 use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, MessageType};
 use prost::Message as _;
@@ -57,7 +59,7 @@ impl Batch<'_> {
         }
         let sent = old.local == Local::OnTheRoad && old.law.exists();
         let file = self.supersede(&old, &draft, &contact, sent).await?;
-        self.erase(old.id, true).await?;
+        self.erase(old.id, Scope::All, Reason::Withdrawn).await?;
         self.answered_not_me(&question, &file, sent).await
     }
 

@@ -81,18 +81,23 @@ impl Batch<'_> {
         code: &str,
     ) -> Outcome<wire::WorkerStatusReply> {
         let files = self.legs_by_code(case_number, code).await?;
-        let legs = files.iter().map(|file| {
+        let mut legs = Vec::new();
+        for file in &files {
             let due = file.law.owed().into_iter().next().and_then(|owed| owed.due);
-            let (zh, en) = sentence(&Shown::of(file, due));
+            let (mut zh, mut en) = sentence(&Shown::of(file, due));
+            if let Some((held_zh, held_en)) = self.hold_sentence(file.id).await? {
+                zh.push_str(&held_zh);
+                en = format!("{en} {held_en}");
+            }
             let word = words::service(file.service);
-            wire::WorkerLeg {
+            legs.push(wire::WorkerLeg {
                 number: file.number,
                 service: file.service.into(),
                 say_zh: format!("{} {}：{zh}", file.number, word.zh),
                 say_en: format!("{} {}: {en}", file.number, word.en),
-            }
-        });
-        Ok(wire::WorkerStatusReply { legs: legs.collect() })
+            });
+        }
+        Ok(wire::WorkerStatusReply { legs })
     }
 
     /// Who looked at the data of any leg of the case, newest first.

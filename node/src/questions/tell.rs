@@ -202,7 +202,7 @@ impl Batch<'_> {
             return Ok(());
         }
         // What was handed over is not kept.
-        self.conn.run("DELETE FROM section_data WHERE msg_id = $1", vec![id.into()]).await?;
+        self.unhide_notice(id).await?;
         if state == SENT {
             self.conn
                 .run(
@@ -233,7 +233,7 @@ impl Batch<'_> {
         };
         let changed = self.conn.run(sql, vec![id.into(), self.now_ms.into()]).await?;
         if !delivered && changed > 0 {
-            self.conn.run("DELETE FROM section_data WHERE msg_id = $1", vec![id.into()]).await?;
+            self.unhide_notice(id).await?;
         }
         Ok(())
     }

@@ -307,7 +307,9 @@ impl Batch<'_> {
         opened: Opened,
     ) -> Result<(), StoreError> {
         let state = file.law.state();
-        let stopped = state.stop.any() || *state.erase_notice.of(file.our_side);
+        let own = file.our_side;
+        let erased = *state.erase_notice.of(own) || *state.erase_confirm.of(own);
+        let stopped = state.stop.any() || erased;
         if stopped || file.law.overridden(file.our_side.other(), seq) {
             return Ok(());
         }

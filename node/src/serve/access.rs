@@ -48,10 +48,16 @@ pub enum Call {
     AskLetter,
     WriteLetter,
     AnswerLetter,
+    Erase,
+    EnterHold,
+    ApproveHold,
+    ListHolds,
+    BackUpKeyring,
 }
 
 use Call::{
-    AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve, Ask,
+    AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve,
+    ApproveHold, Ask, BackUpKeyring, EnterHold, Erase, ListHolds,
     AskCapacity, AskLetter, CloseVacancy, CounterPropose, Countersign, ExportCase, HandOver,
     Import, InvitePeer, ListAgreements, ListCapacity, ListCases, ListPeers, ListRules,
     ListVacancies, PrintSlip, Propose, RemoveRule, SetCapacity, ShowAgreement, ShowCase, TestPeer,
@@ -96,6 +102,11 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (AskLetter, &[Clerk]),
     (WriteLetter, &[Clerk]),
     (AnswerLetter, &[Clerk]),
+    (Erase, &[Clerk]),
+    (EnterHold, &[Operator]),
+    (ApproveHold, &[Approver]),
+    (ListHolds, &[Approver, Operator, Compliance]),
+    (BackUpKeyring, &[Operator]),
 ];
 
 impl Call {

@@ -21,6 +21,7 @@ use tonic::{Request, Response, Status};
 mod agreements;
 mod capacity;
 mod cases;
+mod erasure;
 mod fields;
 mod legs;
 mod paper;
@@ -442,6 +443,34 @@ impl desk_server::Desk for DeskDoor {
     ) -> Reply<wire::LetterReply> {
         let (caller, request) = self.enter(Call::AnswerLetter, request)?;
         self.reply(self.letter_said(&caller, DeskCommand::AnswerLetter(request)).await)
+    }
+
+    async fn erase(&self, request: Request<wire::EraseRequest>) -> Reply<wire::EraseReply> {
+        let (caller, request) = self.enter(Call::Erase, request)?;
+        self.reply(self.erased(&caller, request).await)
+    }
+
+    async fn enter_hold(&self, request: Request<wire::HoldRequest>) -> Reply<wire::HoldList> {
+        let (caller, request) = self.enter(Call::EnterHold, request)?;
+        self.reply(self.held(&caller, DeskCommand::EnterHold(request)).await)
+    }
+
+    async fn approve_hold(&self, request: Request<wire::HoldRef>) -> Reply<wire::HoldList> {
+        let (caller, request) = self.enter(Call::ApproveHold, request)?;
+        self.reply(self.held(&caller, DeskCommand::ApproveHold(request)).await)
+    }
+
+    async fn list_holds(&self, request: Request<wire::HoldsRequest>) -> Reply<wire::HoldList> {
+        let (_, request) = self.enter(Call::ListHolds, request)?;
+        self.reply(self.holds(request).await)
+    }
+
+    async fn back_up_keyring(
+        &self,
+        request: Request<wire::KeyringBackupRequest>,
+    ) -> Reply<wire::KeyringBackup> {
+        self.enter(Call::BackUpKeyring, request)?;
+        self.reply(self.ring_backup().await)
     }
 
     async fn export_case(&self, request: Request<wire::CaseRef>) -> Reply<wire::ExportReply> {

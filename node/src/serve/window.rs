@@ -58,6 +58,12 @@ impl KeypadDoor {
         Ok(reply)
     }
 
+    async fn erased(&self, actor: Actor, request: wire::StopRequest) -> Answer<wire::EraseReply> {
+        let command = Command::Window(actor, WindowCommand::Erase(request));
+        let Done::Erased(reply) = self.hand.perform(command).await? else { return Err(odd()) };
+        Ok(reply)
+    }
+
     /// The second officer shows a token too.
     fn witness(&self, shown: &str) -> Answer<Option<Actor>> {
         if shown.is_empty() {
@@ -126,5 +132,13 @@ impl Keypad for KeypadDoor {
     ) -> Reply<AnswerReply> {
         let (actor, request) = self.enter(request)?;
         self.reply(self.answered(actor, WindowCommand::Reopen(request)).await)
+    }
+
+    async fn erase_at_window(
+        &self,
+        request: Request<wire::StopRequest>,
+    ) -> Reply<wire::EraseReply> {
+        let (actor, request) = self.enter(request)?;
+        self.reply(self.erased(actor, request).await)
     }
 }

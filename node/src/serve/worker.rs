@@ -11,7 +11,7 @@ use crate::writer::{Failure, Hand};
 use jieli_proto::id::CityId;
 use jieli_proto::wire::worker_server::{Worker, WorkerServer};
 use jieli_proto::wire::{
-    AnswerReply, AnswerRequest, CopyReply, NotMeRequest, OpenReply, OpenRequest, ReopenRequest,
+    AnswerReply, AnswerRequest, CopyReply, EraseReply, NotMeRequest, OpenReply, OpenRequest, ReopenRequest,
     SetPinRequest, SlipPage, SlipStatus, SlipUse, WhoLookedReply, WithdrawRequest, WorkerRequest,
     WorkerStatusReply,
 };
@@ -195,5 +195,16 @@ impl Worker for WorkerDoor {
         request: Request<SlipUse>,
     ) -> Result<Response<AnswerReply>, Status> {
         reply(self.answered(WorkerCommand::StopBySlip(request.into_inner())).await)
+    }
+
+    async fn erase_mine(
+        &self,
+        request: Request<WithdrawRequest>,
+    ) -> Result<Response<EraseReply>, Status> {
+        let done = self.perform(WorkerCommand::EraseMine(request.into_inner())).await;
+        reply(done.and_then(|done| {
+            let Done::Erased(erased) = done else { return Err(odd()) };
+            Ok(erased)
+        }))
     }
 }

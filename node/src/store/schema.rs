@@ -13,13 +13,22 @@ pub(super) type Step = (i64, &'static str);
 /// Any number: it only has to be the same in all replicas.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7310572)";
 
+macro_rules! steps_of {
+    ($engine:literal: $($number:literal $name:literal,)*) => {
+        vec![$(($number, include_str!(concat!("schema/", $engine, "/", $name, ".sql")))),*]
+    };
+}
+
+/// The steps of a key ring, in order.
+pub(super) fn ring_steps(engine: Engine) -> Vec<Step> {
+    match engine {
+        Engine::Sqlite => steps_of!("sqlite": 1 "ring/0001_ring",),
+        Engine::Postgres => steps_of!("postgres": 1 "ring/0001_ring",),
+    }
+}
+
 /// The steps of one engine, in order.
 pub(super) fn steps(engine: Engine) -> Vec<Step> {
-    macro_rules! steps_of {
-        ($engine:literal: $($number:literal $name:literal,)*) => {
-            vec![$(($number, include_str!(concat!("schema/", $engine, "/", $name, ".sql")))),*]
-        };
-    }
     macro_rules! all {
         ($engine:literal) => {
             steps_of!($engine:
@@ -30,6 +39,7 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 5 "0005_desk",
                 6 "0006_paper",
                 7 "0007_notices",
+                11 "0011_erasure",
             )
         };
     }
@@ -98,12 +108,14 @@ mod tests {
 
     #[test]
     fn the_engines_differ_only_in_the_name_of_bytes() {
-        let (sqlite, postgres) = (steps(Engine::Sqlite), steps(Engine::Postgres));
-        assert_eq!(sqlite.len(), postgres.len());
-        assert!(sqlite.windows(2).all(|pair| pair[0].0 < pair[1].0), "steps go up");
-        for (sqlite, postgres) in sqlite.iter().zip(&postgres) {
-            assert_eq!(sqlite.0, postgres.0);
-            assert_eq!(sqlite.1.replace("BLOB", "BYTEA"), postgres.1, "step {}", sqlite.0);
+        for of in [steps, ring_steps] {
+            let (sqlite, postgres) = (of(Engine::Sqlite), of(Engine::Postgres));
+            assert_eq!(sqlite.len(), postgres.len());
+            assert!(sqlite.windows(2).all(|pair| pair[0].0 < pair[1].0), "steps go up");
+            for (sqlite, postgres) in sqlite.iter().zip(&postgres) {
+                assert_eq!(sqlite.0, postgres.0);
+                assert_eq!(sqlite.1.replace("BLOB", "BYTEA"), postgres.1, "step {}", sqlite.0);
+            }
         }
     }
 }

@@ -17,7 +17,7 @@ const RESIDENT_ID: u32 = 1;
 impl Batch<'_> {
     /// The case and those of its legs whose worker holds this document. A miss is written down and
     /// counted; unknown case and wrong document are one answer.
-    pub(super) async fn legs_in_hand(
+    pub(crate) async fn legs_in_hand(
         &mut self,
         actor: &Actor,
         in_hand: &wire::InHand,

@@ -27,7 +27,7 @@ pub(super) struct Standing {
 
 impl Batch<'_> {
     /// Only a token of the role, whatever door it came through.
-    pub(super) fn is_window(&self, actor: &Actor) -> Outcome<()> {
+    pub(crate) fn is_window(&self, actor: &Actor) -> Outcome<()> {
         let found = self.token_of(actor);
         if found.is_some_and(|token| token.role == DeskRole::Window) {
             return Ok(());

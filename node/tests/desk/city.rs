@@ -6,6 +6,7 @@ use jieli_node::config::{Database, DeskRole, DeskToken, Listen};
 use jieli_node::directory::Directory;
 use jieli_node::highwater::{Disk, HighWater};
 use jieli_node::house::House;
+use jieli_node::keyring::Ring;
 use jieli_node::init::{InitOptions, NewCity, init};
 use jieli_node::keys::Protection;
 use jieli_node::serve::desk::DeskDoor;
@@ -127,6 +128,9 @@ impl City {
         let us = make(&folder.path().join("km"), "kunming.yn", "昆明", &*clock, &*entropy);
         let them = make(&folder.path().join("ra"), "ruian.zj", "瑞安", &*clock, &*entropy);
         let tokens = Arc::new(Tokens::load(&us.config).unwrap());
+        let id = CityId::parse("kunming.yn").unwrap();
+        let ring_url = jieli_node::keyring::url(&us.config);
+        let ring = Ring::open(&ring_url, &us.config.dir, &id, 7).await.unwrap();
         let house = House {
             world: World {
                 clock: Arc::clone(&clock) as Arc<dyn Clock>,
@@ -137,6 +141,7 @@ impl City {
             },
             root: us.public.manifest.root,
             keys: Arc::new(us.keys),
+            ring: ring.clone(),
             calendar: Arc::new(calendar()),
             config: Arc::new(us.config),
         };
@@ -194,6 +199,7 @@ fn make(dir: &Path, id: &str, name: &str, clock: &dyn Clock, entropy: &dyn Entro
     tokens.push(DeskToken::named("window", DeskRole::Window, &schools));
     let options = InitOptions {
         database: Database::Sqlite,
+        keyring: None,
         listen: Listen::default(),
         end_points: vec!["localhost:7400".to_owned()],
         protection: Protection::Unprotected,

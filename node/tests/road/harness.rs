@@ -74,6 +74,7 @@ impl City {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let options = InitOptions {
             database: Database::Sqlite,
+            keyring: None,
             listen: Listen { peer: address, desk: any, worker: any, health: Some(any) },
             end_points: vec![address.to_string()],
             protection: Protection::Unprotected,

@@ -1,10 +1,10 @@
 //! PostgreSQL databases made for a run, and dropped after it.
 
 use anyhow::{Context, Result};
-use jieli_node::config::Database;
+use jieli_node::config::{Database, KEYRING_ENDING};
 use sqlx::{AnyConnection, AssertSqlSafe, Connection as _};
 
-/// Three databases on a server, named after this process.
+/// Three databases on a server, named after this process, each with one for its key ring.
 #[derive(Debug)]
 pub struct ScratchPg {
     server: String,
@@ -21,6 +21,7 @@ impl ScratchPg {
         let made = ScratchPg { server: server.to_owned(), names };
         for name in &made.names {
             made.run(format!("CREATE DATABASE {name}")).await?;
+            made.run(format!("CREATE DATABASE {name}{KEYRING_ENDING}")).await?;
         }
         Ok(made)
     }
@@ -37,6 +38,7 @@ impl ScratchPg {
     pub async fn drop_all(self) -> Result<()> {
         for name in &self.names {
             self.run(format!("DROP DATABASE IF EXISTS {name}")).await?;
+            self.run(format!("DROP DATABASE IF EXISTS {name}{KEYRING_ENDING}")).await?;
         }
         Ok(())
     }

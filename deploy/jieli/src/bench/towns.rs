@@ -117,6 +117,7 @@ impl Town {
         let peer = free_port()?;
         let office = CreditCode::parse(OFFICE)?;
         let options = InitOptions {
+            keyring: plan.database.keyring_beside(),
             database: plan.database,
             listen: Listen { peer, desk: any, worker: any, health: None },
             end_points: vec![peer.to_string()],

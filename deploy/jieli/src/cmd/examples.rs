@@ -126,6 +126,17 @@ const EXAMPLES: &[(&str, &str)] = &[
         "jieli worker withdraw --case 2026-000001 --code 12345678\n\
          jieli worker withdraw --case 2026-000001 --slip-code 12345678",
     ),
+    ("worker erase", "jieli worker erase --case 2026-000001 --code 12345678"),
+    ("worker window erase", "jieli --as union worker window erase --case 2026-000001"),
+    ("erase", "jieli --as window erase --case 2026-000001 --leg 1 --reason person-asked"),
+    (
+        "hold set",
+        "jieli hold set --case 2026-000001 --leg 1 --reason labour-dispute --until 2027-03-31",
+    ),
+    ("hold approve", "jieli hold approve 5d0c9a7711e2f084"),
+    ("hold list", "jieli hold list --case 2026-000001"),
+    ("keyring backup", "jieli keyring backup"),
+    ("keyring restore", "jieli keyring restore keyring-backup/3-1795000000000.ring"),
     ("slip", "jieli --as window slip --case 2026-000001 --out slip.html"),
     (
         "letter ask",

@@ -56,6 +56,10 @@ pub(super) struct Init {
     /// `sqlite`, or the postgres:// URL of a database.
     #[arg(long, default_value = "sqlite")]
     database: String,
+    /// With PostgreSQL: the postgres:// URL of another database, for the keys of personal data, in no
+    /// dump of the first. Default: the first one's name with _keyring behind.
+    #[arg(long)]
+    keyring: Option<String>,
     /// A file (mode 0600) with the passphrase of the key files; else the systemd credential or
     /// JIELI_PASSPHRASE.
     #[arg(long, conflicts_with = "unprotected")]
@@ -83,6 +87,7 @@ impl Init {
         })?;
         let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let options = InitOptions {
+            keyring: self.keyring.clone().or_else(|| database.keyring_beside()),
             database,
             listen: Listen {
                 peer: SocketAddr::new(self.peer_address, self.peer_port),

@@ -158,7 +158,10 @@ async fn serve(
     }
     match node.stop().await {
         Stopped::Idle => Ok(OK),
-        why @ (Stopped::Crashed(_) | Stopped::Store(_) | Stopped::HighWater(_)) => {
+        why @ (Stopped::Crashed(_)
+        | Stopped::Store(_)
+        | Stopped::HighWater(_)
+        | Stopped::Ring(_)) => {
             Err(Fail::new(FAILED, "STOPPED", "节点因故障停止。", why.to_string()))
         }
     }

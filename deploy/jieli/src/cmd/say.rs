@@ -131,6 +131,7 @@ impl From<StartError> for Fail {
             | StartError::Store(_)
             | StartError::Commit(_)
             | StartError::OtherCity { .. }
+            | StartError::Ring(_)
             | StartError::HighWater(_)
             | StartError::Heads(_)
             | StartError::Tls(_)

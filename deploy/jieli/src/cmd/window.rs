@@ -78,6 +78,14 @@ pub(super) enum WindowCommand {
         #[arg(long, default_value = "")]
         legs: String,
     },
+    /// The person wants erased what this city holds about the person.
+    Erase {
+        #[command(flatten)]
+        in_hand: InHand,
+        /// Numbers within the case, such as "1 3"; empty: all of that person.
+        #[arg(long, default_value = "")]
+        legs: String,
+    },
     /// The person sets a PIN. Replacing one tells the phone and stops confirming for 72 hours.
     Pin {
         #[command(flatten)]
@@ -120,6 +128,13 @@ impl WindowCommand {
                 let legs = numbers(&legs)?;
                 let in_hand = in_hand.read()?;
                 window.stop(wire::StopRequest { in_hand, legs }).await?.into_inner()
+            }
+            WindowCommand::Erase { in_hand, legs } => {
+                let legs = numbers(&legs)?;
+                let in_hand = in_hand.read()?;
+                let request = wire::StopRequest { in_hand, legs };
+                super::erase::show(&window.erase_at_window(request).await?.into_inner(), out);
+                return Ok(OK);
             }
             WindowCommand::Pin { in_hand } => {
                 let in_hand = in_hand.read()?;

@@ -76,6 +76,15 @@ pub(super) enum WorkerCommand {
         #[arg(long, default_value = "")]
         legs: String,
     },
+    /// "Erase what you hold about me": what can go goes at once, the rest is answered within 15
+    /// working days. What is still open is stopped with `withdraw`.
+    Erase {
+        #[command(flatten)]
+        key: Key,
+        /// The numbers to erase, such as "1 3"; empty: all of them.
+        #[arg(long, default_value = "")]
+        legs: String,
+    },
     /// Sets the PIN that windows ask for from then on, typed unseen.
     #[command(subcommand)]
     Pin(PinCommand),
@@ -169,6 +178,12 @@ impl WorkerCommand {
                     let request = wire::WithdrawRequest { code, legs, case_number };
                     worker.withdraw(request).await?.into_inner()
                 }
+            }
+            WorkerCommand::Erase { key, legs } => {
+                let (code, case_number, legs) = (key.code, key.case_number, numbers(&legs)?);
+                let request = wire::WithdrawRequest { code, legs, case_number };
+                super::erase::show(&worker.erase_mine(request).await?.into_inner(), out);
+                return Ok(OK);
             }
             WorkerCommand::Slip { key, out: file } => {
                 let request = wire::OpenRequest { code: key.code, case_number: key.case_number };

@@ -96,6 +96,7 @@ impl City {
             })
             .collect::<Result<Vec<_>, jieli_proto::number::NumberError>>()?;
         let options = InitOptions {
+            keyring: plan.database.keyring_beside(),
             database: plan.database.clone(),
             listen: Listen { peer, desk, worker, health: None },
             end_points: vec![peer.to_string()],

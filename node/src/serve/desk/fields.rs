@@ -36,9 +36,8 @@ impl Scene<'_> {
     /// What was entered here, for a leg that we started.
     async fn entered(&mut self, file: &LegFile) -> Result<Values, StoreError> {
         let mut values = Values::new();
-        let city = self.published.directory.city.as_str();
         let place = Place::of_leg(file.id, DRAFT);
-        let bytes = vault::reveal(self.conn, &self.house.keys, city, file, &place).await?;
+        let bytes = vault::reveal(self.conn, self.house, file, &place).await?;
         let Some(bytes) = bytes else { return Ok(values) };
         let draft =
             wire::DraftLeg::decode(bytes.as_slice()).map_err(|_| StoreError::Corrupt("draft"))?;
@@ -61,16 +60,14 @@ impl Scene<'_> {
     ) -> Result<(), StoreError> {
         let Some(message) = &entry.message else { return Ok(()) };
         let Some(msg) = msg_id(message) else { return Ok(()) };
-        let city = self.published.directory.city.as_str();
         for slot in &message.section_digests {
             let Some(kind) = SectionKind::of(slot.section) else { continue };
             let Some(digest) = Digest::from_slice(&slot.digest) else { continue };
             if kind.phase == Phase::C && file.is_sender() {
                 continue;
             }
-            let keys = &self.house.keys;
             let found =
-                vault::stored_section(self.conn, keys, city, file, msg, kind.number).await?;
+                vault::stored_section(self.conn, self.house, file, msg, kind.number).await?;
             let Some(stored) = found else { continue };
             let opened = section::open(&msg, &stored, &digest)
                 .map_err(|_| StoreError::Corrupt("section_data"))?;

@@ -6,19 +6,16 @@ use crate::acts::{Unsent, handler, time_of, waiting};
 use crate::batch::Batch;
 use crate::directory::Bond;
 use crate::house::House;
-use crate::legs::{Entry, LegFile, Local, Standing};
+use crate::legs::{Entry, LegFile, Local, Standing, heard};
 use crate::paper;
 use crate::questions::{ARRIVAL_STATE, Told};
 use crate::store::{Conn, StoreError};
 use crate::writer::Published;
-use jieli_proto::case::{self, Direction, Heard, Owed, Side};
-use jieli_proto::envelope;
-use jieli_proto::kinds::Lane;
+use jieli_proto::case::{self, Direction, Owed, Side};
 use jieli_proto::refusal::Refusal;
 use jieli_proto::wire::message::Body;
-use jieli_proto::wire::{self, Envelope, MessageType};
+use jieli_proto::wire::{self, MessageType};
 use jieli_proto::words;
-use prost::Message as _;
 
 /// Working days past the due date after which somebody should telephone.
 const LATE_DAYS: u32 = 3;
@@ -46,7 +43,10 @@ impl<'a> Scene<'a> {
         let owed = file.law.owed().into_iter().next().filter(|_| on_road);
         let due = owed.and_then(|owed| owed.due);
         let is_closed = on_road && file.law.is_closed();
-        let settled = is_closed && file.law.settled(file.our_side, self.heard(file).await?);
+        let settled = is_closed && match self.bond(file) {
+                Some(bond) => file.law.settled(file.our_side, heard(self.conn, bond, file).await?),
+                None => false,
+            };
         let pull = file.law.rules().direction == Direction::Pull;
         let desk = Some(self.leg_desk(file, owed).await?);
         Ok(wire::LegLine {
@@ -217,60 +217,6 @@ impl<'a> Scene<'a> {
             bring: window.bring,
         })
     }
-
-    /// What the latest receipt about this leg proves of the other side's knowledge.
-    async fn heard(&mut self, file: &LegFile) -> Result<Heard, StoreError> {
-        let Some(bond) = self.bond(file) else { return Ok(Heard::default()) };
-        let receipted = file
-            .entries
-            .iter()
-            .rfind(|e| e.side == file.our_side && e.standing != Standing::Provisional);
-        let Some(entry) = receipted else { return Ok(Heard::default()) };
-        let row = self
-            .conn
-            .maybe(
-                "SELECT e.envelope FROM receipt_item i \
-                 JOIN envelope e ON e.env_digest = i.receipt_digest \
-                 AND e.agreement_id = i.agreement_id AND e.lane = $4 \
-                 WHERE i.agreement_id = $1 AND i.lane = $2 AND i.lane_seq = $3",
-                vec![
-                    bond.id.to_vec().into(),
-                    Lane::messages(bond.our_side).number().into(),
-                    entry.lane_seq.into(),
-                    Lane::receipts(bond.our_side.other()).number().into(),
-                ],
-            )
-            .await?;
-        let Some(receipt) = row.map(|row| receipt(&row.bytes(0)?)).transpose()? else {
-            return Ok(Heard::default());
-        };
-        let lane = Lane::messages(bond.our_side.other());
-        let row = self
-            .conn
-            .maybe(
-                "SELECT last_seq FROM lane WHERE agreement_id = $1 AND lane = $2",
-                vec![bond.id.to_vec().into(), lane.number().into()],
-            )
-            .await?;
-        let held = row.map(|row| row.uint(0)).transpose()?.unwrap_or(0);
-        if held < receipt.own_lane_seq {
-            // Something they wrote before is still on its way; it may belong to this leg.
-            return Ok(Heard::default());
-        }
-        Ok(Heard { own: entry.seq, theirs: theirs_up_to(file, receipt.own_lane_seq) })
-    }
-}
-
-/// The other side's last place in the leg that lies within a prefix of its lane.
-fn theirs_up_to(file: &LegFile, lane_seq: u64) -> u32 {
-    let theirs = file.entries.iter().filter(|e| e.side != file.our_side && e.lane_seq <= lane_seq);
-    theirs.map(|entry| entry.seq).max().unwrap_or(0)
-}
-
-fn receipt(bytes: &[u8]) -> Result<wire::Receipt, StoreError> {
-    let corrupt = || StoreError::Corrupt("a receipt");
-    let sealed = Envelope::decode(bytes).map_err(|_| corrupt())?;
-    envelope::payload(&sealed).map_err(|_| corrupt())
 }
 
 fn side_word(side: case::Side) -> &'static str {
