@@ -72,6 +72,13 @@ async fn call(city: &City, call: Call, with: &With<'_>) -> Option<Status> {
         Call::AskLetter => ask!(city, |m| with.make(m), ask_letter, LetterRequest),
         Call::WriteLetter => ask!(city, |m| with.make(m), write_letter, LetterRequest),
         Call::AnswerLetter => ask!(city, |m| with.make(m), answer_letter, LetterAnswer),
+        Call::Erase => ask!(city, |m| with.make(m), erase, EraseRequest),
+        Call::EnterHold => ask!(city, |m| with.make(m), enter_hold, HoldRequest),
+        Call::ApproveHold => ask!(city, |m| with.make(m), approve_hold, HoldRef),
+        Call::ListHolds => ask!(city, |m| with.make(m), list_holds, HoldsRequest),
+        Call::BackUpKeyring => {
+            ask!(city, |m| with.make(m), back_up_keyring, KeyringBackupRequest)
+        }
     }
 }
 
