@@ -70,6 +70,16 @@ fn the_role_of_a_window_opens_the_keypad_and_no_desk() {
 }
 
 #[test]
+fn the_audit_service_is_for_compliance() {
+    let rows = paper();
+    let audit = || rows.iter().filter(|(call, _)| call.starts_with("Audit."));
+    assert!(audit().count() > 0);
+    for (call, who) in audit() {
+        assert_eq!(who, &["compliance"], "{call}");
+    }
+}
+
+#[test]
 fn no_desk_role_answers_for_the_worker() {
     for (call, who) in paper().iter().filter(|(call, _)| call.starts_with("Worker.")) {
         assert_eq!(who, &["code"], "{call}");
