@@ -80,7 +80,8 @@ impl Batch<'_> {
             return Ok(());
         };
         let Ok(facts) = check_receipt(&receipt) else { return Ok(()) };
-        let Some(checkpoint) = self.accept_head(&bond.peer, &facts.origin, &proof.checkpoint).await?
+        let Some(checkpoint) =
+            self.accept_head(&bond.peer, &facts.origin, &proof.checkpoint).await?
         else {
             return self.alarm("wrong-receipt", &bond.peer, "checkpoint").await;
         };
