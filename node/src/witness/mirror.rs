@@ -151,14 +151,13 @@ impl Mirror {
         let stretch = self.fetch(&mut conn, held, &head, &reply.checkpoint).await?;
         drop(conn);
         let to = from + stretch.hashes.len() as u64;
-        match self.perform(Command::Mirrored(Box::new(stretch))).await? {
-            Done::Mirrored(true) => {
-                self.done.insert(origin, to);
-                Ok(to < head.size())
-            }
+        let done = self.perform(Command::Mirrored(Box::new(stretch))).await?;
+        if !matches!(done, Done::Mirrored(true)) {
             // Not the hashes of that head, or another replica was faster: look again later.
-            _ => Err(Unable::DoesNotLead),
+            return Err(Unable::DoesNotLead);
         }
+        self.done.insert(origin, to);
+        Ok(to < head.size())
     }
 
     async fn fetch(
