@@ -19,7 +19,7 @@ const SCHEMA: &str = concat!(
     include_str!("../../src/store/schema/sqlite/0006_paper.sql"),
     include_str!("../../src/store/schema/sqlite/0007_notices.sql"),
     include_str!("../../src/store/schema/sqlite/0008_witness.sql"),
-    include_str!("../../src/store/schema/sqlite/0015_parties.sql"),
+    include_str!("../../src/store/schema/sqlite/0015_sides.sql"),
 );
 
 #[derive(Clone, Debug)]
