@@ -9,6 +9,7 @@ use crate::keyring::Work;
 use crate::legs::LegFile;
 use crate::store::log::Head;
 use crate::store::{Conn, StoreError, Val};
+use crate::witness::Heads;
 use jieli_proto::day::Day;
 use jieli_proto::envelope;
 use jieli_proto::id::{AgreementId, CityId, Digest, LegId};
@@ -66,6 +67,8 @@ pub struct Batch<'a> {
     pub directory_changed: bool,
     /// Peers that have something to fetch or send.
     pub wake: BTreeSet<CityId>,
+    /// The largest head of each peer's log that this batch has accepted.
+    pub(crate) heads: Heads,
     lanes: BTreeMap<(AgreementId, Lane), LaneEnd>,
     pub(crate) legs: BTreeMap<LegId, LegFile>,
     pub(crate) leaves: Vec<Vec<u8>>,
@@ -100,6 +103,7 @@ impl<'a> Batch<'a> {
             head,
             directory_changed: false,
             wake: BTreeSet::new(),
+            heads: Heads::new(),
             lanes: BTreeMap::new(),
             legs: BTreeMap::new(),
             leaves: Vec::new(),

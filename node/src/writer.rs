@@ -10,6 +10,7 @@ use crate::keyring::{RingError, Work};
 use crate::store::log::{self, Claim, Edge, Head, Log};
 use crate::store::{CommitError, Fault, Store, StoreError, Tx, Writer as StoreWriter};
 use crate::trouble::{Denied, Trouble};
+use crate::witness::{self, Heads};
 use jieli_proto::checkpoint::Checkpoint;
 use jieli_proto::id::CityId;
 use jieli_proto::note::{KeyKind, Note, VKey};
@@ -69,6 +70,8 @@ pub struct Published {
     pub local: Head,
     /// Its signed checkpoint.
     pub local_checkpoint: String,
+    /// The largest accepted head of each peer's exchange log.
+    pub heads: Arc<Heads>,
     /// How many batches have left letters for each peer: a courier that finds its number changed
     /// looks into the outbox, however many batches it slept through.
     pub wake: BTreeMap<CityId, u64>,
@@ -206,6 +209,7 @@ impl Writer {
             directory: Arc::clone(&directory),
             exchange,
             local,
+            heads: Arc::new(witness::newest(&mut conn).await?),
             wake: BTreeMap::new(),
         };
         let (send, queue) = mpsc::channel(QUEUE_MAX);
@@ -433,12 +437,19 @@ impl Writer {
         self.crash(Step::Signed)?;
         let mut wake = before.wake.clone();
         end.wake.into_iter().for_each(|city| *wake.entry(city).or_default() += 1);
+        let mut heads = before.heads.clone();
+        for (origin, seen) in end.heads {
+            if heads.get(&origin).is_none_or(|held| held.size < seen.size) {
+                Arc::make_mut(&mut heads).insert(origin, seen);
+            }
+        }
         self.publish.send_replace(Arc::new(Published {
             directory: Arc::clone(&end.directory),
             exchange,
             checkpoint,
             local,
             local_checkpoint,
+            heads,
             wake,
         }));
         self.directory = Some(end.directory);
@@ -489,6 +500,7 @@ struct End {
     directory_changed: bool,
     wake: BTreeSet<CityId>,
     ring: Work,
+    heads: Heads,
 }
 
 async fn finish(
@@ -512,8 +524,8 @@ async fn finish(
     } else {
         directory
     };
-    let (wake, ring) = (batch.wake, batch.ring);
-    Ok(End { directory, edges, old_local, directory_changed, wake, ring })
+    let (wake, ring, heads) = (batch.wake, batch.ring, batch.heads);
+    Ok(End { directory, edges, old_local, directory_changed, wake, ring, heads })
 }
 
 impl End {

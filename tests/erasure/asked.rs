@@ -43,7 +43,7 @@ async fn the_person_asks_and_the_city_that_gave_the_home_says_what_it_keeps_unti
     assert_eq!(kunming.stage(leg).await, Some(Stage::Released));
     towns.ruian_reports(leg).await;
     kunming.reaches(leg, Stage::Fulfilled).await;
-    let complete = kunming.sms(&case, "属实").await;
+    let complete = kunming.sms(&case, "对方城市说已办成").await;
     kunming.answer(&complete, &[1]).await.unwrap();
     // Closed and settled: what Kunming holds goes by itself, and Ruian is asked.
     let confirm = confirm(kunming, leg).await;

@@ -39,7 +39,10 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 5 "0005_desk",
                 6 "0006_paper",
                 7 "0007_notices",
+                8 "0008_witness",
                 11 "0011_erasure",
+                12 "0012_access",
+                15 "0015_sides",
             )
         };
     }
