@@ -222,7 +222,11 @@ fn the_search_finds_what_is_there_in_every_spelling() {
         assert_eq!(found.len(), 1);
     }
     let phone = vec!["19900010007".to_owned()];
-    for spelt in ["1990001 0007", "1-990-001-0007", "\u{ff11}\u{ff19}\u{ff19}\u{ff10}\u{ff10}\u{ff10}\u{ff11}\u{ff10}\u{ff10}\u{ff10}\u{ff17}"] {
+    for spelt in [
+        "1990001 0007",
+        "1-990-001-0007",
+        "\u{ff11}\u{ff19}\u{ff19}\u{ff10}\u{ff10}\u{ff10}\u{ff11}\u{ff10}\u{ff10}\u{ff10}\u{ff17}",
+    ] {
         assert_eq!(image::planted_in(spelt.as_bytes(), &phone).len(), 1, "{spelt}");
     }
 }

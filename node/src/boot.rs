@@ -8,9 +8,9 @@ pub use found::HeadError;
 pub use listen::Addresses;
 pub use open::StartError;
 
+use crate::command::Command;
 use crate::config::Config;
 use crate::courier::{self, Courier};
-use crate::command::Command;
 use crate::house::House;
 use crate::keyring::Keeper;
 use crate::keys::Passphrase;

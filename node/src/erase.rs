@@ -64,7 +64,8 @@ impl Batch<'_> {
 
     /// Destroys single values: with the last one under a key, the key.
     pub(crate) async fn unhide(&mut self, leg: LegId, slot: u8) -> Result<(), StoreError> {
-        let sql = "DELETE FROM section_data WHERE leg_id = $1 AND slot = $2 RETURNING leg_id, key_id";
+        let sql =
+            "DELETE FROM section_data WHERE leg_id = $1 AND slot = $2 RETURNING leg_id, key_id";
         let rows = self.conn.rows(sql, vec![leg.to_vec().into(), slot.into()]).await?;
         self.give_up(rows).await
     }
@@ -121,10 +122,8 @@ impl Batch<'_> {
         leg: LegId,
         places: &[(u8, MsgId)],
     ) -> Result<Vec<Digest>, StoreError> {
-        let wanted: BTreeSet<&(u8, MsgId)> = places
-            .iter()
-            .filter(|(slot, _)| SectionKind::of(u32::from(*slot)).is_some())
-            .collect();
+        let wanted: BTreeSet<&(u8, MsgId)> =
+            places.iter().filter(|(slot, _)| SectionKind::of(u32::from(*slot)).is_some()).collect();
         if wanted.is_empty() {
             return Ok(Vec::new());
         }

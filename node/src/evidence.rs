@@ -3,12 +3,12 @@
 
 use crate::directory::{Bond, Directory, Peer};
 use crate::house::House;
-use crate::legs::{Entry, LegFile};
+use crate::legs::{Entry, LegFile, Standing};
 use crate::store::{self, Conn, Store, StoreError, log};
 use crate::trouble::{Denied, Outcome};
 use crate::vault;
 use crate::writer::Published;
-use jieli_proto::bundle::{Bundle, BundledItem, build};
+use jieli_proto::bundle::{Bundle, BundledItem, Erasure, build};
 use jieli_proto::envelope;
 use jieli_proto::id::{CityId, Digest, LegId};
 use jieli_proto::kinds::{Lane, PartySide};
@@ -196,6 +196,7 @@ impl Export<'_> {
                     self.receipt(&expire.receipt, answers).await?;
                 }
             }
+            self.erasures(file, entry, message);
             match part {
                 Part::Bare => {}
                 // V20: who sent the person does not read the school or the employer.
@@ -217,6 +218,31 @@ impl Export<'_> {
             .map_err(|_| StoreError::Corrupt("message key"))?;
         self.bundle.envelopes.push(sealed);
         Ok(())
+    }
+
+    /// Sections of a message whose contents an ERASE CONFIRM of the leg says are gone.
+    fn erasures(&mut self, file: &LegFile, entry: &Entry, message: &wire::Message) {
+        for confirm in &file.entries {
+            let refused = matches!(confirm.standing, Standing::Refused(_));
+            let body = confirm.message.as_ref().and_then(|message| message.body.as_ref());
+            let Some(Body::EraseConfirm(body)) = body.filter(|_| !refused) else { continue };
+            if body.scope() != wire::EffectScope::Erased {
+                continue;
+            }
+            for slot in &message.section_digests {
+                let Some(kind) = SectionKind::of(slot.section) else { continue };
+                let known = self.bundle.erasures.iter().any(|erasure| {
+                    erasure.message == entry.env_digest && erasure.section == kind.number
+                });
+                if body.digests.contains(&slot.digest) && !known {
+                    self.bundle.erasures.push(Erasure {
+                        message: entry.env_digest,
+                        section: kind.number,
+                        confirm: confirm.env_digest,
+                    });
+                }
+            }
+        }
     }
 
     fn lane_of(&self, file: &LegFile, entry: &Entry) -> Lane {
@@ -307,7 +333,7 @@ impl Export<'_> {
             .conn
             .maybe("SELECT envelope FROM consent WHERE env_digest = $1", vec![digest.into()])
             .await?
-            .ok_or(StoreError::Corrupt("consent"))?;
+            .ok_or_else(consent_is_over)?;
         self.bundle.consents.push(decode(&row.bytes(0)?)?);
         Ok(())
     }
@@ -364,6 +390,15 @@ fn nothing_sent() -> Denied {
         "NOTHING_SENT",
         "该办件还没有发出任何内容，没有可导出的存证。",
         "Nothing of this case has been sent, so there is no evidence to export.",
+    )
+}
+
+fn consent_is_over() -> Denied {
+    Denied::new(
+        "KEPT_NO_LONGER",
+        "该办件关闭已满三年，同意书已删除，不能再导出完整存证。",
+        "Three years after it closed the consents of this case are gone: no complete evidence any \
+         more.",
     )
 }
 

@@ -18,7 +18,9 @@ use jieli_proto::message::terms_digest;
 use jieli_proto::section::{PERSON, Phase, SUPPORT_NEED, SectionKind, TABLE, Value};
 use jieli_proto::tombstone::Reason;
 use jieli_proto::wire::message::Body;
-use jieli_proto::wire::{self, EffectScope, KeepingDuty, MessageType, ReturnCode, Service, VoidCode};
+use jieli_proto::wire::{
+    self, EffectScope, KeepingDuty, MessageType, ReturnCode, Service, VoidCode,
+};
 use prost::Message as _;
 
 /// Through whom a withdrawal came.

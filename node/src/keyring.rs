@@ -240,11 +240,7 @@ impl Ring {
     }
 
     /// Puts keys of a backup back, except those that the ledger names. How many were missing.
-    pub async fn restore(
-        &self,
-        keys: &KeyRing,
-        file: &Path,
-    ) -> Result<u64, RingError> {
+    pub async fn restore(&self, keys: &KeyRing, file: &Path) -> Result<u64, RingError> {
         let wrapped = {
             let backups = self.inner.backups.lock().unwrap_or_else(PoisonError::into_inner);
             backups.open_file(keys, file)?

@@ -153,7 +153,8 @@ impl Writing<'_> {
         }
         for slot in &message.section_digests {
             let Ok(number) = u8::try_from(slot.section) else { continue };
-            let found = vault::stored_section(conn, &self.letters.house, &file, msg, number).await?;
+            let found =
+                vault::stored_section(conn, &self.letters.house, &file, msg, number).await?;
             letter.sections.extend(found);
         }
         Ok(())

@@ -32,15 +32,14 @@ const METADATA_DAYS: u64 = 3 * 365;
 /// How long a closed leg is kept, in days after it was settled, with what an agreement states (0:
 /// nothing) about its service.
 pub fn days_kept(service: Service, stage: Stage, is_stopped: bool, stated: u32) -> u32 {
-    let came_to_nothing = if stated == 0 { NOTHING_CAME_DAYS } else { stated.min(NOTHING_CAME_DAYS) };
+    let came_to_nothing =
+        if stated == 0 { NOTHING_CAME_DAYS } else { stated.min(NOTHING_CAME_DAYS) };
     match stage {
         _ if is_stopped => 0,
         Stage::Withdrawn => 0,
-        Stage::NotRealised
-        | Stage::Expired
-        | Stage::Returned
-        | Stage::Declined
-        | Stage::Voided => came_to_nothing,
+        Stage::NotRealised | Stage::Expired | Stage::Returned | Stage::Declined | Stage::Voided => {
+            came_to_nothing
+        }
         Stage::Offered
         | Stage::TakenUp
         | Stage::Waitlisted
@@ -174,7 +173,8 @@ impl Batch<'_> {
                    (SELECT 1 FROM question_leg other WHERE other.question_id = question.question_id \
                    AND other.leg_id <> $1)";
         self.conn.run(sql, leg()).await?;
-        for table in ["consent", "looked", "question_leg", "slip_leg", "paper_letter", "asked_about"]
+        for table in
+            ["consent", "looked", "question_leg", "slip_leg", "paper_letter", "asked_about"]
         {
             let sql = format!("DELETE FROM {table} WHERE leg_id = $1");
             self.conn.run(sqlx::AssertSqlSafe(sql), leg()).await?;

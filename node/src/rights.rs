@@ -50,7 +50,8 @@ impl Batch<'_> {
         let mut files = Vec::new();
         for leg in store::legs::legs_of(self.conn, case.id).await? {
             let Some(file) = self.take_leg(leg).await? else { continue };
-            let theirs = actor.office == file.our_office || self.directory.coordinates(&actor.office);
+            let theirs =
+                actor.office == file.our_office || self.directory.coordinates(&actor.office);
             if theirs && (asked.legs.is_empty() || asked.legs.contains(&file.number)) {
                 files.push(file);
             }

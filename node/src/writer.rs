@@ -44,14 +44,8 @@ pub enum Step {
 
 impl Step {
     /// All steps, in their order.
-    pub const ALL: [Step; 6] = [
-        Step::Claimed,
-        Step::Written,
-        Step::Settled,
-        Step::Committed,
-        Step::Marked,
-        Step::Signed,
-    ];
+    pub const ALL: [Step; 6] =
+        [Step::Claimed, Step::Written, Step::Settled, Step::Committed, Step::Marked, Step::Signed];
 }
 
 /// Asked at every step; `true` ends the writer there, as a crash would.

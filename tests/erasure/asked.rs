@@ -1,6 +1,8 @@
 //! Who asks for erasure, and what is answered: the person, the other city, a legal hold.
 
 use jieli_node::command::{DeskCommand, Done, WorkerCommand};
+use jieli_node::world::Clock;
+use jieli_proto::bundle::{SectionVerdict, verify};
 use jieli_proto::case::Stage;
 use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::message::Body;
@@ -43,7 +45,7 @@ async fn the_person_asks_and_the_city_that_gave_the_home_says_what_it_keeps_unti
     assert_eq!(kunming.stage(leg).await, Some(Stage::Released));
     towns.ruian_reports(leg).await;
     kunming.reaches(leg, Stage::Fulfilled).await;
-    let complete = kunming.sms(&case, "对方城市说已办成").await;
+    let complete = kunming.sms(&case, "说已办成").await;
     kunming.answer(&complete, &[1]).await.unwrap();
     // Closed and settled: what Kunming holds goes by itself, and Ruian is asked.
     let confirm = confirm(kunming, leg).await;
@@ -61,6 +63,46 @@ async fn the_person_asks_and_the_city_that_gave_the_home_says_what_it_keeps_unti
         ruian.count("SELECT COUNT(*) FROM section_data").await == 0
     })
     .await;
+    // Three years after it closed the consents go too.
+    assert!(kunming.count("SELECT COUNT(*) FROM consent").await > 0);
+    towns.clock.move_on(400 * 24 * HOUR_MS);
+    eventually("the consents to be gone", async || {
+        let sql = "SELECT COUNT(*) FROM consent";
+        kunming.count(sql).await + ruian.count(sql).await == 0
+    })
+    .await;
+    towns.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_an_erasure_every_proof_verifies_and_the_verifier_says_when_it_was() {
+    let towns = Towns::new().await;
+    let (kunming, ruian) = (&towns.kunming, &towns.ruian);
+    let case = kunming.import(vec![home(1)]).await.remove(0);
+    kunming.ask_yes(&case).await;
+    let leg = kunming.leg_for(&case, Service::Housing).await;
+    towns.ruian_accepts(leg).await;
+    ruian.reaches(leg, Stage::Released).await;
+    let code = wire::ReturnCode::FamilyLeaves.into();
+    ruian.act(leg, Act::Return(wire::DeskReturn { code })).await.unwrap();
+    kunming.reaches(leg, Stage::Returned).await;
+    towns.settled().await;
+    let reason = "purpose-over".to_owned();
+    let request = wire::EraseRequest { case_number: case.clone(), legs: vec![1], reason };
+    kunming.desk(DeskCommand::Erase(request)).await.unwrap();
+    let said = confirm(kunming, leg).await;
+    assert_eq!(said.scope(), EffectScope::Erased);
+    assert!(!said.digests.is_empty());
+    towns.settled().await;
+    let roots = [kunming.public.root_fpr(), ruian.public.root_fpr()];
+    let verdicts = verify(&kunming.export(&case, true).await, &roots).unwrap();
+    assert!(verdicts.failures.is_empty(), "{}", verdicts.text());
+    let today = towns.calendar().day_of_unix_ms(towns.clock.now_unix_ms());
+    let gone = verdicts.records.iter().flat_map(|record| &record.sections).filter(|(_, said)| {
+        matches!(said, SectionVerdict::Erased { on, by } if *on == today && *by == ruian.id())
+    });
+    assert_eq!(gone.count(), said.digests.len(), "{}", verdicts.text());
+    assert!(ruian.count("SELECT COUNT(*) FROM tombstone WHERE reason = 5").await > 0);
     towns.stop().await;
 }
 

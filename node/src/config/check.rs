@@ -95,7 +95,9 @@ fn keyring_problem(config: &Config) -> Option<&'static str> {
     let is_url = |text: &str| text.starts_with("postgres://") || text.starts_with("postgresql://");
     match (&config.database, &config.keyring.url) {
         (Database::Sqlite, None) => None,
-        (Database::Sqlite, Some(_)) => Some("is for PostgreSQL: with sqlite the ring is keyring.db"),
+        (Database::Sqlite, Some(_)) => {
+            Some("is for PostgreSQL: with sqlite the ring is keyring.db")
+        }
         (Database::Postgres(_), None) => Some(
             "must name a PostgreSQL database of its own for the keys of sections, outside every \
              dump of the first: create it and give its postgres:// URL",

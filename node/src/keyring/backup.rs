@@ -209,4 +209,3 @@ impl Backups {
 fn purpose(epoch: u64) -> String {
     format!("ring-epoch-{epoch}")
 }
-

@@ -25,7 +25,11 @@ pub struct Again {
 /// Brings ring, ledger and database into agreement. Nobody may be served before.
 ///
 /// Errors: the ring opens nothing of what the database holds, so it is not this database's.
-pub async fn replay(ring: &Ring, store: &Store, batch_id: &[u8; 16]) -> Result<Vec<Again>, RingError> {
+pub async fn replay(
+    ring: &Ring,
+    store: &Store,
+    batch_id: &[u8; 16],
+) -> Result<Vec<Again>, RingError> {
     let lines = ring.lines().await?;
     let destroyed: BTreeSet<KeyId> = lines.iter().flat_map(|line| &line.keys).copied().collect();
     let mut writer = store.writer();
@@ -40,7 +44,10 @@ pub async fn replay(ring: &Ring, store: &Store, batch_id: &[u8; 16]) -> Result<V
         return Err(RingError::WrongRing(missing));
     }
     if missing > 0 {
-        tracing::error!(missing, "the key ring does not open everything: restore its newest backup");
+        tracing::error!(
+            missing,
+            "the key ring does not open everything: restore its newest backup"
+        );
     }
     let gone = ring_keys.iter().filter(|id| destroyed.contains(*id) || !held.contains(*id));
     forget_keys(ring, gone.copied().collect(), &destroyed).await?;
@@ -91,13 +98,11 @@ async fn erase_again(
             again.entry(LegId(row.array(0)?)).or_default().push(place);
         }
     }
-    let scopes: BTreeMap<LegId, BTreeSet<&str>> = lines.iter().fold(
-        BTreeMap::new(),
-        |mut found, line: &Line| {
+    let scopes: BTreeMap<LegId, BTreeSet<&str>> =
+        lines.iter().fold(BTreeMap::new(), |mut found, line: &Line| {
             found.entry(line.leg).or_default().extend(line.scope.tables());
             found
-        },
-    );
+        });
     for table in LEG_TABLES {
         let sql = format!("SELECT DISTINCT leg_id FROM {table}");
         for row in tx.rows_many(sql, Vec::new()).await? {
@@ -155,4 +160,3 @@ async fn keys_of(conn: &mut Conn, table: &str) -> Result<BTreeSet<KeyId>, StoreE
         }
     }
 }
-

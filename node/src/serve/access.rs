@@ -57,11 +57,10 @@ pub enum Call {
 
 use Call::{
     AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve,
-    ApproveHold, Ask, BackUpKeyring, EnterHold, Erase, ListHolds,
-    AskCapacity, AskLetter, CloseVacancy, CounterPropose, Countersign, ExportCase, HandOver,
-    Import, InvitePeer, ListAgreements, ListCapacity, ListCases, ListPeers, ListRules,
-    ListVacancies, PrintSlip, Propose, RemoveRule, SetCapacity, ShowAgreement, ShowCase, TestPeer,
-    UndoAct, WriteLetter,
+    ApproveHold, Ask, AskCapacity, AskLetter, BackUpKeyring, CloseVacancy, CounterPropose,
+    Countersign, EnterHold, Erase, ExportCase, HandOver, Import, InvitePeer, ListAgreements,
+    ListCapacity, ListCases, ListHolds, ListPeers, ListRules, ListVacancies, PrintSlip, Propose,
+    RemoveRule, SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct, WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 

@@ -11,9 +11,9 @@ use crate::writer::{Failure, Hand};
 use jieli_proto::id::CityId;
 use jieli_proto::wire::worker_server::{Worker, WorkerServer};
 use jieli_proto::wire::{
-    AnswerReply, AnswerRequest, CopyReply, EraseReply, NotMeRequest, OpenReply, OpenRequest, ReopenRequest,
-    SetPinRequest, SlipPage, SlipStatus, SlipUse, WhoLookedReply, WithdrawRequest, WorkerRequest,
-    WorkerStatusReply,
+    AnswerReply, AnswerRequest, CopyReply, EraseReply, NotMeRequest, OpenReply, OpenRequest,
+    ReopenRequest, SetPinRequest, SlipPage, SlipStatus, SlipUse, WhoLookedReply, WithdrawRequest,
+    WorkerRequest, WorkerStatusReply,
 };
 use tonic::{Request, Response, Status};
 

@@ -137,7 +137,11 @@ impl HoldCommand {
             .collect();
         out.show(&json!({ "holds": holds }), || {
             let lines: Vec<String> = list.holds.iter().map(|hold| line(hold, out)).collect();
-            if lines.is_empty() { out.say("没有保全。", "No holds.") } else { lines.join("\n") }
+            if lines.is_empty() {
+                out.say("没有保全。", "No holds.")
+            } else {
+                lines.join("\n")
+            }
         });
         Ok(OK)
     }

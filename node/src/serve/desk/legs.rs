@@ -43,7 +43,8 @@ impl<'a> Scene<'a> {
         let owed = file.law.owed().into_iter().next().filter(|_| on_road);
         let due = owed.and_then(|owed| owed.due);
         let is_closed = on_road && file.law.is_closed();
-        let settled = is_closed && match self.bond(file) {
+        let settled = is_closed
+            && match self.bond(file) {
                 Some(bond) => file.law.settled(file.our_side, heard(self.conn, bond, file).await?),
                 None => false,
             };
