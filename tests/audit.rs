@@ -5,5 +5,7 @@
 
 #[path = "audit/desk.rs"]
 mod desk;
+#[path = "audit/pack.rs"]
+mod pack;
 #[path = "audit/report.rs"]
 mod report;
