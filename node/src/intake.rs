@@ -69,6 +69,7 @@ impl Batch<'_> {
         let peer = self.directory.peer_named(&draft.city).map(|peer| peer.city.as_str().to_owned());
         let city = peer.unwrap_or_else(|| draft.city.trim().to_owned());
         if let Some(number) = self.already_here(actor, &draft.legs).await? {
+            self.told_again(actor, &number).await?;
             if self.put_right(actor, &number, &city, &draft.legs, &worker).await? {
                 return Ok(wire::ImportedRow {
                     row: draft.row,
@@ -253,7 +254,7 @@ fn reference(leg: &wire::DraftLeg) -> String {
 fn check_leg(leg: &wire::DraftLeg) -> Outcome<()> {
     let person = leg.person.clone().unwrap_or_default();
     // V14: under 16 is never an employment subject.
-    if leg.service() == Service::Employment && person.age_band < 3 {
+    if leg.service() == Service::Employment && !crate::acts::may_work(person.age_band) {
         return Err(bad("age", "未满 16 周岁不得推荐就业", "under 16 is never sent to a job"));
     }
     if (leg.service() == Service::Insurance) != (leg.item_code > 0) {

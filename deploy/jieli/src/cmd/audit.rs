@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use jieli_proto::wire;
 use std::path::PathBuf;
 
+mod access;
 pub(super) mod pack;
 mod report;
 
@@ -36,6 +37,24 @@ pub(super) enum AuditCommand {
         /// Where to; must not exist.
         #[arg(long)]
         out: PathBuf,
+    },
+    /// Who looked at personal data: which sections of which case, when and for what.
+    AccessLog {
+        /// Only of this agreement.
+        #[arg(long, default_value = "")]
+        agreement: String,
+        /// First day, such as 2026-11-01.
+        #[arg(long, value_parser = date_of)]
+        from: u32,
+        /// Last day.
+        #[arg(long, value_parser = date_of)]
+        to: u32,
+        /// The page after: the value that the page before printed.
+        #[arg(long, default_value = "")]
+        after: String,
+        /// At most so many looks.
+        #[arg(long, default_value_t = 200)]
+        most: u32,
     },
 }
 
@@ -73,6 +92,11 @@ impl AuditCommand {
             }
             AuditCommand::Unpack { pack, bundle, out: file } => {
                 pack::unpack(&pack, bundle, &file, out)?;
+            }
+            AuditCommand::AccessLog { agreement: agreement_id, from, to, after, most } => {
+                let request = wire::AccessLogRequest { agreement_id, from, to, after, most };
+                let found = at.audit().await?.access_log(request).await?.into_inner();
+                out.show(&access::json(&found), || access::text(&found, out));
             }
         }
         Ok(OK)
