@@ -21,6 +21,7 @@ const SCHEMA: &str = concat!(
     include_str!("../../src/store/schema/sqlite/0008_witness.sql"),
     include_str!("../../src/store/schema/sqlite/0012_access.sql"),
     include_str!("../../src/store/schema/sqlite/0015_sides.sql"),
+    include_str!("../../src/store/schema/sqlite/0016_lookup.sql"),
 );
 
 #[derive(Clone, Debug)]
