@@ -24,6 +24,7 @@ pub mod keyring;
 pub mod keys;
 pub mod legs;
 pub mod letters;
+pub mod lookup;
 pub mod notice;
 pub mod paper;
 pub mod partners;

@@ -40,6 +40,7 @@ pub enum Call {
     Ask,
     ListCases,
     ShowCase,
+    FindCases,
     Act,
     UndoAct,
     HandOver,
@@ -58,9 +59,10 @@ pub enum Call {
 use Call::{
     AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve,
     ApproveHold, Ask, AskCapacity, AskLetter, BackUpKeyring, CloseVacancy, CounterPropose,
-    Countersign, EnterHold, Erase, ExportCase, HandOver, Import, InvitePeer, ListAgreements,
-    ListCapacity, ListCases, ListHolds, ListPeers, ListRules, ListVacancies, PrintSlip, Propose,
-    RemoveRule, SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct, WriteLetter,
+    Countersign, EnterHold, Erase, ExportCase, FindCases, HandOver, Import, InvitePeer,
+    ListAgreements, ListCapacity, ListCases, ListHolds, ListPeers, ListRules, ListVacancies,
+    PrintSlip, Propose, RemoveRule, SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct,
+    WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -93,6 +95,7 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (Ask, &[Clerk]),
     (ListCases, &[Clerk, Compliance]),
     (ShowCase, &[Clerk, Compliance]),
+    (FindCases, &[Clerk]),
     (Act, &[Clerk]),
     (UndoAct, &[Clerk]),
     (HandOver, &[Clerk]),
