@@ -95,6 +95,13 @@ pub trait Post: Send + Sync {
         ask: wire::ProveRequest,
     ) -> Result<wire::ProveReply, PostError>;
 
+    /// Asks a peer for its signed statements about lanes or a leg.
+    async fn state(
+        &self,
+        to: &CityId,
+        ask: wire::StateRequest,
+    ) -> Result<wire::StateReply, PostError>;
+
     /// Calls a peer anew, whatever line is kept, and asks for its newest checkpoint.
     async fn probe(&self, to: &CityId) -> Probe;
 }

@@ -88,6 +88,14 @@ impl Post for Nobody {
         Err(PostError("nobody is there".to_owned()))
     }
 
+    async fn state(
+        &self,
+        _to: &CityId,
+        _ask: wire::StateRequest,
+    ) -> Result<wire::StateReply, PostError> {
+        Err(PostError("nobody is there".to_owned()))
+    }
+
     async fn probe(&self, _to: &CityId) -> jieli_node::world::Probe {
         jieli_node::world::Probe::default()
     }

@@ -10,6 +10,7 @@ mod harness;
 mod limits;
 mod lost;
 mod partners;
+mod reconcile;
 mod reports;
 mod start;
 mod windows;

@@ -18,6 +18,7 @@ const SCHEMA: &str = concat!(
     include_str!("../../src/store/schema/sqlite/0005_desk.sql"),
     include_str!("../../src/store/schema/sqlite/0006_paper.sql"),
     include_str!("../../src/store/schema/sqlite/0007_notices.sql"),
+    include_str!("../../src/store/schema/sqlite/0013_reconcile.sql"),
 );
 
 #[derive(Clone, Debug)]
