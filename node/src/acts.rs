@@ -202,7 +202,7 @@ impl Batch<'_> {
         let duty = named_or_owed(file, duty)?;
         let before =
             matches!(file.law.state().stage, Stage::Offered | Stage::TakenUp | Stage::Waitlisted);
-        if let Some((digest, wind_down)) = bond.terminated
+        if let Some((digest, wind_down)) = bond.terminated()
             && (before || self.today >= wind_down)
         {
             let body =

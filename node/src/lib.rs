@@ -2,6 +2,7 @@
 
 pub mod acts;
 pub mod agreements;
+pub mod audit;
 pub mod batch;
 pub mod boot;
 pub mod capacity;
