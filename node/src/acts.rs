@@ -25,7 +25,7 @@ mod handler;
 mod offer;
 mod pending;
 
-pub(crate) use decide::SLOT_DAYS_MIN;
+pub(crate) use decide::{SLOT_DAYS_MIN, may_work};
 pub(crate) use handler::handler;
 pub(crate) use pending::{Unsent, time_of, waiting};
 

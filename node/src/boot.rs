@@ -19,6 +19,7 @@ use crate::serve::stack::DRAIN_MAX;
 use crate::store::Store;
 use crate::sweeper::{Broom, Sweeper};
 use crate::tls::{Connections, Identity};
+use crate::witness::Witness;
 use crate::world::{Clock, Entropy, Notices, Post, Sleep, World, random};
 use crate::writer::{CrashAt, Hand, Stopped, Writer};
 use listen::Doors;
@@ -121,6 +122,14 @@ impl Node {
         }
         let chores = Chores::new(hand.clone(), store.clone(), house.clone(), stop.clone());
         tasks.spawn(chores.run());
+        let witness = Witness {
+            hand: hand.clone(),
+            store,
+            house: house.clone(),
+            tasks: tasks.clone(),
+            stop: stop.clone(),
+        };
+        tasks.spawn(witness.run());
         tasks.spawn(Courier { hand, letters, house, tasks: tasks.clone(), stop }.run());
         tracing::info!(city = %node.house.config.city.id, peer = %node.addresses.peer, "the node runs");
         Ok(node)

@@ -8,6 +8,7 @@ use crate::reconcile::Reconciled;
 use crate::store::{StoreError, queue};
 use crate::trouble::{Denied, Outcome, Trouble};
 use crate::window::WindowCommand;
+use crate::witness::Stretch;
 use crate::world::NoticeResult;
 use jieli_proto::day::Day;
 use jieli_proto::envelope;
@@ -44,6 +45,10 @@ pub enum Command {
     LegStated(AgreementId, LegId, Box<wire::Envelope>),
     /// What was found when both cities' lanes were compared.
     Reconciled(Box<Reconciled>),
+    /// Signed heads of these cities' exchange logs, from wherever they came.
+    HeadsHeard(Vec<(CityId, String)>),
+    /// Hashes of a peer's exchange log that lead to a signed head.
+    Mirrored(Box<Stretch>),
     /// A timer is due.
     Ring([u8; 16]),
     /// A timer had nothing to do.
@@ -118,6 +123,8 @@ pub enum WorkerCommand {
 pub enum Done {
     Nothing,
     Received(Received, Option<Seat>),
+    /// Whether the stretch was stored.
+    Mirrored(bool),
     Peer(wire::Peer),
     Invited(wire::InvitePeerReply),
     InviteAccepted(Box<wire::AcceptInviteReply>),
@@ -204,6 +211,13 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
             batch.keep_reconciled(&found).await?;
             Ok(Done::Nothing)
         }
+        Command::HeadsHeard(heads) => {
+            for (city, note) in heads {
+                batch.hear_head(&city, &note).await?;
+            }
+            Ok(Done::Nothing)
+        }
+        Command::Mirrored(stretch) => Ok(Done::Mirrored(batch.mirrored(&stretch).await?)),
         Command::Ring(timer) => {
             batch.ring(&timer).await?;
             Ok(Done::Nothing)

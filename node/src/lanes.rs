@@ -7,10 +7,11 @@
 
 use crate::batch::leaf_of;
 use crate::store::{Conn, StoreError};
+use jieli_proto::envelope;
 use jieli_proto::id::AgreementId;
-use jieli_proto::kinds::Lane;
+use jieli_proto::kinds::{Kind, Lane};
 use jieli_proto::tree::{self, Hash, leaf_hash};
-use jieli_proto::wire::Envelope;
+use jieli_proto::wire::{Act, Envelope, Header, Message, Receipt};
 use prost::Message as _;
 
 /// Places of a block.
@@ -103,6 +104,17 @@ impl LaneAt {
             }
         }
         Ok(hashes)
+    }
+}
+
+/// The header of a payload of a lane, if it can be read.
+pub fn header_of(lane: Lane, sealed: &Envelope) -> Option<Header> {
+    if lane.kind() == Kind::Message {
+        envelope::payload::<Message>(sealed).ok()?.header
+    } else if lane.kind() == Kind::Receipt {
+        envelope::payload::<Receipt>(sealed).ok()?.header
+    } else {
+        envelope::payload::<Act>(sealed).ok()?.header
     }
 }
 

@@ -44,5 +44,6 @@ pub mod vault;
 pub mod webhook;
 pub mod window;
 pub mod wire_limits;
+pub mod witness;
 pub mod world;
 pub mod writer;

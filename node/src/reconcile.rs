@@ -11,14 +11,13 @@ mod keep;
 use crate::command::Command;
 use crate::directory::{Bond, Peer};
 use crate::house::House;
-use crate::lanes::{BLOCK, Blocks, LaneAt, Range};
+use crate::lanes::{BLOCK, Blocks, LaneAt, Range, header_of};
 use crate::statements::{lane_statement, open_lane};
 use crate::store::{Conn, Store, StoreError};
 use crate::writer::{Failure, Hand, Published};
 use jieli_proto::day::Day;
-use jieli_proto::envelope;
 use jieli_proto::id::AgreementId;
-use jieli_proto::kinds::{Kind, Lane};
+use jieli_proto::kinds::Lane;
 use jieli_proto::wire::{self, Difference, Envelope, LaneCompared, LaneSide, ReconcileReport};
 use prost::Message as _;
 use std::sync::Arc;
@@ -231,8 +230,8 @@ impl<'a> Reconcile<'a> {
             from = next.uint(0)? + 1;
             for row in rows {
                 let sealed = Envelope::decode(row.bytes(1)?.as_slice()).ok();
-                if let Some(ms) = sealed.and_then(|sealed| created_ms(at.lane, &sealed)) {
-                    return Ok(Some((row.uint(0)?, ms)));
+                if let Some(header) = sealed.and_then(|sealed| header_of(at.lane, &sealed)) {
+                    return Ok(Some((row.uint(0)?, header.created_unix_ms)));
                 }
             }
         }
@@ -280,28 +279,6 @@ struct Stated {
 
 fn side(range: Range, count: u64, root: [u8; 32], sealed: Envelope) -> LaneSide {
     LaneSide { to: range.to, count, root: hex::encode(root), statement: Some(sealed) }
-}
-
-/// What a payload of a lane says of its time.
-fn created_ms(lane: Lane, sealed: &Envelope) -> Option<u64> {
-    let header = match lane.kind() {
-        Kind::Message => envelope::payload::<wire::Message>(sealed).ok()?.header,
-        Kind::Receipt => envelope::payload::<wire::Receipt>(sealed).ok()?.header,
-        Kind::Act => envelope::payload::<wire::Act>(sealed).ok()?.header,
-        Kind::Agreement
-        | Kind::Manifest
-        | Kind::Consent
-        | Kind::LaneStatement
-        | Kind::LegStatement
-        | Kind::Recovery
-        | Kind::PersonStatement
-        | Kind::Slip
-        | Kind::Letter
-        | Kind::Successor
-        | Kind::Invite
-        | Kind::Pack => None,
-    };
-    header.map(|header| header.created_unix_ms)
 }
 
 impl std::fmt::Debug for Reconcile<'_> {

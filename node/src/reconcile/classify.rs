@@ -3,14 +3,14 @@
 use super::compare::{Place, Theirs};
 use super::{Failed, Reconcile};
 use crate::batch::leaf_of;
-use crate::lanes::LaneAt;
-use crate::receive::receipt::open_checkpoint;
+use crate::lanes::{LaneAt, header_of};
 use crate::store::{StoreError, log};
+use crate::witness::open_head;
 use jieli_proto::envelope;
 use jieli_proto::kinds::Kind;
 use jieli_proto::leaf::Leaf;
 use jieli_proto::tree::{self, Hash, leaf_hash};
-use jieli_proto::wire::{self, Difference, Envelope, Role};
+use jieli_proto::wire::{self, Difference, Envelope};
 use prost::Message as _;
 use std::collections::BTreeSet;
 
@@ -214,12 +214,7 @@ impl Reconcile<'_> {
         let Ok(reply) = self.house.world.post.prove(&self.peer.city, ask).await else {
             return Ok(false);
         };
-        let keys = self
-            .peer
-            .newest()
-            .map(|manifest| manifest.keys_of(Role::Log).map(|key| key.public).collect::<Vec<_>>());
-        let keys = keys.unwrap_or_default();
-        let head = open_checkpoint(&reply.checkpoint, &origin, &self.peer.city, &keys);
+        let head = open_head(&self.peer, &reply.checkpoint).filter(|head| head.origin() == origin);
         let path: Option<Vec<Hash>> =
             reply.hashes.iter().map(|hash| hash.as_slice().try_into().ok()).collect();
         Ok(head.zip(path).is_some_and(|(head, path)| {
@@ -239,18 +234,21 @@ impl Reconcile<'_> {
         }
         let is_beyond = matches!(theirs, Theirs::Beyond);
         let is_theirs = at.lane.side() != self.bond.our_side;
-        let class = match at.lane.kind() {
-            Kind::Receipt if is_theirs && is_beyond => {
-                let now_ms = self.house.world.clock.now_unix_ms();
-                let made_ms = given.as_ref().and_then(|given| super::created_ms(at.lane, given));
-                let age_ms = made_ms.map_or(0, |made_ms| now_ms.saturating_sub(made_ms));
-                if age_ms > ON_ITS_WAY_MS { Class::LostReceipt } else { Class::InFlight }
-            }
-            Kind::Receipt if is_theirs => Class::LostReceipt,
-            _ if is_theirs && is_beyond => Class::InFlight,
-            _ => Class::NotLoggedHere,
+        let is_receipt = at.lane.kind() == Kind::Receipt;
+        let class = match (is_theirs, is_beyond) {
+            (true, true) if is_receipt && self.is_late(at, given.as_ref()) => Class::LostReceipt,
+            (true, true) => Class::InFlight,
+            (true, false) if is_receipt => Class::LostReceipt,
+            (true | false, _) => Class::NotLoggedHere,
         };
         Ok((class, given))
+    }
+
+    /// Whether a receipt should have arrived long ago, by its author's clock.
+    fn is_late(&self, at: &LaneAt, given: Option<&Envelope>) -> bool {
+        let now_ms = self.house.world.clock.now_unix_ms();
+        let header = given.and_then(|given| header_of(at.lane, given));
+        header.is_some_and(|made| now_ms.saturating_sub(made.created_unix_ms) > ON_ITS_WAY_MS)
     }
 
     /// The leaf of a place stands between those of its neighbours in the lane.

@@ -30,6 +30,7 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 5 "0005_desk",
                 6 "0006_paper",
                 7 "0007_notices",
+                8 "0008_witness",
                 13 "0013_reconcile",
                 15 "0015_parties",
             )

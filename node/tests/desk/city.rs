@@ -96,6 +96,22 @@ impl Post for Nobody {
         Err(PostError("nobody is there".to_owned()))
     }
 
+    async fn checkpoint(
+        &self,
+        _to: &CityId,
+        _ask: wire::CheckpointRequest,
+    ) -> Result<wire::CheckpointReply, PostError> {
+        Err(PostError("nobody is there".to_owned()))
+    }
+
+    async fn tiles(
+        &self,
+        _to: &CityId,
+        _ask: wire::TilesRequest,
+    ) -> Result<wire::TilesReply, PostError> {
+        Err(PostError("nobody is there".to_owned()))
+    }
+
     async fn probe(&self, _to: &CityId) -> jieli_node::world::Probe {
         jieli_node::world::Probe::default()
     }

@@ -2128,15 +2128,23 @@ pub struct FetchReply {
     #[prost(string, tag = "7")]
     pub checkpoint: ::prost::alloc::string::String,
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct CheckpointRequest {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckpointRequest {
+    /// empty: the answering city's own log; else a log of the caller
+    #[prost(string, tag = "1")]
+    pub origin: ::prost::alloc::string::String,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CheckpointReply {
+    /// of the caller's log: the largest seen, empty if none was
     #[prost(string, tag = "1")]
     pub checkpoint: ::prost::alloc::string::String,
     /// what the answering city's clock says: an unsigned claim
     #[prost(uint64, tag = "2")]
     pub now_unix_ms: u64,
+    /// of the caller's log: the newest whose hashes are all mirrored
+    #[prost(string, tag = "3")]
+    pub mirrored: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ProveRequest {
@@ -2163,12 +2171,15 @@ pub struct ProveReply {
     #[prost(bytes = "vec", repeated, tag = "2")]
     pub hashes: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TilesRequest {
     #[prost(uint32, tag = "1")]
     pub level: u32,
     #[prost(uint64, tag = "2")]
     pub index: u64,
+    /// empty: the answering city's own log; else a log of the caller, as mirrored
+    #[prost(string, tag = "3")]
+    pub origin: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TilesReply {
