@@ -40,6 +40,7 @@ pub enum Call {
     Ask,
     ListCases,
     ShowCase,
+    FindCases,
     Act,
     UndoAct,
     HandOver,
@@ -54,10 +55,10 @@ pub enum Call {
 
 use Call::{
     AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve, Ask,
-    AskCapacity, AskLetter, CloseVacancy, CounterPropose, Countersign, ExportCase, HandOver,
-    Import, InvitePeer, ListAgreements, ListCapacity, ListCases, ListPeers, ListReconciled,
-    ListRules, ListVacancies, PrintSlip, Propose, Reconcile, RemoveRule, SetCapacity,
-    ShowAgreement, ShowCase, TestPeer, UndoAct, WriteLetter,
+    AskCapacity, AskLetter, CloseVacancy, CounterPropose, Countersign, ExportCase, FindCases,
+    HandOver, Import, InvitePeer, ListAgreements, ListCapacity, ListCases, ListPeers,
+    ListReconciled, ListRules, ListVacancies, PrintSlip, Propose, Reconcile, RemoveRule,
+    SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct, WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -90,6 +91,7 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (Ask, &[Clerk]),
     (ListCases, &[Clerk, Compliance]),
     (ShowCase, &[Clerk, Compliance]),
+    (FindCases, &[Clerk]),
     (Act, &[Clerk]),
     (UndoAct, &[Clerk]),
     (HandOver, &[Clerk]),
