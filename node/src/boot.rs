@@ -9,6 +9,7 @@ pub use listen::Addresses;
 pub use open::StartError;
 
 use crate::command::Command;
+use crate::chores::Chores;
 use crate::config::Config;
 use crate::courier::{self, Courier};
 use crate::house::House;
@@ -130,6 +131,8 @@ impl Node {
                 }
             });
         }
+        let chores = Chores::new(hand.clone(), store.clone(), house.clone(), stop.clone());
+        tasks.spawn(chores.run());
         let witness = Witness {
             hand: hand.clone(),
             store,

@@ -5,9 +5,11 @@
 
 use crate::batch::Batch;
 use crate::keyring::{KeyId, Scope};
-use crate::legs::msg_id;
-use crate::store::{StoreError, Val};
+use crate::legs::{LegFile, Local, msg_id};
+use crate::questions::Topic;
+use crate::store::{self, StoreError, Val};
 use crate::timer::TimerKind;
+use crate::trouble::Outcome;
 use jieli_proto::id::{Digest, LegId, MsgId};
 use jieli_proto::section::SectionKind;
 use jieli_proto::tombstone::{Reason, SALT_LEN, Tombstone};
@@ -177,4 +179,46 @@ impl Batch<'_> {
         let row = self.conn.maybe(sql, vec![leg.to_vec().into(), self.now_ms.into()]).await?;
         row.map(|row| row.uint(0)).transpose()
     }
+}
+
+/// A draft whose time is over, or what is left of a leg that was stopped.
+pub(crate) async fn erase_draft(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
+    let is_live = file.law.exists() && !file.law.state().stop.any();
+    if file.local == Local::OnTheRoad && is_live {
+        return Ok(());
+    }
+    if matches!(file.local, Local::OnTheRoad | Local::Dropped) {
+        return forget_stopped(batch, file).await;
+    }
+    if let Some(until_ms) = batch.letter_kept_until(file.id).await? {
+        return Ok(batch.timer(until_ms, TimerKind::EraseDraft, &file.id.0).await?);
+    }
+    if file.local == Local::OnPaper {
+        return forget_stopped(batch, file).await;
+    }
+    if file.local == Local::Asked {
+        if let Some(later_ms) = batch.asked_until(file.id).await? {
+            return Ok(batch.timer(later_ms, TimerKind::EraseDraft, &file.id.0).await?);
+        }
+        // A lapse is the person's; a draft that nobody was asked about is not, nor a yes that could
+        // not be sent.
+        if !batch.said_yes(file.id).await? {
+            batch.suppress(file).await?;
+        }
+    }
+    file.local = Local::Dropped;
+    store::legs::update(batch.conn, file).await?;
+    batch.put_leg(file.clone());
+    batch.erase(file.id, Scope::All, Reason::Lapsed).await?;
+    Ok(())
+}
+
+/// What is left of a stopped leg goes once nobody can say "not me" any more.
+async fn forget_stopped(batch: &mut Batch<'_>, file: &LegFile) -> Outcome<()> {
+    let open = batch.open_question_about(file.id, Topic::Stopped, &[]).await?;
+    if let Some(question) = open.filter(|question| question.answered_ms == 0) {
+        return Ok(batch.timer(question.deadline_ms, TimerKind::EraseDraft, &file.id.0).await?);
+    }
+    batch.erase(file.id, Scope::All, Reason::Withdrawn).await?;
+    Ok(())
 }

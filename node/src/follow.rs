@@ -391,7 +391,7 @@ pub(crate) async fn timer(
         TimerKind::AskComplete => batch.ask_complete(&mut file).await,
         TimerKind::WentWithheld => went_withheld(batch, &mut file).await,
         TimerKind::SendOutcome => batch.send_held_outcome(&mut file).await,
-        TimerKind::EraseDraft => erase_draft(batch, &mut file).await,
+        TimerKind::EraseDraft => crate::erase::erase_draft(batch, &mut file).await,
         TimerKind::SendAct => batch.send_pending(&mut file).await,
         TimerKind::AcceptByRule => batch.accept_by_rule(&mut file).await,
         TimerKind::Retention => batch.retention(&mut file).await,
@@ -497,47 +497,6 @@ async fn went_withheld(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()>
         Speech::plain(MessageType::Void, Body::Void(body))
     };
     batch.say(file, speech).await?;
-    Ok(())
-}
-
-async fn erase_draft(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
-    let is_live = file.law.exists() && !file.law.state().stop.any();
-    if file.local == Local::OnTheRoad && is_live {
-        return Ok(());
-    }
-    if matches!(file.local, Local::OnTheRoad | Local::Dropped) {
-        return forget_stopped(batch, file).await;
-    }
-    if let Some(until_ms) = batch.letter_kept_until(file.id).await? {
-        return Ok(batch.timer(until_ms, TimerKind::EraseDraft, &file.id.0).await?);
-    }
-    if file.local == Local::OnPaper {
-        return forget_stopped(batch, file).await;
-    }
-    if file.local == Local::Asked {
-        if let Some(later_ms) = batch.asked_until(file.id).await? {
-            return Ok(batch.timer(later_ms, TimerKind::EraseDraft, &file.id.0).await?);
-        }
-        // A lapse is the person's; a draft that nobody was asked about is not, nor a yes that could
-        // not be sent.
-        if !batch.said_yes(file.id).await? {
-            batch.suppress(file).await?;
-        }
-    }
-    file.local = Local::Dropped;
-    store::legs::update(batch.conn, file).await?;
-    batch.put_leg(file.clone());
-    batch.erase(file.id, Scope::All, Reason::Lapsed).await?;
-    Ok(())
-}
-
-/// What is left of a stopped leg goes once nobody can say "not me" any more.
-async fn forget_stopped(batch: &mut Batch<'_>, file: &LegFile) -> Outcome<()> {
-    let open = batch.open_question_about(file.id, Topic::Stopped, &[]).await?;
-    if let Some(question) = open.filter(|question| question.answered_ms == 0) {
-        return Ok(batch.timer(question.deadline_ms, TimerKind::EraseDraft, &file.id.0).await?);
-    }
-    batch.erase(file.id, Scope::All, Reason::Withdrawn).await?;
     Ok(())
 }
 

@@ -395,7 +395,10 @@ impl Writer {
         let settled = self.house.ring.settle(&end.ring).await;
         settled.map_err(|error| match error {
             RingError::Store(error) => Broken::Store(error),
-            other => Broken::Stop(Stopped::Ring(other.to_string())),
+            other @ (RingError::Ledger(_)
+            | RingError::Backup(_)
+            | RingError::OtherCity(_)
+            | RingError::WrongRing(_)) => Broken::Stop(Stopped::Ring(other.to_string())),
         })?;
         crash(Step::Settled)?;
         commit(&self.store, tx, &claim).await?;

@@ -228,7 +228,7 @@ mod tests {
         let whole = std::fs::read(&path).unwrap();
         std::fs::write(&path, [whole.as_slice(), b"17950000 07"].concat()).unwrap();
         let mut again = Ledger::open(&path).unwrap();
-        assert_eq!(again.read().unwrap(), [first.clone()]);
+        assert_eq!(again.read().unwrap(), std::slice::from_ref(&first));
         again.append(&[&first]).unwrap();
         assert_eq!(again.read().unwrap().len(), 2);
         std::fs::write(&path, [b"nonsense\n".as_slice(), &whole].concat()).unwrap();

@@ -45,6 +45,8 @@ pub enum Call {
     UndoAct,
     HandOver,
     ExportCase,
+    Reconcile,
+    ListReconciled,
     PrintSlip,
     AskLetter,
     WriteLetter,
@@ -60,8 +62,8 @@ use Call::{
     AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve,
     ApproveHold, Ask, AskCapacity, AskLetter, BackUpKeyring, CloseVacancy, CounterPropose,
     Countersign, EnterHold, Erase, ExportCase, FindCases, HandOver, Import, InvitePeer,
-    ListAgreements, ListCapacity, ListCases, ListHolds, ListPeers, ListRules, ListVacancies,
-    PrintSlip, Propose, RemoveRule, SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct,
+    ListAgreements, ListCapacity, ListCases, ListHolds, ListPeers, ListReconciled, ListRules, ListVacancies,
+    PrintSlip, Propose, Reconcile, RemoveRule, SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct,
     WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
@@ -100,6 +102,8 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (UndoAct, &[Clerk]),
     (HandOver, &[Clerk]),
     (ExportCase, &[Clerk, Compliance]),
+    (Reconcile, &[Operator, Compliance]),
+    (ListReconciled, &[Operator, Compliance]),
     (PrintSlip, &[Clerk]),
     (AskLetter, &[Clerk]),
     (WriteLetter, &[Clerk]),

@@ -42,6 +42,7 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 8 "0008_witness",
                 11 "0011_erasure",
                 12 "0012_access",
+                13 "0013_reconcile",
                 15 "0015_sides",
                 16 "0016_lookup",
             )

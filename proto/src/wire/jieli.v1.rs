@@ -399,9 +399,10 @@ pub struct LaneStatement {
     /// inclusive
     #[prost(uint64, tag = "4")]
     pub to: u64,
+    /// places of the range that the city holds
     #[prost(uint64, tag = "5")]
     pub count: u64,
-    /// 32: RFC 6962 root of the leaf hashes in lane order
+    /// 32: RFC 6962 root of the leaf hashes in lane order, 32 zero bytes for a place not held
     #[prost(bytes = "vec", tag = "6")]
     pub root: ::prost::alloc::vec::Vec<u8>,
     #[prost(string, tag = "7")]
@@ -2185,6 +2186,36 @@ pub struct TilesReply {
     #[prost(bytes = "vec", tag = "1")]
     pub hashes: ::prost::alloc::vec::Vec<u8>,
 }
+/// Both ends are inclusive. `to` 0: as far as the answering city holds the lane. A range longer than
+/// 256 begins one after a multiple of 256.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaneRange {
+    #[prost(uint32, tag = "1")]
+    pub lane: u32,
+    #[prost(uint64, tag = "2")]
+    pub from: u64,
+    #[prost(uint64, tag = "3")]
+    pub to: u64,
+}
+/// Ranges of lanes, at most 64, or one leg.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StateRequest {
+    #[prost(bytes = "vec", tag = "1")]
+    pub agreement_id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(message, repeated, tag = "2")]
+    pub ranges: ::prost::alloc::vec::Vec<LaneRange>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub leg_id: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StateReply {
+    /// a LaneStatement for each range, in their order, or one LegStatement
+    #[prost(message, repeated, tag = "1")]
+    pub statements: ::prost::alloc::vec::Vec<Envelope>,
+    /// the lane is still being read: ask again; no statement yet
+    #[prost(bool, tag = "2")]
+    pub again: bool,
+}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum DeferReason {
@@ -2421,6 +2452,25 @@ pub mod exchange_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Exchange", "Tiles"));
             self.inner.unary(req, path, codec).await
         }
+        /// What the answering city holds of lanes, or what it has said in a leg: signed statements.
+        pub async fn state(
+            &mut self,
+            request: impl tonic::IntoRequest<super::StateRequest>,
+        ) -> std::result::Result<tonic::Response<super::StateReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Exchange/State");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Exchange", "State"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -2474,6 +2524,11 @@ pub mod exchange_server {
             &self,
             request: tonic::Request<super::TilesRequest>,
         ) -> std::result::Result<tonic::Response<super::TilesReply>, tonic::Status>;
+        /// What the answering city holds of lanes, or what it has said in a leg: signed statements.
+        async fn state(
+            &self,
+            request: tonic::Request<super::StateRequest>,
+        ) -> std::result::Result<tonic::Response<super::StateReply>, tonic::Status>;
     }
     #[derive(Debug)]
     pub struct ExchangeServer<T> {
@@ -2761,6 +2816,49 @@ pub mod exchange_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = TilesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Exchange/State" => {
+                    #[allow(non_camel_case_types)]
+                    struct StateSvc<T: Exchange>(pub Arc<T>);
+                    impl<T: Exchange> tonic::server::UnaryService<super::StateRequest>
+                    for StateSvc<T> {
+                        type Response = super::StateReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::StateRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Exchange>::state(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = StateSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -3550,106 +3648,167 @@ pub struct LetterState {
     pub stopped: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct EraseRequest {
-    #[prost(string, tag = "1")]
-    pub case_number: ::prost::alloc::string::String,
-    /// numbers within the case; empty: all that can be erased
-    #[prost(uint32, repeated, tag = "2")]
-    pub legs: ::prost::alloc::vec::Vec<u32>,
-    /// "person-asked", "recorded-in-error", "purpose-over"
-    #[prost(string, tag = "3")]
-    pub reason: ::prost::alloc::string::String,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct EraseReply {
-    #[prost(message, repeated, tag = "1")]
-    pub lines: ::prost::alloc::vec::Vec<EraseLine>,
-    /// yyyymmdd: until when a person's request is answered; 0 otherwise
-    #[prost(uint32, tag = "2")]
-    pub due_on: u32,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct EraseLine {
-    /// within the case
-    #[prost(uint32, tag = "1")]
-    pub number: u32,
-    #[prost(enumeration = "Service", tag = "2")]
-    pub service: i32,
-    /// "erased", "kept", "open"
-    #[prost(string, tag = "3")]
-    pub state: ::prost::alloc::string::String,
-    /// under which it is kept: "SCHOOL_ROLL"; empty otherwise
-    #[prost(string, tag = "4")]
-    pub duty: ::prost::alloc::string::String,
-    /// yyyymmdd
-    #[prost(uint32, tag = "5")]
-    pub until: u32,
-    #[prost(string, tag = "6")]
-    pub say_zh: ::prost::alloc::string::String,
-    #[prost(string, tag = "7")]
-    pub say_en: ::prost::alloc::string::String,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct HoldRequest {
-    #[prost(string, tag = "1")]
-    pub case_number: ::prost::alloc::string::String,
-    /// empty: all
-    #[prost(uint32, repeated, tag = "2")]
-    pub legs: ::prost::alloc::vec::Vec<u32>,
-    /// "court-order", "labour-dispute", "wage-claim", "grievance"
-    #[prost(string, tag = "3")]
-    pub reason: ::prost::alloc::string::String,
-    /// yyyymmdd, the last day
-    #[prost(uint32, tag = "4")]
-    pub until_on: u32,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct HoldRef {
-    #[prost(string, tag = "1")]
-    pub hold_id: ::prost::alloc::string::String,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct HoldsRequest {
-    #[prost(string, tag = "1")]
-    pub case_number: ::prost::alloc::string::String,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct HoldList {
-    #[prost(message, repeated, tag = "1")]
-    pub holds: ::prost::alloc::vec::Vec<Hold>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Hold {
+pub struct ReconcileRequest {
     /// hex
     #[prost(string, tag = "1")]
-    pub hold_id: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub case_number: ::prost::alloc::string::String,
-    #[prost(uint32, tag = "3")]
-    pub leg: u32,
+    pub agreement_id: ::prost::alloc::string::String,
+    /// yyyymm, or 0 for everything
+    #[prost(uint32, tag = "2")]
+    pub period: u32,
+}
+/// The work goes on while steps arrive; the last one holds the report.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReconcileStep {
+    #[prost(uint32, tag = "1")]
+    pub lane: u32,
+    #[prost(uint32, tag = "2")]
+    pub round: u32,
+    #[prost(message, optional, tag = "3")]
+    pub report: ::core::option::Option<ReconcileReport>,
+}
+/// One side's word on a lane, with the envelope that says it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaneSide {
+    #[prost(uint64, tag = "1")]
+    pub to: u64,
+    #[prost(uint64, tag = "2")]
+    pub count: u64,
+    /// hex
+    #[prost(string, tag = "3")]
+    pub root: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "4")]
+    pub statement: ::core::option::Option<Envelope>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaneCompared {
+    #[prost(uint32, tag = "1")]
+    pub lane: u32,
+    /// what was compared, inclusive; 0 where one side holds nothing
+    #[prost(uint64, tag = "2")]
+    pub from: u64,
+    #[prost(uint64, tag = "3")]
+    pub to: u64,
+    #[prost(message, optional, tag = "4")]
+    pub ours: ::core::option::Option<LaneSide>,
+    #[prost(message, optional, tag = "5")]
+    pub theirs: ::core::option::Option<LaneSide>,
+    /// of halving
+    #[prost(uint32, tag = "6")]
+    pub rounds: u32,
+    #[prost(uint32, tag = "7")]
+    pub requests: u32,
+}
+/// A place at which the two cities differ.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Difference {
+    #[prost(uint32, tag = "1")]
+    pub lane: u32,
+    #[prost(uint64, tag = "2")]
+    pub lane_seq: u64,
+    /// in-flight, lost-receipt, not-logged-here, not-logged-there, forked, erased-here, erased-there, damaged-here, damaged-there
+    #[prost(string, tag = "3")]
+    pub class: ::prost::alloc::string::String,
+    /// env_digest, hex; empty where not held
     #[prost(string, tag = "4")]
-    pub reason: ::prost::alloc::string::String,
-    #[prost(uint32, tag = "5")]
-    pub until_on: u32,
-    /// without that it holds nothing
-    #[prost(bool, tag = "6")]
-    pub approved: bool,
-    /// who entered it
+    pub ours: ::prost::alloc::string::String,
+    /// the same where the other city gave the envelope
+    #[prost(string, tag = "5")]
+    pub theirs: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub zh: ::prost::alloc::string::String,
     #[prost(string, tag = "7")]
-    pub token: ::prost::alloc::string::String,
-    #[prost(string, tag = "8")]
-    pub approver: ::prost::alloc::string::String,
+    pub en: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReconcileReport {
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub city_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub peer: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "4")]
+    pub period: u32,
+    #[prost(uint64, tag = "5")]
+    pub made_unix_ms: u64,
+    #[prost(message, repeated, tag = "6")]
+    pub lanes: ::prost::alloc::vec::Vec<LaneCompared>,
+    #[prost(message, repeated, tag = "7")]
+    pub differences: ::prost::alloc::vec::Vec<Difference>,
+    /// there are more differences than are named
+    #[prost(bool, tag = "8")]
+    pub more: bool,
+    /// the most of any lane
+    #[prost(uint32, tag = "9")]
+    pub rounds: u32,
+    /// all calls to the other city
+    #[prost(uint32, tag = "10")]
+    pub requests: u32,
+    /// compared
+    #[prost(uint64, tag = "11")]
+    pub places: u64,
+    /// nothing differs but what is on its way
+    #[prost(bool, tag = "12")]
+    pub agree: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListReconciledRequest {
+    /// hex; empty: the last of every agreement
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReconciledList {
+    #[prost(message, repeated, tag = "1")]
+    pub reports: ::prost::alloc::vec::Vec<ReconcileReport>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct KeyringBackupRequest {}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct KeyringBackup {
+pub struct SelfAuditRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SelfAuditStep {
     #[prost(string, tag = "1")]
-    pub file: ::prost::alloc::string::String,
+    pub table: ::prost::alloc::string::String,
+    /// looked at so far
     #[prost(uint64, tag = "2")]
-    pub keys: u64,
+    pub rows: u64,
+    /// the last step
+    #[prost(message, optional, tag = "3")]
+    pub report: ::core::option::Option<SelfAuditReport>,
+}
+/// Stored bytes that are not what was signed or derived.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Finding {
+    #[prost(string, tag = "1")]
+    pub table: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub key: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub column: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub en: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SelfAuditReport {
+    #[prost(string, tag = "1")]
+    pub city_id: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub begun_unix_ms: u64,
     #[prost(uint64, tag = "3")]
-    pub epoch: u64,
+    pub ended_unix_ms: u64,
+    #[prost(uint64, tag = "4")]
+    pub rows: u64,
+    #[prost(message, repeated, tag = "5")]
+    pub findings: ::prost::alloc::vec::Vec<Finding>,
+    /// there are more findings than are named
+    #[prost(bool, tag = "6")]
+    pub more: bool,
+    /// up to which the logs were recomputed
+    #[prost(uint64, tag = "7")]
+    pub exchange_size: u64,
+    #[prost(uint64, tag = "8")]
+    pub local_size: u64,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StatusRequest {}
@@ -4188,6 +4347,9 @@ pub struct ExportReply {
     pub zip: ::prost::alloc::vec::Vec<u8>,
     #[prost(string, tag = "2")]
     pub file_name: ::prost::alloc::string::String,
+    /// what the verifier will not find complete, and why
+    #[prost(string, repeated, tag = "3")]
+    pub notes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OpenRequest {
@@ -5031,6 +5193,49 @@ pub mod desk_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "ExportCase"));
             self.inner.unary(req, path, codec).await
         }
+        /// Compares signed statements of both cities about the lanes of an agreement, down to the message.
+        pub async fn reconcile(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReconcileRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ReconcileStep>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/Reconcile");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "Reconcile"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        pub async fn list_reconciled(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListReconciledRequest>,
+        ) -> std::result::Result<tonic::Response<super::ReconciledList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Desk/ListReconciled",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Desk", "ListReconciled"));
+            self.inner.unary(req, path, codec).await
+        }
         /// The printable slip of a case, with a fresh code to look and to stop.
         pub async fn print_slip(
             &mut self,
@@ -5109,104 +5314,6 @@ pub mod desk_client {
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("jieli.v1.Desk", "AnswerLetter"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Erases what is held of closed legs, and asks the other city to.
-        pub async fn erase(
-            &mut self,
-            request: impl tonic::IntoRequest<super::EraseRequest>,
-        ) -> std::result::Result<tonic::Response<super::EraseReply>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/Erase");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "Erase"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// What has to be kept: entered by an operator, without effect until an approver confirms it.
-        pub async fn enter_hold(
-            &mut self,
-            request: impl tonic::IntoRequest<super::HoldRequest>,
-        ) -> std::result::Result<tonic::Response<super::HoldList>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/EnterHold");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "EnterHold"));
-            self.inner.unary(req, path, codec).await
-        }
-        pub async fn approve_hold(
-            &mut self,
-            request: impl tonic::IntoRequest<super::HoldRef>,
-        ) -> std::result::Result<tonic::Response<super::HoldList>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/jieli.v1.Desk/ApproveHold",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "ApproveHold"));
-            self.inner.unary(req, path, codec).await
-        }
-        pub async fn list_holds(
-            &mut self,
-            request: impl tonic::IntoRequest<super::HoldsRequest>,
-        ) -> std::result::Result<tonic::Response<super::HoldList>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/ListHolds");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "ListHolds"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Writes a backup of the keys of sections now.
-        pub async fn back_up_keyring(
-            &mut self,
-            request: impl tonic::IntoRequest<super::KeyringBackupRequest>,
-        ) -> std::result::Result<tonic::Response<super::KeyringBackup>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/jieli.v1.Desk/BackUpKeyring",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("jieli.v1.Desk", "BackUpKeyring"));
             self.inner.unary(req, path, codec).await
         }
     }
@@ -5370,6 +5477,21 @@ pub mod desk_server {
             &self,
             request: tonic::Request<super::CaseRef>,
         ) -> std::result::Result<tonic::Response<super::ExportReply>, tonic::Status>;
+        /// Server streaming response type for the Reconcile method.
+        type ReconcileStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ReconcileStep, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Compares signed statements of both cities about the lanes of an agreement, down to the message.
+        async fn reconcile(
+            &self,
+            request: tonic::Request<super::ReconcileRequest>,
+        ) -> std::result::Result<tonic::Response<Self::ReconcileStream>, tonic::Status>;
+        async fn list_reconciled(
+            &self,
+            request: tonic::Request<super::ListReconciledRequest>,
+        ) -> std::result::Result<tonic::Response<super::ReconciledList>, tonic::Status>;
         /// The printable slip of a case, with a fresh code to look and to stop.
         async fn print_slip(
             &self,
@@ -5389,29 +5511,6 @@ pub mod desk_server {
             &self,
             request: tonic::Request<super::LetterAnswer>,
         ) -> std::result::Result<tonic::Response<super::LetterReply>, tonic::Status>;
-        /// Erases what is held of closed legs, and asks the other city to.
-        async fn erase(
-            &self,
-            request: tonic::Request<super::EraseRequest>,
-        ) -> std::result::Result<tonic::Response<super::EraseReply>, tonic::Status>;
-        /// What has to be kept: entered by an operator, without effect until an approver confirms it.
-        async fn enter_hold(
-            &self,
-            request: tonic::Request<super::HoldRequest>,
-        ) -> std::result::Result<tonic::Response<super::HoldList>, tonic::Status>;
-        async fn approve_hold(
-            &self,
-            request: tonic::Request<super::HoldRef>,
-        ) -> std::result::Result<tonic::Response<super::HoldList>, tonic::Status>;
-        async fn list_holds(
-            &self,
-            request: tonic::Request<super::HoldsRequest>,
-        ) -> std::result::Result<tonic::Response<super::HoldList>, tonic::Status>;
-        /// Writes a backup of the keys of sections now.
-        async fn back_up_keyring(
-            &self,
-            request: tonic::Request<super::KeyringBackupRequest>,
-        ) -> std::result::Result<tonic::Response<super::KeyringBackup>, tonic::Status>;
     }
     /// Behind a token of one role and one office; which role may call what is a table (tests/access.txt).
     #[derive(Debug)]
@@ -6829,6 +6928,97 @@ pub mod desk_server {
                     };
                     Box::pin(fut)
                 }
+                "/jieli.v1.Desk/Reconcile" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReconcileSvc<T: Desk>(pub Arc<T>);
+                    impl<
+                        T: Desk,
+                    > tonic::server::ServerStreamingService<super::ReconcileRequest>
+                    for ReconcileSvc<T> {
+                        type Response = super::ReconcileStep;
+                        type ResponseStream = T::ReconcileStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReconcileRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::reconcile(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReconcileSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/ListReconciled" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListReconciledSvc<T: Desk>(pub Arc<T>);
+                    impl<
+                        T: Desk,
+                    > tonic::server::UnaryService<super::ListReconciledRequest>
+                    for ListReconciledSvc<T> {
+                        type Response = super::ReconciledList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListReconciledRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::list_reconciled(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListReconciledSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/jieli.v1.Desk/PrintSlip" => {
                     #[allow(non_camel_case_types)]
                     struct PrintSlipSvc<T: Desk>(pub Arc<T>);
@@ -6986,223 +7176,6 @@ pub mod desk_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = AnswerLetterSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/jieli.v1.Desk/Erase" => {
-                    #[allow(non_camel_case_types)]
-                    struct EraseSvc<T: Desk>(pub Arc<T>);
-                    impl<T: Desk> tonic::server::UnaryService<super::EraseRequest>
-                    for EraseSvc<T> {
-                        type Response = super::EraseReply;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::EraseRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Desk>::erase(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = EraseSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/jieli.v1.Desk/EnterHold" => {
-                    #[allow(non_camel_case_types)]
-                    struct EnterHoldSvc<T: Desk>(pub Arc<T>);
-                    impl<T: Desk> tonic::server::UnaryService<super::HoldRequest>
-                    for EnterHoldSvc<T> {
-                        type Response = super::HoldList;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::HoldRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Desk>::enter_hold(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = EnterHoldSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/jieli.v1.Desk/ApproveHold" => {
-                    #[allow(non_camel_case_types)]
-                    struct ApproveHoldSvc<T: Desk>(pub Arc<T>);
-                    impl<T: Desk> tonic::server::UnaryService<super::HoldRef>
-                    for ApproveHoldSvc<T> {
-                        type Response = super::HoldList;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::HoldRef>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Desk>::approve_hold(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ApproveHoldSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/jieli.v1.Desk/ListHolds" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListHoldsSvc<T: Desk>(pub Arc<T>);
-                    impl<T: Desk> tonic::server::UnaryService<super::HoldsRequest>
-                    for ListHoldsSvc<T> {
-                        type Response = super::HoldList;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::HoldsRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Desk>::list_holds(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListHoldsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/jieli.v1.Desk/BackUpKeyring" => {
-                    #[allow(non_camel_case_types)]
-                    struct BackUpKeyringSvc<T: Desk>(pub Arc<T>);
-                    impl<
-                        T: Desk,
-                    > tonic::server::UnaryService<super::KeyringBackupRequest>
-                    for BackUpKeyringSvc<T> {
-                        type Response = super::KeyringBackup;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::KeyringBackupRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Desk>::back_up_keyring(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = BackUpKeyringSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -7590,27 +7563,6 @@ pub mod worker_client {
                 .insert(GrpcMethod::new("jieli.v1.Worker", "StopBySlip"));
             self.inner.unary(req, path, codec).await
         }
-        /// "Erase what you hold about me": what can go goes at once, the rest is answered by a day.
-        pub async fn erase_mine(
-            &mut self,
-            request: impl tonic::IntoRequest<super::WithdrawRequest>,
-        ) -> std::result::Result<tonic::Response<super::EraseReply>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/jieli.v1.Worker/EraseMine",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Worker", "EraseMine"));
-            self.inner.unary(req, path, codec).await
-        }
     }
 }
 /// Generated server implementations.
@@ -7690,11 +7642,6 @@ pub mod worker_server {
             &self,
             request: tonic::Request<super::SlipUse>,
         ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status>;
-        /// "Erase what you hold about me": what can go goes at once, the rest is answered by a day.
-        async fn erase_mine(
-            &self,
-            request: tonic::Request<super::WithdrawRequest>,
-        ) -> std::result::Result<tonic::Response<super::EraseReply>, tonic::Status>;
     }
     /// On a listener of its own, for the worker with a code; no desk role can call it.
     #[derive(Debug)]
@@ -8289,49 +8236,6 @@ pub mod worker_server {
                     };
                     Box::pin(fut)
                 }
-                "/jieli.v1.Worker/EraseMine" => {
-                    #[allow(non_camel_case_types)]
-                    struct EraseMineSvc<T: Worker>(pub Arc<T>);
-                    impl<T: Worker> tonic::server::UnaryService<super::WithdrawRequest>
-                    for EraseMineSvc<T> {
-                        type Response = super::EraseReply;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::WithdrawRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Worker>::erase_mine(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = EraseMineSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
                 _ => {
                     Box::pin(async move {
                         let mut response = http::Response::new(
@@ -8657,28 +8561,6 @@ pub mod keypad_client {
                 .insert(GrpcMethod::new("jieli.v1.Keypad", "ReopenAtWindow"));
             self.inner.unary(req, path, codec).await
         }
-        /// "Erase what you hold about me", at any window.
-        pub async fn erase_at_window(
-            &mut self,
-            request: impl tonic::IntoRequest<super::StopRequest>,
-        ) -> std::result::Result<tonic::Response<super::EraseReply>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/jieli.v1.Keypad/EraseAtWindow",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("jieli.v1.Keypad", "EraseAtWindow"));
-            self.inner.unary(req, path, codec).await
-        }
     }
 }
 /// Generated server implementations.
@@ -8724,11 +8606,6 @@ pub mod keypad_server {
             &self,
             request: tonic::Request<super::ReopenAtWindowRequest>,
         ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status>;
-        /// "Erase what you hold about me", at any window.
-        async fn erase_at_window(
-            &self,
-            request: tonic::Request<super::StopRequest>,
-        ) -> std::result::Result<tonic::Response<super::EraseReply>, tonic::Status>;
     }
     /// On the desk listener, for tokens of the role `window` alone: an office other than the one that
     /// sends. Every call is about one person, whose document is in the officer's hand.
@@ -9016,49 +8893,6 @@ pub mod keypad_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ReopenAtWindowSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/jieli.v1.Keypad/EraseAtWindow" => {
-                    #[allow(non_camel_case_types)]
-                    struct EraseAtWindowSvc<T: Keypad>(pub Arc<T>);
-                    impl<T: Keypad> tonic::server::UnaryService<super::StopRequest>
-                    for EraseAtWindowSvc<T> {
-                        type Response = super::EraseReply;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::StopRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Keypad>::erase_at_window(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = EraseAtWindowSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
