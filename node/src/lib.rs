@@ -19,6 +19,7 @@ pub mod init;
 pub mod intake;
 pub mod keys;
 pub mod legs;
+mod local;
 pub mod letters;
 pub mod notice;
 pub mod paper;
