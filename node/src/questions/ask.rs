@@ -408,7 +408,7 @@ impl Batch<'_> {
         }
         let deadline = self.now_ms + CODE_HOURS * HOUR_MS;
         let shown = file.clone();
-        let body = text::complete(file.service);
+        let body = text::complete(file.service, file.is_local());
         self.put_question(Topic::Complete, &[&shown], body, &[], deadline).await.map(drop)
     }
 
