@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)] // a helper that cannot go on ends the test
 
 use crate::people;
-use crate::town::{LABOUR, MEDICAL, SCHOOLS, Town, UNION, WINDOW, eventually};
+use crate::town::{LABOUR, MEDICAL, SCHOOLS, Town, UNION, WINDOW};
 use crate::world::{Hands, Seeded};
 use jieli_node::command::DeskCommand;
 use jieli_node::config::Database;
@@ -14,6 +14,7 @@ use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::{self, MessageType};
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// The labour office that sends.
@@ -21,7 +22,7 @@ pub const LABOUR_HERE: &str = LABOUR[0];
 /// The labour office of a district of the same city.
 pub const DISTRICT: &str = "11999999MB0000701Q";
 /// Its housing office, which answers to the labour office that sends.
-const HOUSING: &str = "11999999MB0000727D";
+pub const HOUSING: &str = "11999999MB0000727D";
 /// Name of the window token of the office for housing.
 pub const FAR_WINDOW: &str = "housing-window";
 
@@ -37,12 +38,13 @@ const OFFICES: [[&str; 3]; 7] = [
 ];
 
 /// Name, role, office, and the office it answers to.
-const TOKENS: [[&str; 4]; 6] = [
+const TOKENS: [[&str; 4]; 7] = [
     ["district", "clerk", DISTRICT, ""],
     ["district-window", "window", DISTRICT, ""],
     ["school-clerk", "clerk", SCHOOLS[0], ""],
     ["school-window", "window", SCHOOLS[0], ""],
     ["medical-clerk", "clerk", MEDICAL[0], ""],
+    ["housing-clerk", "clerk", HOUSING, ""],
     [FAR_WINDOW, "window", HOUSING, LABOUR_HERE],
 ];
 
@@ -100,13 +102,18 @@ impl Within {
 
     /// The first job of the roster, to the district's labour office; its case.
     pub async fn job(&self) -> String {
+        self.job_of(LABOUR_HERE).await
+    }
+
+    /// The same, begun by another office.
+    pub async fn job_of(&self, office: &str) -> String {
         let mut vacancies = people::vacancies();
         vacancies.iter_mut().for_each(|vacancy| vacancy.city = "昆明".to_owned());
         let add = wire::AddVacanciesRequest { vacancies, announce: false, change: false };
         self.town.desk_of(DISTRICT, DeskCommand::AddVacancies(add)).await.unwrap();
         let mut draft = people::single(1).remove(0);
         draft.city = "昆明市".to_owned();
-        self.town.import(vec![draft]).await.remove(0)
+        self.town.import_as(office, vec![draft]).await.remove(0)
     }
 
     /// A child's school place, to the education office; its case.
@@ -116,8 +123,15 @@ impl Within {
 
     /// A step of an office, once the notice that it waits for has gone out.
     pub async fn acts(&self, office: &str, leg: LegId, act: Act) {
-        eventually("the step", async || self.town.act_of(office, leg, act.clone()).await.is_ok())
-            .await;
+        let mut last = String::new();
+        for _ in 0..200 {
+            match self.town.act_of(office, leg, act.clone()).await {
+                Ok(_) => return,
+                Err(error) => last = error.to_string(),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{last}");
     }
 
     /// Waits until a leg holds a message of a type.
