@@ -19,6 +19,8 @@ mod lapse;
 mod local;
 #[path = "journey/offers.rs"]
 mod offers;
+#[path = "journey/parties.rs"]
+mod parties;
 #[path = "journey/road.rs"]
 mod road;
 #[path = "journey/silence.rs"]

@@ -18,6 +18,7 @@ use crate::serve::stack::DRAIN_MAX;
 use crate::store::Store;
 use crate::sweeper::{Broom, Sweeper};
 use crate::tls::{Connections, Identity};
+use crate::witness::Witness;
 use crate::world::{Clock, Entropy, Notices, Post, Sleep, World, random};
 use crate::writer::{CrashAt, Hand, Stopped, Writer};
 use listen::Doors;
@@ -118,6 +119,14 @@ impl Node {
             let (hand, store, house) = (hand.clone(), store.clone(), house.clone());
             tasks.spawn(Sweeper::new(broom, hand, store, house, stop.clone()).run());
         }
+        let witness = Witness {
+            hand: hand.clone(),
+            store,
+            house: house.clone(),
+            tasks: tasks.clone(),
+            stop: stop.clone(),
+        };
+        tasks.spawn(witness.run());
         tasks.spawn(Courier { hand, letters, house, tasks: tasks.clone(), stop }.run());
         tracing::info!(city = %node.house.config.city.id, peer = %node.addresses.peer, "the node runs");
         Ok(node)
