@@ -241,9 +241,10 @@ impl Directory {
 
     /// Every office of this city, by credit code.
     fn own_offices(&self) -> BTreeMap<&str, &wire::Office> {
-        let agreed = self.bonds.values().filter_map(|bond| {
-            Some(bond.in_force()?.party(bond.our_side).offices.iter())
-        });
+        let agreed = self
+            .bonds
+            .values()
+            .filter_map(|bond| Some(bond.in_force()?.party(bond.our_side).offices.iter()));
         let all = agreed.flatten().chain(self.offices.iter());
         let mut found = BTreeMap::new();
         for office in all {

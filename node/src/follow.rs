@@ -380,11 +380,7 @@ impl Batch<'_> {
 }
 
 /// Performs a leg's timer.
-pub(crate) async fn timer(
-    batch: &mut Batch<'_>,
-    file: LegFile,
-    kind: TimerKind,
-) -> Outcome<()> {
+pub(crate) async fn timer(batch: &mut Batch<'_>, file: LegFile, kind: TimerKind) -> Outcome<()> {
     let mut file = whose(file, kind);
     match kind {
         TimerKind::Release => release(batch, &mut file).await,

@@ -88,9 +88,8 @@ impl Batch<'_> {
         let kind = words::kind_of_service(file.service);
         let law = bond.in_force().ok_or_else(|| Denied::refused(Refusal::OfficeNotCovered))?;
         let offices = &law.party(PartySide::B).offices;
-        let fits = |office: &&wire::Office| {
-            office.kind() == kind && office.credit_code != file.our_office
-        };
+        let fits =
+            |office: &&wire::Office| office.kind() == kind && office.credit_code != file.our_office;
         let theirs = offices.iter().find(fits).ok_or_else(no_other_office)?;
         let mut bound = file.clone();
         bound.bond = Some(AgreementId::LOCAL);

@@ -98,11 +98,9 @@ impl Topic {
     pub(crate) fn view(self, file: LegFile) -> LegFile {
         match self {
             Topic::Ballot | Topic::Arrival => file.seen_from(Side::Examiner),
-            Topic::Consent
-            | Topic::Terms
-            | Topic::Complete
-            | Topic::Stopped
-            | Topic::Letter => file,
+            Topic::Consent | Topic::Terms | Topic::Complete | Topic::Stopped | Topic::Letter => {
+                file
+            }
         }
     }
 

@@ -4,13 +4,13 @@ use jieli_node::command::{DeskCommand, Done, WorkerCommand};
 use jieli_node::evidence;
 use jieli_node::writer::{CrashAt, Failure, Step};
 use jieli_proto::case::{Side, Stage};
+use jieli_proto::envelope;
 use jieli_proto::id::LegId;
 use jieli_proto::kinds::Kind;
 use jieli_proto::leaf::Leaf;
 use jieli_proto::message::{check_local, check_message};
 use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::{self, MessageType, Service};
-use jieli_proto::envelope;
 use jieli_tests::people;
 use jieli_tests::{
     DISTRICT, HOUR_MS, LABOUR_HERE, SCHOOLS, TestPg, Town, Towns, Within, eventually, give_offices,
@@ -206,9 +206,11 @@ async fn a_school_place_within_a_city_that_has_peers() {
     assert_eq!((size(kunming), size(ruian), kunming.tap.said().len()), before);
     assert!(ruian.find(leg).await.is_none());
     for secret in people::secrets([&child]) {
-        assert!(towns.from_kunming().iter().all(|frame| {
-            !frame.windows(secret.len()).any(|bytes| bytes == secret.as_bytes())
-        }));
+        assert!(
+            towns.from_kunming().iter().all(|frame| {
+                !frame.windows(secret.len()).any(|bytes| bytes == secret.as_bytes())
+            })
+        );
     }
     towns.stop().await;
 }
@@ -377,21 +379,30 @@ async fn both_desks_undo_their_own_steps() {
         let desk = view.legs[0].line.clone().unwrap().desk.unwrap();
         desk.pending.map_or(String::new(), |pending| pending.step)
     };
-    assert_eq!((pending("school-clerk").await, pending(CLERK).await), ("take-up".into(), "void".into()));
+    assert_eq!(
+        (pending("school-clerk").await, pending(CLERK).await),
+        ("take-up".into(), "void".into())
+    );
     // Each takes back its own.
     let undo = |office: &'static str| {
         let request = wire::UndoRequest { case_number: case.clone(), leg: 1 };
         town.desk_of(office, DeskCommand::UndoAct(request))
     };
     undo(LABOUR_HERE).await.unwrap();
-    assert_eq!((pending("school-clerk").await, pending(CLERK).await), ("take-up".into(), String::new()));
+    assert_eq!(
+        (pending("school-clerk").await, pending(CLERK).await),
+        ("take-up".into(), String::new())
+    );
     city.clock.move_on(6 * 60_000);
     town.reaches(leg, Stage::TakenUp).await;
     let handler = async |token: &str| {
         let view = town.case_seen(token, &case, "").await.unwrap();
         view.legs[0].line.clone().unwrap().desk.unwrap().handler
     };
-    assert_eq!((handler("school-clerk").await, handler(CLERK).await), ("test".into(), String::new()));
+    assert_eq!(
+        (handler("school-clerk").await, handler(CLERK).await),
+        ("test".into(), String::new())
+    );
     let mut town = city.town;
     town.stop().await;
 }
@@ -414,7 +425,8 @@ async fn a_local_case_has_no_bundle_of_two_cities_but_a_slip_and_a_status() {
         slip_code: page.slip_code.clone(),
         legs: Vec::new(),
     };
-    let Done::SlipStatus(status) = town.worker(WorkerCommand::LookBySlip(ask)).await.unwrap() else {
+    let Done::SlipStatus(status) = town.worker(WorkerCommand::LookBySlip(ask)).await.unwrap()
+    else {
         panic!()
     };
     assert_eq!(status.legs.len(), 1);

@@ -9,7 +9,7 @@ use jieli_proto::case::{Side, Stage};
 use jieli_proto::envelope;
 use jieli_proto::id::LegId;
 use jieli_proto::wire::act_request::Act;
-use jieli_proto::wire::{self, Method, MessageType, Service};
+use jieli_proto::wire::{self, MessageType, Method, Service};
 use jieli_tests::people::{self, home, person};
 use jieli_tests::{
     DISTRICT, FAR_WINDOW, HOUR_MS, HOUSING, LABOUR_HERE, SCHOOLS, Within, eventually, sqlite,
@@ -238,8 +238,7 @@ async fn v07_within_a_city_nobody_asks_again_after_a_stop() {
     town.withdraw(&sms).await.unwrap();
     town.reaches(leg, Stage::Withdrawn).await;
     for office in [LABOUR_HERE, SCHOOLS[0], DISTRICT] {
-        let request =
-            wire::ImportRequest { file_name: String::new(), drafts: vec![home_here(1)] };
+        let request = wire::ImportRequest { file_name: String::new(), drafts: vec![home_here(1)] };
         let done = town.desk_of(office, DeskCommand::Import(request)).await.unwrap();
         let Done::Imported(reply) = done else { panic!("{done:?}") };
         assert_eq!(reply.rows[0].code, "NOT_NOW", "{office}");

@@ -5,18 +5,18 @@ use super::told;
 use crate::batch::Batch;
 use crate::command::Actor;
 use crate::config::DeskRole;
+use crate::legs::LegFile;
 use crate::store::{Conn, StoreError};
 use crate::trouble::{Denied, Outcome};
-use crate::legs::LegFile;
 use jieli_proto::wire;
 
 /// The first handler of a leg here.
-pub(crate) async fn handler(
-    conn: &mut Conn,
-    file: &LegFile,
-) -> Result<Option<String>, StoreError> {
+pub(crate) async fn handler(conn: &mut Conn, file: &LegFile) -> Result<Option<String>, StoreError> {
     let sql = "SELECT token FROM leg_handler WHERE leg_id = $1 AND desk = $2";
-    conn.maybe(sql, vec![file.id.to_vec().into(), file.desk().into()]).await?.map(|row| row.text(0)).transpose()
+    conn.maybe(sql, vec![file.id.to_vec().into(), file.desk().into()])
+        .await?
+        .map(|row| row.text(0))
+        .transpose()
 }
 
 impl Batch<'_> {
@@ -31,12 +31,7 @@ impl Batch<'_> {
                 "INSERT INTO leg_handler (leg_id, token, since_ms, desk) VALUES ($1,$2,$3,$4) \
                  ON CONFLICT (leg_id, desk) DO UPDATE SET token = excluded.token, \
                  since_ms = excluded.since_ms",
-                vec![
-                    file.id.to_vec().into(),
-                    token.into(),
-                    self.now_ms.into(),
-                    file.desk().into(),
-                ],
+                vec![file.id.to_vec().into(), token.into(), self.now_ms.into(), file.desk().into()],
             )
             .await?;
         Ok(())

@@ -131,7 +131,8 @@ pub(super) async fn open(start: Start) -> Result<Opened, StartError> {
     found::found(&config, &store, &highwater, now_ms).await?;
     found::check_heads(&city, &store, &mut highwater).await?;
     found::keep_manifest(&store, &city, &manifest).await?;
-    let board = Arc::new(Pinboard::new(Arc::new(directory(&store, &manifest.root, &config).await?)));
+    let board =
+        Arc::new(Pinboard::new(Arc::new(directory(&store, &manifest.root, &config).await?)));
     let identity = identity(&keys, &city, clock.as_ref(), random(entropy.as_ref()))?;
     let connections = Connections::new();
     let dialer = Dialer::new(

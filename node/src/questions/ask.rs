@@ -436,8 +436,7 @@ impl Batch<'_> {
         let bytes = prost::Message::encode_to_vec(&person);
         self.hide(file, &place, &bytes).await?;
         // Within one city its name says nothing: the office is named.
-        let from =
-            if file.is_local() { self.office_name(file) } else { self.other_city(file) };
+        let from = if file.is_local() { self.office_name(file) } else { self.other_city(file) };
         let body = text::arrival(&from, file.service);
         let deadline = self.now_ms + CODE_HOURS * HOUR_MS;
         match self.put_question(Topic::Arrival, &[file], body, &[], deadline).await {

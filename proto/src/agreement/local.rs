@@ -23,11 +23,8 @@ impl Agreement {
     /// rules asks both. It is never signed, stored or shown; its version is 0. Side A is whoever
     /// begins a leg, side B whoever examines it.
     pub fn within_city(city: &CityId, offices: Vec<wire::Office>) -> Self {
-        let party = wire::Party {
-            city_id: city.as_str().to_owned(),
-            offices,
-            ..wire::Party::default()
-        };
+        let party =
+            wire::Party { city_id: city.as_str().to_owned(), offices, ..wire::Party::default() };
         let id = AgreementId::LOCAL;
         let wire = wire::Agreement {
             agreement_id: id.to_vec(),
@@ -52,8 +49,7 @@ fn rule(service: Service) -> wire::ServiceRule {
         kinds.map(|kind| u32::from(kind.number)).collect()
     };
     let handler = words::kind_of_service(service);
-    let mut sections =
-        vec![wire::OfficeSections { kind: handler.into(), sections: numbers(None) }];
+    let mut sections = vec![wire::OfficeSections { kind: handler.into(), sections: numbers(None) }];
     for sender in [OfficeKind::Labour, OfficeKind::Coordination] {
         if sender != handler {
             let sections_c = numbers(Some(Phase::C));

@@ -45,7 +45,9 @@ impl<'a> Scene<'a> {
         let directory = &self.published.directory;
         if file.is_local() {
             return [&file.our_office, &file.their_office].map(|code| {
-                Some(directory.own_office_name(code)).filter(|n| !n.is_empty()).unwrap_or(code.clone())
+                Some(directory.own_office_name(code))
+                    .filter(|n| !n.is_empty())
+                    .unwrap_or(code.clone())
             });
         }
         let peer = self.bond(file).map_or(String::new(), |bond| bond.peer.as_str().to_owned());
