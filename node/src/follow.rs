@@ -2,6 +2,7 @@
 
 use crate::batch::Batch;
 use crate::legs::{LegFile, Local, Standing};
+use crate::local;
 use crate::questions::Topic;
 use crate::speak::{Filled, Speech};
 use crate::store::{self, StoreError};
@@ -381,7 +382,7 @@ impl Batch<'_> {
 
 /// Performs a leg's timer.
 pub(crate) async fn timer(batch: &mut Batch<'_>, file: LegFile, kind: TimerKind) -> Outcome<()> {
-    let mut file = whose(file, kind);
+    let mut file = local::whose(file, kind);
     match kind {
         TimerKind::Release => release(batch, &mut file).await,
         TimerKind::Effect => effect(batch, &mut file).await,
@@ -398,27 +399,6 @@ pub(crate) async fn timer(batch: &mut Batch<'_>, file: LegFile, kind: TimerKind)
         | TimerKind::AnswerCapacity
         | TimerKind::RenewCode => Ok(()),
     }
-}
-
-/// The side of a local leg whose matter a timer is.
-fn whose(file: LegFile, kind: TimerKind) -> LegFile {
-    let side = match kind {
-        TimerKind::SendOutcome | TimerKind::AcceptByRule => Side::Examiner,
-        TimerKind::Effect if file.law.state().owes_effect(Side::Examiner) => Side::Examiner,
-        TimerKind::Effect
-        | TimerKind::Release
-        | TimerKind::AskTerms
-        | TimerKind::AskComplete
-        | TimerKind::WentWithheld
-        | TimerKind::EraseDraft
-        | TimerKind::SendAct
-        | TimerKind::YesTakesEffect
-        | TimerKind::QuestionLapses
-        | TimerKind::DraftLapses
-        | TimerKind::AnswerCapacity
-        | TimerKind::RenewCode => Side::Initiator,
-    };
-    file.seen_from(side)
 }
 
 /// The node itself releases, once ACCEPT, consent and terms hold; no clerk can hold it back.

@@ -5,6 +5,7 @@
 use crate::batch::{Batch, LaneEnd, leaf_of};
 use crate::legs::{LegFile, duty_of};
 use crate::store::{Conn, StoreError, Val};
+use crate::timer::TimerKind;
 use crate::trouble::{Denied, Outcome};
 use jieli_proto::case::{Kind, Proof, Side};
 use jieli_proto::envelope;
@@ -96,6 +97,27 @@ impl Batch<'_> {
         bound.their_office = theirs.credit_code.clone();
         Ok(bound)
     }
+}
+
+/// The side of a local leg whose matter a timer is.
+pub(crate) fn whose(file: LegFile, kind: TimerKind) -> LegFile {
+    let side = match kind {
+        TimerKind::SendOutcome | TimerKind::AcceptByRule => Side::Examiner,
+        TimerKind::Effect if file.law.state().owes_effect(Side::Examiner) => Side::Examiner,
+        TimerKind::Effect
+        | TimerKind::Release
+        | TimerKind::AskTerms
+        | TimerKind::AskComplete
+        | TimerKind::WentWithheld
+        | TimerKind::EraseDraft
+        | TimerKind::SendAct
+        | TimerKind::YesTakesEffect
+        | TimerKind::QuestionLapses
+        | TimerKind::DraftLapses
+        | TimerKind::AnswerCapacity
+        | TimerKind::RenewCode => Side::Initiator,
+    };
+    file.seen_from(side)
 }
 
 /// What stands behind an EXPIRE of a local leg in place of a receipt of another city: an own REMIND

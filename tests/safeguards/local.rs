@@ -74,8 +74,8 @@ async fn v01_within_a_city_the_receiving_window_takes_it_where_it_is_another_off
     town.types_in("school-window", &asked, &[1], "").await.unwrap();
     town.reaches(leg, Stage::Offered).await;
     assert_eq!(methods(town, leg).await, [Method::OtherOffice]);
-    // A job that the coordination window began: at the receiving window the day can be waived.
-    let case = city.job_of(town.window_office()).await;
+    // A job that an office of another kind began: at the receiving window the day can be waived.
+    let case = city.job_of(SCHOOLS[0]).await;
     let leg = town.leg_for(&case, Service::Employment).await;
     town.ask_yes(&case).await;
     city.next_working_day();
