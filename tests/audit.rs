@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "audit/access.rs"]
+mod access;
 #[path = "audit/desk.rs"]
 mod desk;
 #[path = "audit/report.rs"]

@@ -3,6 +3,7 @@
 
 use super::access;
 use super::answer::Answer;
+use crate::audit::access::access_log;
 use crate::audit::report::report;
 use crate::audit::{Period, bond};
 use crate::command::Actor;
@@ -62,6 +63,19 @@ impl AuditDoor {
         answer.map(Response::new).map_err(|unable| unable.status(Some(entropy)))
     }
 
+    async fn looks(&self, asked: &wire::AccessLogRequest) -> Answer<wire::AccessLogReply> {
+        let period = Period::read(asked.from, asked.to)?;
+        let published = self.hand.published();
+        let directory = &published.directory;
+        let id = match asked.agreement_id.trim() {
+            "" => None,
+            text => Some(bond(directory, text)?.id),
+        };
+        let within = period.within(&self.house.calendar);
+        let mut conn = self.store.read().await?;
+        Ok(access_log(&mut conn, directory, id, within, asked).await?)
+    }
+
     async fn figures(&self, asked: &wire::AuditReportRequest) -> Answer<wire::AuditReport> {
         let period = Period::read(asked.from, asked.to)?;
         let published = self.hand.published();
@@ -73,6 +87,14 @@ impl AuditDoor {
 
 #[tonic::async_trait]
 impl Audit for AuditDoor {
+    async fn access_log(
+        &self,
+        request: Request<wire::AccessLogRequest>,
+    ) -> Reply<wire::AccessLogReply> {
+        let (_, request) = self.enter(request)?;
+        self.reply(self.looks(&request).await)
+    }
+
     async fn report(&self, request: Request<wire::AuditReportRequest>) -> Reply<wire::AuditReport> {
         let (_, request) = self.enter(request)?;
         self.reply(self.figures(&request).await)

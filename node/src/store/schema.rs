@@ -31,8 +31,9 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 6 "0006_paper",
                 7 "0007_notices",
                 8 "0008_witness",
+                12 "0012_access",
                 14 "0014_local",
-                15 "0015_parties",
+                15 "0015_sides",
             )
         };
     }

@@ -145,6 +145,7 @@ const EXAMPLES: &[(&str, &str)] = &[
          jieli verify --letter letter.html --root <64 hex digits> --manifest public.json",
     ),
     ("audit report", "jieli audit report --agreement <id> --from 2026-11-01 --to 2026-11-30"),
+    ("audit access-log", "jieli audit access-log --from 2026-11-01 --to 2026-11-30 --json"),
     ("status", "jieli status --json"),
     ("healthcheck", "jieli --dir /var/lib/jieli healthcheck && echo ok"),
     ("completions", "jieli completions bash > /etc/bash_completion.d/jieli"),
