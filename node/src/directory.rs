@@ -294,7 +294,7 @@ impl Directory {
             },
             live: BTreeMap::from([(0, law)]),
             digests: BTreeMap::new(),
-            said_by: <[PartyActs; 2]>::default(),
+            said_by: Default::default(),
         }
     }
 
