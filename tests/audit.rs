@@ -7,5 +7,7 @@
 mod access;
 #[path = "audit/desk.rs"]
 mod desk;
+#[path = "audit/pack.rs"]
+mod pack;
 #[path = "audit/report.rs"]
 mod report;
