@@ -8,6 +8,9 @@ use jieli_proto::message;
 use jieli_proto::refusal::Refusal;
 use jieli_proto::wire::{self, MessageType, Service};
 
+/// Days after its end that the sender's page of a leg stays open (V20).
+const SENDER_DAYS: u64 = 30;
+
 pub use jieli_proto::message::{Context, act_of, direction, duty_of, wire_duty};
 
 /// Where a leg stands before anything has left the node.
@@ -150,6 +153,15 @@ impl LegFile {
         }
     }
 
+    /// Whether the sender's page of the leg is closed, [`SENDER_DAYS`] days after its end (V20).
+    pub fn is_page_closed(&self, now_ms: u64) -> bool {
+        let last = self.entries.iter().filter_map(|entry| entry.message.as_ref()?.header.as_ref());
+        let last = last.map(|header| header.created_unix_ms).max().unwrap_or(u64::MAX);
+        self.is_sender()
+            && self.law.is_closed()
+            && now_ms > last.saturating_add(SENDER_DAYS * 86_400_000)
+    }
+
     /// Whether this city sends the person (V20): it sees stages, not the school or the employer.
     pub fn is_sender(&self) -> bool {
         self.our_side == Side::Initiator && self.law.rules().direction == Direction::Push
@@ -164,6 +176,11 @@ impl LegFile {
     /// began it sees it.
     pub fn is_far(&self) -> bool {
         self.is_local() && self.our_side == Side::Examiner
+    }
+
+    /// Whether a message has brought the person block to whoever examines the leg.
+    pub fn has_the_person(&self) -> bool {
+        [MessageType::Release, MessageType::Request].iter().any(|ty| self.latest(*ty).is_some())
     }
 
     /// The leg as a side sees it. Of a leg between two cities there is one view here.

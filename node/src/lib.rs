@@ -22,6 +22,7 @@ pub mod keys;
 pub mod legs;
 pub mod letters;
 mod local;
+pub mod lookup;
 pub mod notice;
 pub mod paper;
 pub mod partners;

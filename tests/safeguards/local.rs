@@ -247,6 +247,31 @@ async fn v07_within_a_city_nobody_asks_again_after_a_stop() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn v13_within_a_city_a_document_finds_nobody_before_identity_is_handed_over() {
+    let city = Within::new(sqlite()).await;
+    let town = &city.town;
+    let (case, leg) = draft(&city, 1).await;
+    town.ask_yes(&case).await;
+    let find = async || {
+        let ask = wire::FindCasesRequest {
+            document: person(1).document,
+            number: person(1).number,
+            purpose: "test".to_owned(),
+        };
+        let done = town.desk_of(HOUSING, DeskCommand::FindCases(ask)).await.unwrap();
+        let Done::Found(reply) = done else { panic!("{done:?}") };
+        reply.case_numbers
+    };
+    town.reaches(leg, Stage::Offered).await;
+    assert!(find().await.is_empty(), "the receiving office was told of nobody yet");
+    city.acts(HOUSING, leg, take_up()).await;
+    city.acts(HOUSING, leg, accept()).await;
+    town.reaches(leg, Stage::Released).await;
+    assert_eq!(find().await, [case]);
+    stop(city).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn v22_within_a_city_the_receiving_office_tells_the_person_before_any_result() {
     let city = Within::new(sqlite()).await;
     let town = &city.town;

@@ -16,7 +16,7 @@ use jieli_proto::envelope;
 use jieli_proto::kinds::Lane;
 use jieli_proto::refusal::Refusal;
 use jieli_proto::wire::message::Body;
-use jieli_proto::wire::{self, Envelope, MessageType};
+use jieli_proto::wire::{self, Envelope};
 use jieli_proto::words;
 use prost::Message as _;
 use std::borrow::Cow;
@@ -113,8 +113,7 @@ impl<'a> Scene<'a> {
 
     /// V22, at the city that got the person: whether the person has heard of it by now.
     async fn person_told(&mut self, file: &LegFile) -> Result<&'static str, StoreError> {
-        let came = [MessageType::Release, MessageType::Request];
-        let came = came.into_iter().any(|ty| file.latest(ty).is_some());
+        let came = file.has_the_person();
         if file.our_side != Side::Examiner || !came || file.law.is_closed() {
             return Ok("");
         }
