@@ -85,8 +85,8 @@ impl Batch<'_> {
         if file.local != Local::OnTheRoad || !file.law.is_closed() {
             return Ok(());
         }
-        let Some(bond) = file.bond.and_then(|id| self.bond(&id)) else { return Ok(()) };
-        let heard = heard(self.conn, &bond, file).await?;
+        let bond = self.bond_of(file);
+        let heard = heard(self.conn, bond.as_ref(), file).await?;
         let settled = file.law.settled(file.our_side, heard);
         let stage = if settled { stage_number(file) } else { UNSETTLED };
         let sql = "SELECT stage FROM leg_closing WHERE leg_id = $1";
@@ -115,7 +115,7 @@ impl Batch<'_> {
 
     fn days_of(&self, file: &LegFile) -> u32 {
         let state = file.law.state();
-        let bond = file.bond.and_then(|id| self.bond(&id));
+        let bond = self.bond_of(file);
         let stated = bond.as_ref().and_then(|bond| bond.in_force()).and_then(|agreement| {
             let rule = agreement.rule(file.service)?;
             Some(rule.retention_days)
@@ -221,6 +221,9 @@ impl Batch<'_> {
 
 /// Whether this city's office gives the service of a leg.
 pub(crate) fn is_provider(file: &LegFile) -> bool {
+    if file.is_local() {
+        return true;
+    }
     match file.law.rules().direction {
         Direction::Push => file.our_side == Side::Examiner,
         Direction::Pull => file.our_side == Side::Initiator,

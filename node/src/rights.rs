@@ -171,7 +171,8 @@ impl Batch<'_> {
 
     /// Asks the other city to erase what it holds of a leg. A WITHDRAW has asked already.
     async fn erase_notice(&mut self, file: &mut LegFile) -> Outcome<()> {
-        if file.law.state().stop.any() {
+        // Both offices of a local leg have one vault: there is nobody else to ask.
+        if file.law.state().stop.any() || file.is_local() {
             return Ok(());
         }
         let sections = TABLE.iter().filter(|kind| kind.serves(file.service));
@@ -189,6 +190,9 @@ impl Batch<'_> {
         }
         if self.has_request(file.id).await? {
             self.erase_one(file, Reason::PersonAsked).await?;
+        }
+        if file.is_local() {
+            return Ok(());
         }
         let state = file.law.state();
         let confirmed = *state.erase_confirm.of(file.our_side);

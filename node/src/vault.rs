@@ -16,6 +16,10 @@ pub const DRAFT: u8 = 0;
 /// Slot of how to reach the person.
 pub const CONTACT: u8 = 255;
 
+/// Slot of how to reach the person, for the office that examines a local leg: what RELEASE or REQUEST
+/// brought to it.
+pub const ARRIVED: u8 = 252;
+
 /// What a ciphertext is bound to.
 #[derive(Clone, Debug)]
 pub struct Place {
@@ -31,6 +35,11 @@ impl Place {
     /// A slot that belongs to no message.
     pub fn of_leg(leg: LegId, slot: u8) -> Place {
         Place { leg, slot, msg: MsgId([0; 16]) }
+    }
+
+    /// How to reach the person, as the leg's view may know it.
+    pub fn of_contact(file: &LegFile) -> Place {
+        Place::of_leg(file.id, if file.is_far() { ARRIVED } else { CONTACT })
     }
 
     /// AAD: city, agreement, case, message, section, purpose.
@@ -89,6 +98,9 @@ impl Batch<'_> {
         file: &LegFile,
         place: &Place,
     ) -> Result<Option<Vec<u8>>, StoreError> {
+        if !is_for(file, place) {
+            return Ok(None);
+        }
         let Some(found) = Sealed::load(self.conn, place).await? else { return Ok(None) };
         let Some(wrapped) = self.wrapped(&found.key).await? else { return Ok(None) };
         found.open(self.house, file, place, &wrapped).map(Some)
@@ -121,6 +133,12 @@ impl Batch<'_> {
             None => self.house.ring.wrapped(id).await,
         }
     }
+}
+
+/// One vault holds what both offices of a local leg have: what was entered at the one is not there
+/// for the other.
+fn is_for(file: &LegFile, place: &Place) -> bool {
+    !(file.is_far() && matches!(place.slot, DRAFT | CONTACT))
 }
 
 /// A value as it lies in the database.
@@ -163,6 +181,9 @@ pub async fn reveal(
     file: &LegFile,
     place: &Place,
 ) -> Result<Option<Vec<u8>>, StoreError> {
+    if !is_for(file, place) {
+        return Ok(None);
+    }
     let Some(found) = Sealed::load(conn, place).await? else { return Ok(None) };
     let Some(wrapped) = house.ring.wrapped(&found.key).await? else { return Ok(None) };
     found.open(house, file, place, &wrapped).map(Some)

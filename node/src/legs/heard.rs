@@ -10,7 +10,17 @@ use jieli_proto::wire::{self, Envelope};
 use prost::Message as _;
 
 /// What the latest receipt about a leg proves of the other side's knowledge.
-pub async fn heard(conn: &mut Conn, bond: &Bond, file: &LegFile) -> Result<Heard, StoreError> {
+pub async fn heard(
+    conn: &mut Conn,
+    bond: Option<&Bond>,
+    file: &LegFile,
+) -> Result<Heard, StoreError> {
+    if file.is_local() {
+        // What one office says, the other has at once.
+        let theirs = file.law.len(file.our_side.other());
+        return Ok(Heard { own: file.law.len(file.our_side), theirs });
+    }
+    let Some(bond) = bond else { return Ok(Heard::default()) };
     let receipted = file
         .entries
         .iter()

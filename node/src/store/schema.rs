@@ -43,6 +43,7 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 11 "0011_erasure",
                 12 "0012_access",
                 13 "0013_reconcile",
+                14 "0014_local",
                 15 "0015_sides",
                 16 "0016_lookup",
             )
