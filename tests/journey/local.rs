@@ -288,7 +288,6 @@ async fn the_worker_stops_in_every_stage_and_everything_is_erased_once() {
     let kept = async |leg: LegId| {
         let mut conn = town.node().store().read().await.unwrap();
         let sql = "SELECT (SELECT COUNT(*) FROM section_data WHERE leg_id = $1) \
-                   + (SELECT COUNT(*) FROM section_key WHERE leg_id = $1 AND slot <> 255) \
                    + (SELECT COUNT(*) FROM blind_index WHERE leg_id = $1)";
         conn.one(sql, vec![leg.to_vec().into()]).await.unwrap().int(0).unwrap()
     };
