@@ -25,11 +25,11 @@ use prost::Message as _;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
 /// Messages of a leg.
-pub const LEG_MESSAGES: u32 = 5;
+pub(super) const LEG_MESSAGES: u32 = 5;
 /// The agreement.
-pub const AGREEMENT: AgreementId = AgreementId([0xa0; 16]);
+pub(super) const AGREEMENT: AgreementId = AgreementId([0xa0; 16]);
 /// Its period: all of it.
-pub const PERIOD: (u32, u32) = (20_261_101, 20_261_231);
+pub(super) const PERIOD: (u32, u32) = (20_261_101, 20_261_231);
 
 const CITIES: [&str; 2] = ["bench-a.yn", "bench-b.zj"];
 const OFFICES: [&str; 2] = ["119999990000000A16", "119999990000000B17"];
@@ -107,7 +107,7 @@ impl City {
 
 /// The hashes of a log, level by level; both cities' logs hold the same leaves.
 #[derive(Default)]
-pub struct Tree {
+pub(super) struct Tree {
     levels: Vec<Vec<Hash>>,
 }
 
@@ -138,7 +138,7 @@ impl Tree {
 }
 
 /// The story of two cities, told from its beginning.
-pub struct Story {
+pub(super) struct Story {
     cities: [City; 2],
     lanes: [(u64, Digest); 6],
     leaves: u64,
@@ -151,7 +151,7 @@ pub struct Story {
 
 impl Story {
     /// Up to the agreement.
-    pub fn begin() -> Result<Story> {
+    pub(super) fn begin() -> Result<Story> {
         let cities = [City::new(PartySide::A)?, City::new(PartySide::B)?];
         let mut story = Story {
             cities,
@@ -167,23 +167,23 @@ impl Story {
     }
 
     /// The root fingerprints of both.
-    pub fn roots(&self) -> [Digest; 2] {
+    pub(super) fn roots(&self) -> [Digest; 2] {
         [0, 1].map(|at: usize| Digest(self.cities[at].root.public.fingerprint()))
     }
 
     /// Adds what was logged since the last call to a tree.
-    pub fn grow(&mut self, tree: &mut Tree) {
+    pub(super) fn grow(&mut self, tree: &mut Tree) {
         self.fresh.drain(..).for_each(|leaf| tree.push(leaf));
     }
 
     /// Forgets what was gathered.
-    pub fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         self.bundle = Bundle::default();
         self.places.clear();
     }
 
     /// What was gathered, with keys, policies and proofs; begins anew.
-    pub fn take(&mut self, tree: &Tree) -> Result<Bundle> {
+    pub(super) fn take(&mut self, tree: &Tree) -> Result<Bundle> {
         let mut bundle = std::mem::take(&mut self.bundle);
         bundle.product = concat!("jieli ", env!("CARGO_PKG_VERSION")).to_owned();
         let size = tree.size();
@@ -363,7 +363,7 @@ impl Story {
     }
 
     /// One leg, from OFFER to OUTCOME.
-    pub fn leg(&mut self) {
+    pub(super) fn leg(&mut self) {
         let (a, b) = (PartySide::A, PartySide::B);
         self.legs += 1;
         let mut leg = Leg {
