@@ -4,6 +4,7 @@ use crate::agreements::OwnAct;
 use crate::batch::Batch;
 use crate::questions::{Look, received};
 use crate::receive::Received;
+use crate::reconcile::Reconciled;
 use crate::store::{StoreError, queue};
 use crate::trouble::{Denied, Outcome, Trouble};
 use crate::window::WindowCommand;
@@ -40,6 +41,10 @@ pub enum Command {
     Troubled(CityId, String),
     /// Proofs that a peer gave of its own records.
     Fetched(AgreementId, Lane, Vec<wire::FetchReply>),
+    /// What a peer says it has sent in a leg.
+    LegStated(AgreementId, LegId, Box<wire::Envelope>),
+    /// What was found when both cities' lanes were compared.
+    Reconciled(Box<Reconciled>),
     /// Signed heads of these cities' exchange logs, from wherever they came.
     HeadsHeard(Vec<(CityId, String)>),
     /// Hashes of a peer's exchange log that lead to a signed head.
@@ -81,6 +86,7 @@ pub enum DeskCommand {
     Import(wire::ImportRequest),
     Ask(wire::AskRequest),
     Act(wire::ActRequest),
+    FindCases(wire::FindCasesRequest),
     UndoAct(wire::UndoRequest),
     HandOver(wire::HandOverRequest),
     /// A slip about these legs of a case: those that the desk sees.
@@ -131,6 +137,8 @@ pub enum Done {
     Imported(wire::ImportReply),
     Asked(wire::AskReply),
     Acted(wire::ActReply),
+    /// Case numbers.
+    Found(wire::FindCasesReply),
     Opened(wire::OpenReply),
     Answered(wire::AnswerReply),
     Stands(wire::WorkerStatusReply),
@@ -196,6 +204,14 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
             for reply in &replies {
                 batch.keep_fetched(id, lane, reply).await?;
             }
+            Ok(Done::Nothing)
+        }
+        Command::LegStated(id, leg, sealed) => {
+            batch.keep_leg_statement(id, leg, &sealed).await?;
+            Ok(Done::Nothing)
+        }
+        Command::Reconciled(found) => {
+            batch.keep_reconciled(&found).await?;
             Ok(Done::Nothing)
         }
         Command::HeadsHeard(heads) => {
@@ -274,6 +290,7 @@ async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Out
         DeskCommand::Import(request) => Done::Imported(batch.import(actor, request.drafts).await?),
         DeskCommand::Ask(request) => Done::Asked(ask(batch, actor, request).await?),
         DeskCommand::Act(request) => Done::Acted(batch.act(actor, request).await?),
+        DeskCommand::FindCases(request) => Done::Found(batch.find_cases(actor, &request).await?),
         DeskCommand::UndoAct(request) => Done::Acted(batch.undo_act(actor, &request).await?),
         DeskCommand::HandOver(request) => Done::Acted(batch.hand_over(actor, &request).await?),
         DeskCommand::PrintSlip(case, legs) => {

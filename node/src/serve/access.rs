@@ -40,10 +40,13 @@ pub enum Call {
     Ask,
     ListCases,
     ShowCase,
+    FindCases,
     Act,
     UndoAct,
     HandOver,
     ExportCase,
+    Reconcile,
+    ListReconciled,
     PrintSlip,
     AskLetter,
     WriteLetter,
@@ -52,10 +55,10 @@ pub enum Call {
 
 use Call::{
     AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve, Ask,
-    AskCapacity, AskLetter, CloseVacancy, CounterPropose, Countersign, ExportCase, HandOver,
-    Import, InvitePeer, ListAgreements, ListCapacity, ListCases, ListPeers, ListRules,
-    ListVacancies, PrintSlip, Propose, RemoveRule, SetCapacity, ShowAgreement, ShowCase, TestPeer,
-    UndoAct, WriteLetter,
+    AskCapacity, AskLetter, CloseVacancy, CounterPropose, Countersign, ExportCase, FindCases,
+    HandOver, Import, InvitePeer, ListAgreements, ListCapacity, ListCases, ListPeers,
+    ListReconciled, ListRules, ListVacancies, PrintSlip, Propose, Reconcile, RemoveRule,
+    SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct, WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -88,10 +91,13 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (Ask, &[Clerk]),
     (ListCases, &[Clerk, Compliance]),
     (ShowCase, &[Clerk, Compliance]),
+    (FindCases, &[Clerk]),
     (Act, &[Clerk]),
     (UndoAct, &[Clerk]),
     (HandOver, &[Clerk]),
     (ExportCase, &[Clerk, Compliance]),
+    (Reconcile, &[Operator, Compliance]),
+    (ListReconciled, &[Operator, Compliance]),
     (PrintSlip, &[Clerk]),
     (AskLetter, &[Clerk]),
     (WriteLetter, &[Clerk]),

@@ -21,6 +21,7 @@ use tonic::{Request, Response, Status};
 mod agreements;
 mod capacity;
 mod cases;
+mod checks;
 mod fields;
 mod legs;
 mod paper;
@@ -136,7 +137,7 @@ impl DeskDoor {
     }
 
     async fn export(&self, caller: &Caller, request: wire::CaseRef) -> Answer<wire::ExportReply> {
-        let purpose = purpose(&request)?;
+        let purpose = purpose(&request.purpose)?;
         let number = request.case_number.trim();
         if request.sections && purpose.is_empty() {
             return Err(no_purpose().into());
@@ -149,21 +150,20 @@ impl DeskDoor {
             self.viewed(caller, &format!("export {number}"), purpose).await?;
         }
         let published = self.hand.published();
-        let fetched =
-            evidence::missing_proofs(&self.store, &self.house, &published, number).await?;
-        for (id, lane, replies) in fetched {
-            self.hand.perform(Command::Fetched(id, lane, replies)).await?;
+        for command in evidence::ask_peer(&self.store, &self.house, &published, number).await? {
+            self.hand.perform(command).await?;
         }
         let published = self.hand.published();
         let sections = request.sections;
-        let zip = evidence::export(&self.store, &self.house, &published, number, sections).await?;
-        Ok(wire::ExportReply { zip, file_name: format!("jieli-{number}.zip") })
+        let made = evidence::export(&self.store, &self.house, &published, number, sections).await?;
+        let file_name = format!("jieli-{number}.zip");
+        Ok(wire::ExportReply { zip: made.zip, file_name, notes: made.notes })
     }
 }
 
 /// The purpose of a view; empty where none is stated.
-fn purpose(request: &wire::CaseRef) -> Result<&str, Denied> {
-    let text = request.purpose.trim();
+fn purpose(stated: &str) -> Result<&str, Denied> {
+    let text = stated.trim();
     if text.chars().count() > PURPOSE_CHARS_MAX || text.chars().any(char::is_control) {
         return Err(Denied::new(
             "BAD_PURPOSE",
@@ -402,6 +402,14 @@ impl desk_server::Desk for DeskDoor {
         self.reply(self.case_view(&caller, &request).await)
     }
 
+    async fn find_cases(
+        &self,
+        request: Request<wire::FindCasesRequest>,
+    ) -> Reply<wire::FindCasesReply> {
+        let (caller, request) = self.enter(Call::FindCases, request)?;
+        self.reply(self.found(&caller, request).await)
+    }
+
     async fn act(&self, request: Request<wire::ActRequest>) -> Reply<wire::ActReply> {
         let (caller, request) = self.enter(Call::Act, request)?;
         self.reply(self.acted(&caller, DeskCommand::Act(request)).await)
@@ -442,6 +450,24 @@ impl desk_server::Desk for DeskDoor {
     ) -> Reply<wire::LetterReply> {
         let (caller, request) = self.enter(Call::AnswerLetter, request)?;
         self.reply(self.letter_said(&caller, DeskCommand::AnswerLetter(request)).await)
+    }
+
+    type ReconcileStream = checks::Steps<wire::ReconcileStep>;
+
+    async fn reconcile(
+        &self,
+        request: Request<wire::ReconcileRequest>,
+    ) -> Reply<Self::ReconcileStream> {
+        let (_, request) = self.enter(Call::Reconcile, request)?;
+        self.reply(self.reconcile_steps(request))
+    }
+
+    async fn list_reconciled(
+        &self,
+        request: Request<wire::ListReconciledRequest>,
+    ) -> Reply<wire::ReconciledList> {
+        let (_, request) = self.enter(Call::ListReconciled, request)?;
+        self.reply(self.reconciled_list(&request).await)
     }
 
     async fn export_case(&self, request: Request<wire::CaseRef>) -> Reply<wire::ExportReply> {

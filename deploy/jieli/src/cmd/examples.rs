@@ -73,6 +73,10 @@ const EXAMPLES: &[(&str, &str)] = &[
         "jieli case list --due week --mine\njieli --as window case list --stage TAKEN_UP",
     ),
     ("case show", "jieli case show 2026-000001 --purpose 核对入学年级"),
+    (
+        "case find",
+        "jieli --as window case find --purpose 办理业务   # 证件号码在提示后输入 the number is typed when asked for",
+    ),
     ("case undo", "jieli case undo 2026-000001 1"),
     ("case hand-over", "jieli case hand-over 2026-000001 1 --to window2"),
     ("case act take-up", "jieli --as window case act 2026-000001 1 take-up"),
@@ -138,6 +142,12 @@ const EXAMPLES: &[(&str, &str)] = &[
          jieli letter answer 2026-000007 1 --decline --stamped",
     ),
     ("export", "jieli export --case 2026-000001 --out case.zip"),
+    (
+        "reconcile",
+        "jieli reconcile --agreement <id>\n\
+         jieli reconcile --agreement <id> --period 2026-11 --json\n\
+         jieli reconcile --list",
+    ),
     (
         "verify",
         "jieli verify case.zip --root <64 hex digits> --root <64 hex digits>\n\
