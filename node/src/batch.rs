@@ -74,7 +74,7 @@ pub struct Batch<'a> {
     pub(crate) leaves: Vec<Vec<u8>>,
     pub(crate) records: Vec<Vec<u8>>,
     /// Epoch and size of the local log at the start of the batch.
-    pub(crate) local: (u32, u64),
+    pub(crate) local_head: (u32, u64),
     /// What is to be done to the key ring before this batch commits.
     pub(crate) ring: Work,
     taken: BTreeMap<(AgreementId, Lane), Vec<Taken>>,
@@ -110,7 +110,7 @@ impl<'a> Batch<'a> {
             legs: BTreeMap::new(),
             leaves: Vec::new(),
             records: Vec::new(),
-            local: (1, 0),
+            local_head: (1, 0),
             ring: Work::default(),
             taken: BTreeMap::new(),
             envelopes: Vec::new(),

@@ -8,8 +8,8 @@ pub use found::HeadError;
 pub use listen::Addresses;
 pub use open::StartError;
 
-use crate::command::Command;
 use crate::chores::Chores;
+use crate::command::Command;
 use crate::config::Config;
 use crate::courier::{self, Courier};
 use crate::house::House;

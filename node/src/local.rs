@@ -115,7 +115,11 @@ pub(crate) fn whose(file: LegFile, kind: TimerKind) -> LegFile {
         | TimerKind::QuestionLapses
         | TimerKind::DraftLapses
         | TimerKind::AnswerCapacity
-        | TimerKind::RenewCode => Side::Initiator,
+        | TimerKind::RenewCode
+        | TimerKind::Retention
+        | TimerKind::ForgetMetadata
+        | TimerKind::EraseAsked
+        | TimerKind::RequestDue => Side::Initiator,
     };
     file.seen_from(side)
 }

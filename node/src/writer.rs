@@ -370,7 +370,7 @@ impl Writer {
         let alone = commands.first().is_some_and(Command::is_alone);
         let view = (*directory).clone();
         let mut batch = Batch::new(&mut tx, &self.house, view, claim.head.clone(), now_ms);
-        batch.local = (local.id.epoch, local.size);
+        batch.local_head = (local.id.epoch, local.size);
         let mut results = Vec::new();
         for command in commands {
             match perform(&mut batch, command.clone()).await {

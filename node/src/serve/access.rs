@@ -62,9 +62,9 @@ use Call::{
     AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve,
     ApproveHold, Ask, AskCapacity, AskLetter, BackUpKeyring, CloseVacancy, CounterPropose,
     Countersign, EnterHold, Erase, ExportCase, FindCases, HandOver, Import, InvitePeer,
-    ListAgreements, ListCapacity, ListCases, ListHolds, ListPeers, ListReconciled, ListRules, ListVacancies,
-    PrintSlip, Propose, Reconcile, RemoveRule, SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct,
-    WriteLetter,
+    ListAgreements, ListCapacity, ListCases, ListHolds, ListPeers, ListReconciled, ListRules,
+    ListVacancies, PrintSlip, Propose, Reconcile, RemoveRule, SetCapacity, ShowAgreement, ShowCase,
+    TestPeer, UndoAct, WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 

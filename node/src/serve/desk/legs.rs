@@ -14,7 +14,7 @@ use crate::writer::Published;
 use jieli_proto::case::{self, Direction, Owed, Side};
 use jieli_proto::refusal::Refusal;
 use jieli_proto::wire::message::Body;
-use jieli_proto::wire::{self, MessageType};
+use jieli_proto::wire;
 use jieli_proto::words;
 use std::borrow::Cow;
 
