@@ -4,8 +4,7 @@ mod found;
 mod listen;
 mod open;
 
-pub use found::HeadError;
-pub use listen::Addresses;
+pub use listen::{Addresses, SIGNING};
 pub use open::StartError;
 
 use crate::config::Config;
@@ -13,6 +12,7 @@ use crate::courier::{self, Courier};
 use crate::house::House;
 use crate::keys::Passphrase;
 use crate::letters::Letters;
+use crate::recovery;
 use crate::peers::{Peers, Pinboard};
 use crate::serve::stack::DRAIN_MAX;
 use crate::store::Store;
@@ -128,6 +128,7 @@ impl Node {
         };
         tasks.spawn(witness.run());
         tasks.spawn(Courier { hand, letters, house, tasks: tasks.clone(), stop }.run());
+        tasks.spawn(recovery::at_start(node.hand.clone(), node.store.clone(), node.house.clone()));
         tracing::info!(city = %node.house.config.city.id, peer = %node.addresses.peer, "the node runs");
         Ok(node)
     }

@@ -1,7 +1,9 @@
 //! Who this city deals with: peers with their manifests, agreements with their state. A snapshot,
 //! loaded whole and replaced after a batch that changed it; doors and courier read it.
 
-use crate::store::{Conn, StoreError};
+use crate::recovery::Recovering;
+use crate::store::recovery::Quarantine;
+use crate::store::{Conn, StoreError, recovery};
 use jieli_proto::agreement::Agreement;
 use jieli_proto::day::Day;
 use jieli_proto::envelope;
@@ -26,6 +28,10 @@ pub struct Peer {
     pub end_points: Vec<String>,
     /// All manifests held, by version.
     pub manifests: BTreeMap<u32, Manifest>,
+    /// The epoch in which its exchange log goes on.
+    pub epoch: u32,
+    /// Its log went back: nothing new of it is taken.
+    pub quarantine: Option<Quarantine>,
 }
 
 impl Peer {
@@ -123,6 +129,8 @@ pub struct Directory {
     pub peers: BTreeMap<CityId, Peer>,
     /// Agreements by id.
     pub bonds: BTreeMap<AgreementId, Bond>,
+    /// The own log is behind what was signed: nothing is signed, sent or taken.
+    pub recovering: Option<Recovering>,
     /// Generation of the head row this was loaded at.
     pub generation: i64,
 }
@@ -138,6 +146,8 @@ impl Directory {
         let city = city_id(&row.text(0)?)?;
         let name = row.text(1)?;
         let own = manifests(conn, &city, own_root).await?;
+        let epochs = recovery::epochs(conn).await?;
+        let mut quarantines = recovery::quarantines(conn).await?;
         let mut peers = BTreeMap::new();
         let rows =
             conn.rows("SELECT city_id, name, root_spki, end_points FROM peer", Vec::new()).await?;
@@ -153,11 +163,14 @@ impl Directory {
                 root,
                 end_points: end_points.lines().map(str::to_owned).collect(),
                 manifests,
+                epoch: epochs.get(&peer).copied().unwrap_or(1),
+                quarantine: quarantines.remove(&peer),
             };
             peers.insert(peer, found);
         }
         let bonds = bonds(conn, &city).await?;
-        Ok(Directory { city, name, own, peers, bonds, generation })
+        let recovering = recovery::recovering(conn).await?;
+        Ok(Directory { city, name, own, peers, bonds, recovering, generation })
     }
 
     /// The newest own manifest.

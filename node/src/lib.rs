@@ -28,6 +28,7 @@ pub mod peers;
 pub mod public;
 pub mod questions;
 pub mod receive;
+pub mod recovery;
 pub mod serve;
 pub mod speak;
 pub mod store;

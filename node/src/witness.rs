@@ -4,7 +4,7 @@
 mod heads;
 mod mirror;
 
-pub(crate) use heads::{newest, newest_of, open_head};
+pub(crate) use heads::{newest, newest_of, open_head, open_signed};
 pub use heads::{Heads, Seen};
 pub use mirror::Stretch;
 

@@ -4,10 +4,10 @@
 use crate::batch::Batch;
 use crate::command::{Command, Done, perform};
 use crate::directory::Directory;
-use crate::highwater::{HighWater, Start as HeadRule, start_rule};
+use crate::highwater::{HighWater, HighWaterError, Start as HeadRule, start_rule};
 use crate::house::House;
-use crate::store::log::{self, Claim, Edge, Head, Log};
-use crate::store::{CommitError, Fault, Store, StoreError, Tx, Writer as StoreWriter};
+use crate::store::log::{self, Claim, Edge, Head, Log, LogId};
+use crate::store::{CommitError, Fault, Store, StoreError, Tx, Writer as StoreWriter, recovery};
 use crate::trouble::{Denied, Trouble};
 use crate::witness::{self, Heads};
 use jieli_proto::checkpoint::Checkpoint;
@@ -59,8 +59,10 @@ pub struct Published {
     pub checkpoint: String,
     /// The local log.
     pub local: Head,
-    /// Its signed checkpoint.
+    /// Its signed checkpoint; empty while nothing is signed, like the other one.
     pub local_checkpoint: String,
+    /// The epochs of the two logs that were never used, the next ones.
+    pub epochs: (u32, u32),
     /// The largest accepted head of each peer's exchange log.
     pub heads: Arc<Heads>,
     /// How many batches have left letters for each peer: a courier that finds its number changed
@@ -185,15 +187,22 @@ impl Writer {
         let local = local.ok_or(StoreError::Corrupt("log_head"))?;
         let directory = Directory::load(&mut conn, &house.root, exchange.generation as i64).await?;
         let directory = Arc::new(directory);
-        // Another replica may have moved them since they were checked.
-        let marks = [&exchange, &local].map(|head| (origin_of(&directory.city, head), head));
-        let marks = marks.each_ref().map(|(origin, head)| (origin.as_str(), head.size, head.root));
-        highwater
-            .advance_all(&marks)
-            .map_err(|_| StoreError::Corrupt("log_head, or the high-water file"))?;
+        let (mut checkpoint, mut local_checkpoint) = (String::new(), String::new());
+        if directory.recovering.is_none() {
+            // Another replica may have moved them since they were checked.
+            let marks = [&exchange, &local].map(|head| (origin_of(&directory.city, head), head));
+            let marks =
+                marks.each_ref().map(|(origin, head)| (origin.as_str(), head.size, head.root));
+            highwater
+                .advance_all(&marks)
+                .map_err(|_| StoreError::Corrupt("log_head, or the high-water file"))?;
+            checkpoint = sign(&house, &directory.city, &exchange).await?;
+            local_checkpoint = sign(&house, &directory.city, &local).await?;
+        }
         let published = Published {
-            checkpoint: sign(&house, &directory.city, &exchange).await?,
-            local_checkpoint: sign(&house, &directory.city, &local).await?,
+            checkpoint,
+            local_checkpoint,
+            epochs: next_epochs(&highwater, &directory.city, &exchange, &local),
             directory: Arc::clone(&directory),
             exchange,
             local,
@@ -343,9 +352,6 @@ impl Writer {
         crash(Step::Claimed)?;
         let local = log::head(&mut tx, Log::Local).await?.ok_or(StoreError::Corrupt("log_head"))?;
         let city = self.house.config.city.id.clone();
-        for head in [&claim.head, &local] {
-            not_behind(&mut tx, &self.highwater, &city, head).await?;
-        }
         let directory = match self.directory.take() {
             Some(held) if held.generation == claim.head.generation as i64 => held,
             Some(_) | None => {
@@ -353,6 +359,11 @@ impl Writer {
                 Arc::new(Directory::load(&mut tx, &self.house.root, generation).await?)
             }
         };
+        if directory.recovering.is_none() {
+            for head in [&claim.head, &local] {
+                not_behind(&mut tx, &self.highwater, &city, head).await?;
+            }
+        }
         let edges = match self.edges.take() {
             Some((one, two)) if one.is_at(&claim.head) && two.is_at(&local) => (one, two),
             Some(_) | None => {
@@ -362,6 +373,9 @@ impl Writer {
         let alone = commands.first().is_some_and(Command::is_alone);
         let view = (*directory).clone();
         let mut batch = Batch::new(&mut tx, &self.house, view, claim.head.clone(), now_ms);
+        batch.epochs = next_epochs(&self.highwater, &city, &claim.head, &local);
+        batch.local_mark = self.highwater.mark(&origin_of(&city, &local));
+        let rebuilds = matches!(commands, [Command::Rebuild(..)]);
         let mut results = Vec::new();
         for command in commands {
             match perform(&mut batch, command.clone()).await {
@@ -380,6 +394,14 @@ impl Writer {
                 return Ok(results);
             }
         }
+        if batch.directory.recovering.is_some() {
+            // Nothing can be logged now: records wait, and leaves come back by no other way.
+            if !batch.leaves.is_empty() && !rebuilds {
+                return Err(StoreError::Corrupt("a leaf in a log that is not whole").into());
+            }
+            let records = std::mem::take(&mut batch.records);
+            recovery::keep_records(batch.conn, records).await?;
+        }
         let mut end = finish(batch, directory, edges, local).await?;
         let heads = end.write(&mut tx, &claim).await?;
         crash(Step::Written)?;
@@ -389,30 +411,46 @@ impl Writer {
         Ok(results)
     }
 
+    /// Moves the high-water file. Only the end of a recovery adds logs to it: their new epochs, and
+    /// all where there was no file.
+    fn mark(
+        &mut self,
+        heads: &[(&str, u64, [u8; 32])],
+        resumed: bool,
+    ) -> Result<(), HighWaterError> {
+        for (origin, _, _) in heads.iter().filter(|_| resumed) {
+            if self.highwater.mark(origin).is_none() {
+                self.highwater.add(origin)?;
+            }
+        }
+        self.highwater.advance_all(heads)
+    }
+
     /// After COMMIT: high-water file, signatures, publication.
     async fn release(&mut self, end: End, heads: (Head, Head)) -> Result<(), Broken> {
         let (exchange, local) = heads;
         let city = end.directory.city.clone();
-        let origins = (city.exchange_origin(exchange.id.epoch), city.local_origin(local.id.epoch));
-        let marks = [
-            (origins.0.as_str(), exchange.size, exchange.root),
-            (origins.1.as_str(), local.size, local.root),
-        ];
-        self.highwater
-            .advance_all(&marks)
-            .map_err(|error| Broken::Stop(Stopped::HighWater(error.to_string())))?;
-        self.crash(Step::Marked)?;
         let before = self.publish.borrow().clone();
-        let checkpoint = if before.exchange.size == exchange.size {
-            before.checkpoint.clone()
-        } else {
-            sign(&self.house, &city, &exchange).await?
-        };
-        let local_checkpoint = if before.local.size == local.size {
-            before.local_checkpoint.clone()
-        } else {
-            sign(&self.house, &city, &local).await?
-        };
+        let (mut checkpoint, mut local_checkpoint) = (String::new(), String::new());
+        if end.directory.recovering.is_none() {
+            let origins = [origin_of(&city, &exchange), origin_of(&city, &local)];
+            let marks = [
+                (origins[0].as_str(), exchange.size, exchange.root),
+                (origins[1].as_str(), local.size, local.root),
+            ];
+            self.mark(&marks, end.resumed)
+                .map_err(|error| Broken::Stop(Stopped::HighWater(error.to_string())))?;
+            self.crash(Step::Marked)?;
+            let same = |old: &Head, new: &Head| (old.id, old.size) == (new.id, new.size);
+            checkpoint.clone_from(&before.checkpoint);
+            if !same(&before.exchange, &exchange) || checkpoint.is_empty() {
+                checkpoint = sign(&self.house, &city, &exchange).await?;
+            }
+            local_checkpoint.clone_from(&before.local_checkpoint);
+            if !same(&before.local, &local) || local_checkpoint.is_empty() {
+                local_checkpoint = sign(&self.house, &city, &local).await?;
+            }
+        }
         self.crash(Step::Signed)?;
         let mut wake = before.wake.clone();
         end.wake.into_iter().for_each(|city| *wake.entry(city).or_default() += 1);
@@ -423,6 +461,7 @@ impl Writer {
             }
         }
         self.publish.send_replace(Arc::new(Published {
+            epochs: next_epochs(&self.highwater, &city, &exchange, &local),
             directory: Arc::clone(&end.directory),
             exchange,
             checkpoint,
@@ -435,6 +474,18 @@ impl Writer {
         self.edges = Some(end.edges);
         Ok(())
     }
+}
+
+/// The first epochs of the two logs that were never used, by the file and by the database.
+fn next_epochs(highwater: &HighWater, city: &CityId, exchange: &Head, local: &Head) -> (u32, u32) {
+    let after = |origin: String, epoch: u32| {
+        let prefix = origin.trim_end_matches(|c: char| c.is_ascii_digit());
+        highwater.last_epoch(prefix).max(epoch) + 1
+    };
+    (
+        after(city.exchange_origin(exchange.id.epoch), exchange.id.epoch),
+        after(city.local_origin(local.id.epoch), local.id.epoch),
+    )
 }
 
 /// The start rule again, at every claim: a database that was restored, or failed over and lost
@@ -477,6 +528,9 @@ struct End {
     edges: (Edge, Edge),
     old_local: Head,
     directory_changed: bool,
+    exchange_epoch: Option<u32>,
+    local_epoch: Option<u32>,
+    resumed: bool,
     wake: BTreeSet<CityId>,
     heads: Heads,
 }
@@ -488,6 +542,13 @@ async fn finish(
     old_local: Head,
 ) -> Result<End, StoreError> {
     batch.flush().await?;
+    let (exchange_epoch, local_epoch) = (batch.exchange_epoch, batch.local_epoch);
+    if let Some(epoch) = exchange_epoch {
+        edges.0 = Edge::new(LogId { log: Log::Exchange, epoch });
+    }
+    if let Some(epoch) = local_epoch {
+        edges.1 = Edge::new(LogId { log: Log::Local, epoch });
+    }
     for leaf in std::mem::take(&mut batch.leaves) {
         edges.0.push(leaf)?;
     }
@@ -502,8 +563,18 @@ async fn finish(
     } else {
         directory
     };
-    let (wake, heads) = (batch.wake, batch.heads);
-    Ok(End { directory, edges, old_local, directory_changed, wake, heads })
+    let (resumed, wake, heads) = (batch.resumed, batch.wake, batch.heads);
+    Ok(End {
+        directory,
+        edges,
+        old_local,
+        directory_changed,
+        exchange_epoch,
+        local_epoch,
+        resumed,
+        wake,
+        heads,
+    })
 }
 
 impl End {
@@ -512,13 +583,22 @@ impl End {
         self.edges.0.write(tx).await?;
         self.edges.1.write(tx).await?;
         let generation = claim.head.generation + u64::from(self.directory_changed);
-        let exchange = self.edges.0.head(generation);
-        if exchange != claim.head {
-            log::store_head(tx, &claim.head, &exchange).await?;
+        let mut before = claim.head.clone();
+        if let Some(epoch) = self.exchange_epoch {
+            // It counts the generation on by one, as the changed directory does.
+            before = log::open_epoch(tx, &before, epoch).await?;
         }
-        let local = self.edges.1.head(self.old_local.generation);
-        if local != self.old_local {
-            log::store_head(tx, &self.old_local, &local).await?;
+        let exchange = self.edges.0.head(generation);
+        if exchange != before {
+            log::store_head(tx, &before, &exchange).await?;
+        }
+        let mut before = self.old_local.clone();
+        if let Some(epoch) = self.local_epoch {
+            before = log::open_epoch(tx, &before, epoch).await?;
+        }
+        let local = self.edges.1.head(before.generation);
+        if local != before {
+            log::store_head(tx, &before, &local).await?;
         }
         Ok((exchange, local))
     }

@@ -242,6 +242,14 @@ impl Post for Tapped {
         Ok(reply)
     }
 
+    async fn greet(
+        &self,
+        to: &CityId,
+        words: wire::GreetRequest,
+    ) -> Result<wire::GreetReply, PostError> {
+        self.0.greet(to, words).await
+    }
+
     async fn probe(&self, to: &CityId) -> Probe {
         if self.1.cut.load(Ordering::SeqCst) {
             return Probe::default();

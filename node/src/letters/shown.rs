@@ -43,8 +43,12 @@ impl Letters {
                 checkpoint: published.checkpoint.clone(),
                 ..FetchReply::default()
             };
-            if lane.kind() == Kind::Receipt && lane.side() == bond.our_side {
-                reply.proof = Some(proof::of_receipt(&mut conn, published, &row.digest).await?);
+            if lane.kind() == Kind::Receipt {
+                reply.proof = Some(match lane.side() == bond.our_side {
+                    true => proof::of_receipt(&mut conn, published, &row.digest).await?,
+                    // Its own receipt, for a city that has lost it: what it had said of our letters.
+                    false => proof::items_of(&mut conn, &row.digest).await?,
+                });
             }
             reply.consents = cited(&mut conn, lane, &row.sealed).await?;
             reply.envelope = Some(row.sealed);

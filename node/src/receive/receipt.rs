@@ -17,7 +17,7 @@ use jieli_proto::wire::{self, Header, Letter};
 
 impl Batch<'_> {
     /// Takes in a receipt. A wrong one keeps its place, has no effect and raises an alarm.
-    pub(super) async fn receive_receipt(
+    pub(crate) async fn receive_receipt(
         &mut self,
         bond: &Bond,
         incoming: Incoming,
@@ -119,8 +119,12 @@ impl Batch<'_> {
         }
         let receipt = jieli_proto::envelope::env_digest(sealed);
         if let Some(held) = self.held_item(bond, facts.answers, item.lane_seq).await? {
-            // The first verdict stands; another one is wrong.
-            return Ok(held == proof.item);
+            // The first verdict stands; another one is wrong. The letter may have gone out again.
+            if held != proof.item {
+                return Ok(false);
+            }
+            self.close_letter(bond, facts.answers, item.lane_seq).await?;
+            return Ok(true);
         }
         self.close_letter(bond, facts.answers, item.lane_seq).await?;
         let row = item_row(

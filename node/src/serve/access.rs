@@ -15,6 +15,7 @@ use tonic::metadata::MetadataMap;
 #[allow(missing_docs)] // named after the calls
 pub enum Call {
     Status,
+    Repair,
     AddPeer,
     InvitePeer,
     AcceptInvite,
@@ -54,7 +55,7 @@ use Call::{
     AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve, Ask,
     AskCapacity, AskLetter, CloseVacancy, CounterPropose, Countersign, ExportCase, HandOver,
     Import, InvitePeer, ListAgreements, ListCapacity, ListCases, ListPeers, ListRules,
-    ListVacancies, PrintSlip, Propose, RemoveRule, SetCapacity, ShowAgreement, ShowCase, TestPeer,
+    ListVacancies, PrintSlip, Propose, RemoveRule, Repair, SetCapacity, ShowAgreement, ShowCase, TestPeer,
     UndoAct, WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
@@ -63,6 +64,7 @@ use DeskRole::{Approver, Clerk, Compliance, Operator};
 /// is asked with a code, on a listener of its own.
 pub const TABLE: &[(Call, &[DeskRole])] = &[
     (Call::Status, &[Clerk, Approver, Operator, Compliance]),
+    (Repair, &[Operator]),
     (AddPeer, &[Operator]),
     (InvitePeer, &[Operator]),
     (AcceptInvite, &[Operator]),

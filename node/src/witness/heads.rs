@@ -49,6 +49,15 @@ pub(crate) async fn newest_of(conn: &mut Conn, origin: &str) -> Result<Option<Se
 /// Reads a note as a head of an exchange log of this peer, signed by a log key of its newest
 /// manifest.
 pub(crate) fn open_head(peer: &Peer, note: &str) -> Option<Checkpoint> {
+    let keys: Vec<PublicKey> = peer
+        .newest()
+        .map(|manifest| manifest.keys_of(Role::Log).map(|key| key.public).collect())
+        .unwrap_or_default();
+    open_signed(&peer.city, &keys, note)
+}
+
+/// Reads a note as a head of an exchange log of this city, signed by one of these keys.
+pub(crate) fn open_signed(city: &CityId, keys: &[PublicKey], note: &str) -> Option<Checkpoint> {
     let note = Note::parse(note.as_bytes()).ok()?;
     let checkpoint = Checkpoint::parse(note.text()).ok()?;
     let origin = checkpoint.origin();
@@ -56,14 +65,10 @@ pub(crate) fn open_head(peer: &Peer, note: &str) -> Option<Checkpoint> {
         LogName::Exchange { city, .. } => city,
         LogName::Local { .. } | LogName::Cosigner { .. } => return None,
     };
-    let keys: Vec<PublicKey> = peer
-        .newest()
-        .map(|manifest| manifest.keys_of(Role::Log).map(|key| key.public).collect())
-        .unwrap_or_default();
     let vkeys: Vec<VKey> =
         keys.iter().filter_map(|key| VKey::new(origin, KeyKind::Ed25519, *key).ok()).collect();
     let is_signed = note.verify(&vkeys).is_ok_and(|found| !found.is_empty());
-    (owner == peer.city.as_str() && is_signed).then_some(checkpoint)
+    (owner == city.as_str() && is_signed).then_some(checkpoint)
 }
 
 impl Batch<'_> {
