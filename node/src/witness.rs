@@ -4,8 +4,8 @@
 mod heads;
 mod mirror;
 
-pub(crate) use heads::{newest, newest_of, open_head, open_signed};
 pub use heads::{Heads, Seen};
+pub(crate) use heads::{newest, newest_of, open_head, open_signed};
 pub use mirror::Stretch;
 
 use crate::courier::TICK;

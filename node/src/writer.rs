@@ -16,7 +16,7 @@ use jieli_proto::note::{KeyKind, Note, VKey};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 /// Commands in one batch at most.
@@ -63,11 +63,29 @@ pub struct Published {
     pub local_checkpoint: String,
     /// The epochs of the two logs that were never used, the next ones.
     pub epochs: (u32, u32),
+    /// Epochs of the exchange log that were closed: their last heads, with signed checkpoints.
+    pub closed: Arc<Vec<(Head, String)>>,
     /// The largest accepted head of each peer's exchange log.
     pub heads: Arc<Heads>,
     /// How many batches have left letters for each peer: a courier that finds its number changed
     /// looks into the outbox, however many batches it slept through.
     pub wake: BTreeMap<CityId, u64>,
+}
+
+impl Published {
+    /// The last head of an epoch of the exchange log, with its checkpoint.
+    pub fn of_epoch(&self, epoch: u32) -> Option<(&Head, &str)> {
+        if self.exchange.id.epoch == epoch {
+            return Some((&self.exchange, &self.checkpoint));
+        }
+        let closed = self.closed.iter().find(|(head, _)| head.id.epoch == epoch);
+        closed.map(|(head, checkpoint)| (head, checkpoint.as_str()))
+    }
+
+    /// Whether a signed head covers a leaf.
+    pub fn covers(&self, epoch: u32, index: u64) -> bool {
+        self.of_epoch(epoch).is_some_and(|(head, _)| index < head.size)
+    }
 }
 
 /// Why a command was not performed.
@@ -91,6 +109,8 @@ struct Queued {
 pub struct Hand {
     queue: mpsc::Sender<Queued>,
     published: watch::Receiver<Arc<Published>>,
+    /// Whoever repairs the log: one at a time.
+    repairing: Arc<Mutex<()>>,
 }
 
 impl Hand {
@@ -116,6 +136,11 @@ impl Hand {
     /// What was last published.
     pub fn published(&self) -> Arc<Published> {
         self.published.borrow().clone()
+    }
+
+    /// Waits for whoever repairs the log, and keeps others from it.
+    pub(crate) async fn alone_in_repair(&self) -> MutexGuard<'_, ()> {
+        self.repairing.lock().await
     }
 
     /// To be told when something new is published.
@@ -166,6 +191,8 @@ pub struct Writer {
     highwater: HighWater,
     directory: Option<Arc<Directory>>,
     edges: Option<(Edge, Edge)>,
+    /// Heads at which epochs of the exchange log were closed.
+    closed: Vec<Head>,
     queue: mpsc::Receiver<Queued>,
     publish: watch::Sender<Arc<Published>>,
     crash_at: CrashAt,
@@ -199,7 +226,10 @@ impl Writer {
             checkpoint = sign(&house, &directory.city, &exchange).await?;
             local_checkpoint = sign(&house, &directory.city, &local).await?;
         }
+        let closed = log::closed(&mut conn, Log::Exchange).await?;
+        let signed = sign_all(&house, &directory.city, &closed).await?;
         let published = Published {
+            closed: Arc::new(signed),
             checkpoint,
             local_checkpoint,
             epochs: next_epochs(&highwater, &directory.city, &exchange, &local),
@@ -218,11 +248,12 @@ impl Writer {
             highwater,
             directory: Some(directory),
             edges: None,
+            closed,
             queue,
             publish,
             crash_at,
         };
-        Ok((writer, Hand { queue: send, published: watch }))
+        Ok((writer, Hand { queue: send, published: watch, repairing: Arc::default() }))
     }
 
     /// Works until every hand is dropped, or until it must not go on.
@@ -452,6 +483,11 @@ impl Writer {
             }
         }
         self.crash(Step::Signed)?;
+        self.closed.extend(end.closed);
+        let closed = match self.closed.len() == before.closed.len() {
+            true => Arc::clone(&before.closed),
+            false => Arc::new(sign_all(&self.house, &city, &self.closed).await?),
+        };
         let mut wake = before.wake.clone();
         end.wake.into_iter().for_each(|city| *wake.entry(city).or_default() += 1);
         let mut heads = before.heads.clone();
@@ -465,6 +501,7 @@ impl Writer {
             directory: Arc::clone(&end.directory),
             exchange,
             checkpoint,
+            closed,
             local,
             local_checkpoint,
             heads,
@@ -531,6 +568,8 @@ struct End {
     exchange_epoch: Option<u32>,
     local_epoch: Option<u32>,
     resumed: bool,
+    /// The head at which this batch closed an epoch.
+    closed: Option<Head>,
     wake: BTreeSet<CityId>,
     heads: Heads,
 }
@@ -572,6 +611,7 @@ async fn finish(
         exchange_epoch,
         local_epoch,
         resumed,
+        closed: None,
         wake,
         heads,
     })
@@ -586,6 +626,7 @@ impl End {
         let mut before = claim.head.clone();
         if let Some(epoch) = self.exchange_epoch {
             // It counts the generation on by one, as the changed directory does.
+            self.closed = Some(before.clone());
             before = log::open_epoch(tx, &before, epoch).await?;
         }
         let exchange = self.edges.0.head(generation);
@@ -634,6 +675,18 @@ async fn commit(store: &Store, tx: Tx<'_>, claim: &Claim) -> Result<(), Broken> 
             }
         }
     }
+}
+
+async fn sign_all(
+    house: &House,
+    city: &CityId,
+    heads: &[Head],
+) -> Result<Vec<(Head, String)>, StoreError> {
+    let mut signed = Vec::new();
+    for head in heads {
+        signed.push((head.clone(), sign(house, city, head).await?));
+    }
+    Ok(signed)
 }
 
 /// The signed checkpoint of a head that is durable.

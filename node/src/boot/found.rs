@@ -2,11 +2,11 @@
 
 use super::StartError;
 use crate::config::Config;
-use crate::highwater::{Disk, FILE, HighWater, Start as Rule, start_rule};
-use crate::store::log::{self, Head, Log, LogId};
 use crate::directory::Directory;
+use crate::highwater::{Disk, FILE, HighWater, Start as Rule, start_rule};
 use crate::house::House;
 use crate::recovery;
+use crate::store::log::{self, Head, Log, LogId};
 use crate::store::{self, Conn, Store, StoreError, Tx};
 use jieli_proto::envelope;
 use jieli_proto::id::CityId;
@@ -23,11 +23,7 @@ pub(super) fn highwater(config: &Config) -> Result<HighWater, StartError> {
 
 /// Finds this city in the database, or makes it with its two logs where there is none: on the first
 /// start, or because the database was lost, which the high-water file then tells.
-pub(super) async fn found(
-    config: &Config,
-    store: &Store,
-    now_ms: u64,
-) -> Result<(), StartError> {
+pub(super) async fn found(config: &Config, store: &Store, now_ms: u64) -> Result<(), StartError> {
     let mut writer = store.writer();
     let mut tx = writer.begin().await?;
     let city = &config.city.id;
@@ -105,8 +101,7 @@ pub(super) async fn stand(
     let exchange = log::head(&mut conn, Log::Exchange).await?.ok_or_else(missing)?;
     let local = log::head(&mut conn, Log::Local).await?.ok_or_else(missing)?;
     let city = &directory.city;
-    let origins =
-        [city.exchange_origin(exchange.id.epoch), city.local_origin(local.id.epoch)];
+    let origins = [city.exchange_origin(exchange.id.epoch), city.local_origin(local.id.epoch)];
     let rules = (
         rule(&mut conn, highwater, &origins[0], &exchange).await?,
         rule(&mut conn, highwater, &origins[1], &local).await?,
@@ -114,8 +109,7 @@ pub(super) async fn stand(
     let said = recovery::greet_all(house, &mut conn, directory, &exchange).await?;
     let mark = highwater.mark(&origins[0]);
     let heads = (&exchange, &local);
-    let state =
-        recovery::standing(&mut conn, directory, heads, rules, mark, &said, now_ms).await?;
+    let state = recovery::standing(&mut conn, directory, heads, rules, mark, &said, now_ms).await?;
     let Some(state) = state else {
         let [first, second] = [exchange, local];
         let heads = [

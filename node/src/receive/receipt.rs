@@ -80,7 +80,8 @@ impl Batch<'_> {
             return Ok(());
         };
         let Ok(facts) = check_receipt(&receipt) else { return Ok(()) };
-        let Some(checkpoint) = self.accept_head(&bond.peer, &facts.origin, &proof.checkpoint).await?
+        let Some(checkpoint) =
+            self.accept_head(&bond.peer, &facts.origin, &proof.checkpoint).await?
         else {
             return self.alarm("wrong-receipt", &bond.peer, "checkpoint").await;
         };
@@ -112,9 +113,7 @@ impl Batch<'_> {
         let Some(leaf) = self.own_leaf(bond, facts.answers, item.lane_seq).await? else {
             return Ok(false);
         };
-        let in_log =
-            tree::verify_inclusion(&leaf.hash(), item.log_index, head.size(), &hashes, head.root());
-        if !in_receipt || in_log.is_err() || leaf.env_digest != item.env_digest.0 {
+        if !in_receipt || leaf.env_digest != item.env_digest.0 {
             return Ok(false);
         }
         let receipt = jieli_proto::envelope::env_digest(sealed);
@@ -125,6 +124,11 @@ impl Batch<'_> {
             }
             self.close_letter(bond, facts.answers, item.lane_seq).await?;
             return Ok(true);
+        }
+        let in_log =
+            tree::verify_inclusion(&leaf.hash(), item.log_index, head.size(), &hashes, head.root());
+        if in_log.is_err() {
+            return Ok(false);
         }
         self.close_letter(bond, facts.answers, item.lane_seq).await?;
         let row = item_row(

@@ -104,7 +104,11 @@ pub(crate) async fn greet(
     let words = own_words(&mut conn, directory, &published.exchange, peer).await?;
     let post = &house.world.post;
     let reply = post.greet(city, words.clone()).await?;
-    let owed = rows::owed(&mut conn, city).await?;
+    let mut owed = rows::owed(&mut conn, city).await?;
+    if owed.is_none() && reply.held_back {
+        // It heard older words of ours after newer ones: the last statement says it again.
+        owed = rows::statements(&mut conn, &directory.city).await?.pop();
+    }
     let Some(owed) = owed.filter(|_| directory.recovering.is_none()) else {
         return Ok((reply, None));
     };

@@ -64,6 +64,7 @@ pub async fn repair(
     house: &House,
     successor: Option<Envelope>,
 ) -> Result<Report, Trouble> {
+    let _alone = hand.alone_in_repair().await;
     let Some(look) = look(hand, store, house).await? else { return Ok(nothing_to_do(hand)) };
     look.may_be_believed()?;
     match &successor {
@@ -117,11 +118,7 @@ pub(crate) async fn at_start(hand: Hand, store: Store, house: House) {
     }
 }
 
-async fn only_if_all_answer(
-    hand: &Hand,
-    store: &Store,
-    house: &House,
-) -> Result<Report, Trouble> {
+async fn only_if_all_answer(hand: &Hand, store: &Store, house: &House) -> Result<Report, Trouble> {
     let looked = look(hand, store, house).await?;
     match looked {
         Some(look) if look.silent.is_empty() => repair(hand, store, house, None).await,
@@ -203,8 +200,7 @@ fn nothing_to_do(hand: &Hand) -> Report {
 impl Look {
     /// Whether what is known of the signed log is enough to go by.
     fn may_be_believed(&self) -> Result<(), Trouble> {
-        if self.state.cause == Cause::Forked
-            || self.ordered.missing == Some(Missing::NotABeginning)
+        if self.state.cause == Cause::Forked || self.ordered.missing == Some(Missing::NotABeginning)
         {
             return Err(Denied::new(
                 "FORKED",
@@ -305,7 +301,8 @@ fn in_their_order(rest: &[Found], answers: &super::replay::Answers) -> Vec<Found
     for one in sorted {
         let lane = (one.agreement, one.lane);
         let place = (one.agreement, one.lane, one.lane_seq);
-        let answered = one.is_ours || one.lane.kind() == Kind::Receipt || answers.contains_key(&place);
+        let answered =
+            one.is_ours || one.lane.kind() == Kind::Receipt || answers.contains_key(&place);
         if !answered {
             ended.insert(lane, ());
         }

@@ -85,8 +85,10 @@ fn unfit(found: &Found, why: &str) -> Trouble {
     Denied::new(
         "NOT_REBUILT",
         format!("无法还原：通道 {lane} 第 {seq} 条（{why}）。请查看日志，必要时使用 --new-epoch。"),
-        format!("Cannot be rebuilt: number {seq} of lane {lane} ({why}). See the log; if need be \
-                 use --new-epoch."),
+        format!(
+            "Cannot be rebuilt: number {seq} of lane {lane} ({why}). See the log; if need be \
+                 use --new-epoch."
+        ),
     )
     .into()
 }
@@ -150,19 +152,14 @@ impl Batch<'_> {
         let header = self.header_of(bond, found).await?;
         let digest = self.log_envelope(bond.id, found.lane, &header, &found.sealed)?;
         let lane = facts(found).ok_or_else(|| unfit(found, "receipt"))?.answers;
-        let rows = items(found).into_iter().map(|(item, bytes, path)| {
-            item_row(bond.id, lane, item.lane_seq, digest, bytes, path)
-        });
+        let rows = items(found)
+            .into_iter()
+            .map(|(item, bytes, path)| item_row(bond.id, lane, item.lane_seq, digest, bytes, path));
         self.conn.insert_many("receipt_item", ITEM_COLUMNS, rows.collect()).await?;
         Ok(())
     }
 
-    async fn their_receipt_back(
-        &mut self,
-        bond: &Bond,
-        peer: &Peer,
-        found: &Found,
-    ) -> Outcome<()> {
+    async fn their_receipt_back(&mut self, bond: &Bond, peer: &Peer, found: &Found) -> Outcome<()> {
         let incoming = incoming(peer, found).ok_or_else(|| unfit(found, "frame"))?;
         match self.receive_receipt(bond, incoming, true).await? {
             Received::Noted => Ok(()),
@@ -330,7 +327,8 @@ impl Batch<'_> {
         found: &Found,
     ) -> Result<(), StoreError> {
         for sealed in &found.consents {
-            let by_us = self.directory.own.values().any(|m| m.verify(sealed, Kind::Consent).is_ok());
+            let by_us =
+                self.directory.own.values().any(|m| m.verify(sealed, Kind::Consent).is_ok());
             let peer = self.directory.peers.get(&bond.peer);
             let by_them = peer.and_then(|peer| peer.key_for(sealed, Kind::Consent));
             let by_them = by_them.is_some_and(|(key, _)| envelope::verify(sealed, &key).is_ok());

@@ -51,7 +51,8 @@ impl Batch<'_> {
     /// Leaves a gap in the case numbers.
     pub(crate) async fn skip_numbers(&mut self) -> Result<(), StoreError> {
         let (year, _, _) = self.today.parts();
-        let sql = "INSERT INTO case_counter (year, last) VALUES ($1, 0) ON CONFLICT (year) DO NOTHING";
+        let sql =
+            "INSERT INTO case_counter (year, last) VALUES ($1, 0) ON CONFLICT (year) DO NOTHING";
         self.conn.run(sql, vec![year.into()]).await?;
         let sql = "UPDATE case_counter SET last = (last / $1 + 1) * $1";
         self.conn.run(sql, vec![NUMBERS_LEFT_OUT.into()]).await?;
@@ -89,6 +90,7 @@ impl Batch<'_> {
             digest: envelope::env_digest(sealed),
         };
         self.state_to_all(&statement).await?;
+        self.record("new epoch", &sealed.encode_to_vec());
         self.exchange_epoch = Some(succeeded.new_epoch);
         let now = super::Recovering { cause: Cause::Behind, known: nothing(), ..state };
         rows::enter(self.conn, &now).await?;
@@ -118,7 +120,8 @@ impl Batch<'_> {
             return Err(not_whole());
         }
         if how.successor.is_none() {
-            let statement = self.recovered(how, state.found_size, (head.size, head.root), state.known);
+            let statement =
+                self.recovered(how, state.found_size, (head.size, head.root), state.known);
             let statement = statement.await?;
             self.state_to_all(&statement).await?;
             self.record("recovery", &statement.sealed.encode_to_vec());

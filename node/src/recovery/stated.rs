@@ -179,8 +179,7 @@ fn newest(peer: &Peer, origin: &str, note: &str) -> Option<Checkpoint> {
 
 /// Whether a head extends an older one of the same log.
 fn extends(head: &Checkpoint, size: u64, root: &Hash, path: &[Vec<u8>]) -> bool {
-    let path: Option<Vec<Hash>> =
-        path.iter().map(|hash| hash.as_slice().try_into().ok()).collect();
+    let path: Option<Vec<Hash>> = path.iter().map(|hash| hash.as_slice().try_into().ok()).collect();
     let Some(path) = path.filter(|path| path.len() <= 63) else { return false };
     verify_consistency(size, head.size(), &path, root, head.root()).is_ok()
 }

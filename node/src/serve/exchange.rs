@@ -10,11 +10,11 @@ use crate::directory::{Bond, Directory};
 use crate::house::House;
 use crate::letters::{FETCH_MAX, Letters};
 use crate::recovery::{Greeted, Unheard, greet, own_words};
-use crate::store::{StoreError, mirror};
 use crate::store::log::{consistency, inclusion, leaf, tile_hashes};
+use crate::store::{StoreError, mirror};
 use crate::tls::PeerInfo;
-use crate::witness;
 use crate::wire_limits as limits;
+use crate::witness;
 use crate::world::World;
 use crate::writer::{Hand, Published};
 use jieli_proto::checkpoint::LogName;
@@ -25,8 +25,7 @@ use jieli_proto::tree::{PROOF_HASHES_MAX, Tile};
 use jieli_proto::wire::exchange_server::{Exchange, ExchangeServer};
 use jieli_proto::wire::{
     Answer, CheckpointReply, CheckpointRequest, DeliverFrame, FetchReply, FetchRequest, GreetReply,
-    GreetRequest, ProveReply,
-    ProveRequest, TilesReply, TilesRequest, prove_request::What,
+    GreetRequest, ProveReply, ProveRequest, TilesReply, TilesRequest, prove_request::What,
 };
 use std::collections::BTreeMap;
 use std::fmt;
@@ -324,10 +323,7 @@ impl Exchange for ExchangeDoor {
         Ok(Response::new(reply))
     }
 
-    async fn greet(
-        &self,
-        request: Request<GreetRequest>,
-    ) -> Result<Response<GreetReply>, Status> {
+    async fn greet(&self, request: Request<GreetRequest>) -> Result<Response<GreetReply>, Status> {
         let caller = self.caller(&request).await?;
         let city = caller.city;
         self.hear(&city, Greeted::from(request.into_inner())).await?;

@@ -151,13 +151,8 @@ async fn store_tile(
                SET width = excluded.width, hashes = excluded.hashes \
                WHERE mirror_tile.width < excluded.width";
     let width = Val::from(hashes.len() as u64);
-    let vals = vec![
-        origin.into(),
-        tile.level.into(),
-        tile.index.into(),
-        width,
-        hashes.concat().into(),
-    ];
+    let vals =
+        vec![origin.into(), tile.level.into(), tile.index.into(), width, hashes.concat().into()];
     conn.run(sql, vals).await.map(drop)
 }
 

@@ -81,7 +81,8 @@ pub async fn keep_stop(conn: &mut Conn, leg: LegId, by_desk: &str) -> Result<(),
 
 /// The stops that were kept, in their order; they are forgotten.
 pub async fn take_stops(conn: &mut Conn) -> Result<Vec<(LegId, String)>, StoreError> {
-    let rows = conn.rows("SELECT leg_id, by_desk FROM kept_stop ORDER BY number", Vec::new()).await?;
+    let rows =
+        conn.rows("SELECT leg_id, by_desk FROM kept_stop ORDER BY number", Vec::new()).await?;
     conn.run("DELETE FROM kept_stop", Vec::new()).await?;
     rows.iter().map(|row| Ok((LegId(row.array(0)?), row.text(1)?))).collect()
 }

@@ -7,6 +7,7 @@ use jieli_proto::checkpoint::{Checkpoint, LogName};
 use jieli_proto::id::CityId;
 use jieli_proto::note::{KeyKind, Note, VKey};
 use jieli_proto::pubkey::PublicKey;
+use jieli_proto::recovery::epoch_of;
 use jieli_proto::tree::Hash;
 use jieli_proto::wire::Role;
 use std::collections::BTreeMap;
@@ -92,6 +93,10 @@ impl Batch<'_> {
         let Some(head) = open_head(peer, note).filter(|head| head.origin() == origin) else {
             return Ok(None);
         };
+        // A new epoch counts once the root's statement about it was accepted.
+        if epoch_of(city, origin).is_none_or(|epoch| epoch > peer.epoch) {
+            return Ok(None);
+        }
         let sql = "SELECT root FROM peer_head WHERE origin = $1 AND size = $2";
         let row = self.conn.maybe(sql, vec![origin.into(), head.size().into()]).await?;
         if let Some(row) = row {

@@ -151,14 +151,13 @@ impl Mirror {
         let stretch = self.fetch(&mut conn, held, &head, &reply.checkpoint).await?;
         drop(conn);
         let to = from + stretch.hashes.len() as u64;
-        match self.perform(Command::Mirrored(Box::new(stretch))).await? {
-            Done::Mirrored(true) => {
-                self.done.insert(origin, to);
-                Ok(to < head.size())
-            }
+        let done = self.perform(Command::Mirrored(Box::new(stretch))).await?;
+        if !matches!(done, Done::Mirrored(true)) {
             // Not the hashes of that head, or another replica was faster: look again later.
-            _ => Err(Unable::DoesNotLead),
+            return Err(Unable::DoesNotLead);
         }
+        self.done.insert(origin, to);
+        Ok(to < head.size())
     }
 
     async fn fetch(
@@ -205,11 +204,8 @@ impl Mirror {
     }
 
     async fn tile(&self, tile: Tile, size: u64) -> Result<Vec<Hash>, Unable> {
-        let ask = TilesRequest {
-            level: tile.level.into(),
-            index: tile.index,
-            ..TilesRequest::default()
-        };
+        let ask =
+            TilesRequest { level: tile.level.into(), index: tile.index, ..TilesRequest::default() };
         let reply = self.shared.house.world.post.tiles(&self.city, ask).await?;
         Ok(mirror::hashes_of(&reply.hashes, tile, size)?)
     }
@@ -244,9 +240,8 @@ impl Batch<'_> {
         }
         if !note.is_empty() {
             let signed = self.accept_head(city, origin, note).await?;
-            let leads = signed.is_some_and(|head| {
-                head.size() == growth.size() && *head.root() == growth.root()
-            });
+            let leads = signed
+                .is_some_and(|head| head.size() == growth.size() && *head.root() == growth.root());
             if !leads {
                 let detail = format!("{origin}: the tiles do not lead to the head it signed");
                 self.alarm("mirror-differs", city, &detail).await?;
@@ -266,8 +261,7 @@ impl Batch<'_> {
         origin: &str,
         size: u64,
     ) -> Result<Vec<(u64, Hash)>, StoreError> {
-        let sql =
-            "SELECT size, root FROM peer_head WHERE origin = $1 AND size > $2 ORDER BY size";
+        let sql = "SELECT size, root FROM peer_head WHERE origin = $1 AND size > $2 ORDER BY size";
         let rows = self.conn.rows(sql, vec![origin.into(), size.into()]).await?;
         rows.iter().map(|row| Ok((row.uint(0)?, row.array(1)?))).collect()
     }

@@ -251,10 +251,9 @@ async fn fill(tx: &mut Tx<'_>, own: &jieli_proto::manifest::Manifest, them: &New
         ];
         tx.run(sql, vals).await.unwrap();
     }
-    let sql = "INSERT INTO agreement (agreement_id, peer, live_version, suspended_by, \
-               suspend_digest, terminate_digest, wind_down_on, changed_ms) \
-               VALUES ($1, 'ruian.zj', 1, 0, $2, $2, 0, 0)";
-    tx.run(sql, vec![AGREEMENT.to_vec().into(), Vec::new().into()]).await.unwrap();
+    let sql = "INSERT INTO agreement (agreement_id, peer, live_version, changed_ms) \
+               VALUES ($1, 'ruian.zj', 1, 0)";
+    tx.run(sql, vec![AGREEMENT.to_vec().into()]).await.unwrap();
     let agreement = agreement(own.root.fingerprint(), theirs.root.fingerprint());
     // Read as stored: its seal was verified when it was taken in.
     let key = them.keys.message();

@@ -158,16 +158,11 @@ async fn an_accepted_peer_sees_nothing_of_the_others() {
     let mut client = client(&third, pair.b()).await.unwrap();
     let note = client.checkpoint(wire::CheckpointRequest::default()).await.unwrap().into_inner();
     assert!(note.checkpoint.starts_with("jieli.ruian.zj/log/1\n"));
-    let tile =
-        |level, index| wire::TilesRequest { level, index, ..wire::TilesRequest::default() };
+    let tile = |level, index| wire::TilesRequest { level, index, ..wire::TilesRequest::default() };
     let hashes = client.tiles(tile(0, 0)).await.unwrap().into_inner().hashes;
     assert_eq!(hashes.len() % 32, 0);
     let mut refused = Vec::new();
-    for ask in [
-        tile(0, 900),
-        tile(300, 0),
-        tile(9, u64::MAX),
-    ] {
+    for ask in [tile(0, 900), tile(300, 0), tile(9, u64::MAX)] {
         refused.push(client.tiles(ask).await.unwrap_err());
     }
     for what in [What::LeafIndex(0), What::LeafIndex(9999), What::OldSize(1), What::OldSize(9999)] {

@@ -17,8 +17,8 @@ use jieli_proto::id::{AgreementId, CityId};
 use jieli_proto::kinds::Lane;
 use jieli_proto::number::CreditCode;
 use jieli_proto::wire;
-use std::net::{SocketAddr, TcpListener};
 use std::fs;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -319,7 +319,7 @@ impl City {
 async fn lane_of(store: &Store, id: AgreementId, lane: u8) -> Vec<Vec<u8>> {
     let mut conn = store.read().await.unwrap();
     let sql = "SELECT l.data FROM envelope e JOIN log_leaf l ON l.idx = e.leaf_idx \
-               AND l.log = 'exchange' AND l.epoch = 1 \
+               AND l.log = 'exchange' AND l.epoch = e.leaf_epoch \
                WHERE e.agreement_id = $1 AND e.lane = $2 ORDER BY e.lane_seq";
     let vals = vec![id.to_vec().into(), lane.into()];
     let rows = conn.rows(sql, vals).await.unwrap();

@@ -98,10 +98,8 @@ async fn a_long_stretch_is_mirrored_in_turns() {
     for from in (0..2400).step_by(200) {
         pair.a().announce(from..from + 200).await.unwrap();
     }
-    eventually("the log is long", async || {
-        pair.a().node().hand().published().exchange.size > 2400
-    })
-    .await;
+    eventually("the log is long", async || pair.a().node().hand().published().exchange.size > 2400)
+        .await;
     pair.b().cut(false);
     eventually("the mirror", async || is_mirrored(&pair).await).await;
     let mut conn = pair.b().node().store().read().await.unwrap();

@@ -2,9 +2,11 @@
 //! two signed roots of one size.
 
 use crate::harness::*;
-use jieli_node::recovery::Cause;
+use jieli_node::keys::{KeyRing, Signer as _};
+use jieli_node::recovery::{self, Cause};
 use jieli_node::store::{log, mirror};
-use jieli_proto::id::AgreementId;
+use jieli_proto::envelope;
+use jieli_proto::id::{AgreementId, Digest};
 use jieli_proto::tree::Hash;
 use jieli_proto::wire::DeferReason;
 use jieli_proto::wire::answer::Answer;
@@ -66,9 +68,15 @@ async fn goes_on(pair: &Pair, id: AgreementId, from: u32) {
     pair.b().announce(from..from + 3).await.unwrap();
     pair.clock.move_on(3_600_000);
     pair.quiet(id).await;
-    let held_back = pair.a().node().hand().published().directory.peers.values().any(|peer| {
-        peer.quarantine.is_some()
-    });
+    let held_back = pair
+        .a()
+        .node()
+        .hand()
+        .published()
+        .directory
+        .peers
+        .values()
+        .any(|peer| peer.quarantine.is_some());
     assert!(!held_back);
 }
 
@@ -207,4 +215,99 @@ async fn a_lost_database_comes_back() {
     goes_on(&pair, id, 10).await;
     was_noticed(pair.a()).await;
     pair.stop().await;
+}
+
+/// What was signed and reached nobody cannot be rebuilt: the log goes on in a new epoch, and what the
+/// peer holds goes into it again.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_rebuilt_goes_on_in_a_new_epoch() {
+    let (mut pair, id) = Pair::agreed().await;
+    pair.settled(id).await;
+    pair.cities[B].stop().await;
+    let (dir, backup) = (pair.b().dir.clone(), pair.folder.path().join("backup"));
+    copy(&dir, &backup);
+    pair.cities[B].start().await;
+    pair.a().tap.twist.store(true, Ordering::SeqCst);
+    pair.a().announce(0..2).await.unwrap();
+    pair.b().announce(0..2).await.unwrap();
+    pair.settled(id).await;
+    pair.b().cut(true);
+    pair.a().cut(true);
+    pair.b().announce(2..4).await.unwrap();
+    pair.cities[B].stop().await;
+    pair.b().cut(false);
+    put_back(&backup, &dir);
+    pair.cities[B].start().await;
+    let report = pair.b().repair().await.unwrap();
+    assert!(!report.done && pair.b().cause() == Some(Cause::Behind), "{report:?}");
+    let node = pair.b().node();
+    let (hand, store, house) = (node.hand(), node.store(), node.house().clone());
+    let plan = recovery::plan(&hand, &store, &house).await.unwrap();
+    let successor = plan.successor.unwrap();
+    assert_eq!(successor.new_origin, "jieli.ruian.zj/log/2");
+    let root = house.keys.root().unwrap();
+    let fpr = Digest(root.public().fingerprint());
+    // Another key than the root says nothing.
+    let log_key = KeyRing::load(&pair.a().dir, &pair.a().id(), None).unwrap().root().unwrap();
+    let forged = envelope::seal(&successor, Digest(log_key.public().fingerprint()), |pae| {
+        log_key.sign_now(pae)
+    });
+    let denied = recovery::repair(&hand, &store, &house, Some(forged)).await.unwrap_err();
+    assert!(denied.to_string().contains("BAD_SUCCESSOR"), "{denied}");
+    let sealed = envelope::seal(&successor, fpr, |pae| root.sign_now(pae));
+    let report = recovery::repair(&hand, &store, &house, Some(sealed)).await.unwrap();
+    assert!(report.done && report.origin == "jieli.ruian.zj/log/2", "{report:?}");
+    assert_eq!(pair.b().cause(), None);
+    pair.a().cut(false);
+    pair.a().tap.twist.store(false, Ordering::SeqCst);
+    pair.clock.move_on(3_600_000);
+    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+    for c in &pair.cities {
+        let mut conn = c.node().store().read().await.unwrap();
+        let rows = conn
+            .rows("SELECT lane, lane_seq, attempts, problem, due_ms FROM outbox", Vec::new())
+            .await
+            .unwrap();
+        for row in rows {
+            eprintln!(
+                "DBG {} {} {} {:?} {} now {}",
+                row.int(0).unwrap(),
+                row.int(1).unwrap(),
+                row.int(2).unwrap(),
+                row.text(3).unwrap(),
+                row.int(4).unwrap(),
+                c.clock_ms()
+            );
+        }
+        eprintln!("DBG alarms {:?}", c.alarms().await);
+        eprintln!(
+            "DBG {:?}",
+            c.node()
+                .hand()
+                .published()
+                .directory
+                .peers
+                .values()
+                .map(|p| (p.epoch, p.quarantine.clone()))
+                .collect::<Vec<_>>()
+        );
+    }
+    goes_on(&pair, id, 10).await;
+    assert_eq!((pair.b().lane(id, 0).await.len(), pair.b().lane(id, 1).await.len()), (5, 5));
+    let known = pair.a().node().hand().published().directory.peers[&pair.b().id()].epoch;
+    assert_eq!(known, 2);
+    // And once more after a start: the new epoch is whole.
+    pair.cities[B].stop().await;
+    pair.cities[B].start().await;
+    assert_eq!(pair.b().cause(), None);
+    goes_on(&pair, id, 20).await;
+    pair.stop().await;
+}
+
+/// `cargo test -p jieli-node --test road thousand -- --ignored`
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes on a busy machine"]
+async fn a_thousand_messages_old() {
+    restored(B, 1000).await;
+    restored(A, 1000).await;
 }

@@ -429,7 +429,8 @@ mod tests {
             (900_001, CheckResult::Bad),
         ] {
             for now_unix_ms in [here_ms + apart_ms, here_ms - apart_ms] {
-                let reply = wire::CheckpointReply { checkpoint: String::new(), now_unix_ms };
+                let reply =
+                    wire::CheckpointReply { now_unix_ms, ..wire::CheckpointReply::default() };
                 assert_eq!(clocks(Some(&reply), here_ms).result, result, "{apart_ms}");
             }
         }
