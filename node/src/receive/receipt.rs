@@ -80,18 +80,43 @@ impl Batch<'_> {
             return Ok(());
         };
         let Ok(facts) = check_receipt(&receipt) else { return Ok(()) };
-        let Some(checkpoint) =
-            self.accept_head(&bond.peer, &facts.origin, &proof.checkpoint).await?
-        else {
-            return self.alarm("wrong-receipt", &bond.peer, "checkpoint").await;
-        };
+        let accepted = self.accept_head(&bond.peer, &facts.origin, &proof.checkpoint).await?;
+        let mut open = Vec::new();
         for item in &proof.items {
+            if !self.is_settled(bond, &facts, item).await? {
+                open.push(item);
+            }
+        }
+        let Some(checkpoint) = accepted else {
+            // Of what was settled before, the proof may lie in an epoch that has ended.
+            return match open.is_empty() {
+                true => Ok(()),
+                false => self.alarm("wrong-receipt", &bond.peer, "checkpoint").await,
+            };
+        };
+        for item in open {
             let settled = self.settle_item(bond, sealed, &facts, item, &checkpoint).await?;
             if !settled {
                 self.alarm("wrong-receipt", &bond.peer, "item").await?;
             }
         }
         Ok(())
+    }
+
+    /// Whether this very item was settled before; then its letter, which went out again, is closed.
+    async fn is_settled(
+        &mut self,
+        bond: &Bond,
+        facts: &ReceiptFacts,
+        proof: &wire::ItemProof,
+    ) -> Result<bool, StoreError> {
+        let Ok(item) = strict::decode::<wire::Item>(&proof.item) else { return Ok(false) };
+        let held = self.held_item(bond, facts.answers, item.lane_seq).await?;
+        if held.as_ref() != Some(&proof.item) {
+            return Ok(false);
+        }
+        self.close_letter(bond, facts.answers, item.lane_seq).await?;
+        Ok(true)
     }
 
     async fn settle_item(
@@ -117,13 +142,9 @@ impl Batch<'_> {
             return Ok(false);
         }
         let receipt = jieli_proto::envelope::env_digest(sealed);
-        if let Some(held) = self.held_item(bond, facts.answers, item.lane_seq).await? {
-            // The first verdict stands; another one is wrong. The letter may have gone out again.
-            if held != proof.item {
-                return Ok(false);
-            }
-            self.close_letter(bond, facts.answers, item.lane_seq).await?;
-            return Ok(true);
+        if self.held_item(bond, facts.answers, item.lane_seq).await?.is_some() {
+            // The first verdict stands; another one is wrong.
+            return Ok(false);
         }
         let in_log =
             tree::verify_inclusion(&leaf.hash(), item.log_index, head.size(), &hashes, head.root());

@@ -207,7 +207,9 @@ impl Batch<'_> {
             Err(Halt::Store(error)) => return Err(error.into()),
             Err(Halt::Stop(stop)) => return Err(unfit(found, &format!("{stop:?}"))),
         }
-        if found.lane.kind() == Kind::Message && standing == Standing::Stored {
+        let message = decode::<wire::Message>(&found.sealed).ok();
+        let opened = message.is_some_and(|message| !message.section_digests.is_empty());
+        if found.lane.kind() == Kind::Message && standing == Standing::Stored && opened {
             rows::gap(self.conn, bond.id, found.lane, found.lane_seq).await?;
         }
         Ok(())

@@ -260,38 +260,6 @@ async fn what_cannot_be_rebuilt_goes_on_in_a_new_epoch() {
     assert_eq!(pair.b().cause(), None);
     pair.a().cut(false);
     pair.a().tap.twist.store(false, Ordering::SeqCst);
-    pair.clock.move_on(3_600_000);
-    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
-    for c in &pair.cities {
-        let mut conn = c.node().store().read().await.unwrap();
-        let rows = conn
-            .rows("SELECT lane, lane_seq, attempts, problem, due_ms FROM outbox", Vec::new())
-            .await
-            .unwrap();
-        for row in rows {
-            eprintln!(
-                "DBG {} {} {} {:?} {} now {}",
-                row.int(0).unwrap(),
-                row.int(1).unwrap(),
-                row.int(2).unwrap(),
-                row.text(3).unwrap(),
-                row.int(4).unwrap(),
-                c.clock_ms()
-            );
-        }
-        eprintln!("DBG alarms {:?}", c.alarms().await);
-        eprintln!(
-            "DBG {:?}",
-            c.node()
-                .hand()
-                .published()
-                .directory
-                .peers
-                .values()
-                .map(|p| (p.epoch, p.quarantine.clone()))
-                .collect::<Vec<_>>()
-        );
-    }
     goes_on(&pair, id, 10).await;
     assert_eq!((pair.b().lane(id, 0).await.len(), pair.b().lane(id, 1).await.len()), (5, 5));
     let known = pair.a().node().hand().published().directory.peers[&pair.b().id()].epoch;
