@@ -19,6 +19,8 @@ mod lapse;
 mod offers;
 #[path = "journey/parties.rs"]
 mod parties;
+#[path = "journey/restored.rs"]
+mod restored;
 #[path = "journey/road.rs"]
 mod road;
 #[path = "journey/silence.rs"]

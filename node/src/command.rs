@@ -196,11 +196,13 @@ impl Command {
             | Command::Rebuild(..)
             | Command::BeginEpoch(_)
             | Command::Resume(_) => true,
-            Command::Desk(_, command) => match command {
-                DeskCommand::AddPeer(_) | DeskCommand::Viewed(_) | DeskCommand::Looked(_) => true,
-                DeskCommand::Act(request) => matches!(request.act, Some(Act::Withdraw(_))),
-                _ => false,
-            },
+            Command::Desk(_, DeskCommand::Act(request)) => {
+                matches!(request.act, Some(Act::Withdraw(_)))
+            }
+            Command::Desk(_, command) => matches!(
+                command,
+                DeskCommand::AddPeer(_) | DeskCommand::Viewed(_) | DeskCommand::Looked(_)
+            ),
             Command::Window(_, command) => matches!(command, WindowCommand::Stop(_)),
             Command::Worker(command) => {
                 matches!(command, WorkerCommand::Withdraw(_) | WorkerCommand::StopBySlip(_))
@@ -223,13 +225,9 @@ impl Command {
 /// Performs one command on the batch.
 pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
     if batch.directory.recovering.is_some() && !command.works_while_recovering() {
-        return match command {
-            Command::Receive(_, letter) => {
-                let seat = seat_of(&letter);
-                Ok(Done::Received(Received::Defer(DeferReason::Recovering, 0), seat))
-            }
-            _ => Err(recovery::denied().into()),
-        };
+        let Command::Receive(_, letter) = command else { return Err(recovery::denied().into()) };
+        let seat = seat_of(&letter);
+        return Ok(Done::Received(Received::Defer(DeferReason::Recovering, 0), seat));
     }
     match command {
         Command::Receive(city, letter) => {

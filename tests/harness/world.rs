@@ -247,7 +247,10 @@ impl Post for Tapped {
         to: &CityId,
         words: wire::GreetRequest,
     ) -> Result<wire::GreetReply, PostError> {
-        self.0.greet(to, words).await
+        self.1.open(words.encode_to_vec())?;
+        let reply = self.0.greet(to, words).await?;
+        self.1.heard(reply.encode_to_vec());
+        Ok(reply)
     }
 
     async fn probe(&self, to: &CityId) -> Probe {

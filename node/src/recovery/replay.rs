@@ -117,13 +117,17 @@ impl Batch<'_> {
             return Err(unfit(found, "order"));
         }
         let ours = found.lane.side() == bond.our_side;
-        match (found.lane.kind(), ours) {
-            (Kind::Receipt, true) => self.own_receipt_back(&bond, found).await?,
-            (Kind::Receipt, false) => self.their_receipt_back(&bond, &peer, found).await?,
-            (Kind::Act, true) => self.own_act_back(&bond, found).await?,
-            (Kind::Message, true) => self.own_message_back(&bond, found).await?,
-            (_, false) => self.their_letter_back(&bond, &peer, found, index, answers).await?,
-            (_, true) => return Err(unfit(found, "lane")),
+        let kind = found.lane.kind();
+        if kind == Kind::Receipt && ours {
+            self.own_receipt_back(&bond, found).await?;
+        } else if kind == Kind::Receipt {
+            self.their_receipt_back(&bond, &peer, found).await?;
+        } else if !ours {
+            self.their_letter_back(&bond, &peer, found, index, answers).await?;
+        } else if kind == Kind::Act {
+            self.own_act_back(&bond, found).await?;
+        } else {
+            self.own_message_back(&bond, found).await?;
         }
         let put: &Leaf = &leaf(found)?;
         match self.leaves.last() {
@@ -134,10 +138,13 @@ impl Batch<'_> {
 
     /// What a payload says of its place; of what does not decode, what the frame does.
     async fn header_of(&mut self, bond: &Bond, found: &Found) -> Result<Header, StoreError> {
-        let header = match found.lane.kind() {
-            Kind::Message => decode::<wire::Message>(&found.sealed).ok().and_then(|m| m.header),
-            Kind::Receipt => decode::<wire::Receipt>(&found.sealed).ok().and_then(|m| m.header),
-            _ => decode::<wire::Act>(&found.sealed).ok().and_then(|m| m.header),
+        let kind = found.lane.kind();
+        let header = if kind == Kind::Message {
+            decode::<wire::Message>(&found.sealed).ok().and_then(|m| m.header)
+        } else if kind == Kind::Receipt {
+            decode::<wire::Receipt>(&found.sealed).ok().and_then(|m| m.header)
+        } else {
+            decode::<wire::Act>(&found.sealed).ok().and_then(|m| m.header)
         };
         let end = self.lane_end(bond.id, found.lane).await?;
         Ok(header.filter(|header| header.lane_seq == found.lane_seq).unwrap_or(Header {

@@ -24,10 +24,13 @@ impl Batch<'_> {
         said: &GreetRequest,
     ) -> Result<(), StoreError> {
         let Some(sealed) = &said.statement else { return Ok(()) };
-        let accepted = match envelope::kind(sealed) {
-            Some(Kind::Recovery) => self.accept_recovery(peer, sealed, said).await?,
-            Some(Kind::Successor) => self.accept_successor(peer, sealed).await?,
-            _ => None,
+        let kind = envelope::kind(sealed);
+        let accepted = if kind == Some(Kind::Recovery) {
+            self.accept_recovery(peer, sealed, said).await?
+        } else if kind == Some(Kind::Successor) {
+            self.accept_successor(peer, sealed).await?
+        } else {
+            None
         };
         let Some(statement) = accepted else {
             let detail = "对方关于其日志的声明不成立，仍不收其新的信件。 What it states about its log \
