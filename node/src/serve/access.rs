@@ -41,6 +41,7 @@ pub enum Call {
     Ask,
     ListCases,
     ShowCase,
+    FindCases,
     Act,
     UndoAct,
     HandOver,
@@ -53,8 +54,8 @@ pub enum Call {
 
 use Call::{
     AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve, Ask,
-    AskCapacity, AskLetter, CloseVacancy, CounterPropose, Countersign, ExportCase, HandOver,
-    Import, InvitePeer, ListAgreements, ListCapacity, ListCases, ListPeers, ListRules,
+    AskCapacity, AskLetter, CloseVacancy, CounterPropose, Countersign, ExportCase, FindCases,
+    HandOver, Import, InvitePeer, ListAgreements, ListCapacity, ListCases, ListPeers, ListRules,
     ListVacancies, PrintSlip, Propose, RemoveRule, Repair, SetCapacity, ShowAgreement, ShowCase,
     TestPeer, UndoAct, WriteLetter,
 };
@@ -90,6 +91,7 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (Ask, &[Clerk]),
     (ListCases, &[Clerk, Compliance]),
     (ShowCase, &[Clerk, Compliance]),
+    (FindCases, &[Clerk]),
     (Act, &[Clerk]),
     (UndoAct, &[Clerk]),
     (HandOver, &[Clerk]),
