@@ -496,11 +496,15 @@ impl Town {
 
     /// The evidence of a case, with what the other city has to add to it.
     pub async fn export(&self, case: &str, sections: bool) -> Vec<u8> {
+        self.exported(case, sections).await.zip
+    }
+
+    /// The same, with what is told about its completeness.
+    pub async fn exported(&self, case: &str, sections: bool) -> evidence::Exported {
         let (store, house) = (self.node().store(), self.node().house());
         let hand = self.node().hand();
-        let missing = evidence::missing_proofs(&store, house, &hand.published(), case).await;
-        for (id, lane, replies) in missing.unwrap() {
-            hand.perform(Command::Fetched(id, lane, replies)).await.unwrap();
+        for command in evidence::ask_peer(&store, house, &hand.published(), case).await.unwrap() {
+            hand.perform(command).await.unwrap();
         }
         evidence::export(&store, house, &hand.published(), case, sections).await.unwrap()
     }

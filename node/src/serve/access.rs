@@ -46,6 +46,8 @@ pub enum Call {
     UndoAct,
     HandOver,
     ExportCase,
+    Reconcile,
+    ListReconciled,
     PrintSlip,
     AskLetter,
     WriteLetter,
@@ -55,9 +57,9 @@ pub enum Call {
 use Call::{
     AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve, Ask,
     AskCapacity, AskLetter, CloseVacancy, CounterPropose, Countersign, ExportCase, FindCases,
-    HandOver, Import, InvitePeer, ListAgreements, ListCapacity, ListCases, ListPeers, ListRules,
-    ListVacancies, PrintSlip, Propose, RemoveRule, Repair, SetCapacity, ShowAgreement, ShowCase,
-    TestPeer, UndoAct, WriteLetter,
+    HandOver, Import, InvitePeer, ListAgreements, ListCapacity, ListCases, ListPeers,
+    ListReconciled, ListRules, ListVacancies, PrintSlip, Propose, Reconcile, RemoveRule, Repair,
+    SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct, WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -96,6 +98,8 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (UndoAct, &[Clerk]),
     (HandOver, &[Clerk]),
     (ExportCase, &[Clerk, Compliance]),
+    (Reconcile, &[Operator, Compliance]),
+    (ListReconciled, &[Operator, Compliance]),
     (PrintSlip, &[Clerk]),
     (AskLetter, &[Clerk]),
     (WriteLetter, &[Clerk]),

@@ -10,6 +10,7 @@ use crate::directory::{Bond, Directory};
 use crate::house::House;
 use crate::letters::{FETCH_MAX, Letters};
 use crate::recovery::{Greeted, Unheard, greet, own_words};
+use crate::statements::{Statements, Unstated};
 use crate::store::log::{consistency, inclusion, leaf, tile_hashes};
 use crate::store::{StoreError, mirror};
 use crate::tls::PeerInfo;
@@ -25,7 +26,8 @@ use jieli_proto::tree::{PROOF_HASHES_MAX, Tile};
 use jieli_proto::wire::exchange_server::{Exchange, ExchangeServer};
 use jieli_proto::wire::{
     Answer, CheckpointReply, CheckpointRequest, DeliverFrame, FetchReply, FetchRequest, GreetReply,
-    GreetRequest, ProveReply, ProveRequest, TilesReply, TilesRequest, prove_request::What,
+    GreetRequest, ProveReply, ProveRequest, StateReply, StateRequest, TilesReply, TilesRequest,
+    prove_request::What,
 };
 use std::collections::BTreeMap;
 use std::fmt;
@@ -56,6 +58,7 @@ const FETCH_AT_ONCE: u64 = 32;
 pub struct ExchangeDoor {
     hand: Hand,
     letters: Letters,
+    statements: Statements,
     world: World,
     set: Limits,
     requests: Pace,
@@ -73,6 +76,7 @@ pub struct ExchangeDoor {
 pub fn exchange(
     hand: Hand,
     letters: Letters,
+    statements: Statements,
     house: House,
     set: Limits,
     tasks: TaskTracker,
@@ -86,6 +90,7 @@ pub fn exchange(
     let door = ExchangeDoor {
         hand,
         letters,
+        statements,
         world,
         set,
         requests,
@@ -363,6 +368,19 @@ impl Exchange for ExchangeDoor {
         };
         let hashes = hashes.map_err(internal)?;
         Ok(Response::new(TilesReply { hashes: hashes.concat() }))
+    }
+
+    async fn state(&self, request: Request<StateRequest>) -> Result<Response<StateReply>, Status> {
+        let caller = self.caller(&request).await?;
+        let ask = request.into_inner();
+        let id = AgreementId::from_slice(&ask.agreement_id).ok_or_else(denied)?;
+        let bond = caller.bond(&id).ok_or_else(denied)?;
+        let _place = self.stream_of(&caller.city)?;
+        let reply = self.statements.answer(&caller.published, bond, &ask).await;
+        reply.map(Response::new).map_err(|unstated| match unstated {
+            Unstated::Denied => denied(),
+            Unstated::Store(error) => internal(error),
+        })
     }
 }
 

@@ -33,6 +33,7 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 8 "0008_witness",
                 9 "0009_recovery",
                 12 "0012_access",
+                13 "0013_reconcile",
                 15 "0015_sides",
                 16 "0016_lookup",
             )

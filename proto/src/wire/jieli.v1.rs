@@ -399,9 +399,10 @@ pub struct LaneStatement {
     /// inclusive
     #[prost(uint64, tag = "4")]
     pub to: u64,
+    /// places of the range that the city holds
     #[prost(uint64, tag = "5")]
     pub count: u64,
-    /// 32: RFC 6962 root of the leaf hashes in lane order
+    /// 32: RFC 6962 root of the leaf hashes in lane order, 32 zero bytes for a place not held
     #[prost(bytes = "vec", tag = "6")]
     pub root: ::prost::alloc::vec::Vec<u8>,
     #[prost(string, tag = "7")]
@@ -447,12 +448,6 @@ pub struct Recovery {
     pub sources: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(uint64, tag = "7")]
     pub recovered_unix_ms: u64,
-    /// the largest head of the log that is known to have been signed
-    #[prost(uint64, tag = "8")]
-    pub known_size: u64,
-    /// 32
-    #[prost(bytes = "vec", tag = "9")]
-    pub known_root: ::prost::alloc::vec::Vec<u8>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SectionDigest {
@@ -2191,60 +2186,35 @@ pub struct TilesReply {
     #[prost(bytes = "vec", tag = "1")]
     pub hashes: ::prost::alloc::vec::Vec<u8>,
 }
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct GreetRequest {
-    /// the caller's exchange log, in its present epoch
-    #[prost(string, tag = "1")]
-    pub origin: ::prost::alloc::string::String,
-    /// how much of it the caller holds: an unsigned word
+/// Both ends are inclusive. `to` 0: as far as the answering city holds the lane. A range longer than
+/// 256 begins one after a multiple of 256.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaneRange {
+    #[prost(uint32, tag = "1")]
+    pub lane: u32,
     #[prost(uint64, tag = "2")]
-    pub size: u64,
-    /// the caller signs nothing now
-    #[prost(bool, tag = "3")]
-    pub recovering: bool,
-    /// signed note: the answering city's largest head the caller holds
-    #[prost(string, tag = "4")]
-    pub seen: ::prost::alloc::string::String,
-    /// Recovery or Successor of the caller
-    #[prost(message, optional, tag = "5")]
-    pub statement: ::core::option::Option<Envelope>,
-    /// with a statement: the caller's newest signed checkpoint
-    #[prost(string, tag = "6")]
-    pub checkpoint: ::prost::alloc::string::String,
-    /// with a Recovery: from the size the answering city has seen
-    #[prost(bytes = "vec", repeated, tag = "7")]
-    pub consistency: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
-    /// with a statement: letters whose sections the caller lost
-    #[prost(message, repeated, tag = "8")]
-    pub lost: ::prost::alloc::vec::Vec<SectionsLost>,
+    pub from: u64,
+    #[prost(uint64, tag = "3")]
+    pub to: u64,
 }
-/// Letters of the answering city's message lane that were rebuilt without their sections.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct SectionsLost {
-    /// 16
+/// Ranges of lanes, at most 64, or one leg.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StateRequest {
     #[prost(bytes = "vec", tag = "1")]
     pub agreement_id: ::prost::alloc::vec::Vec<u8>,
-    #[prost(uint64, repeated, tag = "2")]
-    pub lane_seqs: ::prost::alloc::vec::Vec<u64>,
+    #[prost(message, repeated, tag = "2")]
+    pub ranges: ::prost::alloc::vec::Vec<LaneRange>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub leg_id: ::prost::alloc::vec::Vec<u8>,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GreetReply {
-    /// as in the request, of the answering city
-    #[prost(string, tag = "1")]
-    pub origin: ::prost::alloc::string::String,
-    #[prost(uint64, tag = "2")]
-    pub size: u64,
-    #[prost(bool, tag = "3")]
-    pub recovering: bool,
-    /// signed note: the caller's largest head the answering city holds
-    #[prost(string, tag = "4")]
-    pub seen: ::prost::alloc::string::String,
-    /// ids of all agreements between the two, also of mere proposals
-    #[prost(bytes = "vec", repeated, tag = "5")]
-    pub agreements: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
-    /// nothing new of the caller is taken until it has stated what happened
-    #[prost(bool, tag = "6")]
-    pub held_back: bool,
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StateReply {
+    /// a LaneStatement for each range, in their order, or one LegStatement
+    #[prost(message, repeated, tag = "1")]
+    pub statements: ::prost::alloc::vec::Vec<Envelope>,
+    /// the lane is still being read: ask again; no statement yet
+    #[prost(bool, tag = "2")]
+    pub again: bool,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -2482,13 +2452,11 @@ pub mod exchange_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Exchange", "Tiles"));
             self.inner.unary(req, path, codec).await
         }
-        /// First contact, and again after every break: both cities say where their own exchange log
-        /// stands and what they have seen of the other's. What a rebuilt log, or a new epoch, has to state
-        /// to its peers travels here.
-        pub async fn greet(
+        /// What the answering city holds of lanes, or what it has said in a leg: signed statements.
+        pub async fn state(
             &mut self,
-            request: impl tonic::IntoRequest<super::GreetRequest>,
-        ) -> std::result::Result<tonic::Response<super::GreetReply>, tonic::Status> {
+            request: impl tonic::IntoRequest<super::StateRequest>,
+        ) -> std::result::Result<tonic::Response<super::StateReply>, tonic::Status> {
             self.inner
                 .ready()
                 .await
@@ -2498,9 +2466,9 @@ pub mod exchange_client {
                     )
                 })?;
             let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Exchange/Greet");
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Exchange/State");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Exchange", "Greet"));
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Exchange", "State"));
             self.inner.unary(req, path, codec).await
         }
     }
@@ -2556,13 +2524,11 @@ pub mod exchange_server {
             &self,
             request: tonic::Request<super::TilesRequest>,
         ) -> std::result::Result<tonic::Response<super::TilesReply>, tonic::Status>;
-        /// First contact, and again after every break: both cities say where their own exchange log
-        /// stands and what they have seen of the other's. What a rebuilt log, or a new epoch, has to state
-        /// to its peers travels here.
-        async fn greet(
+        /// What the answering city holds of lanes, or what it has said in a leg: signed statements.
+        async fn state(
             &self,
-            request: tonic::Request<super::GreetRequest>,
-        ) -> std::result::Result<tonic::Response<super::GreetReply>, tonic::Status>;
+            request: tonic::Request<super::StateRequest>,
+        ) -> std::result::Result<tonic::Response<super::StateReply>, tonic::Status>;
     }
     #[derive(Debug)]
     pub struct ExchangeServer<T> {
@@ -2865,23 +2831,23 @@ pub mod exchange_server {
                     };
                     Box::pin(fut)
                 }
-                "/jieli.v1.Exchange/Greet" => {
+                "/jieli.v1.Exchange/State" => {
                     #[allow(non_camel_case_types)]
-                    struct GreetSvc<T: Exchange>(pub Arc<T>);
-                    impl<T: Exchange> tonic::server::UnaryService<super::GreetRequest>
-                    for GreetSvc<T> {
-                        type Response = super::GreetReply;
+                    struct StateSvc<T: Exchange>(pub Arc<T>);
+                    impl<T: Exchange> tonic::server::UnaryService<super::StateRequest>
+                    for StateSvc<T> {
+                        type Response = super::StateReply;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::GreetRequest>,
+                            request: tonic::Request<super::StateRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as Exchange>::greet(&inner, request).await
+                                <T as Exchange>::state(&inner, request).await
                             };
                             Box::pin(fut)
                         }
@@ -2892,7 +2858,7 @@ pub mod exchange_server {
                     let max_encoding_message_size = self.max_encoding_message_size;
                     let inner = self.inner.clone();
                     let fut = async move {
-                        let method = GreetSvc(inner);
+                        let method = StateSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -3681,6 +3647,169 @@ pub struct LetterState {
     #[prost(bool, tag = "6")]
     pub stopped: bool,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReconcileRequest {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+    /// yyyymm, or 0 for everything
+    #[prost(uint32, tag = "2")]
+    pub period: u32,
+}
+/// The work goes on while steps arrive; the last one holds the report.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReconcileStep {
+    #[prost(uint32, tag = "1")]
+    pub lane: u32,
+    #[prost(uint32, tag = "2")]
+    pub round: u32,
+    #[prost(message, optional, tag = "3")]
+    pub report: ::core::option::Option<ReconcileReport>,
+}
+/// One side's word on a lane, with the envelope that says it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaneSide {
+    #[prost(uint64, tag = "1")]
+    pub to: u64,
+    #[prost(uint64, tag = "2")]
+    pub count: u64,
+    /// hex
+    #[prost(string, tag = "3")]
+    pub root: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "4")]
+    pub statement: ::core::option::Option<Envelope>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaneCompared {
+    #[prost(uint32, tag = "1")]
+    pub lane: u32,
+    /// what was compared, inclusive; 0 where one side holds nothing
+    #[prost(uint64, tag = "2")]
+    pub from: u64,
+    #[prost(uint64, tag = "3")]
+    pub to: u64,
+    #[prost(message, optional, tag = "4")]
+    pub ours: ::core::option::Option<LaneSide>,
+    #[prost(message, optional, tag = "5")]
+    pub theirs: ::core::option::Option<LaneSide>,
+    /// of halving
+    #[prost(uint32, tag = "6")]
+    pub rounds: u32,
+    #[prost(uint32, tag = "7")]
+    pub requests: u32,
+}
+/// A place at which the two cities differ.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Difference {
+    #[prost(uint32, tag = "1")]
+    pub lane: u32,
+    #[prost(uint64, tag = "2")]
+    pub lane_seq: u64,
+    /// in-flight, lost-receipt, not-logged-here, not-logged-there, forked, erased-here, erased-there, damaged-here, damaged-there
+    #[prost(string, tag = "3")]
+    pub class: ::prost::alloc::string::String,
+    /// env_digest, hex; empty where not held
+    #[prost(string, tag = "4")]
+    pub ours: ::prost::alloc::string::String,
+    /// the same where the other city gave the envelope
+    #[prost(string, tag = "5")]
+    pub theirs: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "7")]
+    pub en: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReconcileReport {
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub city_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub peer: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "4")]
+    pub period: u32,
+    #[prost(uint64, tag = "5")]
+    pub made_unix_ms: u64,
+    #[prost(message, repeated, tag = "6")]
+    pub lanes: ::prost::alloc::vec::Vec<LaneCompared>,
+    #[prost(message, repeated, tag = "7")]
+    pub differences: ::prost::alloc::vec::Vec<Difference>,
+    /// there are more differences than are named
+    #[prost(bool, tag = "8")]
+    pub more: bool,
+    /// the most of any lane
+    #[prost(uint32, tag = "9")]
+    pub rounds: u32,
+    /// all calls to the other city
+    #[prost(uint32, tag = "10")]
+    pub requests: u32,
+    /// compared
+    #[prost(uint64, tag = "11")]
+    pub places: u64,
+    /// nothing differs but what is on its way
+    #[prost(bool, tag = "12")]
+    pub agree: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListReconciledRequest {
+    /// hex; empty: the last of every agreement
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReconciledList {
+    #[prost(message, repeated, tag = "1")]
+    pub reports: ::prost::alloc::vec::Vec<ReconcileReport>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SelfAuditRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SelfAuditStep {
+    #[prost(string, tag = "1")]
+    pub table: ::prost::alloc::string::String,
+    /// looked at so far
+    #[prost(uint64, tag = "2")]
+    pub rows: u64,
+    /// the last step
+    #[prost(message, optional, tag = "3")]
+    pub report: ::core::option::Option<SelfAuditReport>,
+}
+/// Stored bytes that are not what was signed or derived.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Finding {
+    #[prost(string, tag = "1")]
+    pub table: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub key: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub column: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub en: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SelfAuditReport {
+    #[prost(string, tag = "1")]
+    pub city_id: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub begun_unix_ms: u64,
+    #[prost(uint64, tag = "3")]
+    pub ended_unix_ms: u64,
+    #[prost(uint64, tag = "4")]
+    pub rows: u64,
+    #[prost(message, repeated, tag = "5")]
+    pub findings: ::prost::alloc::vec::Vec<Finding>,
+    /// there are more findings than are named
+    #[prost(bool, tag = "6")]
+    pub more: bool,
+    /// up to which the logs were recomputed
+    #[prost(uint64, tag = "7")]
+    pub exchange_size: u64,
+    #[prost(uint64, tag = "8")]
+    pub local_size: u64,
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StatusRequest {}
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3707,58 +3836,6 @@ pub struct StatusReply {
     pub now_unix_ms: u64,
     #[prost(message, repeated, tag = "10")]
     pub lanes: ::prost::alloc::vec::Vec<LaneCount>,
-    /// behind what was signed: signs and takes nothing
-    #[prost(bool, tag = "11")]
-    pub recovering: bool,
-    /// in words
-    #[prost(string, tag = "12")]
-    pub state_zh: ::prost::alloc::string::String,
-    #[prost(string, tag = "13")]
-    pub state_en: ::prost::alloc::string::String,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct RepairRequest {
-    /// changes nothing: only says what would come of it
-    #[prost(bool, tag = "1")]
-    pub plan: bool,
-    /// the history cannot be rebuilt: the root's statement
-    #[prost(message, optional, tag = "2")]
-    pub successor: ::core::option::Option<Envelope>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct RepairReply {
-    /// traffic goes on
-    #[prost(bool, tag = "1")]
-    pub done: bool,
-    /// what came of it
-    #[prost(string, tag = "2")]
-    pub say_zh: ::prost::alloc::string::String,
-    #[prost(string, tag = "3")]
-    pub say_en: ::prost::alloc::string::String,
-    /// the log
-    #[prost(string, tag = "4")]
-    pub origin: ::prost::alloc::string::String,
-    /// before
-    #[prost(uint64, tag = "5")]
-    pub found_size: u64,
-    /// the largest that is known to have been signed
-    #[prost(uint64, tag = "6")]
-    pub known_size: u64,
-    /// after; with `plan`: as far as it can be rebuilt
-    #[prost(uint64, tag = "7")]
-    pub rebuilt_size: u64,
-    /// hex
-    #[prost(string, tag = "8")]
-    pub rebuilt_root: ::prost::alloc::string::String,
-    /// city ids
-    #[prost(string, repeated, tag = "9")]
-    pub sources: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// what did not come back, Chinese and English
-    #[prost(string, repeated, tag = "10")]
-    pub notes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// with `plan`: what the root would have to sign
-    #[prost(message, optional, tag = "11")]
-    pub successor: ::core::option::Option<Successor>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LogStatus {
@@ -4270,6 +4347,9 @@ pub struct ExportReply {
     pub zip: ::prost::alloc::vec::Vec<u8>,
     #[prost(string, tag = "2")]
     pub file_name: ::prost::alloc::string::String,
+    /// what the verifier will not find complete, and why
+    #[prost(string, repeated, tag = "3")]
+    pub notes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OpenRequest {
@@ -4514,25 +4594,6 @@ pub mod desk_client {
             let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/Status");
             let mut req = request.into_request();
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "Status"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Rebuilds the exchange log from the peers after a restore; or begins a new epoch.
-        pub async fn repair(
-            &mut self,
-            request: impl tonic::IntoRequest<super::RepairRequest>,
-        ) -> std::result::Result<tonic::Response<super::RepairReply>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/Repair");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "Repair"));
             self.inner.unary(req, path, codec).await
         }
         pub async fn add_peer(
@@ -5132,6 +5193,49 @@ pub mod desk_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "ExportCase"));
             self.inner.unary(req, path, codec).await
         }
+        /// Compares signed statements of both cities about the lanes of an agreement, down to the message.
+        pub async fn reconcile(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReconcileRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ReconcileStep>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/Reconcile");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "Reconcile"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        pub async fn list_reconciled(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListReconciledRequest>,
+        ) -> std::result::Result<tonic::Response<super::ReconciledList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Desk/ListReconciled",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Desk", "ListReconciled"));
+            self.inner.unary(req, path, codec).await
+        }
         /// The printable slip of a case, with a fresh code to look and to stop.
         pub async fn print_slip(
             &mut self,
@@ -5232,11 +5336,6 @@ pub mod desk_server {
             &self,
             request: tonic::Request<super::StatusRequest>,
         ) -> std::result::Result<tonic::Response<super::StatusReply>, tonic::Status>;
-        /// Rebuilds the exchange log from the peers after a restore; or begins a new epoch.
-        async fn repair(
-            &self,
-            request: tonic::Request<super::RepairRequest>,
-        ) -> std::result::Result<tonic::Response<super::RepairReply>, tonic::Status>;
         async fn add_peer(
             &self,
             request: tonic::Request<super::AddPeerRequest>,
@@ -5378,6 +5477,21 @@ pub mod desk_server {
             &self,
             request: tonic::Request<super::CaseRef>,
         ) -> std::result::Result<tonic::Response<super::ExportReply>, tonic::Status>;
+        /// Server streaming response type for the Reconcile method.
+        type ReconcileStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ReconcileStep, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Compares signed statements of both cities about the lanes of an agreement, down to the message.
+        async fn reconcile(
+            &self,
+            request: tonic::Request<super::ReconcileRequest>,
+        ) -> std::result::Result<tonic::Response<Self::ReconcileStream>, tonic::Status>;
+        async fn list_reconciled(
+            &self,
+            request: tonic::Request<super::ListReconciledRequest>,
+        ) -> std::result::Result<tonic::Response<super::ReconciledList>, tonic::Status>;
         /// The printable slip of a case, with a fresh code to look and to stop.
         async fn print_slip(
             &self,
@@ -5503,49 +5617,6 @@ pub mod desk_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = StatusSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/jieli.v1.Desk/Repair" => {
-                    #[allow(non_camel_case_types)]
-                    struct RepairSvc<T: Desk>(pub Arc<T>);
-                    impl<T: Desk> tonic::server::UnaryService<super::RepairRequest>
-                    for RepairSvc<T> {
-                        type Response = super::RepairReply;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::RepairRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Desk>::repair(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = RepairSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -6842,6 +6913,97 @@ pub mod desk_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ExportCaseSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/Reconcile" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReconcileSvc<T: Desk>(pub Arc<T>);
+                    impl<
+                        T: Desk,
+                    > tonic::server::ServerStreamingService<super::ReconcileRequest>
+                    for ReconcileSvc<T> {
+                        type Response = super::ReconcileStep;
+                        type ResponseStream = T::ReconcileStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReconcileRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::reconcile(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReconcileSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/ListReconciled" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListReconciledSvc<T: Desk>(pub Arc<T>);
+                    impl<
+                        T: Desk,
+                    > tonic::server::UnaryService<super::ListReconciledRequest>
+                    for ListReconciledSvc<T> {
+                        type Response = super::ReconciledList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListReconciledRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::list_reconciled(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListReconciledSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
