@@ -265,6 +265,7 @@ async fn what_cannot_be_rebuilt_goes_on_in_a_new_epoch() {
     let known = pair.a().node().hand().published().directory.peers[&pair.b().id()].epoch;
     assert_eq!(known, 2);
     // And once more after a start: the new epoch is whole.
+    drop((hand, store, house));
     pair.cities[B].stop().await;
     pair.cities[B].start().await;
     assert_eq!(pair.b().cause(), None);
