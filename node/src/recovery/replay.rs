@@ -225,7 +225,7 @@ impl Batch<'_> {
     async fn own_act_back(&mut self, bond: &Bond, found: &Found) -> Outcome<()> {
         let header = self.header_of(bond, found).await?;
         let digest = self.log_envelope(bond.id, found.lane, &header, &found.sealed)?;
-        self.to_outbox(bond, found).await?;
+        self.wait_for_receipt(bond, found).await?;
         let act: wire::Act = decode(&found.sealed).map_err(|_| unfit(found, "act"))?;
         let act_type = act.act_type();
         match act_type {
@@ -248,7 +248,7 @@ impl Batch<'_> {
     }
 
     /// Own letters wait for their receipt again; it comes later in the log, or by the post.
-    async fn to_outbox(&mut self, bond: &Bond, found: &Found) -> Result<(), StoreError> {
+    async fn wait_for_receipt(&mut self, bond: &Bond, found: &Found) -> Result<(), StoreError> {
         let place = store::queue::Place {
             agreement_id: bond.id,
             lane: found.lane,
@@ -263,7 +263,7 @@ impl Batch<'_> {
     async fn own_message_back(&mut self, bond: &Bond, found: &Found) -> Outcome<()> {
         let header = self.header_of(bond, found).await?;
         let digest = self.log_envelope(bond.id, found.lane, &header, &found.sealed)?;
-        self.to_outbox(bond, found).await?;
+        self.wait_for_receipt(bond, found).await?;
         let message: wire::Message = decode(&found.sealed).map_err(|_| unfit(found, "message"))?;
         let Some(leg) = LegId::from_slice(&message.leg_id) else {
             return Ok(self.own_notice_back(bond, &message, &digest).await?);
