@@ -127,7 +127,8 @@ pub(super) async fn open(start: Start) -> Result<Opened, StartError> {
     let now_ms = clock.now_unix_ms();
     found::found(&config, &store, now_ms).await?;
     found::keep_manifest(&store, &city, &manifest).await?;
-    let board = Arc::new(Pinboard::new(Arc::new(directory(&store, &manifest.root).await?)));
+    let board =
+        Arc::new(Pinboard::new(Arc::new(directory(&store, &manifest.root, &config).await?)));
     let identity = identity(&keys, &city, clock.as_ref(), random(entropy.as_ref()))?;
     let connections = Connections::new();
     let dialer = Dialer::new(
@@ -146,7 +147,7 @@ pub(super) async fn open(start: Start) -> Result<Opened, StartError> {
     let house = House { world, keys, calendar, config, root };
     // Before anything is signed: what the file says, and what the peers have seen.
     found::stand(&house, &store, &mut highwater, &board.directory(), now_ms).await?;
-    board.replace(directory(&store, &house.root).await?);
+    board.replace(directory(&store, &house.root, &house.config).await?);
     Ok(Opened { house, store, highwater, board, peers, identity, connections })
 }
 
@@ -171,11 +172,12 @@ fn database_url(config: &Config) -> String {
 async fn directory(
     store: &Store,
     root: &jieli_proto::pubkey::PublicKey,
+    config: &Config,
 ) -> Result<Directory, StoreError> {
     let mut conn = store.read().await?;
     let missing = StoreError::Corrupt("log_head");
     let head = log::head(&mut conn, Log::Exchange).await?.ok_or(missing)?;
-    Directory::load(&mut conn, root, head.generation as i64).await
+    Directory::load(&mut conn, root, &config.own_offices(), head.generation as i64).await
 }
 
 /// Whether a certificate written then should be replaced: half its time is over, or the clock went

@@ -168,6 +168,8 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("completions", "jieli completions bash > /etc/bash_completion.d/jieli"),
     ("man", "jieli man --out /usr/local/share/man/man1"),
     ("bench exchange", "jieli bench exchange --messages 5000 --json"),
+    ("bench verify", "jieli bench verify --messages 200"),
+    ("bench pack", "jieli bench pack --messages 100000 --json"),
     ("demo", "jieli demo --once"),
 ];
 
