@@ -36,6 +36,7 @@ pub mod public;
 pub mod questions;
 pub mod receive;
 pub mod reconcile;
+pub mod recovery;
 pub mod retention;
 pub mod rights;
 pub mod serve;

@@ -159,6 +159,7 @@ async fn desk(doors: &Doors, call: Call, token: &str, cases: &Cases) -> Option<V
         Call::ApproveHold => plain!(approve_hold, HoldRef),
         Call::ListHolds => plain!(list_holds, HoldsRequest),
         Call::BackUpKeyring => plain!(back_up_keyring, KeyringBackupRequest),
+        Call::Repair => plain!(repair, RepairRequest),
     }
 }
 

@@ -15,6 +15,7 @@ use tonic::metadata::MetadataMap;
 #[allow(missing_docs)] // named after the calls
 pub enum Call {
     Status,
+    Repair,
     AddPeer,
     InvitePeer,
     AcceptInvite,
@@ -63,7 +64,7 @@ use Call::{
     ApproveHold, Ask, AskCapacity, AskLetter, BackUpKeyring, CloseVacancy, CounterPropose,
     Countersign, EnterHold, Erase, ExportCase, FindCases, HandOver, Import, InvitePeer,
     ListAgreements, ListCapacity, ListCases, ListHolds, ListPeers, ListReconciled, ListRules,
-    ListVacancies, PrintSlip, Propose, Reconcile, RemoveRule, SetCapacity, ShowAgreement, ShowCase,
+    ListVacancies, PrintSlip, Propose, Reconcile, RemoveRule, Repair, SetCapacity, ShowAgreement, ShowCase,
     TestPeer, UndoAct, WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
@@ -72,6 +73,7 @@ use DeskRole::{Approver, Clerk, Compliance, Operator};
 /// is asked with a code, on a listener of its own.
 pub const TABLE: &[(Call, &[DeskRole])] = &[
     (Call::Status, &[Clerk, Approver, Operator, Compliance]),
+    (Repair, &[Operator]),
     (AddPeer, &[Operator]),
     (InvitePeer, &[Operator]),
     (AcceptInvite, &[Operator]),

@@ -40,6 +40,7 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 6 "0006_paper",
                 7 "0007_notices",
                 8 "0008_witness",
+                9 "0009_recovery",
                 11 "0011_erasure",
                 12 "0012_access",
                 13 "0013_reconcile",

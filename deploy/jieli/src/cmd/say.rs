@@ -133,7 +133,6 @@ impl From<StartError> for Fail {
             | StartError::OtherCity { .. }
             | StartError::Ring(_)
             | StartError::HighWater(_)
-            | StartError::Heads(_)
             | StartError::Tls(_)
             | StartError::Tokens(_)
             | StartError::Reports(_) => {
