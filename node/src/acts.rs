@@ -198,7 +198,12 @@ impl Batch<'_> {
     }
 
     /// EXPIRE needs a receipt that the other city signed after the due date.
-    async fn expire(&mut self, bond: &Bond, file: &LegFile, duty: wire::Duty) -> Outcome<Speech> {
+    pub(crate) async fn expire(
+        &mut self,
+        bond: &Bond,
+        file: &LegFile,
+        duty: wire::Duty,
+    ) -> Outcome<Speech> {
         let duty = named_or_owed(file, duty)?;
         let before =
             matches!(file.law.state().stage, Stage::Offered | Stage::TakenUp | Stage::Waitlisted);

@@ -47,6 +47,10 @@ pub enum Command {
     NoticeDone([u8; 16], NoticeResult),
     /// The carrier's later report of a notice: whether the phone has it.
     NoticeReported([u8; 16], bool),
+    /// The next own key manifest, signed by the root.
+    InstallManifest(Box<wire::Envelope>),
+    /// Something may end soon: see [`crate::expiry`].
+    LookAhead,
     /// From the desk.
     Desk(Actor, DeskCommand),
     /// From a window, with the person present.
@@ -83,6 +87,8 @@ pub enum DeskCommand {
     AskLetter(wire::LetterRequest),
     WriteLetter(wire::LetterRequest),
     AnswerLetter(wire::LetterAnswer),
+    /// The same as [`Command::InstallManifest`], from a desk.
+    InstallManifest(Box<wire::Envelope>),
     /// A view or export of personal data: who, what, why.
     Viewed(String),
     /// The same of the persons of some legs, who can read it.
@@ -153,7 +159,11 @@ impl Command {
     pub fn is_alone(&self) -> bool {
         matches!(
             self,
-            Command::Desk(..) | Command::Window(..) | Command::Worker(_) | Command::Ring(_)
+            Command::Desk(..)
+                | Command::Window(..)
+                | Command::Worker(_)
+                | Command::Ring(_)
+                | Command::InstallManifest(_)
         )
     }
 }
@@ -205,6 +215,14 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
         }
         Command::NoticeReported(id, delivered) => {
             batch.notice_reported(&id, delivered).await?;
+            Ok(Done::Nothing)
+        }
+        Command::InstallManifest(sealed) => {
+            batch.install_manifest(&sealed).await?;
+            Ok(Done::Nothing)
+        }
+        Command::LookAhead => {
+            batch.look_ahead().await?;
             Ok(Done::Nothing)
         }
         Command::Desk(actor, command) => desk(batch, &actor, command).await,
@@ -268,6 +286,10 @@ async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Out
         DeskCommand::AskLetter(r) => Done::LetterSaid(batch.ask_letter(actor, &r).await?),
         DeskCommand::WriteLetter(r) => Done::Letter(batch.write_letter(actor, &r).await?),
         DeskCommand::AnswerLetter(r) => Done::LetterSaid(batch.answer_letter(actor, &r).await?),
+        DeskCommand::InstallManifest(sealed) => {
+            batch.install_manifest(&sealed).await?;
+            Done::Nothing
+        }
         DeskCommand::Viewed(what) => {
             batch.record("viewed", format!("{} {what}", actor.token).as_bytes());
             Done::Nothing

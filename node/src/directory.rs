@@ -1,6 +1,10 @@
 //! Who this city deals with: peers with their manifests, agreements with their state. A snapshot,
 //! loaded whole and replaced after a batch that changed it; doors and courier read it.
 
+mod own_keys;
+
+pub use own_keys::Voice;
+
 use crate::store::{Conn, StoreError};
 use jieli_proto::agreement::Agreement;
 use jieli_proto::day::Day;
@@ -26,6 +30,9 @@ pub struct Peer {
     pub end_points: Vec<String>,
     /// All manifests held, by version.
     pub manifests: BTreeMap<u32, Manifest>,
+    /// Which of our own manifests it has receipted, or was given before any was sent; `None` where
+    /// it was given the newest and none was made since.
+    pub holds: Option<u32>,
 }
 
 impl Peer {
@@ -52,6 +59,17 @@ impl Peer {
         let key = self.manifests.values().rev().find_map(|m| m.key(&fpr, kind.role()))?;
         let live = newest.key(&fpr, kind.role()).is_some() && !newest.is_revoked(&fpr);
         Some((key.public, live))
+    }
+
+    /// The log keys whose signature on a head of this size counts, by its newest manifest.
+    pub fn log_keys_at(&self, origin: &str, size: u64) -> Vec<PublicKey> {
+        self.newest().map_or(Vec::new(), |manifest| manifest.log_keys_at(origin, size))
+    }
+
+    /// From when on a key of this peer may sign, Unix milliseconds; `None` for an unknown key.
+    pub fn not_before(&self, fpr: &Digest) -> Option<u64> {
+        let mut keys = self.manifests.values().rev().flat_map(|manifest| &manifest.keys);
+        keys.find(|key| key.fpr == *fpr).map(|key| key.not_before_unix_ms)
     }
 
     /// Whether something signed by itself, inside an act or beside a message, was signed by a key
@@ -138,6 +156,7 @@ impl Directory {
         let city = city_id(&row.text(0)?)?;
         let name = row.text(1)?;
         let own = manifests(conn, &city, own_root).await?;
+        let held = held_by_peers(conn).await?;
         let mut peers = BTreeMap::new();
         let rows =
             conn.rows("SELECT city_id, name, root_spki, end_points FROM peer", Vec::new()).await?;
@@ -153,6 +172,7 @@ impl Directory {
                 root,
                 end_points: end_points.lines().map(str::to_owned).collect(),
                 manifests,
+                holds: held.get(row.text(0)?.as_str()).copied(),
             };
             peers.insert(peer, found);
         }
@@ -230,6 +250,11 @@ async fn manifests(
         found.insert(manifest.version, manifest);
     }
     Ok(found)
+}
+
+async fn held_by_peers(conn: &mut Conn) -> Result<BTreeMap<String, u32>, StoreError> {
+    let rows = conn.rows("SELECT city_id, version FROM manifest_held", Vec::new()).await?;
+    rows.iter().map(|row| Ok((row.text(0)?, row.int(1)? as u32))).collect()
 }
 
 async fn bonds(conn: &mut Conn, city: &CityId) -> Result<BTreeMap<AgreementId, Bond>, StoreError> {

@@ -15,12 +15,13 @@ use jieli_proto::kinds::{Lane, PartySide};
 use jieli_proto::note::{KeyKind, Note, VKey};
 use jieli_proto::policy::Policy;
 use jieli_proto::proof::Proof;
+use jieli_proto::pubkey::PublicKey;
 use jieli_proto::section::{Phase, SectionKind};
 use jieli_proto::tree::Hash;
 use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, Envelope, Role};
 use prost::Message as _;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 mod collect;
 pub use collect::missing_proofs;
@@ -127,15 +128,19 @@ impl Export<'_> {
             .chain(self.peer.manifests.values())
             .map(|m| m.envelope.clone())
             .collect();
-        let own = &directory.city;
-        let ours = directory.manifest().map(|m| (own, m));
-        let theirs = self.peer.newest().map(|m| (&self.peer.city, m));
-        for (city, manifest) in ours.into_iter().chain(theirs) {
+        let chains = [(&directory.city, &directory.own), (&self.peer.city, &self.peer.manifests)];
+        for (city, chain) in chains {
             // A city's log goes on in another epoch only with a successor statement.
             let origin = city.exchange_origin(self.published.exchange.id.epoch);
-            let keys: Vec<VKey> = manifest
-                .keys_of(Role::Log)
-                .filter_map(|key| VKey::new(&origin, KeyKind::Ed25519, key.public).ok())
+            // Also those that are retired: heads of their time are in the proofs.
+            let keys: BTreeSet<PublicKey> = chain
+                .values()
+                .flat_map(|manifest| manifest.keys_of(Role::Log))
+                .map(|key| key.public)
+                .collect();
+            let keys: Vec<VKey> = keys
+                .into_iter()
+                .filter_map(|key| VKey::new(&origin, KeyKind::Ed25519, key).ok())
                 .collect();
             if let Ok(policy) = Policy::new(keys, Vec::new(), 0) {
                 bundle.policies.push((city.clone(), policy));
@@ -211,10 +216,11 @@ impl Export<'_> {
             last_env_digest: last.map_or(Digest::ZERO, |entry| entry.env_digest).to_vec(),
             stated_unix_ms: self.house.world.clock.now_unix_ms(),
         };
-        let signer = self.house.keys.message();
-        let sealed = crate::keys::seal_envelope(&statement, signer.as_ref())
-            .await
-            .map_err(|_| StoreError::Corrupt("message key"))?;
+        let corrupt = || StoreError::Corrupt("message key");
+        let keys = self.published.directory.newest_message_keys(statement.stated_unix_ms);
+        let signer = self.house.keys.first_of(&keys).ok_or_else(corrupt)?;
+        let sealed = crate::keys::seal_envelope(&statement, signer.as_ref()).await;
+        let sealed = sealed.map_err(|_| corrupt())?;
         self.bundle.envelopes.push(sealed);
         Ok(())
     }
@@ -287,13 +293,24 @@ impl Export<'_> {
         let row = self
             .conn
             .maybe(
-                "SELECT envelope FROM envelope WHERE env_digest = $1 AND agreement_id = $2 \
-                 AND lane = $3",
+                "SELECT envelope, leaf_idx FROM envelope WHERE env_digest = $1 \
+                 AND agreement_id = $2 AND lane = $3",
                 vec![digest.into(), self.bond.id.to_vec().into(), lane.number().into()],
             )
             .await?
             .ok_or_else(on_its_way)?;
-        self.bundle.envelopes.push(decode(&row.bytes(0)?)?);
+        let sealed = decode(&row.bytes(0)?)?;
+        let fpr = envelope::key_fpr(&sealed).unwrap_or_default();
+        let name = envelope::env_digest(&sealed);
+        self.bundle.envelopes.push(sealed);
+        // Signed by a key that is revoked by now: its place in the other log tells that it counts.
+        let ours = lane.side() == self.bond.our_side;
+        let newest = if ours { self.published.directory.manifest() } else { self.peer.newest() };
+        match newest.is_some_and(|newest| newest.is_revoked(&fpr)) {
+            true if ours => self.peer_proof(&name).await?,
+            true => drop(self.own.insert(name, row.uint(1)?)),
+            false => {}
+        }
         Ok(())
     }
 

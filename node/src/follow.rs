@@ -118,6 +118,7 @@ impl Batch<'_> {
             Standing::Withheld if takes_back && !file.law.state().stop.any() => {
                 self.timer(self.now_ms, TimerKind::WentWithheld, &file.id.0).await
             }
+            Standing::Refused(code) if self.again_if_revoked(file, digest, code).await? => Ok(()),
             Standing::Refused(code) => {
                 let bond = file.bond.and_then(|id| self.bond(&id));
                 match bond {
@@ -373,7 +374,9 @@ pub(crate) async fn timer(
         | TimerKind::QuestionLapses
         | TimerKind::DraftLapses
         | TimerKind::AnswerCapacity
-        | TimerKind::RenewCode => Ok(()),
+        | TimerKind::RenewCode
+        | TimerKind::SayAgain
+        | TimerKind::SendManifests => Ok(()),
     }
 }
 

@@ -189,8 +189,8 @@ impl Writer {
             .advance_all(&marks)
             .map_err(|_| StoreError::Corrupt("log_head, or the high-water file"))?;
         let published = Published {
-            checkpoint: sign(&house, &directory.city, &exchange).await?,
-            local_checkpoint: sign(&house, &directory.city, &local).await?,
+            checkpoint: sign(&house, &directory, &exchange).await?,
+            local_checkpoint: sign(&house, &directory, &local).await?,
             directory: Arc::clone(&directory),
             exchange,
             local,
@@ -399,15 +399,16 @@ impl Writer {
             .map_err(|error| Broken::Stop(Stopped::HighWater(error.to_string())))?;
         self.crash(Step::Marked)?;
         let before = self.publish.borrow().clone();
-        let checkpoint = if before.exchange.size == exchange.size {
+        let same_keys = before.directory.log_keys() == end.directory.log_keys();
+        let checkpoint = if same_keys && before.exchange.size == exchange.size {
             before.checkpoint.clone()
         } else {
-            sign(&self.house, &city, &exchange).await?
+            sign(&self.house, &end.directory, &exchange).await?
         };
-        let local_checkpoint = if before.local.size == local.size {
+        let local_checkpoint = if same_keys && before.local.size == local.size {
             before.local_checkpoint.clone()
         } else {
-            sign(&self.house, &city, &local).await?
+            sign(&self.house, &end.directory, &local).await?
         };
         self.crash(Step::Signed)?;
         let mut wake = before.wake.clone();
@@ -543,18 +544,27 @@ async fn commit(store: &Store, tx: Tx<'_>, claim: &Claim) -> Result<(), Broken> 
     }
 }
 
-/// The signed checkpoint of a head that is durable.
-pub async fn sign(house: &House, city: &CityId, head: &Head) -> Result<String, StoreError> {
-    let origin = origin_of(city, head);
-    let bad = |_| StoreError::Corrupt("checkpoint");
-    let checkpoint = Checkpoint::new(&origin, head.size, head.root).map_err(bad)?;
-    let text = checkpoint.text();
-    let signer = house.keys.log();
-    let key = VKey::new(&origin, KeyKind::Ed25519, signer.public())
-        .map_err(|_| StoreError::Corrupt("checkpoint"))?;
-    let sig =
-        signer.sign(&key.message(&text, 0)).await.map_err(|_| StoreError::Corrupt("log key"))?;
-    let note =
-        Note::new(&text, key.line(0, &sig)).map_err(|_| StoreError::Corrupt("checkpoint"))?;
+/// The signed checkpoint of a head that is durable, by every log key in force whose file is here:
+/// while two overlap, whoever knows only one of them finds its line.
+pub async fn sign(house: &House, directory: &Directory, head: &Head) -> Result<String, StoreError> {
+    let origin = origin_of(&directory.city, head);
+    let bad = StoreError::Corrupt("checkpoint");
+    let checkpoint = Checkpoint::new(&origin, head.size, head.root);
+    let Ok(text) = checkpoint.map(|checkpoint| checkpoint.text()) else { return Err(bad) };
+    let mut lines = Vec::new();
+    for signer in directory.log_keys().iter().filter_map(|fpr| house.keys.signer(fpr)) {
+        let Ok(key) = VKey::new(&origin, KeyKind::Ed25519, signer.public()) else {
+            return Err(bad);
+        };
+        let signed = signer.sign(&key.message(&text, 0)).await;
+        let sig = signed.map_err(|_| StoreError::Corrupt("log key"))?;
+        lines.push(key.line(0, &sig));
+    }
+    let mut lines = lines.into_iter();
+    let first = lines.next().ok_or(StoreError::Corrupt("log key"))?;
+    let mut note = Note::new(&text, first).map_err(|_| StoreError::Corrupt("checkpoint"))?;
+    for line in lines {
+        note.add(line).map_err(|_| StoreError::Corrupt("checkpoint"))?;
+    }
     Ok(note.to_string())
 }

@@ -5,7 +5,7 @@ use prost_types::FileDescriptorSet;
 use prost_types::field_descriptor_proto::{Label, Type as Kind};
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     "envelope",
     "log",
     "case",
@@ -17,16 +17,18 @@ const FILES: [&str; 11] = [
     "desk",
     "window",
     "paper",
+    "keys_desk",
 ];
 
 /// What never leaves a node: not decoded strictly.
-const LOCAL: [&str; 6] = [
+const LOCAL: [&str; 7] = [
     "desk.proto",
     "partners.proto",
     "case_desk.proto",
     "capacity_desk.proto",
     "window.proto",
     "paper.proto",
+    "keys_desk.proto",
 ];
 
 fn root() -> PathBuf {

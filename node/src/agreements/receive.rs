@@ -159,12 +159,17 @@ impl Batch<'_> {
             // The same manifest comes once per agreement.
             return Ok(());
         }
-        let manifest = Manifest::open(sealed, &incoming.peer.root, held)
-            .map_err(|_| Refusal::ManifestUnknown)?;
+        let manifest = match Manifest::open(sealed, &incoming.peer.root, held) {
+            Ok(manifest) => manifest,
+            // One from before the first contact: nothing that it names has been used towards us.
+            Err(_) if is_before_contact(incoming, sealed) => return Ok(()),
+            Err(_) => return Err(Refusal::ManifestUnknown.into()),
+        };
         if self.pins_of_another(&manifest) {
             return Err(Refusal::BadBody.into());
         }
         self.keep_manifest(&manifest).await?;
+        self.tell_revoked(held, &manifest).await?;
         Ok(())
     }
 
@@ -240,4 +245,10 @@ impl Batch<'_> {
         }
         self.insert_bond(incoming.frame.agreement, &incoming.peer.clone()).await.map(Some)
     }
+}
+
+fn is_before_contact(incoming: &Incoming, sealed: &wire::Envelope) -> bool {
+    let first = incoming.peer.manifests.keys().next().copied().unwrap_or(0);
+    let older = Manifest::open(sealed, &incoming.peer.root, None);
+    older.is_ok_and(|older| older.city == incoming.peer.city && older.version < first)
 }

@@ -1,11 +1,16 @@
 //! Proofs that only the other city can give: that its log holds what it sent.
 
+use crate::directory::Directory;
 use crate::house::House;
 use crate::store::{self, Store, StoreError};
+use crate::store::{Conn, Row};
 use crate::writer::Published;
-use jieli_proto::id::AgreementId;
+use jieli_proto::envelope;
+use jieli_proto::id::{AgreementId, CaseId};
 use jieli_proto::kinds::Lane;
-use jieli_proto::wire;
+use jieli_proto::wire::message::Body;
+use jieli_proto::wire::{self, Envelope};
+use prost::Message as _;
 use std::collections::BTreeMap;
 
 /// Asks the peer for the proofs of its records in a case that are not held yet. What comes back
@@ -33,19 +38,19 @@ pub async fn missing_proofs(
             vec![case.id.to_vec().into()],
         )
         .await?;
-    let mut wanted: BTreeMap<(AgreementId, Lane), Vec<u64>> = BTreeMap::new();
+    let mut wanted = own_receipts(&mut conn, &published.directory, case.id).await?;
     for row in rows {
         let id = AgreementId(row.array(0)?);
-        let lane = Lane::from_number(row.int(1)? as u32).ok_or(StoreError::Corrupt("lane"))?;
-        wanted.entry((id, lane)).or_default().push(row.uint(2)?);
+        let lane = lane_of(&row)?;
+        let bond = published.directory.bonds.get(&id);
+        // Our own records are proven by their receipts.
+        if bond.is_some_and(|bond| lane.side() != bond.our_side) {
+            wanted.entry((id, lane)).or_default().push(row.uint(2)?);
+        }
     }
     let mut found = Vec::new();
     for ((id, lane), seqs) in wanted {
         let Some(bond) = published.directory.bonds.get(&id) else { continue };
-        if lane.side() == bond.our_side {
-            // Our own records are proven by their receipts.
-            continue;
-        }
         for seq in seqs {
             let ask = wire::FetchRequest {
                 agreement_id: id.to_vec(),
@@ -59,4 +64,69 @@ pub async fn missing_proofs(
         }
     }
     Ok(found)
+}
+
+type Wanted = BTreeMap<(AgreementId, Lane), Vec<u64>>;
+
+/// Receipts of ours, given by a key that is revoked by now, whose place in the other log is not
+/// known: those for the messages and acts of a case, and those that an EXPIRE of the peer cites.
+async fn own_receipts(
+    conn: &mut Conn,
+    directory: &Directory,
+    case: CaseId,
+) -> Result<Wanted, StoreError> {
+    let mut wanted = Wanted::new();
+    let newest = directory.manifest();
+    if newest.is_none_or(|newest| newest.revocations.is_empty()) {
+        return Ok(wanted);
+    }
+    let sql = "SELECT DISTINCT e.agreement_id, e.lane, e.lane_seq, e.envelope \
+               FROM receipt_item r JOIN envelope e ON e.env_digest = r.receipt_digest \
+               AND e.agreement_id = r.agreement_id AND e.lane IN (2,3) \
+               LEFT JOIN message m ON m.agreement_id = r.agreement_id AND m.lane = r.lane \
+               AND m.lane_seq = r.lane_seq LEFT JOIN leg l ON l.leg_id = m.leg_id \
+               LEFT JOIN peer_proof p ON p.env_digest = e.env_digest \
+               WHERE p.env_digest IS NULL AND (l.case_id = $1 OR (r.lane IN (4,5) \
+               AND r.agreement_id IN (SELECT agreement_id FROM leg WHERE case_id = $1)))";
+    let mut rows = conn.rows(sql, vec![case.to_vec().into()]).await?;
+    for cited in cited_by_expire(conn, case).await? {
+        let sql = "SELECT e.agreement_id, e.lane, e.lane_seq, e.envelope FROM envelope e \
+                   LEFT JOIN peer_proof p ON p.env_digest = e.env_digest \
+                   WHERE e.env_digest = $1 AND e.lane IN (2,3) AND p.env_digest IS NULL";
+        rows.extend(conn.rows(sql, vec![cited.into()]).await?);
+    }
+    for row in rows {
+        let (id, lane) = (AgreementId(row.array(0)?), lane_of(&row)?);
+        let ours = directory.bonds.get(&id).is_some_and(|bond| lane.side() == bond.our_side);
+        let fpr = envelope::key_fpr(&sealed(&row.bytes(3)?)?).unwrap_or_default();
+        let seqs = wanted.entry((id, lane)).or_default();
+        let is_new = !seqs.contains(&row.uint(2)?);
+        if ours && is_new && newest.is_some_and(|newest| newest.is_revoked(&fpr)) {
+            seqs.push(row.uint(2)?);
+        }
+    }
+    Ok(wanted)
+}
+
+/// The receipts that EXPIREs of a case cite.
+async fn cited_by_expire(conn: &mut Conn, case: CaseId) -> Result<Vec<Vec<u8>>, StoreError> {
+    let sql = "SELECT e.envelope FROM message m JOIN leg l ON l.leg_id = m.leg_id \
+               JOIN envelope e ON e.agreement_id = m.agreement_id AND e.lane = m.lane \
+               AND e.lane_seq = m.lane_seq WHERE l.case_id = $1";
+    let mut found = Vec::new();
+    for row in conn.rows(sql, vec![case.to_vec().into()]).await? {
+        let message = envelope::payload::<wire::Message>(&sealed(&row.bytes(0)?)?);
+        if let Some(Body::Expire(expire)) = message.ok().and_then(|message| message.body) {
+            found.push(expire.receipt);
+        }
+    }
+    Ok(found)
+}
+
+fn lane_of(row: &Row) -> Result<Lane, StoreError> {
+    Lane::from_number(row.int(1)? as u32).ok_or(StoreError::Corrupt("lane"))
+}
+
+fn sealed(bytes: &[u8]) -> Result<Envelope, StoreError> {
+    Envelope::decode(bytes).map_err(|_| StoreError::Corrupt("envelope.envelope"))
 }

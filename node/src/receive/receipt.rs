@@ -2,18 +2,19 @@
 
 use super::{Halt, Incoming, Received, WRONG_RECEIPT, decode};
 use crate::batch::{Batch, ITEM_COLUMNS, item_row};
-use crate::directory::Bond;
+use crate::directory::{Bond, Peer};
 use crate::legs::Standing;
 use crate::store::{self, StoreError};
 use jieli_proto::checkpoint::Checkpoint;
-use jieli_proto::id::{CityId, Digest};
+use jieli_proto::id::Digest;
 use jieli_proto::kinds::{Kind, Lane};
 use jieli_proto::leaf::Leaf;
 use jieli_proto::message::{ItemVerdict, ReceiptFacts, check_item, check_receipt};
 use jieli_proto::note::{KeyKind, Note, VKey};
+use jieli_proto::refusal::Refusal;
 use jieli_proto::strict;
 use jieli_proto::tree::{self, Hash};
-use jieli_proto::wire::{self, Header, Letter, Role};
+use jieli_proto::wire::{self, Header, Letter};
 
 impl Batch<'_> {
     /// Takes in a receipt. A wrong one keeps its place, has no effect and raises an alarm.
@@ -55,7 +56,7 @@ impl Batch<'_> {
         key_live: bool,
     ) -> Result<Header, Halt> {
         if !key_live {
-            return Err(jieli_proto::refusal::Refusal::KeyRevoked.into());
+            return Err(Refusal::KeyRevoked.into());
         }
         let receipt: wire::Receipt = decode(&incoming.sealed)?;
         let facts = check_receipt(&receipt)?;
@@ -63,7 +64,7 @@ impl Batch<'_> {
         self.check_head(bond, incoming, &facts.head).await?;
         let ours = facts.answers.side() == bond.our_side && facts.answers.kind() != Kind::Receipt;
         if !ours {
-            return Err(jieli_proto::refusal::Refusal::BadBody.into());
+            return Err(Refusal::BadBody.into());
         }
         Ok(receipt.header.unwrap_or_default())
     }
@@ -146,7 +147,10 @@ impl Batch<'_> {
                 ItemVerdict::StoredWithheld => Standing::Withheld,
                 ItemVerdict::Refused(refusal) => Standing::Refused(refusal),
             };
-            self.settle_message(&item.env_digest, standing).await?;
+            let seat = (facts.answers, item.lane_seq);
+            self.settle_message(bond, seat, &item.env_digest, standing).await?;
+        } else if facts.answers.kind() == Kind::Act {
+            self.settle_act(bond, facts.answers, item.lane_seq, &item.verdict).await?;
         }
         Ok(true)
     }
@@ -158,11 +162,8 @@ impl Batch<'_> {
         origin: &str,
         note: &str,
     ) -> Result<Option<Checkpoint>, StoreError> {
-        let keys: Vec<_> = match self.directory.peers.get(&bond.peer).and_then(|p| p.newest()) {
-            Some(manifest) => manifest.keys_of(Role::Log).map(|key| key.public).collect(),
-            None => Vec::new(),
-        };
-        let Some(checkpoint) = open_checkpoint(note, origin, &bond.peer, &keys) else {
+        let peer = self.directory.peers.get(&bond.peer);
+        let Some(checkpoint) = peer.and_then(|peer| open_checkpoint(note, origin, peer)) else {
             return Ok(None);
         };
         let row = self
@@ -311,6 +312,8 @@ impl Batch<'_> {
 
     async fn settle_message(
         &mut self,
+        bond: &Bond,
+        (lane, lane_seq): (Lane, u64),
         digest: &Digest,
         standing: Standing,
     ) -> Result<(), StoreError> {
@@ -318,31 +321,36 @@ impl Batch<'_> {
             .conn
             .maybe("SELECT leg_id FROM message WHERE env_digest = $1", vec![digest.to_vec().into()])
             .await?;
-        let Some(row) = row else { return Ok(()) };
-        store::legs::settle(self.conn, digest, standing).await?;
+        let Some(row) = row else {
+            // No person is in it.
+            let of_key = standing == Standing::Refused(Refusal::KeyRevoked.number());
+            return if of_key { self.queue_again(bond, lane, lane_seq).await } else { Ok(()) };
+        };
         let leg = jieli_proto::id::LegId::from_slice(&row.bytes(0)?);
-        let Some(leg) = leg else { return Ok(()) };
-        let Some(mut file) = self.take_leg(leg).await? else { return Ok(()) };
+        let file = match leg {
+            Some(leg) => self.take_leg(leg).await?,
+            None => None,
+        };
+        let loses = file.as_ref().is_some_and(|file| file.loses_place(digest, standing));
+        store::legs::settle(self.conn, digest, standing, loses).await?;
+        let Some(mut file) = file else { return Ok(()) };
         file.settle(digest, standing);
         self.put_leg(file.clone());
         self.settled(&file, digest, standing).await
     }
 }
 
-/// Reads a note as a checkpoint of that origin signed by one of these keys.
-pub(crate) fn open_checkpoint(
-    note: &str,
-    origin: &str,
-    city: &CityId,
-    keys: &[jieli_proto::pubkey::PublicKey],
-) -> Option<Checkpoint> {
-    let belongs = origin.strip_prefix("jieli.")?.strip_prefix(city.as_str())?;
+/// Reads a note as a checkpoint of that origin, signed by a log key of the peer that counts at its
+/// size.
+pub(crate) fn open_checkpoint(note: &str, origin: &str, peer: &Peer) -> Option<Checkpoint> {
+    let belongs = origin.strip_prefix("jieli.")?.strip_prefix(peer.city.as_str())?;
     belongs.strip_prefix("/log/")?;
     let note = Note::parse(note.as_bytes()).ok()?;
+    let checkpoint = Checkpoint::parse(note.text()).ok()?;
+    let keys = peer.log_keys_at(origin, checkpoint.size());
     let vkeys: Vec<VKey> =
         keys.iter().filter_map(|key| VKey::new(origin, KeyKind::Ed25519, *key).ok()).collect();
     let signed = note.verify(&vkeys).is_ok_and(|found| !found.is_empty());
-    let checkpoint = Checkpoint::parse(note.text()).ok()?;
     (signed && checkpoint.origin() == origin).then_some(checkpoint)
 }
 

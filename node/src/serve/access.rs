@@ -48,14 +48,18 @@ pub enum Call {
     AskLetter,
     WriteLetter,
     AnswerLetter,
+    ListKeys,
+    PlaceKey,
+    InstallManifest,
+    ListDisputed,
 }
 
 use Call::{
     AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve, Ask,
     AskCapacity, AskLetter, CloseVacancy, CounterPropose, Countersign, ExportCase, HandOver,
-    Import, InvitePeer, ListAgreements, ListCapacity, ListCases, ListPeers, ListRules,
-    ListVacancies, PrintSlip, Propose, RemoveRule, SetCapacity, ShowAgreement, ShowCase, TestPeer,
-    UndoAct, WriteLetter,
+    Import, InstallManifest, InvitePeer, ListAgreements, ListCapacity, ListCases, ListDisputed,
+    ListKeys, ListPeers, ListRules, ListVacancies, PlaceKey, PrintSlip, Propose, RemoveRule,
+    SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct, WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -96,6 +100,10 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (AskLetter, &[Clerk]),
     (WriteLetter, &[Clerk]),
     (AnswerLetter, &[Clerk]),
+    (ListKeys, &[Approver, Operator, Compliance]),
+    (PlaceKey, &[Operator]),
+    (InstallManifest, &[Operator]),
+    (ListDisputed, &[Approver, Operator, Compliance]),
 ];
 
 impl Call {

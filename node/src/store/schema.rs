@@ -30,6 +30,7 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 5 "0005_desk",
                 6 "0006_paper",
                 7 "0007_notices",
+                10 "0010_keys",
             )
         };
     }

@@ -3538,6 +3538,148 @@ pub struct LetterState {
     #[prost(bool, tag = "6")]
     pub stopped: bool,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListKeysRequest {
+    #[prost(string, tag = "1")]
+    pub city: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct KeyList {
+    #[prost(string, tag = "1")]
+    pub city_id: ::prost::alloc::string::String,
+    /// of the newest manifest held here
+    #[prost(uint32, tag = "2")]
+    pub version: u32,
+    /// that manifest
+    #[prost(message, optional, tag = "3")]
+    pub manifest: ::core::option::Option<Envelope>,
+    /// as the manifest lists them
+    #[prost(message, repeated, tag = "4")]
+    pub keys: ::prost::alloc::vec::Vec<KeyLine>,
+    #[prost(message, repeated, tag = "5")]
+    pub revoked: ::prost::alloc::vec::Vec<RevokedKey>,
+    /// of the own manifest: what other cities hold
+    #[prost(message, repeated, tag = "6")]
+    pub holders: ::prost::alloc::vec::Vec<HolderLine>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct KeyLine {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub fpr: ::prost::alloc::string::String,
+    #[prost(enumeration = "Role", repeated, tag = "2")]
+    pub roles: ::prost::alloc::vec::Vec<i32>,
+    /// Unix milliseconds
+    #[prost(uint64, tag = "3")]
+    pub not_before: u64,
+    /// "in-use", "signs-too", "waits", "before-its-time", "no-file", "held", "revoked"
+    #[prost(string, tag = "4")]
+    pub state: ::prost::alloc::string::String,
+    /// of a cosigner key: jieli.<city id>/cosigner/<number>
+    #[prost(uint32, tag = "5")]
+    pub number: u32,
+    #[prost(string, tag = "6")]
+    pub say_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "7")]
+    pub say_en: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RevokedKey {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub fpr: ::prost::alloc::string::String,
+    #[prost(enumeration = "RevocationReason", tag = "2")]
+    pub reason: i32,
+    #[prost(message, repeated, tag = "3")]
+    pub last_good: ::prost::alloc::vec::Vec<LastGood>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HolderLine {
+    #[prost(string, tag = "1")]
+    pub city_id: ::prost::alloc::string::String,
+    /// of our manifest, as it has receipted or was given first
+    #[prost(uint32, tag = "2")]
+    pub version: u32,
+    /// whether an agreement's act lane carries manifests to it
+    #[prost(bool, tag = "3")]
+    pub reached: bool,
+}
+/// Up to where a key of ours has been used, for its planned retirement. Calls the other cities.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct KeyPositionsRequest {
+    #[prost(string, tag = "1")]
+    pub fpr: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct KeyPositions {
+    #[prost(message, repeated, tag = "1")]
+    pub last_good: ::prost::alloc::vec::Vec<LastGood>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InstallManifestRequest {
+    #[prost(message, optional, tag = "1")]
+    pub manifest: ::core::option::Option<Envelope>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListDisputedRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DisputedList {
+    /// by city, key and place
+    #[prost(message, repeated, tag = "1")]
+    pub lines: ::prost::alloc::vec::Vec<DisputedLine>,
+    /// there are more than are listed
+    #[prost(bool, tag = "2")]
+    pub more: bool,
+}
+/// A record that a revoked key signed, past the last place at which it counts. It keeps its effect.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DisputedLine {
+    /// whose key
+    #[prost(string, tag = "1")]
+    pub city_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub fpr: ::prost::alloc::string::String,
+    #[prost(enumeration = "RevocationReason", tag = "3")]
+    pub reason: i32,
+    /// hex
+    #[prost(string, tag = "4")]
+    pub agreement_id: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "5")]
+    pub lane: u32,
+    #[prost(uint64, tag = "6")]
+    pub lane_seq: u64,
+    /// hex
+    #[prost(string, tag = "7")]
+    pub env_digest: ::prost::alloc::string::String,
+    /// the log whose place decides: of the city that received it
+    #[prost(string, tag = "8")]
+    pub origin: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "9")]
+    pub index: u64,
+    /// here; empty where it belongs to no case
+    #[prost(string, tag = "10")]
+    pub case_number: ::prost::alloc::string::String,
+}
+/// Something that ends by its date.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Expiry {
+    /// "tls-certificate", "agreement", "key-review"
+    #[prost(string, tag = "1")]
+    pub what: ::prost::alloc::string::String,
+    /// id or fingerprint
+    #[prost(string, tag = "2")]
+    pub subject: ::prost::alloc::string::String,
+    /// yyyymmdd
+    #[prost(uint32, tag = "3")]
+    pub on: u32,
+    /// 0: today, or over
+    #[prost(uint32, tag = "4")]
+    pub days_left: u32,
+    #[prost(string, tag = "5")]
+    pub say_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub say_en: ::prost::alloc::string::String,
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StatusRequest {}
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3564,6 +3706,9 @@ pub struct StatusReply {
     pub now_unix_ms: u64,
     #[prost(message, repeated, tag = "10")]
     pub lanes: ::prost::alloc::vec::Vec<LaneCount>,
+    /// what ends within 30 days
+    #[prost(message, repeated, tag = "11")]
+    pub expiries: ::prost::alloc::vec::Vec<Expiry>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LogStatus {
@@ -3889,6 +4034,9 @@ pub struct MessageLine {
     pub env_digest: ::prost::alloc::string::String,
     #[prost(uint32, tag = "8")]
     pub due_date: u32,
+    /// past the last good place of a revoked key; it keeps its effect
+    #[prost(bool, tag = "9")]
+    pub disputed: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FieldView {
@@ -4958,6 +5106,86 @@ pub mod desk_client {
                 .insert(GrpcMethod::new("jieli.v1.Desk", "AnswerLetter"));
             self.inner.unary(req, path, codec).await
         }
+        /// Keys, own or a peer's, with what they are used for.
+        pub async fn list_keys(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListKeysRequest>,
+        ) -> std::result::Result<tonic::Response<super::KeyList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/ListKeys");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "ListKeys"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn place_key(
+            &mut self,
+            request: impl tonic::IntoRequest<super::KeyPositionsRequest>,
+        ) -> std::result::Result<tonic::Response<super::KeyPositions>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/PlaceKey");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "PlaceKey"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Takes in the next own manifest, signed by the root elsewhere, and sends it to every partner.
+        pub async fn install_manifest(
+            &mut self,
+            request: impl tonic::IntoRequest<super::InstallManifestRequest>,
+        ) -> std::result::Result<tonic::Response<super::KeyList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Desk/InstallManifest",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Desk", "InstallManifest"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn list_disputed(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListDisputedRequest>,
+        ) -> std::result::Result<tonic::Response<super::DisputedList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Desk/ListDisputed",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Desk", "ListDisputed"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -5133,6 +5361,24 @@ pub mod desk_server {
             &self,
             request: tonic::Request<super::LetterAnswer>,
         ) -> std::result::Result<tonic::Response<super::LetterReply>, tonic::Status>;
+        /// Keys, own or a peer's, with what they are used for.
+        async fn list_keys(
+            &self,
+            request: tonic::Request<super::ListKeysRequest>,
+        ) -> std::result::Result<tonic::Response<super::KeyList>, tonic::Status>;
+        async fn place_key(
+            &self,
+            request: tonic::Request<super::KeyPositionsRequest>,
+        ) -> std::result::Result<tonic::Response<super::KeyPositions>, tonic::Status>;
+        /// Takes in the next own manifest, signed by the root elsewhere, and sends it to every partner.
+        async fn install_manifest(
+            &self,
+            request: tonic::Request<super::InstallManifestRequest>,
+        ) -> std::result::Result<tonic::Response<super::KeyList>, tonic::Status>;
+        async fn list_disputed(
+            &self,
+            request: tonic::Request<super::ListDisputedRequest>,
+        ) -> std::result::Result<tonic::Response<super::DisputedList>, tonic::Status>;
     }
     /// Behind a token of one role and one office; which role may call what is a table (tests/access.txt).
     #[derive(Debug)]
@@ -6664,6 +6910,180 @@ pub mod desk_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = AnswerLetterSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/ListKeys" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListKeysSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::ListKeysRequest>
+                    for ListKeysSvc<T> {
+                        type Response = super::KeyList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListKeysRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::list_keys(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListKeysSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/PlaceKey" => {
+                    #[allow(non_camel_case_types)]
+                    struct PlaceKeySvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::KeyPositionsRequest>
+                    for PlaceKeySvc<T> {
+                        type Response = super::KeyPositions;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::KeyPositionsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::place_key(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PlaceKeySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/InstallManifest" => {
+                    #[allow(non_camel_case_types)]
+                    struct InstallManifestSvc<T: Desk>(pub Arc<T>);
+                    impl<
+                        T: Desk,
+                    > tonic::server::UnaryService<super::InstallManifestRequest>
+                    for InstallManifestSvc<T> {
+                        type Response = super::KeyList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::InstallManifestRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::install_manifest(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = InstallManifestSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/ListDisputed" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListDisputedSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::ListDisputedRequest>
+                    for ListDisputedSvc<T> {
+                        type Response = super::DisputedList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListDisputedRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::list_disputed(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListDisputedSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

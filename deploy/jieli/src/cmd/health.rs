@@ -14,6 +14,8 @@ use tonic_health::pb::health_client::HealthClient;
 /// open, writer alive, disk taking what is written.
 pub(super) async fn run(at: &At, out: Out) -> Result<Done, Fail> {
     let config = at.config()?;
+    // Only the desk tells of them; they are no reason to take the node out of service.
+    let (mut ends, mut expiries) = (Vec::new(), Vec::new());
     let asked = if let Some(address) = config.listen.health {
         let mut client = HealthClient::new(connect(address).await?);
         // The whole server.
@@ -26,11 +28,16 @@ pub(super) async fn run(at: &At, out: Out) -> Result<Done, Fail> {
         address
     } else {
         let mut desk = at.desk(DeskRole::Operator).await?;
-        desk.status(wire::StatusRequest {}).await.map_err(Fail::from)?;
+        let status = desk.status(wire::StatusRequest {}).await.map_err(Fail::from)?.into_inner();
+        ends = status.expiries.iter().map(|end| out.say(&end.say_zh, &end.say_en)).collect();
+        expiries = super::status::expiries(&status);
         config.listen.desk
     };
-    let value = json!({ "serving": true, "asked": asked.to_string() });
-    out.show(&value, || out.say("节点运行正常。", "The node serves."));
+    let value = json!({ "serving": true, "asked": asked.to_string(), "expiries": expiries });
+    out.show(&value, || {
+        ends.insert(0, out.say("节点运行正常。", "The node serves."));
+        ends.join("\n")
+    });
     Ok(OK)
 }
 

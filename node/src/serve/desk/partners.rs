@@ -144,10 +144,8 @@ impl DeskDoor {
             }
             Some(Ok(reply)) => reply,
         };
-        let log_keys = || peer.newest().into_iter().flat_map(|m| m.keys_of(Role::Log));
-        let keys: Vec<_> = log_keys().map(|key| key.public).collect();
         let origin = reply.checkpoint.lines().next().unwrap_or_default().to_owned();
-        let opened = open_checkpoint(&reply.checkpoint, &origin, &peer.city, &keys);
+        let opened = open_checkpoint(&reply.checkpoint, &origin, peer);
         let Some(head) = opened else {
             let zh = "日志头的签名不对，或不是对方日志的。";
             let en = "The log head is not signed by the city's log key, or is of another log.";
@@ -206,11 +204,7 @@ impl DeskDoor {
                 return found(name, CheckResult::Bad, zh, en, todo);
             }
         };
-        let keys: Vec<_> = match peer.newest() {
-            Some(manifest) => manifest.keys_of(Role::Log).map(|key| key.public).collect(),
-            None => Vec::new(),
-        };
-        let newest = open_checkpoint(&proof.checkpoint, origin, &peer.city, &keys);
+        let newest = open_checkpoint(&proof.checkpoint, origin, peer);
         let hashes: Option<Vec<Hash>> =
             proof.hashes.iter().map(|hash| hash.as_slice().try_into().ok()).collect();
         let holds = newest.zip(hashes).is_some_and(|(newest, hashes)| {
@@ -348,7 +342,7 @@ fn keys(peer: &Peer) -> Found {
     };
     let missing: Vec<&str> = [(Role::Message, "message"), (Role::Log, "log"), (Role::Tls, "tls")]
         .into_iter()
-        .filter(|(role, _)| !manifest.keys_of(*role).any(|key| !manifest.is_revoked(&key.fpr)))
+        .filter(|(role, _)| manifest.live_keys(*role).is_empty())
         .map(|(_, word)| word)
         .collect();
     let version = manifest.version;

@@ -3,6 +3,7 @@
 use super::partners::peer_state;
 use super::{Answer, DeskDoor};
 use crate::batch::leaf_of;
+use crate::expiry;
 use crate::store::{Conn, StoreError, queue};
 use jieli_proto::id::{AgreementId, Digest};
 use jieli_proto::invite::spoken;
@@ -72,6 +73,7 @@ impl DeskDoor {
             alarms,
             now_unix_ms,
             lanes,
+            expiries: expiry::soon(&self.house, directory, self.today()),
         })
     }
 
