@@ -26,8 +26,8 @@ fn paper() -> Rows {
 /// Every call of every service.
 fn services() -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto");
-    let files =
-        ["desk", "window", "exchange"].map(|name| root.join(format!("jieli/v1/{name}.proto")));
+    let files = ["desk", "window", "audit", "exchange"]
+        .map(|name| root.join(format!("jieli/v1/{name}.proto")));
     let set = protox::compile(files, [root]).unwrap();
     let services = set.file.iter().flat_map(|file| &file.service);
     services
@@ -66,6 +66,16 @@ fn the_role_of_a_window_opens_the_keypad_and_no_desk() {
     }
     for (call, roles) in TABLE {
         assert!(!roles.contains(&DeskRole::Window), "{call:?}");
+    }
+}
+
+#[test]
+fn the_audit_service_is_for_compliance() {
+    let rows = paper();
+    let audit = || rows.iter().filter(|(call, _)| call.starts_with("Audit."));
+    assert!(audit().count() > 0);
+    for (call, who) in audit() {
+        assert_eq!(who, &["compliance"], "{call}");
     }
 }
 

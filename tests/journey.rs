@@ -17,6 +17,8 @@ mod heard;
 mod lapse;
 #[path = "journey/offers.rs"]
 mod offers;
+#[path = "journey/parties.rs"]
+mod parties;
 #[path = "journey/road.rs"]
 mod road;
 #[path = "journey/silence.rs"]

@@ -25,7 +25,7 @@ mod handler;
 mod offer;
 mod pending;
 
-pub(crate) use decide::SLOT_DAYS_MIN;
+pub(crate) use decide::{SLOT_DAYS_MIN, may_work};
 pub(crate) use handler::handler;
 pub(crate) use pending::{Unsent, time_of, waiting};
 
@@ -207,7 +207,7 @@ impl Batch<'_> {
         let duty = named_or_owed(file, duty)?;
         let before =
             matches!(file.law.state().stage, Stage::Offered | Stage::TakenUp | Stage::Waitlisted);
-        if let Some((digest, wind_down)) = bond.terminated
+        if let Some((digest, wind_down)) = bond.terminated()
             && (before || self.today >= wind_down)
         {
             let body =

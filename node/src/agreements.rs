@@ -215,15 +215,16 @@ impl Batch<'_> {
     /// What an own act would say; `None` where it would change nothing.
     fn own_act(&self, bond: &Bond, what: &OwnAct) -> Outcome<Option<Act>> {
         let mut act = Act::default();
-        let act_type = match (what, &bond.suspended) {
+        let ours = bond.acts_of(bond.our_side);
+        let act_type = match (what, ours.suspend) {
             (OwnAct::Suspend, Some(_)) => return Ok(None),
             (OwnAct::Suspend, None) => ActType::Suspend,
-            (OwnAct::Resume, None) => return Ok(None),
-            (OwnAct::Resume, Some((side, digest))) if *side == bond.our_side => {
+            (OwnAct::Resume, Some(digest)) => {
                 act.subject = digest.to_vec();
                 ActType::Resume
             }
-            (OwnAct::Resume, Some(_)) => {
+            (OwnAct::Resume, None) if bond.suspenders().is_empty() => return Ok(None),
+            (OwnAct::Resume, None) => {
                 return Err(Denied::new(
                     "NOT_SUSPENDED_BY_US",
                     "只有暂停的一方可以恢复。",
@@ -231,7 +232,7 @@ impl Batch<'_> {
                 )
                 .into());
             }
-            (OwnAct::Terminate(_), _) if bond.terminated.is_some() => return Ok(None),
+            (OwnAct::Terminate(_), _) if ours.terminate.is_some() => return Ok(None),
             (OwnAct::Terminate(on), _) => {
                 if *on < self.today {
                     return Err(Denied::new(
@@ -290,22 +291,28 @@ impl Batch<'_> {
         digest: &Digest,
         wind_down: u32,
     ) -> Result<(), StoreError> {
-        let suspender: i64 = if side == PartySide::A { 1 } else { 2 };
         let (sql, vals): (_, Vec<Val>) = match act {
             ActType::Suspend => (
-                "UPDATE agreement SET suspended_by = $2, suspend_digest = $3 \
-                 WHERE agreement_id = $1 AND suspended_by = 0",
-                vec![suspender.into(), digest.to_vec().into()],
+                "INSERT INTO agreement_party (agreement_id, party, suspend_digest, \
+                 terminate_digest, wind_down_on) VALUES ($1,$2,$3,$4,0) \
+                 ON CONFLICT (agreement_id, party) DO UPDATE \
+                 SET suspend_digest = excluded.suspend_digest \
+                 WHERE agreement_party.suspend_digest = $4",
+                vec![digest.to_vec().into(), Vec::new().into()],
             ),
             ActType::Resume => (
-                "UPDATE agreement SET suspended_by = 0 WHERE agreement_id = $1 \
-                 AND suspended_by = $2",
-                vec![suspender.into()],
+                "UPDATE agreement_party SET suspend_digest = $3 \
+                 WHERE agreement_id = $1 AND party = $2",
+                vec![Vec::new().into()],
             ),
             ActType::Terminate => (
-                "UPDATE agreement SET terminate_digest = $2, wind_down_on = $3 \
-                 WHERE agreement_id = $1 AND wind_down_on = 0",
-                vec![digest.to_vec().into(), wind_down.into()],
+                "INSERT INTO agreement_party (agreement_id, party, suspend_digest, \
+                 terminate_digest, wind_down_on) VALUES ($1,$2,$3,$4,$5) \
+                 ON CONFLICT (agreement_id, party) DO UPDATE \
+                 SET terminate_digest = excluded.terminate_digest, \
+                 wind_down_on = excluded.wind_down_on \
+                 WHERE agreement_party.wind_down_on = 0",
+                vec![Vec::new().into(), digest.to_vec().into(), wind_down.into()],
             ),
             ActType::Unspecified
             | ActType::Propose
@@ -314,7 +321,7 @@ impl Batch<'_> {
             | ActType::Manifest
             | ActType::Pack => return Ok(()),
         };
-        let mut all: Vec<Val> = vec![bond.id.to_vec().into()];
+        let mut all: Vec<Val> = vec![bond.id.to_vec().into(), (side as i64).into()];
         all.extend(vals);
         self.conn.run(sql, all).await?;
         Ok(())
@@ -323,15 +330,9 @@ impl Batch<'_> {
     async fn insert_bond(&mut self, id: AgreementId, peer: &Peer) -> Result<Bond, StoreError> {
         self.conn
             .run(
-                "INSERT INTO agreement (agreement_id, peer, live_version, suspended_by, \
-                 suspend_digest, terminate_digest, wind_down_on, changed_ms) \
-                 VALUES ($1,$2,0,0,$3,$3,0,$4)",
-                vec![
-                    id.to_vec().into(),
-                    peer.city.as_str().into(),
-                    Vec::new().into(),
-                    self.now_ms.into(),
-                ],
+                "INSERT INTO agreement (agreement_id, peer, live_version, changed_ms) \
+                 VALUES ($1,$2,0,$3)",
+                vec![id.to_vec().into(), peer.city.as_str().into(), self.now_ms.into()],
             )
             .await?;
         let bond = Bond {
@@ -340,8 +341,7 @@ impl Batch<'_> {
             our_side: PartySide::of(self.directory.city.as_str(), peer.city.as_str()),
             live: BTreeMap::new(),
             digests: BTreeMap::new(),
-            suspended: None,
-            terminated: None,
+            said_by: Default::default(),
         };
         self.directory.bonds.insert(id, bond.clone());
         self.directory_changed = true;

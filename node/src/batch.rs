@@ -8,6 +8,7 @@ use crate::house::House;
 use crate::legs::LegFile;
 use crate::store::log::Head;
 use crate::store::{Conn, StoreError, Val};
+use crate::witness::Heads;
 use jieli_proto::day::Day;
 use jieli_proto::envelope;
 use jieli_proto::id::{AgreementId, CityId, Digest, LegId};
@@ -65,6 +66,8 @@ pub struct Batch<'a> {
     pub directory_changed: bool,
     /// Peers that have something to fetch or send.
     pub wake: BTreeSet<CityId>,
+    /// The largest head of each peer's log that this batch has accepted.
+    pub(crate) heads: Heads,
     lanes: BTreeMap<(AgreementId, Lane), LaneEnd>,
     pub(crate) legs: BTreeMap<LegId, LegFile>,
     pub(crate) leaves: Vec<Vec<u8>>,
@@ -95,6 +98,7 @@ impl<'a> Batch<'a> {
             head,
             directory_changed: false,
             wake: BTreeSet::new(),
+            heads: Heads::new(),
             lanes: BTreeMap::new(),
             legs: BTreeMap::new(),
             leaves: Vec::new(),

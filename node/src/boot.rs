@@ -20,6 +20,7 @@ use crate::serve::stack::DRAIN_MAX;
 use crate::store::Store;
 use crate::sweeper::{Broom, Sweeper};
 use crate::tls::Connections;
+use crate::witness::Witness;
 use crate::world::{Clock, Entropy, Notices, Post, Sleep};
 use crate::writer::{CrashAt, Failure, Hand, Stopped, Submitted, Writer};
 use listen::Doors;
@@ -125,6 +126,14 @@ impl Node {
             let (hand, store, house) = (hand.clone(), store.clone(), house.clone());
             tasks.spawn(Sweeper::new(broom, hand, store, house, stop.clone()).run());
         }
+        let witness = Witness {
+            hand: hand.clone(),
+            store,
+            house: house.clone(),
+            tasks: tasks.clone(),
+            stop: stop.clone(),
+        };
+        tasks.spawn(witness.run());
         tasks.spawn(Courier { hand, letters, house, tasks: tasks.clone(), stop }.run());
         tracing::info!(city = %node.house.config.city.id, peer = %node.addresses.peer, "the node runs");
         Ok(node)

@@ -7,6 +7,7 @@ use crate::receive::Received;
 use crate::store::{StoreError, queue};
 use crate::trouble::{Denied, Outcome, Trouble};
 use crate::window::WindowCommand;
+use crate::witness::Stretch;
 use crate::world::NoticeResult;
 use jieli_proto::day::Day;
 use jieli_proto::envelope;
@@ -39,6 +40,10 @@ pub enum Command {
     Troubled(CityId, String),
     /// Proofs that a peer gave of its own records.
     Fetched(AgreementId, Lane, Vec<wire::FetchReply>),
+    /// Signed heads of these cities' exchange logs, from wherever they came.
+    HeadsHeard(Vec<(CityId, String)>),
+    /// Hashes of a peer's exchange log that lead to a signed head.
+    Mirrored(Box<Stretch>),
     /// A timer is due.
     Ring([u8; 16]),
     /// A timer had nothing to do.
@@ -119,6 +124,8 @@ pub enum WorkerCommand {
 pub enum Done {
     Nothing,
     Received(Received, Option<Seat>),
+    /// Whether the stretch was stored.
+    Mirrored(bool),
     Peer(wire::Peer),
     Invited(wire::InvitePeerReply),
     InviteAccepted(Box<wire::AcceptInviteReply>),
@@ -201,6 +208,13 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
             }
             Ok(Done::Nothing)
         }
+        Command::HeadsHeard(heads) => {
+            for (city, note) in heads {
+                batch.hear_head(&city, &note).await?;
+            }
+            Ok(Done::Nothing)
+        }
+        Command::Mirrored(stretch) => Ok(Done::Mirrored(batch.mirrored(&stretch).await?)),
         Command::Ring(timer) => {
             batch.ring(&timer).await?;
             Ok(Done::Nothing)

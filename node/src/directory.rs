@@ -93,10 +93,17 @@ pub struct Bond {
     pub live: BTreeMap<u32, Agreement>,
     /// Digest of each live version's envelope.
     pub digests: BTreeMap<u32, Digest>,
-    /// Who suspended it, while it is suspended, and with which act.
-    pub suspended: Option<(PartySide, Digest)>,
-    /// The TERMINATE act and the wind-down date.
-    pub terminated: Option<(Digest, Day)>,
+    /// What each party has said about it, A and B: acts that cross both take effect.
+    pub said_by: [PartyActs; 2],
+}
+
+/// The acts of one party that hold an agreement up or end it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PartyActs {
+    /// Its SUSPEND, until it resumes.
+    pub suspend: Option<Digest>,
+    /// Its TERMINATE and the wind-down date named there.
+    pub terminate: Option<(Digest, Day)>,
 }
 
 impl Bond {
@@ -112,18 +119,40 @@ impl Bond {
 
     /// Whether new cases are refused.
     pub fn is_closed_to_new(&self) -> bool {
-        self.suspended.is_some() || self.terminated.is_some()
+        self.said_by.iter().any(|acts| acts.suspend.is_some() || acts.terminate.is_some())
+    }
+
+    /// What one party has said.
+    pub fn acts_of(&self, side: PartySide) -> &PartyActs {
+        &self.said_by[side as usize]
+    }
+
+    /// Who holds it up: none, one or both.
+    pub fn suspenders(&self) -> Vec<PartySide> {
+        let suspends = |side: &PartySide| self.acts_of(*side).suspend.is_some();
+        [PartySide::A, PartySide::B].into_iter().filter(suspends).collect()
+    }
+
+    /// The TERMINATE in force: of two, the one that winds down first, then that of A.
+    pub fn terminated(&self) -> Option<(Digest, Day)> {
+        self.said_by.iter().filter_map(|acts| acts.terminate).min_by_key(|(_, on)| *on)
+    }
+
+    /// The wind-down date of a TERMINATE, by its digest.
+    pub fn wind_down_of(&self, terminate: &Digest) -> Option<Day> {
+        let said = self.said_by.iter().filter_map(|acts| acts.terminate);
+        said.into_iter().find(|(digest, _)| digest == terminate).map(|(_, on)| on)
     }
 
     /// Its state in words of casework section 6.
     pub fn state(&self, today: Day) -> &'static str {
-        match (&self.terminated, &self.suspended, self.in_force()) {
-            (Some((_, on)), _, _) if today > *on => "CLOSED",
+        match (self.terminated(), self.suspenders().is_empty(), self.in_force()) {
+            (Some((_, on)), _, _) if today > on => "CLOSED",
             (Some(_), _, _) => "TERMINATED",
-            (None, Some(_), _) => "SUSPENDED",
-            (None, None, None) => "PROPOSED",
-            (None, None, Some(agreement)) if today > agreement.to => "CLOSED",
-            (None, None, Some(_)) => "ACTIVE",
+            (None, false, _) => "SUSPENDED",
+            (None, true, None) => "PROPOSED",
+            (None, true, Some(agreement)) if today > agreement.to => "CLOSED",
+            (None, true, Some(_)) => "ACTIVE",
         }
     }
 }
@@ -258,28 +287,13 @@ async fn held_by_peers(conn: &mut Conn) -> Result<BTreeMap<String, u32>, StoreEr
 }
 
 async fn bonds(conn: &mut Conn, city: &CityId) -> Result<BTreeMap<AgreementId, Bond>, StoreError> {
-    let rows = conn
-        .rows(
-            "SELECT agreement_id, peer, live_version, suspended_by, suspend_digest, \
-         terminate_digest, wind_down_on FROM agreement",
-            Vec::new(),
-        )
-        .await?;
+    let rows = conn.rows("SELECT agreement_id, peer FROM agreement", Vec::new()).await?;
+    let mut said_by = party_acts(conn).await?;
     let mut bonds = BTreeMap::new();
     for row in rows {
         let id = AgreementId::from_slice(&row.bytes(0)?)
             .ok_or(StoreError::Corrupt("agreement.agreement_id"))?;
         let peer = city_id(&row.text(1)?)?;
-        let digest = |at: usize| -> Result<Option<Digest>, StoreError> {
-            let bytes: Vec<u8> = row.bytes(at)?;
-            Ok(Digest::from_slice(&bytes))
-        };
-        let suspender = match row.int(3)? {
-            1 => Some(PartySide::A),
-            2 => Some(PartySide::B),
-            _ => None,
-        };
-        let wind_down = Day::from_number(row.int(6)? as u32);
         let (live, digests) = live_versions(conn, &id).await?;
         let bond = Bond {
             id,
@@ -287,12 +301,29 @@ async fn bonds(conn: &mut Conn, city: &CityId) -> Result<BTreeMap<AgreementId, B
             peer,
             live,
             digests,
-            suspended: suspender.zip(digest(4)?),
-            terminated: digest(5)?.zip(wind_down),
+            said_by: said_by.remove(&id).unwrap_or_default(),
         };
         bonds.insert(id, bond);
     }
     Ok(bonds)
+}
+
+async fn party_acts(conn: &mut Conn) -> Result<BTreeMap<AgreementId, [PartyActs; 2]>, StoreError> {
+    let sql = "SELECT agreement_id, party, suspend_digest, terminate_digest, wind_down_on \
+         FROM agreement_party";
+    let mut found: BTreeMap<AgreementId, [PartyActs; 2]> = BTreeMap::new();
+    for row in conn.rows(sql, Vec::new()).await? {
+        let id = AgreementId::from_slice(&row.bytes(0)?)
+            .ok_or(StoreError::Corrupt("agreement_party.agreement_id"))?;
+        let party = usize::try_from(row.int(1)?).ok().filter(|party| *party < 2);
+        let party = party.ok_or(StoreError::Corrupt("agreement_party.party"))?;
+        let terminate = Digest::from_slice(&row.bytes(3)?);
+        found.entry(id).or_default()[party] = PartyActs {
+            suspend: Digest::from_slice(&row.bytes(2)?),
+            terminate: terminate.zip(Day::from_number(row.int(4)? as u32)),
+        };
+    }
+    Ok(found)
 }
 
 async fn live_versions(

@@ -25,7 +25,7 @@ pub fn soon(house: &House, directory: &Directory, today: Day) -> Vec<wire::Expir
         let subject = directory.city.as_str();
         all.extend(expiry("tls-certificate", subject, on, today));
     }
-    for bond in directory.bonds.values().filter(|bond| bond.terminated.is_none()) {
+    for bond in directory.bonds.values().filter(|bond| bond.terminated().is_none()) {
         if let Some(agreement) = bond.in_force() {
             all.extend(expiry("agreement", &bond.id.hex(), agreement.to, today));
         }

@@ -54,6 +54,7 @@ impl Batch<'_> {
             }
             // V22: the receiving node itself tells the person, so that a forged consent is found.
             MessageType::Release | MessageType::Request if !withheld => {
+                self.watch_age(file).await?;
                 self.tell_arrival(file).await
             }
             MessageType::Outcome if file.law.state().fact => {
@@ -99,6 +100,20 @@ impl Batch<'_> {
             | MessageType::CapacityAnswer
             | MessageType::VacancyNotice => Ok(()),
         }
+    }
+
+    /// V14: no honest node hands over a child for a job; our operators hear of one that does.
+    async fn watch_age(&mut self, file: &LegFile) -> Result<(), StoreError> {
+        if file.service != Service::Employment {
+            return Ok(());
+        }
+        let person = self.released_person(file).await?;
+        let bond = file.bond.and_then(|id| self.bond(&id));
+        let (Some(person), Some(bond)) = (person, bond) else { return Ok(()) };
+        if crate::acts::may_work(person.age_band) {
+            return Ok(());
+        }
+        self.alarm("under-age-for-a-job", &bond.peer, &file.id.hex()).await
     }
 
     /// What the receipt of an own message sets in motion.

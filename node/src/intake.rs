@@ -253,7 +253,7 @@ fn reference(leg: &wire::DraftLeg) -> String {
 fn check_leg(leg: &wire::DraftLeg) -> Outcome<()> {
     let person = leg.person.clone().unwrap_or_default();
     // V14: under 16 is never an employment subject.
-    if leg.service() == Service::Employment && person.age_band < 3 {
+    if leg.service() == Service::Employment && !crate::acts::may_work(person.age_band) {
         return Err(bad("age", "未满 16 周岁不得推荐就业", "under 16 is never sent to a job"));
     }
     if (leg.service() == Service::Insurance) != (leg.item_code > 0) {

@@ -2,6 +2,7 @@
 
 pub mod acts;
 pub mod agreements;
+pub mod audit;
 pub mod batch;
 pub mod boot;
 pub mod capacity;
@@ -41,5 +42,6 @@ pub mod vault;
 pub mod webhook;
 pub mod window;
 pub mod wire_limits;
+pub mod witness;
 pub mod world;
 pub mod writer;

@@ -234,6 +234,30 @@ impl Post for Peers {
         .await
     }
 
+    async fn checkpoint(
+        &self,
+        to: &CityId,
+        ask: wire::CheckpointRequest,
+    ) -> Result<wire::CheckpointReply, PostError> {
+        let limit = self.limits.answer_max;
+        self.call(to, async |mut client: Client| {
+            Ok(within(limit, client.checkpoint(ask)).await?.into_inner())
+        })
+        .await
+    }
+
+    async fn tiles(
+        &self,
+        to: &CityId,
+        ask: wire::TilesRequest,
+    ) -> Result<wire::TilesReply, PostError> {
+        let limit = self.limits.answer_max;
+        self.call(to, async |mut client: Client| {
+            Ok(within(limit, client.tiles(ask)).await?.into_inner())
+        })
+        .await
+    }
+
     async fn probe(&self, to: &CityId) -> Probe {
         let mut probe = Probe::default();
         let directory = self.board.directory();
@@ -279,7 +303,7 @@ impl Peers {
         let channel = self.connect(to, end_point).await?;
         let mut client =
             ExchangeClient::new(channel).max_decoding_message_size(limits::ANSWER_BYTES_MAX);
-        let asked = client.checkpoint(wire::CheckpointRequest {});
+        let asked = client.checkpoint(wire::CheckpointRequest::default());
         let reply = within(self.limits.answer_max, asked).await;
         reply.map(tonic::Response::into_inner).map_err(|status| told(&status))
     }

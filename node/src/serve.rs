@@ -2,6 +2,7 @@
 
 pub mod access;
 mod answer;
+pub mod audit;
 pub mod desk;
 pub mod exchange;
 mod pace;

@@ -10,6 +10,7 @@ mod engine;
 mod error;
 pub mod legs;
 pub mod log;
+pub mod mirror;
 pub mod queue;
 mod schema;
 mod tx;

@@ -95,6 +95,20 @@ pub trait Post: Send + Sync {
         ask: wire::ProveRequest,
     ) -> Result<wire::ProveReply, PostError>;
 
+    /// Asks a peer for the newest signed head of its log, or what it has seen of ours.
+    async fn checkpoint(
+        &self,
+        to: &CityId,
+        ask: wire::CheckpointRequest,
+    ) -> Result<wire::CheckpointReply, PostError>;
+
+    /// Asks a peer for a hash tile of its log, or of ours as it mirrored it.
+    async fn tiles(
+        &self,
+        to: &CityId,
+        ask: wire::TilesRequest,
+    ) -> Result<wire::TilesReply, PostError>;
+
     /// Calls a peer anew, whatever line is kept, and asks for its newest checkpoint.
     async fn probe(&self, to: &CityId) -> Probe;
 }

@@ -9,6 +9,7 @@ use crate::house::House;
 use crate::store::log::{self, Claim, Edge, Head, Log};
 use crate::store::{CommitError, Fault, Store, StoreError, Tx, Writer as StoreWriter};
 use crate::trouble::{Denied, Trouble};
+use crate::witness::{self, Heads};
 use jieli_proto::checkpoint::Checkpoint;
 use jieli_proto::id::CityId;
 use jieli_proto::note::{KeyKind, Note, VKey};
@@ -60,6 +61,8 @@ pub struct Published {
     pub local: Head,
     /// Its signed checkpoint.
     pub local_checkpoint: String,
+    /// The largest accepted head of each peer's exchange log.
+    pub heads: Arc<Heads>,
     /// How many batches have left letters for each peer: a courier that finds its number changed
     /// looks into the outbox, however many batches it slept through.
     pub wake: BTreeMap<CityId, u64>,
@@ -194,6 +197,7 @@ impl Writer {
             directory: Arc::clone(&directory),
             exchange,
             local,
+            heads: Arc::new(witness::newest(&mut conn).await?),
             wake: BTreeMap::new(),
         };
         let (send, queue) = mpsc::channel(QUEUE_MAX);
@@ -413,12 +417,19 @@ impl Writer {
         self.crash(Step::Signed)?;
         let mut wake = before.wake.clone();
         end.wake.into_iter().for_each(|city| *wake.entry(city).or_default() += 1);
+        let mut heads = before.heads.clone();
+        for (origin, seen) in end.heads {
+            if heads.get(&origin).is_none_or(|held| held.size < seen.size) {
+                Arc::make_mut(&mut heads).insert(origin, seen);
+            }
+        }
         self.publish.send_replace(Arc::new(Published {
             directory: Arc::clone(&end.directory),
             exchange,
             checkpoint,
             local,
             local_checkpoint,
+            heads,
             wake,
         }));
         self.directory = Some(end.directory);
@@ -468,6 +479,7 @@ struct End {
     old_local: Head,
     directory_changed: bool,
     wake: BTreeSet<CityId>,
+    heads: Heads,
 }
 
 async fn finish(
@@ -491,7 +503,8 @@ async fn finish(
     } else {
         directory
     };
-    Ok(End { directory, edges, old_local, directory_changed, wake: batch.wake })
+    let (wake, heads) = (batch.wake, batch.heads);
+    Ok(End { directory, edges, old_local, directory_changed, wake, heads })
 }
 
 impl End {

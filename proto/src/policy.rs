@@ -12,6 +12,14 @@ pub const ENTRIES_MAX: usize = 64;
 /// The largest policy text in bytes.
 pub const POLICY_BYTES_MAX: usize = 256 * 1024;
 
+/// How far a cosigner's clock may be ahead of its reader's, in seconds.
+pub const COSIGNED_AHEAD_S_MAX: u64 = 15 * 60;
+
+/// Whether a cosignature's time lies in its reader's future: then it is no upper bound of anything.
+pub fn is_ahead(cosigned_unix_s: u64, now_unix_s: u64) -> bool {
+    cosigned_unix_s > now_unix_s.saturating_add(COSIGNED_AHEAD_S_MAX)
+}
+
 /// Why a policy was refused, or why a checkpoint does not satisfy it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {

@@ -220,6 +220,28 @@ impl Post for Tapped {
         Ok(reply)
     }
 
+    async fn checkpoint(
+        &self,
+        to: &CityId,
+        ask: wire::CheckpointRequest,
+    ) -> Result<wire::CheckpointReply, PostError> {
+        self.1.open(ask.encode_to_vec())?;
+        let reply = self.0.checkpoint(to, ask).await?;
+        self.1.heard(reply.encode_to_vec());
+        Ok(reply)
+    }
+
+    async fn tiles(
+        &self,
+        to: &CityId,
+        ask: wire::TilesRequest,
+    ) -> Result<wire::TilesReply, PostError> {
+        self.1.open(ask.encode_to_vec())?;
+        let reply = self.0.tiles(to, ask).await?;
+        self.1.heard(reply.encode_to_vec());
+        Ok(reply)
+    }
+
     async fn probe(&self, to: &CityId) -> Probe {
         if self.1.cut.load(Ordering::SeqCst) {
             return Probe::default();

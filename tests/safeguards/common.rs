@@ -3,8 +3,10 @@
 use jieli_node::writer::Failure;
 use jieli_proto::envelope;
 use jieli_proto::id::LegId;
-use jieli_proto::wire::{self, Method};
-use jieli_tests::Town;
+use jieli_proto::section::{self, PERSON, Value};
+use jieli_proto::wire::message::Body;
+use jieli_proto::wire::{self, MessageType, Method};
+use jieli_tests::{Forged, Forger, Town};
 use prost::Message as _;
 
 /// The word of a denial.
@@ -31,4 +33,40 @@ pub(crate) async fn methods(town: &Town, leg: LegId) -> Vec<Method> {
 /// Lets what is due be done; nothing may have come of it.
 pub(crate) async fn a_while() {
     tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+}
+
+/// A RELEASE of Kunming that hands over whoever it likes, with a consent nobody gave.
+pub(crate) async fn released_as(
+    forger: &Forger,
+    leg: LegId,
+    person: &wire::DraftPerson,
+    age_band: u64,
+) -> Forged {
+    let file = forger.towns.ruian.leg(leg).await;
+    let terms_digest = file.law.state().terms.map(|terms| terms.to_vec()).unwrap_or_default();
+    let body = Body::Release(wire::Release { terms_digest });
+    let mut forged = forger.next_in(leg, MessageType::Release, body).await;
+    forged.message.due_date = 20_261_222;
+    let consent = forger.consent(leg, &file.our_office, file.service).await;
+    let sealed = forger.seal(&consent).await;
+    forged.message.consent_digest = envelope::env_digest(&sealed).to_vec();
+    forged.consents = vec![sealed];
+    let msg = forged.msg();
+    let slots = section::slots(MessageType::Release, file.service);
+    let kind = slots.into_iter().find(|kind| kind.number == PERSON).unwrap();
+    let text = |text: &str| Value::Text(text.to_owned());
+    let mut values =
+        vec![(1, text(&person.name)), (2, Value::Number(1)), (3, text(&person.number))];
+    values.extend([(4, text(&person.phone)), (5, Value::Number(1)), (6, Value::Number(age_band))]);
+    let mut fill =
+        |buffer: &mut [u8]| buffer.copy_from_slice(&forger.random::<32>()[..buffer.len()]);
+    let built = section::build(kind, &values, &mut fill).unwrap();
+    let digest = section::digest_of(&msg, &built).unwrap();
+    for slot in &mut forged.message.section_digests {
+        if slot.section == u32::from(PERSON) {
+            slot.digest = digest.to_vec();
+        }
+    }
+    forged.sections = vec![built];
+    forged
 }

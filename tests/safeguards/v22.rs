@@ -1,15 +1,13 @@
 //! V22: the receiving city itself tells the person what arrived under that name, before anything is
 //! reported as done.
 
+use crate::common::released_as;
 use jieli_node::command::Command;
 use jieli_node::world::NoticeResult;
 use jieli_node::writer::Failure;
 use jieli_proto::case::Stage;
-use jieli_proto::envelope;
 use jieli_proto::id::LegId;
-use jieli_proto::section::{self, PERSON, Value};
 use jieli_proto::wire::act_request::Act;
-use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, ItemStatus, MessageType, Service};
 use jieli_tests::people::{self, home};
 use jieli_tests::{Forger, HOUR_MS, Town, Towns, eventually};
@@ -54,31 +52,7 @@ async fn v22_a_forged_consent_is_found_by_the_person_it_names_and_stopping_works
     let forger = Forger::beside(towns);
     let ruian = &forger.towns.ruian;
     let victim = people::person(7);
-    let body = Body::Release(wire::Release::default());
-    let mut forged = forger.next_in(leg, MessageType::Release, body).await;
-    forged.message.due_date = 20_261_222;
-    let to = ruian.leg(leg).await.our_office.clone();
-    let consent = forger.consent(leg, &to, Service::Housing).await;
-    let sealed = forger.seal(&consent).await;
-    forged.message.consent_digest = envelope::env_digest(&sealed).to_vec();
-    forged.consents = vec![sealed];
-    let msg = forged.msg();
-    let slots = section::slots(MessageType::Release, Service::Housing);
-    let kind = slots.into_iter().find(|kind| kind.number == PERSON).unwrap();
-    let text = |text: &str| Value::Text(text.to_owned());
-    let mut values =
-        vec![(1, text(&victim.name)), (2, Value::Number(1)), (3, text(&victim.number))];
-    values.extend([(4, text(&victim.phone)), (5, Value::Number(1)), (6, Value::Number(4))]);
-    let mut fill =
-        |buffer: &mut [u8]| buffer.copy_from_slice(&forger.random::<32>()[..buffer.len()]);
-    let built = section::build(kind, &values, &mut fill).unwrap();
-    let digest = section::digest_of(&msg, &built).unwrap();
-    for slot in &mut forged.message.section_digests {
-        if slot.section == u32::from(PERSON) {
-            slot.digest = digest.to_vec();
-        }
-    }
-    forged.sections = vec![built];
+    let forged = released_as(&forger, leg, &victim, 4).await;
     assert_eq!(forger.say(&forged).await, Ok(ItemStatus::Stored));
     // Every signature is right; the person alone can know that it is a lie, and is told.
     let here = ruian.case_of(&ruian.leg(leg).await).await;

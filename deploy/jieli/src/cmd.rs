@@ -15,6 +15,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 mod agreement;
+mod audit;
 mod bench;
 mod capacity;
 mod case;
@@ -170,6 +171,9 @@ enum Command {
     Export(evidence::Export),
     /// Checks evidence, a slip or a letter against root fingerprints; needs no node, network or account.
     Verify(evidence::Verify),
+    /// What compliance reads: figures, deadlines, consents. No personal data.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// How the node is.
     Status,
     /// Exit code 0 if the node serves, else 4; for systemd, containers and balancers.
@@ -227,6 +231,7 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
         Command::Letter(command) => command.run(&at, out).await,
         Command::Export(export) => export.run(&at, out).await,
         Command::Verify(verify) => verify.run(out),
+        Command::Audit(command) => command.run(&at, out).await,
         Command::Status => status::run(&at, out).await,
         Command::Healthcheck => health::run(&at, out).await,
         Command::Completions(completions) => completions.run(),
@@ -249,6 +254,7 @@ mod tests {
         for line in [
             "jieli --dir d status --json",
             "jieli peer add public.json --root-fpr 00 --end-point a:1",
+            "jieli audit report --agreement 00 --from 2026-11-01 --to 2026-11-30 --json",
             "jieli peer invite --days 14 --out invite.json --end-point a:1",
             "jieli peer accept invite.json --groups 12345-12345-12345-12345-12345-12345",
             "jieli peer test ruian.zj --json",

@@ -236,6 +236,7 @@ impl Batch<'_> {
         if !(fulfilled && file.service == Service::Employment) {
             return Ok(Planned::now(speech));
         }
+        self.old_enough_to_work(file).await?;
         if self.is_outcome_held(file).await? {
             return Err(Denied::new(
                 "OUTCOME_HELD",
@@ -248,6 +249,21 @@ impl Batch<'_> {
             return Err(crate::questions::unreachable_person().into());
         }
         Ok(Planned { speech, ballot: true })
+    }
+
+    /// V14: whatever the other city sent, under 16 nobody is placed.
+    async fn old_enough_to_work(&mut self, file: &LegFile) -> Outcome<()> {
+        let person = self.released_person(file).await?;
+        if person.is_none_or(|person| may_work(person.age_band)) {
+            return Ok(());
+        }
+        Err(Denied::new(
+            "UNDER_MIN_AGE",
+            "本人不满 16 周岁，不能办理就业。请答复“未办成”，原因 UNDER_MIN_AGE。",
+            "The person is under 16 and is never placed in a job. Answer NOT_REALISED with the \
+             code UNDER_MIN_AGE.",
+        )
+        .into())
     }
 
     async fn is_outcome_held(&mut self, file: &LegFile) -> Outcome<bool> {
@@ -317,6 +333,11 @@ impl Batch<'_> {
             .await?;
         Ok(())
     }
+}
+
+/// V14, by the age band that an office verified: 1 under 14, 2 14-15, 3 16-17, 4 from 18.
+pub(crate) fn may_work(age_band: u32) -> bool {
+    age_band >= 3
 }
 
 pub(super) fn decline(file: &LegFile, asked: &wire::DeskDecline) -> Speech {

@@ -140,10 +140,8 @@ impl Batch<'_> {
         if facts.act != ActType::Resume {
             return Ok(());
         }
-        let theirs = bond.suspended.as_ref().filter(|(side, digest)| {
-            *side == bond.our_side.other() && Some(*digest) == facts.subject
-        });
-        if theirs.is_some() { Ok(()) } else { Err(Refusal::BadBody) }
+        let theirs = bond.acts_of(bond.our_side.other()).suspend;
+        if theirs.is_some() && theirs == facts.subject { Ok(()) } else { Err(Refusal::BadBody) }
     }
 
     async fn receive_manifest(

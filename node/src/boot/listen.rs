@@ -7,6 +7,7 @@ use crate::disk;
 use crate::house::House;
 use crate::letters::Letters;
 use crate::peers::Pinboard;
+use crate::serve::audit::audit;
 use crate::serve::desk::{DeskDoor, desk};
 use crate::serve::exchange::{ExchangeDoor, exchange};
 use crate::serve::report::ReportDoor;
@@ -170,7 +171,10 @@ impl Doors {
         let tokens = Arc::new(Tokens::load(&self.house.config)?);
         let (hand, store) = (self.hand.clone(), self.store.clone());
         let window = keypad(hand.clone(), Arc::clone(&tokens), self.house.world.clone());
-        Ok(Routes::new(desk(hand, store, self.house.clone(), tokens)).add_service(window))
+        let house = self.house.clone();
+        let audit = audit(hand.clone(), store.clone(), house.clone(), Arc::clone(&tokens));
+        let desk = desk(hand, store, house, tokens);
+        Ok(Routes::new(desk).add_service(window).add_service(audit))
     }
 
     /// Other cities: pinned TLS, and nothing but `Exchange`.

@@ -74,7 +74,7 @@ impl Directory {
     pub fn reached(&self, now_ms: u64) -> impl Iterator<Item = &CityId> {
         let today = Day::of_unix_ms(now_ms, 0);
         let binds = move |bond: &Bond| {
-            bond.terminated.is_none() && bond.in_force().is_some_and(|found| found.to >= today)
+            bond.terminated().is_none() && bond.in_force().is_some_and(|found| found.to >= today)
         };
         let bound =
             move |city: &CityId| self.bonds.values().any(|bond| bond.peer == *city && binds(bond));

@@ -275,9 +275,12 @@ impl Batch<'_> {
         body: &wire::Expire,
     ) -> Result<Proof, Halt> {
         if let Some(named) = Digest::from_slice(&body.terminate) {
-            return match bond.terminated {
-                Some((digest, wind_down)) if digest == named => Ok(Proof::Terminated { wind_down }),
-                Some(_) => Err(Refusal::BadBody.into()),
+            // One of their own that we lack is a lie or on its way; one of ours we would hold.
+            return match bond.wind_down_of(&named) {
+                Some(wind_down) => Ok(Proof::Terminated { wind_down }),
+                None if bond.acts_of(bond.our_side.other()).terminate.is_some() => {
+                    Err(Refusal::BadBody.into())
+                }
                 None => Err(Stop::Wait(DeferReason::CitedNotHeld).into()),
             };
         }

@@ -2,7 +2,7 @@
 
 use super::{Halt, Incoming, Received, WRONG_RECEIPT, decode};
 use crate::batch::{Batch, ITEM_COLUMNS, item_row};
-use crate::directory::{Bond, Peer};
+use crate::directory::Bond;
 use crate::legs::Standing;
 use crate::store::{self, StoreError};
 use jieli_proto::checkpoint::Checkpoint;
@@ -10,7 +10,7 @@ use jieli_proto::id::Digest;
 use jieli_proto::kinds::{Kind, Lane};
 use jieli_proto::leaf::Leaf;
 use jieli_proto::message::{ItemVerdict, ReceiptFacts, check_item, check_receipt};
-use jieli_proto::note::{KeyKind, Note, VKey};
+use jieli_proto::note::Note;
 use jieli_proto::refusal::Refusal;
 use jieli_proto::strict;
 use jieli_proto::tree::{self, Hash};
@@ -81,7 +81,8 @@ impl Batch<'_> {
             return Ok(());
         };
         let Ok(facts) = check_receipt(&receipt) else { return Ok(()) };
-        let Some(checkpoint) = self.accept_head(bond, &facts.origin, &proof.checkpoint).await?
+        let Some(checkpoint) =
+            self.accept_head(&bond.peer, &facts.origin, &proof.checkpoint).await?
         else {
             return self.alarm("wrong-receipt", &bond.peer, "checkpoint").await;
         };
@@ -153,71 +154,6 @@ impl Batch<'_> {
             self.settle_act(bond, facts.answers, item.lane_seq, &item.verdict).await?;
         }
         Ok(true)
-    }
-
-    /// A checkpoint signed by the peer's log key; kept as a head we have accepted.
-    async fn accept_head(
-        &mut self,
-        bond: &Bond,
-        origin: &str,
-        note: &str,
-    ) -> Result<Option<Checkpoint>, StoreError> {
-        let peer = self.directory.peers.get(&bond.peer);
-        let Some(checkpoint) = peer.and_then(|peer| open_checkpoint(note, origin, peer)) else {
-            return Ok(None);
-        };
-        let row = self
-            .conn
-            .maybe(
-                "SELECT root FROM peer_head WHERE origin = $1 AND size = $2",
-                vec![origin.to_owned().into(), (checkpoint.size() as i64).into()],
-            )
-            .await?;
-        if let Some(row) = row {
-            if row.bytes(0)? != checkpoint.root() {
-                // Two signed roots of one size: a portable proof of misbehaviour.
-                self.keep_split_view(bond, origin, note).await?;
-                return Ok(None);
-            }
-            return Ok(Some(checkpoint));
-        }
-        self.conn
-            .run(
-                "INSERT INTO peer_head (origin, size, root, note, seen_ms) VALUES ($1,$2,$3,$4,$5)",
-                vec![
-                    origin.to_owned().into(),
-                    (checkpoint.size() as i64).into(),
-                    checkpoint.root().to_vec().into(),
-                    note.to_owned().into(),
-                    (self.now_ms as i64).into(),
-                ],
-            )
-            .await?;
-        Ok(Some(checkpoint))
-    }
-
-    async fn keep_split_view(
-        &mut self,
-        bond: &Bond,
-        origin: &str,
-        note: &str,
-    ) -> Result<(), StoreError> {
-        let id: [u8; 16] = self.random();
-        self.conn
-            .run(
-                "INSERT INTO evidence (evidence_id, found_ms, kind, peer, agreement_id, lane, \
-             lane_seq, bytes) VALUES ($1,$2,$3,$4,$5,0,0,$6)",
-                vec![
-                    id.to_vec().into(),
-                    (self.now_ms as i64).into(),
-                    "split-view".to_owned().into(),
-                    bond.peer.as_str().to_owned().into(),
-                    bond.id.to_vec().into(),
-                    note.as_bytes().to_vec().into(),
-                ],
-            )
-            .await?;
-        self.alarm("split-view", &bond.peer, origin).await
     }
 
     async fn own_leaf(
@@ -340,20 +276,6 @@ impl Batch<'_> {
     }
 }
 
-/// Reads a note as a checkpoint of that origin, signed by a log key of the peer that counts at its
-/// size.
-pub(crate) fn open_checkpoint(note: &str, origin: &str, peer: &Peer) -> Option<Checkpoint> {
-    let belongs = origin.strip_prefix("jieli.")?.strip_prefix(peer.city.as_str())?;
-    belongs.strip_prefix("/log/")?;
-    let note = Note::parse(note.as_bytes()).ok()?;
-    let checkpoint = Checkpoint::parse(note.text()).ok()?;
-    let keys = peer.log_keys_at(origin, checkpoint.size());
-    let vkeys: Vec<VKey> =
-        keys.iter().filter_map(|key| VKey::new(origin, KeyKind::Ed25519, *key).ok()).collect();
-    let signed = note.verify(&vkeys).is_ok_and(|found| !found.is_empty());
-    (signed && checkpoint.origin() == origin).then_some(checkpoint)
-}
-
 fn hashes(list: &[Vec<u8>]) -> Option<Vec<Hash>> {
     (list.len() <= 63)
         .then(|| list.iter().map(|bytes| bytes.as_slice().try_into().ok()).collect())
@@ -376,7 +298,7 @@ impl Batch<'_> {
             .and_then(|note| Checkpoint::parse(note.text()).ok())
             .map(|checkpoint| checkpoint.origin().to_owned());
         let Some(origin) = origin else { return Ok(()) };
-        let Some(head) = self.accept_head(&bond, &origin, &reply.checkpoint).await? else {
+        let Some(head) = self.accept_head(&bond.peer, &origin, &reply.checkpoint).await? else {
             return Ok(());
         };
         let holds =

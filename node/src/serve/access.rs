@@ -151,6 +151,15 @@ pub(super) fn enter_window(tokens: &Tokens, metadata: &MetadataMap) -> Result<Ac
     Ok(Actor { office: holder.office.as_str().to_owned(), token: holder.name.clone() })
 }
 
+/// Lets compliance in: no other role opens the Audit service.
+pub(super) fn enter_audit(tokens: &Tokens, metadata: &MetadataMap) -> Result<Actor, Box<Status>> {
+    let holder = shown(tokens, metadata).ok_or_else(|| Box::new(answer::no_token()))?;
+    if holder.role != DeskRole::Compliance {
+        return Err(Box::new(answer::not_for_role("Audit", holder.role)));
+    }
+    Ok(Actor { office: holder.office.as_str().to_owned(), token: holder.name.clone() })
+}
+
 fn shown<'a>(tokens: &'a Tokens, metadata: &MetadataMap) -> Option<&'a Holder> {
     let shown = metadata.get("authorization").and_then(|value| value.to_str().ok());
     let token = shown.and_then(|text| text.strip_prefix("Bearer ")).map(str::trim);

@@ -8,12 +8,14 @@ use crate::command::Command;
 use crate::config::Limits;
 use crate::directory::{Bond, Directory};
 use crate::letters::{FETCH_MAX, Letters};
-use crate::store::StoreError;
 use crate::store::log::{consistency, inclusion, leaf, tile_hashes};
+use crate::store::{StoreError, mirror};
 use crate::tls::PeerInfo;
 use crate::wire_limits as limits;
+use crate::witness;
 use crate::world::World;
 use crate::writer::{Hand, Published};
+use jieli_proto::checkpoint::LogName;
 use jieli_proto::id::{AgreementId, CityId};
 use jieli_proto::kinds::{Kind, Lane};
 use jieli_proto::leaf::Leaf;
@@ -93,6 +95,14 @@ impl Caller {
     /// An agreement with the caller.
     fn bond(&self, id: &AgreementId) -> Option<&Bond> {
         self.directory().bonds.get(id).filter(|bond| bond.peer == self.city)
+    }
+
+    /// Only of its own logs is a caller told what is held here.
+    fn owns(&self, origin: &str) -> Result<(), Status> {
+        match LogName::parse(origin) {
+            Some(LogName::Exchange { city, .. }) if city == self.city.as_str() => Ok(()),
+            Some(_) | None => Err(denied()),
+        }
     }
 
     /// Whether some agreement with the caller is live.
@@ -231,9 +241,20 @@ impl Exchange for ExchangeDoor {
         request: Request<CheckpointRequest>,
     ) -> Result<Response<CheckpointReply>, Status> {
         let caller = self.caller(&request).await?;
-        let checkpoint = caller.published.checkpoint.clone();
+        let origin = request.into_inner().origin;
         let now_unix_ms = self.world.clock.now_unix_ms();
-        Ok(Response::new(CheckpointReply { checkpoint, now_unix_ms }))
+        let mut reply = CheckpointReply { now_unix_ms, ..CheckpointReply::default() };
+        if origin.is_empty() {
+            reply.checkpoint = caller.published.checkpoint.clone();
+        } else {
+            caller.owns(&origin)?;
+            let mut conn = self.letters.store().read().await.map_err(internal)?;
+            let seen = witness::newest_of(&mut conn, &origin).await.map_err(internal)?;
+            reply.checkpoint = seen.map_or(String::new(), |seen| seen.note);
+            let mirrored = mirror::head(&mut conn, &origin).await.map_err(internal)?;
+            reply.mirrored = mirrored.map_or(String::new(), |mirrored| mirrored.note);
+        }
+        Ok(Response::new(reply))
     }
 
     async fn prove(&self, request: Request<ProveRequest>) -> Result<Response<ProveReply>, Status> {
@@ -249,15 +270,30 @@ impl Exchange for ExchangeDoor {
     async fn tiles(&self, request: Request<TilesRequest>) -> Result<Response<TilesReply>, Status> {
         let caller = self.caller(&request).await?;
         let ask = request.into_inner();
-        let head = &caller.published.exchange;
         let level = u8::try_from(ask.level).map_err(|_| denied())?;
         let tile = Tile { level, index: ask.index };
-        if tile.span().is_none() || tile.width_at(head.size) == 0 {
-            return Err(denied());
-        }
         let mut conn = self.letters.store().read().await.map_err(internal)?;
-        let hashes = tile_hashes(&mut conn, head.id, tile, head.size).await.map_err(internal)?;
+        let hashes = if ask.origin.is_empty() {
+            let head = &caller.published.exchange;
+            has(tile, head.size)?;
+            tile_hashes(&mut conn, head.id, tile, head.size).await
+        } else {
+            caller.owns(&ask.origin)?;
+            let held = mirror::head(&mut conn, &ask.origin).await.map_err(internal)?;
+            let size = held.map_or(0, |held| held.size);
+            has(tile, size)?;
+            mirror::tile(&mut conn, &ask.origin, tile, size).await
+        };
+        let hashes = hashes.map_err(internal)?;
         Ok(Response::new(TilesReply { hashes: hashes.concat() }))
+    }
+}
+
+/// Whether a tree of that size has the tile.
+fn has(tile: Tile, size: u64) -> Result<(), Status> {
+    match tile.span().is_some() && tile.width_at(size) > 0 {
+        true => Ok(()),
+        false => Err(denied()),
     }
 }
 

@@ -1,9 +1,11 @@
 //! The two logs in the database: heads, leaves, tiles, and the claim that makes one writer at a time.
 
 mod edge;
+mod growth;
 mod proof;
 
 pub use edge::Edge;
+pub(crate) use growth::{FullTile, Growth, nodes_at};
 pub use proof::{
     LeafRow, consistency, inclusion, inclusion_many, leaf, leaves, recompute, root_at, tile_hashes,
 };

@@ -30,7 +30,9 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 5 "0005_desk",
                 6 "0006_paper",
                 7 "0007_notices",
+                8 "0008_witness",
                 10 "0010_keys",
+                15 "0015_parties",
             )
         };
     }

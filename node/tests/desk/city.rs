@@ -88,6 +88,22 @@ impl Post for Nobody {
         Err(PostError("nobody is there".to_owned()))
     }
 
+    async fn checkpoint(
+        &self,
+        _to: &CityId,
+        _ask: wire::CheckpointRequest,
+    ) -> Result<wire::CheckpointReply, PostError> {
+        Err(PostError("nobody is there".to_owned()))
+    }
+
+    async fn tiles(
+        &self,
+        _to: &CityId,
+        _ask: wire::TilesRequest,
+    ) -> Result<wire::TilesReply, PostError> {
+        Err(PostError("nobody is there".to_owned()))
+    }
+
     async fn probe(&self, _to: &CityId) -> jieli_node::world::Probe {
         jieli_node::world::Probe::default()
     }
@@ -227,10 +243,9 @@ async fn fill(tx: &mut Tx<'_>, own: &jieli_proto::manifest::Manifest, them: &New
         ];
         tx.run(sql, vals).await.unwrap();
     }
-    let sql = "INSERT INTO agreement (agreement_id, peer, live_version, suspended_by, \
-               suspend_digest, terminate_digest, wind_down_on, changed_ms) \
-               VALUES ($1, 'ruian.zj', 1, 0, $2, $2, 0, 0)";
-    tx.run(sql, vec![AGREEMENT.to_vec().into(), Vec::new().into()]).await.unwrap();
+    let sql = "INSERT INTO agreement (agreement_id, peer, live_version, changed_ms) \
+               VALUES ($1, 'ruian.zj', 1, 0)";
+    tx.run(sql, vec![AGREEMENT.to_vec().into()]).await.unwrap();
     let agreement = agreement(own.root.fingerprint(), theirs.root.fingerprint());
     // Read as stored: its seal was verified when it was taken in.
     let key = them.keys.message();

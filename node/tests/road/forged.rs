@@ -138,7 +138,7 @@ async fn a_stranger_gets_no_connection() {
     let asked = match client(&stranger, pair.b()).await {
         Err(error) => error,
         Ok(mut client) => {
-            let asked = client.checkpoint(wire::CheckpointRequest {}).await;
+            let asked = client.checkpoint(wire::CheckpointRequest::default()).await;
             asked.unwrap_err().to_string()
         }
     };
@@ -157,17 +157,13 @@ async fn an_accepted_peer_sees_nothing_of_the_others() {
     let third = City::named(&pair.folder, "dali.yn", "91530100MA00000020", &pair.clock);
     pair.b().add_peer(&third).await;
     let mut client = client(&third, pair.b()).await.unwrap();
-    let note = client.checkpoint(wire::CheckpointRequest {}).await.unwrap().into_inner();
+    let note = client.checkpoint(wire::CheckpointRequest::default()).await.unwrap().into_inner();
     assert!(note.checkpoint.starts_with("jieli.ruian.zj/log/1\n"));
-    let tile = wire::TilesRequest { level: 0, index: 0 };
-    let hashes = client.tiles(tile).await.unwrap().into_inner().hashes;
+    let tile = |level, index| wire::TilesRequest { level, index, ..wire::TilesRequest::default() };
+    let hashes = client.tiles(tile(0, 0)).await.unwrap().into_inner().hashes;
     assert_eq!(hashes.len() % 32, 0);
     let mut refused = Vec::new();
-    for ask in [
-        wire::TilesRequest { level: 0, index: 900 },
-        wire::TilesRequest { level: 300, index: 0 },
-        wire::TilesRequest { level: 9, index: u64::MAX },
-    ] {
+    for ask in [tile(0, 900), tile(300, 0), tile(9, u64::MAX)] {
         refused.push(client.tiles(ask).await.unwrap_err());
     }
     for what in [What::LeafIndex(0), What::LeafIndex(9999), What::OldSize(1), What::OldSize(9999)] {

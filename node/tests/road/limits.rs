@@ -36,7 +36,7 @@ async fn one_peer_has_so_many_requests_a_second() {
     let client = client(pair.a(), pair.b()).await.unwrap();
     let ask = || {
         let mut client = client.clone();
-        async move { client.checkpoint(CheckpointRequest {}).await.map_err(|s| s.code()) }
+        async move { client.checkpoint(CheckpointRequest::default()).await.map_err(|s| s.code()) }
     };
     let asked = join_all((0..60).map(|_| ask())).await;
     let refused = asked.iter().filter(|a| matches!(a, Err(Code::ResourceExhausted))).count();
@@ -52,7 +52,7 @@ async fn what_is_too_much_is_shed() {
     let client = client(pair.a(), pair.b()).await.unwrap();
     let ask = || {
         let mut client = client.clone();
-        async move { client.checkpoint(CheckpointRequest {}).await.map_err(|s| s.code()) }
+        async move { client.checkpoint(CheckpointRequest::default()).await.map_err(|s| s.code()) }
     };
     let asked = join_all((0..10).map(|_| ask())).await;
     let shed = asked.iter().filter(|a| a.is_err()).count();
@@ -69,7 +69,7 @@ async fn one_peer_has_so_many_connections() {
         let asked = match client(pair.a(), pair.b()).await {
             Err(_) => false,
             Ok(mut client) => {
-                let asked = client.checkpoint(CheckpointRequest {}).await.is_ok();
+                let asked = client.checkpoint(CheckpointRequest::default()).await.is_ok();
                 clients.push(client);
                 asked
             }
@@ -83,10 +83,10 @@ async fn one_peer_has_so_many_connections() {
 async fn headers_are_short() {
     let (pair, _) = limited(Limits::default()).await;
     let mut client = client(pair.a(), pair.b()).await.unwrap();
-    let mut long = Request::new(CheckpointRequest {});
+    let mut long = Request::new(CheckpointRequest::default());
     long.metadata_mut().insert("x-long", "x".repeat(20_000).parse().unwrap());
     assert!(client.checkpoint(long).await.is_err());
-    let mut short = Request::new(CheckpointRequest {});
+    let mut short = Request::new(CheckpointRequest::default());
     short.metadata_mut().insert("x-short", "x".repeat(2_000).parse().unwrap());
     client.checkpoint(short).await.unwrap();
     pair.stop().await;

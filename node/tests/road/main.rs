@@ -9,6 +9,7 @@ mod forged;
 mod harness;
 mod limits;
 mod lost;
+mod mirror;
 mod partners;
 mod reports;
 mod start;

@@ -85,6 +85,8 @@ pub(crate) struct Tap {
     pub(crate) cut: AtomicBool,
     /// Answers are lost on the way back.
     pub(crate) deaf: AtomicBool,
+    /// Hash tiles come with one bit changed.
+    pub(crate) twist: AtomicBool,
     /// Checkpoints seen, by origin and size.
     pub(crate) heads: Mutex<BTreeMap<String, String>>,
 }
@@ -132,6 +134,29 @@ impl Post for Tapped {
         ask: wire::ProveRequest,
     ) -> Result<wire::ProveReply, PostError> {
         self.0.prove(to, ask).await
+    }
+
+    async fn checkpoint(
+        &self,
+        to: &CityId,
+        ask: wire::CheckpointRequest,
+    ) -> Result<wire::CheckpointReply, PostError> {
+        if self.1.cut.load(Ordering::SeqCst) {
+            return Err(PostError("cut by the test".to_owned()));
+        }
+        self.0.checkpoint(to, ask).await
+    }
+
+    async fn tiles(
+        &self,
+        to: &CityId,
+        ask: wire::TilesRequest,
+    ) -> Result<wire::TilesReply, PostError> {
+        let mut reply = self.0.tiles(to, ask).await?;
+        if self.1.twist.load(Ordering::SeqCst) {
+            *reply.hashes.last_mut().unwrap() ^= 1;
+        }
+        Ok(reply)
     }
 
     async fn probe(&self, to: &CityId) -> jieli_node::world::Probe {

@@ -2127,15 +2127,23 @@ pub struct FetchReply {
     #[prost(string, tag = "7")]
     pub checkpoint: ::prost::alloc::string::String,
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct CheckpointRequest {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckpointRequest {
+    /// empty: the answering city's own log; else a log of the caller
+    #[prost(string, tag = "1")]
+    pub origin: ::prost::alloc::string::String,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CheckpointReply {
+    /// of the caller's log: the largest seen, empty if none was
     #[prost(string, tag = "1")]
     pub checkpoint: ::prost::alloc::string::String,
     /// what the answering city's clock says: an unsigned claim
     #[prost(uint64, tag = "2")]
     pub now_unix_ms: u64,
+    /// of the caller's log: the newest whose hashes are all mirrored
+    #[prost(string, tag = "3")]
+    pub mirrored: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ProveRequest {
@@ -2162,12 +2170,15 @@ pub struct ProveReply {
     #[prost(bytes = "vec", repeated, tag = "2")]
     pub hashes: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TilesRequest {
     #[prost(uint32, tag = "1")]
     pub level: u32,
     #[prost(uint64, tag = "2")]
     pub index: u64,
+    /// empty: the answering city's own log; else a log of the caller, as mirrored
+    #[prost(string, tag = "3")]
+    pub origin: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TilesReply {
@@ -8853,6 +8864,429 @@ pub mod keypad_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "jieli.v1.Keypad";
     impl<T> tonic::server::NamedService for KeypadServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// Days are yyyymmdd, first and last, in the zone of the calendar. A message belongs to the day of
+/// its created_unix_ms; one that cannot be read to the day on which it was logged here.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditReportRequest {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub from: u32,
+    #[prost(uint32, tag = "3")]
+    pub to: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AuditReport {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub city: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub peer: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "4")]
+    pub from: u32,
+    #[prost(uint32, tag = "5")]
+    pub to: u32,
+    /// opened in the period: OFFER or REQUEST stored
+    #[prost(uint64, tag = "6")]
+    pub legs: u64,
+    #[prost(message, repeated, tag = "7")]
+    pub messages: ::prost::alloc::vec::Vec<AuditMessages>,
+    #[prost(message, repeated, tag = "8")]
+    pub deadlines: ::prost::alloc::vec::Vec<AuditDeadline>,
+    #[prost(message, optional, tag = "9")]
+    pub consents: ::core::option::Option<AuditConsents>,
+    #[prost(message, repeated, tag = "10")]
+    pub decisions: ::prost::alloc::vec::Vec<AuditDecision>,
+    #[prost(message, repeated, tag = "11")]
+    pub heads: ::prost::alloc::vec::Vec<AuditHead>,
+    /// raised in the period, of all agreements with that city
+    #[prost(message, repeated, tag = "12")]
+    pub alarms: ::prost::alloc::vec::Vec<AuditEvent>,
+    /// evidence kept, of this agreement or of that city
+    #[prost(message, repeated, tag = "13")]
+    pub misbehaviour: ::prost::alloc::vec::Vec<AuditEvent>,
+}
+/// Messages of one type by one city.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditMessages {
+    /// absent: cannot be read
+    #[prost(enumeration = "MessageType", tag = "1")]
+    pub r#type: i32,
+    #[prost(bool, tag = "2")]
+    pub ours: bool,
+    #[prost(uint64, tag = "3")]
+    pub count: u64,
+    /// of these
+    #[prost(uint64, tag = "4")]
+    pub refused: u64,
+    /// stored without sections, of these
+    #[prost(uint64, tag = "5")]
+    pub withheld: u64,
+}
+/// Duties that were due in the period.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditDeadline {
+    #[prost(enumeration = "Duty", tag = "1")]
+    pub duty: i32,
+    /// owed by this city
+    #[prost(bool, tag = "2")]
+    pub ours: bool,
+    #[prost(uint64, tag = "3")]
+    pub met: u64,
+    /// done after the due date
+    #[prost(uint64, tag = "4")]
+    pub late: u64,
+    /// closed by an EXPIRE
+    #[prost(uint64, tag = "5")]
+    pub missed: u64,
+    /// the leg ended otherwise before it was done
+    #[prost(uint64, tag = "6")]
+    pub ended: u64,
+    /// not due yet
+    #[prost(uint64, tag = "7")]
+    pub waiting: u64,
+    #[prost(uint64, tag = "8")]
+    pub overdue: u64,
+}
+/// RELEASE and REQUEST: each must cite a consent that was live when it was made.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditConsents {
+    #[prost(uint64, tag = "1")]
+    pub opened: u64,
+    #[prost(uint64, tag = "2")]
+    pub covered: u64,
+    /// env_digest hex of the others
+    #[prost(string, repeated, tag = "3")]
+    pub uncovered: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditDecision {
+    /// DECLINE, or OUTCOME that was not realised
+    #[prost(enumeration = "MessageType", tag = "1")]
+    pub r#type: i32,
+    #[prost(bool, tag = "2")]
+    pub ours: bool,
+    #[prost(enumeration = "DecisionCode", tag = "3")]
+    pub code: i32,
+    #[prost(uint64, tag = "4")]
+    pub count: u64,
+}
+/// The newest head of the other city's log that was accepted here.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditHead {
+    #[prost(string, tag = "1")]
+    pub origin: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub size: u64,
+    #[prost(uint64, tag = "3")]
+    pub seen_unix_ms: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditEvent {
+    #[prost(uint64, tag = "1")]
+    pub at_unix_ms: u64,
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub city: ::prost::alloc::string::String,
+}
+/// Generated client implementations.
+#[cfg(feature = "grpc")]
+pub mod audit_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// On the desk listener, for tokens of the role `compliance` alone. It changes nothing of a case.
+    #[derive(Debug, Clone)]
+    pub struct AuditClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl AuditClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> AuditClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> AuditClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            AuditClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Figures of one agreement and period.
+        pub async fn report(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AuditReportRequest>,
+        ) -> std::result::Result<tonic::Response<super::AuditReport>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Audit/Report");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "Report"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "grpc")]
+pub mod audit_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with AuditServer.
+    #[async_trait]
+    pub trait Audit: std::marker::Send + std::marker::Sync + 'static {
+        /// Figures of one agreement and period.
+        async fn report(
+            &self,
+            request: tonic::Request<super::AuditReportRequest>,
+        ) -> std::result::Result<tonic::Response<super::AuditReport>, tonic::Status>;
+    }
+    /// On the desk listener, for tokens of the role `compliance` alone. It changes nothing of a case.
+    #[derive(Debug)]
+    pub struct AuditServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> AuditServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for AuditServer<T>
+    where
+        T: Audit,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/jieli.v1.Audit/Report" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReportSvc<T: Audit>(pub Arc<T>);
+                    impl<T: Audit> tonic::server::UnaryService<super::AuditReportRequest>
+                    for ReportSvc<T> {
+                        type Response = super::AuditReport;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AuditReportRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Audit>::report(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReportSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for AuditServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "jieli.v1.Audit";
+    impl<T> tonic::server::NamedService for AuditServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

@@ -542,10 +542,12 @@ pub const SCHEMAS: &[Schema] = &[
         Field { number: 7, ty: Type::String, repeated: false, oneof: false },
     ] },
     Schema { name: "CheckpointRequest", fields: &[
+        Field { number: 1, ty: Type::String, repeated: false, oneof: false },
     ] },
     Schema { name: "CheckpointReply", fields: &[
         Field { number: 1, ty: Type::String, repeated: false, oneof: false },
         Field { number: 2, ty: Type::U64, repeated: false, oneof: false },
+        Field { number: 3, ty: Type::String, repeated: false, oneof: false },
     ] },
     Schema { name: "ProveRequest", fields: &[
         Field { number: 1, ty: Type::U64, repeated: false, oneof: true },
@@ -558,6 +560,7 @@ pub const SCHEMAS: &[Schema] = &[
     Schema { name: "TilesRequest", fields: &[
         Field { number: 1, ty: Type::U32, repeated: false, oneof: false },
         Field { number: 2, ty: Type::U64, repeated: false, oneof: false },
+        Field { number: 3, ty: Type::String, repeated: false, oneof: false },
     ] },
     Schema { name: "TilesReply", fields: &[
         Field { number: 1, ty: Type::Bytes, repeated: false, oneof: false },

@@ -5,6 +5,7 @@ use super::say::{FAILED, WRONG_USE};
 use anyhow::Context;
 use jieli_node::config::{Config, DeskRole};
 use jieli_node::tokens;
+use jieli_proto::wire::audit_client::AuditClient;
 use jieli_proto::wire::desk_client::DeskClient;
 use jieli_proto::wire::keypad_client::KeypadClient;
 use jieli_proto::wire::worker_client::WorkerClient;
@@ -34,6 +35,9 @@ pub(super) type Desk = DeskClient<InterceptedService<Channel, Bearer>>;
 
 /// The keypad with a token.
 pub(super) type Window = KeypadClient<InterceptedService<Channel, Bearer>>;
+
+/// The compliance desk with a token.
+pub(super) type Audit = AuditClient<InterceptedService<Channel, Bearer>>;
 
 /// Adds the token to every call.
 #[derive(Clone)]
@@ -80,6 +84,13 @@ impl At {
     pub(super) async fn window(&self) -> Result<Window, Fail> {
         let (channel, bearer) = self.with_token(DeskRole::Window).await?;
         Ok(KeypadClient::with_interceptor(channel, bearer))
+    }
+
+    /// The compliance desk, with the token named or the first one of that role.
+    pub(super) async fn audit(&self) -> Result<Audit, Fail> {
+        let (channel, bearer) = self.with_token(DeskRole::Compliance).await?;
+        let client = AuditClient::with_interceptor(channel, bearer);
+        Ok(client.max_decoding_message_size(REPLY_BYTES_MAX))
     }
 
     async fn with_token(&self, role: DeskRole) -> Result<(Channel, Bearer), Fail> {

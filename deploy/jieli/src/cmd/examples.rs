@@ -162,6 +162,7 @@ const EXAMPLES: &[(&str, &str)] = &[
         "jieli key revoke --key <64 hex digits> --reason compromised --last-good jieli.ruian.zj/log/1=41",
     ),
     ("key disputed", "jieli key disputed --json"),
+    ("audit report", "jieli audit report --agreement <id> --from 2026-11-01 --to 2026-11-30"),
     ("status", "jieli status --json"),
     ("healthcheck", "jieli --dir /var/lib/jieli healthcheck && echo ok"),
     ("completions", "jieli completions bash > /etc/bash_completion.d/jieli"),

@@ -3,11 +3,11 @@
 use super::{Answer, DeskDoor};
 use crate::command::DeskCommand;
 use crate::directory::Directory;
-use crate::receive::receipt::open_checkpoint;
 use crate::rotation::disputed::{self, Disputed};
 use crate::serve::access::Caller;
 use crate::store::{Conn, StoreError};
 use crate::trouble::Denied;
+use crate::witness::open_head;
 use jieli_proto::id::{CityId, Digest};
 use jieli_proto::manifest::{Key, Manifest, cosigner_number};
 use jieli_proto::wire::{self, Role};
@@ -148,16 +148,15 @@ impl DeskDoor {
             let Some(peer) = directory.peers.get(city) else { continue };
             let probe = self.house.world.post.probe(city).await;
             let reply = probe.checkpoint.and_then(Result::ok).unwrap_or_default();
-            let origin = reply.checkpoint.lines().next().unwrap_or_default().to_owned();
-            let head = open_checkpoint(&reply.checkpoint, &origin, peer).ok_or_else(|| {
+            let head = open_head(peer, &reply.checkpoint).ok_or_else(|| {
                 Denied::new(
                     "PEER_UNREACHABLE",
                     format!("现在联系不上 {city}，无法确定密钥使用到哪里，请稍后再试。"),
                     format!("{city} cannot be reached, so it cannot be told up to where the key was used: try later."),
                 )
             })?;
-            sizes.retain(|(known, _)| *known != origin);
-            sizes.push((origin, head.size()));
+            sizes.retain(|(known, _)| *known != head.origin());
+            sizes.push((head.origin().to_owned(), head.size()));
         }
         Ok(sizes)
     }

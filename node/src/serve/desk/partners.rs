@@ -2,10 +2,10 @@
 
 use super::{Answer, DeskDoor};
 use crate::directory::{Bond, Directory, Peer};
-use crate::receive::receipt::open_checkpoint;
 use crate::store::queue::{self, Contact};
 use crate::store::{Conn, StoreError};
 use crate::trouble::Denied;
+use crate::witness::{newest_of, open_head};
 use crate::world::{Hurdle, Probe, Reached};
 use jieli_proto::checkpoint::Checkpoint;
 use jieli_proto::day::Day;
@@ -144,26 +144,23 @@ impl DeskDoor {
             }
             Some(Ok(reply)) => reply,
         };
-        let origin = reply.checkpoint.lines().next().unwrap_or_default().to_owned();
-        let opened = open_checkpoint(&reply.checkpoint, &origin, peer);
-        let Some(head) = opened else {
+        let Some(head) = open_head(peer, &reply.checkpoint) else {
             let zh = "日志头的签名不对，或不是对方日志的。";
             let en = "The log head is not signed by the city's log key, or is of another log.";
             return Ok(found(name, CheckResult::Bad, zh, en, ASK_A_PERSON));
         };
-        let Some((size, root)) = known_head(conn, &origin).await? else {
+        let Some(seen) = newest_of(conn, head.origin()).await? else {
             let zh = format!("签名正确，共 {} 条；本市此前没有见过它的日志头。", head.size());
             let en = format!("Signed, {} records; no earlier head is known here.", head.size());
             return Ok(found(name, CheckResult::Ok, zh, en, NOTHING));
         };
         let live = directory.bonds.values().any(|b| b.peer == peer.city && b.version() > 0);
-        Ok(self.grown(peer, &origin, (size, root), &head, live).await)
+        Ok(self.grown(peer, (seen.size, seen.root), &head, live).await)
     }
 
     async fn grown(
         &self,
         peer: &Peer,
-        origin: &str,
         (size, root): (u64, Hash),
         head: &Checkpoint,
         live: bool,
@@ -204,7 +201,8 @@ impl DeskDoor {
                 return found(name, CheckResult::Bad, zh, en, todo);
             }
         };
-        let newest = open_checkpoint(&proof.checkpoint, origin, peer);
+        let newest =
+            open_head(peer, &proof.checkpoint).filter(|newest| newest.origin() == head.origin());
         let hashes: Option<Vec<Hash>> =
             proof.hashes.iter().map(|hash| hash.as_slice().try_into().ok()).collect();
         let holds = newest.zip(hashes).is_some_and(|(newest, hashes)| {
@@ -410,12 +408,6 @@ async fn letters(conn: &mut Conn, peer: &Peer) -> Result<Found, StoreError> {
     Ok(found(name, CheckResult::Warn, zh, en, todo))
 }
 
-async fn known_head(conn: &mut Conn, origin: &str) -> Result<Option<(u64, Hash)>, StoreError> {
-    let sql = "SELECT size, root FROM peer_head WHERE origin = $1 ORDER BY size DESC LIMIT 1";
-    let row = conn.maybe(sql, vec![origin.into()]).await?;
-    row.map(|row| Ok((row.uint(0)?, row.array(1)?))).transpose()
-}
-
 fn skipped(name: &'static str, zh: &str, en: &str) -> Found {
     let zh = format!("连接不上，无法查看{zh}。");
     let en = format!("Not connected: {en} cannot be seen.");
@@ -437,7 +429,8 @@ mod tests {
             (900_001, CheckResult::Bad),
         ] {
             for now_unix_ms in [here_ms + apart_ms, here_ms - apart_ms] {
-                let reply = wire::CheckpointReply { checkpoint: String::new(), now_unix_ms };
+                let reply =
+                    wire::CheckpointReply { now_unix_ms, ..wire::CheckpointReply::default() };
                 assert_eq!(clocks(Some(&reply), here_ms).result, result, "{apart_ms}");
             }
         }

@@ -1,21 +1,19 @@
 //! The right edge of a log, where it grows.
 
+use super::growth::{FullTile, Growth, nodes_at};
 use super::{Head, LogId};
 use crate::store::conn::{Conn, Val};
 use crate::store::error::StoreError;
 use crate::store::tx::Tx;
-use jieli_proto::tree::{Frontier, Hash, TILE_HEIGHT, TILE_WIDTH, Tile, frontier_at, leaf_hash};
+use jieli_proto::tree::{Hash, TILE_WIDTH, Tile, leaf_hash};
 
 /// The right edge of a log at some head, and what was added since. A writer keeps it between
 /// batches: clone it, [`Edge::push`], [`Edge::write`], and take the clone only after a known commit.
 #[derive(Clone, Debug)]
 pub struct Edge {
     id: LogId,
-    frontier: Frontier,
-    /// By tile level: the hashes of its last tile, which is not full.
-    right: Vec<Vec<Hash>>,
+    growth: Growth,
     leaves: Vec<NewLeaf>,
-    tiles: Vec<FullTile>,
 }
 
 #[derive(Clone, Debug)]
@@ -25,19 +23,10 @@ struct NewLeaf {
     data: Vec<u8>,
 }
 
-/// A tile that became full.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct FullTile {
-    pub(super) tile: Tile,
-    pub(super) root: Hash,
-    pub(super) hashes: Vec<Hash>,
-}
-
 impl Edge {
     /// The edge of an empty log.
     pub fn new(id: LogId) -> Edge {
-        let frontier = Frontier::new();
-        Edge { id, frontier, right: Vec::new(), leaves: Vec::new(), tiles: Vec::new() }
+        Edge { id, growth: Growth::default(), leaves: Vec::new() }
     }
 
     /// Reads the edge at a head. It must lead to the head's root.
@@ -50,13 +39,11 @@ impl Edge {
             right.push(read_partial(conn, head.id, tile, nodes % TILE_WIDTH).await?);
             level += 1;
         }
-        let frontier = frontier_at(head.size, &mut |level, index| {
-            right.get(usize::from(level))?.get((index % TILE_WIDTH) as usize).copied()
-        })?;
-        if frontier.root() != head.root {
+        let growth = Growth::resume(head.size, right)?;
+        if growth.root() != head.root {
             return Err(StoreError::Corrupt("the tiles do not lead to the head"));
         }
-        Ok(Edge { id: head.id, frontier, right, leaves: Vec::new(), tiles: Vec::new() })
+        Ok(Edge { id: head.id, growth, leaves: Vec::new() })
     }
 
     /// Whether this is the edge of that head, so that it need not be loaded again.
@@ -66,12 +53,12 @@ impl Edge {
 
     /// Number of leaves, those not yet written included. The next leaf has this index.
     pub fn size(&self) -> u64 {
-        self.frontier.size()
+        self.growth.size()
     }
 
     /// The root over all leaves, those not yet written included.
     pub fn root(&self) -> Hash {
-        self.frontier.root()
+        self.growth.root()
     }
 
     /// The head that this edge leads to.
@@ -82,20 +69,7 @@ impl Edge {
     /// Adds a leaf in memory. Returns its index.
     pub fn push(&mut self, data: Vec<u8>) -> Result<u64, StoreError> {
         let (index, hash) = (self.size(), leaf_hash(&data));
-        for node in self.frontier.append(hash)? {
-            if let Some(tile) = node.completes() {
-                let full = self.right.get_mut(usize::from(tile.level)).map(std::mem::take);
-                let hashes = full.ok_or(StoreError::Corrupt("a tile level is missing"))?;
-                self.tiles.push(FullTile { tile, root: node.hash, hashes });
-            }
-            if let Some((tile, _)) = node.place() {
-                let level = usize::from(tile.level);
-                if level == self.right.len() {
-                    self.right.push(Vec::new());
-                }
-                self.right[level].push(node.hash);
-            }
-        }
+        self.growth.append(hash)?;
         self.leaves.push(NewLeaf { index, hash, data });
         Ok(index)
     }
@@ -109,35 +83,27 @@ impl Edge {
         });
         let columns = ["log", "epoch", "idx", "hash", "data"];
         tx.insert_many("log_leaf", &columns, rows.collect()).await?;
-        let rows = self.tiles.iter().map(|full| {
+        let rows = self.growth.take_tiles();
+        let rows = rows.iter().map(|full| {
             let (level, index) = (full.tile.level.into(), full.tile.index.into());
             with_id(vec![level, index, full.root.into(), full.hashes.concat().into()])
         });
         let columns = ["log", "epoch", "level", "idx", "root", "hashes"];
         tx.insert_many("log_tile", &columns, rows.collect()).await?;
         self.leaves.clear();
-        self.tiles.clear();
         Ok(())
     }
 
     /// The last, unfilled tile of each level with its hashes, of the leaves that were written.
     pub(super) fn partial_tiles(&self) -> impl Iterator<Item = (Tile, &Vec<Hash>)> {
-        self.right.iter().zip(0u8..).map(|(hashes, level)| {
-            let nodes = nodes_at(self.size(), level);
-            (Tile { level, index: nodes / TILE_WIDTH }, hashes)
-        })
+        self.growth.partial_tiles()
     }
 
     /// Takes the tiles filled since the last time and forgets the leaves.
     pub(super) fn take_tiles(&mut self) -> Vec<FullTile> {
         self.leaves.clear();
-        std::mem::take(&mut self.tiles)
+        self.growth.take_tiles()
     }
-}
-
-/// How many entries a tile level has in a tree of that size.
-pub(super) fn nodes_at(size: u64, level: u8) -> u64 {
-    size.checked_shr(u32::from(level) * u32::from(TILE_HEIGHT)).unwrap_or(0)
 }
 
 /// The first `width` hashes of a tile that is not full: from the leaves, or from the roots of the

@@ -1,6 +1,7 @@
 //! Proofs and roots, read from stored tiles.
 
-use super::edge::{Edge, FullTile, nodes_at, read_partial};
+use super::edge::{Edge, read_partial};
+use super::growth::{FullTile, nodes_at};
 use super::{Head, LogId};
 use crate::store::conn::{Conn, Val, places};
 use crate::store::error::StoreError;

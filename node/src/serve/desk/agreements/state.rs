@@ -68,20 +68,25 @@ impl<'a> Told<'a> {
                 )
             }
             "SUSPENDED" => {
-                let by = self.bond.suspended.map_or(self.bond.our_side, |(side, _)| side);
-                let by = self.name(by);
+                let by: Vec<&str> =
+                    self.bond.suspenders().into_iter().map(|side| self.name(side)).collect();
+                let (only_zh, only_en) = match by.as_slice() {
+                    [one] => (format!("只有{one}可以恢复"), format!("only {one} can resume it")),
+                    _ => ("双方都恢复后才继续".to_owned(), "both have to resume it".to_owned()),
+                };
+                let (by_zh, by_en) = (by.join("、"), by.join(" and "));
                 (
                     format!(
-                        "第{version}版已由{by}暂停：不收新办件，已发出的继续办理；只有{by}可以恢复。{posts_zh}"
+                        "第{version}版已由{by_zh}暂停：不收新办件，已发出的继续办理；{only_zh}。{posts_zh}"
                     ),
                     format!(
-                        "Version {version} was suspended by {by}: no new cases, those on the road \
-                         go on; only {by} can resume it. {posts_en}"
+                        "Version {version} was suspended by {by_en}: no new cases, those on the \
+                         road go on; {only_en}. {posts_en}"
                     ),
                 )
             }
             "TERMINATED" => {
-                let on = self.bond.terminated.map_or(String::new(), |(_, on)| on.to_string());
+                let on = self.bond.terminated().map_or(String::new(), |(_, on)| on.to_string());
                 (
                     format!("已终止：不收新办件，过渡至 {on}，此后关闭。{posts_zh}"),
                     format!(

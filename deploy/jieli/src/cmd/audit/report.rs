@@ -1,0 +1,154 @@
+//! The figures of a report, for people and as JSON.
+
+use super::super::say::{Out, date, time};
+use jieli_proto::wire::{self, MessageType};
+use jieli_proto::words::{self, Word};
+use serde_json::{Value, json};
+
+pub(super) fn json(found: &wire::AuditReport) -> Value {
+    let consents = found.consents.clone().unwrap_or_default();
+    json!({
+        "agreement_id": found.agreement_id,
+        "city": found.city,
+        "peer": found.peer,
+        "from": date(found.from),
+        "to": date(found.to),
+        "legs": found.legs,
+        "messages": found.messages.iter().map(|one| json!({
+            "type": words::message(one.r#type()).en,
+            "ours": one.ours,
+            "count": one.count,
+            "refused": one.refused,
+            "withheld": one.withheld,
+        })).collect::<Vec<_>>(),
+        "deadlines": found.deadlines.iter().map(|one| json!({
+            "duty": duty(one.duty()).en,
+            "ours": one.ours,
+            "met": one.met,
+            "late": one.late,
+            "missed": one.missed,
+            "ended": one.ended,
+            "waiting": one.waiting,
+            "overdue": one.overdue,
+        })).collect::<Vec<_>>(),
+        "consents": {
+            "opened": consents.opened,
+            "covered": consents.covered,
+            "uncovered": consents.uncovered,
+        },
+        "decisions": found.decisions.iter().map(|one| json!({
+            "type": words::message(one.r#type()).en,
+            "ours": one.ours,
+            "code": one.code().as_str_name().trim_start_matches("DECISION_CODE_"),
+            "count": one.count,
+        })).collect::<Vec<_>>(),
+        "heads": found.heads.iter().map(|one| json!({
+            "origin": one.origin, "size": one.size, "seen": time(one.seen_unix_ms),
+        })).collect::<Vec<_>>(),
+        "alarms": found.alarms.iter().map(event_json).collect::<Vec<_>>(),
+        "misbehaviour": found.misbehaviour.iter().map(event_json).collect::<Vec<_>>(),
+    })
+}
+
+fn event_json(one: &wire::AuditEvent) -> Value {
+    json!({ "at": time(one.at_unix_ms), "kind": one.kind, "city": one.city })
+}
+
+fn duty(duty: wire::Duty) -> Word {
+    use jieli_proto::case::Duty;
+    match duty {
+        wire::Duty::Unspecified => Word { zh: "未定", en: "-" },
+        wire::Duty::TakeUp => words::duty(Duty::TakeUp),
+        wire::Duty::Decide => words::duty(Duty::Decide),
+        wire::Duty::Supply => words::duty(Duty::Supply),
+        wire::Duty::Release => words::duty(Duty::Release),
+        wire::Duty::Outcome => words::duty(Duty::Outcome),
+        wire::Duty::Complete => words::duty(Duty::Complete),
+        wire::Duty::WithdrawEffect => words::duty(Duty::WithdrawEffect),
+    }
+}
+
+pub(super) fn text(found: &wire::AuditReport, out: Out) -> String {
+    let (from, to) = (date(found.from), date(found.to));
+    let mut lines = vec![
+        out.lines(
+            &format!(
+                "协议 {} 审查报告：{} 与 {}，{from} 至 {to}",
+                found.agreement_id, found.city, found.peer
+            ),
+            &format!(
+                "Audit report of agreement {}: {} and {}, {from} to {to}",
+                found.agreement_id, found.city, found.peer
+            ),
+        ),
+        out.say(&format!("新开事项 {} 件。", found.legs), &format!("Legs opened: {}.", found.legs)),
+    ];
+    let who = |ours: bool| if ours { found.city.as_str() } else { found.peer.as_str() };
+    lines.push(out.say("消息", "Messages"));
+    for one in &found.messages {
+        let ty = words::message(one.r#type());
+        let name = if one.r#type() == MessageType::Unspecified {
+            out.say("无法读取", "cannot be read")
+        } else {
+            out.say(ty.zh, ty.en)
+        };
+        let counts = out.say(
+            &format!("{}，其中被拒 {}，未附信息 {}", one.count, one.refused, one.withheld),
+            &format!("{}; refused {}, withheld {}", one.count, one.refused, one.withheld),
+        );
+        lines.push(format!("  {} {name}: {counts}", who(one.ours)));
+    }
+    lines.push(out.say("期限（在此期间到期）", "Deadlines (due in this period)"));
+    for one in &found.deadlines {
+        let duty = duty(one.duty());
+        let counts = out.say(
+            &format!(
+                "按时 {}，逾期办理 {}，逾期关闭 {}，已另行结束 {}，未到期 {}，已逾期 {}",
+                one.met, one.late, one.missed, one.ended, one.waiting, one.overdue
+            ),
+            &format!(
+                "met {}, late {}, missed {}, ended otherwise {}, waiting {}, overdue {}",
+                one.met, one.late, one.missed, one.ended, one.waiting, one.overdue
+            ),
+        );
+        lines.push(format!("  {} {}: {counts}", who(one.ours), out.say(duty.zh, duty.en)));
+    }
+    lines.extend(consents(found, out));
+    lines.push(out.say("未予接收、未办成的理由", "Declined and not realised, by code"));
+    for one in &found.decisions {
+        let (ty, code) = (words::message(one.r#type()), words::decision(one.code()));
+        let (ty, code) = (out.say(ty.zh, ty.en), out.say(code.zh, code.en));
+        lines.push(format!("  {} {ty}: {code}: {}", who(one.ours), one.count));
+    }
+    lines.push(out.say("对方日志的最新签名头", "Newest heads of the other city's log"));
+    for one in &found.heads {
+        lines.push(format!("  {} {} {}", one.origin, one.size, time(one.seen_unix_ms)));
+    }
+    lines.push(out.say("警报", "Alarms"));
+    lines.extend(found.alarms.iter().map(event_text));
+    lines.push(out.say("留存的违规证据", "Evidence of misbehaviour kept"));
+    lines.extend(found.misbehaviour.iter().map(event_text));
+    lines.join("\n")
+}
+
+fn consents(found: &wire::AuditReport, out: Out) -> Vec<String> {
+    let consents = found.consents.clone().unwrap_or_default();
+    let mut lines = vec![out.say(
+        &format!(
+            "同意书：移交和转入申请 {} 件，其中有有效同意 {} 件。",
+            consents.opened, consents.covered
+        ),
+        &format!(
+            "Consents: {} RELEASE and REQUEST, {} of them under a live consent.",
+            consents.opened, consents.covered
+        ),
+    )];
+    lines.extend(consents.uncovered.iter().map(|digest| {
+        out.say(&format!("  没有有效同意：{digest}"), &format!("  No live consent: {digest}"))
+    }));
+    lines
+}
+
+fn event_text(one: &wire::AuditEvent) -> String {
+    format!("  {} {} {}", time(one.at_unix_ms), one.city, one.kind)
+}

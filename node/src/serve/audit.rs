@@ -1,0 +1,80 @@
+//! Compliance's door: on the desk listener, for tokens of that role and no other. It reads counts,
+//! dates and digests; no reply holds a value of a section.
+
+use super::access;
+use super::answer::Answer;
+use crate::audit::report::report;
+use crate::audit::{Period, bond};
+use crate::command::Actor;
+use crate::house::House;
+use crate::store::Store;
+use crate::tokens::Tokens;
+use crate::writer::Hand;
+use jieli_proto::wire;
+use jieli_proto::wire::audit_server::{Audit, AuditServer};
+use std::fmt;
+use std::sync::Arc;
+use tonic::{Request, Response, Status};
+
+/// The longest request, in bytes.
+const REQUEST_BYTES_MAX: usize = 64 * 1024;
+
+/// The Audit service over the store.
+pub struct AuditDoor {
+    hand: Hand,
+    store: Store,
+    house: House,
+    tokens: Arc<Tokens>,
+}
+
+impl fmt::Debug for AuditDoor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AuditDoor")
+    }
+}
+
+/// The Audit service, for the desk listener.
+pub fn audit(
+    hand: Hand,
+    store: Store,
+    house: House,
+    tokens: Arc<Tokens>,
+) -> AuditServer<AuditDoor> {
+    AuditServer::new(AuditDoor::new(hand, store, house, tokens))
+        .max_decoding_message_size(REQUEST_BYTES_MAX)
+}
+
+type Reply<T> = Result<Response<T>, Status>;
+
+impl AuditDoor {
+    /// The door itself, without a listener.
+    pub fn new(hand: Hand, store: Store, house: House, tokens: Arc<Tokens>) -> AuditDoor {
+        AuditDoor { hand, store, house, tokens }
+    }
+
+    fn enter<T>(&self, request: Request<T>) -> Result<(Actor, T), Status> {
+        let entered = access::enter_audit(&self.tokens, request.metadata());
+        Ok((entered.map_err(|status| *status)?, request.into_inner()))
+    }
+
+    fn reply<T>(&self, answer: Answer<T>) -> Reply<T> {
+        let entropy = self.house.world.entropy.as_ref();
+        answer.map(Response::new).map_err(|unable| unable.status(Some(entropy)))
+    }
+
+    async fn figures(&self, asked: &wire::AuditReportRequest) -> Answer<wire::AuditReport> {
+        let period = Period::read(asked.from, asked.to)?;
+        let published = self.hand.published();
+        let bond = bond(&published.directory, &asked.agreement_id)?;
+        let mut conn = self.store.read().await?;
+        Ok(report(&mut conn, &self.house, &published.directory, bond, period).await?)
+    }
+}
+
+#[tonic::async_trait]
+impl Audit for AuditDoor {
+    async fn report(&self, request: Request<wire::AuditReportRequest>) -> Reply<wire::AuditReport> {
+        let (_, request) = self.enter(request)?;
+        self.reply(self.figures(&request).await)
+    }
+}

@@ -1,0 +1,62 @@
+//! Watches peers' logs: which heads they signed, whether these are one history, and their hashes,
+//! kept for the day on which a peer has lost its own.
+
+mod heads;
+mod mirror;
+
+pub use heads::{Heads, Seen};
+pub(crate) use heads::{newest, newest_of, open_head};
+pub use mirror::Stretch;
+
+use crate::courier::TICK;
+use crate::house::House;
+use crate::store::Store;
+use crate::writer::Hand;
+use jieli_proto::id::CityId;
+use mirror::Mirror;
+use std::collections::BTreeSet;
+use std::fmt;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// What the tasks of the witness share. Cheap to clone.
+#[derive(Clone)]
+pub struct Witness {
+    /// To the writer.
+    pub hand: Hand,
+    /// The database.
+    pub store: Store,
+    /// Clock, post, settings.
+    pub house: House,
+    /// Where its tasks belong.
+    pub tasks: TaskTracker,
+    /// Ends them.
+    pub stop: CancellationToken,
+}
+
+impl Witness {
+    /// Runs a task for every peer there is or will be, until it is stopped.
+    pub async fn run(self) {
+        let mut published = self.hand.watch();
+        let mut known: BTreeSet<CityId> = BTreeSet::new();
+        loop {
+            let directory = published.borrow_and_update().directory.clone();
+            for city in directory.peers.keys() {
+                if known.insert(city.clone()) {
+                    self.tasks.spawn(Mirror::new(self.clone(), city.clone()).run());
+                }
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                changed = published.changed() => if changed.is_err() { return },
+                () = self.house.world.sleep.sleep(TICK) => {}
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Witness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Witness")
+    }
+}

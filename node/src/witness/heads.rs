@@ -1,0 +1,149 @@
+//! Signed heads of peers' exchange logs: taken from wherever they come, and held against each other.
+
+use crate::batch::Batch;
+use crate::directory::Peer;
+use crate::store::{Conn, StoreError, mirror};
+use jieli_proto::checkpoint::{Checkpoint, LogName};
+use jieli_proto::id::CityId;
+use jieli_proto::note::{KeyKind, Note, VKey};
+use jieli_proto::tree::Hash;
+use std::collections::BTreeMap;
+
+/// A head that was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Number of leaves.
+    pub size: u64,
+    /// Root over them.
+    pub root: Hash,
+    /// The signed note.
+    pub note: String,
+}
+
+/// By origin, the largest head that was accepted.
+pub type Heads = BTreeMap<String, Seen>;
+
+/// The largest accepted head of each log.
+pub(crate) async fn newest(conn: &mut Conn) -> Result<Heads, StoreError> {
+    let sql = "SELECT h.origin, h.size, h.root, h.note FROM peer_head h WHERE h.size = \
+               (SELECT MAX(p.size) FROM peer_head p WHERE p.origin = h.origin)";
+    let rows = conn.rows(sql, vec![]).await?;
+    let read = |row: &crate::store::Row| {
+        let seen = Seen { size: row.uint(1)?, root: row.array(2)?, note: row.text(3)? };
+        Ok((row.text(0)?, seen))
+    };
+    rows.iter().map(read).collect()
+}
+
+/// The largest accepted head of a log.
+pub(crate) async fn newest_of(conn: &mut Conn, origin: &str) -> Result<Option<Seen>, StoreError> {
+    let sql = "SELECT size, root, note FROM peer_head WHERE origin = $1 \
+               ORDER BY size DESC LIMIT 1";
+    let row = conn.maybe(sql, vec![origin.into()]).await?;
+    row.map(|row| Ok(Seen { size: row.uint(0)?, root: row.array(1)?, note: row.text(2)? }))
+        .transpose()
+}
+
+/// Reads a note as a head of an exchange log of this peer, signed by a log key of its newest
+/// manifest that counts at this size.
+pub(crate) fn open_head(peer: &Peer, note: &str) -> Option<Checkpoint> {
+    let note = Note::parse(note.as_bytes()).ok()?;
+    let checkpoint = Checkpoint::parse(note.text()).ok()?;
+    let origin = checkpoint.origin();
+    let owner = match LogName::parse(origin)? {
+        LogName::Exchange { city, .. } => city,
+        LogName::Local { .. } | LogName::Cosigner { .. } => return None,
+    };
+    let keys = peer.log_keys_at(origin, checkpoint.size());
+    let vkeys: Vec<VKey> =
+        keys.iter().filter_map(|key| VKey::new(origin, KeyKind::Ed25519, *key).ok()).collect();
+    let is_signed = note.verify(&vkeys).is_ok_and(|found| !found.is_empty());
+    (owner == peer.city.as_str() && is_signed).then_some(checkpoint)
+}
+
+impl Batch<'_> {
+    /// Takes a head of any exchange log of a city.
+    pub(crate) async fn hear_head(&mut self, city: &CityId, note: &str) -> Result<(), StoreError> {
+        let Some(peer) = self.directory.peers.get(city) else { return Ok(()) };
+        let Some(head) = open_head(peer, note) else { return Ok(()) };
+        let origin = head.origin().to_owned();
+        self.accept_head(city, &origin, note).await.map(drop)
+    }
+
+    /// Takes a head of this origin signed by the peer's log key and keeps it. `None` if it is none,
+    /// or if another root of that size was signed before.
+    pub(crate) async fn accept_head(
+        &mut self,
+        city: &CityId,
+        origin: &str,
+        note: &str,
+    ) -> Result<Option<Checkpoint>, StoreError> {
+        let Some(peer) = self.directory.peers.get(city) else { return Ok(None) };
+        let Some(head) = open_head(peer, note).filter(|head| head.origin() == origin) else {
+            return Ok(None);
+        };
+        let sql = "SELECT root FROM peer_head WHERE origin = $1 AND size = $2";
+        let row = self.conn.maybe(sql, vec![origin.into(), head.size().into()]).await?;
+        if let Some(row) = row {
+            if row.array(0)? != *head.root() {
+                // Two signed roots of one size: a portable proof of misbehaviour.
+                self.keep_split_view(city, origin, note).await?;
+                return Ok(None);
+            }
+            return Ok(Some(head));
+        }
+        let sql =
+            "INSERT INTO peer_head (origin, size, root, note, seen_ms) VALUES ($1,$2,$3,$4,$5)";
+        let vals = vec![
+            origin.into(),
+            head.size().into(),
+            (*head.root()).into(),
+            note.into(),
+            self.now_ms.into(),
+        ];
+        self.conn.run(sql, vals).await?;
+        let seen = Seen { size: head.size(), root: *head.root(), note: note.to_owned() };
+        let newer = self.heads.get(origin).is_none_or(|held| held.size < seen.size);
+        if newer {
+            self.heads.insert(origin.to_owned(), seen);
+        }
+        let mirrored = mirror::head(self.conn, origin).await?;
+        if mirrored.is_some_and(|mirrored| mirrored.size >= head.size())
+            && mirror::root_at(self.conn, origin, head.size()).await? != *head.root()
+        {
+            self.not_one_history(city, origin, head.size()).await?;
+        }
+        Ok(Some(head))
+    }
+
+    /// A signed head is no beginning of the mirrored log.
+    pub(super) async fn not_one_history(
+        &mut self,
+        city: &CityId,
+        origin: &str,
+        size: u64,
+    ) -> Result<(), StoreError> {
+        let detail = format!("{origin}: the head of size {size} is not in the history mirrored");
+        self.alarm("inconsistent-heads", city, &detail).await
+    }
+
+    async fn keep_split_view(
+        &mut self,
+        city: &CityId,
+        origin: &str,
+        note: &str,
+    ) -> Result<(), StoreError> {
+        let id: [u8; 16] = self.random();
+        let sql = "INSERT INTO evidence (evidence_id, found_ms, kind, peer, agreement_id, lane, \
+                   lane_seq, bytes) VALUES ($1,$2,'split-view',$3,$4,0,0,$5)";
+        let vals = vec![
+            id.into(),
+            self.now_ms.into(),
+            city.as_str().into(),
+            [0; 16].into(),
+            note.as_bytes().into(),
+        ];
+        self.conn.run(sql, vals).await?;
+        self.alarm("split-view", city, origin).await
+    }
+}

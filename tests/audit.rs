@@ -1,0 +1,9 @@
+//! The compliance desk: its figures are those of the road that was walked, it is for one role, and
+//! it never receives a personal value.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "audit/desk.rs"]
+mod desk;
+#[path = "audit/report.rs"]
+mod report;
