@@ -11,7 +11,7 @@ use jieli_proto::day::Day;
 use jieli_proto::envelope;
 use jieli_proto::id::{AgreementId, CityId, Digest};
 use jieli_proto::kinds::{Kind, PartySide};
-use jieli_proto::manifest::Manifest;
+use jieli_proto::manifest::{self, Manifest};
 use jieli_proto::pubkey::PublicKey;
 use jieli_proto::wire::{self, Role};
 use prost::Message as _;
@@ -63,7 +63,7 @@ impl Peer {
 
     /// The log keys whose signature on a head of this size counts, by its newest manifest.
     pub fn log_keys_at(&self, origin: &str, size: u64) -> Vec<PublicKey> {
-        self.newest().map_or(Vec::new(), |manifest| manifest.log_keys_at(origin, size))
+        manifest::log_keys_at(self.manifests.values(), origin, size)
     }
 
     /// From when on a key of this peer may sign, Unix milliseconds; `None` for an unknown key.

@@ -104,6 +104,14 @@ impl Manifest {
         {
             return Err(ManifestError::TakenBack { held: held.version });
         }
+        // A key that is no longer listed is revoked, so that everybody knows up to where it counts.
+        let is_told = |key: &Key| {
+            keys.iter().any(|kept| kept.fpr == key.fpr)
+                || found.revocations.iter().any(|gone| gone.fingerprint == key.fpr.0)
+        };
+        if before.is_some_and(|held| !held.keys.iter().all(is_told)) {
+            return Err(form("list of keys"));
+        }
         Ok(Manifest {
             city,
             version: found.version,
@@ -147,13 +155,6 @@ impl Manifest {
         keys
     }
 
-    /// The log keys that count on a head of this size: one that was revoked counts up to a size of
-    /// its own log.
-    pub fn log_keys_at(&self, origin: &str, size: u64) -> Vec<PublicKey> {
-        let counts = |key: &&Key| self.last_good(&key.fpr, origin).is_some_and(|last| size <= last);
-        self.keys_of(Role::Log).filter(counts).map(|key| key.public).collect()
-    }
-
     /// The next version, for the root to sign: these keys added behind the others, these revoked
     /// and no longer listed. A revocation of a key revoked before takes its place.
     pub fn next(&self, add: Vec<KeyRecord>, revoke: Vec<wire::Revocation>) -> KeyManifest {
@@ -178,6 +179,25 @@ impl Manifest {
         let key = self.key(&fpr, kind.role()).ok_or(SealError::OtherKey)?;
         envelope::verify(envelope, &key.public)
     }
+}
+
+/// The log keys of a chain, ascending by version, that count on a head of this size: one that was
+/// revoked counts up to a size of its own log.
+pub fn log_keys_at<'a>(
+    chain: impl IntoIterator<Item = &'a Manifest>,
+    origin: &str,
+    size: u64,
+) -> Vec<PublicKey> {
+    let chain: Vec<&Manifest> = chain.into_iter().collect();
+    let Some(newest) = chain.last() else { return Vec::new() };
+    let mut found: Vec<PublicKey> = Vec::new();
+    for key in chain.iter().flat_map(|manifest| manifest.keys_of(Role::Log)) {
+        let counts = newest.last_good(&key.fpr, origin).is_some_and(|last| size <= last);
+        if counts && !found.contains(&key.public) {
+            found.push(key.public);
+        }
+    }
+    found
 }
 
 /// Which number a cosigner key has in its key name `jieli.<city id>/cosigner/<n>`: its place among

@@ -72,6 +72,12 @@ async fn call(city: &City, call: Call, with: &With<'_>) -> Option<Status> {
         Call::AskLetter => ask!(city, |m| with.make(m), ask_letter, LetterRequest),
         Call::WriteLetter => ask!(city, |m| with.make(m), write_letter, LetterRequest),
         Call::AnswerLetter => ask!(city, |m| with.make(m), answer_letter, LetterAnswer),
+        Call::ListKeys => ask!(city, |m| with.make(m), list_keys, ListKeysRequest),
+        Call::PlaceKey => ask!(city, |m| with.make(m), place_key, KeyPositionsRequest),
+        Call::InstallManifest => {
+            ask!(city, |m| with.make(m), install_manifest, InstallManifestRequest)
+        }
+        Call::ListDisputed => ask!(city, |m| with.make(m), list_disputed, ListDisputedRequest),
     }
 }
 
