@@ -6,7 +6,7 @@ use super::answer::{Answer, odd};
 use crate::command::{Command, DeskCommand, Done};
 use crate::evidence;
 use crate::house::House;
-use crate::questions::Look;
+use crate::questions::{Look, View};
 use crate::store::Store;
 use crate::tokens::Tokens;
 use crate::trouble::Denied;
@@ -145,7 +145,7 @@ impl DeskDoor {
         let legs = self.may_export(caller, number, request.sections).await?;
         if request.sections {
             let (case_number, purpose) = (number.to_owned(), purpose.to_owned());
-            self.looked(caller, Look { case_number, view: "export", purpose, legs }).await?;
+            self.looked(caller, Look { case_number, view: View::Export, purpose, legs }).await?;
         } else {
             self.viewed(caller, &format!("export {number}"), purpose).await?;
         }

@@ -32,7 +32,8 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 7 "0007_notices",
                 8 "0008_witness",
                 10 "0010_keys",
-                15 "0015_parties",
+                12 "0012_access",
+                15 "0015_sides",
             )
         };
     }

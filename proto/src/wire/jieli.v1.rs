@@ -4308,7 +4308,7 @@ pub struct Look {
     /// name of the desk token
     #[prost(string, tag = "4")]
     pub system: ::prost::alloc::string::String,
-    /// "case", "export"
+    /// "case", "export", "letter", "slip", "window", "import"
     #[prost(string, tag = "5")]
     pub view: ::prost::alloc::string::String,
     #[prost(string, tag = "6")]
@@ -8879,6 +8879,11 @@ pub struct AuditReportRequest {
     #[prost(uint32, tag = "3")]
     pub to: u32,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditPackPart {
+    #[prost(bytes = "vec", tag = "1")]
+    pub data: ::prost::alloc::vec::Vec<u8>,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AuditReport {
     /// hex
@@ -8996,6 +9001,69 @@ pub struct AuditEvent {
     #[prost(string, tag = "3")]
     pub city: ::prost::alloc::string::String,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AccessLogRequest {
+    /// hex; empty: all, drafts under none included
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub from: u32,
+    #[prost(uint32, tag = "3")]
+    pub to: u32,
+    /// `next` of the page before
+    #[prost(string, tag = "4")]
+    pub after: ::prost::alloc::string::String,
+    /// looks, 1000 at most; 0: 200
+    #[prost(uint32, tag = "5")]
+    pub most: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AccessLogReply {
+    /// oldest first
+    #[prost(message, repeated, tag = "1")]
+    pub looks: ::prost::alloc::vec::Vec<AccessLine>,
+    /// empty at the end
+    #[prost(string, tag = "2")]
+    pub next: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AccessLine {
+    #[prost(uint64, tag = "1")]
+    pub at_unix_ms: u64,
+    /// credit code
+    #[prost(string, tag = "2")]
+    pub office: ::prost::alloc::string::String,
+    /// empty where no agreement names it
+    #[prost(string, tag = "3")]
+    pub office_name: ::prost::alloc::string::String,
+    /// name of the token
+    #[prost(string, tag = "4")]
+    pub system: ::prost::alloc::string::String,
+    /// as in Look
+    #[prost(string, tag = "5")]
+    pub view: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub case_number: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "7")]
+    pub legs: ::prost::alloc::vec::Vec<AccessLeg>,
+    /// of the listed purposes; own words are for the person alone,
+    #[prost(string, tag = "8")]
+    pub purpose_zh: ::prost::alloc::string::String,
+    /// for they can hold a name
+    #[prost(string, tag = "9")]
+    pub purpose_en: ::prost::alloc::string::String,
+    #[prost(bool, tag = "10")]
+    pub own_words: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AccessLeg {
+    /// within the case
+    #[prost(uint32, tag = "1")]
+    pub number: u32,
+    /// opened; 0: what was entered here
+    #[prost(uint32, repeated, tag = "2")]
+    pub sections: ::prost::alloc::vec::Vec<u32>,
+}
 /// Generated client implementations.
 #[cfg(feature = "grpc")]
 pub mod audit_client {
@@ -9108,6 +9176,47 @@ pub mod audit_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "Report"));
             self.inner.unary(req, path, codec).await
         }
+        /// The evidence of one agreement and period, without personal data: the bytes of a pack in order.
+        pub async fn pack(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AuditReportRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::AuditPackPart>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Audit/Pack");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "Pack"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Who looked at personal data, which sections of which case, when and for what.
+        pub async fn access_log(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AccessLogRequest>,
+        ) -> std::result::Result<tonic::Response<super::AccessLogReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Audit/AccessLog");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "AccessLog"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -9129,6 +9238,22 @@ pub mod audit_server {
             &self,
             request: tonic::Request<super::AuditReportRequest>,
         ) -> std::result::Result<tonic::Response<super::AuditReport>, tonic::Status>;
+        /// Server streaming response type for the Pack method.
+        type PackStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::AuditPackPart, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// The evidence of one agreement and period, without personal data: the bytes of a pack in order.
+        async fn pack(
+            &self,
+            request: tonic::Request<super::AuditReportRequest>,
+        ) -> std::result::Result<tonic::Response<Self::PackStream>, tonic::Status>;
+        /// Who looked at personal data, which sections of which case, when and for what.
+        async fn access_log(
+            &self,
+            request: tonic::Request<super::AccessLogRequest>,
+        ) -> std::result::Result<tonic::Response<super::AccessLogReply>, tonic::Status>;
     }
     /// On the desk listener, for tokens of the role `compliance` alone. It changes nothing of a case.
     #[derive(Debug)]
@@ -9235,6 +9360,95 @@ pub mod audit_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ReportSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Audit/Pack" => {
+                    #[allow(non_camel_case_types)]
+                    struct PackSvc<T: Audit>(pub Arc<T>);
+                    impl<
+                        T: Audit,
+                    > tonic::server::ServerStreamingService<super::AuditReportRequest>
+                    for PackSvc<T> {
+                        type Response = super::AuditPackPart;
+                        type ResponseStream = T::PackStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AuditReportRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Audit>::pack(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PackSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Audit/AccessLog" => {
+                    #[allow(non_camel_case_types)]
+                    struct AccessLogSvc<T: Audit>(pub Arc<T>);
+                    impl<T: Audit> tonic::server::UnaryService<super::AccessLogRequest>
+                    for AccessLogSvc<T> {
+                        type Response = super::AccessLogReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AccessLogRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Audit>::access_log(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AccessLogSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
