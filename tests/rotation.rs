@@ -4,19 +4,23 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "rotation/cli.rs"]
+mod cli;
+#[path = "rotation/stolen.rs"]
+mod stolen;
+
 use jieli_node::command::DeskCommand;
 use jieli_node::keys::{KeyName, ROTATING};
 use jieli_proto::bundle::{exit_code, verify};
 use jieli_proto::case::Stage;
 use jieli_proto::id::Digest;
-use jieli_proto::refusal::Refusal;
-use jieli_proto::wire::{self, Revocation, RevocationReason, Service};
-use jieli_tests::{Town, Towns, eventually, good, people};
+use jieli_proto::wire::{self, Service};
+use jieli_tests::{Town, Towns, eventually, people};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 /// Announces a vacancy of its own: a message with no person in it.
-async fn announce(town: &Town, number: u32) {
+pub(crate) async fn announce(town: &Town, number: u32) {
     let mut vacancy = people::vacancies().remove(0);
     if let Some(terms) = &mut vacancy.terms {
         terms.reference = format!("R-{number}");
@@ -27,7 +31,7 @@ async fn announce(town: &Town, number: u32) {
 }
 
 /// Letters of lanes 0, 1, 4, 5, and the items of receipts that answer them.
-async fn receipted_once(towns: &Towns) {
+pub(crate) async fn receipted_once(towns: &Towns) {
     for town in [&towns.kunming, &towns.ruian] {
         let letters = town.count("SELECT COUNT(*) FROM envelope WHERE lane IN (0,1,4,5)").await;
         let items = town.count("SELECT COUNT(*) FROM receipt_item").await;
@@ -38,7 +42,7 @@ async fn receipted_once(towns: &Towns) {
 }
 
 /// That the evidence of a case holds, whoever exports it.
-async fn holds(towns: &Towns, case: &str) {
+pub(crate) async fn holds(towns: &Towns, case: &str) {
     let roots = [towns.kunming.public.root_fpr(), towns.ruian.public.root_fpr()];
     let leg = towns.kunming.legs(case).await[0].id;
     let there = towns.ruian.case_of(&towns.ruian.leg(leg).await).await;
@@ -148,66 +152,5 @@ async fn who_was_away_during_a_change_finds_its_way_back() {
     for case in [&before, &after] {
         holds(&towns, case).await;
     }
-    towns.stop().await;
-}
-
-fn revoked(fpr: Digest, last_good: Vec<wire::LastGood>) -> Revocation {
-    let reason = RevocationReason::Compromised.into();
-    Revocation { fingerprint: fpr.to_vec(), last_good, reason }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stolen_message_key_is_revoked_by_position_and_what_was_on_its_way_is_said_again() {
-    let towns = Towns::new().await;
-    let (kunming, ruian) = (&towns.kunming, &towns.ruian);
-    let before = towns.main_road().await;
-    towns.settled().await;
-    let stolen = kunming.key(KeyName::Message);
-    let there = ruian.node().hand().published().exchange.size;
-    // An OFFER that cannot get out, signed by the key that is about to go.
-    kunming.tap.set_cut(true);
-    let case = kunming.import(vec![people::home(72)]).await.remove(0);
-    kunming.ask_yes(&case).await;
-    let leg = kunming.leg_for(&case, Service::Housing).await;
-    eventually("the OFFER is made", async || kunming.stage(leg).await == Some(Stage::Offered))
-        .await;
-    let offers = kunming.lane(towns.agreement, 0).await.len();
-    let add = vec![kunming.make_key(KeyName::Message)];
-    let last_good = vec![good(&ruian.id().exchange_origin(1), there - 1)];
-    let manifest = kunming.next_manifest(add, vec![revoked(stolen, last_good)]);
-    kunming.install(manifest).await.unwrap();
-    assert_ne!(kunming.key(KeyName::Message), stolen);
-    kunming.tap.set_cut(false);
-    towns.clock.move_on(3_600_000);
-    kunming.is_held_by(&ruian.id()).await;
-    // It was refused there, and comes again under the new key, with a consent signed anew.
-    ruian.reaches(leg, Stage::Offered).await;
-    towns.settled().await;
-    // The question for places before it too.
-    let mut refused = 0;
-    for seq in 1..=offers as u64 {
-        let item = kunming.item(towns.agreement, 0, seq).await.unwrap();
-        refused += usize::from(item.code == Refusal::KeyRevoked.number());
-    }
-    assert!(refused >= 1);
-    assert_eq!(kunming.lane(towns.agreement, 0).await.len(), offers + refused);
-    let open = "SELECT COUNT(*) FROM say_again WHERE again_seq <= 0";
-    assert_eq!(kunming.count(open).await, 0);
-    towns.ruian_accepts(leg).await;
-    kunming.reaches(leg, Stage::Released).await;
-    ruian.reaches(leg, Stage::Released).await;
-    towns.ruian_reports(leg).await;
-    kunming.reaches(leg, Stage::Fulfilled).await;
-    towns.settled().await;
-    for case in [&before, &case] {
-        holds(&towns, case).await;
-    }
-    for town in [kunming, ruian] {
-        assert!(town.disputed().await.is_empty());
-    }
-    assert_eq!(kunming.alarms().await, Vec::<String>::new());
-    assert_eq!(ruian.alarms().await, ["key-revoked"]);
-    let none = "SELECT COUNT(*) FROM alarm WHERE detail LIKE '%COMPROMISED: 0 disputed'";
-    assert_eq!(ruian.count(none).await, 1);
     towns.stop().await;
 }

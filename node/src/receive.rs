@@ -321,11 +321,6 @@ impl Batch<'_> {
         if head.agreement_version < end.last_version {
             return Err(Refusal::VersionWentBack.into());
         }
-        // An honest city signs with no key before its time.
-        let fpr = envelope::key_fpr(&incoming.sealed).unwrap_or_default();
-        if incoming.peer.not_before(&fpr).is_some_and(|from| head.created_unix_ms < from) {
-            return Err(Refusal::BadHeader.into());
-        }
         let newest = incoming.peer.newest().map_or(0, |manifest| manifest.version);
         if head.manifest_version > newest && incoming.frame.lane.kind() != Kind::Act {
             // The MANIFEST act that brings it is on its way in the act lane.
@@ -333,6 +328,13 @@ impl Batch<'_> {
         }
         Ok(())
     }
+}
+
+/// An honest city signs with no key before its time. Asked last: whatever else is wrong says more.
+pub(crate) fn check_key_time(incoming: &Incoming, head: &Head) -> Result<(), Refusal> {
+    let fpr = envelope::key_fpr(&incoming.sealed).unwrap_or_default();
+    let is_early = incoming.peer.not_before(&fpr).is_some_and(|from| head.created_unix_ms < from);
+    if is_early { Err(Refusal::BadHeader) } else { Ok(()) }
 }
 
 /// Decodes a payload whose signature was verified.

@@ -1,6 +1,8 @@
 //! Keys that verify what nobody signed are refused at every entry; the chain of manifests only ever
 //! takes keys away, and never back.
 
+#![allow(clippy::unwrap_used)] // a helper of a test may panic like the test itself
+
 use jieli_proto::bundle::{Code, verify, zip_write};
 use jieli_proto::envelope::{self, SealError};
 use jieli_proto::id::{CityId, Digest};

@@ -88,6 +88,12 @@ impl Town {
         self.door().list_disputed(request).await.unwrap().into_inner().lines
     }
 
+    /// What ends soon.
+    pub async fn ends(&self) -> Vec<wire::Expiry> {
+        let request = self.signed("operator", wire::StatusRequest {});
+        self.door().status(request).await.unwrap().into_inner().expiries
+    }
+
     /// Waits until another city has receipted the newest manifest.
     pub async fn is_held_by(&self, city: &CityId) {
         eventually("the manifest is held there", async || {

@@ -4,7 +4,7 @@ use super::check_approvers;
 use super::standing::{PROPOSAL_MS_MAX, seen_by};
 use crate::batch::Batch;
 use crate::directory::{Bond, Peer};
-use crate::receive::{Halt, Incoming, Stop, decode};
+use crate::receive::{Halt, Incoming, Stop, check_key_time, decode};
 use crate::store::StoreError;
 use jieli_proto::agreement::Agreement;
 use jieli_proto::day::Day;
@@ -35,6 +35,7 @@ impl Batch<'_> {
         let facts = check_act(&act)?;
         incoming.frame.check(&facts.head, None)?;
         self.check_head(bond, incoming, &facts.head).await?;
+        check_key_time(incoming, &facts.head)?;
         match facts.act {
             ActType::Propose | ActType::CounterPropose => {
                 self.receive_proposal(bond, incoming, &facts).await?;

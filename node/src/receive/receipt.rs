@@ -66,6 +66,7 @@ impl Batch<'_> {
         if !ours {
             return Err(Refusal::BadBody.into());
         }
+        super::check_key_time(incoming, &facts.head)?;
         Ok(receipt.header.unwrap_or_default())
     }
 

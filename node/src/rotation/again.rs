@@ -73,9 +73,10 @@ impl Batch<'_> {
         let bond = bond.ok_or(StoreError::Corrupt("timer.subject"))?;
         for lane in [Lane::acts(bond.our_side), Lane::messages(bond.our_side)] {
             for lane_seq in waiting(self.conn, &bond, lane).await? {
-                let said = match lane.kind() {
-                    Kind::Act => self.act_again(&bond, lane, lane_seq).await,
-                    _ => self.message_again(&bond, lane, lane_seq).await,
+                let said = if lane.kind() == Kind::Act {
+                    self.act_again(&bond, lane, lane_seq).await
+                } else {
+                    self.message_again(&bond, lane, lane_seq).await
                 };
                 let again = match said {
                     Ok(Said::At(seq)) => seq as i64,

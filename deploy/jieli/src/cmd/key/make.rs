@@ -18,7 +18,7 @@ use jieli_proto::id::{CityId, Digest};
 use jieli_proto::kinds::SUITE;
 use jieli_proto::manifest::Manifest;
 use jieli_proto::strict;
-use jieli_proto::wire::{Envelope, KeyManifest, KeyRecord, LastGood, Revocation};
+use jieli_proto::wire::{Envelope, KeyManifest, KeyRecord, LastGood, Revocation, RevocationReason};
 use prost::Message as _;
 use serde_json::json;
 use std::io::Write as _;
@@ -92,7 +92,9 @@ impl Draft {
     pub(super) fn revoke(&mut self, revocation: Revocation) -> Result<(), Fail> {
         let mut known = self.held.keys.iter().map(|key| key.fpr.0.to_vec());
         let revoked = self.held.revocations.iter().any(|r| r.fingerprint == revocation.fingerprint);
-        if !revoked && !known.any(|fpr| fpr == revocation.fingerprint) {
+        // A revocation may be made stricter; a key that is out of use cannot be retired again.
+        let is_stricter = revoked && revocation.reason() != RevocationReason::Retired;
+        if !is_stricter && !known.any(|fpr| fpr == revocation.fingerprint) {
             return Err(Fail::new(
                 REFUSED,
                 "NOT_FOUND",
