@@ -40,6 +40,7 @@ pub enum Call {
     Ask,
     ListCases,
     ShowCase,
+    FindCases,
     Act,
     UndoAct,
     HandOver,
@@ -56,10 +57,10 @@ pub enum Call {
 
 use Call::{
     AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve, Ask,
-    AskCapacity, AskLetter, CloseVacancy, CounterPropose, Countersign, ExportCase, HandOver,
-    Import, InstallManifest, InvitePeer, ListAgreements, ListCapacity, ListCases, ListDisputed,
-    ListKeys, ListPeers, ListRules, ListVacancies, PlaceKey, PrintSlip, Propose, RemoveRule,
-    SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct, WriteLetter,
+    AskCapacity, AskLetter, CloseVacancy, CounterPropose, Countersign, ExportCase, FindCases,
+    HandOver, Import, InstallManifest, InvitePeer, ListAgreements, ListCapacity, ListCases,
+    ListDisputed, ListKeys, ListPeers, ListRules, ListVacancies, PlaceKey, PrintSlip, Propose,
+    RemoveRule, SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct, WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -92,6 +93,7 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (Ask, &[Clerk]),
     (ListCases, &[Clerk, Compliance]),
     (ShowCase, &[Clerk, Compliance]),
+    (FindCases, &[Clerk]),
     (Act, &[Clerk]),
     (UndoAct, &[Clerk]),
     (HandOver, &[Clerk]),

@@ -34,6 +34,7 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 10 "0010_keys",
                 12 "0012_access",
                 15 "0015_sides",
+                16 "0016_lookup",
             )
         };
     }
