@@ -1,16 +1,17 @@
 //! Stolen keys: revoked by position, replaced, and what was on its way said again.
 
 use crate::{announce, holds};
+use jieli_node::command::Command;
 use jieli_node::keys::KeyName;
-use jieli_node::writer::CrashAt;
+use jieli_node::letters::Letters;
+use jieli_node::store::queue;
 use jieli_proto::bundle::{exit_code, verify};
 use jieli_proto::case::Stage;
 use jieli_proto::id::Digest;
+use jieli_proto::kinds::Lane;
 use jieli_proto::refusal::Refusal;
 use jieli_proto::wire::{self, Revocation, RevocationReason, Service};
 use jieli_tests::{AGREEMENT_DRAFT, TestPg, Towns, eventually, good, people};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 fn revoked(fpr: Digest, last_good: Vec<wire::LastGood>) -> Revocation {
@@ -184,22 +185,21 @@ async fn a_stolen_log_key_counts_up_to_a_size_and_heads_go_on() {
 /// A receipt given under a key that is revoked before the other city has it is given again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_receipt_that_was_on_its_way_is_given_again() {
-    let mut towns = Towns::new().await;
+    let towns = Towns::new().await;
     towns.settled().await;
     let stolen = towns.kunming.key(KeyName::Message);
-    // Ruian dies with the answer in its hand: Kunming has stored the letter and does not know
-    // whether its receipt came.
-    towns.ruian.stop().await;
-    let dies = Arc::new(AtomicBool::new(false));
-    let at = Arc::clone(&dies);
-    let crash: CrashAt = Arc::new(move |_| at.load(Ordering::SeqCst));
-    towns.ruian.start_to_crash(Some(crash)).await;
+    // A letter of Ruian is stored in Kunming, and the answer does not get back.
     towns.kunming.tap.set_cut(true);
+    towns.ruian.tap.set_cut(true);
     announce(&towns.ruian, 1).await;
-    dies.store(true, Ordering::SeqCst);
-    towns.ruian.dies().await;
-    let came = "SELECT COUNT(*) FROM vacancy WHERE reference = 'R-1'";
-    assert_eq!(towns.kunming.count(came).await, 1);
+    let lane = Lane::from_number(1).unwrap();
+    let lane_seq = towns.ruian.lane(towns.agreement, 1).await.len() as u64;
+    let place = queue::Place { agreement_id: towns.agreement, lane, lane_seq };
+    let node = towns.ruian.node();
+    let letters = Letters::new(node.store(), node.house().clone());
+    let letter = letters.write(&node.hand().published(), &[place]).await.unwrap().remove(0);
+    let command = Command::Receive(towns.ruian.id(), Box::new(letter));
+    towns.kunming.node().hand().perform(command).await.unwrap();
     let waits = "SELECT COUNT(*) FROM outbox WHERE lane = 2";
     assert_eq!(towns.kunming.count(waits).await, 1);
     let receipts = towns.kunming.lane(towns.agreement, 2).await.len();
@@ -208,7 +208,7 @@ async fn a_receipt_that_was_on_its_way_is_given_again() {
     let manifest = towns.kunming.next_manifest(add, vec![revoked(stolen, last_good)]);
     towns.kunming.install(manifest).await.unwrap();
     towns.kunming.tap.set_cut(false);
-    towns.ruian.start().await;
+    towns.ruian.tap.set_cut(false);
     towns.clock.move_on(3_600_000);
     towns.kunming.is_held_by(&towns.ruian.id()).await;
     towns.settled().await;
