@@ -133,7 +133,8 @@ pub(super) async fn open(start: Start) -> Result<Opened, StartError> {
         // A crash came between taking it in and writing it down.
         public::write_own(&config, &manifest)?;
     }
-    let board = Arc::new(Pinboard::new(Arc::new(directory(&store, &manifest.root).await?)));
+    let board =
+        Arc::new(Pinboard::new(Arc::new(directory(&store, &manifest.root, &config).await?)));
     let mut faces = Faces::new(Arc::clone(&keys), city.clone());
     let identity = faces.first(&board.directory(), clock.as_ref(), entropy.as_ref())?;
     let connections = Connections::new();
@@ -176,11 +177,12 @@ fn database_url(config: &Config) -> String {
 async fn directory(
     store: &Store,
     root: &jieli_proto::pubkey::PublicKey,
+    config: &Config,
 ) -> Result<Directory, StoreError> {
     let mut conn = store.read().await?;
     let missing = StoreError::Corrupt("log_head");
     let head = log::head(&mut conn, Log::Exchange).await?.ok_or(missing)?;
-    Directory::load(&mut conn, root, head.generation as i64).await
+    Directory::load(&mut conn, root, &config.own_offices(), head.generation as i64).await
 }
 
 pub(super) fn clock_ms(clock: &Arc<dyn Clock>) -> ClockMs {

@@ -45,6 +45,8 @@ pub enum Call {
     UndoAct,
     HandOver,
     ExportCase,
+    Reconcile,
+    ListReconciled,
     PrintSlip,
     AskLetter,
     WriteLetter,
@@ -59,8 +61,9 @@ use Call::{
     AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve, Ask,
     AskCapacity, AskLetter, CloseVacancy, CounterPropose, Countersign, ExportCase, FindCases,
     HandOver, Import, InstallManifest, InvitePeer, ListAgreements, ListCapacity, ListCases,
-    ListDisputed, ListKeys, ListPeers, ListRules, ListVacancies, PlaceKey, PrintSlip, Propose,
-    RemoveRule, SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct, WriteLetter,
+    ListDisputed, ListKeys, ListPeers, ListReconciled, ListRules, ListVacancies, PlaceKey,
+    PrintSlip, Propose, Reconcile, RemoveRule, SetCapacity, ShowAgreement, ShowCase, TestPeer,
+    UndoAct, WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -98,6 +101,8 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (UndoAct, &[Clerk]),
     (HandOver, &[Clerk]),
     (ExportCase, &[Clerk, Compliance]),
+    (Reconcile, &[Operator, Compliance]),
+    (ListReconciled, &[Operator, Compliance]),
     (PrintSlip, &[Clerk]),
     (AskLetter, &[Clerk]),
     (WriteLetter, &[Clerk]),
