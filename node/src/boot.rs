@@ -5,8 +5,7 @@ mod found;
 mod listen;
 mod open;
 
-pub use found::HeadError;
-pub use listen::Addresses;
+pub use listen::{Addresses, SIGNING};
 pub use open::StartError;
 
 use crate::chores::Chores;
@@ -17,6 +16,7 @@ use crate::house::House;
 use crate::keys::PassphraseSource;
 use crate::letters::Letters;
 use crate::peers::{Peers, Pinboard};
+use crate::recovery;
 use crate::serve::stack::DRAIN_MAX;
 use crate::store::Store;
 use crate::sweeper::{Broom, Sweeper};
@@ -138,6 +138,7 @@ impl Node {
         };
         tasks.spawn(witness.run());
         tasks.spawn(Courier { hand, letters, house, tasks: tasks.clone(), stop }.run());
+        tasks.spawn(recovery::at_start(node.hand.clone(), node.store.clone(), node.house.clone()));
         tracing::info!(city = %node.house.config.city.id, peer = %node.addresses.peer, "the node runs");
         Ok(node)
     }

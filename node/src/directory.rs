@@ -6,7 +6,9 @@ mod own_keys;
 pub use own_keys::Voice;
 
 use crate::legs::LegFile;
-use crate::store::{Conn, StoreError};
+use crate::recovery::Recovering;
+use crate::store::recovery::Quarantine;
+use crate::store::{Conn, StoreError, recovery};
 use jieli_proto::agreement::Agreement;
 use jieli_proto::case::Side;
 use jieli_proto::day::Day;
@@ -37,6 +39,10 @@ pub struct Peer {
     /// Which of our own manifests it has receipted, or was given before any was sent; `None` where
     /// it was given the newest and none was made since.
     pub holds: Option<u32>,
+    /// The epoch in which its exchange log goes on.
+    pub epoch: u32,
+    /// Its log went back: nothing new of it is taken.
+    pub quarantine: Option<Quarantine>,
 }
 
 impl Peer {
@@ -176,6 +182,8 @@ pub struct Directory {
     pub bonds: BTreeMap<AgreementId, Bond>,
     /// Offices of this city that the configuration names.
     pub offices: Arc<Vec<wire::Office>>,
+    /// The own log is behind what was signed: nothing is signed, sent or taken.
+    pub recovering: Option<Recovering>,
     /// Generation of the head row this was loaded at.
     pub generation: i64,
 }
@@ -193,6 +201,8 @@ impl Directory {
         let name = row.text(1)?;
         let own = manifests(conn, &city, own_root).await?;
         let held = held_by_peers(conn).await?;
+        let epochs = recovery::epochs(conn).await?;
+        let mut quarantines = recovery::quarantines(conn).await?;
         let mut peers = BTreeMap::new();
         let rows =
             conn.rows("SELECT city_id, name, root_spki, end_points FROM peer", Vec::new()).await?;
@@ -209,12 +219,15 @@ impl Directory {
                 end_points: end_points.lines().map(str::to_owned).collect(),
                 manifests,
                 holds: held.get(row.text(0)?.as_str()).copied(),
+                epoch: epochs.get(&peer).copied().unwrap_or(1),
+                quarantine: quarantines.remove(&peer),
             };
             peers.insert(peer, found);
         }
         let bonds = bonds(conn, &city).await?;
         let offices = Arc::clone(offices);
-        Ok(Directory { city, name, own, peers, bonds, offices, generation })
+        let recovering = recovery::recovering(conn).await?;
+        Ok(Directory { city, name, own, peers, bonds, offices, recovering, generation })
     }
 
     /// The newest own manifest.

@@ -64,7 +64,7 @@ impl Letters {
         for place in wanted {
             let lane = (place.agreement_id, place.lane);
             let row = rows.remove(place).filter(|row| {
-                row.index < published.exchange.size && can_be_read(published, place, &row.sealed)
+                published.covers(row.epoch, row.index) && can_be_read(published, place, &row.sealed)
             });
             let Some(row) = row.filter(|_| !ended.contains(&lane)) else {
                 ended.push(lane);
@@ -85,6 +85,7 @@ impl Letters {
 struct Stored {
     digest: Digest,
     sealed: wire::Envelope,
+    epoch: u32,
     index: u64,
 }
 
@@ -216,7 +217,7 @@ async fn stored(conn: &mut Conn, wanted: &[Place]) -> Result<BTreeMap<Place, Sto
     for ((agreement_id, lane), seqs) in by_lane {
         for seqs in seqs.chunks(KEYS_AT_ONCE) {
             let sql = format!(
-                "SELECT lane_seq, env_digest, envelope, leaf_idx FROM envelope \
+                "SELECT lane_seq, env_digest, envelope, leaf_idx, leaf_epoch FROM envelope \
                  WHERE agreement_id = $1 AND lane = $2 AND lane_seq IN ({})",
                 places(3, seqs.len())
             );
@@ -226,7 +227,8 @@ async fn stored(conn: &mut Conn, wanted: &[Place]) -> Result<BTreeMap<Place, Sto
                 let place = Place { agreement_id, lane, lane_seq: row.uint(0)? };
                 let digest = Digest(row.array(1)?);
                 let sealed = decode(&row.bytes(2)?, "envelope.envelope")?;
-                found.insert(place, Stored { digest, sealed, index: row.uint(3)? });
+                let (index, epoch) = (row.uint(3)?, row.uint(4)? as u32);
+                found.insert(place, Stored { digest, sealed, epoch, index });
             }
         }
     }

@@ -34,6 +34,7 @@ pub mod public;
 pub mod questions;
 pub mod receive;
 pub mod reconcile;
+pub mod recovery;
 pub mod rotation;
 pub mod serve;
 pub mod speak;

@@ -158,6 +158,7 @@ async fn desk(doors: &Doors, call: Call, token: &str, cases: &Cases) -> Option<V
         Call::PlaceKey => plain!(place_key, KeyPositionsRequest),
         Call::InstallManifest => plain!(install_manifest, InstallManifestRequest),
         Call::ListDisputed => plain!(list_disputed, ListDisputedRequest),
+        Call::Repair => plain!(repair, RepairRequest),
     }
 }
 
