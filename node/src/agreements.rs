@@ -10,6 +10,7 @@ use crate::batch::Batch;
 use crate::directory::{Bond, Directory, Peer};
 use crate::receive::decode;
 use crate::store::{StoreError, Val};
+use crate::timer::TimerKind;
 use crate::trouble::{Denied, Outcome};
 use jieli_proto::agreement::{Agreement, distinct};
 use jieli_proto::day::Day;
@@ -99,7 +100,7 @@ impl Batch<'_> {
     ) -> Outcome<()> {
         let Proposable { agreement, us, peer, bond } = self.proposable(draft, act_type).await?;
         check_approvers(&agreement, us, &approvers)?;
-        let sealed = self.seal(draft).await?;
+        let sealed = self.seal_for(&peer.city, draft).await?;
         let bond = match bond {
             Some(bond) => bond,
             None => self.insert_bond(agreement.id, &peer).await?,
@@ -348,6 +349,10 @@ impl Batch<'_> {
         };
         self.directory.bonds.insert(id, bond.clone());
         self.directory_changed = true;
+        let newest = self.directory.manifest().map_or(0, |manifest| manifest.version);
+        if peer.holds.is_some_and(|held| held < newest) {
+            self.timer(self.now_ms, TimerKind::SendManifests, &id.0).await?;
+        }
         Ok(bond)
     }
 

@@ -193,11 +193,12 @@ impl<'a> Batch<'a> {
     pub async fn header(&mut self, bond: &Bond, lane: Lane) -> Result<Header, StoreError> {
         let end = self.lane_end(bond.id, lane).await?;
         let seen_head = self.seen_head(&bond.peer).await?;
+        let voice = self.directory.message_keys(&bond.peer, self.now_ms);
         Ok(Header {
             suite: u32::from(SUITE),
             agreement_id: bond.id.to_vec(),
             agreement_version: bond.version().max(end.last_version),
-            manifest_version: self.directory.manifest().map_or(0, |m| m.version),
+            manifest_version: voice.version,
             sender: self.directory.city.as_str().to_owned(),
             recipient: bond.peer.as_str().to_owned(),
             lane: u32::from(lane.number()),
@@ -236,7 +237,7 @@ impl<'a> Batch<'a> {
         header: &Header,
         payload: &M,
     ) -> Result<Digest, StoreError> {
-        let sealed = self.seal(payload).await?;
+        let sealed = self.seal_for(&bond.peer, payload).await?;
         let lane = Lane::from_number(header.lane).ok_or(StoreError::Corrupt("lane"))?;
         let digest = self.log_envelope(bond.id, lane, header, &sealed)?;
         // A receipt also travels as the answer on the stream that brought the letter; its own
@@ -257,13 +258,32 @@ impl<'a> Batch<'a> {
         Ok(digest)
     }
 
-    /// Signs a payload with the message key; it stays in the house unless it is carried.
+    /// Signs a payload for a city, with a message key that it knows; it stays in the house unless
+    /// it is carried.
+    pub async fn seal_for<M: Payload>(
+        &mut self,
+        city: &CityId,
+        payload: &M,
+    ) -> Result<Envelope, StoreError> {
+        let voice = self.directory.message_keys(city, self.now_ms);
+        self.seal_with(&voice.keys, payload).await
+    }
+
+    /// Signs a payload for whoever reads it, with the newest message key.
     pub async fn seal<M: Payload>(&mut self, payload: &M) -> Result<Envelope, StoreError> {
-        let signer = self.house.keys.message();
-        let bytes = payload.encode_to_vec();
-        let pae = envelope::pae(M::KIND.payload_type(), &bytes);
-        let sig = signer.sign(&pae).await.map_err(|_| StoreError::Corrupt("message key"))?;
-        Ok(envelope::seal(payload, signer.fingerprint(), |_| sig))
+        let keys = self.directory.newest_message_keys(self.now_ms);
+        self.seal_with(&keys, payload).await
+    }
+
+    async fn seal_with<M: Payload>(
+        &mut self,
+        keys: &[Digest],
+        payload: &M,
+    ) -> Result<Envelope, StoreError> {
+        let signer = self.house.keys.first_of(keys).ok_or(StoreError::Corrupt("message key"))?;
+        crate::keys::seal_envelope(payload, signer.as_ref())
+            .await
+            .map_err(|_| StoreError::Corrupt("message key"))
     }
 
     /// Stores an envelope verbatim at the end of its lane and appends its leaf.

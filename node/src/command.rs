@@ -74,6 +74,10 @@ pub enum Command {
     NoticeReported([u8; 16], bool),
     /// What an old copy of the database had brought back was destroyed again at the start.
     ErasedAgain(Vec<Again>),
+    /// The next own key manifest, signed by the root.
+    InstallManifest(Box<wire::Envelope>),
+    /// Something may end soon: see [`crate::expiry`].
+    LookAhead,
     /// From the desk.
     Desk(Actor, DeskCommand),
     /// From a window, with the person present.
@@ -114,6 +118,8 @@ pub enum DeskCommand {
     Erase(wire::EraseRequest),
     EnterHold(wire::HoldRequest),
     ApproveHold(wire::HoldRef),
+    /// The same as [`Command::InstallManifest`], from a desk.
+    InstallManifest(Box<wire::Envelope>),
     /// A view or export of personal data: who, what, why.
     Viewed(String),
     /// The same of the persons of some legs, who can read it.
@@ -196,6 +202,7 @@ impl Command {
                 | Command::Window(..)
                 | Command::Worker(_)
                 | Command::Ring(_)
+                | Command::InstallManifest(_)
                 | Command::Greeted(..)
                 | Command::Rebuild(..)
                 | Command::BeginEpoch(_)
@@ -235,6 +242,8 @@ impl Command {
             | Command::Told(..)
             | Command::Ring(_)
             | Command::Unset(_)
+            | Command::InstallManifest(_)
+            | Command::LookAhead
             | Command::NoticeDone(..)
             | Command::NoticeReported(..) => false,
         }
@@ -337,6 +346,14 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
             batch.note_erased_again(&again).await?;
             Ok(Done::Nothing)
         }
+        Command::InstallManifest(sealed) => {
+            batch.install_manifest(&sealed).await?;
+            Ok(Done::Nothing)
+        }
+        Command::LookAhead => {
+            batch.look_ahead().await?;
+            Ok(Done::Nothing)
+        }
         Command::Desk(actor, command) => desk(batch, &actor, command).await,
         Command::Window(actor, command) => window(batch, &actor, command).await,
         Command::Worker(command) => worker(batch, command).await,
@@ -402,6 +419,10 @@ async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Out
         DeskCommand::Erase(r) => Done::Erased(batch.erase_at_desk(actor, &r).await?),
         DeskCommand::EnterHold(r) => Done::Holds(batch.enter_hold(actor, &r).await?),
         DeskCommand::ApproveHold(r) => Done::Holds(batch.approve_hold(actor, &r).await?),
+        DeskCommand::InstallManifest(sealed) => {
+            batch.install_manifest(&sealed).await?;
+            Done::Nothing
+        }
         DeskCommand::Viewed(what) => {
             batch.record("viewed", format!("{} {what}", actor.token).as_bytes());
             Done::Nothing

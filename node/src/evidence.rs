@@ -239,10 +239,11 @@ impl Export<'_> {
             last_env_digest: last.map_or(Digest::ZERO, |entry| entry.env_digest).to_vec(),
             stated_unix_ms: self.house.world.clock.now_unix_ms(),
         };
-        let signer = self.house.keys.message();
-        let sealed = crate::keys::seal_envelope(&statement, signer.as_ref())
-            .await
-            .map_err(|_| StoreError::Corrupt("message key"))?;
+        let corrupt = || StoreError::Corrupt("message key");
+        let keys = self.published.directory.newest_message_keys(statement.stated_unix_ms);
+        let signer = self.house.keys.first_of(&keys).ok_or_else(corrupt)?;
+        let sealed = crate::keys::seal_envelope(&statement, signer.as_ref()).await;
+        let sealed = sealed.map_err(|_| corrupt())?;
         self.bundle.envelopes.push(sealed);
         self.their_statement(file).await
     }
@@ -368,13 +369,24 @@ impl Export<'_> {
         let row = self
             .conn
             .maybe(
-                "SELECT envelope FROM envelope WHERE env_digest = $1 AND agreement_id = $2 \
-                 AND lane = $3",
+                "SELECT envelope, leaf_idx, leaf_epoch FROM envelope WHERE env_digest = $1 \
+                 AND agreement_id = $2 AND lane = $3",
                 vec![digest.into(), self.bond.id.to_vec().into(), lane.number().into()],
             )
             .await?
             .ok_or_else(on_its_way)?;
-        self.bundle.envelopes.push(decode(&row.bytes(0)?)?);
+        let sealed = decode(&row.bytes(0)?)?;
+        let fpr = envelope::key_fpr(&sealed).unwrap_or_default();
+        let name = envelope::env_digest(&sealed);
+        self.bundle.envelopes.push(sealed);
+        // Signed by a key that is revoked by now: its place in the other log tells that it counts.
+        let ours = lane.side() == self.bond.our_side;
+        let newest = if ours { self.published.directory.manifest() } else { self.peer.newest() };
+        match newest.is_some_and(|newest| newest.is_revoked(&fpr)) {
+            true if ours => self.peer_proof(&name).await?,
+            true => drop(self.own.insert(name, (row.uint(2)? as u32, row.uint(1)?))),
+            false => {}
+        }
         Ok(())
     }
 

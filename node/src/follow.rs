@@ -150,6 +150,7 @@ impl Batch<'_> {
             Standing::Withheld if takes_back && !file.law.state().stop.any() => {
                 self.timer(self.now_ms, TimerKind::WentWithheld, &file.id.0).await
             }
+            Standing::Refused(code) if self.again_if_revoked(file, digest, code).await? => Ok(()),
             Standing::Refused(code) => {
                 let bond = self.bond_of(file);
                 match bond {
@@ -424,7 +425,9 @@ pub(crate) async fn timer(batch: &mut Batch<'_>, file: LegFile, kind: TimerKind)
         | TimerKind::QuestionLapses
         | TimerKind::DraftLapses
         | TimerKind::AnswerCapacity
-        | TimerKind::RenewCode => Ok(()),
+        | TimerKind::RenewCode
+        | TimerKind::SayAgain
+        | TimerKind::SendManifests => Ok(()),
     }
 }
 

@@ -17,7 +17,7 @@ use jieli_proto::consent::CONSENT_DAYS;
 use jieli_proto::envelope;
 use jieli_proto::id::{AgreementId, Digest, LegId, MsgId};
 use jieli_proto::kinds::{Kind, Lane};
-use jieli_proto::wire::{self, Letter, MessageType};
+use jieli_proto::wire::{self, Letter, MessageType, Role};
 use prost::Message as _;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -49,7 +49,8 @@ impl Letters {
     }
 
     /// The letters of these places, in their order. What no signed head covers yet is left out,
-    /// with everything behind it in its lane; so is what would make a delivery too large.
+    /// with everything behind it in its lane; so is what the other city cannot verify before it
+    /// holds a manifest that is on its way, and what would make a delivery too large.
     pub async fn write(
         &self,
         published: &Published,
@@ -62,7 +63,9 @@ impl Letters {
         let mut ended: Vec<(AgreementId, Lane)> = Vec::new();
         for place in wanted {
             let lane = (place.agreement_id, place.lane);
-            let row = rows.remove(place).filter(|row| published.covers(row.epoch, row.index));
+            let row = rows.remove(place).filter(|row| {
+                published.covers(row.epoch, row.index) && can_be_read(published, place, &row.sealed)
+            });
             let Some(row) = row.filter(|_| !ended.contains(&lane)) else {
                 ended.push(lane);
                 continue;
@@ -169,6 +172,17 @@ impl Writing<'_> {
         self.legs.insert(id, file.clone());
         Ok(file)
     }
+}
+
+/// Whether the other city knows the key of a letter by the manifests it holds. A manifest itself
+/// names the key that signed its act.
+fn can_be_read(published: &Published, place: &Place, sealed: &wire::Envelope) -> bool {
+    let directory = &published.directory;
+    let held = directory.bonds.get(&place.agreement_id).and_then(|b| directory.held_by(&b.peer));
+    let (Some(held), Ok(fpr)) = (held, envelope::key_fpr(sealed)) else { return true };
+    let mut known = directory.own.range(..=held.version);
+    place.lane.kind() == Kind::Act
+        || known.any(|(_, manifest)| manifest.key(&fpr, Role::Message).is_some())
 }
 
 /// A consent as stored.

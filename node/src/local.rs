@@ -119,7 +119,9 @@ pub(crate) fn whose(file: LegFile, kind: TimerKind) -> LegFile {
         | TimerKind::Retention
         | TimerKind::ForgetMetadata
         | TimerKind::EraseAsked
-        | TimerKind::RequestDue => Side::Initiator,
+        | TimerKind::RequestDue
+        | TimerKind::SayAgain
+        | TimerKind::SendManifests => Side::Initiator,
     };
     file.seen_from(side)
 }

@@ -337,6 +337,13 @@ impl Batch<'_> {
     }
 }
 
+/// An honest city signs with no key before its time. Asked last: whatever else is wrong says more.
+pub(crate) fn check_key_time(incoming: &Incoming, head: &Head) -> Result<(), Refusal> {
+    let fpr = envelope::key_fpr(&incoming.sealed).unwrap_or_default();
+    let is_early = incoming.peer.not_before(&fpr).is_some_and(|from| head.created_unix_ms < from);
+    if is_early { Err(Refusal::BadHeader) } else { Ok(()) }
+}
+
 /// Decodes a payload whose signature was verified.
 pub(crate) fn decode<M: jieli_proto::strict::Payload>(
     sealed: &wire::Envelope,

@@ -46,10 +46,14 @@ pub enum TimerKind {
     EraseAsked,
     /// The days in which a person's request is to be answered are over.
     RequestDue,
+    /// Send again what was refused because its key had been revoked.
+    SayAgain,
+    /// Send the key manifests that a new partner does not hold.
+    SendManifests,
 }
 
 impl TimerKind {
-    const ALL: [TimerKind; 18] = [
+    const ALL: [TimerKind; 20] = [
         TimerKind::Release,
         TimerKind::Effect,
         TimerKind::AskTerms,
@@ -68,6 +72,8 @@ impl TimerKind {
         TimerKind::ForgetMetadata,
         TimerKind::EraseAsked,
         TimerKind::RequestDue,
+        TimerKind::SayAgain,
+        TimerKind::SendManifests,
     ];
 
     /// The word in the store.
@@ -91,6 +97,8 @@ impl TimerKind {
             TimerKind::ForgetMetadata => "forget-metadata",
             TimerKind::EraseAsked => "erase-asked",
             TimerKind::RequestDue => "request-due",
+            TimerKind::SayAgain => "say-again",
+            TimerKind::SendManifests => "send-manifests",
         }
     }
 
@@ -134,6 +142,8 @@ impl Batch<'_> {
             TimerKind::DraftLapses => return self.draft_lapses(subject).await,
             TimerKind::AnswerCapacity => return self.answer_capacity(subject).await,
             TimerKind::RenewCode => return self.renew_code(subject).await,
+            TimerKind::SayAgain => return self.say_again(subject).await,
+            TimerKind::SendManifests => return self.send_missing_manifests(subject).await,
             TimerKind::Release
             | TimerKind::Effect
             | TimerKind::AskTerms

@@ -230,11 +230,11 @@ impl Writer {
             highwater
                 .advance_all(&marks)
                 .map_err(|_| StoreError::Corrupt("log_head, or the high-water file"))?;
-            checkpoint = sign(&house, &directory.city, &exchange).await?;
-            local_checkpoint = sign(&house, &directory.city, &local).await?;
+            checkpoint = sign(&house, &directory, &exchange).await?;
+            local_checkpoint = sign(&house, &directory, &local).await?;
         }
         let closed = log::closed(&mut conn, Log::Exchange).await?;
-        let signed = sign_all(&house, &directory.city, &closed).await?;
+        let signed = sign_all(&house, &directory, &closed).await?;
         let published = Published {
             closed: Arc::new(signed),
             checkpoint,
@@ -483,6 +483,7 @@ impl Writer {
         let city = end.directory.city.clone();
         let before = self.publish.borrow().clone();
         let (mut checkpoint, mut local_checkpoint) = (String::new(), String::new());
+        let same_keys = before.directory.log_keys() == end.directory.log_keys();
         if end.directory.recovering.is_none() {
             let origins = [origin_of(&city, &exchange), origin_of(&city, &local)];
             let marks = [
@@ -492,21 +493,22 @@ impl Writer {
             self.mark(&marks, end.resumed)
                 .map_err(|error| Broken::Stop(Stopped::HighWater(error.to_string())))?;
             self.crash(Step::Marked)?;
-            let same = |old: &Head, new: &Head| (old.id, old.size) == (new.id, new.size);
+            let same =
+                |old: &Head, new: &Head| same_keys && (old.id, old.size) == (new.id, new.size);
             checkpoint.clone_from(&before.checkpoint);
             if !same(&before.exchange, &exchange) || checkpoint.is_empty() {
-                checkpoint = sign(&self.house, &city, &exchange).await?;
+                checkpoint = sign(&self.house, &end.directory, &exchange).await?;
             }
             local_checkpoint.clone_from(&before.local_checkpoint);
             if !same(&before.local, &local) || local_checkpoint.is_empty() {
-                local_checkpoint = sign(&self.house, &city, &local).await?;
+                local_checkpoint = sign(&self.house, &end.directory, &local).await?;
             }
         }
         self.crash(Step::Signed)?;
         self.closed.extend(end.closed);
         let closed = match self.closed.len() == before.closed.len() {
             true => Arc::clone(&before.closed),
-            false => Arc::new(sign_all(&self.house, &city, &self.closed).await?),
+            false => Arc::new(sign_all(&self.house, &end.directory, &self.closed).await?),
         };
         let mut wake = before.wake.clone();
         end.wake.into_iter().for_each(|city| *wake.entry(city).or_default() += 1);
@@ -702,28 +704,37 @@ async fn commit(store: &Store, tx: Tx<'_>, claim: &Claim) -> Result<(), Broken> 
 
 async fn sign_all(
     house: &House,
-    city: &CityId,
+    directory: &Directory,
     heads: &[Head],
 ) -> Result<Vec<(Head, String)>, StoreError> {
     let mut signed = Vec::new();
     for head in heads {
-        signed.push((head.clone(), sign(house, city, head).await?));
+        signed.push((head.clone(), sign(house, directory, head).await?));
     }
     Ok(signed)
 }
 
-/// The signed checkpoint of a head that is durable.
-pub async fn sign(house: &House, city: &CityId, head: &Head) -> Result<String, StoreError> {
-    let origin = origin_of(city, head);
-    let bad = |_| StoreError::Corrupt("checkpoint");
-    let checkpoint = Checkpoint::new(&origin, head.size, head.root).map_err(bad)?;
-    let text = checkpoint.text();
-    let signer = house.keys.log();
-    let key = VKey::new(&origin, KeyKind::Ed25519, signer.public())
-        .map_err(|_| StoreError::Corrupt("checkpoint"))?;
-    let sig =
-        signer.sign(&key.message(&text, 0)).await.map_err(|_| StoreError::Corrupt("log key"))?;
-    let note =
-        Note::new(&text, key.line(0, &sig)).map_err(|_| StoreError::Corrupt("checkpoint"))?;
+/// The signed checkpoint of a head that is durable, by every log key in force whose file is here:
+/// while two overlap, whoever knows only one of them finds its line.
+pub async fn sign(house: &House, directory: &Directory, head: &Head) -> Result<String, StoreError> {
+    let origin = origin_of(&directory.city, head);
+    let bad = StoreError::Corrupt("checkpoint");
+    let checkpoint = Checkpoint::new(&origin, head.size, head.root);
+    let Ok(text) = checkpoint.map(|checkpoint| checkpoint.text()) else { return Err(bad) };
+    let mut lines = Vec::new();
+    for signer in directory.log_keys().iter().filter_map(|fpr| house.keys.signer(fpr)) {
+        let Ok(key) = VKey::new(&origin, KeyKind::Ed25519, signer.public()) else {
+            return Err(bad);
+        };
+        let signed = signer.sign(&key.message(&text, 0)).await;
+        let sig = signed.map_err(|_| StoreError::Corrupt("log key"))?;
+        lines.push(key.line(0, &sig));
+    }
+    let mut lines = lines.into_iter();
+    let first = lines.next().ok_or(StoreError::Corrupt("log key"))?;
+    let mut note = Note::new(&text, first).map_err(|_| StoreError::Corrupt("checkpoint"))?;
+    for line in lines {
+        note.add(line).map_err(|_| StoreError::Corrupt("checkpoint"))?;
+    }
     Ok(note.to_string())
 }

@@ -5,7 +5,7 @@ use prost_types::FileDescriptorSet;
 use prost_types::field_descriptor_proto::{Label, Type as Kind};
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 14] = [
+const FILES: [&str; 15] = [
     "envelope",
     "log",
     "case",
@@ -18,12 +18,13 @@ const FILES: [&str; 14] = [
     "window",
     "paper",
     "erasure_desk",
+    "keys_desk",
     "checks_desk",
     "audit",
 ];
 
 /// What never leaves a node: not decoded strictly.
-const LOCAL: [&str; 9] = [
+const LOCAL: [&str; 10] = [
     "desk.proto",
     "partners.proto",
     "case_desk.proto",
@@ -31,6 +32,7 @@ const LOCAL: [&str; 9] = [
     "window.proto",
     "paper.proto",
     "erasure_desk.proto",
+    "keys_desk.proto",
     "checks_desk.proto",
     "audit.proto",
 ];

@@ -159,6 +159,10 @@ async fn desk(doors: &Doors, call: Call, token: &str, cases: &Cases) -> Option<V
         Call::ApproveHold => plain!(approve_hold, HoldRef),
         Call::ListHolds => plain!(list_holds, HoldsRequest),
         Call::BackUpKeyring => plain!(back_up_keyring, KeyringBackupRequest),
+        Call::ListKeys => plain!(list_keys, ListKeysRequest),
+        Call::PlaceKey => plain!(place_key, KeyPositionsRequest),
+        Call::InstallManifest => plain!(install_manifest, InstallManifestRequest),
+        Call::ListDisputed => plain!(list_disputed, ListDisputedRequest),
         Call::Repair => plain!(repair, RepairRequest),
     }
 }

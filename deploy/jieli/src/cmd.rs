@@ -28,6 +28,7 @@ mod examples;
 mod health;
 mod import;
 mod init;
+mod key;
 mod keypad;
 mod letter;
 mod node;
@@ -138,6 +139,9 @@ enum Command {
     /// Runs the node.
     #[command(subcommand)]
     Node(node::NodeCommand),
+    /// The city's keys: new ones beside the old, retirement, revocation.
+    #[command(subcommand)]
+    Key(key::KeyCommand),
     /// Other cities.
     #[command(subcommand)]
     Peer(peer::PeerCommand),
@@ -229,6 +233,7 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
     match cli.command {
         Command::Init(init) => init.run(&at.dir, out),
         Command::Node(command) => command.run(&at.dir, out).await,
+        Command::Key(command) => command.run(&at, out).await,
         Command::Peer(command) => command.run(&at, out).await,
         Command::Agreement(command) => command.run(&at, out).await,
         Command::Vacancy(command) => command.run(&at, out).await,
@@ -275,6 +280,9 @@ mod tests {
             "jieli peer invite --days 14 --out invite.json --end-point a:1",
             "jieli peer accept invite.json --groups 12345-12345-12345-12345-12345-12345",
             "jieli peer test ruian.zj --json",
+            "jieli key rotate --key message --root /media/root.key",
+            "jieli key request --key log --retire 00 --out r.json",
+            "jieli key revoke --key 00 --reason compromised --last-good jieli.ruian.zj/log/1=41",
             "jieli --as approver-2 agreement approve 5d0c9a7711e2f084",
             "jieli agreement counter 00 draft.toml",
             "jieli case act 2026-000001 2 outcome --field home_outcome.months=12 --dir d",
@@ -352,6 +360,8 @@ mod tests {
             "jieli letter answer 2026-000001 1 --accept --decline --stamped",
             "jieli letter answer 2026-000001 1 --accept --code 12345678 --stamped",
             "jieli peer invite --days 15 --out x",
+            "jieli key rotate --key root",
+            "jieli key revoke --key 00 --last-good jieli.ruian.zj/log/1=41",
             "jieli agreement propose draft.toml --approver 局长",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");

@@ -50,37 +50,46 @@ async fn create(tx: &mut Tx<'_>, config: &Config, now_ms: u64) -> Result<(), Sto
     Ok(())
 }
 
-/// Takes in the own manifest of the directory, if it is newer than what the database has.
+/// The newest own manifest of the database, on the first start that of the directory. Also the one
+/// of the directory where it is newer: it was left there for a node that was stopped, and is taken
+/// in by a command like any other. Only on heads that were checked.
 pub(super) async fn keep_manifest(
     store: &Store,
     city: &CityId,
     manifest: &Manifest,
-) -> Result<(), StartError> {
+) -> Result<(Manifest, Option<Manifest>), StartError> {
     let mut writer = store.writer();
     let mut tx = writer.begin().await?;
     let sql = "SELECT envelope FROM manifest WHERE city_id = $1 ORDER BY version";
     let mut newest: Option<Manifest> = None;
+    let mut known = Vec::new();
     for row in tx.rows(sql, vec![city.as_str().into()]).await? {
         let sealed = Envelope::decode(row.bytes(0)?.as_slice())
             .map_err(|_| StoreError::Corrupt("manifest.envelope"))?;
         newest = Some(Manifest::open(&sealed, &manifest.root, newest.as_ref())?);
+        known.push(envelope::env_digest(&sealed));
     }
     let digest = envelope::env_digest(&manifest.envelope);
-    if newest.as_ref().is_some_and(|newest| newest.env_digest == digest) {
-        return Ok(tx.rollback().await?);
+    if known.contains(&digest)
+        && let Some(newest) = newest
+    {
+        tx.rollback().await?;
+        return Ok((newest, None));
     }
     // It must follow the one before.
     let manifest = Manifest::open(&manifest.envelope, &manifest.root, newest.as_ref())?;
+    if let Some(newest) = newest {
+        tx.rollback().await?;
+        return Ok((newest, Some(manifest)));
+    }
     let sql =
         "INSERT INTO manifest (city_id, version, env_digest, envelope) VALUES ($1, $2, $3, $4)";
     let sealed = manifest.envelope.encode_to_vec();
     let vals =
         vec![city.as_str().into(), manifest.version.into(), digest.to_vec().into(), sealed.into()];
     tx.run(sql, vals).await?;
-    // Replicas reload.
-    tx.run("UPDATE log_head SET generation = generation + 1 WHERE log = 'exchange'", Vec::new())
-        .await?;
-    tx.commit().await.map_err(|error| StartError::Commit(error.to_string()))
+    tx.commit().await.map_err(|error| StartError::Commit(error.to_string()))?;
+    Ok((manifest, None))
 }
 
 /// The start rule, for both logs, and what the peers have seen of the exchange log: everything that

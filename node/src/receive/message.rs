@@ -1,7 +1,7 @@
 //! A message in lane 0 or 1.
 
 use super::consent::Cited;
-use super::{Halt, Incoming, Stop, decode};
+use super::{Halt, Incoming, Stop, check_key_time, decode};
 use crate::batch::Batch;
 use crate::directory::Bond;
 use crate::legs::{self, Context, Entry, LegFile, Local, OneCalendar, Standing};
@@ -45,6 +45,7 @@ impl Batch<'_> {
         let agreement = self.cited(bond, incoming.frame.lane, &facts).await?;
         let Some(place) = facts.place else {
             self.authorise(bond, &agreement, &facts, None)?;
+            check_key_time(incoming, &facts.head)?;
             return self.receive_notice(bond, incoming, &message, &facts).await;
         };
         let mut file = self.leg_for(bond, &message, &facts, &place).await?;
@@ -62,6 +63,7 @@ impl Batch<'_> {
             let refusal = if follows { Refusal::FollowsRefused } else { Refusal::IllegalStep };
             return Err(refusal.into());
         }
+        check_key_time(incoming, &facts.head)?;
         // Everything was decided; now it is stored and takes effect.
         if let Some(Cited { sealed, digest, given_ms }) = consent {
             self.keep_consent(&sealed, &digest, file.id, given_ms, false).await?;

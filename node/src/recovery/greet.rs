@@ -14,7 +14,7 @@ use crate::world::PostError;
 use crate::writer::Published;
 use jieli_proto::id::CityId;
 use jieli_proto::recovery::epoch_of;
-use jieli_proto::wire::{self, GreetReply, GreetRequest, Role};
+use jieli_proto::wire::{self, GreetReply, GreetRequest};
 
 /// Letters without their sections that are asked for again, at most.
 const LOST_AT_ONCE: usize = 10_000;
@@ -164,12 +164,7 @@ pub(crate) async fn greet_all(
 
 /// The own head that a peer shows: its epoch and size, if our own log key signed it.
 pub(crate) fn largest_seen(directory: &Directory, note: &str) -> Option<(u32, SizedRoot)> {
-    let keys: Vec<_> = directory
-        .own
-        .values()
-        .flat_map(|manifest| manifest.keys_of(Role::Log).map(|key| key.public))
-        .collect();
-    let head = open_signed(&directory.city, &keys, note)?;
+    let head = open_signed(&directory.city, directory.own.values(), note)?;
     let epoch = epoch_of(&directory.city, head.origin())?;
     Some((epoch, (head.size(), *head.root())))
 }

@@ -4,14 +4,14 @@ use crate::batch::Batch;
 use crate::directory::Peer;
 use crate::store::StoreError;
 use crate::store::recovery::{self as rows, Statement};
-use crate::witness::{newest_of, open_signed};
+use crate::witness::{newest_of, open_head};
 use jieli_proto::checkpoint::Checkpoint;
 use jieli_proto::envelope;
 use jieli_proto::id::AgreementId;
 use jieli_proto::kinds::{Kind, Lane};
 use jieli_proto::recovery::{check_recovery, check_successor};
 use jieli_proto::tree::{Hash, verify_consistency};
-use jieli_proto::wire::{self, Envelope, GreetRequest, Role};
+use jieli_proto::wire::{self, Envelope, GreetRequest};
 
 /// Letters that a peer may ask for again at once.
 const AGAIN_MAX: usize = 10_000;
@@ -174,10 +174,7 @@ impl Batch<'_> {
 
 /// The peer's newest checkpoint, signed by a log key that counts.
 fn newest(peer: &Peer, origin: &str, note: &str) -> Option<Checkpoint> {
-    let manifest = peer.newest()?;
-    let live = manifest.keys_of(Role::Log).filter(|key| !manifest.is_revoked(&key.fpr));
-    let keys: Vec<_> = live.map(|key| key.public).collect();
-    open_signed(&peer.city, &keys, note).filter(|head| head.origin() == origin)
+    open_head(peer, note).filter(|head| head.origin() == origin)
 }
 
 /// Whether a head extends an older one of the same log.

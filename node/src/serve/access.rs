@@ -52,6 +52,10 @@ pub enum Call {
     AskLetter,
     WriteLetter,
     AnswerLetter,
+    ListKeys,
+    PlaceKey,
+    InstallManifest,
+    ListDisputed,
     Erase,
     EnterHold,
     ApproveHold,
@@ -62,9 +66,10 @@ pub enum Call {
 use Call::{
     AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve,
     ApproveHold, Ask, AskCapacity, AskLetter, BackUpKeyring, CloseVacancy, CounterPropose,
-    Countersign, EnterHold, Erase, ExportCase, FindCases, HandOver, Import, InvitePeer,
-    ListAgreements, ListCapacity, ListCases, ListHolds, ListPeers, ListReconciled, ListRules,
-    ListVacancies, PrintSlip, Propose, Reconcile, RemoveRule, Repair, SetCapacity, ShowAgreement, ShowCase,
+    Countersign, EnterHold, Erase, ExportCase, FindCases, HandOver, Import, InstallManifest,
+    InvitePeer, ListAgreements, ListCapacity, ListCases, ListDisputed, ListHolds, ListKeys,
+    ListPeers, ListReconciled, ListRules, ListVacancies, PlaceKey, PrintSlip, Propose, Reconcile,
+    RemoveRule, Repair, SetCapacity, ShowAgreement, ShowCase,
     TestPeer, UndoAct, WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
@@ -115,6 +120,10 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (ApproveHold, &[Approver]),
     (ListHolds, &[Approver, Operator, Compliance]),
     (BackUpKeyring, &[Operator]),
+    (ListKeys, &[Approver, Operator, Compliance]),
+    (PlaceKey, &[Operator]),
+    (InstallManifest, &[Operator]),
+    (ListDisputed, &[Approver, Operator, Compliance]),
 ];
 
 impl Call {

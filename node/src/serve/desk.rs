@@ -25,6 +25,7 @@ mod cases;
 mod checks;
 mod erasure;
 mod fields;
+mod keys;
 mod legs;
 mod paper;
 mod partners;
@@ -513,5 +514,34 @@ impl desk_server::Desk for DeskDoor {
     async fn export_case(&self, request: Request<wire::CaseRef>) -> Reply<wire::ExportReply> {
         let (caller, request) = self.enter(Call::ExportCase, request)?;
         self.reply(self.export(&caller, request).await)
+    }
+
+    async fn list_keys(&self, request: Request<wire::ListKeysRequest>) -> Reply<wire::KeyList> {
+        let (_, request) = self.enter(Call::ListKeys, request)?;
+        self.reply(self.key_list(request.city.trim()).await)
+    }
+
+    async fn place_key(
+        &self,
+        request: Request<wire::KeyPositionsRequest>,
+    ) -> Reply<wire::KeyPositions> {
+        let (_, request) = self.enter(Call::PlaceKey, request)?;
+        self.reply(self.key_positions(&request.fpr).await)
+    }
+
+    async fn install_manifest(
+        &self,
+        request: Request<wire::InstallManifestRequest>,
+    ) -> Reply<wire::KeyList> {
+        let (caller, request) = self.enter(Call::InstallManifest, request)?;
+        self.reply(self.install(&caller, request).await)
+    }
+
+    async fn list_disputed(
+        &self,
+        request: Request<wire::ListDisputedRequest>,
+    ) -> Reply<wire::DisputedList> {
+        self.enter(Call::ListDisputed, request)?;
+        self.reply(self.disputed_list().await)
     }
 }

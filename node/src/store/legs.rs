@@ -154,16 +154,16 @@ pub async fn update(conn: &mut Conn, file: &LegFile) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Fixes a message's standing when its receipt comes.
+/// Fixes a message's standing when its receipt comes, and takes its place in the leg away where it
+/// has none.
 pub async fn settle(
     conn: &mut Conn,
     digest: &Digest,
     standing: Standing,
+    loses_place: bool,
 ) -> Result<(), StoreError> {
     let (status, code) = standing.numbers();
-    if let Standing::Refused(code) = standing
-        && legs::takes_no_place(code)
-    {
+    if loses_place {
         conn.run(
             "UPDATE message SET leg_seq = 0 WHERE env_digest = $1",
             vec![digest.to_vec().into()],

@@ -41,6 +41,7 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 7 "0007_notices",
                 8 "0008_witness",
                 9 "0009_recovery",
+                10 "0010_keys",
                 11 "0011_erasure",
                 12 "0012_access",
                 13 "0013_reconcile",

@@ -85,6 +85,12 @@ async fn call(city: &City, call: Call, with: &With<'_>) -> Option<Status> {
         Call::BackUpKeyring => {
             ask!(city, |m| with.make(m), back_up_keyring, KeyringBackupRequest)
         }
+        Call::ListKeys => ask!(city, |m| with.make(m), list_keys, ListKeysRequest),
+        Call::PlaceKey => ask!(city, |m| with.make(m), place_key, KeyPositionsRequest),
+        Call::InstallManifest => {
+            ask!(city, |m| with.make(m), install_manifest, InstallManifestRequest)
+        }
+        Call::ListDisputed => ask!(city, |m| with.make(m), list_disputed, ListDisputedRequest),
     }
 }
 

@@ -3780,106 +3780,146 @@ pub struct LetterState {
     pub stopped: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct EraseRequest {
+pub struct ListKeysRequest {
     #[prost(string, tag = "1")]
-    pub case_number: ::prost::alloc::string::String,
-    /// numbers within the case; empty: all that can be erased
-    #[prost(uint32, repeated, tag = "2")]
-    pub legs: ::prost::alloc::vec::Vec<u32>,
-    /// "person-asked", "recorded-in-error", "purpose-over"
-    #[prost(string, tag = "3")]
-    pub reason: ::prost::alloc::string::String,
+    pub city: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
-pub struct EraseReply {
-    #[prost(message, repeated, tag = "1")]
-    pub lines: ::prost::alloc::vec::Vec<EraseLine>,
-    /// yyyymmdd: until when a person's request is answered; 0 otherwise
+pub struct KeyList {
+    #[prost(string, tag = "1")]
+    pub city_id: ::prost::alloc::string::String,
+    /// of the newest manifest held here
     #[prost(uint32, tag = "2")]
-    pub due_on: u32,
+    pub version: u32,
+    /// that manifest
+    #[prost(message, optional, tag = "3")]
+    pub manifest: ::core::option::Option<Envelope>,
+    /// as the manifest lists them
+    #[prost(message, repeated, tag = "4")]
+    pub keys: ::prost::alloc::vec::Vec<KeyLine>,
+    #[prost(message, repeated, tag = "5")]
+    pub revoked: ::prost::alloc::vec::Vec<RevokedKey>,
+    /// of the own manifest: what other cities hold
+    #[prost(message, repeated, tag = "6")]
+    pub holders: ::prost::alloc::vec::Vec<HolderLine>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct EraseLine {
-    /// within the case
-    #[prost(uint32, tag = "1")]
-    pub number: u32,
-    #[prost(enumeration = "Service", tag = "2")]
-    pub service: i32,
-    /// "erased", "kept", "open"
-    #[prost(string, tag = "3")]
-    pub state: ::prost::alloc::string::String,
-    /// under which it is kept: "SCHOOL_ROLL"; empty otherwise
+pub struct KeyLine {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub fpr: ::prost::alloc::string::String,
+    #[prost(enumeration = "Role", repeated, tag = "2")]
+    pub roles: ::prost::alloc::vec::Vec<i32>,
+    /// Unix milliseconds
+    #[prost(uint64, tag = "3")]
+    pub not_before: u64,
+    /// "in-use", "signs-too", "waits", "before-its-time", "no-file", "held", "revoked"
     #[prost(string, tag = "4")]
-    pub duty: ::prost::alloc::string::String,
-    /// yyyymmdd
+    pub state: ::prost::alloc::string::String,
+    /// of a cosigner key: jieli.<city id>/cosigner/<number>
     #[prost(uint32, tag = "5")]
-    pub until: u32,
+    pub number: u32,
     #[prost(string, tag = "6")]
     pub say_zh: ::prost::alloc::string::String,
     #[prost(string, tag = "7")]
     pub say_en: ::prost::alloc::string::String,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct HoldRequest {
-    #[prost(string, tag = "1")]
-    pub case_number: ::prost::alloc::string::String,
-    /// empty: all
-    #[prost(uint32, repeated, tag = "2")]
-    pub legs: ::prost::alloc::vec::Vec<u32>,
-    /// "court-order", "labour-dispute", "wage-claim", "grievance"
-    #[prost(string, tag = "3")]
-    pub reason: ::prost::alloc::string::String,
-    /// yyyymmdd, the last day
-    #[prost(uint32, tag = "4")]
-    pub until_on: u32,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct HoldRef {
-    #[prost(string, tag = "1")]
-    pub hold_id: ::prost::alloc::string::String,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct HoldsRequest {
-    #[prost(string, tag = "1")]
-    pub case_number: ::prost::alloc::string::String,
-}
 #[derive(Clone, PartialEq, ::prost::Message)]
-pub struct HoldList {
-    #[prost(message, repeated, tag = "1")]
-    pub holds: ::prost::alloc::vec::Vec<Hold>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Hold {
+pub struct RevokedKey {
     /// hex
     #[prost(string, tag = "1")]
-    pub hold_id: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub case_number: ::prost::alloc::string::String,
-    #[prost(uint32, tag = "3")]
-    pub leg: u32,
-    #[prost(string, tag = "4")]
-    pub reason: ::prost::alloc::string::String,
-    #[prost(uint32, tag = "5")]
-    pub until_on: u32,
-    /// without that it holds nothing
-    #[prost(bool, tag = "6")]
-    pub approved: bool,
-    /// who entered it
-    #[prost(string, tag = "7")]
-    pub token: ::prost::alloc::string::String,
-    #[prost(string, tag = "8")]
-    pub approver: ::prost::alloc::string::String,
+    pub fpr: ::prost::alloc::string::String,
+    #[prost(enumeration = "RevocationReason", tag = "2")]
+    pub reason: i32,
+    #[prost(message, repeated, tag = "3")]
+    pub last_good: ::prost::alloc::vec::Vec<LastGood>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HolderLine {
+    #[prost(string, tag = "1")]
+    pub city_id: ::prost::alloc::string::String,
+    /// of our manifest, as it has receipted or was given first
+    #[prost(uint32, tag = "2")]
+    pub version: u32,
+    /// whether an agreement's act lane carries manifests to it
+    #[prost(bool, tag = "3")]
+    pub reached: bool,
+}
+/// Up to where a key of ours has been used, for its planned retirement. Calls the other cities.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct KeyPositionsRequest {
+    #[prost(string, tag = "1")]
+    pub fpr: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct KeyPositions {
+    #[prost(message, repeated, tag = "1")]
+    pub last_good: ::prost::alloc::vec::Vec<LastGood>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InstallManifestRequest {
+    #[prost(message, optional, tag = "1")]
+    pub manifest: ::core::option::Option<Envelope>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct KeyringBackupRequest {}
+pub struct ListDisputedRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DisputedList {
+    /// by city, key and place
+    #[prost(message, repeated, tag = "1")]
+    pub lines: ::prost::alloc::vec::Vec<DisputedLine>,
+    /// there are more than are listed
+    #[prost(bool, tag = "2")]
+    pub more: bool,
+}
+/// A record that a revoked key signed, past the last place at which it counts. It keeps its effect.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct KeyringBackup {
+pub struct DisputedLine {
+    /// whose key
     #[prost(string, tag = "1")]
-    pub file: ::prost::alloc::string::String,
-    #[prost(uint64, tag = "2")]
-    pub keys: u64,
-    #[prost(uint64, tag = "3")]
-    pub epoch: u64,
+    pub city_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub fpr: ::prost::alloc::string::String,
+    #[prost(enumeration = "RevocationReason", tag = "3")]
+    pub reason: i32,
+    /// hex
+    #[prost(string, tag = "4")]
+    pub agreement_id: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "5")]
+    pub lane: u32,
+    #[prost(uint64, tag = "6")]
+    pub lane_seq: u64,
+    /// hex
+    #[prost(string, tag = "7")]
+    pub env_digest: ::prost::alloc::string::String,
+    /// the log whose place decides: of the city that received it
+    #[prost(string, tag = "8")]
+    pub origin: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "9")]
+    pub index: u64,
+    /// here; empty where it belongs to no case
+    #[prost(string, tag = "10")]
+    pub case_number: ::prost::alloc::string::String,
+}
+/// Something that ends by its date.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Expiry {
+    /// "tls-certificate", "agreement", "key-review"
+    #[prost(string, tag = "1")]
+    pub what: ::prost::alloc::string::String,
+    /// id or fingerprint
+    #[prost(string, tag = "2")]
+    pub subject: ::prost::alloc::string::String,
+    /// yyyymmdd
+    #[prost(uint32, tag = "3")]
+    pub on: u32,
+    /// 0: today, or over
+    #[prost(uint32, tag = "4")]
+    pub days_left: u32,
+    #[prost(string, tag = "5")]
+    pub say_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub say_en: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReconcileRequest {
@@ -4078,6 +4118,9 @@ pub struct StatusReply {
     pub state_zh: ::prost::alloc::string::String,
     #[prost(string, tag = "13")]
     pub state_en: ::prost::alloc::string::String,
+    /// what ends within 30 days
+    #[prost(message, repeated, tag = "14")]
+    pub expiries: ::prost::alloc::vec::Vec<Expiry>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RepairRequest {
@@ -4468,6 +4511,9 @@ pub struct MessageLine {
     pub env_digest: ::prost::alloc::string::String,
     #[prost(uint32, tag = "8")]
     pub due_date: u32,
+    /// past the last good place of a revoked key; it keeps its effect
+    #[prost(bool, tag = "9")]
+    pub disputed: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FieldView {
@@ -5621,11 +5667,11 @@ pub mod desk_client {
                 .insert(GrpcMethod::new("jieli.v1.Desk", "AnswerLetter"));
             self.inner.unary(req, path, codec).await
         }
-        /// Erases what is held of closed legs, and asks the other city to.
-        pub async fn erase(
+        /// Keys, own or a peer's, with what they are used for.
+        pub async fn list_keys(
             &mut self,
-            request: impl tonic::IntoRequest<super::EraseRequest>,
-        ) -> std::result::Result<tonic::Response<super::EraseReply>, tonic::Status> {
+            request: impl tonic::IntoRequest<super::ListKeysRequest>,
+        ) -> std::result::Result<tonic::Response<super::KeyList>, tonic::Status> {
             self.inner
                 .ready()
                 .await
@@ -5635,16 +5681,15 @@ pub mod desk_client {
                     )
                 })?;
             let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/Erase");
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/ListKeys");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "Erase"));
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "ListKeys"));
             self.inner.unary(req, path, codec).await
         }
-        /// What has to be kept: entered by an operator, without effect until an approver confirms it.
-        pub async fn enter_hold(
+        pub async fn place_key(
             &mut self,
-            request: impl tonic::IntoRequest<super::HoldRequest>,
-        ) -> std::result::Result<tonic::Response<super::HoldList>, tonic::Status> {
+            request: impl tonic::IntoRequest<super::KeyPositionsRequest>,
+        ) -> std::result::Result<tonic::Response<super::KeyPositions>, tonic::Status> {
             self.inner
                 .ready()
                 .await
@@ -5654,15 +5699,16 @@ pub mod desk_client {
                     )
                 })?;
             let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/EnterHold");
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/PlaceKey");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "EnterHold"));
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "PlaceKey"));
             self.inner.unary(req, path, codec).await
         }
-        pub async fn approve_hold(
+        /// Takes in the next own manifest, signed by the root elsewhere, and sends it to every partner.
+        pub async fn install_manifest(
             &mut self,
-            request: impl tonic::IntoRequest<super::HoldRef>,
-        ) -> std::result::Result<tonic::Response<super::HoldList>, tonic::Status> {
+            request: impl tonic::IntoRequest<super::InstallManifestRequest>,
+        ) -> std::result::Result<tonic::Response<super::KeyList>, tonic::Status> {
             self.inner
                 .ready()
                 .await
@@ -5673,50 +5719,32 @@ pub mod desk_client {
                 })?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
-                "/jieli.v1.Desk/ApproveHold",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "ApproveHold"));
-            self.inner.unary(req, path, codec).await
-        }
-        pub async fn list_holds(
-            &mut self,
-            request: impl tonic::IntoRequest<super::HoldsRequest>,
-        ) -> std::result::Result<tonic::Response<super::HoldList>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/ListHolds");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "ListHolds"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Writes a backup of the keys of sections now.
-        pub async fn back_up_keyring(
-            &mut self,
-            request: impl tonic::IntoRequest<super::KeyringBackupRequest>,
-        ) -> std::result::Result<tonic::Response<super::KeyringBackup>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/jieli.v1.Desk/BackUpKeyring",
+                "/jieli.v1.Desk/InstallManifest",
             );
             let mut req = request.into_request();
             req.extensions_mut()
-                .insert(GrpcMethod::new("jieli.v1.Desk", "BackUpKeyring"));
+                .insert(GrpcMethod::new("jieli.v1.Desk", "InstallManifest"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn list_disputed(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListDisputedRequest>,
+        ) -> std::result::Result<tonic::Response<super::DisputedList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Desk/ListDisputed",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Desk", "ListDisputed"));
             self.inner.unary(req, path, codec).await
         }
     }
@@ -5919,29 +5947,24 @@ pub mod desk_server {
             &self,
             request: tonic::Request<super::LetterAnswer>,
         ) -> std::result::Result<tonic::Response<super::LetterReply>, tonic::Status>;
-        /// Erases what is held of closed legs, and asks the other city to.
-        async fn erase(
+        /// Keys, own or a peer's, with what they are used for.
+        async fn list_keys(
             &self,
-            request: tonic::Request<super::EraseRequest>,
-        ) -> std::result::Result<tonic::Response<super::EraseReply>, tonic::Status>;
-        /// What has to be kept: entered by an operator, without effect until an approver confirms it.
-        async fn enter_hold(
+            request: tonic::Request<super::ListKeysRequest>,
+        ) -> std::result::Result<tonic::Response<super::KeyList>, tonic::Status>;
+        async fn place_key(
             &self,
-            request: tonic::Request<super::HoldRequest>,
-        ) -> std::result::Result<tonic::Response<super::HoldList>, tonic::Status>;
-        async fn approve_hold(
+            request: tonic::Request<super::KeyPositionsRequest>,
+        ) -> std::result::Result<tonic::Response<super::KeyPositions>, tonic::Status>;
+        /// Takes in the next own manifest, signed by the root elsewhere, and sends it to every partner.
+        async fn install_manifest(
             &self,
-            request: tonic::Request<super::HoldRef>,
-        ) -> std::result::Result<tonic::Response<super::HoldList>, tonic::Status>;
-        async fn list_holds(
+            request: tonic::Request<super::InstallManifestRequest>,
+        ) -> std::result::Result<tonic::Response<super::KeyList>, tonic::Status>;
+        async fn list_disputed(
             &self,
-            request: tonic::Request<super::HoldsRequest>,
-        ) -> std::result::Result<tonic::Response<super::HoldList>, tonic::Status>;
-        /// Writes a backup of the keys of sections now.
-        async fn back_up_keyring(
-            &self,
-            request: tonic::Request<super::KeyringBackupRequest>,
-        ) -> std::result::Result<tonic::Response<super::KeyringBackup>, tonic::Status>;
+            request: tonic::Request<super::ListDisputedRequest>,
+        ) -> std::result::Result<tonic::Response<super::DisputedList>, tonic::Status>;
     }
     /// Behind a token of one role and one office; which role may call what is a table (tests/access.txt).
     #[derive(Debug)]
@@ -7665,23 +7688,23 @@ pub mod desk_server {
                     };
                     Box::pin(fut)
                 }
-                "/jieli.v1.Desk/Erase" => {
+                "/jieli.v1.Desk/ListKeys" => {
                     #[allow(non_camel_case_types)]
-                    struct EraseSvc<T: Desk>(pub Arc<T>);
-                    impl<T: Desk> tonic::server::UnaryService<super::EraseRequest>
-                    for EraseSvc<T> {
-                        type Response = super::EraseReply;
+                    struct ListKeysSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::ListKeysRequest>
+                    for ListKeysSvc<T> {
+                        type Response = super::KeyList;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::EraseRequest>,
+                            request: tonic::Request<super::ListKeysRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as Desk>::erase(&inner, request).await
+                                <T as Desk>::list_keys(&inner, request).await
                             };
                             Box::pin(fut)
                         }
@@ -7692,7 +7715,7 @@ pub mod desk_server {
                     let max_encoding_message_size = self.max_encoding_message_size;
                     let inner = self.inner.clone();
                     let fut = async move {
-                        let method = EraseSvc(inner);
+                        let method = ListKeysSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -7708,23 +7731,23 @@ pub mod desk_server {
                     };
                     Box::pin(fut)
                 }
-                "/jieli.v1.Desk/EnterHold" => {
+                "/jieli.v1.Desk/PlaceKey" => {
                     #[allow(non_camel_case_types)]
-                    struct EnterHoldSvc<T: Desk>(pub Arc<T>);
-                    impl<T: Desk> tonic::server::UnaryService<super::HoldRequest>
-                    for EnterHoldSvc<T> {
-                        type Response = super::HoldList;
+                    struct PlaceKeySvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::KeyPositionsRequest>
+                    for PlaceKeySvc<T> {
+                        type Response = super::KeyPositions;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::HoldRequest>,
+                            request: tonic::Request<super::KeyPositionsRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as Desk>::enter_hold(&inner, request).await
+                                <T as Desk>::place_key(&inner, request).await
                             };
                             Box::pin(fut)
                         }
@@ -7735,7 +7758,7 @@ pub mod desk_server {
                     let max_encoding_message_size = self.max_encoding_message_size;
                     let inner = self.inner.clone();
                     let fut = async move {
-                        let method = EnterHoldSvc(inner);
+                        let method = PlaceKeySvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -7751,111 +7774,25 @@ pub mod desk_server {
                     };
                     Box::pin(fut)
                 }
-                "/jieli.v1.Desk/ApproveHold" => {
+                "/jieli.v1.Desk/InstallManifest" => {
                     #[allow(non_camel_case_types)]
-                    struct ApproveHoldSvc<T: Desk>(pub Arc<T>);
-                    impl<T: Desk> tonic::server::UnaryService<super::HoldRef>
-                    for ApproveHoldSvc<T> {
-                        type Response = super::HoldList;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::HoldRef>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Desk>::approve_hold(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ApproveHoldSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/jieli.v1.Desk/ListHolds" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListHoldsSvc<T: Desk>(pub Arc<T>);
-                    impl<T: Desk> tonic::server::UnaryService<super::HoldsRequest>
-                    for ListHoldsSvc<T> {
-                        type Response = super::HoldList;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::HoldsRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Desk>::list_holds(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListHoldsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/jieli.v1.Desk/BackUpKeyring" => {
-                    #[allow(non_camel_case_types)]
-                    struct BackUpKeyringSvc<T: Desk>(pub Arc<T>);
+                    struct InstallManifestSvc<T: Desk>(pub Arc<T>);
                     impl<
                         T: Desk,
-                    > tonic::server::UnaryService<super::KeyringBackupRequest>
-                    for BackUpKeyringSvc<T> {
-                        type Response = super::KeyringBackup;
+                    > tonic::server::UnaryService<super::InstallManifestRequest>
+                    for InstallManifestSvc<T> {
+                        type Response = super::KeyList;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::KeyringBackupRequest>,
+                            request: tonic::Request<super::InstallManifestRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as Desk>::back_up_keyring(&inner, request).await
+                                <T as Desk>::install_manifest(&inner, request).await
                             };
                             Box::pin(fut)
                         }
@@ -7866,7 +7803,50 @@ pub mod desk_server {
                     let max_encoding_message_size = self.max_encoding_message_size;
                     let inner = self.inner.clone();
                     let fut = async move {
-                        let method = BackUpKeyringSvc(inner);
+                        let method = InstallManifestSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/ListDisputed" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListDisputedSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::ListDisputedRequest>
+                    for ListDisputedSvc<T> {
+                        type Response = super::DisputedList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListDisputedRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::list_disputed(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListDisputedSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -8254,27 +8234,6 @@ pub mod worker_client {
                 .insert(GrpcMethod::new("jieli.v1.Worker", "StopBySlip"));
             self.inner.unary(req, path, codec).await
         }
-        /// "Erase what you hold about me": what can go goes at once, the rest is answered by a day.
-        pub async fn erase_mine(
-            &mut self,
-            request: impl tonic::IntoRequest<super::WithdrawRequest>,
-        ) -> std::result::Result<tonic::Response<super::EraseReply>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/jieli.v1.Worker/EraseMine",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Worker", "EraseMine"));
-            self.inner.unary(req, path, codec).await
-        }
     }
 }
 /// Generated server implementations.
@@ -8354,11 +8313,6 @@ pub mod worker_server {
             &self,
             request: tonic::Request<super::SlipUse>,
         ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status>;
-        /// "Erase what you hold about me": what can go goes at once, the rest is answered by a day.
-        async fn erase_mine(
-            &self,
-            request: tonic::Request<super::WithdrawRequest>,
-        ) -> std::result::Result<tonic::Response<super::EraseReply>, tonic::Status>;
     }
     /// On a listener of its own, for the worker with a code; no desk role can call it.
     #[derive(Debug)]
@@ -8953,49 +8907,6 @@ pub mod worker_server {
                     };
                     Box::pin(fut)
                 }
-                "/jieli.v1.Worker/EraseMine" => {
-                    #[allow(non_camel_case_types)]
-                    struct EraseMineSvc<T: Worker>(pub Arc<T>);
-                    impl<T: Worker> tonic::server::UnaryService<super::WithdrawRequest>
-                    for EraseMineSvc<T> {
-                        type Response = super::EraseReply;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::WithdrawRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Worker>::erase_mine(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = EraseMineSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
                 _ => {
                     Box::pin(async move {
                         let mut response = http::Response::new(
@@ -9321,28 +9232,6 @@ pub mod keypad_client {
                 .insert(GrpcMethod::new("jieli.v1.Keypad", "ReopenAtWindow"));
             self.inner.unary(req, path, codec).await
         }
-        /// "Erase what you hold about me", at any window.
-        pub async fn erase_at_window(
-            &mut self,
-            request: impl tonic::IntoRequest<super::StopRequest>,
-        ) -> std::result::Result<tonic::Response<super::EraseReply>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/jieli.v1.Keypad/EraseAtWindow",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("jieli.v1.Keypad", "EraseAtWindow"));
-            self.inner.unary(req, path, codec).await
-        }
     }
 }
 /// Generated server implementations.
@@ -9388,11 +9277,6 @@ pub mod keypad_server {
             &self,
             request: tonic::Request<super::ReopenAtWindowRequest>,
         ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status>;
-        /// "Erase what you hold about me", at any window.
-        async fn erase_at_window(
-            &self,
-            request: tonic::Request<super::StopRequest>,
-        ) -> std::result::Result<tonic::Response<super::EraseReply>, tonic::Status>;
     }
     /// On the desk listener, for tokens of the role `window` alone: an office other than the one that
     /// sends. Every call is about one person, whose document is in the officer's hand.
@@ -9680,49 +9564,6 @@ pub mod keypad_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ReopenAtWindowSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/jieli.v1.Keypad/EraseAtWindow" => {
-                    #[allow(non_camel_case_types)]
-                    struct EraseAtWindowSvc<T: Keypad>(pub Arc<T>);
-                    impl<T: Keypad> tonic::server::UnaryService<super::StopRequest>
-                    for EraseAtWindowSvc<T> {
-                        type Response = super::EraseReply;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::StopRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Keypad>::erase_at_window(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = EraseAtWindowSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

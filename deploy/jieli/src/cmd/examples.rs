@@ -166,6 +166,24 @@ const EXAMPLES: &[(&str, &str)] = &[
          jieli verify --slip slip.html --root <64 hex digits>\n\
          jieli verify --letter letter.html --root <64 hex digits> --manifest public.json",
     ),
+    ("key list", "jieli key list\njieli key list --peer ruian.zj"),
+    ("key show", "jieli key show --out manifest.dsse.json"),
+    ("key rotate", "jieli key rotate --key message --root /media/offline/root.key"),
+    ("key request", "jieli key request --key log --out request.json"),
+    (
+        "key sign",
+        "jieli key sign request.json --root /media/offline/root.key --out signed.dsse.json",
+    ),
+    (
+        "key install",
+        "jieli key install signed.dsse.json\njieli key install signed.dsse.json --stopped",
+    ),
+    ("key retire", "jieli key retire --key <64 hex digits> --root /media/offline/root.key"),
+    (
+        "key revoke",
+        "jieli key revoke --key <64 hex digits> --reason compromised --last-good jieli.ruian.zj/log/1=41",
+    ),
+    ("key disputed", "jieli key disputed --json"),
     ("audit report", "jieli audit report --agreement <id> --from 2026-11-01 --to 2026-11-30"),
     (
         "audit pack",

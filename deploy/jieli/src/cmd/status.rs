@@ -37,6 +37,9 @@ fn text(status: &wire::StatusReply, out: Out) -> String {
     if status.alarms.is_empty() {
         lines.push(out.say("没有警报。", "No alarm."));
     }
+    lines.extend(
+        status.expiries.iter().map(|end| format!("！{}", out.say(&end.say_zh, &end.say_en))),
+    );
     lines.extend(status.alarms.iter().map(|alarm| format!("！{}", out.part(alarm))));
     lines.join("\n")
 }
@@ -68,5 +71,16 @@ fn value(status: &wire::StatusReply) -> Value {
         "alarms": status.alarms,
         "now_unix_ms": status.now_unix_ms,
         "lanes": lanes.collect::<Vec<_>>(),
+        "expiries": expiries(status),
     })
+}
+
+/// What ends soon.
+pub(super) fn expiries(status: &wire::StatusReply) -> Vec<Value> {
+    let line = |end: &wire::Expiry| {
+        json!({
+            "what": end.what, "subject": end.subject, "on": end.on, "days_left": end.days_left,
+        })
+    };
+    status.expiries.iter().map(line).collect()
 }

@@ -3,6 +3,7 @@
 use super::partners::peer_state;
 use super::{Answer, DeskDoor};
 use crate::batch::leaf_of;
+use crate::expiry;
 use crate::recovery::Recovering;
 use crate::store::{self, Conn, StoreError, queue};
 use jieli_proto::id::{AgreementId, Digest};
@@ -81,6 +82,7 @@ impl DeskDoor {
             alarms,
             now_unix_ms,
             lanes,
+            expiries: expiry::soon(&self.house, directory, self.today()),
         })
     }
 
