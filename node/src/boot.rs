@@ -131,10 +131,15 @@ impl Node {
         }
         tasks.spawn(Keeper::new(house.clone(), store.clone(), stop.clone()).run());
         if !again.is_empty() {
-            let hand = hand.clone();
+            let (hand, sleep) = (hand.clone(), house.world.sleep.clone());
+            let stop = stop.clone();
             tasks.spawn(async move {
-                if let Err(error) = hand.perform(Command::ErasedAgain(again)).await {
-                    tracing::error!(%error, "what was erased again has no tombstone");
+                // A node that recovers its log takes it once it has.
+                while hand.perform(Command::ErasedAgain(again.clone())).await.is_err() {
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = sleep.sleep(courier::TICK * 64) => {}
+                    }
                 }
             });
         }

@@ -244,6 +244,7 @@ impl Command {
             | Command::Unset(_)
             | Command::InstallManifest(_)
             | Command::LookAhead
+            | Command::ErasedAgain(_)
             | Command::NoticeDone(..)
             | Command::NoticeReported(..) => false,
         }

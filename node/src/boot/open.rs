@@ -16,7 +16,7 @@ use crate::store::{Store, StoreError, StoreOptions};
 use crate::tls::{AddressRule, ClockMs, Connections, Dialer, Identity, TlsError};
 use crate::tokens::TokenError;
 use crate::webhook::WebhookError;
-use crate::world::{Clock, Post, World};
+use crate::world::{Clock, Post, World, random};
 use jieli_proto::calendar::{Calendar, CalendarError};
 use jieli_proto::id::CityId;
 use jieli_proto::manifest::{Manifest, ManifestError};
@@ -162,18 +162,7 @@ pub(super) async fn open(start: Start) -> Result<Opened, StartError> {
     found::stand(&house, &store, &mut highwater, &board.directory(), now_ms).await?;
     board.replace(directory(&store, &house.root, &house.config).await?);
     let faces = faces.of(house.clone(), identity.clone(), connections.clone());
-    Ok(Opened {
-        house,
-        store,
-        again,
-        highwater,
-        board,
-        peers,
-        identity,
-        connections,
-        faces,
-        next,
-    })
+    Ok(Opened { house, store, again, highwater, board, peers, identity, connections, faces, next })
 }
 
 fn calendar(config: &Config) -> Result<Calendar, StartError> {

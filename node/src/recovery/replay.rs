@@ -6,6 +6,7 @@ use super::collect::leaf;
 use crate::agreements::check_subject;
 use crate::batch::{Batch, ITEM_COLUMNS, item_row};
 use crate::directory::{Bond, Peer};
+use crate::keyring::Scope;
 use crate::legs::{self, Context, Entry, LegFile, Local, Standing};
 use crate::receive::{Halt, Incoming, Received, decode};
 use crate::speak::message_row;
@@ -23,7 +24,9 @@ use jieli_proto::message::{
 };
 use jieli_proto::refusal::Refusal;
 use jieli_proto::strict;
+use jieli_proto::tombstone::Reason;
 use jieli_proto::tree;
+use jieli_proto::wire::EffectScope;
 use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, ActType, Header, Letter, MessageType};
 use std::collections::BTreeMap;
@@ -302,8 +305,10 @@ impl Batch<'_> {
         }
         let erases =
             [MessageType::Withdraw, MessageType::WithdrawEffect, MessageType::EraseConfirm];
-        if erases.contains(&message.r#type()) {
-            self.erase(leg, true).await?;
+        // Who confirms to keep something does.
+        let keeps = matches!(&message.body, Some(Body::EraseConfirm(body)) if body.scope() == EffectScope::Kept);
+        if erases.contains(&message.r#type()) && !keeps {
+            self.erase(leg, Scope::All, Reason::Again).await?;
         }
         Ok(self.end_with_leg(&file).await?)
     }

@@ -69,8 +69,7 @@ use Call::{
     Countersign, EnterHold, Erase, ExportCase, FindCases, HandOver, Import, InstallManifest,
     InvitePeer, ListAgreements, ListCapacity, ListCases, ListDisputed, ListHolds, ListKeys,
     ListPeers, ListReconciled, ListRules, ListVacancies, PlaceKey, PrintSlip, Propose, Reconcile,
-    RemoveRule, Repair, SetCapacity, ShowAgreement, ShowCase,
-    TestPeer, UndoAct, WriteLetter,
+    RemoveRule, Repair, SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct, WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 

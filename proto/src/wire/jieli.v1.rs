@@ -3780,6 +3780,108 @@ pub struct LetterState {
     pub stopped: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EraseRequest {
+    #[prost(string, tag = "1")]
+    pub case_number: ::prost::alloc::string::String,
+    /// numbers within the case; empty: all that can be erased
+    #[prost(uint32, repeated, tag = "2")]
+    pub legs: ::prost::alloc::vec::Vec<u32>,
+    /// "person-asked", "recorded-in-error", "purpose-over"
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct EraseReply {
+    #[prost(message, repeated, tag = "1")]
+    pub lines: ::prost::alloc::vec::Vec<EraseLine>,
+    /// yyyymmdd: until when a person's request is answered; 0 otherwise
+    #[prost(uint32, tag = "2")]
+    pub due_on: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EraseLine {
+    /// within the case
+    #[prost(uint32, tag = "1")]
+    pub number: u32,
+    #[prost(enumeration = "Service", tag = "2")]
+    pub service: i32,
+    /// "erased", "kept", "open"
+    #[prost(string, tag = "3")]
+    pub state: ::prost::alloc::string::String,
+    /// under which it is kept: "SCHOOL_ROLL"; empty otherwise
+    #[prost(string, tag = "4")]
+    pub duty: ::prost::alloc::string::String,
+    /// yyyymmdd
+    #[prost(uint32, tag = "5")]
+    pub until: u32,
+    #[prost(string, tag = "6")]
+    pub say_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "7")]
+    pub say_en: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HoldRequest {
+    #[prost(string, tag = "1")]
+    pub case_number: ::prost::alloc::string::String,
+    /// empty: all
+    #[prost(uint32, repeated, tag = "2")]
+    pub legs: ::prost::alloc::vec::Vec<u32>,
+    /// "court-order", "labour-dispute", "wage-claim", "grievance"
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+    /// yyyymmdd, the last day
+    #[prost(uint32, tag = "4")]
+    pub until_on: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HoldRef {
+    #[prost(string, tag = "1")]
+    pub hold_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HoldsRequest {
+    #[prost(string, tag = "1")]
+    pub case_number: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HoldList {
+    #[prost(message, repeated, tag = "1")]
+    pub holds: ::prost::alloc::vec::Vec<Hold>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Hold {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub hold_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub case_number: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "3")]
+    pub leg: u32,
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "5")]
+    pub until_on: u32,
+    /// without that it holds nothing
+    #[prost(bool, tag = "6")]
+    pub approved: bool,
+    /// who entered it
+    #[prost(string, tag = "7")]
+    pub token: ::prost::alloc::string::String,
+    #[prost(string, tag = "8")]
+    pub approver: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct KeyringBackupRequest {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct KeyringBackup {
+    #[prost(string, tag = "1")]
+    pub file: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub keys: u64,
+    #[prost(uint64, tag = "3")]
+    pub epoch: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListKeysRequest {
     #[prost(string, tag = "1")]
     pub city: ::prost::alloc::string::String,
@@ -5667,6 +5769,104 @@ pub mod desk_client {
                 .insert(GrpcMethod::new("jieli.v1.Desk", "AnswerLetter"));
             self.inner.unary(req, path, codec).await
         }
+        /// Erases what is held of closed legs, and asks the other city to.
+        pub async fn erase(
+            &mut self,
+            request: impl tonic::IntoRequest<super::EraseRequest>,
+        ) -> std::result::Result<tonic::Response<super::EraseReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/Erase");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "Erase"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// What has to be kept: entered by an operator, without effect until an approver confirms it.
+        pub async fn enter_hold(
+            &mut self,
+            request: impl tonic::IntoRequest<super::HoldRequest>,
+        ) -> std::result::Result<tonic::Response<super::HoldList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/EnterHold");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "EnterHold"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn approve_hold(
+            &mut self,
+            request: impl tonic::IntoRequest<super::HoldRef>,
+        ) -> std::result::Result<tonic::Response<super::HoldList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Desk/ApproveHold",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "ApproveHold"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn list_holds(
+            &mut self,
+            request: impl tonic::IntoRequest<super::HoldsRequest>,
+        ) -> std::result::Result<tonic::Response<super::HoldList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/ListHolds");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "ListHolds"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Writes a backup of the keys of sections now.
+        pub async fn back_up_keyring(
+            &mut self,
+            request: impl tonic::IntoRequest<super::KeyringBackupRequest>,
+        ) -> std::result::Result<tonic::Response<super::KeyringBackup>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Desk/BackUpKeyring",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Desk", "BackUpKeyring"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Keys, own or a peer's, with what they are used for.
         pub async fn list_keys(
             &mut self,
@@ -5947,6 +6147,29 @@ pub mod desk_server {
             &self,
             request: tonic::Request<super::LetterAnswer>,
         ) -> std::result::Result<tonic::Response<super::LetterReply>, tonic::Status>;
+        /// Erases what is held of closed legs, and asks the other city to.
+        async fn erase(
+            &self,
+            request: tonic::Request<super::EraseRequest>,
+        ) -> std::result::Result<tonic::Response<super::EraseReply>, tonic::Status>;
+        /// What has to be kept: entered by an operator, without effect until an approver confirms it.
+        async fn enter_hold(
+            &self,
+            request: tonic::Request<super::HoldRequest>,
+        ) -> std::result::Result<tonic::Response<super::HoldList>, tonic::Status>;
+        async fn approve_hold(
+            &self,
+            request: tonic::Request<super::HoldRef>,
+        ) -> std::result::Result<tonic::Response<super::HoldList>, tonic::Status>;
+        async fn list_holds(
+            &self,
+            request: tonic::Request<super::HoldsRequest>,
+        ) -> std::result::Result<tonic::Response<super::HoldList>, tonic::Status>;
+        /// Writes a backup of the keys of sections now.
+        async fn back_up_keyring(
+            &self,
+            request: tonic::Request<super::KeyringBackupRequest>,
+        ) -> std::result::Result<tonic::Response<super::KeyringBackup>, tonic::Status>;
         /// Keys, own or a peer's, with what they are used for.
         async fn list_keys(
             &self,
@@ -7688,6 +7911,223 @@ pub mod desk_server {
                     };
                     Box::pin(fut)
                 }
+                "/jieli.v1.Desk/Erase" => {
+                    #[allow(non_camel_case_types)]
+                    struct EraseSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::EraseRequest>
+                    for EraseSvc<T> {
+                        type Response = super::EraseReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::EraseRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::erase(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = EraseSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/EnterHold" => {
+                    #[allow(non_camel_case_types)]
+                    struct EnterHoldSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::HoldRequest>
+                    for EnterHoldSvc<T> {
+                        type Response = super::HoldList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::HoldRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::enter_hold(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = EnterHoldSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/ApproveHold" => {
+                    #[allow(non_camel_case_types)]
+                    struct ApproveHoldSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::HoldRef>
+                    for ApproveHoldSvc<T> {
+                        type Response = super::HoldList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::HoldRef>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::approve_hold(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ApproveHoldSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/ListHolds" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListHoldsSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::HoldsRequest>
+                    for ListHoldsSvc<T> {
+                        type Response = super::HoldList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::HoldsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::list_holds(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListHoldsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/BackUpKeyring" => {
+                    #[allow(non_camel_case_types)]
+                    struct BackUpKeyringSvc<T: Desk>(pub Arc<T>);
+                    impl<
+                        T: Desk,
+                    > tonic::server::UnaryService<super::KeyringBackupRequest>
+                    for BackUpKeyringSvc<T> {
+                        type Response = super::KeyringBackup;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::KeyringBackupRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::back_up_keyring(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = BackUpKeyringSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/jieli.v1.Desk/ListKeys" => {
                     #[allow(non_camel_case_types)]
                     struct ListKeysSvc<T: Desk>(pub Arc<T>);
@@ -8234,6 +8674,27 @@ pub mod worker_client {
                 .insert(GrpcMethod::new("jieli.v1.Worker", "StopBySlip"));
             self.inner.unary(req, path, codec).await
         }
+        /// "Erase what you hold about me": what can go goes at once, the rest is answered by a day.
+        pub async fn erase_mine(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WithdrawRequest>,
+        ) -> std::result::Result<tonic::Response<super::EraseReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Worker/EraseMine",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Worker", "EraseMine"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -8313,6 +8774,11 @@ pub mod worker_server {
             &self,
             request: tonic::Request<super::SlipUse>,
         ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status>;
+        /// "Erase what you hold about me": what can go goes at once, the rest is answered by a day.
+        async fn erase_mine(
+            &self,
+            request: tonic::Request<super::WithdrawRequest>,
+        ) -> std::result::Result<tonic::Response<super::EraseReply>, tonic::Status>;
     }
     /// On a listener of its own, for the worker with a code; no desk role can call it.
     #[derive(Debug)]
@@ -8907,6 +9373,49 @@ pub mod worker_server {
                     };
                     Box::pin(fut)
                 }
+                "/jieli.v1.Worker/EraseMine" => {
+                    #[allow(non_camel_case_types)]
+                    struct EraseMineSvc<T: Worker>(pub Arc<T>);
+                    impl<T: Worker> tonic::server::UnaryService<super::WithdrawRequest>
+                    for EraseMineSvc<T> {
+                        type Response = super::EraseReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WithdrawRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Worker>::erase_mine(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = EraseMineSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 _ => {
                     Box::pin(async move {
                         let mut response = http::Response::new(
@@ -9232,6 +9741,28 @@ pub mod keypad_client {
                 .insert(GrpcMethod::new("jieli.v1.Keypad", "ReopenAtWindow"));
             self.inner.unary(req, path, codec).await
         }
+        /// "Erase what you hold about me", at any window.
+        pub async fn erase_at_window(
+            &mut self,
+            request: impl tonic::IntoRequest<super::StopRequest>,
+        ) -> std::result::Result<tonic::Response<super::EraseReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Keypad/EraseAtWindow",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Keypad", "EraseAtWindow"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -9277,6 +9808,11 @@ pub mod keypad_server {
             &self,
             request: tonic::Request<super::ReopenAtWindowRequest>,
         ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status>;
+        /// "Erase what you hold about me", at any window.
+        async fn erase_at_window(
+            &self,
+            request: tonic::Request<super::StopRequest>,
+        ) -> std::result::Result<tonic::Response<super::EraseReply>, tonic::Status>;
     }
     /// On the desk listener, for tokens of the role `window` alone: an office other than the one that
     /// sends. Every call is about one person, whose document is in the officer's hand.
@@ -9564,6 +10100,49 @@ pub mod keypad_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ReopenAtWindowSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Keypad/EraseAtWindow" => {
+                    #[allow(non_camel_case_types)]
+                    struct EraseAtWindowSvc<T: Keypad>(pub Arc<T>);
+                    impl<T: Keypad> tonic::server::UnaryService<super::StopRequest>
+                    for EraseAtWindowSvc<T> {
+                        type Response = super::EraseReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::StopRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Keypad>::erase_at_window(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = EraseAtWindowSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
