@@ -9,3 +9,7 @@ mod access;
 mod desk;
 #[path = "audit/report.rs"]
 mod report;
+#[path = "audit/review.rs"]
+mod review;
+#[path = "audit/second.rs"]
+mod second;

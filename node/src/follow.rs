@@ -388,7 +388,8 @@ pub(crate) async fn timer(
         | TimerKind::QuestionLapses
         | TimerKind::DraftLapses
         | TimerKind::AnswerCapacity
-        | TimerKind::RenewCode => Ok(()),
+        | TimerKind::RenewCode
+        | TimerKind::SecondLapses => Ok(()),
     }
 }
 

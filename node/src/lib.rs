@@ -28,6 +28,7 @@ pub mod peers;
 pub mod public;
 pub mod questions;
 pub mod receive;
+pub mod second;
 pub mod serve;
 pub mod speak;
 pub mod store;

@@ -38,10 +38,12 @@ pub enum TimerKind {
     AcceptByRule,
     /// A question outlives its code: send another one.
     RenewCode,
+    /// What needed a second pair of eyes was not done in time.
+    SecondLapses,
 }
 
 impl TimerKind {
-    const ALL: [TimerKind; 14] = [
+    const ALL: [TimerKind; 15] = [
         TimerKind::Release,
         TimerKind::Effect,
         TimerKind::AskTerms,
@@ -56,6 +58,7 @@ impl TimerKind {
         TimerKind::AnswerCapacity,
         TimerKind::AcceptByRule,
         TimerKind::RenewCode,
+        TimerKind::SecondLapses,
     ];
 
     /// The word in the store.
@@ -75,6 +78,7 @@ impl TimerKind {
             TimerKind::AnswerCapacity => "answer-capacity",
             TimerKind::AcceptByRule => "accept-by-rule",
             TimerKind::RenewCode => "renew-code",
+            TimerKind::SecondLapses => "second-lapses",
         }
     }
 
@@ -118,6 +122,7 @@ impl Batch<'_> {
             TimerKind::DraftLapses => return self.draft_lapses(subject).await,
             TimerKind::AnswerCapacity => return self.answer_capacity(subject).await,
             TimerKind::RenewCode => return self.renew_code(subject).await,
+            TimerKind::SecondLapses => return self.second_lapses(subject).await,
             TimerKind::Release
             | TimerKind::Effect
             | TimerKind::AskTerms

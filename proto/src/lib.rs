@@ -23,6 +23,7 @@ pub mod policy;
 pub mod proof;
 pub mod pubkey;
 pub mod refusal;
+pub mod sample;
 pub mod section;
 pub mod strict;
 pub mod tree;

@@ -5,7 +5,7 @@ use prost_types::FileDescriptorSet;
 use prost_types::field_descriptor_proto::{Label, Type as Kind};
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 12] = [
+const FILES: [&str; 13] = [
     "envelope",
     "log",
     "case",
@@ -18,10 +18,11 @@ const FILES: [&str; 12] = [
     "window",
     "paper",
     "audit",
+    "second",
 ];
 
 /// What never leaves a node: not decoded strictly.
-const LOCAL: [&str; 7] = [
+const LOCAL: [&str; 8] = [
     "desk.proto",
     "partners.proto",
     "case_desk.proto",
@@ -29,6 +30,7 @@ const LOCAL: [&str; 7] = [
     "window.proto",
     "paper.proto",
     "audit.proto",
+    "second.proto",
 ];
 
 fn root() -> PathBuf {

@@ -34,6 +34,7 @@ mod paper_check;
 mod peer;
 mod rule;
 mod say;
+mod second;
 mod shell;
 mod slip;
 mod status;
@@ -163,6 +164,9 @@ enum Command {
     /// Letters that a person carries to a city without a node.
     #[command(subcommand)]
     Letter(letter::LetterCommand),
+    /// Exports with personal data, which the token of another post approves.
+    #[command(subcommand)]
+    Second(second::SecondCommand),
     /// Writes the evidence of a case into a ZIP.
     Export(evidence::Export),
     /// Checks evidence, a slip or a letter against root fingerprints; needs no node, network or account.
@@ -224,6 +228,7 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
         Command::Worker(command) => command.run(&at, out).await,
         Command::Slip(slip) => slip.run(&at, out).await,
         Command::Letter(command) => command.run(&at, out).await,
+        Command::Second(command) => command.run(&at, out).await,
         Command::Export(export) => export.run(&at, out).await,
         Command::Verify(verify) => verify.run(out),
         Command::Audit(command) => command.run(&at, out).await,
@@ -250,6 +255,7 @@ mod tests {
             "jieli --dir d status --json",
             "jieli peer add public.json --root-fpr 00 --end-point a:1",
             "jieli audit report --agreement 00 --from 2026-11-01 --to 2026-11-30 --json",
+            "jieli --as approver second approve 5d0c9a7711e2f084 --shown 00",
             "jieli peer invite --days 14 --out invite.json --end-point a:1",
             "jieli peer accept invite.json --groups 12345-12345-12345-12345-12345-12345",
             "jieli peer test ruian.zj --json",

@@ -110,7 +110,11 @@ impl Batch<'_> {
     }
 
     /// What a look can open of a leg, of what is held by now.
-    async fn sections_of(&mut self, view: View, leg: LegId) -> Result<Vec<u8>, StoreError> {
+    pub(crate) async fn sections_of(
+        &mut self,
+        view: View,
+        leg: LegId,
+    ) -> Result<Vec<u8>, StoreError> {
         let phases: &[Phase] = match view {
             View::Case | View::Export => match self.take_leg(leg).await? {
                 // Who sent the person is not told the school or the employer (V20).

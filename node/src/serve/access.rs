@@ -44,6 +44,10 @@ pub enum Call {
     UndoAct,
     HandOver,
     ExportCase,
+    AskSecond,
+    ListSeconds,
+    ApproveSecond,
+    ExportApproved,
     PrintSlip,
     AskLetter,
     WriteLetter,
@@ -51,11 +55,11 @@ pub enum Call {
 }
 
 use Call::{
-    AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve, Ask,
-    AskCapacity, AskLetter, CloseVacancy, CounterPropose, Countersign, ExportCase, HandOver,
-    Import, InvitePeer, ListAgreements, ListCapacity, ListCases, ListPeers, ListRules,
-    ListVacancies, PrintSlip, Propose, RemoveRule, SetCapacity, ShowAgreement, ShowCase, TestPeer,
-    UndoAct, WriteLetter,
+    AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve,
+    ApproveSecond, Ask, AskCapacity, AskLetter, AskSecond, CloseVacancy, CounterPropose,
+    Countersign, ExportApproved, ExportCase, HandOver, Import, InvitePeer, ListAgreements,
+    ListCapacity, ListCases, ListPeers, ListRules, ListSeconds, ListVacancies, PrintSlip, Propose,
+    RemoveRule, SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct, WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -92,6 +96,10 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (UndoAct, &[Clerk]),
     (HandOver, &[Clerk]),
     (ExportCase, &[Clerk, Compliance]),
+    (AskSecond, &[Clerk]),
+    (ListSeconds, &[Clerk, Approver]),
+    (ApproveSecond, &[Approver]),
+    (ExportApproved, &[Clerk]),
     (PrintSlip, &[Clerk]),
     (AskLetter, &[Clerk]),
     (WriteLetter, &[Clerk]),

@@ -14,7 +14,7 @@ use serde_json::json;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Writes the evidence of a case.
+/// Writes the evidence of a case, naming no person; with persons: `jieli second`.
 #[derive(Args, Debug)]
 pub(super) struct Export {
     /// Case number.
@@ -23,40 +23,34 @@ pub(super) struct Export {
     /// Where to; must not exist.
     #[arg(long)]
     out: PathBuf,
-    /// With the personal data that this city holds, for the office whose legs they are.
-    #[arg(long, requires = "purpose")]
-    sections: bool,
-    /// Why; it is written into the log.
-    #[arg(long, default_value = "")]
-    purpose: String,
 }
 
 impl Export {
     pub(super) async fn run(self, at: &At, out: Out) -> Result<Done, Fail> {
-        let role = if self.sections { DeskRole::Clerk } else { DeskRole::Compliance };
-        let mut desk = at.desk(role).await?;
-        let request = wire::CaseRef {
-            case_number: self.case_number,
-            purpose: self.purpose,
-            sections: self.sections,
-        };
+        let mut desk = at.desk(DeskRole::Compliance).await?;
+        let request = wire::CaseRef { case_number: self.case_number, ..Default::default() };
         let zip = desk.export_case(request).await?.into_inner().zip;
-        write_new(&self.out, &zip)?;
-        let file = self.out.display().to_string();
-        let caveat = NOT_PROOF_OF_FREEDOM;
-        let value = json!({
-            "file": file, "bytes": zip.len(), "caveat": { "zh": caveat.zh, "en": caveat.en },
-        });
-        out.show(&value, || {
-            let bytes = zip.len();
-            let done = out.say(
-                &format!("已写入 {file}，{bytes} 字节。"),
-                &format!("{file} written, {bytes} bytes."),
-            );
-            format!("{done}\n{}\n{}", caveat.zh, caveat.en)
-        });
-        Ok(OK)
+        written(&zip, &self.out, out)
     }
+}
+
+/// Writes a bundle where there is no file yet, and says so.
+pub(super) fn written(zip: &[u8], path: &Path, out: Out) -> Result<Done, Fail> {
+    write_new(path, zip)?;
+    let file = path.display().to_string();
+    let caveat = NOT_PROOF_OF_FREEDOM;
+    let value = json!({
+        "file": file, "bytes": zip.len(), "caveat": { "zh": caveat.zh, "en": caveat.en },
+    });
+    out.show(&value, || {
+        let bytes = zip.len();
+        let done = out.say(
+            &format!("已写入 {file}，{bytes} 字节。"),
+            &format!("{file} written, {bytes} bytes."),
+        );
+        format!("{done}\n{}\n{}", caveat.zh, caveat.en)
+    });
+    Ok(OK)
 }
 
 /// Writes a file that must not exist yet. It may hold personal data: nobody else on this machine
