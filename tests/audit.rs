@@ -7,6 +7,8 @@
 mod access;
 #[path = "audit/desk.rs"]
 mod desk;
+#[path = "audit/pack.rs"]
+mod pack;
 #[path = "audit/report.rs"]
 mod report;
 #[path = "audit/review.rs"]

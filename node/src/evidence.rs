@@ -23,7 +23,9 @@ use prost::Message as _;
 use std::collections::BTreeMap;
 
 mod collect;
-pub use collect::missing_proofs;
+mod pack;
+pub use collect::{missing_proofs, next_missing};
+pub(crate) use pack::pack;
 
 /// The program's name in REPORT.txt.
 const PRODUCT: &str = concat!("jieli ", env!("CARGO_PKG_VERSION"));
@@ -95,6 +97,7 @@ pub async fn export_part(
     export.acts().await?;
     for file in &files {
         export.leg(file, &part).await?;
+        export.statement(file).await?;
     }
     export.own_proofs().await?;
     build(&export.bundle).map_err(|error| {
@@ -128,15 +131,18 @@ impl Export<'_> {
             .map(|m| m.envelope.clone())
             .collect();
         let own = &directory.city;
-        let ours = directory.manifest().map(|m| (own, m));
-        let theirs = self.peer.newest().map(|m| (&self.peer.city, m));
-        for (city, manifest) in ours.into_iter().chain(theirs) {
+        for (city, manifests) in [(own, &directory.own), (&self.peer.city, &self.peer.manifests)] {
             // A city's log goes on in another epoch only with a successor statement.
             let origin = city.exchange_origin(self.published.exchange.id.epoch);
-            let keys: Vec<VKey> = manifest
-                .keys_of(Role::Log)
-                .filter_map(|key| VKey::new(&origin, KeyKind::Ed25519, key.public).ok())
-                .collect();
+            // Heads that are kept may be signed with a key that was replaced since.
+            let mut keys: Vec<VKey> = Vec::new();
+            for key in manifests.values().rev().flat_map(|manifest| manifest.keys_of(Role::Log)) {
+                if let Ok(key) = VKey::new(&origin, KeyKind::Ed25519, key.public)
+                    && !keys.contains(&key)
+                {
+                    keys.push(key);
+                }
+            }
             if let Ok(policy) = Policy::new(keys, Vec::new(), 0) {
                 bundle.policies.push((city.clone(), policy));
             }
@@ -174,7 +180,7 @@ impl Export<'_> {
         Ok(())
     }
 
-    /// The messages of a leg with their consents, and our statement how many we sent.
+    /// The messages of a leg with their consents.
     async fn leg(&mut self, file: &LegFile, part: &Part) -> Outcome<()> {
         for entry in &file.entries {
             let lane = self.lane_of(file, entry);
@@ -203,6 +209,11 @@ impl Export<'_> {
                 Part::Own(_) => self.sections(file, entry, message, true).await?,
             }
         }
+        Ok(())
+    }
+
+    /// Our word on how many messages of a leg we have sent.
+    async fn statement(&mut self, file: &LegFile) -> Outcome<()> {
         let last = file.entries.iter().rfind(|entry| entry.side == file.our_side);
         let statement = wire::LegStatement {
             leg_id: file.id.to_vec(),

@@ -126,8 +126,7 @@ async fn desk(doors: &Doors, call: Call, token: &str, cases: &Cases) -> Option<V
             let list = doors.desk.list_seconds(doors.ask(token, Default::default())).await;
             let waits = list.ok().and_then(|list| list.into_inner().requests.into_iter().next());
             let one = waits.unwrap_or_default();
-            let request =
-                wire::ApproveSecondRequest { id: one.id, shown_digest: one.shown_digest };
+            let request = wire::ApproveSecondRequest { id: one.id, shown_digest: one.shown_digest };
             ask!(doors.desk, doors, token, approve_second, request)
         }
         Call::ExportApproved => {
@@ -201,7 +200,8 @@ async fn whatever_names_a_person_is_a_look_and_without_one_nothing_does() {
     let mut towns = Towns::new().await;
     let cases = Cases::of(&towns).await;
     let (named, looked) = walk(&towns.kunming, &cases).await;
-    let names = ["ShowCase clerk", "ExportApproved clerk", "WriteLetter clerk", "OpenSitting window"];
+    let names =
+        ["ShowCase clerk", "ExportApproved clerk", "WriteLetter clerk", "OpenSitting window"];
     for call in names {
         assert!(named.iter().any(|one| one == call), "{call} tells nothing here: {named:?}");
     }

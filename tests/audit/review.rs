@@ -21,10 +21,7 @@ fn sample_of(towns: &Towns, seed: &str, size: u32) -> wire::SampleRequest {
     wire::SampleRequest { agreement_id, from, to, seed: seed.to_owned(), size }
 }
 
-async fn sample(
-    doors: &Doors,
-    asked: wire::SampleRequest,
-) -> Result<wire::SampleReply, Status> {
+async fn sample(doors: &Doors, asked: wire::SampleRequest) -> Result<wire::SampleReply, Status> {
     doors.audit.sample(doors.ask("compliance", asked)).await.map(tonic::Response::into_inner)
 }
 

@@ -21,8 +21,7 @@ async fn ask(doors: &Doors, case: &str, purpose: &str) -> Result<SecondView, Sta
 }
 
 async fn approve(doors: &Doors, token: &str, id: &str, shown: &str) -> Result<SecondView, Status> {
-    let request =
-        wire::ApproveSecondRequest { id: id.to_owned(), shown_digest: shown.to_owned() };
+    let request = wire::ApproveSecondRequest { id: id.to_owned(), shown_digest: shown.to_owned() };
     let done = doors.desk.approve_second(doors.ask(token, request)).await;
     done.map(tonic::Response::into_inner)
 }
@@ -46,11 +45,8 @@ async fn nothing_with_a_person_leaves_before_another_post_approved_what_was_show
     let towns = Towns::new().await;
     let doors = Doors::of(&towns.kunming);
     let (case, code_of_case) = sent(&towns, 1).await;
-    let direct = wire::CaseRef {
-        case_number: case.clone(),
-        purpose: "审计".to_owned(),
-        sections: true,
-    };
+    let direct =
+        wire::CaseRef { case_number: case.clone(), purpose: "审计".to_owned(), sections: true };
     let refused = doors.desk.export_case(doors.ask("clerk", direct)).await.unwrap_err();
     assert_eq!(code(&refused), "NEEDS_SECOND");
     // Own words could hold a name, which the second person is not to read.

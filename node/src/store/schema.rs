@@ -32,7 +32,7 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 7 "0007_notices",
                 8 "0008_witness",
                 12 "0012_access",
-                15 "0015_parties",
+                15 "0015_sides",
             )
         };
     }

@@ -20,7 +20,7 @@ const SCHEMA: &str = concat!(
     include_str!("../../src/store/schema/sqlite/0007_notices.sql"),
     include_str!("../../src/store/schema/sqlite/0008_witness.sql"),
     include_str!("../../src/store/schema/sqlite/0012_access.sql"),
-    include_str!("../../src/store/schema/sqlite/0015_parties.sql"),
+    include_str!("../../src/store/schema/sqlite/0015_sides.sql"),
 );
 
 #[derive(Clone, Debug)]

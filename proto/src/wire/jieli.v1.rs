@@ -8782,6 +8782,11 @@ pub struct AuditReportRequest {
     #[prost(uint32, tag = "3")]
     pub to: u32,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditPackPart {
+    #[prost(bytes = "vec", tag = "1")]
+    pub data: ::prost::alloc::vec::Vec<u8>,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AuditReport {
     /// hex
@@ -9215,6 +9220,28 @@ pub mod audit_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "Report"));
             self.inner.unary(req, path, codec).await
         }
+        /// The evidence of one agreement and period, without personal data: the bytes of a pack in order.
+        pub async fn pack(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AuditReportRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::AuditPackPart>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Audit/Pack");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "Pack"));
+            self.inner.server_streaming(req, path, codec).await
+        }
         /// Who looked at personal data, which sections of which case, when and for what.
         pub async fn access_log(
             &mut self,
@@ -9317,6 +9344,17 @@ pub mod audit_server {
             &self,
             request: tonic::Request<super::AuditReportRequest>,
         ) -> std::result::Result<tonic::Response<super::AuditReport>, tonic::Status>;
+        /// Server streaming response type for the Pack method.
+        type PackStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::AuditPackPart, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// The evidence of one agreement and period, without personal data: the bytes of a pack in order.
+        async fn pack(
+            &self,
+            request: tonic::Request<super::AuditReportRequest>,
+        ) -> std::result::Result<tonic::Response<Self::PackStream>, tonic::Status>;
         /// Who looked at personal data, which sections of which case, when and for what.
         async fn access_log(
             &self,
@@ -9454,6 +9492,52 @@ pub mod audit_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Audit/Pack" => {
+                    #[allow(non_camel_case_types)]
+                    struct PackSvc<T: Audit>(pub Arc<T>);
+                    impl<
+                        T: Audit,
+                    > tonic::server::ServerStreamingService<super::AuditReportRequest>
+                    for PackSvc<T> {
+                        type Response = super::AuditPackPart;
+                        type ResponseStream = T::PackStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AuditReportRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Audit>::pack(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PackSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

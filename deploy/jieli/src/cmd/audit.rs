@@ -10,6 +10,7 @@ use serde_json::json;
 use std::path::PathBuf;
 
 mod access;
+pub(super) mod pack;
 mod report;
 mod review;
 
@@ -19,6 +20,26 @@ pub(super) enum AuditCommand {
     Report {
         #[command(flatten)]
         scope: Scope,
+    },
+    /// Writes the evidence of one agreement and period for a reviewer without an account: report,
+    /// messages, bundles; no personal data. `jieli verify` checks it on a machine without network.
+    Pack {
+        #[command(flatten)]
+        scope: Scope,
+        /// Where to; must not exist.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Writes one bundle of a pack as a file of its own, to be handed on and verified by itself.
+    Unpack {
+        /// The pack.
+        pack: PathBuf,
+        /// Number of the bundle, from 1.
+        #[arg(long)]
+        bundle: usize,
+        /// Where to; must not exist.
+        #[arg(long)]
+        out: PathBuf,
     },
     /// Who looked at personal data: which sections of which case, when and for what.
     AccessLog {
@@ -90,31 +111,40 @@ pub(super) struct Scope {
     to: u32,
 }
 
+impl Scope {
+    fn request(self) -> wire::AuditReportRequest {
+        let Scope { agreement, from, to } = self;
+        wire::AuditReportRequest { agreement_id: agreement, from, to }
+    }
+}
+
 impl AuditCommand {
     pub(super) async fn run(self, at: &At, out: Out) -> Result<Done, Fail> {
-        let mut audit = at.audit().await?;
         match self {
             AuditCommand::Report { scope } => {
-                let Scope { agreement, from, to } = scope;
-                let request = wire::AuditReportRequest { agreement_id: agreement, from, to };
-                let found = audit.report(request).await?.into_inner();
+                let found = at.audit().await?.report(scope.request()).await?.into_inner();
                 out.show(&report::json(&found), || report::text(&found, out));
+            }
+            AuditCommand::Pack { scope, out: file } => {
+                let parts = at.audit().await?.pack(scope.request()).await?.into_inner();
+                pack::receive(parts, &file, out).await?;
+            }
+            AuditCommand::Unpack { pack, bundle, out: file } => {
+                pack::unpack(&pack, bundle, &file, out)?;
             }
             AuditCommand::AccessLog { agreement: agreement_id, from, to, after, most } => {
                 let request = wire::AccessLogRequest { agreement_id, from, to, after, most };
-                let found = audit.access_log(request).await?.into_inner();
+                let found = at.audit().await?.access_log(request).await?.into_inner();
                 out.show(&access::json(&found), || access::text(&found, out));
             }
             AuditCommand::Statistics { scope } => {
-                let Scope { agreement, from, to } = scope;
-                let request = wire::AuditReportRequest { agreement_id: agreement, from, to };
-                let found = audit.statistics(request).await?.into_inner();
+                let found = at.audit().await?.statistics(scope.request()).await?.into_inner();
                 out.show(&review::statistics_json(&found), || review::statistics_text(&found, out));
             }
             AuditCommand::Sample { scope, seed, size } => {
                 let Scope { agreement: agreement_id, from, to } = scope;
                 let request = wire::SampleRequest { agreement_id, from, to, seed, size };
-                let found = audit.sample(request).await?.into_inner();
+                let found = at.audit().await?.sample(request).await?.into_inner();
                 out.show(&review::sample_json(&found), || review::sample_text(&found, out));
             }
             AuditCommand::SignOff { scope, seed, codes, out: path } => {
@@ -122,7 +152,7 @@ impl AuditCommand {
                 let findings = findings.collect::<Result<_, Fail>>()?;
                 let Scope { agreement: agreement_id, from, to } = scope;
                 let request = wire::SignOffRequest { agreement_id, from, to, seed, findings };
-                let found = audit.sign_off(request).await?.into_inner();
+                let found = at.audit().await?.sign_off(request).await?.into_inner();
                 write_new(&path, found.dsse.as_bytes())?;
                 let file = path.display().to_string();
                 let value = json!({ "file": file, "digest": found.digest });

@@ -165,6 +165,12 @@ const EXAMPLES: &[(&str, &str)] = &[
         "jieli audit sign-off --agreement <id> --from 2026-11-01 --to 2026-11-30 --seed 4262 \\\n      \
          --note-code ANSWERED_LATE --out sign-off.json",
     ),
+    (
+        "audit pack",
+        "jieli audit pack --agreement <id> --from 2026-11-01 --to 2026-11-30 --out pack.zip\n\
+         jieli verify pack.zip --root <64 hex digits> --root <64 hex digits>",
+    ),
+    ("audit unpack", "jieli audit unpack pack.zip --bundle 1 --out one.zip"),
     ("audit access-log", "jieli audit access-log --from 2026-11-01 --to 2026-11-30 --json"),
     ("status", "jieli status --json"),
     ("healthcheck", "jieli --dir /var/lib/jieli healthcheck && echo ok"),
