@@ -40,6 +40,7 @@ pub enum Call {
     Ask,
     ListCases,
     ShowCase,
+    FindCases,
     Act,
     UndoAct,
     HandOver,
@@ -57,9 +58,10 @@ pub enum Call {
 use Call::{
     AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve,
     ApproveSecond, Ask, AskCapacity, AskLetter, AskSecond, CloseVacancy, CounterPropose,
-    Countersign, ExportApproved, ExportCase, HandOver, Import, InvitePeer, ListAgreements,
-    ListCapacity, ListCases, ListPeers, ListRules, ListSeconds, ListVacancies, PrintSlip, Propose,
-    RemoveRule, SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct, WriteLetter,
+    Countersign, ExportApproved, ExportCase, FindCases, HandOver, Import, InvitePeer,
+    ListAgreements, ListCapacity, ListCases, ListPeers, ListRules, ListSeconds, ListVacancies,
+    PrintSlip, Propose, RemoveRule, SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct,
+    WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -92,6 +94,7 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (Ask, &[Clerk]),
     (ListCases, &[Clerk, Compliance]),
     (ShowCase, &[Clerk, Compliance]),
+    (FindCases, &[Clerk]),
     (Act, &[Clerk]),
     (UndoAct, &[Clerk]),
     (HandOver, &[Clerk]),
