@@ -17,6 +17,7 @@ const FILES: [&str; 13] = [
     "desk",
     "window",
     "paper",
+    "checks_desk",
     "audit",
     "second",
 ];
@@ -29,6 +30,7 @@ const LOCAL: [&str; 8] = [
     "capacity_desk.proto",
     "window.proto",
     "paper.proto",
+    "checks_desk.proto",
     "audit.proto",
     "second.proto",
 ];

@@ -47,6 +47,7 @@ pub(crate) async fn pack(
         bond: bond.clone(),
         peer,
         bundle: Bundle::default(),
+        notes: Vec::new(),
         own: BTreeMap::new(),
     };
     export.trust(&published.directory);

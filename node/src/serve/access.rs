@@ -49,6 +49,8 @@ pub enum Call {
     ListSeconds,
     ApproveSecond,
     ExportApproved,
+    Reconcile,
+    ListReconciled,
     PrintSlip,
     AskLetter,
     WriteLetter,
@@ -59,9 +61,9 @@ use Call::{
     AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve,
     ApproveSecond, Ask, AskCapacity, AskLetter, AskSecond, CloseVacancy, CounterPropose,
     Countersign, ExportApproved, ExportCase, FindCases, HandOver, Import, InvitePeer,
-    ListAgreements, ListCapacity, ListCases, ListPeers, ListRules, ListSeconds, ListVacancies,
-    PrintSlip, Propose, RemoveRule, SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct,
-    WriteLetter,
+    ListAgreements, ListCapacity, ListCases, ListPeers, ListReconciled, ListRules, ListSeconds,
+    ListVacancies, PrintSlip, Propose, Reconcile, RemoveRule, SetCapacity, ShowAgreement, ShowCase,
+    TestPeer, UndoAct, WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -103,6 +105,8 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (ListSeconds, &[Clerk, Approver]),
     (ApproveSecond, &[Approver]),
     (ExportApproved, &[Clerk]),
+    (Reconcile, &[Operator, Compliance]),
+    (ListReconciled, &[Operator, Compliance]),
     (PrintSlip, &[Clerk]),
     (AskLetter, &[Clerk]),
     (WriteLetter, &[Clerk]),

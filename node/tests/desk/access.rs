@@ -73,6 +73,10 @@ async fn call(city: &City, call: Call, with: &With<'_>) -> Option<Status> {
         Call::ListSeconds => ask!(city, |m| with.make(m), list_seconds, ListSecondsRequest),
         Call::ApproveSecond => ask!(city, |m| with.make(m), approve_second, ApproveSecondRequest),
         Call::ExportApproved => ask!(city, |m| with.make(m), export_approved, SecondRef),
+        Call::Reconcile => ask!(city, |m| with.make(m), reconcile, ReconcileRequest),
+        Call::ListReconciled => {
+            ask!(city, |m| with.make(m), list_reconciled, ListReconciledRequest)
+        }
         Call::PrintSlip => ask!(city, |m| with.make(m), print_slip, SlipRequest),
         Call::AskLetter => ask!(city, |m| with.make(m), ask_letter, LetterRequest),
         Call::WriteLetter => ask!(city, |m| with.make(m), write_letter, LetterRequest),

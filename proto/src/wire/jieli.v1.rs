@@ -399,9 +399,10 @@ pub struct LaneStatement {
     /// inclusive
     #[prost(uint64, tag = "4")]
     pub to: u64,
+    /// places of the range that the city holds
     #[prost(uint64, tag = "5")]
     pub count: u64,
-    /// 32: RFC 6962 root of the leaf hashes in lane order
+    /// 32: RFC 6962 root of the leaf hashes in lane order, 32 zero bytes for a place not held
     #[prost(bytes = "vec", tag = "6")]
     pub root: ::prost::alloc::vec::Vec<u8>,
     #[prost(string, tag = "7")]
@@ -2185,6 +2186,36 @@ pub struct TilesReply {
     #[prost(bytes = "vec", tag = "1")]
     pub hashes: ::prost::alloc::vec::Vec<u8>,
 }
+/// Both ends are inclusive. `to` 0: as far as the answering city holds the lane. A range longer than
+/// 256 begins one after a multiple of 256.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaneRange {
+    #[prost(uint32, tag = "1")]
+    pub lane: u32,
+    #[prost(uint64, tag = "2")]
+    pub from: u64,
+    #[prost(uint64, tag = "3")]
+    pub to: u64,
+}
+/// Ranges of lanes, at most 64, or one leg.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StateRequest {
+    #[prost(bytes = "vec", tag = "1")]
+    pub agreement_id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(message, repeated, tag = "2")]
+    pub ranges: ::prost::alloc::vec::Vec<LaneRange>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub leg_id: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StateReply {
+    /// a LaneStatement for each range, in their order, or one LegStatement
+    #[prost(message, repeated, tag = "1")]
+    pub statements: ::prost::alloc::vec::Vec<Envelope>,
+    /// the lane is still being read: ask again; no statement yet
+    #[prost(bool, tag = "2")]
+    pub again: bool,
+}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum DeferReason {
@@ -2421,6 +2452,25 @@ pub mod exchange_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Exchange", "Tiles"));
             self.inner.unary(req, path, codec).await
         }
+        /// What the answering city holds of lanes, or what it has said in a leg: signed statements.
+        pub async fn state(
+            &mut self,
+            request: impl tonic::IntoRequest<super::StateRequest>,
+        ) -> std::result::Result<tonic::Response<super::StateReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Exchange/State");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Exchange", "State"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -2474,6 +2524,11 @@ pub mod exchange_server {
             &self,
             request: tonic::Request<super::TilesRequest>,
         ) -> std::result::Result<tonic::Response<super::TilesReply>, tonic::Status>;
+        /// What the answering city holds of lanes, or what it has said in a leg: signed statements.
+        async fn state(
+            &self,
+            request: tonic::Request<super::StateRequest>,
+        ) -> std::result::Result<tonic::Response<super::StateReply>, tonic::Status>;
     }
     #[derive(Debug)]
     pub struct ExchangeServer<T> {
@@ -2761,6 +2816,49 @@ pub mod exchange_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = TilesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Exchange/State" => {
+                    #[allow(non_camel_case_types)]
+                    struct StateSvc<T: Exchange>(pub Arc<T>);
+                    impl<T: Exchange> tonic::server::UnaryService<super::StateRequest>
+                    for StateSvc<T> {
+                        type Response = super::StateReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::StateRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Exchange>::state(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = StateSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -3549,52 +3647,168 @@ pub struct LetterState {
     #[prost(bool, tag = "6")]
     pub stopped: bool,
 }
-/// What one token asked for and the token of another post approves, before it is done once. It names
-/// no person; it lapses after three working days.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct SecondView {
+pub struct ReconcileRequest {
     /// hex
     #[prost(string, tag = "1")]
-    pub id: ::prost::alloc::string::String,
-    /// "export"
-    #[prost(string, tag = "2")]
-    pub kind: ::prost::alloc::string::String,
-    /// what is approved, in words
+    pub agreement_id: ::prost::alloc::string::String,
+    /// yyyymm, or 0 for everything
+    #[prost(uint32, tag = "2")]
+    pub period: u32,
+}
+/// The work goes on while steps arrive; the last one holds the report.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReconcileStep {
+    #[prost(uint32, tag = "1")]
+    pub lane: u32,
+    #[prost(uint32, tag = "2")]
+    pub round: u32,
+    #[prost(message, optional, tag = "3")]
+    pub report: ::core::option::Option<ReconcileReport>,
+}
+/// One side's word on a lane, with the envelope that says it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaneSide {
+    #[prost(uint64, tag = "1")]
+    pub to: u64,
+    #[prost(uint64, tag = "2")]
+    pub count: u64,
+    /// hex
     #[prost(string, tag = "3")]
-    pub shown: ::prost::alloc::string::String,
-    /// hex SHA-256 of `shown`: the approval names it
+    pub root: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "4")]
+    pub statement: ::core::option::Option<Envelope>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaneCompared {
+    #[prost(uint32, tag = "1")]
+    pub lane: u32,
+    /// what was compared, inclusive; 0 where one side holds nothing
+    #[prost(uint64, tag = "2")]
+    pub from: u64,
+    #[prost(uint64, tag = "3")]
+    pub to: u64,
+    #[prost(message, optional, tag = "4")]
+    pub ours: ::core::option::Option<LaneSide>,
+    #[prost(message, optional, tag = "5")]
+    pub theirs: ::core::option::Option<LaneSide>,
+    /// of halving
+    #[prost(uint32, tag = "6")]
+    pub rounds: u32,
+    #[prost(uint32, tag = "7")]
+    pub requests: u32,
+}
+/// A place at which the two cities differ.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Difference {
+    #[prost(uint32, tag = "1")]
+    pub lane: u32,
+    #[prost(uint64, tag = "2")]
+    pub lane_seq: u64,
+    /// in-flight, lost-receipt, not-logged-here, not-logged-there, forked, erased-here, erased-there, damaged-here, damaged-there
+    #[prost(string, tag = "3")]
+    pub class: ::prost::alloc::string::String,
+    /// env_digest, hex; empty where not held
     #[prost(string, tag = "4")]
-    pub shown_digest: ::prost::alloc::string::String,
-    /// who asked
+    pub ours: ::prost::alloc::string::String,
+    /// the same where the other city gave the envelope
     #[prost(string, tag = "5")]
-    pub token: ::prost::alloc::string::String,
-    /// credit code
+    pub theirs: ::prost::alloc::string::String,
     #[prost(string, tag = "6")]
-    pub office: ::prost::alloc::string::String,
-    #[prost(uint64, tag = "7")]
-    pub lapses_unix_ms: u64,
-    /// empty while it waits
-    #[prost(string, tag = "8")]
-    pub approver_post: ::prost::alloc::string::String,
+    pub zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "7")]
+    pub en: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
-pub struct SecondList {
+pub struct ReconcileReport {
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub city_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub peer: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "4")]
+    pub period: u32,
+    #[prost(uint64, tag = "5")]
+    pub made_unix_ms: u64,
+    #[prost(message, repeated, tag = "6")]
+    pub lanes: ::prost::alloc::vec::Vec<LaneCompared>,
+    #[prost(message, repeated, tag = "7")]
+    pub differences: ::prost::alloc::vec::Vec<Difference>,
+    /// there are more differences than are named
+    #[prost(bool, tag = "8")]
+    pub more: bool,
+    /// the most of any lane
+    #[prost(uint32, tag = "9")]
+    pub rounds: u32,
+    /// all calls to the other city
+    #[prost(uint32, tag = "10")]
+    pub requests: u32,
+    /// compared
+    #[prost(uint64, tag = "11")]
+    pub places: u64,
+    /// nothing differs but what is on its way
+    #[prost(bool, tag = "12")]
+    pub agree: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListReconciledRequest {
+    /// hex; empty: the last of every agreement
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReconciledList {
     #[prost(message, repeated, tag = "1")]
-    pub requests: ::prost::alloc::vec::Vec<SecondView>,
+    pub reports: ::prost::alloc::vec::Vec<ReconcileReport>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListSecondsRequest {}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ApproveSecondRequest {
+pub struct SelfAuditRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SelfAuditStep {
     #[prost(string, tag = "1")]
-    pub id: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub shown_digest: ::prost::alloc::string::String,
+    pub table: ::prost::alloc::string::String,
+    /// looked at so far
+    #[prost(uint64, tag = "2")]
+    pub rows: u64,
+    /// the last step
+    #[prost(message, optional, tag = "3")]
+    pub report: ::core::option::Option<SelfAuditReport>,
 }
+/// Stored bytes that are not what was signed or derived.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct SecondRef {
+pub struct Finding {
     #[prost(string, tag = "1")]
-    pub id: ::prost::alloc::string::String,
+    pub table: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub key: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub column: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub en: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SelfAuditReport {
+    #[prost(string, tag = "1")]
+    pub city_id: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub begun_unix_ms: u64,
+    #[prost(uint64, tag = "3")]
+    pub ended_unix_ms: u64,
+    #[prost(uint64, tag = "4")]
+    pub rows: u64,
+    #[prost(message, repeated, tag = "5")]
+    pub findings: ::prost::alloc::vec::Vec<Finding>,
+    /// there are more findings than are named
+    #[prost(bool, tag = "6")]
+    pub more: bool,
+    /// up to which the logs were recomputed
+    #[prost(uint64, tag = "7")]
+    pub exchange_size: u64,
+    #[prost(uint64, tag = "8")]
+    pub local_size: u64,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StatusRequest {}
@@ -4133,6 +4347,9 @@ pub struct ExportReply {
     pub zip: ::prost::alloc::vec::Vec<u8>,
     #[prost(string, tag = "2")]
     pub file_name: ::prost::alloc::string::String,
+    /// what the verifier will not find complete, and why
+    #[prost(string, repeated, tag = "3")]
+    pub notes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OpenRequest {
@@ -4958,7 +5175,6 @@ pub mod desk_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "HandOver"));
             self.inner.unary(req, path, codec).await
         }
-        /// Without sections. With them: AskSecond, ApproveSecond, ExportApproved.
         pub async fn export_case(
             &mut self,
             request: impl tonic::IntoRequest<super::CaseRef>,
@@ -4977,11 +5193,14 @@ pub mod desk_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "ExportCase"));
             self.inner.unary(req, path, codec).await
         }
-        /// An export with sections needs the token of another post, which approves what was shown.
-        pub async fn ask_second(
+        /// Compares signed statements of both cities about the lanes of an agreement, down to the message.
+        pub async fn reconcile(
             &mut self,
-            request: impl tonic::IntoRequest<super::CaseRef>,
-        ) -> std::result::Result<tonic::Response<super::SecondView>, tonic::Status> {
+            request: impl tonic::IntoRequest<super::ReconcileRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ReconcileStep>>,
+            tonic::Status,
+        > {
             self.inner
                 .ready()
                 .await
@@ -4991,15 +5210,15 @@ pub mod desk_client {
                     )
                 })?;
             let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/AskSecond");
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/Reconcile");
             let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "AskSecond"));
-            self.inner.unary(req, path, codec).await
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "Reconcile"));
+            self.inner.server_streaming(req, path, codec).await
         }
-        pub async fn list_seconds(
+        pub async fn list_reconciled(
             &mut self,
-            request: impl tonic::IntoRequest<super::ListSecondsRequest>,
-        ) -> std::result::Result<tonic::Response<super::SecondList>, tonic::Status> {
+            request: impl tonic::IntoRequest<super::ListReconciledRequest>,
+        ) -> std::result::Result<tonic::Response<super::ReconciledList>, tonic::Status> {
             self.inner
                 .ready()
                 .await
@@ -5010,53 +5229,11 @@ pub mod desk_client {
                 })?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
-                "/jieli.v1.Desk/ListSeconds",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "ListSeconds"));
-            self.inner.unary(req, path, codec).await
-        }
-        pub async fn approve_second(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ApproveSecondRequest>,
-        ) -> std::result::Result<tonic::Response<super::SecondView>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/jieli.v1.Desk/ApproveSecond",
+                "/jieli.v1.Desk/ListReconciled",
             );
             let mut req = request.into_request();
             req.extensions_mut()
-                .insert(GrpcMethod::new("jieli.v1.Desk", "ApproveSecond"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Once, by who asked.
-        pub async fn export_approved(
-            &mut self,
-            request: impl tonic::IntoRequest<super::SecondRef>,
-        ) -> std::result::Result<tonic::Response<super::ExportReply>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/jieli.v1.Desk/ExportApproved",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("jieli.v1.Desk", "ExportApproved"));
+                .insert(GrpcMethod::new("jieli.v1.Desk", "ListReconciled"));
             self.inner.unary(req, path, codec).await
         }
         /// The printable slip of a case, with a fresh code to look and to stop.
@@ -5296,29 +5473,25 @@ pub mod desk_server {
             &self,
             request: tonic::Request<super::HandOverRequest>,
         ) -> std::result::Result<tonic::Response<super::ActReply>, tonic::Status>;
-        /// Without sections. With them: AskSecond, ApproveSecond, ExportApproved.
         async fn export_case(
             &self,
             request: tonic::Request<super::CaseRef>,
         ) -> std::result::Result<tonic::Response<super::ExportReply>, tonic::Status>;
-        /// An export with sections needs the token of another post, which approves what was shown.
-        async fn ask_second(
+        /// Server streaming response type for the Reconcile method.
+        type ReconcileStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ReconcileStep, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Compares signed statements of both cities about the lanes of an agreement, down to the message.
+        async fn reconcile(
             &self,
-            request: tonic::Request<super::CaseRef>,
-        ) -> std::result::Result<tonic::Response<super::SecondView>, tonic::Status>;
-        async fn list_seconds(
+            request: tonic::Request<super::ReconcileRequest>,
+        ) -> std::result::Result<tonic::Response<Self::ReconcileStream>, tonic::Status>;
+        async fn list_reconciled(
             &self,
-            request: tonic::Request<super::ListSecondsRequest>,
-        ) -> std::result::Result<tonic::Response<super::SecondList>, tonic::Status>;
-        async fn approve_second(
-            &self,
-            request: tonic::Request<super::ApproveSecondRequest>,
-        ) -> std::result::Result<tonic::Response<super::SecondView>, tonic::Status>;
-        /// Once, by who asked.
-        async fn export_approved(
-            &self,
-            request: tonic::Request<super::SecondRef>,
-        ) -> std::result::Result<tonic::Response<super::ExportReply>, tonic::Status>;
+            request: tonic::Request<super::ListReconciledRequest>,
+        ) -> std::result::Result<tonic::Response<super::ReconciledList>, tonic::Status>;
         /// The printable slip of a case, with a fresh code to look and to stop.
         async fn print_slip(
             &self,
@@ -6755,111 +6928,26 @@ pub mod desk_server {
                     };
                     Box::pin(fut)
                 }
-                "/jieli.v1.Desk/AskSecond" => {
+                "/jieli.v1.Desk/Reconcile" => {
                     #[allow(non_camel_case_types)]
-                    struct AskSecondSvc<T: Desk>(pub Arc<T>);
-                    impl<T: Desk> tonic::server::UnaryService<super::CaseRef>
-                    for AskSecondSvc<T> {
-                        type Response = super::SecondView;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::CaseRef>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Desk>::ask_second(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = AskSecondSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/jieli.v1.Desk/ListSeconds" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListSecondsSvc<T: Desk>(pub Arc<T>);
-                    impl<T: Desk> tonic::server::UnaryService<super::ListSecondsRequest>
-                    for ListSecondsSvc<T> {
-                        type Response = super::SecondList;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListSecondsRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Desk>::list_seconds(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListSecondsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/jieli.v1.Desk/ApproveSecond" => {
-                    #[allow(non_camel_case_types)]
-                    struct ApproveSecondSvc<T: Desk>(pub Arc<T>);
+                    struct ReconcileSvc<T: Desk>(pub Arc<T>);
                     impl<
                         T: Desk,
-                    > tonic::server::UnaryService<super::ApproveSecondRequest>
-                    for ApproveSecondSvc<T> {
-                        type Response = super::SecondView;
+                    > tonic::server::ServerStreamingService<super::ReconcileRequest>
+                    for ReconcileSvc<T> {
+                        type Response = super::ReconcileStep;
+                        type ResponseStream = T::ReconcileStream;
                         type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
+                            tonic::Response<Self::ResponseStream>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::ApproveSecondRequest>,
+                            request: tonic::Request<super::ReconcileRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as Desk>::approve_second(&inner, request).await
+                                <T as Desk>::reconcile(&inner, request).await
                             };
                             Box::pin(fut)
                         }
@@ -6870,7 +6958,7 @@ pub mod desk_server {
                     let max_encoding_message_size = self.max_encoding_message_size;
                     let inner = self.inner.clone();
                     let fut = async move {
-                        let method = ApproveSecondSvc(inner);
+                        let method = ReconcileSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -6881,28 +6969,30 @@ pub mod desk_server {
                                 max_decoding_message_size,
                                 max_encoding_message_size,
                             );
-                        let res = grpc.unary(method, req).await;
+                        let res = grpc.server_streaming(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)
                 }
-                "/jieli.v1.Desk/ExportApproved" => {
+                "/jieli.v1.Desk/ListReconciled" => {
                     #[allow(non_camel_case_types)]
-                    struct ExportApprovedSvc<T: Desk>(pub Arc<T>);
-                    impl<T: Desk> tonic::server::UnaryService<super::SecondRef>
-                    for ExportApprovedSvc<T> {
-                        type Response = super::ExportReply;
+                    struct ListReconciledSvc<T: Desk>(pub Arc<T>);
+                    impl<
+                        T: Desk,
+                    > tonic::server::UnaryService<super::ListReconciledRequest>
+                    for ListReconciledSvc<T> {
+                        type Response = super::ReconciledList;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::SecondRef>,
+                            request: tonic::Request<super::ListReconciledRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as Desk>::export_approved(&inner, request).await
+                                <T as Desk>::list_reconciled(&inner, request).await
                             };
                             Box::pin(fut)
                         }
@@ -6913,7 +7003,7 @@ pub mod desk_server {
                     let max_encoding_message_size = self.max_encoding_message_size;
                     let inner = self.inner.clone();
                     let fut = async move {
-                        let method = ExportApprovedSvc(inner);
+                        let method = ListReconciledSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -9055,147 +9145,6 @@ pub struct AccessLeg {
     #[prost(uint32, repeated, tag = "2")]
     pub sections: ::prost::alloc::vec::Vec<u32>,
 }
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct StatisticsReply {
-    #[prost(message, repeated, tag = "1")]
-    pub lines: ::prost::alloc::vec::Vec<StatisticsLine>,
-}
-/// 0: under ten.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct StatisticsLine {
-    /// yyyymm
-    #[prost(uint32, tag = "1")]
-    pub month: u32,
-    #[prost(enumeration = "Service", tag = "2")]
-    pub service: i32,
-    #[prost(uint64, tag = "3")]
-    pub opened: u64,
-    #[prost(uint64, tag = "4")]
-    pub fulfilled: u64,
-    /// declined or not realised
-    #[prost(uint64, tag = "5")]
-    pub not_given: u64,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct SampleRequest {
-    /// hex
-    #[prost(string, tag = "1")]
-    pub agreement_id: ::prost::alloc::string::String,
-    #[prost(uint32, tag = "2")]
-    pub from: u32,
-    #[prost(uint32, tag = "3")]
-    pub to: u32,
-    /// 1 to 64 printable ASCII characters
-    #[prost(string, tag = "4")]
-    pub seed: ::prost::alloc::string::String,
-    /// 1000 at most
-    #[prost(uint32, tag = "5")]
-    pub size: u32,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct SampleReply {
-    /// legs opened in the period
-    #[prost(uint64, tag = "1")]
-    pub population: u64,
-    /// by ascending lot
-    #[prost(message, repeated, tag = "2")]
-    pub items: ::prost::alloc::vec::Vec<SampleItem>,
-    /// drawn with for this agreement and period, this one last
-    #[prost(string, repeated, tag = "3")]
-    pub seeds: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct SampleItem {
-    /// hex, of the message that opened the leg
-    #[prost(string, tag = "1")]
-    pub leaf_hash: ::prost::alloc::string::String,
-    /// in this city's exchange log
-    #[prost(uint64, tag = "2")]
-    pub log_index: u64,
-    /// hex
-    #[prost(string, tag = "3")]
-    pub env_digest: ::prost::alloc::string::String,
-    /// of this city
-    #[prost(string, tag = "4")]
-    pub case_number: ::prost::alloc::string::String,
-    /// within the case
-    #[prost(uint32, tag = "5")]
-    pub leg: u32,
-    #[prost(enumeration = "Service", tag = "6")]
-    pub service: i32,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct SignOffRequest {
-    /// hex
-    #[prost(string, tag = "1")]
-    pub agreement_id: ::prost::alloc::string::String,
-    #[prost(uint32, tag = "2")]
-    pub from: u32,
-    #[prost(uint32, tag = "3")]
-    pub to: u32,
-    /// of a sample that was drawn
-    #[prost(string, tag = "4")]
-    pub seed: ::prost::alloc::string::String,
-    #[prost(enumeration = "Finding", repeated, tag = "5")]
-    pub findings: ::prost::alloc::vec::Vec<i32>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct SignOffReply {
-    /// DSSE JSON, signed with the message key
-    #[prost(string, tag = "1")]
-    pub dsse: ::prost::alloc::string::String,
-    /// hex SHA-256 of its PAE, as the local log has it
-    #[prost(string, tag = "2")]
-    pub digest: ::prost::alloc::string::String,
-}
-/// A closed list without "other".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum Finding {
-    Unspecified = 0,
-    None = 1,
-    AnsweredLate = 2,
-    ConsentMissing = 3,
-    DeclineUnfounded = 4,
-    LookUnexplained = 5,
-    RecordsDiffer = 6,
-    AlarmUnanswered = 7,
-    CallBackDiffers = 8,
-}
-impl Finding {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "FINDING_UNSPECIFIED",
-            Self::None => "FINDING_NONE",
-            Self::AnsweredLate => "FINDING_ANSWERED_LATE",
-            Self::ConsentMissing => "FINDING_CONSENT_MISSING",
-            Self::DeclineUnfounded => "FINDING_DECLINE_UNFOUNDED",
-            Self::LookUnexplained => "FINDING_LOOK_UNEXPLAINED",
-            Self::RecordsDiffer => "FINDING_RECORDS_DIFFER",
-            Self::AlarmUnanswered => "FINDING_ALARM_UNANSWERED",
-            Self::CallBackDiffers => "FINDING_CALL_BACK_DIFFERS",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "FINDING_UNSPECIFIED" => Some(Self::Unspecified),
-            "FINDING_NONE" => Some(Self::None),
-            "FINDING_ANSWERED_LATE" => Some(Self::AnsweredLate),
-            "FINDING_CONSENT_MISSING" => Some(Self::ConsentMissing),
-            "FINDING_DECLINE_UNFOUNDED" => Some(Self::DeclineUnfounded),
-            "FINDING_LOOK_UNEXPLAINED" => Some(Self::LookUnexplained),
-            "FINDING_RECORDS_DIFFER" => Some(Self::RecordsDiffer),
-            "FINDING_ALARM_UNANSWERED" => Some(Self::AlarmUnanswered),
-            "FINDING_CALL_BACK_DIFFERS" => Some(Self::CallBackDiffers),
-            _ => None,
-        }
-    }
-}
 /// Generated client implementations.
 #[cfg(feature = "grpc")]
 pub mod audit_client {
@@ -9349,68 +9298,6 @@ pub mod audit_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "AccessLog"));
             self.inner.unary(req, path, codec).await
         }
-        /// Figures for others: whole months, nothing under ten.
-        pub async fn statistics(
-            &mut self,
-            request: impl tonic::IntoRequest<super::AuditReportRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::StatisticsReply>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/jieli.v1.Audit/Statistics",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "Statistics"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Items to look at, drawn by a seed (PROTOCOL.md). Every draw is written down.
-        pub async fn sample(
-            &mut self,
-            request: impl tonic::IntoRequest<super::SampleRequest>,
-        ) -> std::result::Result<tonic::Response<super::SampleReply>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Audit/Sample");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "Sample"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Signs what was found in a sample, in codes.
-        pub async fn sign_off(
-            &mut self,
-            request: impl tonic::IntoRequest<super::SignOffRequest>,
-        ) -> std::result::Result<tonic::Response<super::SignOffReply>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Audit/SignOff");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "SignOff"));
-            self.inner.unary(req, path, codec).await
-        }
     }
 }
 /// Generated server implementations.
@@ -9448,21 +9335,6 @@ pub mod audit_server {
             &self,
             request: tonic::Request<super::AccessLogRequest>,
         ) -> std::result::Result<tonic::Response<super::AccessLogReply>, tonic::Status>;
-        /// Figures for others: whole months, nothing under ten.
-        async fn statistics(
-            &self,
-            request: tonic::Request<super::AuditReportRequest>,
-        ) -> std::result::Result<tonic::Response<super::StatisticsReply>, tonic::Status>;
-        /// Items to look at, drawn by a seed (PROTOCOL.md). Every draw is written down.
-        async fn sample(
-            &self,
-            request: tonic::Request<super::SampleRequest>,
-        ) -> std::result::Result<tonic::Response<super::SampleReply>, tonic::Status>;
-        /// Signs what was found in a sample, in codes.
-        async fn sign_off(
-            &self,
-            request: tonic::Request<super::SignOffRequest>,
-        ) -> std::result::Result<tonic::Response<super::SignOffReply>, tonic::Status>;
     }
     /// On the desk listener, for tokens of the role `compliance` alone. It changes nothing of a case.
     #[derive(Debug)]
@@ -9658,135 +9530,6 @@ pub mod audit_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = AccessLogSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/jieli.v1.Audit/Statistics" => {
-                    #[allow(non_camel_case_types)]
-                    struct StatisticsSvc<T: Audit>(pub Arc<T>);
-                    impl<T: Audit> tonic::server::UnaryService<super::AuditReportRequest>
-                    for StatisticsSvc<T> {
-                        type Response = super::StatisticsReply;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::AuditReportRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Audit>::statistics(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = StatisticsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/jieli.v1.Audit/Sample" => {
-                    #[allow(non_camel_case_types)]
-                    struct SampleSvc<T: Audit>(pub Arc<T>);
-                    impl<T: Audit> tonic::server::UnaryService<super::SampleRequest>
-                    for SampleSvc<T> {
-                        type Response = super::SampleReply;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::SampleRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Audit>::sample(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = SampleSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/jieli.v1.Audit/SignOff" => {
-                    #[allow(non_camel_case_types)]
-                    struct SignOffSvc<T: Audit>(pub Arc<T>);
-                    impl<T: Audit> tonic::server::UnaryService<super::SignOffRequest>
-                    for SignOffSvc<T> {
-                        type Response = super::SignOffReply;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::SignOffRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Audit>::sign_off(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = SignOffSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -35,18 +35,19 @@ impl Export {
     pub(super) async fn run(self, at: &At, out: Out) -> Result<Done, Fail> {
         let mut desk = at.desk(DeskRole::Compliance).await?;
         let request = wire::CaseRef { case_number: self.case_number, ..Default::default() };
-        let zip = desk.export_case(request).await?.into_inner().zip;
-        written(&zip, &self.out, out)
+        let reply = desk.export_case(request).await?.into_inner();
+        written(&reply, &self.out, out)
     }
 }
 
 /// Writes a bundle where there is no file yet, and says so.
-pub(super) fn written(zip: &[u8], path: &Path, out: Out) -> Result<Done, Fail> {
+pub(super) fn written(reply: &wire::ExportReply, path: &Path, out: Out) -> Result<Done, Fail> {
+    let wire::ExportReply { zip, notes, .. } = reply;
     write_new(path, zip)?;
     let file = path.display().to_string();
     let caveat = NOT_PROOF_OF_FREEDOM;
     let value = json!({
-        "file": file, "bytes": zip.len(), "caveat": { "zh": caveat.zh, "en": caveat.en },
+        "file": file, "bytes": zip.len(), "notes": notes, "caveat": { "zh": caveat.zh, "en": caveat.en },
     });
     out.show(&value, || {
         let bytes = zip.len();
@@ -54,7 +55,8 @@ pub(super) fn written(zip: &[u8], path: &Path, out: Out) -> Result<Done, Fail> {
             &format!("已写入 {file}，{bytes} 字节。"),
             &format!("{file} written, {bytes} bytes."),
         );
-        format!("{done}\n{}\n{}", caveat.zh, caveat.en)
+        let notes: String = notes.iter().map(|note| format!("\n{}", out.part(note))).collect();
+        format!("{done}{notes}\n{}\n{}", caveat.zh, caveat.en)
     });
     Ok(OK)
 }

@@ -150,6 +150,12 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("second export", "jieli second export 5d0c9a7711e2f084 --out case.zip"),
     ("export", "jieli export --case 2026-000001 --out case.zip"),
     (
+        "reconcile",
+        "jieli reconcile --agreement <id>\n\
+         jieli reconcile --agreement <id> --period 2026-11 --json\n\
+         jieli reconcile --list",
+    ),
+    (
         "verify",
         "jieli verify case.zip --root <64 hex digits> --root <64 hex digits>\n\
          jieli verify --slip slip.html --root <64 hex digits>\n\

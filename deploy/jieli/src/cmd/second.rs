@@ -61,8 +61,8 @@ impl SecondCommand {
             }
             SecondCommand::Export { id, out: path } => {
                 let mut desk = at.desk(DeskRole::Clerk).await?;
-                let zip = desk.export_approved(wire::SecondRef { id }).await?.into_inner().zip;
-                return written(&zip, &path, out);
+                let reply = desk.export_approved(wire::SecondRef { id }).await?.into_inner();
+                return written(&reply, &path, out);
             }
         }
         Ok(OK)

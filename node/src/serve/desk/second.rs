@@ -15,7 +15,7 @@ impl DeskDoor {
         caller: &Caller,
         request: &wire::CaseRef,
     ) -> Answer<wire::SecondView> {
-        let purpose = purpose(request)?;
+        let purpose = purpose(&request.purpose)?;
         if purpose.is_empty() {
             return Err(no_purpose().into());
         }
