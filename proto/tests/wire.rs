@@ -5,7 +5,7 @@ use prost_types::FileDescriptorSet;
 use prost_types::field_descriptor_proto::{Label, Type as Kind};
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 13] = [
+const FILES: [&str; 14] = [
     "envelope",
     "log",
     "case",
@@ -23,7 +23,7 @@ const FILES: [&str; 13] = [
 ];
 
 /// What never leaves a node: not decoded strictly.
-const LOCAL: [&str; 8] = [
+const LOCAL: [&str; 9] = [
     "desk.proto",
     "partners.proto",
     "case_desk.proto",

@@ -7,7 +7,7 @@ use jieli_proto::id::Digest;
 use jieli_proto::sample::draw;
 use jieli_proto::tree::{Hash, leaf_hash};
 use jieli_proto::wire::audit_server::Audit;
-use jieli_proto::wire::{self, Finding, MessageType, Role};
+use jieli_proto::wire::{self, MessageType, ReviewFinding, Role};
 use jieli_tests::people::{home, person};
 use jieli_tests::{Town, Towns, eventually};
 use prost::Message as _;
@@ -85,7 +85,7 @@ async fn a_sign_off_is_signed_in_codes_and_no_call_of_compliance_names_a_person(
     twelve(&towns).await;
     let doors = Doors::of(&towns.kunming);
     let (from, to) = NOVEMBER;
-    let sign = |seed: &str, findings: Vec<Finding>| wire::SignOffRequest {
+    let sign = |seed: &str, findings: Vec<ReviewFinding>| wire::SignOffRequest {
         agreement_id: towns.agreement.hex(),
         from,
         to,
@@ -93,15 +93,18 @@ async fn a_sign_off_is_signed_in_codes_and_no_call_of_compliance_names_a_person(
         findings: findings.into_iter().map(i32::from).collect(),
     };
     let refused = |asked| doors.audit.sign_off(doors.ask("compliance", asked));
-    let none = refused(sign("s", vec![Finding::None])).await.unwrap_err();
+    let none = refused(sign("s", vec![ReviewFinding::None])).await.unwrap_err();
     assert_eq!(none.metadata().get(CODE_KEY).unwrap(), "NO_SAMPLE");
     let drawn = sample(&doors, sample_of(&towns, "s", 3)).await.unwrap();
-    for findings in [vec![], vec![Finding::None, Finding::AnsweredLate], vec![Finding::Unspecified]]
-    {
+    for findings in [
+        vec![],
+        vec![ReviewFinding::None, ReviewFinding::AnsweredLate],
+        vec![ReviewFinding::Unspecified],
+    ] {
         let bad = refused(sign("s", findings)).await.unwrap_err();
         assert_eq!(bad.metadata().get(CODE_KEY).unwrap(), "BAD_FINDINGS");
     }
-    let asked = sign("s", vec![Finding::ConsentMissing, Finding::AnsweredLate]);
+    let asked = sign("s", vec![ReviewFinding::ConsentMissing, ReviewFinding::AnsweredLate]);
     let signed = refused(asked).await.unwrap().into_inner();
     let sealed = envelope::from_json(&signed.dsse).unwrap();
     let key = Digest::from_slice(&sealed.key_fpr).unwrap();

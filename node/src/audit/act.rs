@@ -8,7 +8,7 @@ use crate::store::StoreError;
 use crate::trouble::{Denied, Outcome};
 use jieli_proto::envelope;
 use jieli_proto::id::Digest;
-use jieli_proto::wire::{self, Envelope, Finding};
+use jieli_proto::wire::{self, Envelope, ReviewFinding};
 use serde_json::json;
 
 /// The payload type of a sign-off. It never leaves the house as a message.
@@ -140,16 +140,16 @@ impl Batch<'_> {
 
 /// The codes of the findings, ascending, each once. NONE stands alone.
 fn findings(asked: &wire::SignOffRequest) -> Result<Vec<&'static str>, Denied> {
-    let mut found: Vec<Finding> = asked.findings().collect();
+    let mut found: Vec<ReviewFinding> = asked.findings().collect();
     found.sort_unstable();
     found.dedup();
-    let alone = found == [Finding::None] || !found.contains(&Finding::None);
-    if found.is_empty() || !alone || found.contains(&Finding::Unspecified) {
+    let alone = found == [ReviewFinding::None] || !found.contains(&ReviewFinding::None);
+    if found.is_empty() || !alone || found.contains(&ReviewFinding::Unspecified) {
         return Err(Denied::new(
             "BAD_FINDINGS",
             "请写明结论代码；“无发现”（NONE）只能单独使用。",
             "Name the codes of what was found; NONE stands alone.",
         ));
     }
-    Ok(found.iter().map(|one| one.as_str_name().trim_start_matches("FINDING_")).collect())
+    Ok(found.iter().map(|one| one.as_str_name().trim_start_matches("REVIEW_FINDING_")).collect())
 }

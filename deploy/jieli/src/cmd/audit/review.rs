@@ -2,7 +2,7 @@
 
 use super::super::Fail;
 use super::super::say::Out;
-use jieli_proto::wire::{self, Finding};
+use jieli_proto::wire::{self, ReviewFinding};
 use jieli_proto::words;
 use serde_json::{Value, json};
 
@@ -77,8 +77,9 @@ pub(super) fn statistics_text(found: &wire::StatisticsReply, out: Out) -> String
 
 /// The code of a finding as it is typed.
 pub(super) fn finding(text: &str) -> Result<i32, Fail> {
-    let name = format!("FINDING_{}", text.trim().replace('-', "_").to_uppercase());
-    let known = Finding::from_str_name(&name).filter(|code| *code != Finding::Unspecified);
+    let name = format!("REVIEW_FINDING_{}", text.trim().replace('-', "_").to_uppercase());
+    let known =
+        ReviewFinding::from_str_name(&name).filter(|code| *code != ReviewFinding::Unspecified);
     known.map(i32::from).ok_or_else(|| {
         Fail::usage(
             format!("选项 --note-code：没有“{text}”，见 --help。"),
