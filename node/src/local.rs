@@ -115,7 +115,8 @@ pub(crate) fn whose(file: LegFile, kind: TimerKind) -> LegFile {
         | TimerKind::QuestionLapses
         | TimerKind::DraftLapses
         | TimerKind::AnswerCapacity
-        | TimerKind::RenewCode => Side::Initiator,
+        | TimerKind::RenewCode
+        | TimerKind::SecondLapses => Side::Initiator,
     };
     file.seen_from(side)
 }
