@@ -282,7 +282,7 @@ impl Batch<'_> {
         self.send(bond, &header, &act).await
     }
 
-    async fn apply_act(
+    pub(crate) async fn apply_act(
         &mut self,
         bond: &Bond,
         side: PartySide,
@@ -326,7 +326,11 @@ impl Batch<'_> {
         Ok(())
     }
 
-    async fn insert_bond(&mut self, id: AgreementId, peer: &Peer) -> Result<Bond, StoreError> {
+    pub(crate) async fn insert_bond(
+        &mut self,
+        id: AgreementId,
+        peer: &Peer,
+    ) -> Result<Bond, StoreError> {
         self.conn
             .run(
                 "INSERT INTO agreement (agreement_id, peer, live_version, changed_ms) \
@@ -345,6 +349,19 @@ impl Batch<'_> {
         self.directory.bonds.insert(id, bond.clone());
         self.directory_changed = true;
         Ok(bond)
+    }
+
+    /// An own proposal that both cities have logged.
+    pub(crate) async fn own_proposal_back(
+        &mut self,
+        carried: &wire::Envelope,
+    ) -> Result<(), StoreError> {
+        let payload: Result<wire::Agreement, _> = decode(carried);
+        let Some(agreement) = payload.ok().and_then(|text| Agreement::check(&text).ok()) else {
+            return Err(StoreError::Corrupt("an agreement of our own"));
+        };
+        let us = self.directory.city.as_str().to_owned();
+        self.keep_version(&agreement, carried, &us).await
     }
 
     async fn keep_version(
@@ -371,7 +388,7 @@ impl Batch<'_> {
         Ok(())
     }
 
-    async fn make_live(
+    pub(crate) async fn make_live(
         &mut self,
         id: AgreementId,
         version: u32,
@@ -426,6 +443,18 @@ impl Batch<'_> {
         .await?;
         Ok(())
     }
+}
+
+/// Version and digest of the proposal that a counter-signature names, if it is held.
+pub(crate) async fn check_subject(
+    conn: &mut crate::store::Conn,
+    bond: &Bond,
+    subject: &[u8],
+) -> Result<Option<(u32, Digest)>, StoreError> {
+    let sql = "SELECT version FROM agreement_version WHERE agreement_id = $1 AND env_digest = $2";
+    let row = conn.maybe(sql, vec![bond.id.to_vec().into(), subject.into()]).await?;
+    let version = row.map(|row| row.int(0)).transpose()?;
+    Ok(version.map(|version| version as u32).zip(Digest::from_slice(subject)))
 }
 
 fn check_approvers(

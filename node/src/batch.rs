@@ -5,7 +5,7 @@
 
 use crate::directory::{Bond, Directory};
 use crate::house::House;
-use crate::legs::LegFile;
+use crate::legs::{LegFile, Standing};
 use crate::store::log::Head;
 use crate::store::{Conn, StoreError, Val};
 use crate::witness::Heads;
@@ -80,6 +80,17 @@ pub struct Batch<'a> {
     pub(crate) logged: BTreeMap<(AgreementId, Lane, u64), Envelope>,
     pub(crate) messages: Vec<Vec<Val>>,
     outbox: Vec<Vec<Val>>,
+    /// While a leaf is put back: what was said of it then.
+    pub(crate) stands: Option<Standing>,
+    /// The epochs that come next for the two logs, at least: none was ever used before.
+    pub(crate) epochs: (u32, u32),
+    /// What the high-water file says of the local log.
+    pub(crate) local_mark: Option<(u64, tree::Hash)>,
+    /// The epochs that this batch opens.
+    pub(crate) exchange_epoch: Option<u32>,
+    pub(crate) local_epoch: Option<u32>,
+    /// Whether this batch ends a recovery.
+    pub(crate) resumed: bool,
 }
 
 impl<'a> Batch<'a> {
@@ -111,6 +122,12 @@ impl<'a> Batch<'a> {
             logged: BTreeMap::new(),
             messages: Vec::new(),
             outbox: Vec::new(),
+            stands: None,
+            epochs: (1, 1),
+            local_mark: None,
+            exchange_epoch: None,
+            local_epoch: None,
+            resumed: false,
         }
     }
 
@@ -251,7 +268,7 @@ impl<'a> Batch<'a> {
         sealed: &Envelope,
     ) -> Result<Digest, StoreError> {
         let digest = envelope::env_digest(sealed);
-        let index = self.head.size + self.leaves.len() as u64;
+        let index = self.next_index();
         self.leaves.push(leaf_of(agreement, lane, frame.lane_seq, sealed)?.to_vec());
         self.envelopes.push(vec![
             Val::Bytes(agreement.to_vec()),
@@ -261,6 +278,7 @@ impl<'a> Batch<'a> {
             Val::Bytes(sealed.encode_to_vec()),
             Val::Int(index as i64),
             Val::Int(self.now_ms as i64),
+            Val::Int(i64::from(self.head.id.epoch)),
         ]);
         self.logged.insert((agreement, lane, frame.lane_seq), sealed.clone());
         let end = LaneEnd {
@@ -271,6 +289,11 @@ impl<'a> Batch<'a> {
         };
         self.lanes.insert((agreement, lane), end);
         Ok(digest)
+    }
+
+    /// The index of the next leaf.
+    pub(crate) fn next_index(&self) -> u64 {
+        self.head.size + self.leaves.len() as u64
     }
 
     /// Notes a letter that this batch's receipt will answer.
@@ -357,6 +380,13 @@ impl<'a> Batch<'a> {
         for file in std::mem::take(&mut self.legs).into_values() {
             crate::store::desk_queue::index(self.conn, &file).await?;
         }
+        self.write_rows().await?;
+        self.conn.insert_many("receipt_item", ITEM_COLUMNS, items).await?;
+        Ok(places)
+    }
+
+    /// Writes the envelopes, messages and letters added since the last time.
+    pub(crate) async fn write_rows(&mut self) -> Result<(), StoreError> {
         let conn = &mut *self.conn;
         conn.insert_many(
             "envelope",
@@ -368,6 +398,7 @@ impl<'a> Batch<'a> {
                 "envelope",
                 "leaf_idx",
                 "stored_ms",
+                "leaf_epoch",
             ],
             std::mem::take(&mut self.envelopes),
         )
@@ -375,7 +406,6 @@ impl<'a> Batch<'a> {
         conn.insert_many("local_envelope", crate::local::COLUMNS, std::mem::take(&mut self.local))
             .await?;
         conn.insert_many("message", MESSAGE_COLUMNS, std::mem::take(&mut self.messages)).await?;
-        conn.insert_many("receipt_item", ITEM_COLUMNS, items).await?;
         conn.insert_many(
             "outbox",
             &[
@@ -391,8 +421,7 @@ impl<'a> Batch<'a> {
             ],
             std::mem::take(&mut self.outbox),
         )
-        .await?;
-        Ok(places)
+        .await
     }
 
     async fn store_lane(

@@ -4,8 +4,7 @@ mod found;
 mod listen;
 mod open;
 
-pub use found::HeadError;
-pub use listen::Addresses;
+pub use listen::{Addresses, SIGNING};
 pub use open::StartError;
 
 use crate::chores::Chores;
@@ -15,6 +14,7 @@ use crate::house::House;
 use crate::keys::Passphrase;
 use crate::letters::Letters;
 use crate::peers::{Peers, Pinboard};
+use crate::recovery;
 use crate::serve::stack::DRAIN_MAX;
 use crate::store::Store;
 use crate::sweeper::{Broom, Sweeper};
@@ -131,6 +131,7 @@ impl Node {
         };
         tasks.spawn(witness.run());
         tasks.spawn(Courier { hand, letters, house, tasks: tasks.clone(), stop }.run());
+        tasks.spawn(recovery::at_start(node.hand.clone(), node.store.clone(), node.house.clone()));
         tracing::info!(city = %node.house.config.city.id, peer = %node.addresses.peer, "the node runs");
         Ok(node)
     }

@@ -6,17 +6,20 @@ use crate::batch::Batch;
 use crate::questions::{Look, received};
 use crate::receive::Received;
 use crate::reconcile::Reconciled;
-use crate::store::{StoreError, queue};
+use crate::recovery::{self, Answers, Found, Greeted, Resume, Resumed};
+use crate::store::{self, StoreError, queue};
 use crate::trouble::{Denied, Outcome, Trouble};
 use crate::window::WindowCommand;
 use crate::witness::Stretch;
 use crate::world::NoticeResult;
 use jieli_proto::day::Day;
 use jieli_proto::envelope;
-use jieli_proto::id::{AgreementId, CityId, LegId};
+use jieli_proto::id::{AgreementId, CityId, Digest, LegId};
 use jieli_proto::kinds::{Kind, Lane};
-use jieli_proto::wire::{self, Letter};
+use jieli_proto::wire::act_request::Act;
+use jieli_proto::wire::{self, DeferReason, Letter};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Who stands at the desk: never a name, an office and a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +53,17 @@ pub enum Command {
     HeadsHeard(Vec<(CityId, String)>),
     /// Hashes of a peer's exchange log that lead to a signed head.
     Mirrored(Box<Stretch>),
+    /// What a peer said in a greeting.
+    Greeted(CityId, Box<Greeted>),
+    /// A peer has accepted a statement about our log.
+    Told(CityId, Digest),
+    /// Leaves of our own log to be put back, in their order; with the first of them case numbers
+    /// are left out.
+    Rebuild(Vec<Found>, Arc<Answers>, bool),
+    /// The own exchange log goes on in a new epoch: the root's statement.
+    BeginEpoch(Box<wire::Envelope>),
+    /// The own log is whole again: traffic goes on.
+    Resume(Box<Resume>),
     /// A timer is due.
     Ring([u8; 16]),
     /// A timer had nothing to do.
@@ -134,6 +148,7 @@ pub enum Done {
     Received(Received, Option<Seat>),
     /// Whether the stretch was stored.
     Mirrored(bool),
+    Resumed(Resumed),
     Peer(wire::Peer),
     Invited(wire::InvitePeerReply),
     InviteAccepted(Box<wire::AcceptInviteReply>),
@@ -183,12 +198,59 @@ impl Command {
                 | Command::Audit(..)
                 | Command::Worker(_)
                 | Command::Ring(_)
+                | Command::Greeted(..)
+                | Command::Rebuild(..)
+                | Command::BeginEpoch(_)
+                | Command::Resume(_)
         )
+    }
+
+    /// What is done while the own log is behind what was signed: nothing that would need a leaf.
+    /// Stops are taken down by whoever asks for them; see [`Batch::withdraw`].
+    fn works_while_recovering(&self) -> bool {
+        match self {
+            Command::HeadsHeard(_)
+            | Command::Mirrored(_)
+            | Command::Greeted(..)
+            | Command::Rebuild(..)
+            | Command::BeginEpoch(_)
+            | Command::Resume(_) => true,
+            Command::Desk(_, DeskCommand::Act(request)) => {
+                matches!(request.act, Some(Act::Withdraw(_)))
+            }
+            Command::Desk(_, command) => matches!(
+                command,
+                DeskCommand::AddPeer(_) | DeskCommand::Viewed(_) | DeskCommand::Looked(_)
+            ),
+            Command::Window(_, command) => matches!(command, WindowCommand::Stop(_)),
+            Command::Worker(command) => {
+                matches!(command, WorkerCommand::Withdraw(_) | WorkerCommand::StopBySlip(_))
+            }
+            Command::Audit(..)
+            | Command::Receive(..)
+            | Command::Noted(..)
+            | Command::PutOff(..)
+            | Command::Heard(_)
+            | Command::Troubled(..)
+            | Command::Fetched(..)
+            | Command::LegStated(..)
+            | Command::Reconciled(_)
+            | Command::Told(..)
+            | Command::Ring(_)
+            | Command::Unset(_)
+            | Command::NoticeDone(..)
+            | Command::NoticeReported(..) => false,
+        }
     }
 }
 
 /// Performs one command on the batch.
 pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
+    if batch.directory.recovering.is_some() && !command.works_while_recovering() {
+        let Command::Receive(_, letter) = command else { return Err(recovery::denied().into()) };
+        let seat = seat_of(&letter);
+        return Ok(Done::Received(Received::Defer(DeferReason::Recovering, 0), seat));
+    }
     match command {
         Command::Receive(city, letter) => {
             let seat = seat_of(&letter);
@@ -235,6 +297,29 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
             Ok(Done::Nothing)
         }
         Command::Mirrored(stretch) => Ok(Done::Mirrored(batch.mirrored(&stretch).await?)),
+        Command::Greeted(city, said) => {
+            batch.greeted(&city, &said).await?;
+            Ok(Done::Nothing)
+        }
+        Command::Told(city, statement) => {
+            store::recovery::told(batch.conn, &city, &statement).await?;
+            Ok(Done::Nothing)
+        }
+        Command::Rebuild(found, answers, first) => {
+            if batch.directory.recovering.is_none() {
+                return Ok(Done::Nothing);
+            }
+            if first {
+                batch.skip_numbers().await?;
+            }
+            batch.rebuild(&found, &answers).await?;
+            Ok(Done::Nothing)
+        }
+        Command::BeginEpoch(sealed) => {
+            batch.begin_epoch(&sealed).await?;
+            Ok(Done::Nothing)
+        }
+        Command::Resume(how) => Ok(Done::Resumed(batch.resume(&how).await?)),
         Command::Ring(timer) => {
             batch.ring(&timer).await?;
             Ok(Done::Nothing)

@@ -2,7 +2,9 @@
 //! loaded whole and replaced after a batch that changed it; doors and courier read it.
 
 use crate::legs::LegFile;
-use crate::store::{Conn, StoreError};
+use crate::recovery::Recovering;
+use crate::store::recovery::Quarantine;
+use crate::store::{Conn, StoreError, recovery};
 use jieli_proto::agreement::Agreement;
 use jieli_proto::case::Side;
 use jieli_proto::day::Day;
@@ -30,6 +32,10 @@ pub struct Peer {
     pub end_points: Vec<String>,
     /// All manifests held, by version.
     pub manifests: BTreeMap<u32, Manifest>,
+    /// The epoch in which its exchange log goes on.
+    pub epoch: u32,
+    /// Its log went back: nothing new of it is taken.
+    pub quarantine: Option<Quarantine>,
 }
 
 impl Peer {
@@ -158,6 +164,8 @@ pub struct Directory {
     pub bonds: BTreeMap<AgreementId, Bond>,
     /// Offices of this city that the configuration names.
     pub offices: Arc<Vec<wire::Office>>,
+    /// The own log is behind what was signed: nothing is signed, sent or taken.
+    pub recovering: Option<Recovering>,
     /// Generation of the head row this was loaded at.
     pub generation: i64,
 }
@@ -174,6 +182,8 @@ impl Directory {
         let city = city_id(&row.text(0)?)?;
         let name = row.text(1)?;
         let own = manifests(conn, &city, own_root).await?;
+        let epochs = recovery::epochs(conn).await?;
+        let mut quarantines = recovery::quarantines(conn).await?;
         let mut peers = BTreeMap::new();
         let rows =
             conn.rows("SELECT city_id, name, root_spki, end_points FROM peer", Vec::new()).await?;
@@ -189,12 +199,15 @@ impl Directory {
                 root,
                 end_points: end_points.lines().map(str::to_owned).collect(),
                 manifests,
+                epoch: epochs.get(&peer).copied().unwrap_or(1),
+                quarantine: quarantines.remove(&peer),
             };
             peers.insert(peer, found);
         }
         let bonds = bonds(conn, &city).await?;
         let offices = Arc::clone(offices);
-        Ok(Directory { city, name, own, peers, bonds, offices, generation })
+        let recovering = recovery::recovering(conn).await?;
+        Ok(Directory { city, name, own, peers, bonds, offices, recovering, generation })
     }
 
     /// The newest own manifest.

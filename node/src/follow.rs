@@ -163,7 +163,9 @@ impl Batch<'_> {
         if file.our_side != Side::Initiator {
             return Ok(());
         }
-        self.tell_consent_arrived(file).await?;
+        if self.stands.is_none() {
+            self.tell_consent_arrived(file).await?;
+        }
         let job = file.service == Service::Employment;
         let when = if job { self.nine_next_working_day(self.now_ms) } else { self.now_ms };
         self.timer(when, TimerKind::Release, &file.id.0).await
@@ -175,7 +177,9 @@ impl Batch<'_> {
     async fn erase_or_tell(&mut self, file: &LegFile) -> Result<(), StoreError> {
         let at = self.bond_of(file).map(|bond| self.directory.city_name(&bond.peer));
         let job = file.service == Service::Employment;
+        // Who is put back was told then.
         let told = !job
+            && self.stands.is_none()
             && match self.tell_stopped(file, &at.unwrap_or_default()).await {
                 Ok(told) => told,
                 Err(Trouble::Denied(_)) => false,
@@ -313,6 +317,15 @@ impl Batch<'_> {
         file: &mut LegFile,
         by: &WithdrawnBy,
     ) -> Outcome<Option<Digest>> {
+        if self.directory.recovering.is_some() {
+            // Nothing can be said now: it is taken down, and goes out first.
+            let desk = match by {
+                WithdrawnBy::Person => "",
+                WithdrawnBy::Desk(at) => at,
+            };
+            store::recovery::keep_stop(self.conn, file.id, desk).await?;
+            return Ok(None);
+        }
         let again = file.local == Local::Dropped || file.law.state().stop.any();
         if again && *by != WithdrawnBy::Person {
             // A second stop at a desk does not take the person's "not me" away.

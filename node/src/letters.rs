@@ -62,7 +62,7 @@ impl Letters {
         let mut ended: Vec<(AgreementId, Lane)> = Vec::new();
         for place in wanted {
             let lane = (place.agreement_id, place.lane);
-            let row = rows.remove(place).filter(|row| row.index < published.exchange.size);
+            let row = rows.remove(place).filter(|row| published.covers(row.epoch, row.index));
             let Some(row) = row.filter(|_| !ended.contains(&lane)) else {
                 ended.push(lane);
                 continue;
@@ -82,6 +82,7 @@ impl Letters {
 struct Stored {
     digest: Digest,
     sealed: wire::Envelope,
+    epoch: u32,
     index: u64,
 }
 
@@ -202,7 +203,7 @@ async fn stored(conn: &mut Conn, wanted: &[Place]) -> Result<BTreeMap<Place, Sto
     for ((agreement_id, lane), seqs) in by_lane {
         for seqs in seqs.chunks(KEYS_AT_ONCE) {
             let sql = format!(
-                "SELECT lane_seq, env_digest, envelope, leaf_idx FROM envelope \
+                "SELECT lane_seq, env_digest, envelope, leaf_idx, leaf_epoch FROM envelope \
                  WHERE agreement_id = $1 AND lane = $2 AND lane_seq IN ({})",
                 places(3, seqs.len())
             );
@@ -212,7 +213,8 @@ async fn stored(conn: &mut Conn, wanted: &[Place]) -> Result<BTreeMap<Place, Sto
                 let place = Place { agreement_id, lane, lane_seq: row.uint(0)? };
                 let digest = Digest(row.array(1)?);
                 let sealed = decode(&row.bytes(2)?, "envelope.envelope")?;
-                found.insert(place, Stored { digest, sealed, index: row.uint(3)? });
+                let (index, epoch) = (row.uint(3)?, row.uint(4)? as u32);
+                found.insert(place, Stored { digest, sealed, epoch, index });
             }
         }
     }

@@ -33,6 +33,7 @@ pub mod public;
 pub mod questions;
 pub mod receive;
 pub mod reconcile;
+pub mod recovery;
 pub mod second;
 pub mod serve;
 pub mod speak;

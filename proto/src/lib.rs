@@ -22,6 +22,7 @@ pub mod paper;
 pub mod policy;
 pub mod proof;
 pub mod pubkey;
+pub mod recovery;
 pub mod refusal;
 pub mod sample;
 pub mod section;

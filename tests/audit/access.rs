@@ -172,6 +172,7 @@ async fn desk(doors: &Doors, call: Call, token: &str, cases: &Cases) -> Option<V
         Call::AskLetter => plain!(ask_letter, LetterRequest),
         Call::WriteLetter => ask!(doors.desk, doors, token, write_letter, letter),
         Call::AnswerLetter => plain!(answer_letter, LetterAnswer),
+        Call::Repair => plain!(repair, RepairRequest),
     }
 }
 

@@ -33,6 +33,7 @@ mod node;
 mod paper_check;
 mod peer;
 mod reconcile;
+mod repair;
 mod rule;
 mod say;
 mod second;
@@ -177,6 +178,8 @@ enum Command {
     /// What compliance reads: figures, deadlines, consents. No personal data.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Rebuilds the log from the partner cities after a restored backup.
+    Repair(repair::Repair),
     /// How the node is.
     Status,
     /// Exit code 0 if the node serves, else 4; for systemd, containers and balancers.
@@ -236,6 +239,7 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
         Command::Reconcile(reconcile) => reconcile.run(&at, out).await,
         Command::Verify(verify) => verify.run(out),
         Command::Audit(command) => command.run(&at, out).await,
+        Command::Repair(repair) => repair.run(&at, out).await,
         Command::Status => status::run(&at, out).await,
         Command::Healthcheck => health::run(&at, out).await,
         Command::Completions(completions) => completions.run(),
@@ -257,6 +261,8 @@ mod tests {
         Cli::command().debug_assert();
         for line in [
             "jieli --dir d status --json",
+            "jieli repair --dry-run --json",
+            "jieli repair --new-epoch",
             "jieli peer add public.json --root-fpr 00 --end-point a:1",
             "jieli audit report --agreement 00 --from 2026-11-01 --to 2026-11-30 --json",
             "jieli --as approver second approve 5d0c9a7711e2f084 --shown 00",
@@ -309,6 +315,7 @@ mod tests {
         }
         // A desk cannot answer for the worker, and nothing is answered with "all".
         for line in [
+            "jieli repair --dry-run --new-epoch",
             "jieli case answer 2026-000001",
             "jieli case ask --yes 1",
             "jieli verify x.zip",

@@ -1,6 +1,6 @@
 //! Everything that is opened before the node listens.
 
-use super::{HeadError, Start, found};
+use super::{Start, found};
 use crate::config::{Config, Database};
 use crate::directory::Directory;
 use crate::disk::{self, DiskError};
@@ -77,9 +77,6 @@ pub enum StartError {
     /// The high-water file cannot be read or written.
     #[error("{0}; see the runbook before anything is moved")]
     HighWater(#[from] HighWaterError),
-    /// No head may be signed.
-    #[error(transparent)]
-    Heads(#[from] HeadError),
     /// TLS could not be set up.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -128,8 +125,7 @@ pub(super) async fn open(start: Start) -> Result<Opened, StartError> {
     let mut highwater = found::highwater(&config)?;
     let store = Store::open(&database_url(&config), StoreOptions::default()).await?;
     let now_ms = clock.now_unix_ms();
-    found::found(&config, &store, &highwater, now_ms).await?;
-    found::check_heads(&city, &store, &mut highwater).await?;
+    found::found(&config, &store, now_ms).await?;
     found::keep_manifest(&store, &city, &manifest).await?;
     let board =
         Arc::new(Pinboard::new(Arc::new(directory(&store, &manifest.root, &config).await?)));
@@ -149,6 +145,9 @@ pub(super) async fn open(start: Start) -> Result<Opened, StartError> {
     let world = World { clock, entropy, sleep, post, notices };
     let root = manifest.root;
     let house = House { world, keys, calendar, config, root };
+    // Before anything is signed: what the file says, and what the peers have seen.
+    found::stand(&house, &store, &mut highwater, &board.directory(), now_ms).await?;
+    board.replace(directory(&store, &house.root, &house.config).await?);
     Ok(Opened { house, store, highwater, board, peers, identity, connections })
 }
 

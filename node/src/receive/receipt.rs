@@ -17,7 +17,7 @@ use jieli_proto::wire::{self, Header, Letter};
 
 impl Batch<'_> {
     /// Takes in a receipt. A wrong one keeps its place, has no effect and raises an alarm.
-    pub(super) async fn receive_receipt(
+    pub(crate) async fn receive_receipt(
         &mut self,
         bond: &Bond,
         incoming: Incoming,
@@ -80,18 +80,43 @@ impl Batch<'_> {
             return Ok(());
         };
         let Ok(facts) = check_receipt(&receipt) else { return Ok(()) };
-        let Some(checkpoint) =
-            self.accept_head(&bond.peer, &facts.origin, &proof.checkpoint).await?
-        else {
-            return self.alarm("wrong-receipt", &bond.peer, "checkpoint").await;
-        };
+        let accepted = self.accept_head(&bond.peer, &facts.origin, &proof.checkpoint).await?;
+        let mut open = Vec::new();
         for item in &proof.items {
+            if !self.is_settled(bond, &facts, item).await? {
+                open.push(item);
+            }
+        }
+        let Some(checkpoint) = accepted else {
+            // Of what was settled before, the proof may lie in an epoch that has ended.
+            return match open.is_empty() {
+                true => Ok(()),
+                false => self.alarm("wrong-receipt", &bond.peer, "checkpoint").await,
+            };
+        };
+        for item in open {
             let settled = self.settle_item(bond, sealed, &facts, item, &checkpoint).await?;
             if !settled {
                 self.alarm("wrong-receipt", &bond.peer, "item").await?;
             }
         }
         Ok(())
+    }
+
+    /// Whether this very item was settled before; then its letter, which went out again, is closed.
+    async fn is_settled(
+        &mut self,
+        bond: &Bond,
+        facts: &ReceiptFacts,
+        proof: &wire::ItemProof,
+    ) -> Result<bool, StoreError> {
+        let Ok(item) = strict::decode::<wire::Item>(&proof.item) else { return Ok(false) };
+        let held = self.held_item(bond, facts.answers, item.lane_seq).await?;
+        if held.as_ref() != Some(&proof.item) {
+            return Ok(false);
+        }
+        self.close_letter(bond, facts.answers, item.lane_seq).await?;
+        Ok(true)
     }
 
     async fn settle_item(
@@ -113,15 +138,18 @@ impl Batch<'_> {
         let Some(leaf) = self.own_leaf(bond, facts.answers, item.lane_seq).await? else {
             return Ok(false);
         };
-        let in_log =
-            tree::verify_inclusion(&leaf.hash(), item.log_index, head.size(), &hashes, head.root());
-        if !in_receipt || in_log.is_err() || leaf.env_digest != item.env_digest.0 {
+        if !in_receipt || leaf.env_digest != item.env_digest.0 {
             return Ok(false);
         }
         let receipt = jieli_proto::envelope::env_digest(sealed);
-        if let Some(held) = self.held_item(bond, facts.answers, item.lane_seq).await? {
+        if self.held_item(bond, facts.answers, item.lane_seq).await?.is_some() {
             // The first verdict stands; another one is wrong.
-            return Ok(held == proof.item);
+            return Ok(false);
+        }
+        let in_log =
+            tree::verify_inclusion(&leaf.hash(), item.log_index, head.size(), &hashes, head.root());
+        if in_log.is_err() {
+            return Ok(false);
         }
         self.close_letter(bond, facts.answers, item.lane_seq).await?;
         let row = item_row(

@@ -15,6 +15,7 @@ use tonic::metadata::MetadataMap;
 #[allow(missing_docs)] // named after the calls
 pub enum Call {
     Status,
+    Repair,
     AddPeer,
     InvitePeer,
     AcceptInvite,
@@ -62,8 +63,8 @@ use Call::{
     ApproveSecond, Ask, AskCapacity, AskLetter, AskSecond, CloseVacancy, CounterPropose,
     Countersign, ExportApproved, ExportCase, FindCases, HandOver, Import, InvitePeer,
     ListAgreements, ListCapacity, ListCases, ListPeers, ListReconciled, ListRules, ListSeconds,
-    ListVacancies, PrintSlip, Propose, Reconcile, RemoveRule, SetCapacity, ShowAgreement, ShowCase,
-    TestPeer, UndoAct, WriteLetter,
+    ListVacancies, PrintSlip, Propose, Reconcile, RemoveRule, Repair, SetCapacity, ShowAgreement,
+    ShowCase, TestPeer, UndoAct, WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -71,6 +72,7 @@ use DeskRole::{Approver, Clerk, Compliance, Operator};
 /// is asked with a code, on a listener of its own.
 pub const TABLE: &[(Call, &[DeskRole])] = &[
     (Call::Status, &[Clerk, Approver, Operator, Compliance]),
+    (Repair, &[Operator]),
     (AddPeer, &[Operator]),
     (InvitePeer, &[Operator]),
     (AcceptInvite, &[Operator]),

@@ -2,11 +2,12 @@
 //! everything else; reads come from the store and the last published heads.
 
 use super::access::{Call, Caller, enter};
-use super::answer::{Answer, odd};
+use super::answer::{Answer, Unable, odd};
 use crate::command::{Command, DeskCommand, Done};
 use crate::evidence;
 use crate::house::House;
 use crate::questions::Look;
+use crate::recovery;
 use crate::store::Store;
 use crate::tokens::Tokens;
 use crate::trouble::Denied;
@@ -188,6 +189,16 @@ impl desk_server::Desk for DeskDoor {
     async fn status(&self, request: Request<wire::StatusRequest>) -> Reply<wire::StatusReply> {
         self.enter(Call::Status, request)?;
         self.reply(self.status_view().await)
+    }
+
+    async fn repair(&self, request: Request<wire::RepairRequest>) -> Reply<wire::RepairReply> {
+        let (_, request) = self.enter(Call::Repair, request)?;
+        let (hand, store, house) = (&self.hand, &self.store, &self.house);
+        let done = match request.plan {
+            true => recovery::plan(hand, store, house).await,
+            false => recovery::repair(hand, store, house, request.successor).await,
+        };
+        self.reply(done.map_err(Unable::from))
     }
 
     async fn add_peer(&self, request: Request<wire::AddPeerRequest>) -> Reply<wire::Peer> {

@@ -66,7 +66,7 @@ async fn load_entries(
         "SELECT m.env_digest, m.side, m.leg_seq, m.lane_seq, m.status, m.code, m.legal, \
          e.envelope FROM message m JOIN envelope e ON e.agreement_id = m.agreement_id \
          AND e.lane = m.lane AND e.lane_seq = m.lane_seq \
-         WHERE m.leg_id = $1 AND m.leg_seq > 0 ORDER BY e.leaf_idx"
+         WHERE m.leg_id = $1 AND m.leg_seq > 0 ORDER BY e.leaf_epoch, e.leaf_idx"
     };
     let rows = conn.rows(sql, vec![file.id.to_vec().into()]).await?;
     for row in rows {

@@ -33,6 +33,7 @@ impl Make for With<'_> {
 async fn call(city: &City, call: Call, with: &With<'_>) -> Option<Status> {
     match call {
         Call::Status => ask!(city, |m| with.make(m), status, StatusRequest),
+        Call::Repair => ask!(city, |m| with.make(m), repair, RepairRequest),
         Call::AddPeer => ask!(city, |m| with.make(m), add_peer, AddPeerRequest),
         Call::InvitePeer => ask!(city, |m| with.make(m), invite_peer, InvitePeerRequest),
         Call::AcceptInvite => ask!(city, |m| with.make(m), accept_invite, AcceptInviteRequest),

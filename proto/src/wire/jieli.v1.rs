@@ -448,6 +448,12 @@ pub struct Recovery {
     pub sources: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(uint64, tag = "7")]
     pub recovered_unix_ms: u64,
+    /// the largest head of the log that is known to have been signed
+    #[prost(uint64, tag = "8")]
+    pub known_size: u64,
+    /// 32
+    #[prost(bytes = "vec", tag = "9")]
+    pub known_root: ::prost::alloc::vec::Vec<u8>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SectionDigest {
@@ -2216,6 +2222,61 @@ pub struct StateReply {
     #[prost(bool, tag = "2")]
     pub again: bool,
 }
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GreetRequest {
+    /// the caller's exchange log, in its present epoch
+    #[prost(string, tag = "1")]
+    pub origin: ::prost::alloc::string::String,
+    /// how much of it the caller holds: an unsigned word
+    #[prost(uint64, tag = "2")]
+    pub size: u64,
+    /// the caller signs nothing now
+    #[prost(bool, tag = "3")]
+    pub recovering: bool,
+    /// signed note: the answering city's largest head the caller holds
+    #[prost(string, tag = "4")]
+    pub seen: ::prost::alloc::string::String,
+    /// Recovery or Successor of the caller
+    #[prost(message, optional, tag = "5")]
+    pub statement: ::core::option::Option<Envelope>,
+    /// with a statement: the caller's newest signed checkpoint
+    #[prost(string, tag = "6")]
+    pub checkpoint: ::prost::alloc::string::String,
+    /// with a Recovery: from the size the answering city has seen
+    #[prost(bytes = "vec", repeated, tag = "7")]
+    pub consistency: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// with a statement: letters whose sections the caller lost
+    #[prost(message, repeated, tag = "8")]
+    pub lost: ::prost::alloc::vec::Vec<SectionsLost>,
+}
+/// Letters of the answering city's message lane that were rebuilt without their sections.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SectionsLost {
+    /// 16
+    #[prost(bytes = "vec", tag = "1")]
+    pub agreement_id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(uint64, repeated, tag = "2")]
+    pub lane_seqs: ::prost::alloc::vec::Vec<u64>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GreetReply {
+    /// as in the request, of the answering city
+    #[prost(string, tag = "1")]
+    pub origin: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub size: u64,
+    #[prost(bool, tag = "3")]
+    pub recovering: bool,
+    /// signed note: the caller's largest head the answering city holds
+    #[prost(string, tag = "4")]
+    pub seen: ::prost::alloc::string::String,
+    /// ids of all agreements between the two, also of mere proposals
+    #[prost(bytes = "vec", repeated, tag = "5")]
+    pub agreements: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// nothing new of the caller is taken until it has stated what happened
+    #[prost(bool, tag = "6")]
+    pub held_back: bool,
+}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum DeferReason {
@@ -2471,6 +2532,27 @@ pub mod exchange_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Exchange", "State"));
             self.inner.unary(req, path, codec).await
         }
+        /// First contact, and again after every break: both cities say where their own exchange log
+        /// stands and what they have seen of the other's. What a rebuilt log, or a new epoch, has to state
+        /// to its peers travels here.
+        pub async fn greet(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GreetRequest>,
+        ) -> std::result::Result<tonic::Response<super::GreetReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Exchange/Greet");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Exchange", "Greet"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -2529,6 +2611,13 @@ pub mod exchange_server {
             &self,
             request: tonic::Request<super::StateRequest>,
         ) -> std::result::Result<tonic::Response<super::StateReply>, tonic::Status>;
+        /// First contact, and again after every break: both cities say where their own exchange log
+        /// stands and what they have seen of the other's. What a rebuilt log, or a new epoch, has to state
+        /// to its peers travels here.
+        async fn greet(
+            &self,
+            request: tonic::Request<super::GreetRequest>,
+        ) -> std::result::Result<tonic::Response<super::GreetReply>, tonic::Status>;
     }
     #[derive(Debug)]
     pub struct ExchangeServer<T> {
@@ -2859,6 +2948,49 @@ pub mod exchange_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = StateSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Exchange/Greet" => {
+                    #[allow(non_camel_case_types)]
+                    struct GreetSvc<T: Exchange>(pub Arc<T>);
+                    impl<T: Exchange> tonic::server::UnaryService<super::GreetRequest>
+                    for GreetSvc<T> {
+                        type Response = super::GreetReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GreetRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Exchange>::greet(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GreetSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -3883,6 +4015,58 @@ pub struct StatusReply {
     pub now_unix_ms: u64,
     #[prost(message, repeated, tag = "10")]
     pub lanes: ::prost::alloc::vec::Vec<LaneCount>,
+    /// behind what was signed: signs and takes nothing
+    #[prost(bool, tag = "11")]
+    pub recovering: bool,
+    /// in words
+    #[prost(string, tag = "12")]
+    pub state_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "13")]
+    pub state_en: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RepairRequest {
+    /// changes nothing: only says what would come of it
+    #[prost(bool, tag = "1")]
+    pub plan: bool,
+    /// the history cannot be rebuilt: the root's statement
+    #[prost(message, optional, tag = "2")]
+    pub successor: ::core::option::Option<Envelope>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RepairReply {
+    /// traffic goes on
+    #[prost(bool, tag = "1")]
+    pub done: bool,
+    /// what came of it
+    #[prost(string, tag = "2")]
+    pub say_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub say_en: ::prost::alloc::string::String,
+    /// the log
+    #[prost(string, tag = "4")]
+    pub origin: ::prost::alloc::string::String,
+    /// before
+    #[prost(uint64, tag = "5")]
+    pub found_size: u64,
+    /// the largest that is known to have been signed
+    #[prost(uint64, tag = "6")]
+    pub known_size: u64,
+    /// after; with `plan`: as far as it can be rebuilt
+    #[prost(uint64, tag = "7")]
+    pub rebuilt_size: u64,
+    /// hex
+    #[prost(string, tag = "8")]
+    pub rebuilt_root: ::prost::alloc::string::String,
+    /// city ids
+    #[prost(string, repeated, tag = "9")]
+    pub sources: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// what did not come back, Chinese and English
+    #[prost(string, repeated, tag = "10")]
+    pub notes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// with `plan`: what the root would have to sign
+    #[prost(message, optional, tag = "11")]
+    pub successor: ::core::option::Option<Successor>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LogStatus {
@@ -4641,6 +4825,25 @@ pub mod desk_client {
             let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/Status");
             let mut req = request.into_request();
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "Status"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Rebuilds the exchange log from the peers after a restore; or begins a new epoch.
+        pub async fn repair(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RepairRequest>,
+        ) -> std::result::Result<tonic::Response<super::RepairReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/Repair");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "Repair"));
             self.inner.unary(req, path, codec).await
         }
         pub async fn add_peer(
@@ -5466,6 +5669,11 @@ pub mod desk_server {
             &self,
             request: tonic::Request<super::StatusRequest>,
         ) -> std::result::Result<tonic::Response<super::StatusReply>, tonic::Status>;
+        /// Rebuilds the exchange log from the peers after a restore; or begins a new epoch.
+        async fn repair(
+            &self,
+            request: tonic::Request<super::RepairRequest>,
+        ) -> std::result::Result<tonic::Response<super::RepairReply>, tonic::Status>;
         async fn add_peer(
             &self,
             request: tonic::Request<super::AddPeerRequest>,
@@ -5766,6 +5974,49 @@ pub mod desk_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = StatusSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/Repair" => {
+                    #[allow(non_camel_case_types)]
+                    struct RepairSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::RepairRequest>
+                    for RepairSvc<T> {
+                        type Response = super::RepairReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RepairRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::repair(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RepairSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

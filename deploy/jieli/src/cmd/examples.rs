@@ -12,6 +12,7 @@ const EXAMPLES: &[(&str, &str)] = &[
          11999999MB0000019T --approver-post 人社局局长 --approver-post 法制科科长",
     ),
     ("node serve", "jieli --dir /var/lib/jieli node serve"),
+    ("repair", "jieli repair --dry-run\njieli repair\njieli repair --new-epoch"),
     ("peer add", "jieli peer add ruian-public.json --root-fpr <64 hex digits>"),
     ("peer list", "jieli peer list --json"),
     ("peer invite", "jieli peer invite --out invite.json"),
@@ -187,6 +188,8 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("completions", "jieli completions bash > /etc/bash_completion.d/jieli"),
     ("man", "jieli man --out /usr/local/share/man/man1"),
     ("bench exchange", "jieli bench exchange --messages 5000 --json"),
+    ("bench verify", "jieli bench verify --messages 200"),
+    ("bench pack", "jieli bench pack --messages 100000 --json"),
     ("demo", "jieli demo --once"),
 ];
 

@@ -3,6 +3,7 @@
 use super::dial::{At, connect};
 use super::say::{FAILED, OK, Out};
 use super::{Done, Fail};
+use jieli_node::boot::SIGNING;
 use jieli_node::config::DeskRole;
 use jieli_proto::wire;
 use serde_json::json;
@@ -23,14 +24,26 @@ pub(super) async fn run(at: &At, out: Out) -> Result<Done, Fail> {
         if !serving {
             return Err(not_serving());
         }
-        address
+        let signing = client.check(HealthCheckRequest { service: SIGNING.to_owned() }).await;
+        let signing = signing.map_err(Fail::from)?.into_inner().status;
+        (address, signing != ServingStatus::Serving as i32)
     } else {
         let mut desk = at.desk(DeskRole::Operator).await?;
-        desk.status(wire::StatusRequest {}).await.map_err(Fail::from)?;
-        config.listen.desk
+        let status = desk.status(wire::StatusRequest {}).await.map_err(Fail::from)?;
+        (config.listen.desk, status.into_inner().recovering)
     };
-    let value = json!({ "serving": true, "asked": asked.to_string() });
-    out.show(&value, || out.say("节点运行正常。", "The node serves."));
+    let (asked, recovering) = asked;
+    let value = json!({
+        "serving": true, "recovering": recovering, "asked": asked.to_string(),
+    });
+    out.show(&value, || match recovering {
+        false => out.say("节点运行正常。", "The node serves."),
+        true => out.say(
+            "节点在运行，但正在恢复日志，不签署、不收发：见 jieli status。",
+            "The node serves, but recovers its log: it signs, sends and takes nothing. See \
+             `jieli status`.",
+        ),
+    });
     Ok(OK)
 }
 

@@ -24,6 +24,7 @@ fn text(status: &wire::StatusReply, out: Out) -> String {
             &format!("根密钥指纹 {}", status.root_fpr),
             &format!("Root fingerprint {}", status.root_fpr),
         ),
+        out.say(&status.state_zh, &status.state_en),
         out.say(
             &format!("存证日志 {} 条，根 {}", log.size, log.root),
             &format!("Log of {} records, root {}", log.size, log.root),
@@ -57,6 +58,9 @@ fn value(status: &wire::StatusReply) -> Value {
         "city_id": status.city_id,
         "name": status.name,
         "root_fpr": status.root_fpr,
+        "recovering": status.recovering,
+        "state_zh": status.state_zh,
+        "state_en": status.state_en,
         "exchange": log(&status.exchange),
         "local": log(&status.local),
         "letters_waiting": status.letters_waiting,
