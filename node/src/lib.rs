@@ -36,6 +36,7 @@ pub mod receive;
 pub mod reconcile;
 pub mod recovery;
 pub mod rotation;
+pub mod second;
 pub mod serve;
 pub mod speak;
 pub mod statements;

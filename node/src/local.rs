@@ -117,7 +117,8 @@ pub(crate) fn whose(file: LegFile, kind: TimerKind) -> LegFile {
         | TimerKind::AnswerCapacity
         | TimerKind::RenewCode
         | TimerKind::SayAgain
-        | TimerKind::SendManifests => Side::Initiator,
+        | TimerKind::SendManifests
+        | TimerKind::SecondLapses => Side::Initiator,
     };
     file.seen_from(side)
 }

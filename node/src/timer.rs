@@ -42,10 +42,12 @@ pub enum TimerKind {
     SayAgain,
     /// Send the key manifests that a new partner does not hold.
     SendManifests,
+    /// What needed a second pair of eyes was not done in time.
+    SecondLapses,
 }
 
 impl TimerKind {
-    const ALL: [TimerKind; 16] = [
+    const ALL: [TimerKind; 17] = [
         TimerKind::Release,
         TimerKind::Effect,
         TimerKind::AskTerms,
@@ -62,6 +64,7 @@ impl TimerKind {
         TimerKind::RenewCode,
         TimerKind::SayAgain,
         TimerKind::SendManifests,
+        TimerKind::SecondLapses,
     ];
 
     /// The word in the store.
@@ -83,6 +86,7 @@ impl TimerKind {
             TimerKind::RenewCode => "renew-code",
             TimerKind::SayAgain => "say-again",
             TimerKind::SendManifests => "send-manifests",
+            TimerKind::SecondLapses => "second-lapses",
         }
     }
 
@@ -128,6 +132,7 @@ impl Batch<'_> {
             TimerKind::RenewCode => return self.renew_code(subject).await,
             TimerKind::SayAgain => return self.say_again(subject).await,
             TimerKind::SendManifests => return self.send_missing_manifests(subject).await,
+            TimerKind::SecondLapses => return self.second_lapses(subject).await,
             TimerKind::Release
             | TimerKind::Effect
             | TimerKind::AskTerms

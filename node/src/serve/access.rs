@@ -46,6 +46,10 @@ pub enum Call {
     UndoAct,
     HandOver,
     ExportCase,
+    AskSecond,
+    ListSeconds,
+    ApproveSecond,
+    ExportApproved,
     Reconcile,
     ListReconciled,
     PrintSlip,
@@ -59,12 +63,12 @@ pub enum Call {
 }
 
 use Call::{
-    AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve, Ask,
-    AskCapacity, AskLetter, CloseVacancy, CounterPropose, Countersign, ExportCase, FindCases,
-    HandOver, Import, InstallManifest, InvitePeer, ListAgreements, ListCapacity, ListCases,
-    ListDisputed, ListKeys, ListPeers, ListReconciled, ListRules, ListVacancies, PlaceKey,
-    PrintSlip, Propose, Reconcile, RemoveRule, Repair, SetCapacity, ShowAgreement, ShowCase,
-    TestPeer, UndoAct, WriteLetter,
+    AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve,
+    ApproveSecond, Ask, AskCapacity, AskLetter, AskSecond, CloseVacancy, CounterPropose,
+    Countersign, ExportApproved, ExportCase, FindCases, HandOver, Import, InstallManifest,
+    InvitePeer, ListAgreements, ListCapacity, ListCases, ListDisputed, ListKeys, ListPeers,
+    ListReconciled, ListRules, ListSeconds, ListVacancies, PlaceKey, PrintSlip, Propose, Reconcile,
+    RemoveRule, Repair, SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct, WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -103,6 +107,10 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (UndoAct, &[Clerk]),
     (HandOver, &[Clerk]),
     (ExportCase, &[Clerk, Compliance]),
+    (AskSecond, &[Clerk]),
+    (ListSeconds, &[Clerk, Approver]),
+    (ApproveSecond, &[Approver]),
+    (ExportApproved, &[Clerk]),
     (Reconcile, &[Operator, Compliance]),
     (ListReconciled, &[Operator, Compliance]),
     (PrintSlip, &[Clerk]),
