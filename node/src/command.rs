@@ -1,6 +1,7 @@
 //! The one staircase: every door comes down here, and nothing is written on another way.
 
 use crate::agreements::OwnAct;
+use crate::audit::act::AuditCommand;
 use crate::batch::Batch;
 use crate::keyring::Again;
 use crate::questions::{Look, received};
@@ -82,6 +83,8 @@ pub enum Command {
     Desk(Actor, DeskCommand),
     /// From a window, with the person present.
     Window(Actor, WindowCommand),
+    /// From compliance.
+    Audit(Actor, AuditCommand),
     /// From the worker, with a code.
     Worker(WorkerCommand),
 }
@@ -124,6 +127,11 @@ pub enum DeskCommand {
     Viewed(String),
     /// The same of the persons of some legs, who can read it.
     Looked(Look),
+    /// Asks for an export with sections, which a second pair of eyes approves.
+    AskSecond(Look),
+    ApproveSecond(wire::ApproveSecondRequest),
+    /// Uses an approval up; the look it was for is written down.
+    UseSecond(String, Look),
 }
 
 /// What a worker asks for.
@@ -180,6 +188,8 @@ pub enum Done {
     LetterSaid(wire::LetterReply),
     Erased(wire::EraseReply),
     Holds(wire::HoldList),
+    Second(wire::SecondView),
+    SignedOff(wire::SignOffReply),
 }
 
 /// Where a letter stands.
@@ -200,6 +210,7 @@ impl Command {
             self,
             Command::Desk(..)
                 | Command::Window(..)
+                | Command::Audit(..)
                 | Command::Worker(_)
                 | Command::Ring(_)
                 | Command::InstallManifest(_)
@@ -231,7 +242,8 @@ impl Command {
             Command::Worker(command) => {
                 matches!(command, WorkerCommand::Withdraw(_) | WorkerCommand::StopBySlip(_))
             }
-            Command::Receive(..)
+            Command::Audit(..)
+            | Command::Receive(..)
             | Command::Noted(..)
             | Command::PutOff(..)
             | Command::Heard(_)
@@ -357,6 +369,13 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
         }
         Command::Desk(actor, command) => desk(batch, &actor, command).await,
         Command::Window(actor, command) => window(batch, &actor, command).await,
+        Command::Audit(actor, command) => match command {
+            AuditCommand::Drawn(asked, population) => {
+                batch.drawn(&actor, &asked, population).await?;
+                Ok(Done::Nothing)
+            }
+            AuditCommand::SignOff(r) => Ok(Done::SignedOff(batch.sign_off(&actor, &r).await?)),
+        },
         Command::Worker(command) => worker(batch, command).await,
     }
 }
@@ -430,6 +449,12 @@ async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Out
         }
         DeskCommand::Looked(look) => {
             batch.looked(actor, &look).await?;
+            Done::Nothing
+        }
+        DeskCommand::AskSecond(look) => Done::Second(batch.ask_second(actor, &look).await?),
+        DeskCommand::ApproveSecond(r) => Done::Second(batch.approve_second(actor, &r).await?),
+        DeskCommand::UseSecond(id, look) => {
+            batch.use_second(actor, &id, &look).await?;
             Done::Nothing
         }
     })

@@ -427,7 +427,8 @@ pub(crate) async fn timer(batch: &mut Batch<'_>, file: LegFile, kind: TimerKind)
         | TimerKind::AnswerCapacity
         | TimerKind::RenewCode
         | TimerKind::SayAgain
-        | TimerKind::SendManifests => Ok(()),
+        | TimerKind::SendManifests
+        | TimerKind::SecondLapses => Ok(()),
     }
 }
 

@@ -41,6 +41,7 @@ pub mod recovery;
 pub mod retention;
 pub mod rights;
 pub mod rotation;
+pub mod second;
 pub mod serve;
 pub mod speak;
 pub mod statements;

@@ -121,7 +121,8 @@ pub(crate) fn whose(file: LegFile, kind: TimerKind) -> LegFile {
         | TimerKind::EraseAsked
         | TimerKind::RequestDue
         | TimerKind::SayAgain
-        | TimerKind::SendManifests => Side::Initiator,
+        | TimerKind::SendManifests
+        | TimerKind::SecondLapses => Side::Initiator,
     };
     file.seen_from(side)
 }

@@ -50,10 +50,12 @@ pub enum TimerKind {
     SayAgain,
     /// Send the key manifests that a new partner does not hold.
     SendManifests,
+    /// What needed a second pair of eyes was not done in time.
+    SecondLapses,
 }
 
 impl TimerKind {
-    const ALL: [TimerKind; 20] = [
+    const ALL: [TimerKind; 21] = [
         TimerKind::Release,
         TimerKind::Effect,
         TimerKind::AskTerms,
@@ -74,6 +76,7 @@ impl TimerKind {
         TimerKind::RequestDue,
         TimerKind::SayAgain,
         TimerKind::SendManifests,
+        TimerKind::SecondLapses,
     ];
 
     /// The word in the store.
@@ -99,6 +102,7 @@ impl TimerKind {
             TimerKind::RequestDue => "request-due",
             TimerKind::SayAgain => "say-again",
             TimerKind::SendManifests => "send-manifests",
+            TimerKind::SecondLapses => "second-lapses",
         }
     }
 
@@ -144,6 +148,7 @@ impl Batch<'_> {
             TimerKind::RenewCode => return self.renew_code(subject).await,
             TimerKind::SayAgain => return self.say_again(subject).await,
             TimerKind::SendManifests => return self.send_missing_manifests(subject).await,
+            TimerKind::SecondLapses => return self.second_lapses(subject).await,
             TimerKind::Release
             | TimerKind::Effect
             | TimerKind::AskTerms

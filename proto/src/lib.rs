@@ -24,6 +24,7 @@ pub mod proof;
 pub mod pubkey;
 pub mod recovery;
 pub mod refusal;
+pub mod sample;
 pub mod section;
 pub mod strict;
 pub mod tombstone;

@@ -5,7 +5,7 @@ use prost_types::FileDescriptorSet;
 use prost_types::field_descriptor_proto::{Label, Type as Kind};
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 15] = [
+const FILES: [&str; 16] = [
     "envelope",
     "log",
     "case",
@@ -21,10 +21,11 @@ const FILES: [&str; 15] = [
     "keys_desk",
     "checks_desk",
     "audit",
+    "second",
 ];
 
 /// What never leaves a node: not decoded strictly.
-const LOCAL: [&str; 10] = [
+const LOCAL: [&str; 11] = [
     "desk.proto",
     "partners.proto",
     "case_desk.proto",
@@ -35,6 +36,7 @@ const LOCAL: [&str; 10] = [
     "keys_desk.proto",
     "checks_desk.proto",
     "audit.proto",
+    "second.proto",
 ];
 
 fn root() -> PathBuf {

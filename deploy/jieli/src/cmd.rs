@@ -38,6 +38,7 @@ mod reconcile;
 mod repair;
 mod rule;
 mod say;
+mod second;
 mod shell;
 mod slip;
 mod status;
@@ -178,6 +179,9 @@ enum Command {
     /// The keys of personal data at rest.
     #[command(subcommand)]
     Keyring(erase::KeyringCommand),
+    /// Exports with personal data, which the token of another post approves.
+    #[command(subcommand)]
+    Second(second::SecondCommand),
     /// Writes the evidence of a case into a ZIP.
     Export(evidence::Export),
     /// Compares what both cities hold, from signed statements, down to the message that differs.
@@ -247,6 +251,7 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
         Command::Erase(erase) => erase.run(&at, out).await,
         Command::Hold(command) => command.run(&at, out).await,
         Command::Keyring(command) => command.run(&at, out).await,
+        Command::Second(command) => command.run(&at, out).await,
         Command::Export(export) => export.run(&at, out).await,
         Command::Reconcile(reconcile) => reconcile.run(&at, out).await,
         Command::Verify(verify) => verify.run(out),
@@ -277,6 +282,7 @@ mod tests {
             "jieli repair --new-epoch",
             "jieli peer add public.json --root-fpr 00 --end-point a:1",
             "jieli audit report --agreement 00 --from 2026-11-01 --to 2026-11-30 --json",
+            "jieli --as approver second approve 5d0c9a7711e2f084 --shown 00",
             "jieli peer invite --days 14 --out invite.json --end-point a:1",
             "jieli peer accept invite.json --groups 12345-12345-12345-12345-12345-12345",
             "jieli peer test ruian.zj --json",

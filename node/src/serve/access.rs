@@ -46,6 +46,10 @@ pub enum Call {
     UndoAct,
     HandOver,
     ExportCase,
+    AskSecond,
+    ListSeconds,
+    ApproveSecond,
+    ExportApproved,
     Reconcile,
     ListReconciled,
     PrintSlip,
@@ -65,10 +69,11 @@ pub enum Call {
 
 use Call::{
     AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve,
-    ApproveHold, Ask, AskCapacity, AskLetter, BackUpKeyring, CloseVacancy, CounterPropose,
-    Countersign, EnterHold, Erase, ExportCase, FindCases, HandOver, Import, InstallManifest,
-    InvitePeer, ListAgreements, ListCapacity, ListCases, ListDisputed, ListHolds, ListKeys,
-    ListPeers, ListReconciled, ListRules, ListVacancies, PlaceKey, PrintSlip, Propose, Reconcile,
+    ApproveHold, ApproveSecond, Ask, AskCapacity, AskLetter, AskSecond, BackUpKeyring,
+    CloseVacancy, CounterPropose, Countersign, EnterHold, Erase, ExportApproved, ExportCase,
+    FindCases, HandOver, Import, InstallManifest, InvitePeer, ListAgreements, ListCapacity,
+    ListCases, ListDisputed, ListHolds, ListKeys, ListPeers, ListReconciled, ListRules,
+    ListSeconds, ListVacancies, PlaceKey, PrintSlip, Propose, Reconcile,
     RemoveRule, Repair, SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct, WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
@@ -108,6 +113,10 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (UndoAct, &[Clerk]),
     (HandOver, &[Clerk]),
     (ExportCase, &[Clerk, Compliance]),
+    (AskSecond, &[Clerk]),
+    (ListSeconds, &[Clerk, Approver]),
+    (ApproveSecond, &[Approver]),
+    (ExportApproved, &[Clerk]),
     (Reconcile, &[Operator, Compliance]),
     (ListReconciled, &[Operator, Compliance]),
     (PrintSlip, &[Clerk]),

@@ -6,7 +6,7 @@ use super::answer::{Answer, Unable, odd};
 use crate::command::{Command, DeskCommand, Done};
 use crate::evidence;
 use crate::house::House;
-use crate::questions::{Look, View};
+use crate::questions::Look;
 use crate::recovery;
 use crate::store::Store;
 use crate::tokens::Tokens;
@@ -30,6 +30,7 @@ mod legs;
 mod paper;
 mod partners;
 mod queue;
+mod second;
 mod status;
 mod vacancies;
 
@@ -139,25 +140,25 @@ impl DeskDoor {
         self.perform(caller, DeskCommand::Looked(look)).await.map(drop)
     }
 
+    /// Evidence without sections names no person; with them it is for [`DeskDoor::approved`].
     async fn export(&self, caller: &Caller, request: wire::CaseRef) -> Answer<wire::ExportReply> {
         let purpose = purpose(&request.purpose)?;
         let number = request.case_number.trim();
-        if request.sections && purpose.is_empty() {
-            return Err(no_purpose().into());
-        }
-        let legs = self.may_export(caller, number, request.sections).await?;
         if request.sections {
-            let (case_number, purpose) = (number.to_owned(), purpose.to_owned());
-            self.looked(caller, Look { case_number, view: View::Export, purpose, legs }).await?;
-        } else {
-            self.viewed(caller, &format!("export {number}"), purpose).await?;
+            self.may_export(caller, number, true).await?;
+            return Err(second::needs_second().into());
         }
+        self.may_export(caller, number, false).await?;
+        self.viewed(caller, &format!("export {number}"), purpose).await?;
+        self.evidence(number, false).await
+    }
+
+    async fn evidence(&self, number: &str, sections: bool) -> Answer<wire::ExportReply> {
         let published = self.hand.published();
         for command in evidence::ask_peer(&self.store, &self.house, &published, number).await? {
             self.hand.perform(command).await?;
         }
         let published = self.hand.published();
-        let sections = request.sections;
         let made = evidence::export(&self.store, &self.house, &published, number, sections).await?;
         let file_name = format!("jieli-{number}.zip");
         Ok(wire::ExportReply { zip: made.zip, file_name, notes: made.notes })
@@ -491,6 +492,32 @@ impl desk_server::Desk for DeskDoor {
     ) -> Reply<wire::KeyringBackup> {
         self.enter(Call::BackUpKeyring, request)?;
         self.reply(self.ring_backup().await)
+    }
+
+    async fn ask_second(&self, request: Request<wire::CaseRef>) -> Reply<wire::SecondView> {
+        let (caller, request) = self.enter(Call::AskSecond, request)?;
+        self.reply(self.second_asked(&caller, &request).await)
+    }
+
+    async fn list_seconds(
+        &self,
+        request: Request<wire::ListSecondsRequest>,
+    ) -> Reply<wire::SecondList> {
+        let (caller, _) = self.enter(Call::ListSeconds, request)?;
+        self.reply(self.second_list(&caller).await)
+    }
+
+    async fn approve_second(
+        &self,
+        request: Request<wire::ApproveSecondRequest>,
+    ) -> Reply<wire::SecondView> {
+        let (caller, request) = self.enter(Call::ApproveSecond, request)?;
+        self.reply(self.second(&caller, DeskCommand::ApproveSecond(request)).await)
+    }
+
+    async fn export_approved(&self, request: Request<wire::SecondRef>) -> Reply<wire::ExportReply> {
+        let (caller, request) = self.enter(Call::ExportApproved, request)?;
+        self.reply(self.approved(&caller, &request.id).await)
     }
 
     type ReconcileStream = checks::Steps<wire::ReconcileStep>;

@@ -70,6 +70,10 @@ async fn call(city: &City, call: Call, with: &With<'_>) -> Option<Status> {
         Call::UndoAct => ask!(city, |m| with.make(m), undo_act, UndoRequest),
         Call::HandOver => ask!(city, |m| with.make(m), hand_over, HandOverRequest),
         Call::ExportCase => ask!(city, |m| with.make(m), export_case, CaseRef),
+        Call::AskSecond => ask!(city, |m| with.make(m), ask_second, CaseRef),
+        Call::ListSeconds => ask!(city, |m| with.make(m), list_seconds, ListSecondsRequest),
+        Call::ApproveSecond => ask!(city, |m| with.make(m), approve_second, ApproveSecondRequest),
+        Call::ExportApproved => ask!(city, |m| with.make(m), export_approved, SecondRef),
         Call::Reconcile => ask!(city, |m| with.make(m), reconcile, ReconcileRequest),
         Call::ListReconciled => {
             ask!(city, |m| with.make(m), list_reconciled, ListReconciledRequest)

@@ -4023,6 +4023,53 @@ pub struct Expiry {
     #[prost(string, tag = "6")]
     pub say_en: ::prost::alloc::string::String,
 }
+/// What one token asked for and the token of another post approves, before it is done once. It names
+/// no person; it lapses after three working days.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SecondView {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// "export"
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+    /// what is approved, in words
+    #[prost(string, tag = "3")]
+    pub shown: ::prost::alloc::string::String,
+    /// hex SHA-256 of `shown`: the approval names it
+    #[prost(string, tag = "4")]
+    pub shown_digest: ::prost::alloc::string::String,
+    /// who asked
+    #[prost(string, tag = "5")]
+    pub token: ::prost::alloc::string::String,
+    /// credit code
+    #[prost(string, tag = "6")]
+    pub office: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "7")]
+    pub lapses_unix_ms: u64,
+    /// empty while it waits
+    #[prost(string, tag = "8")]
+    pub approver_post: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SecondList {
+    #[prost(message, repeated, tag = "1")]
+    pub requests: ::prost::alloc::vec::Vec<SecondView>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListSecondsRequest {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ApproveSecondRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub shown_digest: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SecondRef {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReconcileRequest {
     /// hex
@@ -5628,6 +5675,7 @@ pub mod desk_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "HandOver"));
             self.inner.unary(req, path, codec).await
         }
+        /// Without sections. With them: AskSecond, ApproveSecond, ExportApproved.
         pub async fn export_case(
             &mut self,
             request: impl tonic::IntoRequest<super::CaseRef>,
@@ -5644,6 +5692,88 @@ pub mod desk_client {
             let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/ExportCase");
             let mut req = request.into_request();
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "ExportCase"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// An export with sections needs the token of another post, which approves what was shown.
+        pub async fn ask_second(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CaseRef>,
+        ) -> std::result::Result<tonic::Response<super::SecondView>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/AskSecond");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "AskSecond"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn list_seconds(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListSecondsRequest>,
+        ) -> std::result::Result<tonic::Response<super::SecondList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Desk/ListSeconds",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "ListSeconds"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn approve_second(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ApproveSecondRequest>,
+        ) -> std::result::Result<tonic::Response<super::SecondView>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Desk/ApproveSecond",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Desk", "ApproveSecond"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Once, by who asked.
+        pub async fn export_approved(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SecondRef>,
+        ) -> std::result::Result<tonic::Response<super::ExportReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Desk/ExportApproved",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Desk", "ExportApproved"));
             self.inner.unary(req, path, codec).await
         }
         /// Compares signed statements of both cities about the lanes of an agreement, down to the message.
@@ -6109,9 +6239,28 @@ pub mod desk_server {
             &self,
             request: tonic::Request<super::HandOverRequest>,
         ) -> std::result::Result<tonic::Response<super::ActReply>, tonic::Status>;
+        /// Without sections. With them: AskSecond, ApproveSecond, ExportApproved.
         async fn export_case(
             &self,
             request: tonic::Request<super::CaseRef>,
+        ) -> std::result::Result<tonic::Response<super::ExportReply>, tonic::Status>;
+        /// An export with sections needs the token of another post, which approves what was shown.
+        async fn ask_second(
+            &self,
+            request: tonic::Request<super::CaseRef>,
+        ) -> std::result::Result<tonic::Response<super::SecondView>, tonic::Status>;
+        async fn list_seconds(
+            &self,
+            request: tonic::Request<super::ListSecondsRequest>,
+        ) -> std::result::Result<tonic::Response<super::SecondList>, tonic::Status>;
+        async fn approve_second(
+            &self,
+            request: tonic::Request<super::ApproveSecondRequest>,
+        ) -> std::result::Result<tonic::Response<super::SecondView>, tonic::Status>;
+        /// Once, by who asked.
+        async fn export_approved(
+            &self,
+            request: tonic::Request<super::SecondRef>,
         ) -> std::result::Result<tonic::Response<super::ExportReply>, tonic::Status>;
         /// Server streaming response type for the Reconcile method.
         type ReconcileStream: tonic::codegen::tokio_stream::Stream<
@@ -7633,6 +7782,180 @@ pub mod desk_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ExportCaseSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/AskSecond" => {
+                    #[allow(non_camel_case_types)]
+                    struct AskSecondSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::CaseRef>
+                    for AskSecondSvc<T> {
+                        type Response = super::SecondView;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CaseRef>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::ask_second(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AskSecondSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/ListSeconds" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListSecondsSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::ListSecondsRequest>
+                    for ListSecondsSvc<T> {
+                        type Response = super::SecondList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListSecondsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::list_seconds(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListSecondsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/ApproveSecond" => {
+                    #[allow(non_camel_case_types)]
+                    struct ApproveSecondSvc<T: Desk>(pub Arc<T>);
+                    impl<
+                        T: Desk,
+                    > tonic::server::UnaryService<super::ApproveSecondRequest>
+                    for ApproveSecondSvc<T> {
+                        type Response = super::SecondView;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ApproveSecondRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::approve_second(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ApproveSecondSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/ExportApproved" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExportApprovedSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::SecondRef>
+                    for ExportApprovedSvc<T> {
+                        type Response = super::ExportReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SecondRef>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::export_approved(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExportApprovedSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -10395,6 +10718,147 @@ pub struct AccessLeg {
     #[prost(uint32, repeated, tag = "2")]
     pub sections: ::prost::alloc::vec::Vec<u32>,
 }
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StatisticsReply {
+    #[prost(message, repeated, tag = "1")]
+    pub lines: ::prost::alloc::vec::Vec<StatisticsLine>,
+}
+/// 0: under ten.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StatisticsLine {
+    /// yyyymm
+    #[prost(uint32, tag = "1")]
+    pub month: u32,
+    #[prost(enumeration = "Service", tag = "2")]
+    pub service: i32,
+    #[prost(uint64, tag = "3")]
+    pub opened: u64,
+    #[prost(uint64, tag = "4")]
+    pub fulfilled: u64,
+    /// declined or not realised
+    #[prost(uint64, tag = "5")]
+    pub not_given: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SampleRequest {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub from: u32,
+    #[prost(uint32, tag = "3")]
+    pub to: u32,
+    /// 1 to 64 printable ASCII characters
+    #[prost(string, tag = "4")]
+    pub seed: ::prost::alloc::string::String,
+    /// 1000 at most
+    #[prost(uint32, tag = "5")]
+    pub size: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SampleReply {
+    /// legs opened in the period
+    #[prost(uint64, tag = "1")]
+    pub population: u64,
+    /// by ascending lot
+    #[prost(message, repeated, tag = "2")]
+    pub items: ::prost::alloc::vec::Vec<SampleItem>,
+    /// drawn with for this agreement and period, this one last
+    #[prost(string, repeated, tag = "3")]
+    pub seeds: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SampleItem {
+    /// hex, of the message that opened the leg
+    #[prost(string, tag = "1")]
+    pub leaf_hash: ::prost::alloc::string::String,
+    /// in this city's exchange log
+    #[prost(uint64, tag = "2")]
+    pub log_index: u64,
+    /// hex
+    #[prost(string, tag = "3")]
+    pub env_digest: ::prost::alloc::string::String,
+    /// of this city
+    #[prost(string, tag = "4")]
+    pub case_number: ::prost::alloc::string::String,
+    /// within the case
+    #[prost(uint32, tag = "5")]
+    pub leg: u32,
+    #[prost(enumeration = "Service", tag = "6")]
+    pub service: i32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SignOffRequest {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub from: u32,
+    #[prost(uint32, tag = "3")]
+    pub to: u32,
+    /// of a sample that was drawn
+    #[prost(string, tag = "4")]
+    pub seed: ::prost::alloc::string::String,
+    #[prost(enumeration = "ReviewFinding", repeated, tag = "5")]
+    pub findings: ::prost::alloc::vec::Vec<i32>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SignOffReply {
+    /// DSSE JSON, signed with the message key
+    #[prost(string, tag = "1")]
+    pub dsse: ::prost::alloc::string::String,
+    /// hex SHA-256 of its PAE, as the local log has it
+    #[prost(string, tag = "2")]
+    pub digest: ::prost::alloc::string::String,
+}
+/// A closed list without "other".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ReviewFinding {
+    Unspecified = 0,
+    None = 1,
+    AnsweredLate = 2,
+    ConsentMissing = 3,
+    DeclineUnfounded = 4,
+    LookUnexplained = 5,
+    RecordsDiffer = 6,
+    AlarmUnanswered = 7,
+    CallBackDiffers = 8,
+}
+impl ReviewFinding {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "REVIEW_FINDING_UNSPECIFIED",
+            Self::None => "REVIEW_FINDING_NONE",
+            Self::AnsweredLate => "REVIEW_FINDING_ANSWERED_LATE",
+            Self::ConsentMissing => "REVIEW_FINDING_CONSENT_MISSING",
+            Self::DeclineUnfounded => "REVIEW_FINDING_DECLINE_UNFOUNDED",
+            Self::LookUnexplained => "REVIEW_FINDING_LOOK_UNEXPLAINED",
+            Self::RecordsDiffer => "REVIEW_FINDING_RECORDS_DIFFER",
+            Self::AlarmUnanswered => "REVIEW_FINDING_ALARM_UNANSWERED",
+            Self::CallBackDiffers => "REVIEW_FINDING_CALL_BACK_DIFFERS",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "REVIEW_FINDING_UNSPECIFIED" => Some(Self::Unspecified),
+            "REVIEW_FINDING_NONE" => Some(Self::None),
+            "REVIEW_FINDING_ANSWERED_LATE" => Some(Self::AnsweredLate),
+            "REVIEW_FINDING_CONSENT_MISSING" => Some(Self::ConsentMissing),
+            "REVIEW_FINDING_DECLINE_UNFOUNDED" => Some(Self::DeclineUnfounded),
+            "REVIEW_FINDING_LOOK_UNEXPLAINED" => Some(Self::LookUnexplained),
+            "REVIEW_FINDING_RECORDS_DIFFER" => Some(Self::RecordsDiffer),
+            "REVIEW_FINDING_ALARM_UNANSWERED" => Some(Self::AlarmUnanswered),
+            "REVIEW_FINDING_CALL_BACK_DIFFERS" => Some(Self::CallBackDiffers),
+            _ => None,
+        }
+    }
+}
 /// Generated client implementations.
 #[cfg(feature = "grpc")]
 pub mod audit_client {
@@ -10548,6 +11012,68 @@ pub mod audit_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "AccessLog"));
             self.inner.unary(req, path, codec).await
         }
+        /// Figures for others: whole months, nothing under ten.
+        pub async fn statistics(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AuditReportRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::StatisticsReply>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Audit/Statistics",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "Statistics"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Items to look at, drawn by a seed (PROTOCOL.md). Every draw is written down.
+        pub async fn sample(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SampleRequest>,
+        ) -> std::result::Result<tonic::Response<super::SampleReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Audit/Sample");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "Sample"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Signs what was found in a sample, in codes.
+        pub async fn sign_off(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SignOffRequest>,
+        ) -> std::result::Result<tonic::Response<super::SignOffReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Audit/SignOff");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "SignOff"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -10585,6 +11111,21 @@ pub mod audit_server {
             &self,
             request: tonic::Request<super::AccessLogRequest>,
         ) -> std::result::Result<tonic::Response<super::AccessLogReply>, tonic::Status>;
+        /// Figures for others: whole months, nothing under ten.
+        async fn statistics(
+            &self,
+            request: tonic::Request<super::AuditReportRequest>,
+        ) -> std::result::Result<tonic::Response<super::StatisticsReply>, tonic::Status>;
+        /// Items to look at, drawn by a seed (PROTOCOL.md). Every draw is written down.
+        async fn sample(
+            &self,
+            request: tonic::Request<super::SampleRequest>,
+        ) -> std::result::Result<tonic::Response<super::SampleReply>, tonic::Status>;
+        /// Signs what was found in a sample, in codes.
+        async fn sign_off(
+            &self,
+            request: tonic::Request<super::SignOffRequest>,
+        ) -> std::result::Result<tonic::Response<super::SignOffReply>, tonic::Status>;
     }
     /// On the desk listener, for tokens of the role `compliance` alone. It changes nothing of a case.
     #[derive(Debug)]
@@ -10780,6 +11321,135 @@ pub mod audit_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = AccessLogSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Audit/Statistics" => {
+                    #[allow(non_camel_case_types)]
+                    struct StatisticsSvc<T: Audit>(pub Arc<T>);
+                    impl<T: Audit> tonic::server::UnaryService<super::AuditReportRequest>
+                    for StatisticsSvc<T> {
+                        type Response = super::StatisticsReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AuditReportRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Audit>::statistics(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = StatisticsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Audit/Sample" => {
+                    #[allow(non_camel_case_types)]
+                    struct SampleSvc<T: Audit>(pub Arc<T>);
+                    impl<T: Audit> tonic::server::UnaryService<super::SampleRequest>
+                    for SampleSvc<T> {
+                        type Response = super::SampleReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SampleRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Audit>::sample(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SampleSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Audit/SignOff" => {
+                    #[allow(non_camel_case_types)]
+                    struct SignOffSvc<T: Audit>(pub Arc<T>);
+                    impl<T: Audit> tonic::server::UnaryService<super::SignOffRequest>
+                    for SignOffSvc<T> {
+                        type Response = super::SignOffReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SignOffRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Audit>::sign_off(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SignOffSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

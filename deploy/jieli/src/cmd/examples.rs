@@ -153,6 +153,13 @@ const EXAMPLES: &[(&str, &str)] = &[
         "jieli letter answer 2026-000007 1 --accept --code 12345678\n\
          jieli letter answer 2026-000007 1 --decline --stamped",
     ),
+    ("second ask", "jieli second ask --case 2026-000001 --purpose 答复投诉"),
+    ("second list", "jieli second list\njieli --as approver second list --json"),
+    (
+        "second approve",
+        "jieli --as approver second approve 5d0c9a7711e2f084 --shown <64 hex digits>",
+    ),
+    ("second export", "jieli second export 5d0c9a7711e2f084 --out case.zip"),
     ("export", "jieli export --case 2026-000001 --out case.zip"),
     (
         "reconcile",
@@ -185,6 +192,19 @@ const EXAMPLES: &[(&str, &str)] = &[
     ),
     ("key disputed", "jieli key disputed --json"),
     ("audit report", "jieli audit report --agreement <id> --from 2026-11-01 --to 2026-11-30"),
+    (
+        "audit statistics",
+        "jieli audit statistics --agreement <id> --from 2026-11-01 --to 2026-11-30",
+    ),
+    (
+        "audit sample",
+        "jieli audit sample --agreement <id> --from 2026-11-01 --to 2026-11-30 --seed 4262 --size 20",
+    ),
+    (
+        "audit sign-off",
+        "jieli audit sign-off --agreement <id> --from 2026-11-01 --to 2026-11-30 --seed 4262 \\\n      \
+         --note-code ANSWERED_LATE --out sign-off.json",
+    ),
     (
         "audit pack",
         "jieli audit pack --agreement <id> --from 2026-11-01 --to 2026-11-30 --out pack.zip\n\
