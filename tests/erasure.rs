@@ -2,6 +2,8 @@
 //! a backup taken afterwards, not in an older backup once it serves; and no image of before opens
 //! with all the keys there are. Without the erasure every one of them is found the same way.
 
+#![allow(clippy::unwrap_used)]
+
 #[path = "erasure/asked.rs"]
 mod asked;
 #[path = "erasure/image.rs"]

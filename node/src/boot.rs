@@ -138,7 +138,7 @@ impl Node {
                 while hand.perform(Command::ErasedAgain(again.clone())).await.is_err() {
                     tokio::select! {
                         () = stop.cancelled() => return,
-                        () = sleep.sleep(courier::TICK * 64) => {}
+                        () = sleep.sleep(crate::courier::TICK * 64) => {}
                     }
                 }
             });

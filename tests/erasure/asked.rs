@@ -22,9 +22,9 @@ async fn confirm(town: &Town, leg: jieli_proto::id::LegId) -> wire::EraseConfirm
     town.holds(leg, MessageType::EraseConfirm).await;
     let file = town.leg(leg).await;
     let messages = file.entries.iter().filter_map(|entry| entry.message.as_ref());
-    let found = messages.filter_map(|message| match &message.body {
-        Some(Body::EraseConfirm(body)) => Some(body.clone()),
-        _ => None,
+    let found = messages.filter_map(|message| {
+        let Some(Body::EraseConfirm(body)) = &message.body else { return None };
+        Some(body.clone())
     });
     found.last().unwrap()
 }

@@ -73,8 +73,8 @@ use Call::{
     CloseVacancy, CounterPropose, Countersign, EnterHold, Erase, ExportApproved, ExportCase,
     FindCases, HandOver, Import, InstallManifest, InvitePeer, ListAgreements, ListCapacity,
     ListCases, ListDisputed, ListHolds, ListKeys, ListPeers, ListReconciled, ListRules,
-    ListSeconds, ListVacancies, PlaceKey, PrintSlip, Propose, Reconcile,
-    RemoveRule, Repair, SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct, WriteLetter,
+    ListSeconds, ListVacancies, PlaceKey, PrintSlip, Propose, Reconcile, RemoveRule, Repair,
+    SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct, WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
