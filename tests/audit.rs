@@ -7,5 +7,11 @@
 mod access;
 #[path = "audit/desk.rs"]
 mod desk;
+#[path = "audit/pack.rs"]
+mod pack;
 #[path = "audit/report.rs"]
 mod report;
+#[path = "audit/review.rs"]
+mod review;
+#[path = "audit/second.rs"]
+mod second;

@@ -15,10 +15,14 @@ mod crossing;
 mod heard;
 #[path = "journey/lapse.rs"]
 mod lapse;
+#[path = "journey/local.rs"]
+mod local;
 #[path = "journey/offers.rs"]
 mod offers;
 #[path = "journey/parties.rs"]
 mod parties;
+#[path = "journey/restored.rs"]
+mod restored;
 #[path = "journey/road.rs"]
 mod road;
 #[path = "journey/silence.rs"]

@@ -5,6 +5,8 @@
 
 #[path = "safeguards/common.rs"]
 mod common;
+#[path = "safeguards/local.rs"]
+mod local;
 #[path = "safeguards/modified.rs"]
 mod modified;
 #[path = "safeguards/v01.rs"]
@@ -31,6 +33,8 @@ mod v06_stops;
 mod v07;
 #[path = "safeguards/v12.rs"]
 mod v12;
+#[path = "safeguards/v13.rs"]
+mod v13;
 #[path = "safeguards/v14.rs"]
 mod v14;
 #[path = "safeguards/v19.rs"]

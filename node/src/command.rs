@@ -1,20 +1,27 @@
 //! The one staircase: every door comes down here, and nothing is written on another way.
 
 use crate::agreements::OwnAct;
+use crate::audit::act::AuditCommand;
 use crate::batch::Batch;
 use crate::questions::{Look, received};
 use crate::receive::Received;
-use crate::store::{StoreError, queue};
+use crate::reconcile::Reconciled;
+use crate::recovery::{self, Answers, Found, Greeted, Resume, Resumed};
+use crate::store::{self, StoreError, queue};
 use crate::trouble::{Denied, Outcome, Trouble};
 use crate::window::WindowCommand;
 use crate::witness::Stretch;
 use crate::world::NoticeResult;
 use jieli_proto::day::Day;
 use jieli_proto::envelope;
-use jieli_proto::id::{AgreementId, CityId, LegId};
+use jieli_proto::id::{AgreementId, CityId, Digest, LegId};
 use jieli_proto::kinds::{Kind, Lane};
-use jieli_proto::wire::{self, Letter};
+use jieli_proto::wire::act_request::Act;
+use jieli_proto::wire::{self, DeferReason, Letter};
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+mod sort;
 
 /// Who stands at the desk: never a name, an office and a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,10 +47,25 @@ pub enum Command {
     Troubled(CityId, String),
     /// Proofs that a peer gave of its own records.
     Fetched(AgreementId, Lane, Vec<wire::FetchReply>),
+    /// What a peer says it has sent in a leg.
+    LegStated(AgreementId, LegId, Box<wire::Envelope>),
+    /// What was found when both cities' lanes were compared.
+    Reconciled(Box<Reconciled>),
     /// Signed heads of these cities' exchange logs, from wherever they came.
     HeadsHeard(Vec<(CityId, String)>),
     /// Hashes of a peer's exchange log that lead to a signed head.
     Mirrored(Box<Stretch>),
+    /// What a peer said in a greeting.
+    Greeted(CityId, Box<Greeted>),
+    /// A peer has accepted a statement about our log.
+    Told(CityId, Digest),
+    /// Leaves of our own log to be put back, in their order; with the first of them case numbers
+    /// are left out.
+    Rebuild(Vec<Found>, Arc<Answers>, bool),
+    /// The own exchange log goes on in a new epoch: the root's statement.
+    BeginEpoch(Box<wire::Envelope>),
+    /// The own log is whole again: traffic goes on.
+    Resume(Box<Resume>),
     /// A timer is due.
     Ring([u8; 16]),
     /// A timer had nothing to do.
@@ -52,10 +74,16 @@ pub enum Command {
     NoticeDone([u8; 16], NoticeResult),
     /// The carrier's later report of a notice: whether the phone has it.
     NoticeReported([u8; 16], bool),
+    /// The next own key manifest, signed by the root.
+    InstallManifest(Box<wire::Envelope>),
+    /// Something may end soon: see [`crate::expiry`].
+    LookAhead,
     /// From the desk.
     Desk(Actor, DeskCommand),
     /// From a window, with the person present.
     Window(Actor, WindowCommand),
+    /// From compliance.
+    Audit(Actor, AuditCommand),
     /// From the worker, with a code.
     Worker(WorkerCommand),
 }
@@ -81,6 +109,7 @@ pub enum DeskCommand {
     Import(wire::ImportRequest),
     Ask(wire::AskRequest),
     Act(wire::ActRequest),
+    FindCases(wire::FindCasesRequest),
     UndoAct(wire::UndoRequest),
     HandOver(wire::HandOverRequest),
     /// A slip about these legs of a case: those that the desk sees.
@@ -88,10 +117,17 @@ pub enum DeskCommand {
     AskLetter(wire::LetterRequest),
     WriteLetter(wire::LetterRequest),
     AnswerLetter(wire::LetterAnswer),
+    /// The same as [`Command::InstallManifest`], from a desk.
+    InstallManifest(Box<wire::Envelope>),
     /// A view or export of personal data: who, what, why.
     Viewed(String),
     /// The same of the persons of some legs, who can read it.
     Looked(Look),
+    /// Asks for an export with sections, which a second pair of eyes approves.
+    AskSecond(Look),
+    ApproveSecond(wire::ApproveSecondRequest),
+    /// Uses an approval up; the look it was for is written down.
+    UseSecond(String, Look),
 }
 
 /// What a worker asks for.
@@ -120,6 +156,7 @@ pub enum Done {
     Received(Received, Option<Seat>),
     /// Whether the stretch was stored.
     Mirrored(bool),
+    Resumed(Resumed),
     Peer(wire::Peer),
     Invited(wire::InvitePeerReply),
     InviteAccepted(Box<wire::AcceptInviteReply>),
@@ -131,6 +168,8 @@ pub enum Done {
     Imported(wire::ImportReply),
     Asked(wire::AskReply),
     Acted(wire::ActReply),
+    /// Case numbers.
+    Found(wire::FindCasesReply),
     Opened(wire::OpenReply),
     Answered(wire::AnswerReply),
     Stands(wire::WorkerStatusReply),
@@ -142,6 +181,8 @@ pub enum Done {
     Copy(String, Vec<LegId>),
     Letter(wire::LetterPage),
     LetterSaid(wire::LetterReply),
+    Second(wire::SecondView),
+    SignedOff(wire::SignOffReply),
 }
 
 /// Where a letter stands.
@@ -155,18 +196,13 @@ pub struct Seat {
     pub lane_seq: u64,
 }
 
-impl Command {
-    /// Whether it is performed in a transaction of its own, so that a denial leaves no trace.
-    pub fn is_alone(&self) -> bool {
-        matches!(
-            self,
-            Command::Desk(..) | Command::Window(..) | Command::Worker(_) | Command::Ring(_)
-        )
-    }
-}
-
 /// Performs one command on the batch.
 pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
+    if batch.directory.recovering.is_some() && !command.works_while_recovering() {
+        let Command::Receive(_, letter) = command else { return Err(recovery::denied().into()) };
+        let seat = seat_of(&letter);
+        return Ok(Done::Received(Received::Defer(DeferReason::Recovering, 0), seat));
+    }
     match command {
         Command::Receive(city, letter) => {
             let seat = seat_of(&letter);
@@ -198,6 +234,14 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
             }
             Ok(Done::Nothing)
         }
+        Command::LegStated(id, leg, sealed) => {
+            batch.keep_leg_statement(id, leg, &sealed).await?;
+            Ok(Done::Nothing)
+        }
+        Command::Reconciled(found) => {
+            batch.keep_reconciled(&found).await?;
+            Ok(Done::Nothing)
+        }
         Command::HeadsHeard(heads) => {
             for (city, note) in heads {
                 batch.hear_head(&city, &note).await?;
@@ -205,6 +249,29 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
             Ok(Done::Nothing)
         }
         Command::Mirrored(stretch) => Ok(Done::Mirrored(batch.mirrored(&stretch).await?)),
+        Command::Greeted(city, said) => {
+            batch.greeted(&city, &said).await?;
+            Ok(Done::Nothing)
+        }
+        Command::Told(city, statement) => {
+            store::recovery::told(batch.conn, &city, &statement).await?;
+            Ok(Done::Nothing)
+        }
+        Command::Rebuild(found, answers, first) => {
+            if batch.directory.recovering.is_none() {
+                return Ok(Done::Nothing);
+            }
+            if first {
+                batch.skip_numbers().await?;
+            }
+            batch.rebuild(&found, &answers).await?;
+            Ok(Done::Nothing)
+        }
+        Command::BeginEpoch(sealed) => {
+            batch.begin_epoch(&sealed).await?;
+            Ok(Done::Nothing)
+        }
+        Command::Resume(how) => Ok(Done::Resumed(batch.resume(&how).await?)),
         Command::Ring(timer) => {
             batch.ring(&timer).await?;
             Ok(Done::Nothing)
@@ -221,8 +288,23 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
             batch.notice_reported(&id, delivered).await?;
             Ok(Done::Nothing)
         }
+        Command::InstallManifest(sealed) => {
+            batch.install_manifest(&sealed).await?;
+            Ok(Done::Nothing)
+        }
+        Command::LookAhead => {
+            batch.look_ahead().await?;
+            Ok(Done::Nothing)
+        }
         Command::Desk(actor, command) => desk(batch, &actor, command).await,
         Command::Window(actor, command) => window(batch, &actor, command).await,
+        Command::Audit(actor, command) => match command {
+            AuditCommand::Drawn(asked, population) => {
+                batch.drawn(&actor, &asked, population).await?;
+                Ok(Done::Nothing)
+            }
+            AuditCommand::SignOff(r) => Ok(Done::SignedOff(batch.sign_off(&actor, &r).await?)),
+        },
         Command::Worker(command) => worker(batch, command).await,
     }
 }
@@ -274,6 +356,7 @@ async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Out
         DeskCommand::Import(request) => Done::Imported(batch.import(actor, request.drafts).await?),
         DeskCommand::Ask(request) => Done::Asked(ask(batch, actor, request).await?),
         DeskCommand::Act(request) => Done::Acted(batch.act(actor, request).await?),
+        DeskCommand::FindCases(request) => Done::Found(batch.find_cases(actor, &request).await?),
         DeskCommand::UndoAct(request) => Done::Acted(batch.undo_act(actor, &request).await?),
         DeskCommand::HandOver(request) => Done::Acted(batch.hand_over(actor, &request).await?),
         DeskCommand::PrintSlip(case, legs) => {
@@ -282,12 +365,22 @@ async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Out
         DeskCommand::AskLetter(r) => Done::LetterSaid(batch.ask_letter(actor, &r).await?),
         DeskCommand::WriteLetter(r) => Done::Letter(batch.write_letter(actor, &r).await?),
         DeskCommand::AnswerLetter(r) => Done::LetterSaid(batch.answer_letter(actor, &r).await?),
+        DeskCommand::InstallManifest(sealed) => {
+            batch.install_manifest(&sealed).await?;
+            Done::Nothing
+        }
         DeskCommand::Viewed(what) => {
             batch.record("viewed", format!("{} {what}", actor.token).as_bytes());
             Done::Nothing
         }
         DeskCommand::Looked(look) => {
             batch.looked(actor, &look).await?;
+            Done::Nothing
+        }
+        DeskCommand::AskSecond(look) => Done::Second(batch.ask_second(actor, &look).await?),
+        DeskCommand::ApproveSecond(r) => Done::Second(batch.approve_second(actor, &r).await?),
+        DeskCommand::UseSecond(id, look) => {
+            batch.use_second(actor, &id, &look).await?;
             Done::Nothing
         }
     })

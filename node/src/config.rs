@@ -5,6 +5,7 @@ mod check;
 mod desk;
 mod limits;
 mod notices;
+mod office;
 mod text;
 
 pub use check::is_end_point;
@@ -12,15 +13,19 @@ pub(crate) use check::{are_end_points, is_city_name};
 pub use desk::{Desk, DeskWindow, UNDO_MINUTES};
 pub use limits::{Courier, Import, Limits};
 pub use notices::{Backend, Notices};
+pub use office::Office;
+pub(crate) use office::office_kind;
 pub use text::{Start, render};
 
 use crate::disk::{self, DiskError};
 use jieli_proto::id::CityId;
 use jieli_proto::number::CreditCode;
+use jieli_proto::wire;
 use serde::{Deserialize, Deserializer, de};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Name of the file in the node's directory.
 pub const FILE: &str = "jieli.toml";
@@ -84,6 +89,9 @@ pub struct Config {
     /// Where the passphrase of the key files may be found.
     #[serde(default)]
     pub keys: Keys,
+    /// Offices of this city, in tables `office`. Default: none; then those that an agreement names.
+    #[serde(default, rename = "office")]
+    pub offices: Vec<Office>,
     /// Who may call the desk service, what the desks tell a person, how long an act can be undone.
     #[serde(default)]
     pub desk: Desk,
@@ -176,14 +184,25 @@ impl Default for Listen {
     }
 }
 
+/// Default of `keys.review_days`.
+const REVIEW_DAYS: u32 = 365;
+
 /// Table `keys`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Keys {
     /// A file of mode 0600 with the passphrase. Looked at after the systemd credential and the
     /// environment. Default: none.
-    #[serde(default)]
     pub passphrase_file: Option<PathBuf>,
+    /// Days after which a key should be looked at and replaced: status reminds of it. Default 365;
+    /// 0 for never.
+    pub review_days: u32,
+}
+
+impl Default for Keys {
+    fn default() -> Keys {
+        Keys { passphrase_file: None, review_days: REVIEW_DAYS }
+    }
 }
 
 /// An entry of `desk.tokens`: the token itself is in `<dir>/tokens/<name>.token`.
@@ -329,6 +348,11 @@ impl Config {
     /// What is allowed but should be looked at; for status and the log.
     pub fn warnings(&self) -> Vec<String> {
         check::warnings(self)
+    }
+
+    /// The offices that the file names, as an agreement would state them.
+    pub fn own_offices(&self) -> Arc<Vec<wire::Office>> {
+        Arc::new(self.offices.iter().map(Office::wire).collect())
     }
 
     /// The SQLite file, where [`Database::Sqlite`] is chosen.

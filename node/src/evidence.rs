@@ -4,6 +4,7 @@
 use crate::directory::{Bond, Directory, Peer};
 use crate::house::House;
 use crate::legs::{Entry, LegFile};
+use crate::statements::open_leg;
 use crate::store::{self, Conn, Store, StoreError, log};
 use crate::trouble::{Denied, Outcome};
 use crate::vault;
@@ -20,13 +21,24 @@ use jieli_proto::tree::Hash;
 use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, Envelope, Role};
 use prost::Message as _;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 mod collect;
-pub use collect::missing_proofs;
+mod pack;
+pub use collect::{ask_peer, next_missing};
+pub(crate) use pack::pack;
 
 /// The program's name in REPORT.txt.
 const PRODUCT: &str = concat!("jieli ", env!("CARGO_PKG_VERSION"));
+
+/// A bundle, and what its verifier will not find complete.
+#[derive(Clone, Debug)]
+pub struct Exported {
+    /// The ZIP.
+    pub zip: Vec<u8>,
+    /// `中文。 English.`, one for each leg without a statement of the other city.
+    pub notes: Vec<String>,
+}
 
 /// What is being gathered.
 struct Export<'a> {
@@ -36,8 +48,9 @@ struct Export<'a> {
     bond: Bond,
     peer: Peer,
     bundle: Bundle,
+    notes: Vec<String>,
     /// Where each record stands in our own log.
-    own: BTreeMap<Digest, u64>,
+    own: BTreeMap<Digest, (u32, u64)>,
 }
 
 /// What of a case is exported.
@@ -58,7 +71,7 @@ pub async fn export(
     published: &Published,
     case_number: &str,
     sections: bool,
-) -> Outcome<Vec<u8>> {
+) -> Outcome<Exported> {
     let part = if sections { Part::Sections } else { Part::Bare };
     export_part(store, house, published, case_number, part).await
 }
@@ -70,7 +83,7 @@ pub async fn export_part(
     published: &Published,
     case_number: &str,
     part: Part,
-) -> Outcome<Vec<u8>> {
+) -> Outcome<Exported> {
     let mut conn = store.read().await?;
     let case = store::legs::case(&mut conn, case_number)
         .await?
@@ -84,27 +97,31 @@ pub async fn export_part(
             files.push(file);
         }
     }
+    if files.iter().any(LegFile::is_local) {
+        return Err(local_case().into());
+    }
     let directory = &published.directory;
     let bond = files.first().and_then(|file| file.bond).and_then(|id| directory.bonds.get(&id));
     let bond = bond.ok_or_else(nothing_sent)?.clone();
     let peer = directory.peers.get(&bond.peer).cloned().ok_or_else(nothing_sent)?;
     let bundle = Bundle { product: PRODUCT.to_owned(), ..Bundle::default() };
-    let mut export =
-        Export { conn: &mut conn, house, published, bond, peer, bundle, own: BTreeMap::new() };
+    let (notes, own) = (Vec::new(), BTreeMap::new());
+    let mut export = Export { conn: &mut conn, house, published, bond, peer, bundle, notes, own };
     export.trust(directory);
     export.acts().await?;
     for file in &files {
         export.leg(file, &part).await?;
+        export.statement(file).await?;
     }
     export.own_proofs().await?;
-    build(&export.bundle).map_err(|error| {
+    let zip = build(&export.bundle).map_err(|error| {
         Denied::new(
             "NOT_COMPLETE",
             "证据包还不完整。",
             format!("The bundle is not complete: {error}"),
         )
-        .into()
-    })
+    })?;
+    Ok(Exported { zip, notes: export.notes })
 }
 
 impl Part {
@@ -128,15 +145,18 @@ impl Export<'_> {
             .map(|m| m.envelope.clone())
             .collect();
         let own = &directory.city;
-        let ours = directory.manifest().map(|m| (own, m));
-        let theirs = self.peer.newest().map(|m| (&self.peer.city, m));
-        for (city, manifest) in ours.into_iter().chain(theirs) {
+        for (city, manifests) in [(own, &directory.own), (&self.peer.city, &self.peer.manifests)] {
             // A city's log goes on in another epoch only with a successor statement.
             let origin = city.exchange_origin(self.published.exchange.id.epoch);
-            let keys: Vec<VKey> = manifest
-                .keys_of(Role::Log)
-                .filter_map(|key| VKey::new(&origin, KeyKind::Ed25519, key.public).ok())
-                .collect();
+            // Heads that are kept may be signed with a key that was replaced since.
+            let mut keys: Vec<VKey> = Vec::new();
+            for key in manifests.values().rev().flat_map(|manifest| manifest.keys_of(Role::Log)) {
+                if let Ok(key) = VKey::new(&origin, KeyKind::Ed25519, key.public)
+                    && !keys.contains(&key)
+                {
+                    keys.push(key);
+                }
+            }
             if let Ok(policy) = Policy::new(keys, Vec::new(), 0) {
                 bundle.policies.push((city.clone(), policy));
             }
@@ -150,14 +170,15 @@ impl Export<'_> {
             let rows = self
                 .conn
                 .rows(
-                    "SELECT envelope, leaf_idx, lane_seq FROM envelope \
+                    "SELECT envelope, leaf_idx, lane_seq, leaf_epoch FROM envelope \
                      WHERE agreement_id = $1 AND lane = $2 ORDER BY lane_seq",
                     vec![self.bond.id.to_vec().into(), lane.number().into()],
                 )
                 .await?;
             for row in rows {
                 let sealed = decode(&row.bytes(0)?)?;
-                self.record(sealed, lane, row.uint(2)?, row.uint(1)?).await?;
+                let leaf = (row.uint(3)? as u32, row.uint(1)?);
+                self.record(sealed, lane, row.uint(2)?, leaf).await?;
             }
         }
         let rows = self
@@ -174,20 +195,21 @@ impl Export<'_> {
         Ok(())
     }
 
-    /// The messages of a leg with their consents, and our statement how many we sent.
+    /// The messages of a leg with their consents.
     async fn leg(&mut self, file: &LegFile, part: &Part) -> Outcome<()> {
         for entry in &file.entries {
             let lane = self.lane_of(file, entry);
             let row = self
                 .conn
                 .one(
-                    "SELECT envelope, leaf_idx FROM envelope \
+                    "SELECT envelope, leaf_idx, leaf_epoch FROM envelope \
                      WHERE agreement_id = $1 AND lane = $2 AND lane_seq = $3",
                     vec![self.bond.id.to_vec().into(), lane.number().into(), entry.lane_seq.into()],
                 )
                 .await?;
             let sealed = decode(&row.bytes(0)?)?;
-            self.record(sealed, lane, entry.lane_seq, row.uint(1)?).await?;
+            let leaf = (row.uint(2)? as u32, row.uint(1)?);
+            self.record(sealed, lane, entry.lane_seq, leaf).await?;
             let Some(message) = &entry.message else { continue };
             self.consent(&message.consent_digest).await?;
             if let Some(Body::Expire(expire)) = &message.body {
@@ -203,6 +225,11 @@ impl Export<'_> {
                 Part::Own(_) => self.sections(file, entry, message, true).await?,
             }
         }
+        Ok(())
+    }
+
+    /// Our word on how many messages of a leg we have sent.
+    async fn statement(&mut self, file: &LegFile) -> Outcome<()> {
         let last = file.entries.iter().rfind(|entry| entry.side == file.our_side);
         let statement = wire::LegStatement {
             leg_id: file.id.to_vec(),
@@ -211,11 +238,40 @@ impl Export<'_> {
             last_env_digest: last.map_or(Digest::ZERO, |entry| entry.env_digest).to_vec(),
             stated_unix_ms: self.house.world.clock.now_unix_ms(),
         };
-        let signer = self.house.keys.message();
-        let sealed = crate::keys::seal_envelope(&statement, signer.as_ref())
-            .await
-            .map_err(|_| StoreError::Corrupt("message key"))?;
+        let corrupt = || StoreError::Corrupt("message key");
+        let keys = self.published.directory.newest_message_keys(statement.stated_unix_ms);
+        let signer = self.house.keys.first_of(&keys).ok_or_else(corrupt)?;
+        let sealed = crate::keys::seal_envelope(&statement, signer.as_ref()).await;
+        let sealed = sealed.map_err(|_| corrupt())?;
         self.bundle.envelopes.push(sealed);
+        self.their_statement(file).await
+    }
+
+    /// What the other city says it has sent, where that is what is here: a bundle with both
+    /// statements is complete.
+    async fn their_statement(&mut self, file: &LegFile) -> Outcome<()> {
+        let sealed = store::checks::leg_statement(self.conn, file.id).await?;
+        let said = sealed.as_ref().and_then(|sealed| open_leg(&self.peer, file.id, sealed));
+        let last = file.entries.iter().rfind(|entry| entry.side != file.our_side);
+        let here = (
+            last.map_or(0, |entry| entry.seq),
+            last.map_or(Digest::ZERO, |entry| entry.env_digest).to_vec(),
+        );
+        let (number, city) = (file.number, &self.peer.name);
+        match said.zip(sealed) {
+            Some((said, sealed)) if (said.last_leg_seq, said.last_env_digest.clone()) == here => {
+                self.bundle.envelopes.push(sealed);
+            }
+            Some((said, _)) if said.last_leg_seq > here.0 => self.notes.push(format!(
+                "第 {number} 项：{city} 说还有消息没有到达这里，请稍后再导出。 Leg {number}: {city} \
+                 says that it has sent more than has arrived: export again later."
+            )),
+            Some(_) | None => self.notes.push(format!(
+                "第 {number} 项：没有 {city} 最新的声明（可能联系不上），核验时会显示之后可能还有消息。 \
+                 Leg {number}: there is no new statement of {city}, which may be out of reach: the \
+                 verifier will say that later messages may exist."
+            )),
+        }
         Ok(())
     }
 
@@ -230,10 +286,10 @@ impl Export<'_> {
         sealed: Envelope,
         lane: Lane,
         lane_seq: u64,
-        leaf_idx: u64,
+        leaf: (u32, u64),
     ) -> Outcome<()> {
         let digest = envelope::env_digest(&sealed);
-        self.own.insert(digest, leaf_idx);
+        self.own.insert(digest, leaf);
         self.bundle.envelopes.push(sealed);
         let row = self
             .conn
@@ -287,13 +343,24 @@ impl Export<'_> {
         let row = self
             .conn
             .maybe(
-                "SELECT envelope FROM envelope WHERE env_digest = $1 AND agreement_id = $2 \
-                 AND lane = $3",
+                "SELECT envelope, leaf_idx, leaf_epoch FROM envelope WHERE env_digest = $1 \
+                 AND agreement_id = $2 AND lane = $3",
                 vec![digest.into(), self.bond.id.to_vec().into(), lane.number().into()],
             )
             .await?
             .ok_or_else(on_its_way)?;
-        self.bundle.envelopes.push(decode(&row.bytes(0)?)?);
+        let sealed = decode(&row.bytes(0)?)?;
+        let fpr = envelope::key_fpr(&sealed).unwrap_or_default();
+        let name = envelope::env_digest(&sealed);
+        self.bundle.envelopes.push(sealed);
+        // Signed by a key that is revoked by now: its place in the other log tells that it counts.
+        let ours = lane.side() == self.bond.our_side;
+        let newest = if ours { self.published.directory.manifest() } else { self.peer.newest() };
+        match newest.is_some_and(|newest| newest.is_revoked(&fpr)) {
+            true if ours => self.peer_proof(&name).await?,
+            true => drop(self.own.insert(name, (row.uint(2)? as u32, row.uint(1)?))),
+            false => {}
+        }
         Ok(())
     }
 
@@ -336,18 +403,23 @@ impl Export<'_> {
         Ok(())
     }
 
-    /// Inclusion of every record in our own log, at the checkpoint last signed.
+    /// Inclusion of every record in our own log, at the checkpoint last signed of its epoch.
     async fn own_proofs(&mut self) -> Outcome<()> {
-        let head = &self.published.exchange;
-        let places: Vec<(Digest, u64)> = self.own.iter().map(|(d, i)| (*d, *i)).collect();
-        let indexes: Vec<u64> = places.iter().map(|(_, index)| *index).collect();
-        let paths = log::inclusion_many(self.conn, head.id, &indexes, head.size, None).await?;
-        let note = Note::parse(self.published.checkpoint.as_bytes())
-            .map_err(|_| StoreError::Corrupt("checkpoint"))?;
         let city: CityId = self.published.directory.city.clone();
-        for ((digest, index), hashes) in places.into_iter().zip(paths) {
-            let proof = Proof { extra: Vec::new(), index, hashes, note: note.clone() };
-            self.bundle.proofs.push((digest, city.clone(), proof));
+        let epochs: BTreeSet<u32> = self.own.values().map(|(epoch, _)| *epoch).collect();
+        for epoch in epochs {
+            let missing = StoreError::Corrupt("log_epoch");
+            let (head, checkpoint) = self.published.of_epoch(epoch).ok_or(missing)?;
+            let here = self.own.iter().filter(|(_, (of, _))| *of == epoch);
+            let places: Vec<(Digest, u64)> = here.map(|(d, (_, index))| (*d, *index)).collect();
+            let indexes: Vec<u64> = places.iter().map(|(_, index)| *index).collect();
+            let paths = log::inclusion_many(self.conn, head.id, &indexes, head.size, None).await?;
+            let note = Note::parse(checkpoint.as_bytes())
+                .map_err(|_| StoreError::Corrupt("checkpoint"))?;
+            for ((digest, index), hashes) in places.into_iter().zip(paths) {
+                let proof = Proof { extra: Vec::new(), index, hashes, note: note.clone() };
+                self.bundle.proofs.push((digest, city.clone(), proof));
+            }
         }
         Ok(())
     }
@@ -359,6 +431,15 @@ fn decode(bytes: &[u8]) -> Result<Envelope, StoreError> {
 
 fn hashes(bytes: &[u8]) -> Vec<Hash> {
     bytes.as_chunks::<32>().0.to_vec()
+}
+
+fn local_case() -> Denied {
+    Denied::new(
+        "LOCAL_CASE",
+        "这个办件的两家机构同在本市，只记入本市的本地日志，没有两座城市的存证包可导出。",
+        "Both offices of this case are in this city: it stands in this city's local log alone, and \
+         there is no bundle of two cities to export.",
+    )
 }
 
 fn nothing_sent() -> Denied {

@@ -8,6 +8,9 @@ use jieli_proto::message;
 use jieli_proto::refusal::Refusal;
 use jieli_proto::wire::{self, MessageType, Service};
 
+/// Days after its end that the sender's page of a leg stays open (V20).
+const SENDER_DAYS: u64 = 30;
+
 pub use jieli_proto::message::{Context, act_of, direction, duty_of, wire_duty};
 
 /// Where a leg stands before anything has left the node.
@@ -150,9 +153,64 @@ impl LegFile {
         }
     }
 
+    /// Whether the sender's page of the leg is closed, [`SENDER_DAYS`] days after its end (V20).
+    pub fn is_page_closed(&self, now_ms: u64) -> bool {
+        let last = self.entries.iter().filter_map(|entry| entry.message.as_ref()?.header.as_ref());
+        let last = last.map(|header| header.created_unix_ms).max().unwrap_or(u64::MAX);
+        self.is_sender()
+            && self.law.is_closed()
+            && now_ms > last.saturating_add(SENDER_DAYS * 86_400_000)
+    }
+
     /// Whether this city sends the person (V20): it sees stages, not the school or the employer.
     pub fn is_sender(&self) -> bool {
         self.our_side == Side::Initiator && self.law.rules().direction == Direction::Push
+    }
+
+    /// Whether both offices are of this city.
+    pub fn is_local(&self) -> bool {
+        self.bond.is_some_and(|id| id.is_local())
+    }
+
+    /// Whether this is a local leg as the office sees it that examines it. It is stored as whoever
+    /// began it sees it.
+    pub fn is_far(&self) -> bool {
+        self.is_local() && self.our_side == Side::Examiner
+    }
+
+    /// Whether a message has brought the person block to whoever examines the leg.
+    pub fn has_the_person(&self) -> bool {
+        [MessageType::Release, MessageType::Request].iter().any(|ty| self.latest(*ty).is_some())
+    }
+
+    /// The leg as a side sees it. Of a leg between two cities there is one view here.
+    pub fn seen_from(&self, side: Side) -> LegFile {
+        let mut file = self.clone();
+        if self.is_local() && self.our_side != side {
+            file.our_side = side;
+            std::mem::swap(&mut file.our_office, &mut file.their_office);
+        }
+        file
+    }
+
+    /// The leg as an office sees it. Before anything has left the office that began it, a local leg
+    /// does not exist for the other one.
+    pub fn seen_by(&self, office: &str) -> LegFile {
+        let home = self.home();
+        let reached = home.local == Local::OnTheRoad && home.law.exists();
+        let is_other = home.their_office == office && home.our_office != office;
+        if reached && is_other { home.seen_from(Side::Examiner) } else { home }
+    }
+
+    /// The leg as it is stored.
+    pub fn home(&self) -> LegFile {
+        self.seen_from(Side::Initiator)
+    }
+
+    /// Which of the two desks of this city a row beside the leg belongs to: 0, or 1 for the office
+    /// that examines a local leg.
+    pub fn desk(&self) -> i64 {
+        i64::from(self.is_far())
     }
 
     /// The last message of a side that has a place, or zero bytes.
@@ -185,6 +243,19 @@ impl LegFile {
         self.entries.push(entry);
     }
 
+    /// Whether a refusal leaves an own message without a place in this leg, on both sides alike. One
+    /// refused for its key before the leg existed over there has none: it will be said again.
+    pub fn loses_place(&self, digest: &Digest, standing: Standing) -> bool {
+        let Standing::Refused(code) = standing else { return false };
+        let opened = self.our_side == Side::Examiner
+            || self.entries.iter().any(|entry| {
+                let stands = matches!(entry.standing, Standing::Stored | Standing::Withheld);
+                entry.side == self.our_side && entry.seq == 1 && stands
+            });
+        let of_key = code == Refusal::KeyRevoked.number() && self.entry(digest).is_some();
+        takes_no_place(code) || (of_key && !opened)
+    }
+
     /// Fixes the standing of an own message when its receipt comes; a refused one loses its
     /// effect, so the law is folded anew.
     pub fn settle(&mut self, digest: &Digest, standing: Standing) {
@@ -192,9 +263,9 @@ impl LegFile {
             return;
         };
         self.entries[at].standing = standing;
-        let Standing::Refused(code) = standing else { return };
+        let Standing::Refused(_) = standing else { return };
         let refused = (self.entries[at].side, self.entries[at].seq);
-        if takes_no_place(code) {
+        if self.loses_place(digest, standing) {
             self.entries.remove(at);
         }
         let mut law = Leg::new(self.law.rules());

@@ -95,6 +95,13 @@ pub trait Post: Send + Sync {
         ask: wire::ProveRequest,
     ) -> Result<wire::ProveReply, PostError>;
 
+    /// Asks a peer for its signed statements about lanes or a leg.
+    async fn state(
+        &self,
+        to: &CityId,
+        ask: wire::StateRequest,
+    ) -> Result<wire::StateReply, PostError>;
+
     /// Asks a peer for the newest signed head of its log, or what it has seen of ours.
     async fn checkpoint(
         &self,
@@ -108,6 +115,13 @@ pub trait Post: Send + Sync {
         to: &CityId,
         ask: wire::TilesRequest,
     ) -> Result<wire::TilesReply, PostError>;
+
+    /// Tells a peer where the own log stands, and hears the same of it.
+    async fn greet(
+        &self,
+        to: &CityId,
+        words: wire::GreetRequest,
+    ) -> Result<wire::GreetReply, PostError>;
 
     /// Calls a peer anew, whatever line is kept, and asks for its newest checkpoint.
     async fn probe(&self, to: &CityId) -> Probe;

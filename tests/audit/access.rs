@@ -12,6 +12,8 @@ use jieli_proto::wire::{self};
 use jieli_tests::people::{home, person};
 use jieli_tests::{Town, Towns, in_hand};
 use prost::Message as _;
+use tokio_stream::{Stream, StreamExt};
+use tonic::Status;
 
 const OFFICE: &str = "成都市住房和城乡建设局";
 
@@ -68,6 +70,17 @@ macro_rules! ask {
     }};
 }
 
+/// All steps of a call that tells how far it is.
+async fn told<T: prost::Message>(
+    mut steps: impl Stream<Item = Result<T, Status>> + Unpin,
+) -> Option<Vec<u8>> {
+    let mut all = Vec::new();
+    while let Some(step) = steps.next().await {
+        all.extend(step.ok()?.encode_to_vec());
+    }
+    Some(all)
+}
+
 async fn desk(doors: &Doors, call: Call, token: &str, cases: &Cases) -> Option<Vec<u8>> {
     use wire::{CaseRef, LetterRequest};
     let of = |case: &str, sections: bool| CaseRef {
@@ -81,6 +94,15 @@ async fn desk(doors: &Doors, call: Call, token: &str, cases: &Cases) -> Option<V
         ($name:ident, $request:ident) => {
             ask!(doors.desk, doors, token, $name, wire::$request::default())
         };
+    }
+    macro_rules! steps {
+        ($name:ident, $request:ident) => {{
+            let request = doors.ask(token, wire::$request::default());
+            match doors.desk.$name(request).await {
+                Ok(reply) => told(reply.into_inner()).await,
+                Err(_) => None,
+            }
+        }};
     }
     match call {
         Call::Status => plain!(status, StatusRequest),
@@ -114,9 +136,35 @@ async fn desk(doors: &Doors, call: Call, token: &str, cases: &Cases) -> Option<V
         Call::ListCases => plain!(list_cases, ListCasesRequest),
         Call::ShowCase => ask!(doors.desk, doors, token, show_case, of(&cases.sent, false)),
         Call::Act => plain!(act, ActRequest),
+        Call::FindCases => {
+            let number = person(1).number;
+            let purpose = "办理业务".to_owned();
+            let request = wire::FindCasesRequest { document: 1, number, purpose };
+            ask!(doors.desk, doors, token, find_cases, request)
+        }
         Call::UndoAct => plain!(undo_act, UndoRequest),
         Call::HandOver => plain!(hand_over, HandOverRequest),
         Call::ExportCase => ask!(doors.desk, doors, token, export_case, of(&cases.sent, true)),
+        Call::AskSecond => {
+            ask!(doors.desk, doors, token, ask_second, of(&cases.sent, true))
+        }
+        Call::ListSeconds => plain!(list_seconds, ListSecondsRequest),
+        Call::ApproveSecond => {
+            // What waits is approved, so that the next call has something to export.
+            let list = doors.desk.list_seconds(doors.ask(token, Default::default())).await;
+            let waits = list.ok().and_then(|list| list.into_inner().requests.into_iter().next());
+            let one = waits.unwrap_or_default();
+            let request = wire::ApproveSecondRequest { id: one.id, shown_digest: one.shown_digest };
+            ask!(doors.desk, doors, token, approve_second, request)
+        }
+        Call::ExportApproved => {
+            let list = doors.desk.list_seconds(doors.ask(token, Default::default())).await;
+            let ready = list.ok().and_then(|list| list.into_inner().requests.into_iter().next());
+            let request = wire::SecondRef { id: ready.unwrap_or_default().id };
+            ask!(doors.desk, doors, token, export_approved, request)
+        }
+        Call::Reconcile => steps!(reconcile, ReconcileRequest),
+        Call::ListReconciled => plain!(list_reconciled, ListReconciledRequest),
         Call::PrintSlip => {
             let request = wire::SlipRequest { case_number: cases.sent.clone() };
             ask!(doors.desk, doors, token, print_slip, request)
@@ -124,6 +172,11 @@ async fn desk(doors: &Doors, call: Call, token: &str, cases: &Cases) -> Option<V
         Call::AskLetter => plain!(ask_letter, LetterRequest),
         Call::WriteLetter => ask!(doors.desk, doors, token, write_letter, letter),
         Call::AnswerLetter => plain!(answer_letter, LetterAnswer),
+        Call::ListKeys => plain!(list_keys, ListKeysRequest),
+        Call::PlaceKey => plain!(place_key, KeyPositionsRequest),
+        Call::InstallManifest => plain!(install_manifest, InstallManifestRequest),
+        Call::ListDisputed => plain!(list_disputed, ListDisputedRequest),
+        Call::Repair => plain!(repair, RepairRequest),
     }
 }
 
@@ -182,7 +235,8 @@ async fn whatever_names_a_person_is_a_look_and_without_one_nothing_does() {
     let mut towns = Towns::new().await;
     let cases = Cases::of(&towns).await;
     let (named, looked) = walk(&towns.kunming, &cases).await;
-    let names = ["ShowCase clerk", "WriteLetter clerk", "OpenSitting window"];
+    let names =
+        ["ShowCase clerk", "ExportApproved clerk", "WriteLetter clerk", "OpenSitting window"];
     for call in names {
         assert!(named.iter().any(|one| one == call), "{call} tells nothing here: {named:?}");
     }

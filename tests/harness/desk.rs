@@ -19,13 +19,13 @@ use tonic::Request;
 pub const WINDOW_TOKEN: &str = "window";
 
 impl Town {
-    fn door(&self) -> DeskDoor {
+    pub(crate) fn door(&self) -> DeskDoor {
         let node = self.node();
         let tokens = Arc::new(Tokens::load(&node.house().config).unwrap());
         DeskDoor::new(node.hand().clone(), node.store().clone(), node.house().clone(), tokens)
     }
 
-    fn signed<T>(&self, token: &str, message: T) -> Request<T> {
+    pub(crate) fn signed<T>(&self, token: &str, message: T) -> Request<T> {
         let text = std::fs::read_to_string(tokens::path(&self.dir, token)).unwrap();
         let mut request = Request::new(message);
         let value = format!("Bearer {}", text.trim()).parse().unwrap();
@@ -42,6 +42,20 @@ impl Town {
         let number = |view: &wire::LegView| view.line.as_ref().map(|line| line.number);
         let mut legs = shown.into_inner().legs.into_iter();
         legs.find(|view| number(view) == Some(file.number)).unwrap()
+    }
+
+    /// A case as the holder of a token sees it, with the persons where a purpose is named; the word
+    /// of the denial where there is none for that token.
+    pub async fn case_seen(
+        &self,
+        token: &str,
+        case: &str,
+        purpose: &str,
+    ) -> Result<wire::CaseView, String> {
+        let (case_number, purpose) = (case.to_owned(), purpose.to_owned());
+        let ask = wire::CaseRef { case_number, purpose, ..wire::CaseRef::default() };
+        let shown = self.door().show_case(self.signed(token, ask)).await;
+        shown.map(tonic::Response::into_inner).map_err(|status| status.message().to_owned())
     }
 
     /// What only this city knows of a leg.

@@ -16,22 +16,26 @@ use std::time::Duration;
 mod desk;
 mod forger;
 mod held;
+mod keys;
 pub mod people;
 mod pg;
 mod raw;
 mod road;
 mod town;
 mod towns;
+mod within;
 mod world;
 
 pub use desk::WINDOW_TOKEN;
 pub use forger::{Forged, Forger, office};
 pub use held::Held;
 pub use jieli::demo::city::Sms;
+pub use keys::good;
 pub use pg::TestPg;
 pub use raw::top_fields;
 pub use town::{SCHOOLS, Town, UNION, eventually, in_hand};
 pub use towns::{AGREEMENT_DRAFT, Towns};
+pub use within::{DISTRICT, FAR_WINDOW, HOUSING, LABOUR_HERE, Within, give_offices};
 pub use world::{HOUR_MS, Hands, Seeded, Tap};
 
 /// Approver posts of the sample agreement, by city.

@@ -220,6 +220,17 @@ impl Post for Tapped {
         Ok(reply)
     }
 
+    async fn state(
+        &self,
+        to: &CityId,
+        ask: wire::StateRequest,
+    ) -> Result<wire::StateReply, PostError> {
+        self.1.open(ask.encode_to_vec())?;
+        let reply = self.0.state(to, ask).await?;
+        self.1.heard(reply.encode_to_vec());
+        Ok(reply)
+    }
+
     async fn checkpoint(
         &self,
         to: &CityId,
@@ -238,6 +249,17 @@ impl Post for Tapped {
     ) -> Result<wire::TilesReply, PostError> {
         self.1.open(ask.encode_to_vec())?;
         let reply = self.0.tiles(to, ask).await?;
+        self.1.heard(reply.encode_to_vec());
+        Ok(reply)
+    }
+
+    async fn greet(
+        &self,
+        to: &CityId,
+        words: wire::GreetRequest,
+    ) -> Result<wire::GreetReply, PostError> {
+        self.1.open(words.encode_to_vec())?;
+        let reply = self.0.greet(to, words).await?;
         self.1.heard(reply.encode_to_vec());
         Ok(reply)
     }

@@ -4,7 +4,7 @@
 //! | exit code | meaning |
 //! |---|---|
 //! | 0 | done |
-//! | 1 | refused, not allowed or not found; `import`: the whole sheet was refused; `verify`, `peer test`: something does not hold |
+//! | 1 | refused, not allowed or not found; `import`: the whole sheet was refused; `verify`, `peer test`: something does not hold; `reconcile`: the cities differ |
 //! | 2 | the command line is wrong; `verify`: the ZIP or its manifest.json cannot be read |
 //! | 3 | `import`: some rows were refused, the others are drafts |
 //! | 4 | the node cannot be reached, is busy or failed; `import`: broken off, run it again |
@@ -27,13 +27,17 @@ mod examples;
 mod health;
 mod import;
 mod init;
+mod key;
 mod keypad;
 mod letter;
 mod node;
 mod paper_check;
 mod peer;
+mod reconcile;
+mod repair;
 mod rule;
 mod say;
+mod second;
 mod shell;
 mod slip;
 mod status;
@@ -46,10 +50,10 @@ use say::{Done, Out, Tongue};
 pub use say::{FAILED, Fail, REFUSED, SOME_ROWS, WRONG_USE};
 
 const EXIT_CODES: &str = "\
-退出码：0 办成；1 被拒绝、无权或没有找到（import：整张表；verify、peer test：有不成立的）；2 命令行或文件有误\
+退出码：0 办成；1 被拒绝、无权或没有找到（import：整张表；verify、peer test：有不成立的；reconcile：双方有差异）；2 命令行或文件有误\
 （verify：ZIP 无法读取）；3 import：部分行被拒绝；4 节点无法连接、繁忙或出错。
 Exit codes: 0 done; 1 refused, not allowed or not found (import: the whole sheet; verify, peer \
-test: something does not hold); 2 the command line or a file is wrong (verify: the ZIP cannot be read); 3 import: \
+test: something does not hold; reconcile: the cities differ); 2 the command line or a file is wrong (verify: the ZIP cannot be read); 3 import: \
 some rows were refused; 4 the node cannot be reached, is busy or failed.";
 
 /// Hands a worker's household over between two cities: `jieli COMMAND --help` tells more.
@@ -135,6 +139,9 @@ enum Command {
     /// Runs the node.
     #[command(subcommand)]
     Node(node::NodeCommand),
+    /// The city's keys: new ones beside the old, retirement, revocation.
+    #[command(subcommand)]
+    Key(key::KeyCommand),
     /// Other cities.
     #[command(subcommand)]
     Peer(peer::PeerCommand),
@@ -163,13 +170,20 @@ enum Command {
     /// Letters that a person carries to a city without a node.
     #[command(subcommand)]
     Letter(letter::LetterCommand),
+    /// Exports with personal data, which the token of another post approves.
+    #[command(subcommand)]
+    Second(second::SecondCommand),
     /// Writes the evidence of a case into a ZIP.
     Export(evidence::Export),
+    /// Compares what both cities hold, from signed statements, down to the message that differs.
+    Reconcile(reconcile::Reconcile),
     /// Checks evidence, a slip or a letter against root fingerprints; needs no node, network or account.
     Verify(evidence::Verify),
     /// What compliance reads: figures, deadlines, consents. No personal data.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Rebuilds the log from the partner cities after a restored backup.
+    Repair(repair::Repair),
     /// How the node is.
     Status,
     /// Exit code 0 if the node serves, else 4; for systemd, containers and balancers.
@@ -214,6 +228,7 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
     match cli.command {
         Command::Init(init) => init.run(&at.dir, out),
         Command::Node(command) => command.run(&at.dir, out).await,
+        Command::Key(command) => command.run(&at, out).await,
         Command::Peer(command) => command.run(&at, out).await,
         Command::Agreement(command) => command.run(&at, out).await,
         Command::Vacancy(command) => command.run(&at, out).await,
@@ -224,9 +239,12 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
         Command::Worker(command) => command.run(&at, out).await,
         Command::Slip(slip) => slip.run(&at, out).await,
         Command::Letter(command) => command.run(&at, out).await,
+        Command::Second(command) => command.run(&at, out).await,
         Command::Export(export) => export.run(&at, out).await,
+        Command::Reconcile(reconcile) => reconcile.run(&at, out).await,
         Command::Verify(verify) => verify.run(out),
         Command::Audit(command) => command.run(&at, out).await,
+        Command::Repair(repair) => repair.run(&at, out).await,
         Command::Status => status::run(&at, out).await,
         Command::Healthcheck => health::run(&at, out).await,
         Command::Completions(completions) => completions.run(),
@@ -248,11 +266,17 @@ mod tests {
         Cli::command().debug_assert();
         for line in [
             "jieli --dir d status --json",
+            "jieli repair --dry-run --json",
+            "jieli repair --new-epoch",
             "jieli peer add public.json --root-fpr 00 --end-point a:1",
             "jieli audit report --agreement 00 --from 2026-11-01 --to 2026-11-30 --json",
+            "jieli --as approver second approve 5d0c9a7711e2f084 --shown 00",
             "jieli peer invite --days 14 --out invite.json --end-point a:1",
             "jieli peer accept invite.json --groups 12345-12345-12345-12345-12345-12345",
             "jieli peer test ruian.zj --json",
+            "jieli key rotate --key message --root /media/root.key",
+            "jieli key request --key log --retire 00 --out r.json",
+            "jieli key revoke --key 00 --reason compromised --last-good jieli.ruian.zj/log/1=41",
             "jieli --as approver-2 agreement approve 5d0c9a7711e2f084",
             "jieli agreement counter 00 draft.toml",
             "jieli case act 2026-000001 2 outcome --field home_outcome.months=12 --dir d",
@@ -290,6 +314,8 @@ mod tests {
             "jieli letter write --case 2026-000001 --leg 1 --office-name A --out letter.html",
             "jieli letter answer 2026-000001 1 --accept --code 12345678",
             "jieli letter answer 2026-000001 1 --decline --stamped",
+            "jieli reconcile --agreement 00 --period 2026-11 --json",
+            "jieli reconcile --list",
         ] {
             let words = line.split(' ');
             let last = if line.ends_with("--yes") { Some("1 3") } else { None };
@@ -297,6 +323,7 @@ mod tests {
         }
         // A desk cannot answer for the worker, and nothing is answered with "all".
         for line in [
+            "jieli repair --dry-run --new-epoch",
             "jieli case answer 2026-000001",
             "jieli case ask --yes 1",
             "jieli verify x.zip",
@@ -311,12 +338,17 @@ mod tests {
             "jieli worker reopen --case 2026-000001 --code 1 --leg 1 --number 99999919900101001X",
             "jieli verify --slip a --letter b --root 00",
             "jieli verify --root 00",
+            "jieli reconcile",
+            "jieli reconcile --agreement 00 --period 2026-13",
+            "jieli reconcile --agreement 00 --period 2026-11 --list",
             "jieli worker answer --case 2026-000001 --slip-code 12345678 --yes 1",
             "jieli worker copy --case 2026-000001 --slip-code 12345678 --out copy.zip",
             "jieli worker withdraw --case 2026-000001 --code 1 --slip-code 2",
             "jieli letter answer 2026-000001 1 --accept --decline --stamped",
             "jieli letter answer 2026-000001 1 --accept --code 12345678 --stamped",
             "jieli peer invite --days 15 --out x",
+            "jieli key rotate --key root",
+            "jieli key revoke --key 00 --last-good jieli.ruian.zj/log/1=41",
             "jieli agreement propose draft.toml --approver 局长",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");

@@ -15,6 +15,7 @@ use tonic::metadata::MetadataMap;
 #[allow(missing_docs)] // named after the calls
 pub enum Call {
     Status,
+    Repair,
     AddPeer,
     InvitePeer,
     AcceptInvite,
@@ -40,22 +41,34 @@ pub enum Call {
     Ask,
     ListCases,
     ShowCase,
+    FindCases,
     Act,
     UndoAct,
     HandOver,
     ExportCase,
+    AskSecond,
+    ListSeconds,
+    ApproveSecond,
+    ExportApproved,
+    Reconcile,
+    ListReconciled,
     PrintSlip,
     AskLetter,
     WriteLetter,
     AnswerLetter,
+    ListKeys,
+    PlaceKey,
+    InstallManifest,
+    ListDisputed,
 }
 
 use Call::{
-    AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve, Ask,
-    AskCapacity, AskLetter, CloseVacancy, CounterPropose, Countersign, ExportCase, HandOver,
-    Import, InvitePeer, ListAgreements, ListCapacity, ListCases, ListPeers, ListRules,
-    ListVacancies, PrintSlip, Propose, RemoveRule, SetCapacity, ShowAgreement, ShowCase, TestPeer,
-    UndoAct, WriteLetter,
+    AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve,
+    ApproveSecond, Ask, AskCapacity, AskLetter, AskSecond, CloseVacancy, CounterPropose,
+    Countersign, ExportApproved, ExportCase, FindCases, HandOver, Import, InstallManifest,
+    InvitePeer, ListAgreements, ListCapacity, ListCases, ListDisputed, ListKeys, ListPeers,
+    ListReconciled, ListRules, ListSeconds, ListVacancies, PlaceKey, PrintSlip, Propose, Reconcile,
+    RemoveRule, Repair, SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct, WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -63,6 +76,7 @@ use DeskRole::{Approver, Clerk, Compliance, Operator};
 /// is asked with a code, on a listener of its own.
 pub const TABLE: &[(Call, &[DeskRole])] = &[
     (Call::Status, &[Clerk, Approver, Operator, Compliance]),
+    (Repair, &[Operator]),
     (AddPeer, &[Operator]),
     (InvitePeer, &[Operator]),
     (AcceptInvite, &[Operator]),
@@ -88,14 +102,25 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (Ask, &[Clerk]),
     (ListCases, &[Clerk, Compliance]),
     (ShowCase, &[Clerk, Compliance]),
+    (FindCases, &[Clerk]),
     (Act, &[Clerk]),
     (UndoAct, &[Clerk]),
     (HandOver, &[Clerk]),
     (ExportCase, &[Clerk, Compliance]),
+    (AskSecond, &[Clerk]),
+    (ListSeconds, &[Clerk, Approver]),
+    (ApproveSecond, &[Approver]),
+    (ExportApproved, &[Clerk]),
+    (Reconcile, &[Operator, Compliance]),
+    (ListReconciled, &[Operator, Compliance]),
     (PrintSlip, &[Clerk]),
     (AskLetter, &[Clerk]),
     (WriteLetter, &[Clerk]),
     (AnswerLetter, &[Clerk]),
+    (ListKeys, &[Approver, Operator, Compliance]),
+    (PlaceKey, &[Operator]),
+    (InstallManifest, &[Operator]),
+    (ListDisputed, &[Approver, Operator, Compliance]),
 ];
 
 impl Call {

@@ -88,6 +88,14 @@ impl Post for Nobody {
         Err(PostError("nobody is there".to_owned()))
     }
 
+    async fn state(
+        &self,
+        _to: &CityId,
+        _ask: wire::StateRequest,
+    ) -> Result<wire::StateReply, PostError> {
+        Err(PostError("nobody is there".to_owned()))
+    }
+
     async fn checkpoint(
         &self,
         _to: &CityId,
@@ -102,6 +110,14 @@ impl Post for Nobody {
         _ask: wire::TilesRequest,
     ) -> Result<wire::TilesReply, PostError> {
         Err(PostError("nobody is there".to_owned()))
+    }
+
+    async fn greet(
+        &self,
+        _: &CityId,
+        _: wire::GreetRequest,
+    ) -> Result<wire::GreetReply, PostError> {
+        Err(PostError("nobody".to_owned()))
     }
 
     async fn probe(&self, _to: &CityId) -> jieli_node::world::Probe {

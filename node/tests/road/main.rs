@@ -11,6 +11,8 @@ mod limits;
 mod lost;
 mod mirror;
 mod partners;
+mod reconcile;
+mod recovery;
 mod reports;
 mod start;
 mod windows;

@@ -136,6 +136,14 @@ impl Post for Tapped {
         self.0.prove(to, ask).await
     }
 
+    async fn state(
+        &self,
+        to: &CityId,
+        ask: wire::StateRequest,
+    ) -> Result<wire::StateReply, PostError> {
+        self.0.state(to, ask).await
+    }
+
     async fn checkpoint(
         &self,
         to: &CityId,
@@ -157,6 +165,17 @@ impl Post for Tapped {
             *reply.hashes.last_mut().unwrap() ^= 1;
         }
         Ok(reply)
+    }
+
+    async fn greet(
+        &self,
+        to: &CityId,
+        words: wire::GreetRequest,
+    ) -> Result<wire::GreetReply, PostError> {
+        if self.1.cut.load(Ordering::SeqCst) {
+            return Err(PostError("cut by the test".to_owned()));
+        }
+        self.0.greet(to, words).await
     }
 
     async fn probe(&self, to: &CityId) -> jieli_node::world::Probe {

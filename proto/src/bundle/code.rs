@@ -43,6 +43,7 @@ codes! {
     KeyUnknown "KEY_UNKNOWN", "签名密钥不在密钥清单中或没有该用途", "The signing key is in no manifest here, or may not sign this.";
     KeyOfAnother "KEY_OF_ANOTHER", "签名城市与所述发送方不同", "The key belongs to another city than the one that is said to sign.";
     KeyRevoked "KEY_REVOKED", "签名密钥在该位置之前已停用，属有争议", "The key was revoked before this position: the record is disputed.";
+    KeyEarly "KEY_EARLY", "签名早于密钥的启用时间", "The key signed before its first moment: its manifest says from when on it may.";
     PolicyFalse "POLICY_FALSE", "日志策略中的密钥与密钥清单不符", "A log policy names a key that is not in the key manifests.";
     PolicyMissing "POLICY_MISSING", "缺少该城市的日志策略", "The log policy of a city is missing.";
     HeadFalse "HEAD_FALSE", "日志首部签名无效", "A log head is not signed by its log.";
@@ -69,6 +70,7 @@ codes! {
     ConsentFalse "CONSENT_FALSE", "同意书不覆盖该事项、机构、用途或信息", "The consent does not cover this leg, office, purpose, section or day.";
     SectionFalse "SECTION_FALSE", "信息与签名摘要不符", "A section does not match the digest that was signed.";
     ErasureFalse "ERASURE_FALSE", "删除记录不成立", "An erasure names a confirmation that does not confirm it.";
+    PackLaneGap "PACK_LANE_GAP", "期间内的消息编号有缺失", "A message of the period is missing: the numbers of a lane do not run through.";
     Unreferenced "UNREFERENCED", "文件与包内任何记录无关", "A file belongs to no record in the bundle.";
     CaseLaw "CASE_LAW", "办件规则复核不一致", "The case law does not allow a message that was not refused, or allows one that was refused by it.";
 }

@@ -7,6 +7,8 @@ mod fixtures;
 mod forgery;
 mod message;
 mod offices;
+mod pack;
+mod revoked;
 mod story;
 mod vectors;
 mod world;

@@ -1,20 +1,26 @@
 //! `jieli export` and `jieli verify`.
 
+use super::audit::pack::FileSource;
 use super::dial::At;
 use super::paper_check::{self, Paper};
 use super::say::{OK, Out, bytes_of, unwritable};
 use super::{Done, Fail};
+use crate::ambient::SystemClock;
 use clap::Args;
+use indicatif::ProgressBar;
 use jieli_node::config::DeskRole;
+use jieli_node::world::Clock as _;
 use jieli_proto::bundle;
+use jieli_proto::bundle::pack::{self, Pack};
 use jieli_proto::id::Digest;
 use jieli_proto::wire;
 use jieli_proto::words::NOT_PROOF_OF_FREEDOM;
 use serde_json::json;
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Writes the evidence of a case.
+/// Writes the evidence of a case, naming no person; with persons: `jieli second`.
 #[derive(Args, Debug)]
 pub(super) struct Export {
     /// Case number.
@@ -23,60 +29,59 @@ pub(super) struct Export {
     /// Where to; must not exist.
     #[arg(long)]
     out: PathBuf,
-    /// With the personal data that this city holds, for the office whose legs they are.
-    #[arg(long, requires = "purpose")]
-    sections: bool,
-    /// Why; it is written into the log.
-    #[arg(long, default_value = "")]
-    purpose: String,
 }
 
 impl Export {
     pub(super) async fn run(self, at: &At, out: Out) -> Result<Done, Fail> {
-        let role = if self.sections { DeskRole::Clerk } else { DeskRole::Compliance };
-        let mut desk = at.desk(role).await?;
-        let request = wire::CaseRef {
-            case_number: self.case_number,
-            purpose: self.purpose,
-            sections: self.sections,
-        };
-        let zip = desk.export_case(request).await?.into_inner().zip;
-        write_new(&self.out, &zip)?;
-        let file = self.out.display().to_string();
-        let caveat = NOT_PROOF_OF_FREEDOM;
-        let value = json!({
-            "file": file, "bytes": zip.len(), "caveat": { "zh": caveat.zh, "en": caveat.en },
-        });
-        out.show(&value, || {
-            let bytes = zip.len();
-            let done = out.say(
-                &format!("已写入 {file}，{bytes} 字节。"),
-                &format!("{file} written, {bytes} bytes."),
-            );
-            format!("{done}\n{}\n{}", caveat.zh, caveat.en)
-        });
-        Ok(OK)
+        let mut desk = at.desk(DeskRole::Compliance).await?;
+        let request = wire::CaseRef { case_number: self.case_number, ..Default::default() };
+        let reply = desk.export_case(request).await?.into_inner();
+        written(&reply, &self.out, out)
     }
+}
+
+/// Writes a bundle where there is no file yet, and says so.
+pub(super) fn written(reply: &wire::ExportReply, path: &Path, out: Out) -> Result<Done, Fail> {
+    let wire::ExportReply { zip, notes, .. } = reply;
+    write_new(path, zip)?;
+    let file = path.display().to_string();
+    let caveat = NOT_PROOF_OF_FREEDOM;
+    let value = json!({
+        "file": file, "bytes": zip.len(), "notes": notes, "caveat": { "zh": caveat.zh, "en": caveat.en },
+    });
+    out.show(&value, || {
+        let bytes = zip.len();
+        let done = out.say(
+            &format!("已写入 {file}，{bytes} 字节。"),
+            &format!("{file} written, {bytes} bytes."),
+        );
+        let notes: String = notes.iter().map(|note| format!("\n{}", out.part(note))).collect();
+        format!("{done}{notes}\n{}\n{}", caveat.zh, caveat.en)
+    });
+    Ok(OK)
 }
 
 /// Writes a file that must not exist yet. It may hold personal data: nobody else on this machine
 /// reads it.
 pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Fail> {
-    let mut options = std::fs::OpenOptions::new();
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options
-        .write(true)
-        .create_new(true)
-        .open(path)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
+    let mut file = create_new(path)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
     written.map_err(|error| unwritable(path, &error))
 }
 
-/// Checks evidence, a slip or a letter.
+/// A file that must not exist yet, for its owner alone.
+pub(super) fn create_new(path: &Path) -> Result<File, Fail> {
+    let mut options = File::options();
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let created = options.write(true).create_new(true).open(path);
+    created.map_err(|error| unwritable(path, &error))
+}
+
+/// Checks evidence, a pack, a slip or a letter.
 #[derive(Args, Debug)]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["file", "slip", "letter"]))]
 pub(super) struct Verify {
-    /// The ZIP.
+    /// The ZIP: a bundle, or a pack of an agreement and period.
     file: Option<PathBuf>,
     /// A slip: the text of its QR code, or a file with it, such as the page itself.
     #[arg(long, value_name = "TEXT_OR_FILE")]
@@ -109,8 +114,12 @@ impl Verify {
             return paper_check::run(Paper::Letter, letter, &roots, manifest, out);
         }
         let file = self.file.unwrap_or_default();
-        let zip = bytes_of(&file)?;
-        let found = bundle::verify(&zip, &roots);
+        let now_unix_s = SystemClock.now_unix_ms() / 1_000;
+        let mut source = FileSource::open(&file)?;
+        if let Ok(Some(pack)) = Pack::open(&mut source) {
+            return Ok(checked_pack(pack, &roots, now_unix_s, out));
+        }
+        let found = bundle::verify_at(&bytes_of(&file)?, &roots, Some(now_unix_s));
         let exit = bundle::exit_code(&found);
         match found {
             Ok(verdicts) if out.json => println!("{}", verdicts.to_json()),
@@ -122,4 +131,20 @@ impl Verify {
         }
         Ok(Done(exit))
     }
+}
+
+/// Checks a pack, with a bar for who waits at a terminal.
+fn checked_pack(pack: Pack<'_>, roots: &[Digest], now_unix_s: u64, out: Out) -> Done {
+    let bar = ProgressBar::new(0);
+    let found = pack::verify(pack, roots, Some(now_unix_s), &mut |done, all| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    if out.json {
+        println!("{}", found.to_json());
+    } else {
+        println!("{}", found.text());
+    }
+    Done(found.exit_code())
 }
