@@ -16,7 +16,6 @@ use jieli_proto::day::Day;
 use jieli_proto::envelope;
 use jieli_proto::id::{AgreementId, CityId, Digest, LegId};
 use jieli_proto::kinds::{Kind, Lane};
-use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::{self, DeferReason, Letter};
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -8,15 +8,12 @@ use crate::highwater::{HighWater, HighWaterError, Start as HeadRule, start_rule}
 use crate::house::House;
 use crate::store::log::{self, Claim, Edge, Head, Log, LogId};
 use crate::store::{CommitError, Fault, Store, StoreError, Tx, Writer as StoreWriter, recovery};
-use crate::trouble::{Denied, Trouble};
+use crate::trouble::Trouble;
 use crate::witness::{self, Heads};
-use jieli_proto::checkpoint::Checkpoint;
 use jieli_proto::id::CityId;
-use jieli_proto::note::{KeyKind, Note, VKey};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 mod hand;

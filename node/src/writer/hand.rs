@@ -1,22 +1,15 @@
 //! The way to the writer, and what it publishes.
 
-use crate::batch::Batch;
-use crate::command::{Command, Done, perform};
+use crate::command::{Command, Done};
 use crate::directory::Directory;
-use crate::highwater::{HighWater, HighWaterError, Start as HeadRule, start_rule};
-use crate::house::House;
-use crate::store::log::{self, Claim, Edge, Head, Log, LogId};
-use crate::store::{CommitError, Fault, Store, StoreError, Tx, Writer as StoreWriter, recovery};
-use crate::trouble::{Denied, Trouble};
-use crate::witness::{self, Heads};
-use jieli_proto::checkpoint::Checkpoint;
+use crate::store::log::Head;
+use crate::trouble::Denied;
+use crate::witness::Heads;
 use jieli_proto::id::CityId;
-use jieli_proto::note::{KeyKind, Note, VKey};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot, watch};
-use tokio_util::sync::CancellationToken;
 
 /// What doors and courier read: the directory and the signed heads, as of the last batch.
 #[derive(Clone, Debug)]
@@ -69,18 +62,19 @@ pub enum Failure {
     Busy(String),
 }
 
+/// A command with whoever waits for its answer.
 pub(super) struct Queued {
-    command: Command,
-    reply: oneshot::Sender<Result<Done, Failure>>,
+    pub(super) command: Command,
+    pub(super) reply: oneshot::Sender<Result<Done, Failure>>,
 }
 
 /// The way to the writer. Cheap to clone.
 #[derive(Clone)]
 pub struct Hand {
-    queue: mpsc::Sender<Queued>,
-    published: watch::Receiver<Arc<Published>>,
+    pub(super) queue: mpsc::Sender<Queued>,
+    pub(super) published: watch::Receiver<Arc<Published>>,
     /// Whoever repairs the log: one at a time.
-    repairing: Arc<Mutex<()>>,
+    pub(super) repairing: Arc<Mutex<()>>,
 }
 
 impl Hand {

@@ -1,22 +1,12 @@
 //! Signed checkpoints of heads that are durable.
 
-use crate::batch::Batch;
-use crate::command::{Command, Done, perform};
 use crate::directory::Directory;
-use crate::highwater::{HighWater, HighWaterError, Start as HeadRule, start_rule};
 use crate::house::House;
-use crate::store::log::{self, Claim, Edge, Head, Log, LogId};
-use crate::store::{CommitError, Fault, Store, StoreError, Tx, Writer as StoreWriter, recovery};
-use crate::trouble::{Denied, Trouble};
-use crate::witness::{self, Heads};
+use crate::store::StoreError;
+use crate::store::log::{Head, Log};
 use jieli_proto::checkpoint::Checkpoint;
 use jieli_proto::id::CityId;
 use jieli_proto::note::{KeyKind, Note, VKey};
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot, watch};
-use tokio_util::sync::CancellationToken;
 
 pub(super) fn origin_of(city: &CityId, head: &Head) -> String {
     match head.id.log {
