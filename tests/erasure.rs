@@ -219,8 +219,10 @@ fn the_search_finds_what_is_there_in_every_spelling() {
         let file = folder.path().join("x");
         std::fs::write(&file, [b"abc".as_slice(), &spelt, b"def"].concat()).unwrap();
         let all = image::files(Path::new(folder.path()));
-        let found: BTreeSet<String> =
-            all.iter().flat_map(|bytes| image::planted_in(bytes, &[value.clone()])).collect();
+        let found: BTreeSet<String> = all
+            .iter()
+            .flat_map(|bytes| image::planted_in(bytes, std::slice::from_ref(&value)))
+            .collect();
         assert_eq!(found.len(), 1);
     }
     let phone = vec!["19900010007".to_owned()];

@@ -17,10 +17,11 @@ use jieli_proto::day::Day;
 use jieli_proto::envelope;
 use jieli_proto::id::{AgreementId, CityId, Digest, LegId};
 use jieli_proto::kinds::{Kind, Lane};
-use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::{self, DeferReason, Letter};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+mod sort;
 
 /// Who stands at the desk: never a name, an office and a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -201,66 +202,6 @@ pub struct Seat {
     pub lane: Lane,
     /// The place in it.
     pub lane_seq: u64,
-}
-
-impl Command {
-    /// Whether it is performed in a transaction of its own, so that a denial leaves no trace.
-    pub fn is_alone(&self) -> bool {
-        matches!(
-            self,
-            Command::Desk(..)
-                | Command::Window(..)
-                | Command::Audit(..)
-                | Command::Worker(_)
-                | Command::Ring(_)
-                | Command::InstallManifest(_)
-                | Command::Greeted(..)
-                | Command::Rebuild(..)
-                | Command::BeginEpoch(_)
-                | Command::Resume(_)
-        )
-    }
-
-    /// What is done while the own log is behind what was signed: nothing that would need a leaf.
-    /// Stops are taken down by whoever asks for them; see [`Batch::withdraw`].
-    fn works_while_recovering(&self) -> bool {
-        match self {
-            Command::HeadsHeard(_)
-            | Command::Mirrored(_)
-            | Command::Greeted(..)
-            | Command::Rebuild(..)
-            | Command::BeginEpoch(_)
-            | Command::Resume(_) => true,
-            Command::Desk(_, DeskCommand::Act(request)) => {
-                matches!(request.act, Some(Act::Withdraw(_)))
-            }
-            Command::Desk(_, command) => matches!(
-                command,
-                DeskCommand::AddPeer(_) | DeskCommand::Viewed(_) | DeskCommand::Looked(_)
-            ),
-            Command::Window(_, command) => matches!(command, WindowCommand::Stop(_)),
-            Command::Worker(command) => {
-                matches!(command, WorkerCommand::Withdraw(_) | WorkerCommand::StopBySlip(_))
-            }
-            Command::Audit(..)
-            | Command::Receive(..)
-            | Command::Noted(..)
-            | Command::PutOff(..)
-            | Command::Heard(_)
-            | Command::Troubled(..)
-            | Command::Fetched(..)
-            | Command::LegStated(..)
-            | Command::Reconciled(_)
-            | Command::Told(..)
-            | Command::Ring(_)
-            | Command::Unset(_)
-            | Command::InstallManifest(_)
-            | Command::LookAhead
-            | Command::ErasedAgain(_)
-            | Command::NoticeDone(..)
-            | Command::NoticeReported(..) => false,
-        }
-    }
 }
 
 /// Performs one command on the batch.

@@ -98,13 +98,20 @@ impl Batch<'_> {
     }
 }
 
+/// Ticks between the begin of a day and the look: what the node renews by itself is renewed first,
+/// also where the machine slept and many days went by at once.
+const RENEWAL_TICKS: u32 = 4;
+
 /// Looks ahead at the start and whenever a day begins, until it is stopped.
 pub(crate) async fn watch(hand: Hand, house: House, stop: CancellationToken) {
     let mut looked: Option<Day> = None;
+    let (mut begun, mut rest) = (None, 0u32);
     loop {
         let today = house.calendar.day_of_unix_ms(house.world.clock.now_unix_ms());
+        rest = if begun == Some(today) { rest.saturating_sub(1) } else { RENEWAL_TICKS };
+        begun = Some(today);
         let directory = std::sync::Arc::clone(&hand.published().directory);
-        if looked != Some(today) {
+        if looked != Some(today) && rest == 0 {
             // Without anything to tell, nothing is written.
             let is_told = soon(&house, &directory, today).is_empty()
                 || hand.perform(Command::LookAhead).await.is_ok();

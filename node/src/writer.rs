@@ -9,16 +9,21 @@ use crate::house::House;
 use crate::keyring::{RingError, Work};
 use crate::store::log::{self, Claim, Edge, Head, Log, LogId};
 use crate::store::{CommitError, Fault, Store, StoreError, Tx, Writer as StoreWriter, recovery};
-use crate::trouble::{Denied, Trouble};
+use crate::trouble::Trouble;
 use crate::witness::{self, Heads};
-use jieli_proto::checkpoint::Checkpoint;
 use jieli_proto::id::CityId;
-use jieli_proto::note::{KeyKind, Note, VKey};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
+
+mod hand;
+mod sign;
+
+use hand::Queued;
+pub use hand::{Failure, Hand, Published, Submitted};
+pub use sign::sign;
+use sign::{origin_of, sign_all};
 
 /// Commands in one batch at most.
 const BATCH_MAX: usize = jieli_proto::tree::BATCH_MAX as usize;
@@ -50,124 +55,6 @@ impl Step {
 
 /// Asked at every step; `true` ends the writer there, as a crash would.
 pub type CrashAt = Arc<dyn Fn(Step) -> bool + Send + Sync>;
-
-/// What doors and courier read: the directory and the signed heads, as of the last batch.
-#[derive(Clone, Debug)]
-pub struct Published {
-    /// Peers and agreements.
-    pub directory: Arc<Directory>,
-    /// Size of the exchange log that the checkpoint is for.
-    pub exchange: Head,
-    /// Its signed checkpoint.
-    pub checkpoint: String,
-    /// The local log.
-    pub local: Head,
-    /// Its signed checkpoint; empty while nothing is signed, like the other one.
-    pub local_checkpoint: String,
-    /// The epochs of the two logs that were never used, the next ones.
-    pub epochs: (u32, u32),
-    /// Epochs of the exchange log that were closed: their last heads, with signed checkpoints.
-    pub closed: Arc<Vec<(Head, String)>>,
-    /// The largest accepted head of each peer's exchange log.
-    pub heads: Arc<Heads>,
-    /// How many batches have left letters for each peer: a courier that finds its number changed
-    /// looks into the outbox, however many batches it slept through.
-    pub wake: BTreeMap<CityId, u64>,
-}
-
-impl Published {
-    /// The last head of an epoch of the exchange log, with its checkpoint.
-    pub fn of_epoch(&self, epoch: u32) -> Option<(&Head, &str)> {
-        if self.exchange.id.epoch == epoch {
-            return Some((&self.exchange, &self.checkpoint));
-        }
-        let closed = self.closed.iter().find(|(head, _)| head.id.epoch == epoch);
-        closed.map(|(head, checkpoint)| (head, checkpoint.as_str()))
-    }
-
-    /// Whether a signed head covers a leaf.
-    pub fn covers(&self, epoch: u32, index: u64) -> bool {
-        self.of_epoch(epoch).is_some_and(|(head, _)| index < head.size)
-    }
-}
-
-/// Why a command was not performed.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum Failure {
-    /// An answer to the one who asked.
-    #[error("{0}")]
-    Denied(Denied),
-    /// Not now: the queue is full, the database is away, or the node is stopping.
-    #[error("the node cannot take this now: {0}")]
-    Busy(String),
-}
-
-struct Queued {
-    command: Command,
-    reply: oneshot::Sender<Result<Done, Failure>>,
-}
-
-/// The way to the writer. Cheap to clone.
-#[derive(Clone)]
-pub struct Hand {
-    queue: mpsc::Sender<Queued>,
-    published: watch::Receiver<Arc<Published>>,
-    /// Whoever repairs the log: one at a time.
-    repairing: Arc<Mutex<()>>,
-}
-
-impl Hand {
-    /// Hands a command over and waits until it is durable, signed and may be answered.
-    pub async fn perform(&self, command: Command) -> Result<Done, Failure> {
-        let (reply, answer) = oneshot::channel();
-        let busy = |what: &str| Failure::Busy(what.to_owned());
-        self.queue.send(Queued { command, reply }).await.map_err(|_| busy("stopping"))?;
-        answer.await.map_err(|_| busy("stopping"))?
-    }
-
-    /// Hands a command over without waiting, so that a door keeps the order of what it hands over
-    /// while many commands share a batch. Fails at once when the queue is full.
-    pub fn submit(&self, command: Command) -> Result<Submitted, Failure> {
-        let (reply, answer) = oneshot::channel();
-        match self.queue.try_send(Queued { command, reply }) {
-            Ok(()) => Ok(Submitted(answer)),
-            Err(TrySendError::Full(_)) => Err(Failure::Busy("the queue is full".to_owned())),
-            Err(TrySendError::Closed(_)) => Err(Failure::Busy("stopping".to_owned())),
-        }
-    }
-
-    /// What was last published.
-    pub fn published(&self) -> Arc<Published> {
-        self.published.borrow().clone()
-    }
-
-    /// Waits for whoever repairs the log, and keeps others from it.
-    pub(crate) async fn alone_in_repair(&self) -> MutexGuard<'_, ()> {
-        self.repairing.lock().await
-    }
-
-    /// To be told when something new is published.
-    pub fn watch(&self) -> watch::Receiver<Arc<Published>> {
-        self.published.clone()
-    }
-}
-
-/// A command on its way through the writer.
-#[derive(Debug)]
-pub struct Submitted(oneshot::Receiver<Result<Done, Failure>>);
-
-impl Submitted {
-    /// Waits until the command is durable, signed and may be answered.
-    pub async fn done(&mut self) -> Result<Done, Failure> {
-        (&mut self.0).await.unwrap_or_else(|_| Err(Failure::Busy("stopping".to_owned())))
-    }
-}
-
-impl std::fmt::Debug for Hand {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Hand")
-    }
-}
 
 /// Why the writer ended.
 #[derive(Debug, thiserror::Error)]
@@ -571,13 +458,6 @@ async fn not_behind(
     }
 }
 
-fn origin_of(city: &CityId, head: &Head) -> String {
-    match head.id.log {
-        Log::Exchange => city.exchange_origin(head.id.epoch),
-        Log::Local => city.local_origin(head.id.epoch),
-    }
-}
-
 /// The codes of the denials that are counted, and so leave a trace.
 const COUNTED: [&str; 3] = ["WRONG_CODE", "WRONG_PIN", "NO_MATCH"];
 
@@ -700,41 +580,4 @@ async fn commit(store: &Store, tx: Tx<'_>, claim: &Claim) -> Result<(), Broken> 
             }
         }
     }
-}
-
-async fn sign_all(
-    house: &House,
-    directory: &Directory,
-    heads: &[Head],
-) -> Result<Vec<(Head, String)>, StoreError> {
-    let mut signed = Vec::new();
-    for head in heads {
-        signed.push((head.clone(), sign(house, directory, head).await?));
-    }
-    Ok(signed)
-}
-
-/// The signed checkpoint of a head that is durable, by every log key in force whose file is here:
-/// while two overlap, whoever knows only one of them finds its line.
-pub async fn sign(house: &House, directory: &Directory, head: &Head) -> Result<String, StoreError> {
-    let origin = origin_of(&directory.city, head);
-    let bad = StoreError::Corrupt("checkpoint");
-    let checkpoint = Checkpoint::new(&origin, head.size, head.root);
-    let Ok(text) = checkpoint.map(|checkpoint| checkpoint.text()) else { return Err(bad) };
-    let mut lines = Vec::new();
-    for signer in directory.log_keys().iter().filter_map(|fpr| house.keys.signer(fpr)) {
-        let Ok(key) = VKey::new(&origin, KeyKind::Ed25519, signer.public()) else {
-            return Err(bad);
-        };
-        let signed = signer.sign(&key.message(&text, 0)).await;
-        let sig = signed.map_err(|_| StoreError::Corrupt("log key"))?;
-        lines.push(key.line(0, &sig));
-    }
-    let mut lines = lines.into_iter();
-    let first = lines.next().ok_or(StoreError::Corrupt("log key"))?;
-    let mut note = Note::new(&text, first).map_err(|_| StoreError::Corrupt("checkpoint"))?;
-    for line in lines {
-        note.add(line).map_err(|_| StoreError::Corrupt("checkpoint"))?;
-    }
-    Ok(note.to_string())
 }

@@ -22,11 +22,11 @@ async fn confirm(town: &Town, leg: jieli_proto::id::LegId) -> wire::EraseConfirm
     town.holds(leg, MessageType::EraseConfirm).await;
     let file = town.leg(leg).await;
     let messages = file.entries.iter().filter_map(|entry| entry.message.as_ref());
-    let found = messages.filter_map(|message| {
+    let mut found = messages.filter_map(|message| {
         let Some(Body::EraseConfirm(body)) = &message.body else { return None };
         Some(body.clone())
     });
-    found.last().unwrap()
+    found.next_back().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

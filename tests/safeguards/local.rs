@@ -122,13 +122,12 @@ async fn the_vault_refuses_the_other_office_what_was_entered() {
     let home = town.leg(leg).await;
     let far = home.seen_from(Side::Examiner);
     assert_eq!((far.our_office.as_str(), far.their_office.as_str()), (HOUSING, LABOUR_HERE));
-    let keys = &town.node().house().keys;
-    let id = town.id();
+    let house = town.node().house();
     let mut conn = town.node().store().read().await.unwrap();
     for slot in [DRAFT, CONTACT] {
         let place = Place::of_leg(leg, slot);
-        let own = vault::reveal(&mut conn, keys, id.as_str(), &home, &place).await.unwrap();
-        let other = vault::reveal(&mut conn, keys, id.as_str(), &far, &place).await.unwrap();
+        let own = vault::reveal(&mut conn, house, &home, &place).await.unwrap();
+        let other = vault::reveal(&mut conn, house, &far, &place).await.unwrap();
         assert!(own.is_some() && other.is_none(), "slot {slot}");
     }
     drop(conn);

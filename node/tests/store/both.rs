@@ -211,9 +211,10 @@ type Dump = BTreeMap<String, Vec<Vec<Val>>>;
 /// Tables and their columns, as the steps leave them.
 fn tables() -> BTreeMap<String, Vec<String>> {
     let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for statement in SCHEMA.split(';') {
-        let lines = statement.lines().filter(|line| !line.trim_start().starts_with("--"));
-        let text = lines.collect::<Vec<_>>().join("\n");
+    // Comments go first: a semicolon in one ends no statement.
+    let lines = SCHEMA.lines().filter(|line| !line.trim_start().starts_with("--"));
+    let bare = lines.collect::<Vec<_>>().join("\n");
+    for text in bare.split(';') {
         let words: Vec<&str> = text.split_whitespace().collect();
         match words.as_slice() {
             ["CREATE", "TABLE", name, ..] => {
