@@ -8,6 +8,7 @@ use jieli_node::store::{AssertSqlSafe, Conn, Store, StoreOptions, legs};
 use jieli_node::vault::{self, Place};
 use jieli_proto::id::{LegId, MsgId};
 use jieli_tests::{Town, Towns};
+use memchr::memmem;
 use sqlx::{AnyConnection, Connection, Row as _};
 use std::collections::BTreeSet;
 use std::fs;
@@ -59,16 +60,7 @@ fn holds(bytes: &[u8], needle: &[u8]) -> bool {
 }
 
 fn has(bytes: &[u8], needle: &[u8]) -> bool {
-    let Some(first) = needle.first() else { return false };
-    let mut at = 0;
-    while let Some(found) = bytes[at..].iter().position(|byte| byte == first) {
-        at += found;
-        if bytes[at..].starts_with(needle) {
-            return true;
-        }
-        at += 1;
-    }
-    false
+    !needle.is_empty() && memmem::find(bytes, needle).is_some()
 }
 
 /// The planted values in some bytes: UTF-8, UTF-16 of both orders, hex; digits also parted by
