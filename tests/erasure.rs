@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "erasure/afterwards.rs"]
+mod afterwards;
 #[path = "erasure/asked.rs"]
 mod asked;
 #[path = "erasure/image.rs"]

@@ -4,6 +4,8 @@ use jieli_node::command::{DeskCommand, Done, WorkerCommand};
 use jieli_node::world::Clock;
 use jieli_proto::bundle::{SectionVerdict, verify};
 use jieli_proto::case::Stage;
+use jieli_proto::day::Day;
+use jieli_proto::id::LegId;
 use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, EffectScope, KeepingDuty, MessageType, Service};
@@ -18,7 +20,7 @@ async fn ask(town: &Town, sms: &Sms) -> wire::EraseReply {
     reply
 }
 
-async fn confirm(town: &Town, leg: jieli_proto::id::LegId) -> wire::EraseConfirm {
+async fn confirm(town: &Town, leg: LegId) -> wire::EraseConfirm {
     town.holds(leg, MessageType::EraseConfirm).await;
     let file = town.leg(leg).await;
     let messages = file.entries.iter().filter_map(|entry| entry.message.as_ref());
@@ -74,9 +76,8 @@ async fn the_person_asks_and_the_city_that_gave_the_home_says_what_it_keeps_unti
     towns.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn after_an_erasure_every_proof_verifies_and_the_verifier_says_when_it_was() {
-    let towns = Towns::new().await;
+/// A home that was returned after its release; case and leg.
+pub(crate) async fn returned(towns: &Towns) -> (String, LegId) {
     let (kunming, ruian) = (&towns.kunming, &towns.ruian);
     let case = kunming.import(vec![home(1)]).await.remove(0);
     kunming.ask_yes(&case).await;
@@ -87,21 +88,47 @@ async fn after_an_erasure_every_proof_verifies_and_the_verifier_says_when_it_was
     ruian.act(leg, Act::Return(wire::DeskReturn { code })).await.unwrap();
     kunming.reaches(leg, Stage::Returned).await;
     towns.settled().await;
+    (case, leg)
+}
+
+/// Kunming's office erases it, and Ruian confirms.
+pub(crate) async fn erased(towns: &Towns, case: &str, leg: LegId) -> wire::EraseConfirm {
     let reason = "purpose-over".to_owned();
-    let request = wire::EraseRequest { case_number: case.clone(), legs: vec![1], reason };
-    kunming.desk(DeskCommand::Erase(request)).await.unwrap();
-    let said = confirm(kunming, leg).await;
+    let request = wire::EraseRequest { case_number: case.to_owned(), legs: vec![1], reason };
+    towns.kunming.desk(DeskCommand::Erase(request)).await.unwrap();
+    let said = confirm(&towns.kunming, leg).await;
     assert_eq!(said.scope(), EffectScope::Erased);
     assert!(!said.digests.is_empty());
     towns.settled().await;
-    let roots = [kunming.public.root_fpr(), ruian.public.root_fpr()];
-    let verdicts = verify(&kunming.export(&case, true).await, &roots).unwrap();
+    said
+}
+
+/// The evidence that a city exports verifies, and names every section that went on that day.
+pub(crate) async fn says_when(
+    towns: &Towns,
+    (town, case): (&Town, &str),
+    day: Day,
+    said: &wire::EraseConfirm,
+) {
+    let roots = [towns.kunming.public.root_fpr(), towns.ruian.public.root_fpr()];
+    let verdicts = verify(&town.export(case, true).await, &roots).unwrap();
     assert!(verdicts.failures.is_empty(), "{}", verdicts.text());
-    let today = towns.calendar().day_of_unix_ms(towns.clock.now_unix_ms());
     let gone = verdicts.records.iter().flat_map(|record| &record.sections).filter(|(_, said)| {
-        matches!(said, SectionVerdict::Erased { on, by } if *on == today && *by == ruian.id())
+        matches!(said, SectionVerdict::Erased { on, by } if *on == day && *by == towns.ruian.id())
     });
     assert_eq!(gone.count(), said.digests.len(), "{}", verdicts.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_an_erasure_every_proof_verifies_and_the_verifier_says_when_it_was() {
+    let towns = Towns::new().await;
+    let (kunming, ruian) = (&towns.kunming, &towns.ruian);
+    let (case, leg) = returned(&towns).await;
+    let said = erased(&towns, &case, leg).await;
+    let today = towns.calendar().day_of_unix_ms(towns.clock.now_unix_ms());
+    says_when(&towns, (kunming, &case), today, &said).await;
+    let there = ruian.case_of(&ruian.leg(leg).await).await;
+    says_when(&towns, (ruian, &there), today, &said).await;
     assert!(ruian.count("SELECT COUNT(*) FROM tombstone WHERE reason = 5").await > 0);
     towns.stop().await;
 }
