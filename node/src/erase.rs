@@ -183,7 +183,7 @@ impl Batch<'_> {
 
 /// A draft whose time is over, or what is left of a leg that was stopped.
 pub(crate) async fn erase_draft(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
-    let is_live = file.law.exists() && !file.law.state().stop.any();
+    let is_live = file.law.exists() && !file.is_stopped();
     if file.local == Local::OnTheRoad && is_live {
         return Ok(());
     }

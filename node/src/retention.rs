@@ -120,7 +120,7 @@ impl Batch<'_> {
             let rule = agreement.rule(file.service)?;
             Some(rule.retention_days)
         });
-        days_kept(file.service, state.stage, state.stop.any(), stated.unwrap_or(0))
+        days_kept(file.service, state.stage, file.is_stopped(), stated.unwrap_or(0))
     }
 
     /// The time a leg was kept for is over, or was when this was set.
@@ -142,7 +142,7 @@ impl Batch<'_> {
         if self.may_say_not_me(file).await? {
             return Ok(());
         }
-        let why = if file.law.state().stop.any() { Reason::Withdrawn } else { Reason::Retention };
+        let why = if file.is_stopped() { Reason::Withdrawn } else { Reason::Retention };
         self.erase(file.id, Scope::All, why).await?;
         Ok(self.request_is_done(file.id).await?)
     }
@@ -202,7 +202,8 @@ impl Batch<'_> {
             return Ok(Some(KeptUnder { duty: KeepingDuty::LegalHold, until }));
         }
         let state = file.law.state();
-        if !state.fact || state.stop.any() || state.stage == Stage::Returned || !is_provider(file) {
+        if !state.fact || file.is_stopped() || state.stage == Stage::Returned || !is_provider(file)
+        {
             return Ok(None);
         }
         let sql = "SELECT erase_ms FROM leg_closing WHERE leg_id = $1 AND stage > 0";
@@ -248,7 +249,7 @@ fn stage_number(file: &LegFile) -> u8 {
         Stage::Expired => 13,
         Stage::Voided => 14,
     };
-    if file.law.state().stop.any() { stage + 32 } else { stage }
+    if file.is_stopped() { stage + 32 } else { stage }
 }
 
 #[cfg(test)]

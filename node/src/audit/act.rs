@@ -88,7 +88,8 @@ impl Batch<'_> {
             "token": actor.token,
         });
         let payload = statement.to_string().into_bytes();
-        let signer = self.house.keys.message();
+        let keys = self.directory.newest_message_keys(self.now_ms);
+        let signer = self.house.keys.first_of(&keys).ok_or(StoreError::Corrupt("message key"))?;
         let pae = envelope::pae(SIGN_OFF_TYPE, &payload);
         let sig = signer.sign(&pae).await.map_err(|_| StoreError::Corrupt("message key"))?;
         let digest = Digest::of(&[&pae]);

@@ -32,7 +32,7 @@ async fn root_at(city: &City, size: u64) -> Hash {
 /// Waits until the other city has mirrored all of a city's log.
 async fn mirrored(pair: &Pair, which: usize) {
     let other = &pair.cities[1 - which];
-    eventually("the mirror", async || {
+    within(90, "the mirror", async || {
         let mut conn = other.node().store().read().await.unwrap();
         let held = mirror::head(&mut conn, ORIGINS[which]).await.unwrap();
         held.is_some_and(|held| (held.size, held.root) == head(&pair.cities[which]))
