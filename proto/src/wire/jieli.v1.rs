@@ -2239,10 +2239,10 @@ pub struct GreetRequest {
     /// Recovery or Successor of the caller
     #[prost(message, optional, tag = "5")]
     pub statement: ::core::option::Option<Envelope>,
-    /// with a statement: the caller's newest signed checkpoint
+    /// with a statement, or held back: the caller's newest signed checkpoint
     #[prost(string, tag = "6")]
     pub checkpoint: ::prost::alloc::string::String,
-    /// with a Recovery: from the size the answering city has seen
+    /// with a Recovery, or held back: from the size the answering city has seen
     #[prost(bytes = "vec", repeated, tag = "7")]
     pub consistency: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
     /// with a statement: letters whose sections the caller lost
