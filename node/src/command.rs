@@ -49,6 +49,8 @@ pub enum Command {
     HeadsHeard(Vec<(CityId, String)>),
     /// Hashes of a peer's exchange log that lead to a signed head.
     Mirrored(Box<Stretch>),
+    /// What was found when the own tables were worked out anew.
+    SelfAudited(Box<wire::SelfAuditReport>),
     /// A timer is due.
     Ring([u8; 16]),
     /// A timer had nothing to do.
@@ -221,6 +223,10 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
             Ok(Done::Nothing)
         }
         Command::Mirrored(stretch) => Ok(Done::Mirrored(batch.mirrored(&stretch).await?)),
+        Command::SelfAudited(report) => {
+            batch.keep_self_audit(&report).await?;
+            Ok(Done::Nothing)
+        }
         Command::Ring(timer) => {
             batch.ring(&timer).await?;
             Ok(Done::Nothing)

@@ -32,6 +32,7 @@ pub mod public;
 pub mod questions;
 pub mod receive;
 pub mod reconcile;
+pub mod self_audit;
 pub mod serve;
 pub mod speak;
 pub mod statements;

@@ -146,6 +146,7 @@ async fn desk(doors: &Doors, call: Call, token: &str, cases: &Cases) -> Option<V
         Call::HandOver => plain!(hand_over, HandOverRequest),
         Call::ExportCase => ask!(doors.desk, doors, token, export_case, of(&cases.sent, true)),
         Call::Reconcile => steps!(reconcile, ReconcileRequest),
+        Call::SelfAudit => steps!(self_audit, SelfAuditRequest),
         Call::ListReconciled => plain!(list_reconciled, ListReconciledRequest),
         Call::PrintSlip => {
             let request = wire::SlipRequest { case_number: cases.sent.clone() };

@@ -17,9 +17,11 @@ use std::time::Duration;
 use towns::Towns;
 
 mod ceiling;
+mod reconcile;
 mod scratch;
 mod towns;
 
+pub use reconcile::{Compared, compare};
 pub use scratch::ScratchPg;
 
 /// Vacancies announced with one call, and so messages in one batch.

@@ -47,6 +47,7 @@ pub enum Call {
     ExportCase,
     Reconcile,
     ListReconciled,
+    SelfAudit,
     PrintSlip,
     AskLetter,
     WriteLetter,
@@ -57,7 +58,7 @@ use Call::{
     AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve, Ask,
     AskCapacity, AskLetter, CloseVacancy, CounterPropose, Countersign, ExportCase, FindCases,
     HandOver, Import, InvitePeer, ListAgreements, ListCapacity, ListCases, ListPeers,
-    ListReconciled, ListRules, ListVacancies, PrintSlip, Propose, Reconcile, RemoveRule,
+    ListReconciled, ListRules, ListVacancies, PrintSlip, Propose, Reconcile, RemoveRule, SelfAudit,
     SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct, WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
@@ -98,6 +99,7 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (ExportCase, &[Clerk, Compliance]),
     (Reconcile, &[Operator, Compliance]),
     (ListReconciled, &[Operator, Compliance]),
+    (SelfAudit, &[Operator, Compliance]),
     (PrintSlip, &[Clerk]),
     (AskLetter, &[Clerk]),
     (WriteLetter, &[Clerk]),

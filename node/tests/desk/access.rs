@@ -70,6 +70,7 @@ async fn call(city: &City, call: Call, with: &With<'_>) -> Option<Status> {
         Call::HandOver => ask!(city, |m| with.make(m), hand_over, HandOverRequest),
         Call::ExportCase => ask!(city, |m| with.make(m), export_case, CaseRef),
         Call::Reconcile => ask!(city, |m| with.make(m), reconcile, ReconcileRequest),
+        Call::SelfAudit => ask!(city, |m| with.make(m), self_audit, SelfAuditRequest),
         Call::ListReconciled => {
             ask!(city, |m| with.make(m), list_reconciled, ListReconciledRequest)
         }

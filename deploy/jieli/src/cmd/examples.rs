@@ -142,6 +142,7 @@ const EXAMPLES: &[(&str, &str)] = &[
          jieli letter answer 2026-000007 1 --decline --stamped",
     ),
     ("export", "jieli export --case 2026-000001 --out case.zip"),
+    ("self-audit", "jieli self-audit\njieli self-audit --last --json"),
     (
         "reconcile",
         "jieli reconcile --agreement <id>\n\
@@ -166,6 +167,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("healthcheck", "jieli --dir /var/lib/jieli healthcheck && echo ok"),
     ("completions", "jieli completions bash > /etc/bash_completion.d/jieli"),
     ("man", "jieli man --out /usr/local/share/man/man1"),
+    ("bench reconcile", "jieli bench reconcile --messages 100000 --json"),
     ("bench exchange", "jieli bench exchange --messages 5000 --json"),
     ("demo", "jieli demo --once"),
 ];
