@@ -8,9 +8,11 @@ use jieli_node::reconcile::reconcile;
 use jieli_node::self_audit::{COVERED, UNCOVERED, self_audit};
 use jieli_node::store::{AssertSqlSafe, Val};
 use jieli_proto::case::Stage;
+use jieli_proto::envelope;
 use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::{self, SelfAuditReport};
 use jieli_tests::{AGREEMENT_DRAFT, TestPg, Town, Towns, eventually, people};
+use prost::Message as _;
 use std::collections::BTreeSet;
 
 async fn audited(town: &Town) -> SelfAuditReport {
@@ -90,6 +92,9 @@ const CASES: &[Case] = &[
     ("section_data", "nonce", Flip::Blob, "1 = 1", &["leg_id", "slot", "msg_id"]),
     ("section_key", "wrapped", Flip::Blob, "1 = 1", &["leg_id", "slot"]),
     ("terms", "bytes", Flip::Blob, "1 = 1", &["digest"]),
+    ("local_envelope", "envelope", Flip::Blob, "1 = 1", &["place"]),
+    ("local_envelope", "env_digest", Flip::Blob, "1 = 1", &["place"]),
+    ("local_envelope", "created_ms", Flip::Number, "1 = 1", &["place"]),
     ("log_epoch", "root", Flip::Blob, "1 = 1", &["log", "epoch"]),
     ("log_tile", "hashes", Flip::Blob, "log = 'exchange'", &["log", "level", "idx"]),
     ("log_tile", "root", Flip::Blob, "log = 'exchange'", &["log", "level", "idx"]),
@@ -178,6 +183,14 @@ async fn lived(first: Database, second: Database) -> Towns {
     let epoch = "INSERT INTO log_epoch (log, epoch, size, root) \
                  SELECT log, epoch, size, root FROM log_head WHERE log = 'local'";
     run(kunming, epoch, Vec::new()).await;
+    // A message that could have been one between two offices of the city.
+    let sealed = kunming.lane(towns.agreement, 0).await.remove(0);
+    let message: wire::Message = envelope::payload(&sealed).unwrap();
+    let local = "INSERT INTO local_envelope (lane, lane_seq, env_digest, envelope, place, \
+                 created_ms, stored_ms) VALUES (0, 1, $1, $2, 1, $3, 1)";
+    let digest = envelope::env_digest(&sealed).to_vec().into();
+    let created_ms = message.header.unwrap().created_unix_ms.into();
+    run(kunming, local, vec![digest, sealed.encode_to_vec().into(), created_ms]).await;
     eventually("the mirror", async || {
         let sql = "SELECT CAST(COUNT(*) AS BIGINT) FROM mirror_head WHERE size > 256";
         kunming.count(sql).await == 1

@@ -97,6 +97,9 @@ pub async fn export_part(
             files.push(file);
         }
     }
+    if files.iter().any(LegFile::is_local) {
+        return Err(local_case().into());
+    }
     let directory = &published.directory;
     let bond = files.first().and_then(|file| file.bond).and_then(|id| directory.bonds.get(&id));
     let bond = bond.ok_or_else(nothing_sent)?.clone();
@@ -409,6 +412,15 @@ fn decode(bytes: &[u8]) -> Result<Envelope, StoreError> {
 
 fn hashes(bytes: &[u8]) -> Vec<Hash> {
     bytes.as_chunks::<32>().0.to_vec()
+}
+
+fn local_case() -> Denied {
+    Denied::new(
+        "LOCAL_CASE",
+        "这个办件的两家机构同在本市，只记入本市的本地日志，没有两座城市的存证包可导出。",
+        "Both offices of this case are in this city: it stands in this city's local log alone, and \
+         there is no bundle of two cities to export.",
+    )
 }
 
 fn nothing_sent() -> Denied {

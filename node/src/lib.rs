@@ -23,6 +23,7 @@ pub mod keys;
 pub mod lanes;
 pub mod legs;
 pub mod letters;
+mod local;
 pub mod lookup;
 pub mod notice;
 pub mod paper;

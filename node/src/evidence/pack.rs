@@ -252,6 +252,7 @@ impl Export<'_> {
     /// What was gathered so far; begins anew.
     fn take(&mut self) -> Bundle {
         self.own.clear();
+        self.notes.clear();
         std::mem::take(&mut self.bundle)
     }
 }

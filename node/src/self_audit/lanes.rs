@@ -30,11 +30,55 @@ impl Audit<'_> {
             let id = AgreementId::from_slice(&row.bytes(0)?);
             let lane = u32::try_from(row.int(1)?).ok().and_then(Lane::from_number);
             match id.zip(lane) {
+                Some((AgreementId::LOCAL, _)) => {}
                 Some((id, lane)) => self.lane(id, lane).await?,
                 None => self.found_in("lane", hex::encode(row.bytes(0)?), "lane", UNREADABLE),
             }
         }
-        self.receipts().await
+        self.receipts().await?;
+        self.local_lanes().await
+    }
+
+    /// What two offices of this city said to each other.
+    async fn local_lanes(&mut self) -> Result<(), StoreError> {
+        self.at("local_envelope");
+        let sql = "SELECT lane, lane_seq, env_digest, envelope, place, created_ms \
+                   FROM local_envelope WHERE place > $1 ORDER BY place LIMIT $2";
+        let (mut place, mut ends) = (0, [(0, Digest::ZERO); 2]);
+        loop {
+            let rows = self.rows(sql, vec![place.into(), ROWS_AT_ONCE.into()]).await?;
+            for row in &rows {
+                let (lane, seq) = (row.int(0)?, row.uint(1)?);
+                let key = format!("{lane}/{seq}");
+                self.expect(row.uint(4)? == place + 1, &key, "place");
+                place = row.uint(4)?;
+                let Some(end) = usize::try_from(lane).ok().and_then(|lane| ends.get_mut(lane))
+                else {
+                    self.found(key, "lane", DIFFERS);
+                    continue;
+                };
+                let before = std::mem::replace(end, (seq, Digest(row.array(2)?)));
+                self.expect(seq == before.0 + 1, &key, "lane_seq");
+                self.local_message(row, &key, before.1)?;
+            }
+            if (rows.len() as u32) < ROWS_AT_ONCE {
+                return Ok(());
+            }
+        }
+    }
+
+    fn local_message(&mut self, row: &Row, key: &str, prev: Digest) -> Result<(), StoreError> {
+        let sealed = sealed(&row.bytes(3)?).filter(|sealed| self.is_signed(sealed, Kind::Message));
+        let Some(sealed) = sealed else {
+            self.found(key, "envelope", UNSIGNED);
+            return Ok(());
+        };
+        self.expect(row.bytes(2)? == envelope::env_digest(&sealed).0, key, "env_digest");
+        let message = envelope::payload::<wire::Message>(&sealed).ok();
+        let header = message.and_then(|message| message.header).unwrap_or_default();
+        self.expect(header.lane_prev == prev.0, key, "envelope");
+        self.expect(row.uint(5).ok() == Some(header.created_unix_ms), key, "created_ms");
+        Ok(())
     }
 
     async fn lane(&mut self, id: AgreementId, lane: Lane) -> Result<(), StoreError> {

@@ -14,6 +14,7 @@ pub const COVERED: &[&str] = &[
     "leg",
     "leg_due",
     "leg_statement",
+    "local_envelope",
     "log_epoch",
     "log_head",
     "log_leaf",

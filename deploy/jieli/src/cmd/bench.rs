@@ -2,7 +2,10 @@
 
 use super::say::{OK, Out};
 use super::{Done, Fail};
-use crate::bench::{Compared, Figures, ScratchPg, compare, exchange};
+use crate::bench::{
+    Checked, Compared, Figures, ScratchPg, compare, exchange, one_bundle, whole_pack,
+};
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use jieli_node::config::Database;
 use serde_json::Value;
@@ -14,6 +17,18 @@ pub(super) enum BenchCommand {
     Exchange(Exchange),
     /// Finds three differences in two long lanes of two real nodes.
     Reconcile(Reconcile),
+    /// Verifies one evidence bundle, made up for it.
+    Verify {
+        /// How many messages.
+        #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        messages: u32,
+    },
+    /// Verifies one audit pack, made up for it, in a process whose memory is watched.
+    Pack {
+        /// How many messages.
+        #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        messages: u32,
+    },
 }
 
 #[derive(Args, Debug)]
@@ -42,6 +57,16 @@ impl BenchCommand {
         match self {
             BenchCommand::Exchange(exchange) => exchange.run(out).await,
             BenchCommand::Reconcile(reconcile) => reconcile.run(out).await,
+            BenchCommand::Verify { messages } => {
+                let found = tokio::task::spawn_blocking(move || one_bundle(messages)).await;
+                show(&found.context("the run")??, out)
+            }
+            BenchCommand::Pack { messages } => {
+                let program = std::env::current_exe().context("this program")?;
+                let run = move || whole_pack(messages, &program);
+                let found = tokio::task::spawn_blocking(run).await;
+                show(&found.context("the run")??, out)
+            }
         }
     }
 }
@@ -97,6 +122,28 @@ impl Exchange {
         });
         Ok(OK)
     }
+}
+
+fn show(found: &Checked, out: Out) -> Result<Done, Fail> {
+    let Checked { messages, bytes, elapsed_ms, bare_ms, peak_kib } = found;
+    let ratio = found.ratio() * 100.0;
+    let (zh, en) = match peak_kib {
+        None => (String::new(), String::new()),
+        Some(peak) => (format!("，内存峰值 {peak} KiB"), format!(", {peak} KiB of memory at most")),
+    };
+    out.show(&found.json(), || {
+        out.say(
+            &format!(
+                "{messages} 条消息（{bytes} 字节）核验用时 {elapsed_ms:.1} 毫秒{zh}；仅验签、散列和存在证明需 \
+                 {bare_ms:.1} 毫秒，达到 {ratio:.0}%。"
+            ),
+            &format!(
+                "{messages} messages ({bytes} bytes) verified in {elapsed_ms:.1} ms{en}; signatures, \
+                 hashes and proofs alone take {bare_ms:.1} ms: {ratio:.0} % of it."
+            ),
+        )
+    });
+    Ok(OK)
 }
 
 fn text(figures: &Figures, out: Out) -> String {

@@ -169,6 +169,8 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("man", "jieli man --out /usr/local/share/man/man1"),
     ("bench reconcile", "jieli bench reconcile --messages 100000 --json"),
     ("bench exchange", "jieli bench exchange --messages 5000 --json"),
+    ("bench verify", "jieli bench verify --messages 200"),
+    ("bench pack", "jieli bench pack --messages 100000 --json"),
     ("demo", "jieli demo --once"),
 ];
 
