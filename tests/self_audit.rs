@@ -4,11 +4,13 @@
 
 use jieli_node::command::DeskCommand;
 use jieli_node::config::Database;
+use jieli_node::keys::seal_envelope;
 use jieli_node::reconcile::reconcile;
 use jieli_node::self_audit::{COVERED, UNCOVERED, self_audit};
 use jieli_node::store::{AssertSqlSafe, Val};
 use jieli_proto::case::Stage;
 use jieli_proto::envelope;
+use jieli_proto::id::Digest;
 use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::{self, SelfAuditReport};
 use jieli_tests::{AGREEMENT_DRAFT, TestPg, Town, Towns, eventually, people};
@@ -99,6 +101,10 @@ const CASES: &[Case] = &[
     ("log_tile", "hashes", Flip::Blob, "log = 'exchange'", &["log", "level", "idx"]),
     ("log_tile", "root", Flip::Blob, "log = 'exchange'", &["log", "level", "idx"]),
     ("agreement_side", "suspend_digest", Flip::Blob, "LENGTH(suspend_digest) = 32", &["side"]),
+    ("log_statement", "envelope", Flip::Blob, "1 = 1", &["env_digest"]),
+    ("log_statement", "size", Flip::Number, "1 = 1", &["env_digest"]),
+    ("audit_sign_off", "dsse", Flip::Text, "1 = 1", &["sign_off_id"]),
+    ("seconded", "shown", Flip::Text, "1 = 1", &["request_id"]),
     ("vacancy", "terms_digest", Flip::Blob, "1 = 1", &["city", "reference"]),
 ];
 
@@ -191,12 +197,57 @@ async fn lived(first: Database, second: Database) -> Towns {
     let digest = envelope::env_digest(&sealed).to_vec().into();
     let created_ms = message.header.unwrap().created_unix_ms.into();
     run(kunming, local, vec![digest, sealed.encode_to_vec().into(), created_ms]).await;
+    kept(kunming).await;
     eventually("the mirror", async || {
         let sql = "SELECT CAST(COUNT(*) AS BIGINT) FROM mirror_head WHERE size > 256";
         kunming.count(sql).await == 1
     })
     .await;
     towns
+}
+
+/// A statement about a log, a sign-off, and a request for a second pair of eyes.
+async fn kept(town: &Town) {
+    let keys = &town.node().house().keys;
+    let published = town.node().hand().published();
+    let head = &published.exchange;
+    let recovery = wire::Recovery {
+        city_id: town.id().as_str().to_owned(),
+        origin: town.id().exchange_origin(1),
+        found_size: head.size,
+        rebuilt_size: head.size,
+        rebuilt_root: head.root.to_vec(),
+        known_size: head.size,
+        known_root: head.root.to_vec(),
+        recovered_unix_ms: 1,
+        ..wire::Recovery::default()
+    };
+    let sealed = seal_envelope(&recovery, keys.log().as_ref()).await.unwrap();
+    let sql = "INSERT INTO log_statement (env_digest, city_id, epoch, size, root, next_epoch, \
+               stated_ms, envelope) VALUES ($1, $2, 1, $3, $4, 0, 1, $5)";
+    let vals: Vec<Val> = vec![
+        envelope::env_digest(&sealed).to_vec().into(),
+        town.id().as_str().into(),
+        head.size.into(),
+        head.root.to_vec().into(),
+        sealed.encode_to_vec().into(),
+    ];
+    run(town, sql, vals).await;
+    let payload = b"{}".to_vec();
+    let signer = keys.message();
+    let payload_type = "application/vnd.jieli.sign-off.v1+json".to_owned();
+    let sig = signer.sign(&envelope::pae(&payload_type, &payload)).await.unwrap().to_vec();
+    let key_fpr = signer.fingerprint().to_vec();
+    let dsse = envelope::to_json(&wire::Envelope { payload_type, payload, key_fpr, sig });
+    let sql = "INSERT INTO audit_sign_off (sign_off_id, agreement_id, token, signed_ms, dsse) \
+               VALUES ($1, $1, 'reviewer', 1, $2)";
+    run(town, sql, vec![vec![1_u8; 16].into(), dsse.into()]).await;
+    let shown = "办件 2026-000001";
+    let sql = "INSERT INTO seconded (request_id, kind, subject, purpose, shown, shown_digest, \
+               token, office, made_ms, lapses_ms, approver, approver_post, approved_ms, used_ms) \
+               VALUES ($1, 'export', '', '', $2, $3, 'clerk', '', 1, 2, '', '', 0, 0)";
+    let digest = Digest::of(&[shown.as_bytes()]).to_vec();
+    run(town, sql, vec![vec![2_u8; 16].into(), shown.into(), digest.into()]).await;
 }
 
 async fn every_flip_is_named(first: Database, second: Database, cases: &[Case]) {

@@ -137,6 +137,8 @@ pub struct LegFile {
     pub law: Leg,
     /// All messages with a place, in the order they were taken in.
     pub entries: Vec<Entry>,
+    /// The other city refused a WITHDRAW of ours; see [`LegFile::is_stopped`].
+    pub stop_refused: bool,
 }
 
 impl LegFile {
@@ -243,6 +245,30 @@ impl LegFile {
         self.entries.push(entry);
     }
 
+    /// Whether a refusal leaves an own message without a place in this leg, on both sides alike. One
+    /// refused for its key before the leg existed over there has none: it will be said again.
+    pub fn loses_place(&self, digest: &Digest, standing: Standing) -> bool {
+        let Standing::Refused(code) = standing else { return false };
+        let opened = self.our_side == Side::Examiner
+            || self.entries.iter().any(|entry| {
+                let stands = matches!(entry.standing, Standing::Stored | Standing::Withheld);
+                entry.side == self.our_side && entry.seq == 1 && stands
+            });
+        let of_key = code == Refusal::KeyRevoked.number() && self.entry(digest).is_some();
+        takes_no_place(code) || (of_key && !opened)
+    }
+
+    /// Whether use has stopped, or we said so and the other city refused to hear it: a refused
+    /// message has no effect on the law's stages, but what a person stopped stays stopped here.
+    pub fn is_stopped(&self) -> bool {
+        self.stop_refused || self.law.state().stop.any()
+    }
+
+    /// A message of ours was refused.
+    pub fn was_refused(&mut self, message: Option<&wire::Message>) {
+        self.stop_refused |= message.is_some_and(|found| found.r#type() == MessageType::Withdraw);
+    }
+
     /// Fixes the standing of an own message when its receipt comes; a refused one loses its
     /// effect, so the law is folded anew.
     pub fn settle(&mut self, digest: &Digest, standing: Standing) {
@@ -250,9 +276,13 @@ impl LegFile {
             return;
         };
         self.entries[at].standing = standing;
-        let Standing::Refused(code) = standing else { return };
+        let Standing::Refused(_) = standing else { return };
         let refused = (self.entries[at].side, self.entries[at].seq);
-        if takes_no_place(code) {
+        if self.entries[at].side == self.our_side {
+            let message = self.entries[at].message.clone();
+            self.was_refused(message.as_ref());
+        }
+        if self.loses_place(digest, standing) {
             self.entries.remove(at);
         }
         let mut law = Leg::new(self.law.rules());

@@ -3,6 +3,7 @@
 //! them. It only reads, a few rows at a time, and rests in between, so that traffic goes on.
 
 mod agreements;
+mod kept;
 mod lanes;
 mod legs;
 mod logs;
@@ -97,6 +98,7 @@ async fn once(
     audit.lanes().await?;
     audit.agreements().await?;
     audit.papers().await?;
+    audit.kept().await?;
     audit.legs().await?;
     audit.report.ended_unix_ms = now_ms();
     Ok(audit.report)

@@ -5,7 +5,7 @@ mod heads;
 mod mirror;
 
 pub use heads::{Heads, Seen};
-pub(crate) use heads::{newest, newest_of, open_head};
+pub(crate) use heads::{newest, newest_of, open_head, open_signed};
 pub use mirror::Stretch;
 
 use crate::courier::TICK;

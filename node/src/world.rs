@@ -116,6 +116,13 @@ pub trait Post: Send + Sync {
         ask: wire::TilesRequest,
     ) -> Result<wire::TilesReply, PostError>;
 
+    /// Tells a peer where the own log stands, and hears the same of it.
+    async fn greet(
+        &self,
+        to: &CityId,
+        words: wire::GreetRequest,
+    ) -> Result<wire::GreetReply, PostError>;
+
     /// Calls a peer anew, whatever line is kept, and asks for its newest checkpoint.
     async fn probe(&self, to: &CityId) -> Probe;
 }

@@ -3,7 +3,7 @@
 use super::{Audit, DIFFERS, MISSING, ROWS_AT_ONCE, UNREADABLE, UNSIGNED, sealed};
 use crate::batch::leaf_of;
 use crate::lanes::header_of;
-use crate::store::{Row, StoreError, Val};
+use crate::store::{Row, StoreError};
 use jieli_proto::envelope;
 use jieli_proto::id::{AgreementId, Digest};
 use jieli_proto::kinds::{Kind, Lane};
@@ -84,22 +84,16 @@ impl Audit<'_> {
     async fn lane(&mut self, id: AgreementId, lane: Lane) -> Result<(), StoreError> {
         let sql = "SELECT e.lane_seq, e.env_digest, e.envelope, e.leaf_idx, e.stored_ms, \
                    COALESCE(l.data, e.env_digest), COALESCE(r.item, e.env_digest) \
-                   FROM envelope e LEFT JOIN log_leaf l ON l.log = 'exchange' AND l.epoch = $4 \
-                   AND l.idx = e.leaf_idx LEFT JOIN receipt_item r \
+                   FROM envelope e LEFT JOIN log_leaf l ON l.log = 'exchange' \
+                   AND l.epoch = e.leaf_epoch AND l.idx = e.leaf_idx LEFT JOIN receipt_item r \
                    ON r.agreement_id = e.agreement_id AND r.lane = e.lane \
                    AND r.lane_seq = e.lane_seq \
                    WHERE e.agreement_id = $1 AND e.lane = $2 AND e.lane_seq > $3 \
-                   ORDER BY e.lane_seq LIMIT $5";
+                   ORDER BY e.lane_seq LIMIT $4";
         let mut end = End::default();
-        let epoch: Val = self.published.exchange.id.epoch.into();
         loop {
-            let vals = vec![
-                id.to_vec().into(),
-                lane.number().into(),
-                end.seq.into(),
-                epoch.clone(),
-                ROWS_AT_ONCE.into(),
-            ];
+            let vals =
+                vec![id.to_vec().into(), lane.number().into(), end.seq.into(), ROWS_AT_ONCE.into()];
             let rows = self.rows(sql, vals).await?;
             for row in &rows {
                 self.place(id, lane, row, &mut end).await?;

@@ -62,12 +62,11 @@ impl Audit<'_> {
                    CAST(CASE WHEN l.hash IS NULL THEN 0 ELSE 1 END AS BIGINT) \
                    FROM peer_proof p LEFT JOIN peer_head h ON h.origin = p.origin \
                    AND h.size = p.head_size LEFT JOIN envelope e ON e.env_digest = p.env_digest \
-                   LEFT JOIN log_leaf l ON l.log = 'exchange' AND l.epoch = $2 \
-                   AND l.idx = e.leaf_idx WHERE p.env_digest > $1 ORDER BY p.env_digest LIMIT $3";
+                   LEFT JOIN log_leaf l ON l.log = 'exchange' AND l.epoch = e.leaf_epoch \
+                   AND l.idx = e.leaf_idx WHERE p.env_digest > $1 ORDER BY p.env_digest LIMIT $2";
         let mut after = Vec::new();
         loop {
-            let epoch = self.published.exchange.id.epoch;
-            let vals = vec![after.clone().into(), epoch.into(), ROWS_AT_ONCE.into()];
+            let vals = vec![after.clone().into(), ROWS_AT_ONCE.into()];
             let rows = self.rows(sql, vals).await?;
             for row in &rows {
                 after = row.bytes(0)?;

@@ -15,6 +15,7 @@ use tonic::metadata::MetadataMap;
 #[allow(missing_docs)] // named after the calls
 pub enum Call {
     Status,
+    Repair,
     AddPeer,
     InvitePeer,
     AcceptInvite,
@@ -45,6 +46,10 @@ pub enum Call {
     UndoAct,
     HandOver,
     ExportCase,
+    AskSecond,
+    ListSeconds,
+    ApproveSecond,
+    ExportApproved,
     Reconcile,
     ListReconciled,
     SelfAudit,
@@ -52,14 +57,20 @@ pub enum Call {
     AskLetter,
     WriteLetter,
     AnswerLetter,
+    ListKeys,
+    PlaceKey,
+    InstallManifest,
+    ListDisputed,
 }
 
 use Call::{
-    AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve, Ask,
-    AskCapacity, AskLetter, CloseVacancy, CounterPropose, Countersign, ExportCase, FindCases,
-    HandOver, Import, InvitePeer, ListAgreements, ListCapacity, ListCases, ListPeers,
-    ListReconciled, ListRules, ListVacancies, PrintSlip, Propose, Reconcile, RemoveRule, SelfAudit,
-    SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct, WriteLetter,
+    AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve,
+    ApproveSecond, Ask, AskCapacity, AskLetter, AskSecond, CloseVacancy, CounterPropose,
+    Countersign, ExportApproved, ExportCase, FindCases, HandOver, Import, InstallManifest,
+    InvitePeer, ListAgreements, ListCapacity, ListCases, ListDisputed, ListKeys, ListPeers,
+    ListReconciled, ListRules, ListSeconds, ListVacancies, PlaceKey, PrintSlip, Propose, Reconcile,
+    RemoveRule, Repair, SelfAudit, SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct,
+    WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -67,6 +78,7 @@ use DeskRole::{Approver, Clerk, Compliance, Operator};
 /// is asked with a code, on a listener of its own.
 pub const TABLE: &[(Call, &[DeskRole])] = &[
     (Call::Status, &[Clerk, Approver, Operator, Compliance]),
+    (Repair, &[Operator]),
     (AddPeer, &[Operator]),
     (InvitePeer, &[Operator]),
     (AcceptInvite, &[Operator]),
@@ -97,6 +109,10 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (UndoAct, &[Clerk]),
     (HandOver, &[Clerk]),
     (ExportCase, &[Clerk, Compliance]),
+    (AskSecond, &[Clerk]),
+    (ListSeconds, &[Clerk, Approver]),
+    (ApproveSecond, &[Approver]),
+    (ExportApproved, &[Clerk]),
     (Reconcile, &[Operator, Compliance]),
     (ListReconciled, &[Operator, Compliance]),
     (SelfAudit, &[Operator, Compliance]),
@@ -104,6 +120,10 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (AskLetter, &[Clerk]),
     (WriteLetter, &[Clerk]),
     (AnswerLetter, &[Clerk]),
+    (ListKeys, &[Approver, Operator, Compliance]),
+    (PlaceKey, &[Operator]),
+    (InstallManifest, &[Operator]),
+    (ListDisputed, &[Approver, Operator, Compliance]),
 ];
 
 impl Call {

@@ -31,11 +31,14 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 6 "0006_paper",
                 7 "0007_notices",
                 8 "0008_witness",
+                9 "0009_recovery",
+                10 "0010_keys",
                 12 "0012_access",
                 13 "0013_reconcile",
                 14 "0014_local",
                 15 "0015_sides",
                 16 "0016_lookup",
+                18 "0018_self_audit",
             )
         };
     }

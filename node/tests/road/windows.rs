@@ -167,6 +167,17 @@ impl Post for Tapped {
         Ok(reply)
     }
 
+    async fn greet(
+        &self,
+        to: &CityId,
+        words: wire::GreetRequest,
+    ) -> Result<wire::GreetReply, PostError> {
+        if self.1.cut.load(Ordering::SeqCst) {
+            return Err(PostError("cut by the test".to_owned()));
+        }
+        self.0.greet(to, words).await
+    }
+
     async fn probe(&self, to: &CityId) -> jieli_node::world::Probe {
         self.0.probe(to).await
     }

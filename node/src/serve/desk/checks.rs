@@ -41,8 +41,8 @@ impl DeskDoor {
         ask: wire::ReconcileRequest,
     ) -> Answer<Steps<ReconcileStep>> {
         let id = agreement_id(&ask.agreement_id)?;
-        let is_month =
-            (197_001..=999_912).contains(&ask.period) && (1..=12).contains(&(ask.period % 100));
+        let month = ask.period % 100;
+        let is_month = (197_001..=999_912).contains(&ask.period) && (1..=12).contains(&month);
         if ask.period != 0 && !is_month {
             return Err(Denied::new(
                 "BAD_PERIOD",

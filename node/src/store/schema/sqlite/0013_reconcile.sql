@@ -19,10 +19,3 @@ CREATE TABLE leg_statement (
     env_digest BLOB NOT NULL,
     envelope BLOB NOT NULL
 );
-
--- What self-audits found. report: the encoded report.
-CREATE TABLE self_audit (
-    begun_ms BIGINT NOT NULL PRIMARY KEY,
-    findings BIGINT NOT NULL,
-    report BLOB NOT NULL
-);
