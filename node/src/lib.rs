@@ -42,6 +42,7 @@ pub mod retention;
 pub mod rights;
 pub mod rotation;
 pub mod second;
+pub mod self_audit;
 pub mod serve;
 pub mod speak;
 pub mod statements;

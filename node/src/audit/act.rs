@@ -12,7 +12,7 @@ use jieli_proto::wire::{self, Envelope, ReviewFinding};
 use serde_json::json;
 
 /// The payload type of a sign-off. It never leaves the house as a message.
-const SIGN_OFF_TYPE: &str = "application/vnd.jieli.sign-off.v1+json";
+pub(crate) const SIGN_OFF_TYPE: &str = "application/vnd.jieli.sign-off.v1+json";
 
 /// What a reviewer asks for.
 #[derive(Clone, Debug)]

@@ -52,6 +52,7 @@ pub enum Call {
     ExportApproved,
     Reconcile,
     ListReconciled,
+    SelfAudit,
     PrintSlip,
     AskLetter,
     WriteLetter,
@@ -74,7 +75,7 @@ use Call::{
     FindCases, HandOver, Import, InstallManifest, InvitePeer, ListAgreements, ListCapacity,
     ListCases, ListDisputed, ListHolds, ListKeys, ListPeers, ListReconciled, ListRules,
     ListSeconds, ListVacancies, PlaceKey, PrintSlip, Propose, Reconcile, RemoveRule, Repair,
-    SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct, WriteLetter,
+    SelfAudit, SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct, WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -119,6 +120,7 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (ExportApproved, &[Clerk]),
     (Reconcile, &[Operator, Compliance]),
     (ListReconciled, &[Operator, Compliance]),
+    (SelfAudit, &[Operator, Compliance]),
     (PrintSlip, &[Clerk]),
     (AskLetter, &[Clerk]),
     (WriteLetter, &[Clerk]),
