@@ -92,6 +92,7 @@ fn message_json(message: &wire::MessageLine) -> Value {
         "status": message.status,
         "refusal": message.refusal,
         "overridden": message.overridden,
+        "disputed": message.disputed,
         "env_digest": message.env_digest,
         "due_date": date(message.due_date),
     })
@@ -280,12 +281,7 @@ pub(super) fn case_text(view: &wire::CaseView, program: String, out: Out) -> Str
             lines.push(format!("       {name}: {}", field.value));
         }
         for message in &leg.messages {
-            let overridden = if message.overridden { " overridden" } else { "" };
-            let refusal = &message.refusal;
-            lines.push(format!(
-                "     - {} {} {} {refusal}{overridden}",
-                message.from, message.r#type, message.status
-            ));
+            lines.push(message_text(message, out));
         }
         lines.extend(told_text(&leg.person_told, out));
         if let Some(window) = &leg.window {
@@ -308,6 +304,21 @@ pub(super) fn case_text(view: &wire::CaseView, program: String, out: Out) -> Str
         lines.extend(leg.letter.iter().map(|letter| format!("     {}", letter_text(letter))));
     }
     lines.join("\n")
+}
+
+fn message_text(message: &wire::MessageLine, out: Out) -> String {
+    let wire::MessageLine { from, r#type, status, refusal, .. } = message;
+    let mut text = format!("     - {from} {} {status} {refusal}", r#type);
+    if message.overridden {
+        text += &out.say("（被另一步盖过）", " (overridden by another step)");
+    }
+    if message.disputed {
+        let zh = "（有争议：签名密钥已停用，且在其有效位置之后；效力不变）";
+        let en =
+            " (disputed: signed past the last good place of a revoked key; it keeps its effect)";
+        text += &out.say(zh, en);
+    }
+    text
 }
 
 /// The first handler, hours and what to bring, in plain words.
