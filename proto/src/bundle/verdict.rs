@@ -212,7 +212,7 @@ pub enum CaseVerdict {
 pub struct LegVerdict {
     /// The leg.
     pub leg: LegId,
-    /// Last `leg_seq` here of each city.
+    /// Last `leg_seq` here of each city; within one city, how many messages both offices sent.
     pub last: Vec<(CityId, u32)>,
     /// Whether all is there.
     pub complete: Completeness,
@@ -231,6 +231,8 @@ pub struct Verdicts {
     pub records: Vec<RecordVerdict>,
     /// Legs.
     pub legs: Vec<LegVerdict>,
+    /// A copy of a case within one city: nobody but this city bears witness.
+    pub within: bool,
     /// What does not hold, sorted; empty: all holds.
     pub failures: Vec<Failure>,
 }
@@ -251,6 +253,7 @@ impl Verdicts {
             "failures": self.failures.iter().map(failure).collect::<Vec<_>>(),
             "legs": self.legs.iter().map(leg).collect::<Vec<_>>(),
             "records": self.records.iter().map(record).collect::<Vec<_>>(),
+            "within_one_city": self.within,
         }))
     }
 }
