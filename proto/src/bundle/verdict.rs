@@ -245,7 +245,7 @@ impl Verdicts {
 
     /// The verdicts as compact JSON with sorted keys.
     pub fn to_json(&self) -> String {
-        json::write(&json!({
+        let mut found = json!({
             "agreements": self.agreements.iter().map(agreed).collect::<Vec<_>>(),
             "all_hold": self.all_hold(),
             "caveat": { "en": super::CAVEAT_EN, "zh": super::CAVEAT_ZH },
@@ -253,8 +253,11 @@ impl Verdicts {
             "failures": self.failures.iter().map(failure).collect::<Vec<_>>(),
             "legs": self.legs.iter().map(leg).collect::<Vec<_>>(),
             "records": self.records.iter().map(record).collect::<Vec<_>>(),
-            "within_one_city": self.within,
-        }))
+        });
+        if self.within {
+            found["within_one_city"] = Value::Bool(true);
+        }
+        json::write(&found)
     }
 }
 
