@@ -142,11 +142,9 @@ async fn seal<M: Payload>(
     now_ms: u64,
     payload: &M,
 ) -> Outcome<Envelope> {
-    let corrupt = || StoreError::Corrupt("message key");
     let keys = published.directory.newest_message_keys(now_ms);
-    let signer = house.keys.first_of(&keys).ok_or_else(corrupt)?;
-    let sealed = crate::keys::seal_envelope(payload, signer.as_ref()).await;
-    Ok(sealed.map_err(|_| corrupt())?)
+    let sealed = house.keys.seal(&keys, payload).await;
+    Ok(sealed.map_err(|_| StoreError::Corrupt("message key"))?)
 }
 
 impl Part {

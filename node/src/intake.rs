@@ -224,6 +224,7 @@ impl Batch<'_> {
             reference: reference(&leg),
             law: Leg::new(LegFile::rules(service)),
             entries: Vec::new(),
+            stop_refused: false,
         };
         new.legs.push(store::legs::leg_row(&file));
         for (slot, plain) in [(DRAFT, leg.encode_to_vec()), (CONTACT, worker.encode_to_vec())] {

@@ -4,7 +4,7 @@ use super::sorted::{LaneKey, Sorted, noted_of, place_of};
 use super::{Courier, TICK};
 use crate::command::{Command, Done};
 use crate::receive::{self, Received};
-use crate::recovery::{Greeted, Unheard, greet};
+use crate::recovery::{Unheard, greet};
 use crate::store::queue::{self, Place, Waiting};
 use crate::store::{Conn, StoreError, recovery};
 use crate::wire_limits::WINDOW;
@@ -197,9 +197,8 @@ impl Carrier {
         let Courier { hand, letters, house, .. } = &self.shared;
         let published = hand.published();
         match greet(house, letters.store(), &published, &self.city).await {
-            Ok((reply, told)) => {
-                let said = Box::new(Greeted::from(&reply));
-                self.perform(Command::Greeted(self.city.clone(), said)).await?;
+            Ok((said, told)) => {
+                self.perform(Command::Greeted(self.city.clone(), Box::new(said))).await?;
                 if let Some(digest) = told {
                     self.perform(Command::Told(self.city.clone(), digest)).await?;
                 }

@@ -52,6 +52,7 @@ pub enum Call {
     ExportApproved,
     Reconcile,
     ListReconciled,
+    SelfAudit,
     PrintSlip,
     AskLetter,
     WriteLetter,
@@ -68,7 +69,8 @@ use Call::{
     Countersign, ExportApproved, ExportCase, FindCases, HandOver, Import, InstallManifest,
     InvitePeer, ListAgreements, ListCapacity, ListCases, ListDisputed, ListKeys, ListPeers,
     ListReconciled, ListRules, ListSeconds, ListVacancies, PlaceKey, PrintSlip, Propose, Reconcile,
-    RemoveRule, Repair, SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct, WriteLetter,
+    RemoveRule, Repair, SelfAudit, SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct,
+    WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -113,6 +115,7 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (ExportApproved, &[Clerk]),
     (Reconcile, &[Operator, Compliance]),
     (ListReconciled, &[Operator, Compliance]),
+    (SelfAudit, &[Operator, Compliance]),
     (PrintSlip, &[Clerk]),
     (AskLetter, &[Clerk]),
     (WriteLetter, &[Clerk]),
