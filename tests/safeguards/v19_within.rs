@@ -3,7 +3,7 @@
 
 use crate::common::denied;
 use jieli_node::command::WorkerCommand;
-use jieli_node::keys::seal_envelope;
+use jieli_node::keys::{KeyName, seal_envelope};
 use jieli_node::world::Clock as _;
 use jieli_proto::bundle::{
     Bundle, CaseVerdict, Code, Completeness, Verdicts, build, exit_code, verify, zip_read,
@@ -17,7 +17,7 @@ use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::worker_server::Worker;
 use jieli_proto::wire::{self, Envelope, MessageType, Service};
 use jieli_tests::people::{self, home};
-use jieli_tests::{HOUSING, Within, sqlite};
+use jieli_tests::{HOUSING, Within, eventually, sqlite};
 use tonic::Request;
 
 /// A city with a home that was given, and the code with which its worker gets the copy.
@@ -193,5 +193,24 @@ async fn v19_within_a_city_an_unlawful_leg_shows_though_the_city_itself_signed_i
     let found = done.verdicts(&build(&bundle).unwrap());
     assert!(codes(&found).contains(&Code::CaseLaw), "{}", found.text());
     assert!(matches!(found.legs[0].case, CaseVerdict::Illegal(_)), "{}", found.text());
+    done.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn v19_within_a_city_a_key_that_was_replaced_counts_by_the_word_of_the_new_one() {
+    let done = Done::new().await;
+    let town = &done.city.town;
+    let old = town.key(KeyName::Message);
+    town.rotate(KeyName::Message).await;
+    eventually("the old key to be retired", async || town.retire(old).await.is_ok()).await;
+    let zip = done.copy().await.zip;
+    let found = done.verdicts(&zip);
+    assert!(found.all_hold(), "{}", found.text());
+    // Without the new key's word anybody who has the old one could have written it since.
+    let mut bundle = parts(&zip);
+    bundle.envelopes.retain(|sealed| message(sealed).is_some());
+    let found = done.verdicts(&build(&bundle).unwrap());
+    let disputed = found.failures.iter().filter(|failure| failure.code == Code::KeyRevoked);
+    assert!(disputed.count() >= bundle.envelopes.len(), "{}", found.text());
     done.stop().await;
 }

@@ -3,6 +3,7 @@
 
 use crate::batch::Batch;
 use crate::store::{Conn, StoreError, Val, legs, places};
+use crate::vault;
 use jieli_proto::wire;
 use std::collections::BTreeSet;
 
@@ -86,18 +87,15 @@ impl NewRows {
                        ON CONFLICT (year) DO UPDATE SET last = excluded.last";
             conn.run(sql, vec![year.into(), last.into()]).await?;
         }
-        let tables: [(&'static str, &[&'static str], Vec<Vec<Val>>); 7] = [
-            ("case_file", &["case_id", "number", "city", "agreement_id", "opened_ms"], rows.cases),
-            ("leg", legs::LEG_COLUMNS, rows.legs),
-            ("section_key", crate::vault::KEY_COLUMNS, rows.keys),
-            ("section_data", crate::vault::DATA_COLUMNS, rows.sections),
-            ("blind_index", &["tag", "leg_id"], rows.persons),
-            ("phone_index", &["tag", "worker", "leg_id"], rows.phones),
-            ("timer", &["timer_id", "due_ms", "kind", "subject"], rows.timers),
-        ];
-        for (table, columns, rows) in tables {
-            conn.insert_many(table, columns, rows).await?;
-        }
+        let case = ["case_id", "number", "city", "agreement_id", "opened_ms"];
+        conn.insert_many("case_file", &case, rows.cases).await?;
+        conn.insert_many("leg", legs::LEG_COLUMNS, rows.legs).await?;
+        conn.insert_many("section_key", vault::KEY_COLUMNS, rows.keys).await?;
+        conn.insert_many("section_data", vault::DATA_COLUMNS, rows.sections).await?;
+        conn.insert_many("blind_index", &["tag", "leg_id"], rows.persons).await?;
+        conn.insert_many("phone_index", &["tag", "worker", "leg_id"], rows.phones).await?;
+        let timer = ["timer_id", "due_ms", "kind", "subject"];
+        conn.insert_many("timer", &timer, rows.timers).await?;
         Ok(())
     }
 }

@@ -119,7 +119,7 @@ impl Scene<'_> {
     }
 
     fn open_offices(&self, envelope: &Envelope) -> Result<Agreement, (Code, String)> {
-        let city = self.seal(envelope, Kind::Agreement, None)?;
+        let city = self.city_of(envelope, Kind::Agreement)?;
         let found: wire::Agreement = envelope::payload(envelope)
             .map_err(|error| (Code::AgreementFalse, error.to_string()))?;
         Agreement::read_within_city(&found)
@@ -127,17 +127,15 @@ impl Scene<'_> {
             .ok_or((Code::AgreementFalse, "not the offices of this city".to_owned()))
     }
 
-    /// The city that signed an envelope with a key that may sign it.
-    fn seal(
-        &self,
-        envelope: &Envelope,
-        kind: Kind,
-        version: Option<u32>,
-    ) -> Result<CityId, (Code, String)> {
-        let signer = self.trust.signer(envelope, kind, version);
+    /// The city that signed an envelope with a key that may, and still counts.
+    fn city_of(&self, envelope: &Envelope, kind: Kind) -> Result<CityId, (Code, String)> {
+        let signer = self.trust.signer(envelope, kind, None);
         let signer = signer.map_err(|code| (code, String::new()))?;
         signer.allowed.map_err(|code| (code, String::new()))?;
-        Ok(signer.city)
+        match self.trust.is_revoked(&signer.city, &signer.fpr) {
+            true => Err((Code::KeyRevoked, signer.fpr.hex())),
+            false => Ok(signer.city),
+        }
     }
 
     fn check_record(&mut self, record: &Record<'_>) -> RecordVerdict {
