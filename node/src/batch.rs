@@ -8,14 +8,14 @@ use crate::house::House;
 use crate::legs::LegFile;
 use crate::store::log::Head;
 use crate::store::{Conn, StoreError, Val};
-use crate::witness::Heads;
+use crate::witness::{Finding, Seen};
 use jieli_proto::day::Day;
 use jieli_proto::envelope;
 use jieli_proto::id::{AgreementId, CityId, Digest, LegId};
 use jieli_proto::kinds::{Kind, Lane, SUITE};
 use jieli_proto::leaf::{Leaf, payload_type_tag};
 use jieli_proto::strict::Payload;
-use jieli_proto::tree;
+use jieli_proto::tree::{self, Hash};
 use jieli_proto::wire::{self, Envelope, Header, Item, ItemStatus};
 use prost::Message as _;
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,8 +66,17 @@ pub struct Batch<'a> {
     pub directory_changed: bool,
     /// Peers that have something to fetch or send.
     pub wake: BTreeSet<CityId>,
-    /// The largest head of each peer's log that this batch has accepted.
-    pub(crate) heads: Heads,
+    /// Heads of peers' logs that this batch has accepted, in their order.
+    pub(crate) heads: BTreeMap<String, Vec<Seen>>,
+    /// How far this batch has mirrored logs.
+    pub(crate) mirrored: BTreeMap<String, u64>,
+    /// Heads of peers' logs that this batch has cosigned: into the high-water file before anybody
+    /// sees the cosignature.
+    pub(crate) cosigned: Vec<(String, u64, Hash)>,
+    /// Proofs of misbehaviour that this batch has kept.
+    pub(crate) findings: Vec<Finding>,
+    /// The largest own head with all cosignatures on it, if this batch has got one.
+    pub(crate) own_cosigned: Option<Seen>,
     lanes: BTreeMap<(AgreementId, Lane), LaneEnd>,
     pub(crate) legs: BTreeMap<LegId, LegFile>,
     pub(crate) leaves: Vec<Vec<u8>>,
@@ -98,7 +107,11 @@ impl<'a> Batch<'a> {
             head,
             directory_changed: false,
             wake: BTreeSet::new(),
-            heads: Heads::new(),
+            heads: BTreeMap::new(),
+            mirrored: BTreeMap::new(),
+            cosigned: Vec::new(),
+            findings: Vec::new(),
+            own_cosigned: None,
             lanes: BTreeMap::new(),
             legs: BTreeMap::new(),
             leaves: Vec::new(),

@@ -9,10 +9,11 @@ use crate::house::House;
 use crate::store::log::{self, Claim, Edge, Head, Log};
 use crate::store::{CommitError, Fault, Store, StoreError, Tx, Writer as StoreWriter};
 use crate::trouble::{Denied, Trouble};
-use crate::witness::{self, Heads};
+use crate::witness::{self, Finding, Heads, Seen};
 use jieli_proto::checkpoint::Checkpoint;
 use jieli_proto::id::CityId;
 use jieli_proto::note::{KeyKind, Note, VKey};
+use jieli_proto::tree::Hash;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::mpsc::error::TrySendError;
@@ -61,8 +62,12 @@ pub struct Published {
     pub local: Head,
     /// Its signed checkpoint.
     pub local_checkpoint: String,
-    /// The largest accepted head of each peer's exchange log.
+    /// The accepted heads of each peer's exchange log that others are told of.
     pub heads: Arc<Heads>,
+    /// The largest own head that somebody has cosigned, with all cosignatures.
+    pub cosigned: Option<Arc<Seen>>,
+    /// The newest proofs of misbehaviour.
+    pub findings: Arc<Vec<Finding>>,
     /// How many batches have left letters for each peer: a courier that finds its number changed
     /// looks into the outbox, however many batches it slept through.
     pub wake: BTreeMap<CityId, u64>,
@@ -191,6 +196,7 @@ impl Writer {
         highwater
             .advance_all(&marks)
             .map_err(|_| StoreError::Corrupt("log_head, or the high-water file"))?;
+        let origin = origin_of(&directory.city, &exchange);
         let published = Published {
             checkpoint: sign(&house, &directory.city, &exchange).await?,
             local_checkpoint: sign(&house, &directory.city, &local).await?,
@@ -198,6 +204,8 @@ impl Writer {
             exchange,
             local,
             heads: Arc::new(witness::newest(&mut conn).await?),
+            findings: Arc::new(witness::newest_findings(&mut conn).await?),
+            cosigned: witness::own_cosigned(&mut conn, &origin).await?.map(Arc::new),
             wake: BTreeMap::new(),
         };
         let (send, queue) = mpsc::channel(QUEUE_MAX);
@@ -401,6 +409,9 @@ impl Writer {
         self.highwater
             .advance_all(&marks)
             .map_err(|error| Broken::Stop(Stopped::HighWater(error.to_string())))?;
+        self.highwater
+            .cosign_all(&end.cosigned)
+            .map_err(|error| Broken::Stop(Stopped::HighWater(error.to_string())))?;
         self.crash(Step::Marked)?;
         let before = self.publish.borrow().clone();
         let checkpoint = if before.exchange.size == exchange.size {
@@ -417,10 +428,16 @@ impl Writer {
         let mut wake = before.wake.clone();
         end.wake.into_iter().for_each(|city| *wake.entry(city).or_default() += 1);
         let mut heads = before.heads.clone();
-        for (origin, seen) in end.heads {
-            if heads.get(&origin).is_none_or(|held| held.size < seen.size) {
-                Arc::make_mut(&mut heads).insert(origin, seen);
-            }
+        for (origin, new) in end.heads {
+            let held = Arc::make_mut(&mut heads).entry(origin).or_default();
+            new.into_iter().for_each(|seen| held.add(seen));
+        }
+        for (origin, size) in end.mirrored {
+            Arc::make_mut(&mut heads).entry(origin).or_default().tie(size);
+        }
+        let mut findings = before.findings.clone();
+        if !end.findings.is_empty() {
+            Arc::make_mut(&mut findings).extend(end.findings);
         }
         self.publish.send_replace(Arc::new(Published {
             directory: Arc::clone(&end.directory),
@@ -429,6 +446,8 @@ impl Writer {
             local,
             local_checkpoint,
             heads,
+            findings,
+            cosigned: end.own_cosigned.map(Arc::new).or_else(|| before.cosigned.clone()),
             wake,
         }));
         self.directory = Some(end.directory);
@@ -478,7 +497,11 @@ struct End {
     old_local: Head,
     directory_changed: bool,
     wake: BTreeSet<CityId>,
-    heads: Heads,
+    heads: BTreeMap<String, Vec<Seen>>,
+    mirrored: BTreeMap<String, u64>,
+    cosigned: Vec<(String, u64, Hash)>,
+    own_cosigned: Option<Seen>,
+    findings: Vec<Finding>,
 }
 
 async fn finish(
@@ -502,8 +525,21 @@ async fn finish(
     } else {
         directory
     };
-    let (wake, heads) = (batch.wake, batch.heads);
-    Ok(End { directory, edges, old_local, directory_changed, wake, heads })
+    let (wake, heads, mirrored) = (batch.wake, batch.heads, batch.mirrored);
+    let (cosigned, own_cosigned) = (batch.cosigned, batch.own_cosigned);
+    let findings = batch.findings;
+    Ok(End {
+        directory,
+        edges,
+        old_local,
+        directory_changed,
+        wake,
+        heads,
+        mirrored,
+        cosigned,
+        own_cosigned,
+        findings,
+    })
 }
 
 impl End {

@@ -130,6 +130,7 @@ pub(super) async fn open(start: Start) -> Result<Opened, StartError> {
     let now_ms = clock.now_unix_ms();
     found::found(&config, &store, &highwater, now_ms).await?;
     found::check_heads(&city, &store, &mut highwater).await?;
+    found::keep_cosigned(&store, &highwater).await?;
     found::keep_manifest(&store, &city, &manifest).await?;
     let board = Arc::new(Pinboard::new(Arc::new(directory(&store, &manifest.root).await?)));
     let identity = identity(&keys, &city, clock.as_ref(), random(entropy.as_ref()))?;

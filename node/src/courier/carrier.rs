@@ -7,6 +7,7 @@ use crate::receive::{self, Received};
 use crate::store::queue::{self, Place, Waiting};
 use crate::store::{Conn, StoreError};
 use crate::wire_limits::WINDOW;
+use crate::witness;
 use crate::world::{Delivered, PostError};
 use crate::writer::Failure;
 use jieli_proto::id::CityId;
@@ -274,6 +275,7 @@ impl Carrier {
         delivered: Delivered,
     ) -> Result<(), Unable> {
         self.contact().await?;
+        witness::hear(&self.shared.hand, &self.city, &delivered.heads)?;
         let sorted = Sorted::of(delivered.answers, sent);
         let mut pending = Vec::new();
         for noted in sorted.noted {

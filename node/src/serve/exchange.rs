@@ -4,7 +4,7 @@
 mod deliver;
 
 use super::pace::Pace;
-use crate::command::Command;
+use crate::command::{Command, Done};
 use crate::config::Limits;
 use crate::directory::{Bond, Directory};
 use crate::letters::{FETCH_MAX, Letters};
@@ -12,7 +12,7 @@ use crate::store::log::{consistency, inclusion, leaf, tile_hashes};
 use crate::store::{StoreError, mirror};
 use crate::tls::PeerInfo;
 use crate::wire_limits as limits;
-use crate::witness;
+use crate::witness::{self, CosignWord};
 use crate::world::World;
 use crate::writer::{Hand, Published};
 use jieli_proto::checkpoint::LogName;
@@ -22,12 +22,14 @@ use jieli_proto::leaf::Leaf;
 use jieli_proto::tree::{PROOF_HASHES_MAX, Tile};
 use jieli_proto::wire::exchange_server::{Exchange, ExchangeServer};
 use jieli_proto::wire::{
-    Answer, CheckpointReply, CheckpointRequest, DeliverFrame, FetchReply, FetchRequest, ProveReply,
-    ProveRequest, TilesReply, TilesRequest, prove_request::What,
+    self, Answer, CheckpointReply, CheckpointRequest, CosignReply, CosignRequest, DeliverFrame,
+    FetchReply, FetchRequest, ProveReply, ProveRequest, TilesReply, TilesRequest,
+    prove_request::What,
 };
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -42,6 +44,9 @@ const WAITING_MAX: usize = 32;
 
 /// A peer's contact is noted at most so often.
 const HEARD_MS: u64 = 10_000;
+
+/// How long a request for a cosignature waits for the mirror.
+const LINK_MAX: Duration = Duration::from_secs(5);
 
 /// Records read at once for a `Fetch`.
 const FETCH_AT_ONCE: u64 = 32;
@@ -286,6 +291,51 @@ impl Exchange for ExchangeDoor {
         };
         let hashes = hashes.map_err(internal)?;
         Ok(Response::new(TilesReply { hashes: hashes.concat() }))
+    }
+
+    /// Statuses are those of C2SP tlog-witness; PROTOCOL.md section 11 has the table.
+    async fn cosign(
+        &self,
+        request: Request<CosignRequest>,
+    ) -> Result<Response<CosignReply>, Status> {
+        let caller = self.caller(&request).await?;
+        let ask = request.into_inner();
+        let heads = ask.heads.clone().unwrap_or_default();
+        if !witness::fits(&heads) {
+            return Err(Status::invalid_argument(""));
+        }
+        // What cannot be taken now is told again with the next exchange.
+        let _ = witness::hear(&self.hand, &caller.city, &heads);
+        let mut published = self.hand.watch();
+        let linked = async {
+            loop {
+                published.borrow_and_update();
+                let ask = Box::new(wire::CosignRequest { heads: None, ..ask.clone() });
+                let done = self.hand.perform(Command::Cosign(caller.city.clone(), ask)).await;
+                match done {
+                    Ok(Done::Cosign(CosignWord::NotYet)) => {}
+                    Ok(Done::Cosign(word)) => return Ok(word),
+                    Ok(_) | Err(_) => return Err(Status::unavailable("")),
+                }
+                // The mirror is on its way there.
+                if published.changed().await.is_err() {
+                    return Err(Status::unavailable(""));
+                }
+            }
+        };
+        let word = tokio::time::timeout(LINK_MAX, linked).await;
+        match word.unwrap_or(Ok(CosignWord::NotYet))? {
+            CosignWord::Signed(cosignature) => {
+                let heads = Some(witness::known_heads(&self.hand.published()));
+                Ok(Response::new(CosignReply { cosignature, heads }))
+            }
+            CosignWord::Malformed => Err(Status::invalid_argument("")),
+            CosignWord::Unknown => Err(Status::not_found("")),
+            CosignWord::NotSigned => Err(denied()),
+            CosignWord::Held(size) => Err(Status::aborted(size.to_string())),
+            CosignWord::NotProved => Err(Status::failed_precondition("")),
+            CosignWord::NotYet => Err(Status::unavailable("")),
+        }
     }
 }
 

@@ -32,6 +32,7 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 7 "0007_notices",
                 8 "0008_witness",
                 15 "0015_parties",
+                16 "0016_cosign",
             )
         };
     }

@@ -14,3 +14,4 @@ mod partners;
 mod reports;
 mod start;
 mod windows;
+mod witness;

@@ -2044,7 +2044,7 @@ pub struct Noted {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DeliverFrame {
-    #[prost(oneof = "deliver_frame::Frame", tags = "1, 2")]
+    #[prost(oneof = "deliver_frame::Frame", tags = "1, 2, 3")]
     pub frame: ::core::option::Option<deliver_frame::Frame>,
 }
 /// Nested message and enum types in `DeliverFrame`.
@@ -2056,6 +2056,9 @@ pub mod deliver_frame {
         /// of a receipt that came as an answer on this stream
         #[prost(message, tag = "2")]
         Noted(super::Noted),
+        /// answered with the receiver's
+        #[prost(message, tag = "3")]
+        Heads(super::Heads),
     }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2076,7 +2079,7 @@ pub struct Answer {
     pub lane: u32,
     #[prost(uint64, tag = "3")]
     pub lane_seq: u64,
-    #[prost(oneof = "answer::Answer", tags = "4, 5, 6, 7")]
+    #[prost(oneof = "answer::Answer", tags = "4, 5, 6, 7, 8")]
     pub answer: ::core::option::Option<answer::Answer>,
 }
 /// Nested message and enum types in `Answer`.
@@ -2092,7 +2095,21 @@ pub mod answer {
         Receipt(super::Letter),
         #[prost(message, tag = "7")]
         Noted(super::Noted),
+        /// answers a frame of heads; no place, fields 1 to 3 are empty
+        #[prost(message, tag = "8")]
+        Heads(super::Heads),
     }
+}
+/// The newest signed heads that a city knows: its own first, then one of each other exchange log.
+/// They travel both ways with every exchange.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Heads {
+    /// at most 64, 64 KiB together
+    #[prost(string, repeated, tag = "1")]
+    pub notes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// proofs of misbehaviour not told before, at most 4, 256 KiB together
+    #[prost(bytes = "vec", repeated, tag = "2")]
+    pub findings: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FetchRequest {
@@ -2184,6 +2201,28 @@ pub struct TilesRequest {
 pub struct TilesReply {
     #[prost(bytes = "vec", tag = "1")]
     pub hashes: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CosignRequest {
+    /// of the head last cosigned by the answerer; 0 before the first
+    #[prost(uint64, tag = "1")]
+    pub old_size: u64,
+    /// signed note of an exchange or local log of the caller
+    #[prost(string, tag = "2")]
+    pub checkpoint: ::prost::alloc::string::String,
+    /// consistency from old_size, at most 63
+    #[prost(bytes = "vec", repeated, tag = "3")]
+    pub hashes: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    #[prost(message, optional, tag = "4")]
+    pub heads: ::core::option::Option<Heads>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CosignReply {
+    /// one signature line, without its newline
+    #[prost(string, tag = "1")]
+    pub cosignature: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub heads: ::core::option::Option<Heads>,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -2421,6 +2460,25 @@ pub mod exchange_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Exchange", "Tiles"));
             self.inner.unary(req, path, codec).await
         }
+        /// A cosignature on a head of one of the caller's logs (C2SP tlog-witness).
+        pub async fn cosign(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CosignRequest>,
+        ) -> std::result::Result<tonic::Response<super::CosignReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Exchange/Cosign");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Exchange", "Cosign"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -2474,6 +2532,11 @@ pub mod exchange_server {
             &self,
             request: tonic::Request<super::TilesRequest>,
         ) -> std::result::Result<tonic::Response<super::TilesReply>, tonic::Status>;
+        /// A cosignature on a head of one of the caller's logs (C2SP tlog-witness).
+        async fn cosign(
+            &self,
+            request: tonic::Request<super::CosignRequest>,
+        ) -> std::result::Result<tonic::Response<super::CosignReply>, tonic::Status>;
     }
     #[derive(Debug)]
     pub struct ExchangeServer<T> {
@@ -2761,6 +2824,49 @@ pub mod exchange_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = TilesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Exchange/Cosign" => {
+                    #[allow(non_camel_case_types)]
+                    struct CosignSvc<T: Exchange>(pub Arc<T>);
+                    impl<T: Exchange> tonic::server::UnaryService<super::CosignRequest>
+                    for CosignSvc<T> {
+                        type Response = super::CosignReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CosignRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Exchange>::cosign(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CosignSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

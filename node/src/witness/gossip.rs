@@ -1,0 +1,51 @@
+//! The newest signed heads that cities tell each other with every exchange.
+
+use crate::wire_limits::{FINDINGS_BYTES_MAX, FINDINGS_MAX, HEADS_BYTES_MAX, HEADS_MAX};
+use crate::writer::Published;
+use jieli_proto::checkpoint::LogName;
+use jieli_proto::id::CityId;
+use jieli_proto::wire;
+
+/// What this city tells: its own newest head, its newest cosigned one, and of each other exchange
+/// log the newest that it knows, with those that it cannot hold against that one itself.
+pub(crate) fn known_heads(published: &Published) -> wire::Heads {
+    let own = std::iter::once(&published.checkpoint);
+    let cosigned = published.cosigned.iter().map(|seen| &seen.note);
+    let others = published.heads.values().flat_map(|heads| heads.all()).map(|seen| &seen.note);
+    let mut heads = wire::Heads::default();
+    let mut bytes = 0;
+    for note in own.chain(cosigned).chain(others).take(HEADS_MAX) {
+        bytes += note.len();
+        if bytes > HEADS_BYTES_MAX {
+            break;
+        }
+        heads.notes.push(note.clone());
+    }
+    heads
+}
+
+/// Whether heads that came are within their limits.
+pub(crate) fn fits(heads: &wire::Heads) -> bool {
+    let bytes: usize = heads.notes.iter().map(String::len).sum();
+    let files: usize = heads.findings.iter().map(Vec::len).sum();
+    heads.notes.len() <= HEADS_MAX
+        && bytes <= HEADS_BYTES_MAX
+        && heads.findings.len() <= FINDINGS_MAX
+        && files <= FINDINGS_BYTES_MAX
+}
+
+/// Those that tell something new about the log of a peer. Whether they are signed is looked at
+/// where they are taken in.
+pub(crate) fn news(published: &Published, notes: &[String]) -> Vec<(CityId, String)> {
+    let is_new = |note: &&String| {
+        let origin = note.lines().next().unwrap_or_default();
+        let known = published.heads.get(origin);
+        !known.is_some_and(|known| known.all().any(|seen| seen.note == **note))
+    };
+    let of_peer = |note: &String| {
+        let owner = LogName::parse(note.lines().next()?)?.city().to_owned();
+        let city = CityId::parse(&owner)?;
+        published.directory.peers.contains_key(&city).then(|| (city, note.clone()))
+    };
+    notes.iter().filter(is_new).filter_map(of_peer).collect()
+}
