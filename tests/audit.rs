@@ -3,7 +3,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "audit/access.rs"]
+mod access;
 #[path = "audit/desk.rs"]
 mod desk;
+#[path = "audit/pack.rs"]
+mod pack;
 #[path = "audit/report.rs"]
 mod report;

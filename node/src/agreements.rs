@@ -292,25 +292,25 @@ impl Batch<'_> {
     ) -> Result<(), StoreError> {
         let (sql, vals): (_, Vec<Val>) = match act {
             ActType::Suspend => (
-                "INSERT INTO agreement_party (agreement_id, party, suspend_digest, \
+                "INSERT INTO agreement_side (agreement_id, side, suspend_digest, \
                  terminate_digest, wind_down_on) VALUES ($1,$2,$3,$4,0) \
-                 ON CONFLICT (agreement_id, party) DO UPDATE \
+                 ON CONFLICT (agreement_id, side) DO UPDATE \
                  SET suspend_digest = excluded.suspend_digest \
-                 WHERE agreement_party.suspend_digest = $4",
+                 WHERE agreement_side.suspend_digest = $4",
                 vec![digest.to_vec().into(), Vec::new().into()],
             ),
             ActType::Resume => (
-                "UPDATE agreement_party SET suspend_digest = $3 \
-                 WHERE agreement_id = $1 AND party = $2",
+                "UPDATE agreement_side SET suspend_digest = $3 \
+                 WHERE agreement_id = $1 AND side = $2",
                 vec![Vec::new().into()],
             ),
             ActType::Terminate => (
-                "INSERT INTO agreement_party (agreement_id, party, suspend_digest, \
+                "INSERT INTO agreement_side (agreement_id, side, suspend_digest, \
                  terminate_digest, wind_down_on) VALUES ($1,$2,$3,$4,$5) \
-                 ON CONFLICT (agreement_id, party) DO UPDATE \
+                 ON CONFLICT (agreement_id, side) DO UPDATE \
                  SET terminate_digest = excluded.terminate_digest, \
                  wind_down_on = excluded.wind_down_on \
-                 WHERE agreement_party.wind_down_on = 0",
+                 WHERE agreement_side.wind_down_on = 0",
                 vec![Vec::new().into(), digest.to_vec().into(), wind_down.into()],
             ),
             ActType::Unspecified

@@ -13,6 +13,7 @@ use jieli_proto::kinds::{Lane, PartySide};
 use jieli_proto::wire::{self, Envelope};
 use prost::Message as _;
 
+pub(crate) mod access;
 mod deadline;
 pub(crate) mod report;
 
@@ -44,9 +45,24 @@ impl Period {
         })
     }
 
+    pub(crate) fn within(self, calendar: &Calendar) -> Within {
+        let zone = calendar.zone_offset_min();
+        Within {
+            from_ms: self.from.start_unix_ms(zone),
+            until_ms: self.to.plus(1).start_unix_ms(zone),
+        }
+    }
+
     pub(crate) fn holds(self, day: Day) -> bool {
         self.from <= day && day <= self.to
     }
+}
+
+/// A period in instants, the second one excluded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Within {
+    pub(crate) from_ms: u64,
+    pub(crate) until_ms: u64,
 }
 
 /// An agreement by its id in hex.

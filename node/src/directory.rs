@@ -76,12 +76,12 @@ pub struct Bond {
     /// Digest of each live version's envelope.
     pub digests: BTreeMap<u32, Digest>,
     /// What each party has said about it, A and B: acts that cross both take effect.
-    pub said_by: [PartyActs; 2],
+    pub said_by: [SideActs; 2],
 }
 
 /// The acts of one party that hold an agreement up or end it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PartyActs {
+pub struct SideActs {
     /// Its SUSPEND, until it resumes.
     pub suspend: Option<Digest>,
     /// Its TERMINATE and the wind-down date named there.
@@ -105,7 +105,7 @@ impl Bond {
     }
 
     /// What one party has said.
-    pub fn acts_of(&self, side: PartySide) -> &PartyActs {
+    pub fn acts_of(&self, side: PartySide) -> &SideActs {
         &self.said_by[side as usize]
     }
 
@@ -263,7 +263,7 @@ async fn manifests(
 
 async fn bonds(conn: &mut Conn, city: &CityId) -> Result<BTreeMap<AgreementId, Bond>, StoreError> {
     let rows = conn.rows("SELECT agreement_id, peer FROM agreement", Vec::new()).await?;
-    let mut said_by = party_acts(conn).await?;
+    let mut said_by = side_acts(conn).await?;
     let mut bonds = BTreeMap::new();
     for row in rows {
         let id = AgreementId::from_slice(&row.bytes(0)?)
@@ -283,17 +283,17 @@ async fn bonds(conn: &mut Conn, city: &CityId) -> Result<BTreeMap<AgreementId, B
     Ok(bonds)
 }
 
-async fn party_acts(conn: &mut Conn) -> Result<BTreeMap<AgreementId, [PartyActs; 2]>, StoreError> {
-    let sql = "SELECT agreement_id, party, suspend_digest, terminate_digest, wind_down_on \
-         FROM agreement_party";
-    let mut found: BTreeMap<AgreementId, [PartyActs; 2]> = BTreeMap::new();
+async fn side_acts(conn: &mut Conn) -> Result<BTreeMap<AgreementId, [SideActs; 2]>, StoreError> {
+    let sql = "SELECT agreement_id, side, suspend_digest, terminate_digest, wind_down_on \
+         FROM agreement_side";
+    let mut found: BTreeMap<AgreementId, [SideActs; 2]> = BTreeMap::new();
     for row in conn.rows(sql, Vec::new()).await? {
         let id = AgreementId::from_slice(&row.bytes(0)?)
-            .ok_or(StoreError::Corrupt("agreement_party.agreement_id"))?;
-        let party = usize::try_from(row.int(1)?).ok().filter(|party| *party < 2);
-        let party = party.ok_or(StoreError::Corrupt("agreement_party.party"))?;
+            .ok_or(StoreError::Corrupt("agreement_side.agreement_id"))?;
+        let side = usize::try_from(row.int(1)?).ok().filter(|side| *side < 2);
+        let side = side.ok_or(StoreError::Corrupt("agreement_side.side"))?;
         let terminate = Digest::from_slice(&row.bytes(3)?);
-        found.entry(id).or_default()[party] = PartyActs {
+        found.entry(id).or_default()[side] = SideActs {
             suspend: Digest::from_slice(&row.bytes(2)?),
             terminate: terminate.zip(Day::from_number(row.int(4)? as u32)),
         };

@@ -4,17 +4,17 @@
 use crate::directory::{Bond, Directory, Peer};
 use crate::house::House;
 use crate::legs::{Entry, LegFile};
-use crate::store::{self, Conn, Store, StoreError, log};
+use crate::store::{self, Conn, Store, StoreError};
 use crate::trouble::{Denied, Outcome};
 use crate::vault;
+use crate::witness;
 use crate::writer::Published;
 use jieli_proto::bundle::{Bundle, BundledItem, build};
 use jieli_proto::envelope;
-use jieli_proto::id::{CityId, Digest, LegId};
+use jieli_proto::id::{Digest, LegId};
 use jieli_proto::kinds::{Lane, PartySide};
-use jieli_proto::note::{KeyKind, Note, VKey};
+use jieli_proto::note::{KeyKind, VKey};
 use jieli_proto::policy::Policy;
-use jieli_proto::proof::Proof;
 use jieli_proto::section::{Phase, SectionKind};
 use jieli_proto::tree::Hash;
 use jieli_proto::wire::message::Body;
@@ -23,7 +23,10 @@ use prost::Message as _;
 use std::collections::BTreeMap;
 
 mod collect;
-pub use collect::missing_proofs;
+mod pack;
+mod proofs;
+pub use collect::{missing_proofs, next_missing};
+pub(crate) use pack::pack;
 
 /// The program's name in REPORT.txt.
 const PRODUCT: &str = concat!("jieli ", env!("CARGO_PKG_VERSION"));
@@ -95,6 +98,7 @@ pub async fn export_part(
     export.acts().await?;
     for file in &files {
         export.leg(file, &part).await?;
+        export.statement(file).await?;
     }
     export.own_proofs().await?;
     build(&export.bundle).map_err(|error| {
@@ -128,16 +132,24 @@ impl Export<'_> {
             .map(|m| m.envelope.clone())
             .collect();
         let own = &directory.city;
-        let ours = directory.manifest().map(|m| (own, m));
-        let theirs = self.peer.newest().map(|m| (&self.peer.city, m));
-        for (city, manifest) in ours.into_iter().chain(theirs) {
+        for (city, manifests) in [(own, &directory.own), (&self.peer.city, &self.peer.manifests)] {
             // A city's log goes on in another epoch only with a successor statement.
             let origin = city.exchange_origin(self.published.exchange.id.epoch);
-            let keys: Vec<VKey> = manifest
-                .keys_of(Role::Log)
-                .filter_map(|key| VKey::new(&origin, KeyKind::Ed25519, key.public).ok())
-                .collect();
-            if let Ok(policy) = Policy::new(keys, Vec::new(), 0) {
+            // Heads that are kept may be signed with a key that was replaced since.
+            let mut keys: Vec<VKey> = Vec::new();
+            for key in manifests.values().rev().flat_map(|manifest| manifest.keys_of(Role::Log)) {
+                if let Ok(key) = VKey::new(&origin, KeyKind::Ed25519, key.public)
+                    && !keys.contains(&key)
+                {
+                    keys.push(key);
+                }
+            }
+            // Both parties' cosigners; no quorum, for heads quoted in messages may have none.
+            let cosigners = [
+                witness::cosigner_keys(own, &directory.own),
+                witness::cosigner_keys(&self.peer.city, &self.peer.manifests),
+            ];
+            if let Ok(policy) = Policy::new(keys, cosigners.concat(), 0) {
                 bundle.policies.push((city.clone(), policy));
             }
         }
@@ -174,7 +186,7 @@ impl Export<'_> {
         Ok(())
     }
 
-    /// The messages of a leg with their consents, and our statement how many we sent.
+    /// The messages of a leg with their consents.
     async fn leg(&mut self, file: &LegFile, part: &Part) -> Outcome<()> {
         for entry in &file.entries {
             let lane = self.lane_of(file, entry);
@@ -190,6 +202,8 @@ impl Export<'_> {
             self.record(sealed, lane, entry.lane_seq, row.uint(1)?).await?;
             let Some(message) = &entry.message else { continue };
             self.consent(&message.consent_digest).await?;
+            let seen = message.header.as_ref().and_then(|header| header.seen_head.as_ref());
+            self.quoted(seen).await?;
             if let Some(Body::Expire(expire)) = &message.body {
                 // Signed by the side that was silent.
                 if let Some(answers) = lane.answered_in() {
@@ -203,6 +217,11 @@ impl Export<'_> {
                 Part::Own(_) => self.sections(file, entry, message, true).await?,
             }
         }
+        Ok(())
+    }
+
+    /// Our word on how many messages of a leg we have sent.
+    async fn statement(&mut self, file: &LegFile) -> Outcome<()> {
         let last = file.entries.iter().rfind(|entry| entry.side == file.our_side);
         let statement = wire::LegStatement {
             leg_id: file.id.to_vec(),
@@ -255,24 +274,6 @@ impl Export<'_> {
             self.receipt(&receipt, answers).await?;
         }
         self.peer_proof(&digest).await
-    }
-
-    async fn peer_proof(&mut self, digest: &Digest) -> Outcome<()> {
-        let row = self
-            .conn
-            .maybe(
-                "SELECT p.log_index, p.hashes, h.note FROM peer_proof p JOIN peer_head h \
-                 ON h.origin = p.origin AND h.size = p.head_size WHERE p.env_digest = $1",
-                vec![digest.to_vec().into()],
-            )
-            .await?;
-        let row = row.ok_or_else(no_peer_proof)?;
-        let note = Note::parse(row.text(2)?.as_bytes())
-            .map_err(|_| StoreError::Corrupt("peer_head.note"))?;
-        let proof =
-            Proof { extra: Vec::new(), index: row.uint(0)?, hashes: hashes(&row.bytes(1)?), note };
-        self.bundle.proofs.push((*digest, self.peer.city.clone(), proof));
-        Ok(())
     }
 
     async fn receipt(&mut self, digest: &[u8], lane: Lane) -> Outcome<()> {
@@ -332,22 +333,6 @@ impl Export<'_> {
             if let Some(section) = found {
                 self.bundle.sections.push((entry.env_digest, section));
             }
-        }
-        Ok(())
-    }
-
-    /// Inclusion of every record in our own log, at the checkpoint last signed.
-    async fn own_proofs(&mut self) -> Outcome<()> {
-        let head = &self.published.exchange;
-        let places: Vec<(Digest, u64)> = self.own.iter().map(|(d, i)| (*d, *i)).collect();
-        let indexes: Vec<u64> = places.iter().map(|(_, index)| *index).collect();
-        let paths = log::inclusion_many(self.conn, head.id, &indexes, head.size, None).await?;
-        let note = Note::parse(self.published.checkpoint.as_bytes())
-            .map_err(|_| StoreError::Corrupt("checkpoint"))?;
-        let city: CityId = self.published.directory.city.clone();
-        for ((digest, index), hashes) in places.into_iter().zip(paths) {
-            let proof = Proof { extra: Vec::new(), index, hashes, note: note.clone() };
-            self.bundle.proofs.push((digest, city.clone(), proof));
         }
         Ok(())
     }

@@ -69,6 +69,7 @@ impl Batch<'_> {
         let peer = self.directory.peer_named(&draft.city).map(|peer| peer.city.as_str().to_owned());
         let city = peer.unwrap_or_else(|| draft.city.trim().to_owned());
         if let Some(number) = self.already_here(actor, &draft.legs).await? {
+            self.told_again(actor, &number).await?;
             if self.put_right(actor, &number, &city, &draft.legs, &worker).await? {
                 return Ok(wire::ImportedRow {
                     row: draft.row,

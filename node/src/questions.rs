@@ -19,13 +19,14 @@ mod codes;
 mod not_me;
 mod phones;
 mod pin;
+pub(crate) mod purpose;
 mod status;
 mod tell;
 mod text;
 
 pub(crate) use answer::{no_such_number, received};
 pub use pin::RESET_HOURS;
-pub use status::Look;
+pub use status::{Look, View};
 pub(crate) use tell::{ARRIVAL_STATE, Letter, Told};
 pub(crate) use text::{
     consent as consent_text, letter as letter_text, receiving_line as receiving_text,

@@ -7,12 +7,13 @@
 use crate::batch::Batch;
 use crate::command::Actor;
 use crate::legs::{LegFile, Local};
-use crate::questions::{Put, Question, Topic, received};
+use crate::questions::{Look, Put, Question, Topic, View, purpose, received};
 use crate::store::{self, StoreError};
 use crate::trouble::{Denied, Outcome, Trouble};
 use jieli_proto::case::Side;
 use jieli_proto::id::{CaseId, LegId};
 use jieli_proto::wire::{self, Method};
+use std::collections::BTreeSet;
 
 mod person;
 mod receiving;
@@ -77,6 +78,13 @@ impl Batch<'_> {
         let mut items = self.consent_items(&fit, &case.city).await?;
         items.extend(self.terms_items(&fit, asked.waive_day).await?);
         items.extend(self.receiving_items(&fit, asked.waive_day).await?);
+        let look = Look {
+            case_number: case.number.clone(),
+            view: View::Window,
+            purpose: purpose::WINDOW.both(),
+            legs: items.iter().map(|item| item.leg).collect::<BTreeSet<_>>().into_iter().collect(),
+        };
+        self.looked(actor, &look).await?;
         let deadline_ms = self.now_ms + SITTING_MINUTES * MINUTE_MS;
         let id = self.seat(actor, case.id, asked.waive_day, deadline_ms, &items).await?;
         let mut number = 0;

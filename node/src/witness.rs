@@ -1,6 +1,7 @@
 //! Watches peers' logs: which heads they signed, whether these are one history, and their hashes,
 //! kept for the day on which a peer has lost its own.
 
+mod ages;
 mod ask;
 mod cosign;
 mod findings;
@@ -8,8 +9,11 @@ mod gossip;
 mod heads;
 mod mirror;
 
+pub(crate) use ages::{Ages, cosigner_city, policy, warning};
 pub use cosign::CosignWord;
-pub(crate) use cosign::{last_cosigned, own_cosigned, remember_cosigned};
+pub(crate) use cosign::{
+    cosigner_keys, last_cosigned, own_cosigned, remember_cosigned, with_cosignatures,
+};
 pub use findings::Finding;
 pub(crate) use findings::newest_findings;
 pub(crate) use gossip::{fits, known_heads, news};

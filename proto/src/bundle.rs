@@ -42,6 +42,7 @@ mod claim;
 mod code;
 pub(crate) mod json;
 mod layout;
+pub mod pack;
 mod parts;
 mod records;
 mod report;
@@ -57,7 +58,7 @@ pub use verdict::{
     Agreed, Bound, CaseVerdict, CityVerdict, Completeness, Cosigner, Holds, InLog, LegVerdict,
     ReceiptVerdict, RecordVerdict, SectionVerdict, TimeVerdict, Verdicts,
 };
-pub use verify::{Unreadable, exit_code, verify};
+pub use verify::{Unreadable, exit_code, verify, verify_at};
 pub use zip::{
     Entry, FILES_MAX, PATH_LEN_MAX, ZIP_LEN_MAX, ZipError, read as zip_read, write as zip_write,
 };

@@ -3,6 +3,7 @@
 use jieli_node::config::Config;
 use jieli_node::serve::audit::AuditDoor;
 use jieli_node::serve::desk::DeskDoor;
+use jieli_node::serve::window::KeypadDoor;
 use jieli_node::tokens::{self, Tokens};
 use jieli_tests::Town;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use tonic::Request;
 pub(crate) struct Doors {
     pub(crate) audit: AuditDoor,
     pub(crate) desk: DeskDoor,
+    pub(crate) keypad: KeypadDoor,
     config: Config,
 }
 
@@ -22,6 +24,7 @@ impl Doors {
             (town.node().hand(), town.node().store(), town.node().house().clone());
         Doors {
             audit: AuditDoor::new(hand.clone(), store.clone(), house.clone(), Arc::clone(&tokens)),
+            keypad: KeypadDoor::new(hand.clone(), Arc::clone(&tokens), house.world.clone()),
             desk: DeskDoor::new(hand, store, house, tokens),
             config,
         }

@@ -29,6 +29,7 @@ mod import;
 mod init;
 mod keypad;
 mod letter;
+mod misbehaviour;
 mod node;
 mod paper_check;
 mod peer;
@@ -170,6 +171,9 @@ enum Command {
     /// What compliance reads: figures, deadlines, consents. No personal data.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Proofs that another city has contradicted what it signed.
+    #[command(subcommand)]
+    Misbehaviour(misbehaviour::MisbehaviourCommand),
     /// How the node is.
     Status,
     /// Exit code 0 if the node serves, else 4; for systemd, containers and balancers.
@@ -227,6 +231,7 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
         Command::Export(export) => export.run(&at, out).await,
         Command::Verify(verify) => verify.run(out),
         Command::Audit(command) => command.run(&at, out).await,
+        Command::Misbehaviour(command) => command.run(&at, out).await,
         Command::Status => status::run(&at, out).await,
         Command::Healthcheck => health::run(&at, out).await,
         Command::Completions(completions) => completions.run(),

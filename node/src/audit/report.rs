@@ -1,7 +1,7 @@
 //! The figures of one agreement and period.
 
 use super::deadline::deadlines;
-use super::{Logged, Period, Walk};
+use super::{Logged, Period, Walk, Within};
 use crate::directory::{Bond, Directory};
 use crate::house::House;
 use crate::legs::Standing;
@@ -33,10 +33,7 @@ pub(crate) async fn report(
             count.message(one, one.side == bond.our_side);
         }
     }
-    let within = Within {
-        from_ms: period.from.start_unix_ms(house.calendar.zone_offset_min()),
-        until_ms: period.to.plus(1).start_unix_ms(house.calendar.zone_offset_min()),
-    };
+    let within = period.within(&house.calendar);
     let today = house.calendar.day_of_unix_ms(house.world.clock.now_unix_ms());
     Ok(wire::AuditReport {
         agreement_id: bond.id.hex(),
@@ -153,13 +150,6 @@ async fn heads(conn: &mut Conn, bond: &Bond) -> Result<Vec<wire::AuditHead>, Sto
         found.push(wire::AuditHead { origin, size, seen_unix_ms });
     }
     Ok(found)
-}
-
-/// A period in instants.
-#[derive(Clone, Copy)]
-struct Within {
-    from_ms: u64,
-    until_ms: u64,
 }
 
 /// Alarms tell kind and city alone: their detail may be long, and stands in `jieli status`.

@@ -8,6 +8,9 @@ use jieli_proto::kinds::Lane;
 use jieli_proto::wire;
 use std::collections::BTreeMap;
 
+/// Records asked for at once.
+const FETCHED_AT_ONCE: u32 = 256;
+
 /// Asks the peer for the proofs of its records in a case that are not held yet. What comes back
 /// goes through the writer, which verifies it like everything else a peer says.
 pub async fn missing_proofs(
@@ -59,4 +62,35 @@ pub async fn missing_proofs(
         }
     }
     Ok(found)
+}
+
+/// The first record of a peer at or after a place of an agreement whose proof in the peer's log is
+/// not held, as a question to that peer. Lanes in ascending order; `None` at the end.
+pub async fn next_missing(
+    store: &Store,
+    published: &Published,
+    id: AgreementId,
+    (lane, seq): (u8, u64),
+) -> Result<Option<wire::FetchRequest>, StoreError> {
+    let Some(bond) = published.directory.bonds.get(&id) else { return Ok(None) };
+    let side = bond.our_side.other();
+    let (messages, acts) = (Lane::messages(side).number(), Lane::acts(side).number());
+    let mut conn = store.read().await?;
+    let row = conn
+        .maybe(
+            "SELECT e.lane, e.lane_seq FROM envelope e \
+             LEFT JOIN peer_proof p ON p.env_digest = e.env_digest \
+             WHERE p.env_digest IS NULL AND e.agreement_id = $1 AND (e.lane = $2 OR e.lane = $3) \
+             AND (e.lane > $4 OR (e.lane = $4 AND e.lane_seq >= $5)) \
+             ORDER BY e.lane, e.lane_seq LIMIT 1",
+            vec![id.to_vec().into(), messages.into(), acts.into(), lane.into(), seq.into()],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(wire::FetchRequest {
+        agreement_id: id.to_vec(),
+        lane: row.int(0)? as u32,
+        from_seq: row.uint(1)?,
+        most: FETCHED_AT_ONCE,
+    }))
 }

@@ -4,6 +4,7 @@
 use crate::batch::Batch;
 use crate::command::Actor;
 use crate::legs::{LegFile, Local};
+use crate::questions::{Look, View, purpose};
 use crate::store::{self, StoreError};
 use crate::trouble::Outcome;
 use crate::vault::{CONTACT, DRAFT, Place};
@@ -57,6 +58,18 @@ impl Batch<'_> {
         }
         self.record("draft corrected", number.as_bytes());
         Ok(true)
+    }
+
+    /// That this person's request is here already is told to who imports the document: a look.
+    pub(super) async fn told_again(&mut self, actor: &Actor, number: &str) -> Outcome<()> {
+        let Some(case) = store::legs::case(self.conn, number).await? else { return Ok(()) };
+        let look = Look {
+            case_number: case.number,
+            view: View::Import,
+            purpose: purpose::IMPORT.both(),
+            legs: store::legs::legs_of(self.conn, case.id).await?,
+        };
+        Ok(self.looked(actor, &look).await?)
     }
 
     async fn drafted(&mut self, file: &LegFile) -> Result<Option<wire::DraftLeg>, StoreError> {

@@ -6,7 +6,7 @@ use crate::batch::Batch;
 use crate::command::Actor;
 use crate::follow::filled;
 use crate::legs::{LegFile, Local};
-use crate::questions::{CODE_HOURS, DRAFT_DAYS, Look, Question, Topic, letter_text};
+use crate::questions::{CODE_HOURS, DRAFT_DAYS, Look, Question, Topic, View, letter_text, purpose};
 use crate::store::{self, StoreError};
 use crate::timer::TimerKind;
 use crate::trouble::{Denied, Outcome, Trouble};
@@ -170,8 +170,8 @@ impl Batch<'_> {
         self.put_leg(file.clone());
         let look = Look {
             case_number: asked.case_number.trim().to_owned(),
-            view: "letter",
-            purpose: "打印本人携带的信 to print the letter the person carries".to_owned(),
+            view: View::Letter,
+            purpose: purpose::LETTER.both(),
             legs: vec![file.id],
         };
         self.looked(actor, &look).await?;

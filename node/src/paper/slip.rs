@@ -5,7 +5,7 @@ use crate::batch::Batch;
 use crate::command::Actor;
 use crate::follow::WithdrawnBy;
 use crate::legs::{LegFile, Local};
-use crate::questions::{Use, no_such_number, received};
+use crate::questions::{Look, Use, View, no_such_number, purpose, received};
 use crate::store::legs::CaseRow;
 use crate::store::{self, StoreError};
 use crate::trouble::{Denied, Outcome};
@@ -37,7 +37,13 @@ impl Batch<'_> {
         legs: &[LegId],
     ) -> Outcome<wire::SlipPage> {
         let case = self.case_row(case_number).await?;
-        self.record("viewed", format!("{} slip {}", actor.token, case.number).as_bytes());
+        let look = Look {
+            case_number: case.number.clone(),
+            view: View::Slip,
+            purpose: purpose::SLIP.both(),
+            legs: legs.to_vec(),
+        };
+        self.looked(actor, &look).await?;
         let desk = self.name_of_own_office(&actor.office);
         self.issue_slip(&case, legs, &desk).await
     }

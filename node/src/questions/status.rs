@@ -8,19 +8,52 @@ use crate::batch::Batch;
 use crate::legs::{LegFile, Local};
 use crate::store::{self, StoreError};
 use crate::trouble::{Denied, Outcome};
+use crate::vault::DRAFT;
 use jieli_proto::case::Stage;
 use jieli_proto::day::Day;
 use jieli_proto::id::LegId;
+use jieli_proto::section::{Phase, SectionKind};
 use jieli_proto::wire;
 use jieli_proto::words;
+
+/// What was shown of a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// The case with its persons, at a desk.
+    Case,
+    /// Evidence with sections.
+    Export,
+    /// A letter to be carried.
+    Letter,
+    /// A slip, at a desk: items and stages.
+    Slip,
+    /// What the person is asked, at a window.
+    Window,
+    /// That this person has the same request already, told to who imports the document again.
+    Import,
+}
+
+impl View {
+    /// The word in the store and on the wire.
+    pub fn word(self) -> &'static str {
+        match self {
+            View::Case => "case",
+            View::Export => "export",
+            View::Letter => "letter",
+            View::Slip => "slip",
+            View::Window => "window",
+            View::Import => "import",
+        }
+    }
+}
 
 /// A look at the personal data of some legs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Look {
     /// Number of the case.
     pub case_number: String,
-    /// What was shown: `case`, `export`, `letter`.
-    pub view: &'static str,
+    /// What was shown.
+    pub view: View,
     /// Why, as the clerk stated it.
     pub purpose: String,
     /// Whose data was shown.
@@ -38,10 +71,21 @@ impl Batch<'_> {
         look: &Look,
     ) -> Result<(), StoreError> {
         let Look { case_number, view, purpose, legs } = look;
-        let what = format!("{} {view} {case_number} {}: {purpose}", actor.token, actor.office);
-        self.record("viewed", what.as_bytes());
         let id: [u8; 16] = self.random();
+        let mut opened = String::new();
         for leg in legs {
+            let sections = self.sections_of(*view, *leg).await?;
+            let words: Vec<String> = sections.iter().map(u8::to_string).collect();
+            opened.push_str(&format!(" {}:{}", leg.hex(), words.join(",")));
+            for section in sections {
+                self.conn
+                    .run(
+                        "INSERT INTO looked_section (looked_id, leg_id, section) \
+                         VALUES ($1,$2,$3)",
+                        vec![id.into(), leg.to_vec().into(), section.into()],
+                    )
+                    .await?;
+            }
             self.conn
                 .run(
                     "INSERT INTO looked (looked_id, leg_id, at_ms, office, system, what, purpose) \
@@ -52,13 +96,43 @@ impl Batch<'_> {
                         self.now_ms.into(),
                         actor.office.as_str().into(),
                         actor.token.as_str().into(),
-                        (*view).into(),
+                        view.word().into(),
                         purpose.as_str().into(),
                     ],
                 )
                 .await?;
         }
+        let view = view.word();
+        let what =
+            format!("{} {view} {case_number} {}{opened}: {purpose}", actor.token, actor.office);
+        self.record("viewed", what.as_bytes());
         Ok(())
+    }
+
+    /// What a look can open of a leg, of what is held by now.
+    async fn sections_of(&mut self, view: View, leg: LegId) -> Result<Vec<u8>, StoreError> {
+        let phases: &[Phase] = match view {
+            View::Case | View::Export => match self.take_leg(leg).await? {
+                // Who sent the person is not told the school or the employer (V20).
+                Some(file) if view == View::Case && file.is_sender() => &[Phase::A, Phase::B],
+                Some(_) | None => &[Phase::A, Phase::B, Phase::C],
+            },
+            View::Letter => &[Phase::A, Phase::B],
+            View::Slip | View::Window | View::Import => &[],
+        };
+        if phases.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = "SELECT DISTINCT slot FROM section_data WHERE leg_id = $1 ORDER BY slot";
+        let mut found = Vec::new();
+        for row in self.conn.rows(sql, vec![leg.to_vec().into()]).await? {
+            let slot = row.int(0)? as u8;
+            let kind = SectionKind::of(u32::from(slot));
+            if slot == DRAFT || kind.is_some_and(|kind| phases.contains(&kind.phase)) {
+                found.push(slot);
+            }
+        }
+        Ok(found)
     }
 
     /// The legs of a case, for who holds one of its codes.

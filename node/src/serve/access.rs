@@ -26,6 +26,7 @@ pub enum Call {
     ActOnAgreement,
     Approve,
     ListAgreements,
+    ListFindings,
     ShowAgreement,
     AddVacancies,
     ListVacancies,
@@ -53,9 +54,9 @@ pub enum Call {
 use Call::{
     AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve, Ask,
     AskCapacity, AskLetter, CloseVacancy, CounterPropose, Countersign, ExportCase, HandOver,
-    Import, InvitePeer, ListAgreements, ListCapacity, ListCases, ListPeers, ListRules,
-    ListVacancies, PrintSlip, Propose, RemoveRule, SetCapacity, ShowAgreement, ShowCase, TestPeer,
-    UndoAct, WriteLetter,
+    Import, InvitePeer, ListAgreements, ListCapacity, ListCases, ListFindings, ListPeers,
+    ListRules, ListVacancies, PrintSlip, Propose, RemoveRule, SetCapacity, ShowAgreement, ShowCase,
+    TestPeer, UndoAct, WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -75,6 +76,7 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (Approve, &[Approver]),
     (ListAgreements, &[Clerk, Approver, Operator, Compliance]),
     (ShowAgreement, &[Clerk, Approver, Operator, Compliance]),
+    (ListFindings, &[Approver, Operator, Compliance]),
     (AddVacancies, &[Clerk]),
     (ListVacancies, &[Clerk, Approver, Compliance]),
     (CloseVacancy, &[Clerk]),

@@ -2,19 +2,30 @@
 //! dates and digests; no reply holds a value of a section.
 
 use super::access;
-use super::answer::Answer;
+use super::answer::{Answer, Unable};
+use crate::audit::access::access_log;
 use crate::audit::report::report;
 use crate::audit::{Period, bond};
-use crate::command::Actor;
+use crate::command::{Actor, Command};
+use crate::evidence;
 use crate::house::House;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::tokens::Tokens;
 use crate::writer::Hand;
+use jieli_proto::id::AgreementId;
+use jieli_proto::kinds::Lane;
 use jieli_proto::wire;
 use jieli_proto::wire::audit_server::{Audit, AuditServer};
 use std::fmt;
 use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio_stream::StreamExt as _;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status};
+
+/// Parts of a pack that wait for a slow reader.
+const PARTS_AHEAD: usize = 4;
 
 /// The longest request, in bytes.
 const REQUEST_BYTES_MAX: usize = 64 * 1024;
@@ -25,6 +36,8 @@ pub struct AuditDoor {
     store: Store,
     house: House,
     tokens: Arc<Tokens>,
+    /// Packs on their way.
+    tasks: TaskTracker,
 }
 
 impl fmt::Debug for AuditDoor {
@@ -49,7 +62,7 @@ type Reply<T> = Result<Response<T>, Status>;
 impl AuditDoor {
     /// The door itself, without a listener.
     pub fn new(hand: Hand, store: Store, house: House, tokens: Arc<Tokens>) -> AuditDoor {
-        AuditDoor { hand, store, house, tokens }
+        AuditDoor { hand, store, house, tokens, tasks: TaskTracker::new() }
     }
 
     fn enter<T>(&self, request: Request<T>) -> Result<(Actor, T), Status> {
@@ -62,6 +75,19 @@ impl AuditDoor {
         answer.map(Response::new).map_err(|unable| unable.status(Some(entropy)))
     }
 
+    async fn looks(&self, asked: &wire::AccessLogRequest) -> Answer<wire::AccessLogReply> {
+        let period = Period::read(asked.from, asked.to)?;
+        let published = self.hand.published();
+        let directory = &published.directory;
+        let id = match asked.agreement_id.trim() {
+            "" => None,
+            text => Some(bond(directory, text)?.id),
+        };
+        let within = period.within(&self.house.calendar);
+        let mut conn = self.store.read().await?;
+        Ok(access_log(&mut conn, directory, id, within, asked).await?)
+    }
+
     async fn figures(&self, asked: &wire::AuditReportRequest) -> Answer<wire::AuditReport> {
         let period = Period::read(asked.from, asked.to)?;
         let published = self.hand.published();
@@ -71,8 +97,73 @@ impl AuditDoor {
     }
 }
 
+impl AuditDoor {
+    /// Asks the peer for the proofs of its records that are not held yet, in so many steps as there
+    /// are gaps. An unreachable peer ends it: the pack says what is missing.
+    async fn complete(&self, id: AgreementId) -> Answer<()> {
+        let mut place = (0, 0);
+        loop {
+            let published = self.hand.published();
+            let ask = evidence::next_missing(&self.store, &published, id, place).await?;
+            let (Some(ask), Some(bond)) = (ask, published.directory.bonds.get(&id)) else {
+                return Ok(());
+            };
+            let lane = Lane::from_number(ask.lane).ok_or(StoreError::Corrupt("lane"))?;
+            let from = ask.from_seq;
+            let replies = self.house.world.post.fetch(&bond.peer, ask).await;
+            let Some(replies) = replies.ok().filter(|replies| !replies.is_empty()) else {
+                return Ok(());
+            };
+            place = (lane.number(), from + replies.len() as u64);
+            self.hand.perform(Command::Fetched(id, lane, replies)).await?;
+        }
+    }
+
+    /// A pack as it is written, from what is in the store now.
+    async fn packed(&self, asked: &wire::AuditReportRequest) -> Answer<PackStream> {
+        let period = Period::read(asked.from, asked.to)?;
+        let id = bond(&self.hand.published().directory, &asked.agreement_id)?.id;
+        self.complete(id).await?;
+        let published = self.hand.published();
+        let bond = bond(&published.directory, &asked.agreement_id)?.clone();
+        let (send, parts) = mpsc::channel(PARTS_AHEAD);
+        let (store, house) = (self.store.clone(), self.house.clone());
+        let (last, said) = mpsc::channel(1);
+        self.tasks.spawn(async move {
+            let packed = evidence::pack(&store, &house, &published, (&bond, period), &send).await;
+            if let Err(trouble) = packed {
+                let entropy = house.world.entropy.as_ref();
+                let status = Unable::from(trouble).status(Some(entropy));
+                // Nobody may be listening any more.
+                let _ = last.send(Err(status)).await;
+            }
+        });
+        let parts = ReceiverStream::new(parts).map(|data| Ok(wire::AuditPackPart { data }));
+        Ok(Box::pin(parts.chain(ReceiverStream::new(said))))
+    }
+}
+
+/// The parts of a pack; ends with an error where it could not be finished.
+type PackStream =
+    std::pin::Pin<Box<dyn tokio_stream::Stream<Item = Result<wire::AuditPackPart, Status>> + Send>>;
+
 #[tonic::async_trait]
 impl Audit for AuditDoor {
+    type PackStream = PackStream;
+
+    async fn pack(&self, request: Request<wire::AuditReportRequest>) -> Reply<PackStream> {
+        let (_, request) = self.enter(request)?;
+        self.reply(self.packed(&request).await)
+    }
+
+    async fn access_log(
+        &self,
+        request: Request<wire::AccessLogRequest>,
+    ) -> Reply<wire::AccessLogReply> {
+        let (_, request) = self.enter(request)?;
+        self.reply(self.looks(&request).await)
+    }
+
     async fn report(&self, request: Request<wire::AuditReportRequest>) -> Reply<wire::AuditReport> {
         let (_, request) = self.enter(request)?;
         self.reply(self.figures(&request).await)

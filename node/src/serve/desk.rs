@@ -6,7 +6,7 @@ use super::answer::{Answer, odd};
 use crate::command::{Command, DeskCommand, Done};
 use crate::evidence;
 use crate::house::House;
-use crate::questions::Look;
+use crate::questions::{Look, View};
 use crate::store::Store;
 use crate::tokens::Tokens;
 use crate::trouble::Denied;
@@ -144,7 +144,7 @@ impl DeskDoor {
         let legs = self.may_export(caller, number, request.sections).await?;
         if request.sections {
             let (case_number, purpose) = (number.to_owned(), purpose.to_owned());
-            self.looked(caller, Look { case_number, view: "export", purpose, legs }).await?;
+            self.looked(caller, Look { case_number, view: View::Export, purpose, legs }).await?;
         } else {
             self.viewed(caller, &format!("export {number}"), purpose).await?;
         }
@@ -354,6 +354,14 @@ impl desk_server::Desk for DeskDoor {
             let Done::CapacityAsked(reply) = done else { return Err(odd()) };
             Ok(reply)
         }))
+    }
+
+    async fn list_findings(
+        &self,
+        request: Request<wire::ListFindingsRequest>,
+    ) -> Reply<wire::FindingList> {
+        self.enter(Call::ListFindings, request)?;
+        self.reply(self.finding_list().await)
     }
 
     async fn add_rule(&self, request: Request<wire::AcceptRule>) -> Reply<wire::AcceptRule> {

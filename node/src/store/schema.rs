@@ -31,8 +31,9 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 6 "0006_paper",
                 7 "0007_notices",
                 8 "0008_witness",
-                15 "0015_parties",
-                16 "0016_cosign",
+                12 "0012_access",
+                15 "0015_sides",
+                17 "0017_cosign",
             )
         };
     }

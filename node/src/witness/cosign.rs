@@ -13,6 +13,7 @@ use jieli_proto::note::{KeyKind, Note, SignatureLine, VKey};
 use jieli_proto::pubkey::PublicKey;
 use jieli_proto::tree::{Hash, PROOF_HASHES_MAX, empty_root, verify_consistency};
 use jieli_proto::wire::{self, Role};
+use std::collections::BTreeMap;
 
 /// What a request for a cosignature came to, with the status of C2SP tlog-witness.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,21 +128,20 @@ fn cosigned_at(directory: &Directory, text: &str, line: &SignatureLine) -> Optio
     key.verify(text, line.signature()).ok().flatten()
 }
 
-/// The name of a cosigner key: its number counts the cosigner keys in the order in which the city's
+/// A city's cosigner keys under their names: the number counts them in the order in which its
 /// manifests brought them.
-fn cosigner_name<'a>(
-    city: &CityId,
-    manifests: impl Iterator<Item = &'a Manifest>,
-    key: &PublicKey,
-) -> String {
+pub(crate) fn cosigner_keys(city: &CityId, manifests: &BTreeMap<u32, Manifest>) -> Vec<VKey> {
     let mut known: Vec<PublicKey> = Vec::new();
-    for found in manifests.flat_map(|manifest| manifest.keys_of(Role::Cosigner)) {
+    for found in manifests.values().flat_map(|manifest| manifest.keys_of(Role::Cosigner)) {
         if !known.contains(&found.public) {
             known.push(found.public);
         }
     }
-    let at = known.iter().position(|found| found == key).unwrap_or_default() as u64;
-    LogName::Cosigner { city: city.as_str().to_owned(), number: at + 1 }.to_string()
+    let named = |(key, number): (&PublicKey, u64)| {
+        let name = LogName::Cosigner { city: city.as_str().to_owned(), number };
+        VKey::new(&name.to_string(), KeyKind::CosignatureV1, *key).ok()
+    };
+    known.iter().zip(1..).filter_map(named).collect()
 }
 
 /// A head of one of a peer's two logs, signed by a log key of its newest manifest that counts at
@@ -222,17 +222,17 @@ impl Batch<'_> {
 
     async fn sign_head(&mut self, head: &Checkpoint) -> Result<String, StoreError> {
         let signer = self.house.keys.cosigner();
-        let bad = |_| StoreError::Corrupt("cosigner key");
-        let directory = &self.directory;
-        let name = cosigner_name(&directory.city, directory.own.values(), &signer.public());
-        let key = VKey::new(&name, KeyKind::CosignatureV1, signer.public()).map_err(bad)?;
+        let own = cosigner_keys(&self.directory.city, &self.directory.own);
+        let key = own.into_iter().find(|key| *key.key() == signer.public());
+        let key = key.ok_or(StoreError::Corrupt("cosigner key"))?;
         let (text, unix_s) = (head.text(), self.now_ms / 1000);
         let sig = signer.sign(&key.message(&text, unix_s)).await;
         let sig = sig.map_err(|_| StoreError::Corrupt("cosigner key"))?;
         let line = key.line(unix_s, &sig).to_string();
         let (origin, size) = (head.origin(), head.size());
         remember_cosigned(self.conn, origin, size, head.root(), &line).await?;
-        let found = Cosignature { cosigner: name, unix_s, line: line.clone() };
+        let cosigner = key.name().to_owned();
+        let found = Cosignature { cosigner, unix_s, line: line.clone() };
         self.keep_cosignature(origin, size, &found).await?;
         self.cosigned.push((origin.to_owned(), size, *head.root()));
         Ok(line)

@@ -28,6 +28,22 @@ pub enum BuildError {
 /// Writes the bundle. The same parts in any order give the same bytes; a part given twice is
 /// written once.
 pub fn build(bundle: &Bundle) -> Result<Vec<u8>, BuildError> {
+    let mut files = files_of(bundle)?;
+    let mut failures = Failures::default();
+    let parts = parts::read(&borrowed(&files), &mut failures);
+    if let Some(first) = failures.into_sorted().into_iter().next() {
+        return Err(BuildError::Part(first));
+    }
+    let claim = claim::of(&parts);
+    let report = report::write(&claim, &bundle.product).into_bytes();
+    files.insert(layout::REPORT.to_owned(), report);
+    let manifest = claim::write(&claim, &borrowed(&files));
+    files.insert(layout::MANIFEST.to_owned(), manifest.into_bytes());
+    Ok(pack(&borrowed(&files))?)
+}
+
+/// The files of these parts, by path, without `manifest.json` and `REPORT.txt`.
+pub(super) fn files_of(bundle: &Bundle) -> Result<BTreeMap<String, Vec<u8>>, BuildError> {
     let mut files = Files::default();
     files.envelopes("envelopes/", &bundle.envelopes)?;
     files.envelopes("keys/", &bundle.manifests)?;
@@ -66,7 +82,7 @@ pub fn build(bundle: &Bundle) -> Result<Vec<u8>, BuildError> {
         let path = path.ok_or_else(|| BuildError::Origin(proof.origin.clone()))?;
         files.add(path, parts::write_consistency(proof).into_bytes())?;
     }
-    files.close(&bundle.product)
+    Ok(files.0)
 }
 
 #[derive(Default)]
@@ -91,23 +107,9 @@ impl Files {
         }
         Ok(())
     }
-
-    /// Adds the report and `manifest.json`, both worked out from the other files.
-    fn close(mut self, product: &str) -> Result<Vec<u8>, BuildError> {
-        let mut failures = Failures::default();
-        let parts = parts::read(&borrowed(&self.0), &mut failures);
-        if let Some(first) = failures.into_sorted().into_iter().next() {
-            return Err(BuildError::Part(first));
-        }
-        let claim = claim::of(&parts);
-        self.0.insert(layout::REPORT.to_owned(), report::write(&claim, product).into_bytes());
-        let manifest = claim::write(&claim, &borrowed(&self.0));
-        self.0.insert(layout::MANIFEST.to_owned(), manifest.into_bytes());
-        Ok(pack(&borrowed(&self.0))?)
-    }
 }
 
-fn borrowed(files: &BTreeMap<String, Vec<u8>>) -> BTreeMap<&str, &[u8]> {
+pub(super) fn borrowed(files: &BTreeMap<String, Vec<u8>>) -> BTreeMap<&str, &[u8]> {
     files.iter().map(|(path, data)| (path.as_str(), data.as_slice())).collect()
 }
 

@@ -69,6 +69,7 @@ codes! {
     ConsentFalse "CONSENT_FALSE", "同意书不覆盖该事项、机构、用途或信息", "The consent does not cover this leg, office, purpose, section or day.";
     SectionFalse "SECTION_FALSE", "信息与签名摘要不符", "A section does not match the digest that was signed.";
     ErasureFalse "ERASURE_FALSE", "删除记录不成立", "An erasure names a confirmation that does not confirm it.";
+    PackLaneGap "PACK_LANE_GAP", "期间内的消息编号有缺失", "A message of the period is missing: the numbers of a lane do not run through.";
     Unreferenced "UNREFERENCED", "文件与包内任何记录无关", "A file belongs to no record in the bundle.";
     CaseLaw "CASE_LAW", "办件规则复核不一致", "The case law does not allow a message that was not refused, or allows one that was refused by it.";
 }

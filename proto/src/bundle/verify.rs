@@ -19,8 +19,9 @@ mod replay;
 mod sections;
 mod trust;
 
+pub(super) use logs::Heads;
 use logs::Logs;
-use trust::Trust;
+pub(super) use trust::Trust;
 
 /// Neither the ZIP nor `manifest.json` tells what was meant to be in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,15 +48,25 @@ pub fn exit_code(outcome: &Result<Verdicts, Unreadable>) -> u8 {
 struct Scene<'a> {
     parts: &'a parts::Parts,
     records: &'a BTreeMap<Digest, Record<'a>>,
-    trust: Trust,
+    trust: &'a Trust,
     logs: Logs,
     /// Envelopes of `envelopes/` whose signature, author and key hold, apart from revocation.
     signed: BTreeSet<Digest>,
     failures: Failures,
 }
 
-/// Verifies a bundle against the root fingerprints that its reader was given on paper.
+/// Verifies a bundle against the root fingerprints that its reader was given on paper. Without a
+/// clock: a cosignature dated in the future passes; [`verify_at`] refuses it.
 pub fn verify(zip: &[u8], roots: &[Digest]) -> Result<Verdicts, Unreadable> {
+    verify_at(zip, roots, None)
+}
+
+/// Verifies a bundle at a time by its reader's clock, POSIX seconds, if there is one.
+pub fn verify_at(
+    zip: &[u8],
+    roots: &[Digest],
+    now_unix_s: Option<u64>,
+) -> Result<Verdicts, Unreadable> {
     let mut failures = Failures::default();
     let files = container(zip, &mut failures)?;
     let parts = parts::read(&files.by_path, &mut failures);
@@ -68,22 +79,34 @@ pub fn verify(zip: &[u8], roots: &[Digest]) -> Result<Verdicts, Unreadable> {
         failures.add(Code::NothingInIt, "", "");
     }
     let trust = Trust::load(&parts, roots, &mut failures);
-    let logs = Logs::load(&parts, &records, &trust, &mut failures);
+    let mut heads = Heads::new(now_unix_s);
+    Ok(judge(&parts, &records, &trust, &mut heads, failures))
+}
+
+/// Judges parts whose forms are right by the keys that count.
+pub(super) fn judge(
+    parts: &parts::Parts,
+    records: &BTreeMap<Digest, Record<'_>>,
+    trust: &Trust,
+    heads: &mut Heads,
+    mut failures: Failures,
+) -> Verdicts {
+    let logs = Logs::load(parts, records, trust, heads, &mut failures);
     let signed = BTreeSet::new();
-    let mut scene = Scene { parts: &parts, records: &records, trust, logs, signed, failures };
+    let mut scene = Scene { parts, records, trust, logs, signed, failures };
     let mut found = lanes::check(&mut scene);
     items::check(&mut scene, &mut found);
     let agreed = agreements::check(&mut scene);
     let legs = legs::check(&mut scene, &agreed);
     content::check(&mut scene, &agreed, &legs);
     sections::check(&mut scene, &agreed, &mut found);
-    Ok(Verdicts {
+    Verdicts {
         cities: scene.trust.verdicts(),
         agreements: agreed.verdicts,
         records: found,
         legs: legs.into_iter().map(|leg| leg.verdict).collect(),
         failures: scene.failures.into_sorted(),
-    })
+    }
 }
 
 /// The files of a ZIP whose list could be read.

@@ -23,6 +23,10 @@
 //! End record: `PK 05 06`, disks 0 and 0, number of files twice, length and offset of the central
 //! directory, comment length 0. Integers are little-endian.
 
+mod stream;
+
+pub(super) use stream::{Listed, Stream, list};
+
 /// Largest bundle in bytes.
 pub const ZIP_LEN_MAX: usize = 256 * 1024 * 1024;
 
@@ -65,38 +69,13 @@ pub struct Entry<'a> {
 
 /// Writes files in the order given.
 pub fn write<'a>(files: impl IntoIterator<Item = Entry<'a>>) -> Result<Vec<u8>, ZipError> {
-    let (mut out, mut directory) = (Vec::new(), Vec::new());
-    let mut count: u16 = 0;
+    let (mut out, mut stream) = (Vec::new(), Stream::new(ZIP_LEN_MAX as u64));
     for file in files {
-        count = count.checked_add(1).ok_or(ZipError::TooLarge)?;
-        let fits = out.len() + directory.len() + file.data.len() + file.path.len() <= ZIP_LEN_MAX;
-        if !fits || file.path.len() > PATH_LEN_MAX {
-            return Err(ZipError::TooLarge);
-        }
-        let offset = out.len() as u32;
-        let shared = shared_fields(&file);
-        out.extend(LOCAL);
-        out.extend(&shared);
-        out.extend(file.path.as_bytes());
+        out.extend(stream.header(&file)?);
         out.extend(file.data);
-        directory.extend(CENTRAL);
-        directory.extend(VERSION.to_le_bytes());
-        directory.extend(&shared);
-        // Comment length, disk, internal attributes: 2 bytes each; external attributes: 4.
-        directory.extend([0; 10]);
-        directory.extend(offset.to_le_bytes());
-        directory.extend(file.path.as_bytes());
     }
-    let (offset, length) = (out.len() as u32, directory.len() as u32);
-    out.append(&mut directory);
-    out.extend(END);
-    out.extend([0; 4]);
-    out.extend(count.to_le_bytes());
-    out.extend(count.to_le_bytes());
-    out.extend(length.to_le_bytes());
-    out.extend(offset.to_le_bytes());
-    out.extend([0; 2]);
-    if out.len() > ZIP_LEN_MAX { Err(ZipError::TooLarge) } else { Ok(out) }
+    out.extend(stream.end()?);
+    Ok(out)
 }
 
 /// From "version needed" to "extra length": the 26 bytes that both headers have.

@@ -3143,6 +3143,16 @@ pub struct AgreementView {
     /// for a second approver of this city
     #[prost(message, repeated, tag = "13")]
     pub waiting: ::prost::alloc::vec::Vec<WaitingAct>,
+    /// when the policy was last satisfied for the own log; 0: never yet
+    #[prost(uint64, tag = "14")]
+    pub cosigned_unix_ms: u64,
+    #[prost(string, tag = "15")]
+    pub cosigned_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "16")]
+    pub cosigned_en: ::prost::alloc::string::String,
+    /// C2SP tlog-policy for the own log
+    #[prost(string, tag = "17")]
+    pub policy: ::prost::alloc::string::String,
 }
 /// What one approver has entered and another has to approve.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3162,6 +3172,32 @@ pub struct WaitingAct {
     pub say_zh: ::prost::alloc::string::String,
     #[prost(string, tag = "6")]
     pub say_en: ::prost::alloc::string::String,
+}
+/// Proofs of misbehaviour that this city found or was told.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListFindingsRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FindingList {
+    #[prost(message, repeated, tag = "1")]
+    pub findings: ::prost::alloc::vec::Vec<Finding>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Finding {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub finding_id: ::prost::alloc::string::String,
+    /// whom it is about
+    #[prost(string, tag = "2")]
+    pub city: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub say_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub say_en: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "5")]
+    pub found_unix_ms: u64,
+    /// what `jieli verify` checks
+    #[prost(bytes = "vec", tag = "6")]
+    pub file: ::prost::alloc::vec::Vec<u8>,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -4266,7 +4302,7 @@ pub struct Look {
     /// name of the desk token
     #[prost(string, tag = "4")]
     pub system: ::prost::alloc::string::String,
-    /// "case", "export"
+    /// "case", "export", "letter", "slip", "window", "import"
     #[prost(string, tag = "5")]
     pub view: ::prost::alloc::string::String,
     #[prost(string, tag = "6")]
@@ -4657,6 +4693,28 @@ pub mod desk_client {
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("jieli.v1.Desk", "ShowAgreement"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Proofs of other cities' misbehaviour, each a file that anybody can check.
+        pub async fn list_findings(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListFindingsRequest>,
+        ) -> std::result::Result<tonic::Response<super::FindingList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Desk/ListFindings",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Desk", "ListFindings"));
             self.inner.unary(req, path, codec).await
         }
         pub async fn add_vacancies(
@@ -5149,6 +5207,11 @@ pub mod desk_server {
             &self,
             request: tonic::Request<super::AgreementRef>,
         ) -> std::result::Result<tonic::Response<super::AgreementView>, tonic::Status>;
+        /// Proofs of other cities' misbehaviour, each a file that anybody can check.
+        async fn list_findings(
+            &self,
+            request: tonic::Request<super::ListFindingsRequest>,
+        ) -> std::result::Result<tonic::Response<super::FindingList>, tonic::Status>;
         async fn add_vacancies(
             &self,
             request: tonic::Request<super::AddVacanciesRequest>,
@@ -5876,6 +5939,49 @@ pub mod desk_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ShowAgreementSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/ListFindings" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListFindingsSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::ListFindingsRequest>
+                    for ListFindingsSvc<T> {
+                        type Response = super::FindingList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListFindingsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::list_findings(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListFindingsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -8565,6 +8671,11 @@ pub struct AuditReportRequest {
     #[prost(uint32, tag = "3")]
     pub to: u32,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditPackPart {
+    #[prost(bytes = "vec", tag = "1")]
+    pub data: ::prost::alloc::vec::Vec<u8>,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AuditReport {
     /// hex
@@ -8682,6 +8793,69 @@ pub struct AuditEvent {
     #[prost(string, tag = "3")]
     pub city: ::prost::alloc::string::String,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AccessLogRequest {
+    /// hex; empty: all, drafts under none included
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub from: u32,
+    #[prost(uint32, tag = "3")]
+    pub to: u32,
+    /// `next` of the page before
+    #[prost(string, tag = "4")]
+    pub after: ::prost::alloc::string::String,
+    /// looks, 1000 at most; 0: 200
+    #[prost(uint32, tag = "5")]
+    pub most: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AccessLogReply {
+    /// oldest first
+    #[prost(message, repeated, tag = "1")]
+    pub looks: ::prost::alloc::vec::Vec<AccessLine>,
+    /// empty at the end
+    #[prost(string, tag = "2")]
+    pub next: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AccessLine {
+    #[prost(uint64, tag = "1")]
+    pub at_unix_ms: u64,
+    /// credit code
+    #[prost(string, tag = "2")]
+    pub office: ::prost::alloc::string::String,
+    /// empty where no agreement names it
+    #[prost(string, tag = "3")]
+    pub office_name: ::prost::alloc::string::String,
+    /// name of the token
+    #[prost(string, tag = "4")]
+    pub system: ::prost::alloc::string::String,
+    /// as in Look
+    #[prost(string, tag = "5")]
+    pub view: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub case_number: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "7")]
+    pub legs: ::prost::alloc::vec::Vec<AccessLeg>,
+    /// of the listed purposes; own words are for the person alone,
+    #[prost(string, tag = "8")]
+    pub purpose_zh: ::prost::alloc::string::String,
+    /// for they can hold a name
+    #[prost(string, tag = "9")]
+    pub purpose_en: ::prost::alloc::string::String,
+    #[prost(bool, tag = "10")]
+    pub own_words: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AccessLeg {
+    /// within the case
+    #[prost(uint32, tag = "1")]
+    pub number: u32,
+    /// opened; 0: what was entered here
+    #[prost(uint32, repeated, tag = "2")]
+    pub sections: ::prost::alloc::vec::Vec<u32>,
+}
 /// Generated client implementations.
 #[cfg(feature = "grpc")]
 pub mod audit_client {
@@ -8794,6 +8968,47 @@ pub mod audit_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "Report"));
             self.inner.unary(req, path, codec).await
         }
+        /// The evidence of one agreement and period, without personal data: the bytes of a pack in order.
+        pub async fn pack(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AuditReportRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::AuditPackPart>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Audit/Pack");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "Pack"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Who looked at personal data, which sections of which case, when and for what.
+        pub async fn access_log(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AccessLogRequest>,
+        ) -> std::result::Result<tonic::Response<super::AccessLogReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Audit/AccessLog");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "AccessLog"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -8815,6 +9030,22 @@ pub mod audit_server {
             &self,
             request: tonic::Request<super::AuditReportRequest>,
         ) -> std::result::Result<tonic::Response<super::AuditReport>, tonic::Status>;
+        /// Server streaming response type for the Pack method.
+        type PackStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::AuditPackPart, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// The evidence of one agreement and period, without personal data: the bytes of a pack in order.
+        async fn pack(
+            &self,
+            request: tonic::Request<super::AuditReportRequest>,
+        ) -> std::result::Result<tonic::Response<Self::PackStream>, tonic::Status>;
+        /// Who looked at personal data, which sections of which case, when and for what.
+        async fn access_log(
+            &self,
+            request: tonic::Request<super::AccessLogRequest>,
+        ) -> std::result::Result<tonic::Response<super::AccessLogReply>, tonic::Status>;
     }
     /// On the desk listener, for tokens of the role `compliance` alone. It changes nothing of a case.
     #[derive(Debug)]
@@ -8921,6 +9152,95 @@ pub mod audit_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ReportSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Audit/Pack" => {
+                    #[allow(non_camel_case_types)]
+                    struct PackSvc<T: Audit>(pub Arc<T>);
+                    impl<
+                        T: Audit,
+                    > tonic::server::ServerStreamingService<super::AuditReportRequest>
+                    for PackSvc<T> {
+                        type Response = super::AuditPackPart;
+                        type ResponseStream = T::PackStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AuditReportRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Audit>::pack(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PackSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Audit/AccessLog" => {
+                    #[allow(non_camel_case_types)]
+                    struct AccessLogSvc<T: Audit>(pub Arc<T>);
+                    impl<T: Audit> tonic::server::UnaryService<super::AccessLogRequest>
+                    for AccessLogSvc<T> {
+                        type Response = super::AccessLogReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AccessLogRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Audit>::access_log(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AccessLogSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -7,6 +7,7 @@ mod fixtures;
 mod forgery;
 mod message;
 mod offices;
+mod pack;
 mod story;
 mod vectors;
 mod world;

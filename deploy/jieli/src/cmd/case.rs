@@ -54,7 +54,8 @@ pub(super) enum CaseCommand {
     Show {
         /// Case number.
         number: String,
-        /// Why the person is looked at; it is written into the log.
+        /// Why the person is looked at, who can read it: 办理业务, 核对信息, 更正信息, 联系本人, 导出证据,
+        /// 答复投诉, 审计, or own words, which the person alone reads.
         #[arg(long, default_value = "")]
         purpose: String,
     },

@@ -1,16 +1,23 @@
 //! `jieli export` and `jieli verify`.
 
+use super::audit::pack::FileSource;
 use super::dial::At;
+use super::misbehaviour;
 use super::paper_check::{self, Paper};
 use super::say::{OK, Out, bytes_of, unwritable};
 use super::{Done, Fail};
+use crate::ambient::SystemClock;
 use clap::Args;
+use indicatif::ProgressBar;
 use jieli_node::config::DeskRole;
+use jieli_node::world::Clock as _;
 use jieli_proto::bundle;
+use jieli_proto::bundle::pack::{self, Pack};
 use jieli_proto::id::Digest;
 use jieli_proto::wire;
 use jieli_proto::words::NOT_PROOF_OF_FREEDOM;
 use serde_json::json;
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -62,21 +69,24 @@ impl Export {
 /// Writes a file that must not exist yet. It may hold personal data: nobody else on this machine
 /// reads it.
 pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Fail> {
-    let mut options = std::fs::OpenOptions::new();
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options
-        .write(true)
-        .create_new(true)
-        .open(path)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
+    let mut file = create_new(path)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
     written.map_err(|error| unwritable(path, &error))
 }
 
-/// Checks evidence, a slip or a letter.
+/// A file that must not exist yet, for its owner alone.
+pub(super) fn create_new(path: &Path) -> Result<File, Fail> {
+    let mut options = File::options();
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let created = options.write(true).create_new(true).open(path);
+    created.map_err(|error| unwritable(path, &error))
+}
+
+/// Checks evidence, a pack, a slip or a letter.
 #[derive(Args, Debug)]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["file", "slip", "letter"]))]
 pub(super) struct Verify {
-    /// The ZIP.
+    /// The ZIP: a bundle, or a pack of an agreement and period.
     file: Option<PathBuf>,
     /// A slip: the text of its QR code, or a file with it, such as the page itself.
     #[arg(long, value_name = "TEXT_OR_FILE")]
@@ -109,8 +119,16 @@ impl Verify {
             return paper_check::run(Paper::Letter, letter, &roots, manifest, out);
         }
         let file = self.file.unwrap_or_default();
-        let zip = bytes_of(&file)?;
-        let found = bundle::verify(&zip, &roots);
+        let now_unix_s = SystemClock.now_unix_ms() / 1_000;
+        let mut source = FileSource::open(&file)?;
+        if let Ok(Some(pack)) = Pack::open(&mut source) {
+            return Ok(checked_pack(pack, &roots, now_unix_s, out));
+        }
+        let bytes = bytes_of(&file)?;
+        if bytes.starts_with(b"{") {
+            return misbehaviour::check(&bytes, &roots, out);
+        }
+        let found = bundle::verify_at(&bytes, &roots, Some(now_unix_s));
         let exit = bundle::exit_code(&found);
         match found {
             Ok(verdicts) if out.json => println!("{}", verdicts.to_json()),
@@ -122,4 +140,20 @@ impl Verify {
         }
         Ok(Done(exit))
     }
+}
+
+/// Checks a pack, with a bar for who waits at a terminal.
+fn checked_pack(pack: Pack<'_>, roots: &[Digest], now_unix_s: u64, out: Out) -> Done {
+    let bar = ProgressBar::new(0);
+    let found = pack::verify(pack, roots, Some(now_unix_s), &mut |done, all| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    if out.json {
+        println!("{}", found.to_json());
+    } else {
+        println!("{}", found.text());
+    }
+    Done(found.exit_code())
 }

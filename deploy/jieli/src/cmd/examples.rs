@@ -145,6 +145,15 @@ const EXAMPLES: &[(&str, &str)] = &[
          jieli verify --letter letter.html --root <64 hex digits> --manifest public.json",
     ),
     ("audit report", "jieli audit report --agreement <id> --from 2026-11-01 --to 2026-11-30"),
+    (
+        "audit pack",
+        "jieli audit pack --agreement <id> --from 2026-11-01 --to 2026-11-30 --out pack.zip\n\
+         jieli verify pack.zip --root <64 hex digits> --root <64 hex digits>",
+    ),
+    ("audit unpack", "jieli audit unpack pack.zip --bundle 1 --out one.zip"),
+    ("audit access-log", "jieli audit access-log --from 2026-11-01 --to 2026-11-30 --json"),
+    ("misbehaviour list", "jieli misbehaviour list"),
+    ("misbehaviour export", "jieli misbehaviour export <id> --out proof.json"),
     ("status", "jieli status --json"),
     ("healthcheck", "jieli --dir /var/lib/jieli healthcheck && echo ok"),
     ("completions", "jieli completions bash > /etc/bash_completion.d/jieli"),

@@ -289,6 +289,9 @@ fn look_text(look: &wire::Look) -> String {
     let (view_zh, view_en) = match look.view.as_str() {
         "export" => ("导出证据", "exported the evidence"),
         "letter" => ("打印您携带的信", "printed the letter you carry"),
+        "slip" => ("打印回单", "printed a slip"),
+        "window" => ("在窗口打开询问事项", "opened the questions at a window"),
+        "import" => ("再次导入您的证件", "imported your document again"),
         _ => ("查看办件", "looked at the case"),
     };
     let legs: Vec<String> = look.legs.iter().map(u32::to_string).collect();

@@ -10,7 +10,7 @@ use super::{Answer, DeskDoor, purpose};
 use crate::config::DeskRole;
 use crate::directory::Directory;
 use crate::legs::{LegFile, Local};
-use crate::questions::{DRAFT_DAYS, Look};
+use crate::questions::{DRAFT_DAYS, Look, View};
 use crate::serve::access::Caller;
 use crate::store::legs::{CaseRow, case, legs_of, load};
 use crate::store::{Conn, StoreError};
@@ -128,7 +128,7 @@ impl DeskDoor {
             let seen = files.iter().filter(|file| eyes.see_person(file));
             let look = Look {
                 case_number: row.number.clone(),
-                view: "case",
+                view: View::Case,
                 purpose: purpose.to_owned(),
                 legs: seen.map(|file| file.id).collect(),
             };

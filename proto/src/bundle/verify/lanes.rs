@@ -33,7 +33,7 @@ fn check_record(scene: &mut Scene<'_>, record: &Record<'_>) -> RecordVerdict {
     let logs = parties.iter().map(|city| in_log(scene, record, city)).collect();
     let cosigned = parties.iter().filter_map(|city| {
         let shown = scene.logs.proven.get(&(record.digest, city.clone()))?;
-        Some(shown.cosigned.iter().map(|found| Cosigner {
+        Some(scene.logs.covering(shown).into_iter().map(|found| Cosigner {
             by: found.by.clone(),
             independent: !parties.contains(&found.city),
             origin: found.origin.clone(),

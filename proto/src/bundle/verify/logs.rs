@@ -10,7 +10,7 @@ use crate::id::{CityId, Digest};
 use crate::kinds::{Kind, SUITE};
 use crate::leaf::{Leaf, payload_type_tag};
 use crate::note::Note;
-use crate::policy::{Checked, Policy};
+use crate::policy::{Checked, Policy, is_ahead};
 use crate::proof::Proof;
 use crate::tree::{Hash, verify_consistency, verify_inclusion};
 use crate::wire::Role;
@@ -21,11 +21,10 @@ pub(super) struct Proven {
     pub(super) origin: String,
     pub(super) index: u64,
     pub(super) size: u64,
-    pub(super) cosigned: Vec<Cosigned>,
 }
 
 /// A verified cosignature on a head.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Cosigned {
     pub(super) by: String,
     pub(super) city: CityId,
@@ -44,7 +43,8 @@ pub(super) struct Logs {
     /// Root of every verified head.
     pub(super) roots: BTreeMap<(String, u64), Hash>,
     pub(super) cosigned: Vec<Cosigned>,
-    heads: BTreeMap<(CityId, String), Result<Head, String>>,
+    /// From the heads that a consistency proof extends to those that it leads to.
+    links: BTreeMap<(String, u64), BTreeSet<u64>>,
     split: BTreeSet<(String, u64)>,
 }
 
@@ -55,12 +55,31 @@ struct Head {
     cosigned: Vec<Cosigned>,
 }
 
+/// The most notes that are kept with what became of them.
+const HEADS_KEPT_MAX: usize = 256;
+
+/// Heads that were judged before: most proofs share one, also across the bundles of a pack.
+pub(in super::super) struct Heads {
+    judged: BTreeMap<(CityId, String), Result<Head, String>>,
+    /// Root by log and size, of all that were judged, to find split views.
+    roots: BTreeMap<String, BTreeMap<u64, Hash>>,
+    now_unix_s: Option<u64>,
+}
+
+impl Heads {
+    /// None yet; the reader's clock, POSIX seconds, if there is one.
+    pub(in super::super) fn new(now_unix_s: Option<u64>) -> Heads {
+        Heads { judged: BTreeMap::new(), roots: BTreeMap::new(), now_unix_s }
+    }
+}
+
 impl Logs {
     /// Verifies policies, heads, proofs and consistency.
     pub(super) fn load(
         parts: &Parts,
         records: &BTreeMap<Digest, Record<'_>>,
         trust: &Trust,
+        heads: &mut Heads,
         failures: &mut Failures,
     ) -> Logs {
         let mut logs = Logs::default();
@@ -73,7 +92,7 @@ impl Logs {
         for (path, (note, head)) in &parts.heads {
             let city = layout::exchange(head.origin()).map(|(city, _)| city);
             let verified = city.ok_or("origin".to_owned());
-            let verified = verified.and_then(|city| logs.head(&city, note, trust));
+            let verified = verified.and_then(|city| logs.head(&city, note, trust, heads));
             if let Err(why) = verified {
                 failures.add(Code::HeadFalse, path, why);
             }
@@ -90,7 +109,7 @@ impl Logs {
                 failures.add(Code::PolicyMissing, layout::policy(city), "");
                 continue;
             }
-            match logs.prove(city, proof, &leaf(record, place).hash(), trust) {
+            match logs.prove((city, proof), &leaf(record, place).hash(), trust, heads) {
                 Ok(proven) => drop(logs.proven.insert((*digest, city.clone()), proven)),
                 Err(why) => failures.add(Code::ProofFalse, path, why),
             }
@@ -102,25 +121,45 @@ impl Logs {
 
     /// Verifies a head of a city's log by its policy. Most proofs share one: each note is verified
     /// once.
-    fn head(&mut self, city: &CityId, note: &Note, trust: &Trust) -> Result<Head, String> {
+    fn head(
+        &mut self,
+        city: &CityId,
+        note: &Note,
+        trust: &Trust,
+        heads: &mut Heads,
+    ) -> Result<Head, String> {
         let key = (city.clone(), note.to_string());
-        if let Some(known) = self.heads.get(&key) {
-            return known.clone();
-        }
-        let verified = self.check_head(city, note, trust);
+        let known = heads.judged.get(&key).cloned();
+        let verified =
+            known.unwrap_or_else(|| self.check_head(city, note, trust, heads.now_unix_s));
         if let Ok(head) = &verified {
             let place = (head.checkpoint.origin().to_owned(), head.checkpoint.size());
             let root = *head.checkpoint.root();
-            if *self.roots.entry(place.clone()).or_insert(root) != root {
-                self.split.insert(place);
+            let known = heads.roots.entry(place.0.clone()).or_default();
+            if *known.entry(place.1).or_insert(root) != root {
+                self.split.insert(place.clone());
             }
-            self.cosigned.extend(head.cosigned.iter().cloned());
+            self.roots.insert(place, root);
+            for found in &head.cosigned {
+                if !self.cosigned.contains(found) {
+                    self.cosigned.push(found.clone());
+                }
+            }
         }
-        self.heads.insert(key, verified.clone());
+        if heads.judged.len() >= HEADS_KEPT_MAX {
+            heads.judged.clear();
+        }
+        heads.judged.insert(key, verified.clone());
         verified
     }
 
-    fn check_head(&self, city: &CityId, note: &Note, trust: &Trust) -> Result<Head, String> {
+    fn check_head(
+        &self,
+        city: &CityId,
+        note: &Note,
+        trust: &Trust,
+        now_unix_s: Option<u64>,
+    ) -> Result<Head, String> {
         let policy = self.policies.get(city).ok_or("no policy of this log")?;
         let checked = policy.check(note).map_err(|error| error.to_string())?;
         let head = &checked.checkpoint;
@@ -133,22 +172,26 @@ impl Logs {
         if !of_city || !checked.logs.iter().any(counts) {
             return Err("not signed by a key of this log that counts at this size".to_owned());
         }
+        let is_ahead = |unix_s: u64| now_unix_s.is_some_and(|now| is_ahead(unix_s, now));
+        if checked.cosigned.iter().any(|(_, unix_s)| is_ahead(*unix_s)) {
+            return Err("a cosignature is dated after this machine's clock".to_owned());
+        }
         let cosigned = cosignatures(policy, &checked, note, trust);
         Ok(Head { checkpoint: checked.checkpoint, cosigned })
     }
 
     fn prove(
         &mut self,
-        city: &CityId,
-        proof: &Proof,
+        (city, proof): (&CityId, &Proof),
         leaf: &Hash,
         trust: &Trust,
+        heads: &mut Heads,
     ) -> Result<Proven, String> {
-        let Head { checkpoint, cosigned } = self.head(city, &proof.note, trust)?;
+        let Head { checkpoint, .. } = self.head(city, &proof.note, trust, heads)?;
         let (index, size) = (proof.index, checkpoint.size());
         verify_inclusion(leaf, index, size, &proof.hashes, checkpoint.root())
             .map_err(|error| error.to_string())?;
-        Ok(Proven { origin: checkpoint.origin().to_owned(), index, size, cosigned })
+        Ok(Proven { origin: checkpoint.origin().to_owned(), index, size })
     }
 
     /// Same origin and size, another root, both signed.
@@ -158,20 +201,48 @@ impl Logs {
         }
     }
 
-    fn consistency(&self, parts: &Parts, failures: &mut Failures) {
+    fn consistency(&mut self, parts: &Parts, failures: &mut Failures) {
         for (path, found) in &parts.consistency {
             let root = |size: u64| self.roots.get(&(found.origin.clone(), size));
-            let holds = match (root(found.old_size), root(found.new_size)) {
+            let (from, to) = (found.old_size, found.new_size);
+            let holds = match (root(from), root(to)) {
                 (Some(old), Some(new)) => {
-                    let (from, to) = (found.old_size, found.new_size);
                     verify_consistency(from, to, &found.hashes, old, new).is_ok()
                 }
                 (None, _) | (_, None) => false,
             };
-            if !holds {
+            if holds {
+                self.links.entry((found.origin.clone(), from)).or_default().insert(to);
+            } else {
                 failures.add(Code::ConsistencyFalse, path, "");
             }
         }
+    }
+
+    /// The cosignatures under heads that hold what is proven: the head that proves it, and those
+    /// that are known to be of one history with it.
+    pub(super) fn covering(&self, proven: &Proven) -> Vec<&Cosigned> {
+        let ours = self.later(&proven.origin, proven.size);
+        let holds = |found: &&Cosigned| {
+            let of_log = found.origin == proven.origin && found.size > proven.index;
+            of_log && !ours.is_disjoint(&self.later(&found.origin, found.size))
+        };
+        self.cosigned.iter().filter(holds).collect()
+    }
+
+    /// This head and those that extend it. Two heads with one of these in common are of one
+    /// history: the shorter is a part of the longer.
+    fn later(&self, origin: &str, size: u64) -> BTreeSet<u64> {
+        let mut found = BTreeSet::from([size]);
+        let mut left = vec![size];
+        while let Some(next) = left.pop() {
+            for after in self.links.get(&(origin.to_owned(), next)).into_iter().flatten() {
+                if found.insert(*after) {
+                    left.push(*after);
+                }
+            }
+        }
+        found
     }
 }
 
