@@ -31,6 +31,8 @@ mod v06_stops;
 mod v07;
 #[path = "safeguards/v12.rs"]
 mod v12;
+#[path = "safeguards/v13.rs"]
+mod v13;
 #[path = "safeguards/v14.rs"]
 mod v14;
 #[path = "safeguards/v19.rs"]

@@ -87,6 +87,7 @@ pub enum DeskCommand {
     Import(wire::ImportRequest),
     Ask(wire::AskRequest),
     Act(wire::ActRequest),
+    FindCases(wire::FindCasesRequest),
     UndoAct(wire::UndoRequest),
     HandOver(wire::HandOverRequest),
     /// A slip about these legs of a case: those that the desk sees.
@@ -138,6 +139,8 @@ pub enum Done {
     Imported(wire::ImportReply),
     Asked(wire::AskReply),
     Acted(wire::ActReply),
+    /// Case numbers.
+    Found(wire::FindCasesReply),
     Opened(wire::OpenReply),
     Answered(wire::AnswerReply),
     Stands(wire::WorkerStatusReply),
@@ -290,6 +293,7 @@ async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Out
         DeskCommand::Import(request) => Done::Imported(batch.import(actor, request.drafts).await?),
         DeskCommand::Ask(request) => Done::Asked(ask(batch, actor, request).await?),
         DeskCommand::Act(request) => Done::Acted(batch.act(actor, request).await?),
+        DeskCommand::FindCases(request) => Done::Found(batch.find_cases(actor, &request).await?),
         DeskCommand::UndoAct(request) => Done::Acted(batch.undo_act(actor, &request).await?),
         DeskCommand::HandOver(request) => Done::Acted(batch.hand_over(actor, &request).await?),
         DeskCommand::PrintSlip(case, legs) => {

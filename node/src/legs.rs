@@ -8,6 +8,9 @@ use jieli_proto::message;
 use jieli_proto::refusal::Refusal;
 use jieli_proto::wire::{self, MessageType, Service};
 
+/// Days after its end that the sender's page of a leg stays open (V20).
+const SENDER_DAYS: u64 = 30;
+
 pub use jieli_proto::message::{Context, act_of, direction, duty_of, wire_duty};
 
 /// Where a leg stands before anything has left the node.
@@ -148,6 +151,15 @@ impl LegFile {
             Direction::Push => MessageType::Offer,
             Direction::Pull => MessageType::Request,
         }
+    }
+
+    /// Whether the sender's page of the leg is closed, [`SENDER_DAYS`] days after its end (V20).
+    pub fn is_page_closed(&self, now_ms: u64) -> bool {
+        let last = self.entries.iter().filter_map(|entry| entry.message.as_ref()?.header.as_ref());
+        let last = last.map(|header| header.created_unix_ms).max().unwrap_or(u64::MAX);
+        self.is_sender()
+            && self.law.is_closed()
+            && now_ms > last.saturating_add(SENDER_DAYS * 86_400_000)
     }
 
     /// Whether this city sends the person (V20): it sees stages, not the school or the employer.

@@ -21,6 +21,7 @@ pub mod intake;
 pub mod keys;
 pub mod legs;
 pub mod letters;
+pub mod lookup;
 pub mod notice;
 pub mod paper;
 pub mod partners;

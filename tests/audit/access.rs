@@ -114,6 +114,12 @@ async fn desk(doors: &Doors, call: Call, token: &str, cases: &Cases) -> Option<V
         Call::ListCases => plain!(list_cases, ListCasesRequest),
         Call::ShowCase => ask!(doors.desk, doors, token, show_case, of(&cases.sent, false)),
         Call::Act => plain!(act, ActRequest),
+        Call::FindCases => {
+            let number = person(1).number;
+            let purpose = "办理业务".to_owned();
+            let request = wire::FindCasesRequest { document: 1, number, purpose };
+            ask!(doors.desk, doors, token, find_cases, request)
+        }
         Call::UndoAct => plain!(undo_act, UndoRequest),
         Call::HandOver => plain!(hand_over, HandOverRequest),
         Call::ExportCase => ask!(doors.desk, doors, token, export_case, of(&cases.sent, true)),

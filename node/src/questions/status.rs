@@ -31,6 +31,8 @@ pub enum View {
     Window,
     /// That this person has the same request already, told to who imports the document again.
     Import,
+    /// That this office has a case about the holder of a document.
+    Find,
 }
 
 impl View {
@@ -43,6 +45,7 @@ impl View {
             View::Slip => "slip",
             View::Window => "window",
             View::Import => "import",
+            View::Find => "find",
         }
     }
 }
@@ -118,7 +121,7 @@ impl Batch<'_> {
                 Some(_) | None => &[Phase::A, Phase::B, Phase::C],
             },
             View::Letter => &[Phase::A, Phase::B],
-            View::Slip | View::Window | View::Import => &[],
+            View::Slip | View::Window | View::Import | View::Find => &[],
         };
         if phases.is_empty() {
             return Ok(Vec::new());

@@ -41,6 +41,7 @@ pub enum Call {
     Ask,
     ListCases,
     ShowCase,
+    FindCases,
     Act,
     UndoAct,
     HandOver,
@@ -53,10 +54,17 @@ pub enum Call {
 
 use Call::{
     AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve, Ask,
+<<<<<<< HEAD
     AskCapacity, AskLetter, CloseVacancy, CounterPropose, Countersign, ExportCase, HandOver,
     Import, InvitePeer, ListAgreements, ListCapacity, ListCases, ListFindings, ListPeers,
     ListRules, ListVacancies, PrintSlip, Propose, RemoveRule, SetCapacity, ShowAgreement, ShowCase,
     TestPeer, UndoAct, WriteLetter,
+=======
+    AskCapacity, AskLetter, CloseVacancy, CounterPropose, Countersign, ExportCase, FindCases,
+    HandOver, Import, InvitePeer, ListAgreements, ListCapacity, ListCases, ListPeers, ListRules,
+    ListVacancies, PrintSlip, Propose, RemoveRule, SetCapacity, ShowAgreement, ShowCase, TestPeer,
+    UndoAct, WriteLetter,
+>>>>>>> main
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -90,6 +98,7 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (Ask, &[Clerk]),
     (ListCases, &[Clerk, Compliance]),
     (ShowCase, &[Clerk, Compliance]),
+    (FindCases, &[Clerk]),
     (Act, &[Clerk]),
     (UndoAct, &[Clerk]),
     (HandOver, &[Clerk]),

@@ -136,7 +136,7 @@ impl DeskDoor {
     }
 
     async fn export(&self, caller: &Caller, request: wire::CaseRef) -> Answer<wire::ExportReply> {
-        let purpose = purpose(&request)?;
+        let purpose = purpose(&request.purpose)?;
         let number = request.case_number.trim();
         if request.sections && purpose.is_empty() {
             return Err(no_purpose().into());
@@ -162,8 +162,8 @@ impl DeskDoor {
 }
 
 /// The purpose of a view; empty where none is stated.
-fn purpose(request: &wire::CaseRef) -> Result<&str, Denied> {
-    let text = request.purpose.trim();
+fn purpose(stated: &str) -> Result<&str, Denied> {
+    let text = stated.trim();
     if text.chars().count() > PURPOSE_CHARS_MAX || text.chars().any(char::is_control) {
         return Err(Denied::new(
             "BAD_PURPOSE",
@@ -408,6 +408,14 @@ impl desk_server::Desk for DeskDoor {
     async fn show_case(&self, request: Request<wire::CaseRef>) -> Reply<wire::CaseView> {
         let (caller, request) = self.enter(Call::ShowCase, request)?;
         self.reply(self.case_view(&caller, &request).await)
+    }
+
+    async fn find_cases(
+        &self,
+        request: Request<wire::FindCasesRequest>,
+    ) -> Reply<wire::FindCasesReply> {
+        let (caller, request) = self.enter(Call::FindCases, request)?;
+        self.reply(self.found(&caller, request).await)
     }
 
     async fn act(&self, request: Request<wire::ActRequest>) -> Reply<wire::ActReply> {

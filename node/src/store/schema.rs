@@ -33,6 +33,7 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 8 "0008_witness",
                 12 "0012_access",
                 15 "0015_sides",
+                16 "0016_lookup",
                 17 "0017_cosign",
             )
         };

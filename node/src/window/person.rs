@@ -4,15 +4,12 @@ use super::{Case, MISSES_PER_DAY, standing::kind_of_service_sender};
 use crate::batch::Batch;
 use crate::command::Actor;
 use crate::legs::LegFile;
+use crate::lookup::one_spelling;
 use crate::questions::received;
 use crate::store;
 use crate::trouble::{Denied, Outcome, Trouble};
-use jieli_proto::number::CitizenNumber;
 use jieli_proto::wire;
 use subtle::ConstantTimeEq;
-
-/// Document kind code of a resident ID card.
-const RESIDENT_ID: u32 = 1;
 
 impl Batch<'_> {
     /// The case and those of its legs whose worker holds this document. A miss is written down and
@@ -38,7 +35,10 @@ impl Batch<'_> {
                 None => Err(self.miss(actor).await?),
             };
         }
-        let tag = self.house.keys.blind_tag(in_hand.document, &normal(in_hand));
+        let tag = self
+            .house
+            .keys
+            .blind_tag(in_hand.document, &one_spelling(in_hand.document, &in_hand.number));
         let mut found = Vec::new();
         let case = store::legs::case(self.conn, in_hand.case_number.trim()).await?;
         if let Some(case) = &case {
@@ -112,7 +112,7 @@ impl Batch<'_> {
             .into());
         }
         let in_hand = asked.in_hand.clone().unwrap_or_default();
-        let number = normal(&in_hand);
+        let number = one_spelling(in_hand.document, &in_hand.number);
         self.lift_suppression(asked.service(), in_hand.document, &number).await?;
         self.record("opened again at a window", actor.token.as_bytes());
         Ok(received())
@@ -153,15 +153,4 @@ impl Batch<'_> {
         )
         .into())
     }
-}
-
-/// The number in its one spelling.
-fn normal(in_hand: &wire::InHand) -> String {
-    let typed = in_hand.number.trim();
-    if in_hand.document == RESIDENT_ID
-        && let Ok(number) = CitizenNumber::parse(typed)
-    {
-        return number.as_str().to_owned();
-    }
-    typed.to_owned()
 }

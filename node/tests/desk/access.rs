@@ -64,6 +64,7 @@ async fn call(city: &City, call: Call, with: &With<'_>) -> Option<Status> {
         Call::Ask => ask!(city, |m| with.make(m), ask, AskRequest),
         Call::ListCases => ask!(city, |m| with.make(m), list_cases, ListCasesRequest),
         Call::ShowCase => ask!(city, |m| with.make(m), show_case, CaseRef),
+        Call::FindCases => ask!(city, |m| with.make(m), find_cases, FindCasesRequest),
         Call::Act => ask!(city, |m| with.make(m), act, ActRequest),
         Call::UndoAct => ask!(city, |m| with.make(m), undo_act, UndoRequest),
         Call::HandOver => ask!(city, |m| with.make(m), hand_over, HandOverRequest),

@@ -3987,6 +3987,27 @@ pub struct CaseRef {
     #[prost(bool, tag = "3")]
     pub sections: bool,
 }
+/// The document as it lies on the counter, whole: no part of a name or number finds anything.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FindCasesRequest {
+    /// kind code; 1: resident ID card
+    #[prost(uint32, tag = "1")]
+    pub document: u32,
+    #[prost(string, tag = "2")]
+    pub number: ::prost::alloc::string::String,
+    /// why, which the person can read
+    #[prost(string, tag = "3")]
+    pub purpose: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FindCasesReply {
+    /// sent or received by the own office, ascending
+    #[prost(string, repeated, tag = "1")]
+    pub case_numbers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// look-ups this clerk has left
+    #[prost(uint32, tag = "2")]
+    pub left_today: u32,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CaseView {
     #[prost(message, optional, tag = "1")]
@@ -4302,7 +4323,7 @@ pub struct Look {
     /// name of the desk token
     #[prost(string, tag = "4")]
     pub system: ::prost::alloc::string::String,
-    /// "case", "export", "letter", "slip", "window", "import"
+    /// "case", "export", "letter", "slip", "window", "import", "find"
     #[prost(string, tag = "5")]
     pub view: ::prost::alloc::string::String,
     #[prost(string, tag = "6")]
@@ -4979,6 +5000,25 @@ pub mod desk_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "ShowCase"));
             self.inner.unary(req, path, codec).await
         }
+        /// The own office's cases about who holds exactly this document; 20 a clerk and day (V13).
+        pub async fn find_cases(
+            &mut self,
+            request: impl tonic::IntoRequest<super::FindCasesRequest>,
+        ) -> std::result::Result<tonic::Response<super::FindCasesReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/FindCases");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "FindCases"));
+            self.inner.unary(req, path, codec).await
+        }
         pub async fn act(
             &mut self,
             request: impl tonic::IntoRequest<super::ActRequest>,
@@ -5276,6 +5316,11 @@ pub mod desk_server {
             &self,
             request: tonic::Request<super::CaseRef>,
         ) -> std::result::Result<tonic::Response<super::CaseView>, tonic::Status>;
+        /// The own office's cases about who holds exactly this document; 20 a clerk and day (V13).
+        async fn find_cases(
+            &self,
+            request: tonic::Request<super::FindCasesRequest>,
+        ) -> std::result::Result<tonic::Response<super::FindCasesReply>, tonic::Status>;
         async fn act(
             &self,
             request: tonic::Request<super::ActRequest>,
@@ -6543,6 +6588,49 @@ pub mod desk_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ShowCaseSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/FindCases" => {
+                    #[allow(non_camel_case_types)]
+                    struct FindCasesSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::FindCasesRequest>
+                    for FindCasesSvc<T> {
+                        type Response = super::FindCasesReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::FindCasesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::find_cases(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = FindCasesSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

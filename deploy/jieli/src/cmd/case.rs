@@ -5,6 +5,7 @@ use super::case_views::{case_json, case_text, queue_json, queue_text};
 use super::dial::At;
 use super::import::row_json;
 use super::say::{OK, Out, REFUSED, text_of};
+use super::window::Paper;
 use super::{Done, Fail};
 use anyhow::Context;
 use clap::Subcommand;
@@ -57,6 +58,15 @@ pub(super) enum CaseCommand {
         /// Why the person is looked at, who can read it: 办理业务, 核对信息, 更正信息, 联系本人, 导出证据,
         /// 答复投诉, 审计, or own words, which the person alone reads.
         #[arg(long, default_value = "")]
+        purpose: String,
+    },
+    /// Finds the own office's cases about who holds a document. Its number is typed unseen, whole: no
+    /// part of a name or number finds anything. Twenty a day; each is written down, misses too.
+    Find {
+        #[command(flatten)]
+        paper: Paper,
+        /// Why, which the person can read; as for `case show`.
+        #[arg(long)]
         purpose: String,
     },
     /// Acts in a leg of a case; `case show` prints the steps that are open. What is entered goes out
@@ -113,6 +123,12 @@ impl CaseCommand {
                 let view = desk.show_case(request).await?.into_inner();
                 out.show(&case_json(&view), || case_text(&view, at.program(), out));
             }
+            CaseCommand::Find { paper, purpose } => {
+                let hand = paper.read(String::new())?;
+                let (document, number) = (hand.document, hand.number);
+                let request = wire::FindCasesRequest { document, number, purpose };
+                found(&desk.find_cases(request).await?.into_inner(), out);
+            }
             CaseCommand::Act { number, leg, step } => {
                 let act = Some(step.act()?);
                 let request = wire::ActRequest { case_number: number, leg, act };
@@ -162,6 +178,28 @@ fn asked(reply: &wire::AskReply, out: Out) {
             let says = out.say("号码有误，请核对。", "The number does not work: check it.");
             lines.push(format!("{number}：{says}"));
         }
+        lines.join("\n")
+    });
+}
+
+fn found(reply: &wire::FindCasesReply, out: Out) {
+    let value = json!({ "cases": reply.case_numbers, "left_today": reply.left_today });
+    out.show(&value, || {
+        let mut lines = reply.case_numbers.clone();
+        if lines.is_empty() {
+            lines.push(out.lines(
+                "本机构没有此人的在办事项，或尚未发出。已记录。",
+                "This office has nothing sent or received about who holds this document. It was \
+                 written down.",
+            ));
+        }
+        let left = reply.left_today;
+        lines.push(
+            out.lines(
+                &format!("今天还可查找 {left} 次。"),
+                &format!("Look-ups left today: {left}."),
+            ),
+        );
         lines.join("\n")
     });
 }

@@ -73,6 +73,10 @@ const EXAMPLES: &[(&str, &str)] = &[
         "jieli case list --due week --mine\njieli --as window case list --stage TAKEN_UP",
     ),
     ("case show", "jieli case show 2026-000001 --purpose 核对入学年级"),
+    (
+        "case find",
+        "jieli --as window case find --purpose 办理业务   # 证件号码在提示后输入 the number is typed when asked for",
+    ),
     ("case undo", "jieli case undo 2026-000001 1"),
     ("case hand-over", "jieli case hand-over 2026-000001 1 --to window2"),
     ("case act take-up", "jieli --as window case act 2026-000001 1 take-up"),

@@ -44,7 +44,7 @@ pub(super) struct Paper {
 }
 
 impl Paper {
-    fn read(self, case_number: String) -> Result<wire::InHand, Fail> {
+    pub(super) fn read(self, case_number: String) -> Result<wire::InHand, Fail> {
         let number = keypad::ask("证件号码：", "Number of the document:")?;
         let document = self.document;
         Ok(wire::InHand { case_number, document, number, slip_leg: String::new() })

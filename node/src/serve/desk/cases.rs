@@ -6,12 +6,13 @@
 //! employer, and closes 30 days after the end (V20).
 
 use super::legs::Scene;
-use super::{Answer, DeskDoor, purpose};
+use super::{Answer, DeskCommand, DeskDoor, Done, no_purpose, purpose};
 use crate::config::DeskRole;
 use crate::directory::Directory;
 use crate::legs::{LegFile, Local};
 use crate::questions::{DRAFT_DAYS, Look, View};
 use crate::serve::access::Caller;
+use crate::serve::answer::odd;
 use crate::store::legs::{CaseRow, case, legs_of, load};
 use crate::store::{Conn, StoreError};
 use crate::trouble::Denied;
@@ -29,8 +30,6 @@ const ON_PAPER: &str = "ON_PAPER";
 const NOT_TAKEN_IN: &str = "NOT_TAKEN_IN";
 
 const DAY_MS: u64 = 86_400_000;
-/// Days after its end that the sender's page of a leg stays open.
-const SENDER_DAYS: u64 = 30;
 
 /// What is shown of legs to one caller.
 pub(super) struct Eyes<'a> {
@@ -46,7 +45,7 @@ impl Eyes<'_> {
             DeskRole::Compliance => true,
             DeskRole::Clerk => {
                 let own = self.caller.actor.office == file.our_office || self.coordinates;
-                own && !self.is_page_closed(file)
+                own && !file.is_page_closed(self.now_ms)
             }
             DeskRole::Approver | DeskRole::Operator | DeskRole::Window => false,
         }
@@ -61,14 +60,6 @@ impl Eyes<'_> {
             // What is kept of a stopped leg is kept for the person's "not me" alone.
             && !file.law.state().stop.any()
             && self.see(file)
-    }
-
-    fn is_page_closed(&self, file: &LegFile) -> bool {
-        let last = file.entries.iter().filter_map(|entry| entry.message.as_ref()?.header.as_ref());
-        let last = last.map(|header| header.created_unix_ms).max().unwrap_or(u64::MAX);
-        file.is_sender()
-            && file.law.is_closed()
-            && self.now_ms > last.saturating_add(SENDER_DAYS * DAY_MS)
     }
 }
 
@@ -112,12 +103,25 @@ impl DeskDoor {
         }
     }
 
+    pub(super) async fn found(
+        &self,
+        caller: &Caller,
+        request: wire::FindCasesRequest,
+    ) -> Answer<wire::FindCasesReply> {
+        if purpose(&request.purpose)?.is_empty() {
+            return Err(no_purpose().into());
+        }
+        let done = self.perform(caller, DeskCommand::FindCases(request)).await?;
+        let Done::Found(reply) = done else { return Err(odd()) };
+        Ok(reply)
+    }
+
     pub(super) async fn case_view(
         &self,
         caller: &Caller,
         request: &wire::CaseRef,
     ) -> Answer<wire::CaseView> {
-        let purpose = purpose(request)?;
+        let purpose = purpose(&request.purpose)?;
         let published = self.hand.published();
         let eyes = self.eyes(caller, &published.directory);
         let mut conn = self.store.read().await?;
