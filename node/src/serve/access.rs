@@ -54,17 +54,10 @@ pub enum Call {
 
 use Call::{
     AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve, Ask,
-<<<<<<< HEAD
-    AskCapacity, AskLetter, CloseVacancy, CounterPropose, Countersign, ExportCase, HandOver,
-    Import, InvitePeer, ListAgreements, ListCapacity, ListCases, ListFindings, ListPeers,
+    AskCapacity, AskLetter, CloseVacancy, CounterPropose, Countersign, ExportCase, FindCases,
+    HandOver, Import, InvitePeer, ListAgreements, ListCapacity, ListCases, ListFindings, ListPeers,
     ListRules, ListVacancies, PrintSlip, Propose, RemoveRule, SetCapacity, ShowAgreement, ShowCase,
     TestPeer, UndoAct, WriteLetter,
-=======
-    AskCapacity, AskLetter, CloseVacancy, CounterPropose, Countersign, ExportCase, FindCases,
-    HandOver, Import, InvitePeer, ListAgreements, ListCapacity, ListCases, ListPeers, ListRules,
-    ListVacancies, PrintSlip, Propose, RemoveRule, SetCapacity, ShowAgreement, ShowCase, TestPeer,
-    UndoAct, WriteLetter,
->>>>>>> main
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
