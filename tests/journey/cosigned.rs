@@ -1,5 +1,6 @@
 //! 72 hours without a cosignature hold back new OFFERs, and nothing else.
 
+use jieli_node::world::Clock as _;
 use jieli_proto::case::Stage;
 use jieli_proto::wire::Service;
 use jieli_tests::people::home;
@@ -9,7 +10,7 @@ use jieli_tests::{HOUR_MS, Towns, eventually};
 async fn new_offers_wait_for_a_cosignature_and_withdrawals_do_not() {
     let towns = Towns::new().await;
     let kunming = &towns.kunming;
-    let sql = "SELECT COUNT(*) FROM cosign_age WHERE origin LIKE '%/log/1'";
+    let sql = "SELECT COUNT(*) FROM cosign_last WHERE origin LIKE '%/log/1'";
     eventually("a cosignature", async || kunming.count(sql).await > 0).await;
     let cases = kunming.import(vec![home(1), home(2)]).await;
     let first = kunming.ask_yes(&cases[0]).await;
@@ -31,14 +32,12 @@ async fn new_offers_wait_for_a_cosignature_and_withdrawals_do_not() {
     kunming.tap.set_cut(false);
     towns.ruian.reaches(leg, Stage::Withdrawn).await;
     let young = async || {
-        let sql = "SELECT COALESCE(MAX(at_ms), 0) FROM cosign_age WHERE origin LIKE '%/log/1'";
-        kunming.count(sql).await as u64 + HOUR_MS > kunming.node().house().world.clock.now_unix_ms()
+        let sql = "SELECT COALESCE(MAX(at_ms), 0) FROM cosign_last WHERE origin LIKE '%/log/1'";
+        kunming.count(sql).await as u64 + HOUR_MS > towns.clock.now_unix_ms()
     };
     eventually("a cosignature", young).await;
     towns.clock.move_on(2 * 60_000);
-    eventually("the OFFER goes out by itself", async || {
-        kunming.count(offers).await == before + 1
-    })
-    .await;
+    eventually("the OFFER goes out by itself", async || kunming.count(offers).await == before + 1)
+        .await;
     towns.stop().await;
 }

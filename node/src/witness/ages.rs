@@ -27,10 +27,10 @@ pub(crate) struct Ages(BTreeMap<CityId, u64>);
 impl Ages {
     /// Those of a log.
     pub(crate) async fn read(conn: &mut Conn, origin: &str) -> Result<Ages, StoreError> {
-        let sql = "SELECT city, at_ms FROM cosign_age WHERE origin = $1";
+        let sql = "SELECT city, at_ms FROM cosign_last WHERE origin = $1";
         let rows = conn.rows(sql, vec![origin.into()]).await?;
         let read = |row: &crate::store::Row| {
-            let city = CityId::parse(&row.text(0)?).ok_or(StoreError::Corrupt("cosign_age"))?;
+            let city = CityId::parse(&row.text(0)?).ok_or(StoreError::Corrupt("cosign_last"))?;
             Ok((city, row.uint(1)?))
         };
         Ok(Ages(rows.iter().map(read).collect::<Result<_, StoreError>>()?))

@@ -74,7 +74,7 @@ impl Ask {
 
     async fn remember(&mut self) -> Result<(), StoreError> {
         let mut conn = self.shared.store.read().await?;
-        let sql = "SELECT origin, size, at_ms FROM cosign_age WHERE city = $1";
+        let sql = "SELECT origin, size, at_ms FROM cosign_last WHERE city = $1";
         for row in conn.rows(sql, vec![self.city.as_str().into()]).await? {
             self.done.insert(row.text(0)?, (row.uint(1)?, row.uint(2)?));
         }

@@ -296,7 +296,7 @@ impl Batch<'_> {
         let found =
             Cosignature { cosigner: line.name().to_owned(), unix_s, line: line.to_string() };
         self.keep_cosignature(origin, size, &found).await?;
-        let sql = "INSERT INTO cosign_age (origin, city, size, at_ms) VALUES ($1, $2, $3, $4) \
+        let sql = "INSERT INTO cosign_last (origin, city, size, at_ms) VALUES ($1, $2, $3, $4) \
                    ON CONFLICT (origin, city) DO UPDATE SET size = excluded.size, \
                    at_ms = excluded.at_ms";
         let vals = vec![origin.into(), city.as_str().into(), size.into(), self.now_ms.into()];

@@ -28,7 +28,7 @@ CREATE TABLE cosignature (
 );
 
 -- When each city last cosigned each own log, by this city's clock, and up to which size.
-CREATE TABLE cosign_age (
+CREATE TABLE cosign_last (
     origin TEXT NOT NULL,
     city TEXT NOT NULL,
     size BIGINT NOT NULL,
