@@ -3,11 +3,16 @@
 #![allow(clippy::unwrap_used)]
 
 use jieli_node::command::DeskCommand;
-use jieli_proto::bundle::{CAVEAT_ZH, Entry, exit_code, verify, zip_read, zip_write};
+use jieli_node::evidence::Exported;
+use jieli_proto::bundle::{
+    CAVEAT_ZH, Completeness, Entry, LegVerdict, exit_code, verify, zip_read, zip_write,
+};
+use jieli_proto::case::Stage;
 use jieli_proto::id::Digest;
 use jieli_proto::wire;
+use jieli_proto::wire::act_request::Act;
 use jieli_tests::people::{self, FAMILY};
-use jieli_tests::{AGREEMENT_DRAFT, Random, Towns, eventually};
+use jieli_tests::{AGREEMENT_DRAFT, HOUR_MS, Random, Towns, eventually};
 use std::ops::Range;
 
 /// Random positions that are flipped besides whole files.
@@ -72,6 +77,8 @@ async fn the_family_is_proven_by_the_two_roots_and_by_nothing_less() {
         let verdicts = verify(&side.zip, &side.roots).unwrap();
         assert_eq!(side.exit(), 0, "{}", verdicts.text());
         assert_eq!(verdicts.legs.len(), 3);
+        let complete = |leg: &LegVerdict| leg.complete == Completeness::Complete;
+        assert!(verdicts.legs.iter().all(complete), "{}", verdicts.text());
         let [a, b] = side.roots;
         assert_eq!(exit_code(&verify(&side.zip, &[b, a])), 0);
         for fewer in [vec![a], vec![b], vec![a, a], vec![], vec![a, Digest([7; 32])]] {
@@ -238,5 +245,60 @@ async fn a_case_under_a_countered_version_is_proven_like_any_other() {
     let bundle = Bundle { zip: kunming.export(&case, false).await, roots };
     let verdicts = verify(&bundle.zip, &roots).unwrap();
     assert_eq!(bundle.exit(), 0, "{}", verdicts.text());
+    towns.stop().await;
+}
+
+/// A bundle is complete when both cities have said that they sent no more, also when the other one
+/// said so earlier; else the bundle and the exporter say what is missing, and all else holds.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bundle_is_complete_with_the_word_of_both_cities() {
+    let towns = Towns::new().await;
+    let (kunming, ruian) = (&towns.kunming, &towns.ruian);
+    let case = kunming.import(vec![people::home(1)]).await.remove(0);
+    kunming.ask_yes(&case).await;
+    let leg = kunming.legs(&case).await[0].id;
+    towns.ruian_acts(leg, Act::TakeUp(wire::DeskTakeUp {})).await;
+    kunming.reaches(leg, Stage::TakenUp).await;
+    towns.settled().await;
+    let roots = [kunming.public.root_fpr(), ruian.public.root_fpr()];
+    let later = Completeness::LaterMayExist(vec![ruian.id()]);
+    let found = |made: &Exported| {
+        let verdicts = verify(&made.zip, &roots).unwrap();
+        assert_eq!(exit_code(&Ok(verdicts.clone())), 0, "{}", verdicts.text());
+        let [leg] = <[LegVerdict; 1]>::try_from(verdicts.legs).unwrap();
+        leg.complete
+    };
+    let made = kunming.exported(&case, false).await;
+    assert_eq!((found(&made), made.notes), (Completeness::Complete, Vec::new()));
+    // What it said is kept: it need not be reached again.
+    kunming.tap.set_cut(true);
+    let made = kunming.exported(&case, false).await;
+    assert_eq!((found(&made), made.notes), (Completeness::Complete, Vec::new()));
+    kunming.tap.set_cut(false);
+    // Ruian says that it has sent more than has come here.
+    ruian.tap.set_cut(true);
+    towns.ruian_acts(leg, Act::Accept(wire::DeskAccept::default())).await;
+    let made = kunming.exported(&case, false).await;
+    assert_eq!(found(&made), later);
+    assert!(
+        made.notes.len() == 1 && made.notes[0].contains("还有消息没有到达"),
+        "{:?}",
+        made.notes
+    );
+    ruian.tap.set_cut(false);
+    towns.clock.move_on(2 * HOUR_MS);
+    kunming.reaches(leg, Stage::Released).await;
+    towns.settled().await;
+    // The proofs of what came are fetched while Ruian answers; then it is silent, and what it
+    // had said is of no use any more.
+    kunming.exported(&case, false).await;
+    let mut writer = kunming.node().store().writer();
+    let mut tx = writer.begin().await.unwrap();
+    tx.run("DELETE FROM leg_statement", Vec::new()).await.unwrap();
+    tx.commit().await.unwrap();
+    kunming.tap.set_cut(true);
+    let made = kunming.exported(&case, false).await;
+    assert_eq!(found(&made), later);
+    assert!(made.notes.len() == 1 && made.notes[0].contains("联系不上"), "{:?}", made.notes);
     towns.stop().await;
 }

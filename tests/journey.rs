@@ -17,6 +17,8 @@ mod crossing;
 mod heard;
 #[path = "journey/lapse.rs"]
 mod lapse;
+#[path = "journey/local.rs"]
+mod local;
 #[path = "journey/offers.rs"]
 mod offers;
 #[path = "journey/parties.rs"]

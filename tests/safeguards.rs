@@ -5,6 +5,8 @@
 
 #[path = "safeguards/common.rs"]
 mod common;
+#[path = "safeguards/local.rs"]
+mod local;
 #[path = "safeguards/modified.rs"]
 mod modified;
 #[path = "safeguards/v01.rs"]

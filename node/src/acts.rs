@@ -7,6 +7,7 @@ use crate::command::Actor;
 use crate::directory::Bond;
 use crate::follow::{WithdrawnBy, owed_to};
 use crate::legs::{LegFile, Local, wire_duty};
+use crate::local;
 use crate::receive::silence;
 use crate::speak::Speech;
 use crate::store;
@@ -70,7 +71,8 @@ impl Batch<'_> {
         actor: &Actor,
         request: wire::ActRequest,
     ) -> Outcome<wire::ActReply> {
-        let mut file = self.leg_of(&request.case_number, request.leg).await?;
+        let file = self.leg_of(&request.case_number, request.leg).await?;
+        let mut file = file.seen_by(&actor.office);
         let name = format!("{}/{}", request.case_number, request.leg);
         self.is_theirs(actor, &file, &name)?;
         self.present(actor, &file.our_office).await?;
@@ -79,14 +81,14 @@ impl Batch<'_> {
         })?;
         if let Act::Withdraw(_) = act {
             // The person's word waits for nothing, and what was entered before it goes no more.
-            self.drop_pending(file.id).await?;
+            self.drop_pending(&file).await?;
             return self.desk_withdraw(actor, &mut file).await;
         }
-        if let Some(pending) = waiting(self.conn, file.id).await? {
+        if let Some(pending) = waiting(self.conn, &file).await? {
             return Err(self.is_pending(&pending, &name).into());
         }
         let planned = self.plan(&file, &act).await?;
-        self.drop_unsent(file.id).await?;
+        self.drop_unsent(&file).await?;
         match self.house.config.desk.undo_minutes {
             0 => self.carry_out(&actor.token, &mut file, &act, planned).await,
             minutes => self.put_off_act(actor, &file, act, minutes, &name).await,
@@ -103,7 +105,7 @@ impl Batch<'_> {
             )
             .into());
         }
-        let bond = file.bond.and_then(|id| self.bond(&id));
+        let bond = self.bond_of(file);
         let bond = bond.ok_or_else(|| Denied::no_agreement(file.bond))?;
         let planned = match act {
             Act::TakeUp(_) => Planned::now(self.take_up(&bond, file)),
@@ -154,7 +156,7 @@ impl Batch<'_> {
         }
         let digest = self.say(file, planned.speech).await?;
         match act {
-            Act::TakeUp(_) => self.first_handler(file.id, token).await?,
+            Act::TakeUp(_) => self.first_handler(file, token).await?,
             Act::Supply(asked) => self.amend_draft(file, &asked.fields).await?,
             Act::Correct(asked) => self.amend_draft(file, &asked.fields).await?,
             Act::Accept(_)
@@ -200,6 +202,14 @@ impl Batch<'_> {
     /// EXPIRE needs a receipt that the other city signed after the due date.
     async fn expire(&mut self, bond: &Bond, file: &LegFile, duty: wire::Duty) -> Outcome<Speech> {
         let duty = named_or_owed(file, duty)?;
+        if file.is_local() {
+            let (digest, proof) = local::silence(file, duty)?;
+            let body =
+                wire::Expire { duty: duty.into(), receipt: digest.to_vec(), terminate: Vec::new() };
+            let mut speech = Speech::plain(MessageType::Expire, Body::Expire(body));
+            speech.proof = Some(proof);
+            return Ok(speech);
+        }
         let before =
             matches!(file.law.state().stage, Stage::Offered | Stage::TakenUp | Stage::Waitlisted);
         if let Some((digest, wind_down)) = bond.terminated()

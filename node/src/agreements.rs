@@ -417,7 +417,13 @@ impl Batch<'_> {
     pub(crate) async fn reload(&mut self) -> Result<(), StoreError> {
         self.directory_changed = true;
         let generation = self.directory.generation;
-        self.directory = Directory::load(self.conn, &self.house.root, generation).await?;
+        self.directory = Directory::load(
+            self.conn,
+            &self.house.root,
+            &self.directory.offices.clone(),
+            generation,
+        )
+        .await?;
         Ok(())
     }
 }

@@ -78,12 +78,14 @@ pub struct Batch<'a> {
     pub(crate) findings: Vec<Finding>,
     /// The largest own head with all cosignatures on it, if this batch has got one.
     pub(crate) own_cosigned: Option<Seen>,
-    lanes: BTreeMap<(AgreementId, Lane), LaneEnd>,
+    pub(crate) lanes: BTreeMap<(AgreementId, Lane), LaneEnd>,
     pub(crate) legs: BTreeMap<LegId, LegFile>,
     pub(crate) leaves: Vec<Vec<u8>>,
     pub(crate) records: Vec<Vec<u8>>,
     taken: BTreeMap<(AgreementId, Lane), Vec<Taken>>,
     envelopes: Vec<Vec<Val>>,
+    /// What two offices of this city said to each other.
+    pub(crate) local: Vec<Vec<Val>>,
     /// The same by place, for who asks before they are written.
     pub(crate) logged: BTreeMap<(AgreementId, Lane, u64), Envelope>,
     pub(crate) messages: Vec<Vec<Val>>,
@@ -119,6 +121,7 @@ impl<'a> Batch<'a> {
             records: Vec::new(),
             taken: BTreeMap::new(),
             envelopes: Vec::new(),
+            local: Vec::new(),
             logged: BTreeMap::new(),
             messages: Vec::new(),
             outbox: Vec::new(),
@@ -135,6 +138,11 @@ impl<'a> Batch<'a> {
         self.directory.bonds.get(id).cloned()
     }
 
+    /// What a leg goes by, as its view's side sees it.
+    pub fn bond_of(&self, file: &LegFile) -> Option<Bond> {
+        self.directory.bond_of(file).map(std::borrow::Cow::into_owned)
+    }
+
     /// The end of a lane, with what this batch has added.
     pub async fn lane_end(
         &mut self,
@@ -143,6 +151,11 @@ impl<'a> Batch<'a> {
     ) -> Result<LaneEnd, StoreError> {
         if let Some(end) = self.lanes.get(&(agreement, lane)) {
             return Ok(*end);
+        }
+        if agreement.is_local() {
+            let end = crate::local::lane_end(self.conn, lane).await?;
+            self.lanes.insert((agreement, lane), end);
+            return Ok(end);
         }
         let row = self
             .conn
@@ -379,7 +392,8 @@ impl<'a> Batch<'a> {
             places.extend(letters.iter().map(|letter| (agreement, lane, letter.lane_seq)));
             items.extend(self.receipt(agreement, lane, &letters).await?);
         }
-        let lanes = self.lanes.iter().filter(|(_, end)| end.last_seq > 0);
+        // What stays in the house has no row of its own for the end of its lanes.
+        let lanes = self.lanes.iter().filter(|((id, _), end)| end.last_seq > 0 && !id.is_local());
         let lanes: Vec<_> =
             lanes.map(|((agreement, lane), end)| (*agreement, *lane, *end)).collect();
         for (agreement, lane, end) in lanes {
@@ -403,6 +417,8 @@ impl<'a> Batch<'a> {
             std::mem::take(&mut self.envelopes),
         )
         .await?;
+        conn.insert_many("local_envelope", crate::local::COLUMNS, std::mem::take(&mut self.local))
+            .await?;
         conn.insert_many("message", MESSAGE_COLUMNS, std::mem::take(&mut self.messages)).await?;
         conn.insert_many("receipt_item", ITEM_COLUMNS, items).await?;
         conn.insert_many(

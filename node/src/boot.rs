@@ -8,6 +8,7 @@ pub use found::HeadError;
 pub use listen::Addresses;
 pub use open::StartError;
 
+use crate::chores::Chores;
 use crate::config::Config;
 use crate::courier::{self, Courier};
 use crate::house::House;
@@ -119,6 +120,8 @@ impl Node {
             let (hand, store, house) = (hand.clone(), store.clone(), house.clone());
             tasks.spawn(Sweeper::new(broom, hand, store, house, stop.clone()).run());
         }
+        let chores = Chores::new(hand.clone(), store.clone(), house.clone(), stop.clone());
+        tasks.spawn(chores.run());
         let witness = Witness {
             hand: hand.clone(),
             store,

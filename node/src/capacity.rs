@@ -104,25 +104,20 @@ impl Batch<'_> {
     /// window for the one that does.
     fn office_for(&self, actor: &Actor, service: Service) -> Outcome<String> {
         let kind = words::kind_of_service(service);
-        let ours = || {
-            let bonds = self.directory.bonds.values();
-            bonds.filter_map(|bond| Some((bond.our_side, bond.in_force()?)))
-        };
-        let handles = ours().any(|(side, agreement)| {
-            agreement.office(side, &actor.office).is_some_and(|office| office.kind() == kind)
-        });
-        if handles {
+        let own = self.directory.own_office(&actor.office);
+        if own.is_some_and(|office| office.kind() == kind) {
             return Ok(actor.office.clone());
         }
-        let of_kind = ours().find_map(|(side, agreement)| agreement.office_of_kind(side, kind));
+        let of_kind = self.directory.own_office_of_kind(kind);
         let found = of_kind.filter(|_| self.directory.coordinates(&actor.office));
         found.map(|office| office.credit_code.clone()).ok_or_else(|| {
             Trouble::Denied(Denied::new(
                 "NOT_YOUR_SERVICE",
-                "在生效的协议中，本机构不是办理该服务的机构，不能公布其名额或订立规则；请由主管机构或\
-                 综合窗口办理。",
-                "No agreement in force names this office as the one that handles that service: \
-                 the office that does, or the coordination window, announces places and rules.",
+                "在生效的协议和 jieli.toml 的 [[office]] 中，本机构都不是办理该服务的机构，不能公布其名额或\
+                 订立规则；请由主管机构或综合窗口办理。",
+                "Neither an agreement in force nor [[office]] of jieli.toml names this office as the \
+                 one that handles that service: the office that does, or the coordination window, \
+                 announces places and rules.",
             ))
         })
     }

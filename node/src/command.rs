@@ -4,6 +4,7 @@ use crate::agreements::OwnAct;
 use crate::batch::Batch;
 use crate::questions::{Look, received};
 use crate::receive::Received;
+use crate::reconcile::Reconciled;
 use crate::store::{StoreError, queue};
 use crate::trouble::{Denied, Outcome, Trouble};
 use crate::window::WindowCommand;
@@ -40,6 +41,10 @@ pub enum Command {
     Troubled(CityId, String),
     /// Proofs that a peer gave of its own records.
     Fetched(AgreementId, Lane, Vec<wire::FetchReply>),
+    /// What a peer says it has sent in a leg.
+    LegStated(AgreementId, LegId, Box<wire::Envelope>),
+    /// What was found when both cities' lanes were compared.
+    Reconciled(Box<Reconciled>),
     /// Signed heads of these cities' exchange logs, from wherever they came.
     HeadsHeard(Vec<(CityId, String)>),
     /// What a peer tells as a proof of another one's misbehaviour.
@@ -206,6 +211,14 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
             for reply in &replies {
                 batch.keep_fetched(id, lane, reply).await?;
             }
+            Ok(Done::Nothing)
+        }
+        Command::LegStated(id, leg, sealed) => {
+            batch.keep_leg_statement(id, leg, &sealed).await?;
+            Ok(Done::Nothing)
+        }
+        Command::Reconciled(found) => {
+            batch.keep_reconciled(&found).await?;
             Ok(Done::Nothing)
         }
         Command::HeadsHeard(heads) => {

@@ -5,6 +5,7 @@ mod check;
 mod desk;
 mod limits;
 mod notices;
+mod office;
 mod text;
 
 pub use check::is_end_point;
@@ -12,15 +13,19 @@ pub(crate) use check::{are_end_points, is_city_name};
 pub use desk::{Desk, DeskWindow, UNDO_MINUTES};
 pub use limits::{Courier, Import, Limits};
 pub use notices::{Backend, Notices};
+pub use office::Office;
+pub(crate) use office::office_kind;
 pub use text::{Start, render};
 
 use crate::disk::{self, DiskError};
 use jieli_proto::id::CityId;
 use jieli_proto::number::CreditCode;
+use jieli_proto::wire;
 use serde::{Deserialize, Deserializer, de};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Name of the file in the node's directory.
 pub const FILE: &str = "jieli.toml";
@@ -84,6 +89,9 @@ pub struct Config {
     /// Where the passphrase of the key files may be found.
     #[serde(default)]
     pub keys: Keys,
+    /// Offices of this city, in tables `office`. Default: none; then those that an agreement names.
+    #[serde(default, rename = "office")]
+    pub offices: Vec<Office>,
     /// Who may call the desk service, what the desks tell a person, how long an act can be undone.
     #[serde(default)]
     pub desk: Desk,
@@ -329,6 +337,11 @@ impl Config {
     /// What is allowed but should be looked at; for status and the log.
     pub fn warnings(&self) -> Vec<String> {
         check::warnings(self)
+    }
+
+    /// The offices that the file names, as an agreement would state them.
+    pub fn own_offices(&self) -> Arc<Vec<wire::Office>> {
+        Arc::new(self.offices.iter().map(Office::wire).collect())
     }
 
     /// The SQLite file, where [`Database::Sqlite`] is chosen.

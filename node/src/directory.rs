@@ -1,8 +1,10 @@
 //! Who this city deals with: peers with their manifests, agreements with their state. A snapshot,
 //! loaded whole and replaced after a batch that changed it; doors and courier read it.
 
+use crate::legs::LegFile;
 use crate::store::{Conn, StoreError};
 use jieli_proto::agreement::Agreement;
+use jieli_proto::case::Side;
 use jieli_proto::day::Day;
 use jieli_proto::envelope;
 use jieli_proto::id::{AgreementId, CityId, Digest};
@@ -11,7 +13,9 @@ use jieli_proto::manifest::Manifest;
 use jieli_proto::pubkey::PublicKey;
 use jieli_proto::wire::{self, Role};
 use prost::Message as _;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// An accepted peer.
 #[derive(Clone, Debug)]
@@ -152,15 +156,18 @@ pub struct Directory {
     pub peers: BTreeMap<CityId, Peer>,
     /// Agreements by id.
     pub bonds: BTreeMap<AgreementId, Bond>,
+    /// Offices of this city that the configuration names.
+    pub offices: Arc<Vec<wire::Office>>,
     /// Generation of the head row this was loaded at.
     pub generation: i64,
 }
 
 impl Directory {
-    /// Loads the snapshot.
+    /// Loads the snapshot. `offices` are those that the configuration names.
     pub async fn load(
         conn: &mut Conn,
         own_root: &PublicKey,
+        offices: &Arc<Vec<wire::Office>>,
         generation: i64,
     ) -> Result<Directory, StoreError> {
         let row = conn.one("SELECT city_id, name FROM city", Vec::new()).await?;
@@ -186,7 +193,8 @@ impl Directory {
             peers.insert(peer, found);
         }
         let bonds = bonds(conn, &city).await?;
-        Ok(Directory { city, name, own, peers, bonds, generation })
+        let offices = Arc::clone(offices);
+        Ok(Directory { city, name, own, peers, bonds, offices, generation })
     }
 
     /// The newest own manifest.
@@ -202,21 +210,92 @@ impl Directory {
             .or_else(|| self.peers.values().find(|peer| names_match(&peer.name, text)))
     }
 
-    /// Whether an office is a coordination window of this city in some agreement.
-    pub fn coordinates(&self, office: &str) -> bool {
-        self.bonds.values().any(|bond| {
-            bond.in_force()
-                .and_then(|agreement| agreement.office(bond.our_side, office))
-                .is_some_and(|office| office.kind() == wire::OfficeKind::Coordination)
-        })
+    /// A city by id or by name: this one, or a peer.
+    pub fn city_named(&self, text: &str) -> Option<&CityId> {
+        let text = text.trim();
+        let own = self.city.as_str() == text || names_match(&self.name, text);
+        if own { Some(&self.city) } else { self.peer_named(text).map(|peer| &peer.city) }
     }
 
-    /// The name of an own office, as an agreement in force tells it; else empty.
-    pub fn own_office_name(&self, code: &str) -> String {
-        let mut found = self.bonds.values().filter_map(|bond| {
-            bond.in_force()?.office(bond.our_side, code).map(|office| office.name.clone())
+    /// The name of a city, as people say it: this one, or a peer. Else empty.
+    pub fn city_name(&self, city: &CityId) -> String {
+        if *city == self.city {
+            return self.name.clone();
+        }
+        self.peers.get(city).map_or(String::new(), |peer| peer.name.clone())
+    }
+
+    /// An office of this city. What is counter-signed counts before the configuration.
+    pub fn own_office(&self, code: &str) -> Option<&wire::Office> {
+        let mut bonds = self.bonds.values();
+        let agreed = bonds.find_map(|bond| bond.in_force()?.office(bond.our_side, code));
+        agreed.or_else(|| self.offices.iter().find(|office| office.credit_code == code))
+    }
+
+    /// The first office of a kind of this city, in the same order.
+    pub fn own_office_of_kind(&self, kind: wire::OfficeKind) -> Option<&wire::Office> {
+        let mut bonds = self.bonds.values();
+        let agreed = bonds.find_map(|bond| bond.in_force()?.office_of_kind(bond.our_side, kind));
+        agreed.or_else(|| self.offices.iter().find(|office| office.kind() == kind))
+    }
+
+    /// Every office of this city, by credit code.
+    fn own_offices(&self) -> BTreeMap<&str, &wire::Office> {
+        let agreed = self
+            .bonds
+            .values()
+            .filter_map(|bond| Some(bond.in_force()?.party(bond.our_side).offices.iter()));
+        let all = agreed.flatten().chain(self.offices.iter());
+        let mut found = BTreeMap::new();
+        for office in all {
+            found.entry(office.credit_code.as_str()).or_insert(office);
+        }
+        found
+    }
+
+    /// Whether an office is a coordination window of this city, in some agreement or by the
+    /// configuration.
+    pub fn coordinates(&self, office: &str) -> bool {
+        let kind = wire::OfficeKind::Coordination;
+        let agreed = self.bonds.values().any(|bond| {
+            bond.in_force()
+                .and_then(|agreement| agreement.office(bond.our_side, office))
+                .is_some_and(|office| office.kind() == kind)
         });
-        found.next().unwrap_or_default()
+        agreed || self.own_office(office).is_some_and(|office| office.kind() == kind)
+    }
+
+    /// The name of an own office; else empty.
+    pub fn own_office_name(&self, code: &str) -> String {
+        self.own_office(code).map_or(String::new(), |office| office.name.clone())
+    }
+
+    /// What a leg goes by: the agreement, or the law between two offices of this city as its side
+    /// sees it.
+    pub fn bond_of(&self, file: &LegFile) -> Option<Cow<'_, Bond>> {
+        let id = file.bond?;
+        if id.is_local() {
+            Some(Cow::Owned(self.within_city(file.our_side)))
+        } else {
+            self.bonds.get(&id).map(Cow::Borrowed)
+        }
+    }
+
+    /// The law between two offices of this city, as one side of a leg sees it.
+    pub fn within_city(&self, side: Side) -> Bond {
+        let offices = self.own_offices().into_values().cloned().collect();
+        let law = Agreement::within_city(&self.city, offices);
+        Bond {
+            id: law.id,
+            peer: self.city.clone(),
+            our_side: match side {
+                Side::Initiator => PartySide::A,
+                Side::Examiner => PartySide::B,
+            },
+            live: BTreeMap::from([(0, law)]),
+            digests: BTreeMap::new(),
+            said_by: Default::default(),
+        }
     }
 
     /// The agreement in force with a peer that covers a service, if any.

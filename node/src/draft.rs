@@ -165,8 +165,7 @@ fn party_of(party: &Party, batch: &Batch<'_>) -> Outcome<wire::Party> {
     let root = root.ok_or_else(|| bad(&party.city, "no accepted peer of that id: add it first"))?;
     let mut offices = Vec::new();
     for office in &party.office {
-        let kind = OfficeKind::from_str_name(&format!("OFFICE_KIND_{}", upper(&office.kind)));
-        let kind = kind.filter(|kind| *kind != OfficeKind::Unspecified);
+        let kind = crate::config::office_kind(&office.kind);
         offices.push(wire::Office {
             credit_code: office.credit_code.clone(),
             // V15: a kind outside the closed list does not parse.

@@ -4,6 +4,7 @@
 use crate::directory::{Bond, Directory, Peer};
 use crate::house::House;
 use crate::legs::{Entry, LegFile};
+use crate::statements::open_leg;
 use crate::store::{self, Conn, Store, StoreError};
 use crate::trouble::{Denied, Outcome};
 use crate::vault;
@@ -25,11 +26,20 @@ use std::collections::BTreeMap;
 mod collect;
 mod pack;
 mod proofs;
-pub use collect::{missing_proofs, next_missing};
+pub use collect::{ask_peer, next_missing};
 pub(crate) use pack::pack;
 
 /// The program's name in REPORT.txt.
 const PRODUCT: &str = concat!("jieli ", env!("CARGO_PKG_VERSION"));
+
+/// A bundle, and what its verifier will not find complete.
+#[derive(Clone, Debug)]
+pub struct Exported {
+    /// The ZIP.
+    pub zip: Vec<u8>,
+    /// `中文。 English.`, one for each leg without a statement of the other city.
+    pub notes: Vec<String>,
+}
 
 /// What is being gathered.
 struct Export<'a> {
@@ -39,6 +49,7 @@ struct Export<'a> {
     bond: Bond,
     peer: Peer,
     bundle: Bundle,
+    notes: Vec<String>,
     /// Where each record stands in our own log.
     own: BTreeMap<Digest, u64>,
 }
@@ -61,7 +72,7 @@ pub async fn export(
     published: &Published,
     case_number: &str,
     sections: bool,
-) -> Outcome<Vec<u8>> {
+) -> Outcome<Exported> {
     let part = if sections { Part::Sections } else { Part::Bare };
     export_part(store, house, published, case_number, part).await
 }
@@ -73,7 +84,7 @@ pub async fn export_part(
     published: &Published,
     case_number: &str,
     part: Part,
-) -> Outcome<Vec<u8>> {
+) -> Outcome<Exported> {
     let mut conn = store.read().await?;
     let case = store::legs::case(&mut conn, case_number)
         .await?
@@ -87,13 +98,16 @@ pub async fn export_part(
             files.push(file);
         }
     }
+    if files.iter().any(LegFile::is_local) {
+        return Err(local_case().into());
+    }
     let directory = &published.directory;
     let bond = files.first().and_then(|file| file.bond).and_then(|id| directory.bonds.get(&id));
     let bond = bond.ok_or_else(nothing_sent)?.clone();
     let peer = directory.peers.get(&bond.peer).cloned().ok_or_else(nothing_sent)?;
     let bundle = Bundle { product: PRODUCT.to_owned(), ..Bundle::default() };
-    let mut export =
-        Export { conn: &mut conn, house, published, bond, peer, bundle, own: BTreeMap::new() };
+    let (notes, own) = (Vec::new(), BTreeMap::new());
+    let mut export = Export { conn: &mut conn, house, published, bond, peer, bundle, notes, own };
     export.trust(directory);
     export.acts().await?;
     for file in &files {
@@ -101,14 +115,14 @@ pub async fn export_part(
         export.statement(file).await?;
     }
     export.own_proofs().await?;
-    build(&export.bundle).map_err(|error| {
+    let zip = build(&export.bundle).map_err(|error| {
         Denied::new(
             "NOT_COMPLETE",
             "证据包还不完整。",
             format!("The bundle is not complete: {error}"),
         )
-        .into()
-    })
+    })?;
+    Ok(Exported { zip, notes: export.notes })
 }
 
 impl Part {
@@ -235,6 +249,34 @@ impl Export<'_> {
             .await
             .map_err(|_| StoreError::Corrupt("message key"))?;
         self.bundle.envelopes.push(sealed);
+        self.their_statement(file).await
+    }
+
+    /// What the other city says it has sent, where that is what is here: a bundle with both
+    /// statements is complete.
+    async fn their_statement(&mut self, file: &LegFile) -> Outcome<()> {
+        let sealed = store::checks::leg_statement(self.conn, file.id).await?;
+        let said = sealed.as_ref().and_then(|sealed| open_leg(&self.peer, file.id, sealed));
+        let last = file.entries.iter().rfind(|entry| entry.side != file.our_side);
+        let here = (
+            last.map_or(0, |entry| entry.seq),
+            last.map_or(Digest::ZERO, |entry| entry.env_digest).to_vec(),
+        );
+        let (number, city) = (file.number, &self.peer.name);
+        match said.zip(sealed) {
+            Some((said, sealed)) if (said.last_leg_seq, said.last_env_digest.clone()) == here => {
+                self.bundle.envelopes.push(sealed);
+            }
+            Some((said, _)) if said.last_leg_seq > here.0 => self.notes.push(format!(
+                "第 {number} 项：{city} 说还有消息没有到达这里，请稍后再导出。 Leg {number}: {city} \
+                 says that it has sent more than has arrived: export again later."
+            )),
+            Some(_) | None => self.notes.push(format!(
+                "第 {number} 项：没有 {city} 最新的声明（可能联系不上），核验时会显示之后可能还有消息。 \
+                 Leg {number}: there is no new statement of {city}, which may be out of reach: the \
+                 verifier will say that later messages may exist."
+            )),
+        }
         Ok(())
     }
 
@@ -344,6 +386,15 @@ fn decode(bytes: &[u8]) -> Result<Envelope, StoreError> {
 
 fn hashes(bytes: &[u8]) -> Vec<Hash> {
     bytes.as_chunks::<32>().0.to_vec()
+}
+
+fn local_case() -> Denied {
+    Denied::new(
+        "LOCAL_CASE",
+        "这个办件的两家机构同在本市，只记入本市的本地日志，没有两座城市的存证包可导出。",
+        "Both offices of this case are in this city: it stands in this city's local log alone, and \
+         there is no bundle of two cities to export.",
+    )
 }
 
 fn nothing_sent() -> Denied {

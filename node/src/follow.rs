@@ -2,6 +2,7 @@
 
 use crate::batch::Batch;
 use crate::legs::{LegFile, Local, Standing};
+use crate::local;
 use crate::questions::Topic;
 use crate::speak::{Filled, Speech};
 use crate::store::{self, StoreError};
@@ -59,6 +60,14 @@ impl Batch<'_> {
             }
             MessageType::Outcome if file.law.state().fact => {
                 self.timer(now, TimerKind::AskComplete, &leg).await
+            }
+            // Both offices are here: who said it has erased the one vault and told the person, and
+            // the office that gave the place keeps it.
+            MessageType::Withdraw if file.is_local() => {
+                if file.is_far() {
+                    self.keep_place_of(file).await?;
+                }
+                self.timer(now, TimerKind::Effect, &leg).await
             }
             MessageType::Withdraw => {
                 // V7 counts wherever the person said it, so before the draft is gone.
@@ -134,7 +143,7 @@ impl Batch<'_> {
                 self.timer(self.now_ms, TimerKind::WentWithheld, &file.id.0).await
             }
             Standing::Refused(code) => {
-                let bond = file.bond.and_then(|id| self.bond(&id));
+                let bond = self.bond_of(file);
                 match bond {
                     Some(bond) => {
                         let detail = format!("refusal {code}");
@@ -164,8 +173,7 @@ impl Batch<'_> {
     /// there the stop may be the worker's own no in the private ballot, and nobody is to be asked
     /// about that again.
     async fn erase_or_tell(&mut self, file: &LegFile) -> Result<(), StoreError> {
-        let at = file.bond.and_then(|id| self.bond(&id)).map(|bond| bond.peer);
-        let at = at.and_then(|city| self.directory.peers.get(&city).map(|peer| peer.name.clone()));
+        let at = self.bond_of(file).map(|bond| self.directory.city_name(&bond.peer));
         let job = file.service == Service::Employment;
         let told = !job
             && match self.tell_stopped(file, &at.unwrap_or_default()).await {
@@ -188,7 +196,7 @@ impl Batch<'_> {
             }
         });
         let Some(terms) = carried else { return Ok(()) };
-        let city = file.bond.and_then(|id| self.bond(&id)).map(|bond| bond.peer);
+        let city = self.bond_of(file).map(|bond| bond.peer);
         let city = city.map_or(String::new(), |city| city.as_str().to_owned());
         self.keep_terms(&city, &terms).await
     }
@@ -310,8 +318,10 @@ impl Batch<'_> {
             // A second stop at a desk does not take the person's "not me" away.
             return Ok(None);
         }
-        let remembered = self.is_remembered(file).await?;
-        self.suppress(file).await?;
+        // What was entered is the office's that began it, whoever stops.
+        let home = file.home();
+        let remembered = self.is_remembered(&home).await?;
+        self.suppress(&home).await?;
         self.end_consents(file.id).await?;
         self.close_questions(file.id).await?;
         self.stop_letter(file).await?;
@@ -323,7 +333,9 @@ impl Batch<'_> {
             } else {
                 let before = file.law.state().clone();
                 let said = self.say(file, Speech::withdraw()).await?;
-                self.keep_place(file, &before).await?;
+                if !file.is_local() || file.is_far() {
+                    self.keep_place(file, &before).await?;
+                }
                 Some(said)
             }
         } else {
@@ -339,7 +351,7 @@ impl Batch<'_> {
         };
         let told = match by {
             // What the person had refused before, elsewhere, a "not me" must not open again.
-            WithdrawnBy::Desk(at) if !remembered => self.tell_stopped(file, at).await?,
+            WithdrawnBy::Desk(at) if !remembered => self.tell_stopped(&file.home(), at).await?,
             WithdrawnBy::Desk(_) | WithdrawnBy::Person => false,
         };
         // A letter that is out stays one: its row says that it was stopped.
@@ -369,11 +381,8 @@ impl Batch<'_> {
 }
 
 /// Performs a leg's timer.
-pub(crate) async fn timer(
-    batch: &mut Batch<'_>,
-    mut file: LegFile,
-    kind: TimerKind,
-) -> Outcome<()> {
+pub(crate) async fn timer(batch: &mut Batch<'_>, file: LegFile, kind: TimerKind) -> Outcome<()> {
+    let mut file = local::whose(file, kind);
     match kind {
         TimerKind::Release => release(batch, &mut file).await,
         TimerKind::Effect => effect(batch, &mut file).await,
@@ -416,7 +425,7 @@ async fn release(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
         Vec::new()
     };
     let Some(draft) = batch.draft(file).await? else { return Ok(()) };
-    let bond = file.bond.and_then(|id| batch.bond(&id));
+    let bond = batch.bond_of(file);
     let bond = bond.ok_or_else(|| Denied::no_agreement(file.bond))?;
     let due = batch.due(&bond, file.service, wire::Duty::Outcome);
     let mut speech =

@@ -66,8 +66,8 @@ impl Batch<'_> {
             leg.relation = if leg.relation == 0 { 1 } else { leg.relation };
             check_leg(leg)?;
         }
-        let peer = self.directory.peer_named(&draft.city).map(|peer| peer.city.as_str().to_owned());
-        let city = peer.unwrap_or_else(|| draft.city.trim().to_owned());
+        let named = self.directory.city_named(&draft.city).map(|city| city.as_str().to_owned());
+        let city = named.unwrap_or_else(|| draft.city.trim().to_owned());
         if let Some(number) = self.already_here(actor, &draft.legs).await? {
             self.told_again(actor, &number).await?;
             if self.put_right(actor, &number, &city, &draft.legs, &worker).await? {

@@ -167,6 +167,52 @@ impl LegFile {
         self.our_side == Side::Initiator && self.law.rules().direction == Direction::Push
     }
 
+    /// Whether both offices are of this city.
+    pub fn is_local(&self) -> bool {
+        self.bond.is_some_and(|id| id.is_local())
+    }
+
+    /// Whether this is a local leg as the office sees it that examines it. It is stored as whoever
+    /// began it sees it.
+    pub fn is_far(&self) -> bool {
+        self.is_local() && self.our_side == Side::Examiner
+    }
+
+    /// Whether a message has brought the person block to whoever examines the leg.
+    pub fn has_the_person(&self) -> bool {
+        [MessageType::Release, MessageType::Request].iter().any(|ty| self.latest(*ty).is_some())
+    }
+
+    /// The leg as a side sees it. Of a leg between two cities there is one view here.
+    pub fn seen_from(&self, side: Side) -> LegFile {
+        let mut file = self.clone();
+        if self.is_local() && self.our_side != side {
+            file.our_side = side;
+            std::mem::swap(&mut file.our_office, &mut file.their_office);
+        }
+        file
+    }
+
+    /// The leg as an office sees it. Before anything has left the office that began it, a local leg
+    /// does not exist for the other one.
+    pub fn seen_by(&self, office: &str) -> LegFile {
+        let home = self.home();
+        let reached = home.local == Local::OnTheRoad && home.law.exists();
+        let is_other = home.their_office == office && home.our_office != office;
+        if reached && is_other { home.seen_from(Side::Examiner) } else { home }
+    }
+
+    /// The leg as it is stored.
+    pub fn home(&self) -> LegFile {
+        self.seen_from(Side::Initiator)
+    }
+
+    /// Which of the two desks of this city a row beside the leg belongs to: 0, or 1 for the office
+    /// that examines a local leg.
+    pub fn desk(&self) -> i64 {
+        i64::from(self.is_far())
+    }
+
     /// The last message of a side that has a place, or zero bytes.
     pub fn last_of(&self, side: Side) -> Digest {
         self.entries

@@ -32,7 +32,11 @@ impl Batch<'_> {
         let mut found: BTreeMap<String, Vec<LegId>> = BTreeMap::new();
         for row in self.conn.rows(sql, vec![tag.into()]).await? {
             let Some(file) = self.take_leg(LegId(row.array(0)?)).await? else { continue };
+            // Within one city the number was indexed where it was entered: for the other office it is
+            // there once the person is.
+            let file = file.seen_by(&actor.office);
             let shown = file.our_office == actor.office
+                && (!file.is_far() || file.has_the_person())
                 && file.local == Local::OnTheRoad
                 // What is kept of a stopped leg is kept for the person's "not me" alone.
                 && !file.law.state().stop.any()

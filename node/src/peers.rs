@@ -277,6 +277,18 @@ impl Post for Peers {
         .await
     }
 
+    async fn state(
+        &self,
+        to: &CityId,
+        ask: wire::StateRequest,
+    ) -> Result<wire::StateReply, PostError> {
+        let limit = self.limits.answer_max;
+        self.call(to, async |mut client: Client| {
+            Ok(within(limit, client.state(ask)).await?.into_inner())
+        })
+        .await
+    }
+
     async fn checkpoint(
         &self,
         to: &CityId,

@@ -8,7 +8,8 @@ use crate::legs::{LegFile, Local};
 use crate::store::StoreError;
 use crate::timer::TimerKind;
 use crate::trouble::{Denied, Outcome};
-use crate::vault::{CONTACT, Place};
+use crate::vault::Place;
+use jieli_proto::case::Side;
 use jieli_proto::id::{Digest, LegId};
 use jieli_proto::wire::{self, Service};
 use prost::Message as _;
@@ -94,6 +95,16 @@ impl Topic {
         }
     }
 
+    /// The leg as the office sees it that asks this.
+    pub(crate) fn view(self, file: LegFile) -> LegFile {
+        match self {
+            Topic::Ballot | Topic::Arrival => file.seen_from(Side::Examiner),
+            Topic::Consent | Topic::Terms | Topic::Complete | Topic::Stopped | Topic::Letter => {
+                file
+            }
+        }
+    }
+
     /// Whether it closes with its code, after [`CODE_HOURS`]; else on a date that the law gives, and
     /// its code is renewed.
     fn counts_hours(self) -> bool {
@@ -163,7 +174,7 @@ impl Batch<'_> {
         &mut self,
         file: &LegFile,
     ) -> Result<Option<wire::DraftPerson>, StoreError> {
-        let bytes = self.reveal(file, &Place::of_leg(file.id, CONTACT)).await?;
+        let bytes = self.reveal(file, &Place::of_contact(file)).await?;
         bytes
             .map(|bytes| {
                 wire::DraftPerson::decode(bytes.as_slice())

@@ -12,7 +12,7 @@ use jieli_proto::case::{Direction, Proof, Side, Verdict};
 use jieli_proto::day::Day;
 use jieli_proto::id::{Digest, LegId, MsgId};
 use jieli_proto::kinds::{Lane, PartySide};
-use jieli_proto::message::{Fault, check_message};
+use jieli_proto::message::{Fault, check_local, check_message};
 use jieli_proto::refusal::Refusal;
 use jieli_proto::section::{self, SectionKind, Value};
 use jieli_proto::wire::message::Body;
@@ -80,7 +80,7 @@ impl Batch<'_> {
 
     /// Puts a leg into the overlay, as later commands of this batch will see it.
     pub fn put_leg(&mut self, file: LegFile) {
-        self.legs.insert(file.id, file);
+        self.legs.insert(file.id, file.home());
     }
 
     /// The due date of a duty from today, by the agreement's service level and our calendar.
@@ -101,13 +101,17 @@ impl Batch<'_> {
             let place = Place { leg: file.id, slot: section.section as u8, msg };
             self.hide(file, &place, &section.encode_to_vec()).await?;
         }
-        let digest = self.send(&bond, &header, &message).await?;
+        let (digest, standing) = if file.is_local() {
+            (self.keep_local(&header, &message).await?, Standing::Stored)
+        } else {
+            (self.send(&bond, &header, &message).await?, Standing::Provisional)
+        };
         let entry = Entry {
             env_digest: digest,
             side: file.our_side,
             seq: message.leg_seq,
             lane_seq: header.lane_seq,
-            standing: Standing::Provisional,
+            standing,
             message: Some(message),
         };
         self.messages.push(message_row(&bond, lane, file, &entry, &msg, &Verdict::Legal));
@@ -118,20 +122,24 @@ impl Batch<'_> {
         }
         self.put_leg(file.clone());
         self.end_with_leg(file).await?;
+        if file.is_local() {
+            self.reach_other_office(file, speech.ty).await?;
+        }
         Ok(digest)
     }
 
     /// Everything that can be said against a message, before anything is added: agreement, form
     /// and law. Reads only, so that it also tells a desk what it may do.
     pub(crate) async fn prepare(&mut self, file: &LegFile, speech: &Speech) -> Outcome<Prepared> {
-        let bond = file.bond.and_then(|id| self.bond(&id)).ok_or_else(no_agreement)?;
+        let bond = self.bond_of(file).ok_or_else(no_agreement)?;
         self.may_say(&bond, file, speech.ty)?;
         let lane = Lane::messages(bond.our_side);
         let header = self.header(&bond, lane).await?;
         let msg = MsgId(self.random());
         let (digests, sections) = self.sections(file, speech, &msg)?;
         let message = compose(file, speech, header.clone(), msg, digests, self.house);
-        check_message(&message).map_err(|fault| wrong_form(&fault))?;
+        let check = if file.is_local() { check_local } else { check_message };
+        check(&message).map_err(|fault| wrong_form(&fault))?;
         let made_on = self.house.calendar.day_of_unix_ms(header.created_unix_ms);
         let act = self.judge(file, &message, speech, made_on)?;
         Ok(Prepared { bond, lane, header, msg, message, sections, act })

@@ -4,6 +4,7 @@
 //! write goes through a [`Writer`], one transaction ([`Tx`]) at a time; reads may come from the pool
 //! of [`Store::read`]. Both hand out a [`Conn`], so that a query is written once.
 
+pub mod checks;
 mod conn;
 pub mod desk_queue;
 mod engine;

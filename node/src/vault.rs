@@ -14,6 +14,10 @@ pub const DRAFT: u8 = 0;
 /// Slot of how to reach the person.
 pub const CONTACT: u8 = 255;
 
+/// Slot of how to reach the person, for the office that examines a local leg: what RELEASE or REQUEST
+/// brought to it.
+pub const ARRIVED: u8 = 252;
+
 /// What a ciphertext is bound to.
 #[derive(Clone, Debug)]
 pub struct Place {
@@ -29,6 +33,11 @@ impl Place {
     /// A slot that belongs to no message.
     pub fn of_leg(leg: LegId, slot: u8) -> Place {
         Place { leg, slot, msg: MsgId([0; 16]) }
+    }
+
+    /// How to reach the person, as the leg's view may know it.
+    pub fn of_contact(file: &LegFile) -> Place {
+        Place::of_leg(file.id, if file.is_far() { ARRIVED } else { CONTACT })
     }
 
     /// AAD: city, agreement, case, message, section, purpose.
@@ -168,6 +177,11 @@ pub async fn reveal(
     file: &LegFile,
     place: &Place,
 ) -> Result<Option<Vec<u8>>, StoreError> {
+    // One vault holds what both offices of a local leg have: what was entered at the one is not there
+    // for the other.
+    if file.is_far() && matches!(place.slot, DRAFT | CONTACT) {
+        return Ok(None);
+    }
     let Some(wrapped) = load_key(conn, place).await? else { return Ok(None) };
     let row = conn
         .maybe(

@@ -106,6 +106,13 @@ pub trait Post: Send + Sync {
         ask: wire::ProveRequest,
     ) -> Result<wire::ProveReply, PostError>;
 
+    /// Asks a peer for its signed statements about lanes or a leg.
+    async fn state(
+        &self,
+        to: &CityId,
+        ask: wire::StateRequest,
+    ) -> Result<wire::StateReply, PostError>;
+
     /// Asks a peer for the newest signed head of its log, or what it has seen of ours.
     async fn checkpoint(
         &self,

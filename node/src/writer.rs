@@ -132,7 +132,8 @@ impl Writer {
         let exchange = log::head(&mut conn, Log::Exchange).await?.ok_or(missing)?;
         let local = log::head(&mut conn, Log::Local).await?;
         let local = local.ok_or(StoreError::Corrupt("log_head"))?;
-        let directory = Directory::load(&mut conn, &house.root, exchange.generation as i64).await?;
+        let (offices, generation) = (house.config.own_offices(), exchange.generation as i64);
+        let directory = Directory::load(&mut conn, &house.root, &offices, generation).await?;
         let directory = Arc::new(directory);
         // Another replica may have moved them since they were checked.
         let marks = [&exchange, &local].map(|head| (origin_of(&directory.city, head), head));
@@ -302,7 +303,8 @@ impl Writer {
             Some(held) if held.generation == claim.head.generation as i64 => held,
             Some(_) | None => {
                 let generation = claim.head.generation as i64;
-                Arc::new(Directory::load(&mut tx, &self.house.root, generation).await?)
+                let offices = self.house.config.own_offices();
+                Arc::new(Directory::load(&mut tx, &self.house.root, &offices, generation).await?)
             }
         };
         let edges = match self.edges.take() {

@@ -7,6 +7,8 @@ use crate::refusal::Refusal;
 use crate::section::{self, SectionKind};
 use crate::wire::{self, Duty, HolderSide, MessageType, OfficeKind, Purpose, Service};
 
+mod local;
+
 /// Years an agreement may run at most.
 pub const YEARS_MAX: u32 = 3;
 
@@ -63,7 +65,8 @@ pub struct Asked<'a> {
 impl Agreement {
     /// Checks an agreement as drafted, proposed or received.
     pub fn check(found: &wire::Agreement) -> Result<Agreement, Flaw> {
-        let Some(id) = AgreementId::from_slice(&found.agreement_id) else {
+        let id = AgreementId::from_slice(&found.agreement_id).filter(|id| !id.is_local());
+        let Some(id) = id else {
             return flaw("agreement_id", "16 random bytes are needed");
         };
         if found.version == 0 || Digest::from_slice(&found.prev_digest).is_none() {

@@ -104,6 +104,16 @@ random_id! {
     MsgId;
 }
 
+impl AgreementId {
+    /// 16 zero bytes, which no agreement bears: between two offices of one city there is none.
+    pub const LOCAL: AgreementId = AgreementId([0; 16]);
+
+    /// Whether it stands for the law between two offices of one city.
+    pub fn is_local(&self) -> bool {
+        *self == AgreementId::LOCAL
+    }
+}
+
 /// A city id: 3-63 bytes of `[a-z0-9.-]`, chosen by the city and fixed in its manifest.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CityId(String);

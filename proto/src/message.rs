@@ -7,7 +7,7 @@
 
 use crate::day::Day;
 use crate::id::{CaseId, CityId, Digest, LegId, MsgId};
-use crate::kinds::Kind;
+use crate::kinds::{Kind, Lane, PartySide};
 use crate::number::CreditCode;
 use crate::refusal::Refusal;
 use crate::section;
@@ -132,10 +132,27 @@ pub fn is_without_person(kind: MessageType) -> bool {
 /// Checks the form of a message: identifiers, offices, the fields its type has or leaves absent,
 /// its section slots and its body.
 pub fn check_message(found: &wire::Message) -> Result<MessageFacts, Fault> {
-    let head =
-        found.header.as_ref().ok_or(Fault { refusal: Refusal::BadHeader, field: "header" })?;
-    let head = Head::read(head, Kind::Message)?;
+    let head = Head::read(header(found)?, Kind::Message)?;
     require(head.agreement_version > 0, Refusal::BadHeader, "agreement_version")?;
+    check_content(found, head)
+}
+
+/// The same for the local form: a message between two offices of one city, which never leaves it.
+/// Nothing is announced or asked about places in it: that needs no message there.
+pub fn check_local(found: &wire::Message) -> Result<MessageFacts, Fault> {
+    let facts = check_content(found, Head::read_local(header(found)?)?)?;
+    require(facts.place.is_some(), Refusal::UnknownType, "type")?;
+    let opens = matches!(facts.kind, MessageType::Offer | MessageType::Request);
+    let first = facts.head.lane == Lane::messages(PartySide::A);
+    require(!opens || first, Refusal::BadHeader, "lane")?;
+    Ok(facts)
+}
+
+fn header(found: &wire::Message) -> Result<&wire::Header, Fault> {
+    found.header.as_ref().ok_or(Fault { refusal: Refusal::BadHeader, field: "header" })
+}
+
+fn check_content(found: &wire::Message, head: Head) -> Result<MessageFacts, Fault> {
     let msg_id = MsgId::from_slice(&found.msg_id)
         .ok_or(Fault { refusal: Refusal::BadHeader, field: "msg_id" })?;
     let (kind, service) = (found.r#type(), found.service());

@@ -5,7 +5,7 @@ use prost_types::FileDescriptorSet;
 use prost_types::field_descriptor_proto::{Label, Type as Kind};
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 12] = [
+const FILES: [&str; 13] = [
     "envelope",
     "log",
     "case",
@@ -17,17 +17,19 @@ const FILES: [&str; 12] = [
     "desk",
     "window",
     "paper",
+    "checks_desk",
     "audit",
 ];
 
 /// What never leaves a node: not decoded strictly.
-const LOCAL: [&str; 7] = [
+const LOCAL: [&str; 8] = [
     "desk.proto",
     "partners.proto",
     "case_desk.proto",
     "capacity_desk.proto",
     "window.proto",
     "paper.proto",
+    "checks_desk.proto",
     "audit.proto",
 ];
 

@@ -12,6 +12,8 @@ use jieli_proto::wire::{self};
 use jieli_tests::people::{home, person};
 use jieli_tests::{Town, Towns, in_hand};
 use prost::Message as _;
+use tokio_stream::{Stream, StreamExt};
+use tonic::Status;
 
 const OFFICE: &str = "成都市住房和城乡建设局";
 
@@ -68,6 +70,17 @@ macro_rules! ask {
     }};
 }
 
+/// All steps of a call that tells how far it is.
+async fn told<T: prost::Message>(
+    mut steps: impl Stream<Item = Result<T, Status>> + Unpin,
+) -> Option<Vec<u8>> {
+    let mut all = Vec::new();
+    while let Some(step) = steps.next().await {
+        all.extend(step.ok()?.encode_to_vec());
+    }
+    Some(all)
+}
+
 async fn desk(doors: &Doors, call: Call, token: &str, cases: &Cases) -> Option<Vec<u8>> {
     use wire::{CaseRef, LetterRequest};
     let of = |case: &str, sections: bool| CaseRef {
@@ -81,6 +94,15 @@ async fn desk(doors: &Doors, call: Call, token: &str, cases: &Cases) -> Option<V
         ($name:ident, $request:ident) => {
             ask!(doors.desk, doors, token, $name, wire::$request::default())
         };
+    }
+    macro_rules! steps {
+        ($name:ident, $request:ident) => {{
+            let request = doors.ask(token, wire::$request::default());
+            match doors.desk.$name(request).await {
+                Ok(reply) => told(reply.into_inner()).await,
+                Err(_) => None,
+            }
+        }};
     }
     match call {
         Call::Status => plain!(status, StatusRequest),
@@ -124,6 +146,8 @@ async fn desk(doors: &Doors, call: Call, token: &str, cases: &Cases) -> Option<V
         Call::UndoAct => plain!(undo_act, UndoRequest),
         Call::HandOver => plain!(hand_over, HandOverRequest),
         Call::ExportCase => ask!(doors.desk, doors, token, export_case, of(&cases.sent, true)),
+        Call::Reconcile => steps!(reconcile, ReconcileRequest),
+        Call::ListReconciled => plain!(list_reconciled, ListReconciledRequest),
         Call::PrintSlip => {
             let request = wire::SlipRequest { case_number: cases.sent.clone() };
             ask!(doors.desk, doors, token, print_slip, request)

@@ -44,6 +44,20 @@ impl Town {
         legs.find(|view| number(view) == Some(file.number)).unwrap()
     }
 
+    /// A case as the holder of a token sees it, with the persons where a purpose is named; the word
+    /// of the denial where there is none for that token.
+    pub async fn case_seen(
+        &self,
+        token: &str,
+        case: &str,
+        purpose: &str,
+    ) -> Result<wire::CaseView, String> {
+        let (case_number, purpose) = (case.to_owned(), purpose.to_owned());
+        let ask = wire::CaseRef { case_number, purpose, ..wire::CaseRef::default() };
+        let shown = self.door().show_case(self.signed(token, ask)).await;
+        shown.map(tonic::Response::into_inner).map_err(|status| status.message().to_owned())
+    }
+
     /// What only this city knows of a leg.
     pub async fn desk_view(&self, leg: LegId) -> wire::LegDesk {
         self.view(leg).await.line.unwrap().desk.unwrap()

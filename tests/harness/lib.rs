@@ -22,6 +22,7 @@ mod raw;
 mod road;
 mod town;
 mod towns;
+mod within;
 mod world;
 
 pub use desk::WINDOW_TOKEN;
@@ -32,6 +33,7 @@ pub use pg::TestPg;
 pub use raw::top_fields;
 pub use town::{SCHOOLS, Town, UNION, eventually, in_hand};
 pub use towns::{AGREEMENT_DRAFT, Towns};
+pub use within::{DISTRICT, FAR_WINDOW, HOUSING, LABOUR_HERE, Within, give_offices};
 pub use world::{HOUR_MS, Hands, Seeded, Tap};
 
 /// Approver posts of the sample agreement, by city.

@@ -31,16 +31,16 @@ use std::time::Duration;
 const IDS: [&str; 2] = ["kunming.yn", "ruian.zj"];
 const NAMES: [&str; 2] = ["昆明市", "瑞安市"];
 /// Labour offices.
-const LABOUR: [&str; 2] = ["11999999MB0000019T", "11999999MB00001154"];
+pub(crate) const LABOUR: [&str; 2] = ["11999999MB0000019T", "11999999MB00001154"];
 /// Coordination windows: they act for every office of their city.
-const WINDOW: [&str; 2] = ["11999999MB0000043B", "11999999MB0000158H"];
+pub(crate) const WINDOW: [&str; 2] = ["11999999MB0000043B", "11999999MB0000158H"];
 
 /// Trade unions, the other office whose window takes a person's word.
 pub const UNION: [&str; 2] = ["11999999MB00000604", "11999999MB00001747"];
 /// Education offices.
 pub const SCHOOLS: [&str; 2] = ["11999999MB0000027M", "11999999MB0000123Y"];
 /// Ruian's medical security office, which pulls.
-const MEDICAL: [&str; 2] = ["11999999MB0000035G", "11999999MB0000131R"];
+pub(crate) const MEDICAL: [&str; 2] = ["11999999MB0000035G", "11999999MB0000131R"];
 
 /// The desks of the labour office, and windows: the union's; the labour office's own; one of the
 /// schools, held by an officer of the labour office; one of an office that answers to it; and one
@@ -228,6 +228,21 @@ impl Town {
         self.desk_of(LABOUR[self.at], command).await
     }
 
+    /// A step of an office in a leg, once.
+    pub async fn act_of(
+        &self,
+        office: &str,
+        leg: LegId,
+        act: Act,
+    ) -> Result<wire::ActReply, Failure> {
+        let file = self.leg(leg).await;
+        let case_number = self.case_of(&file).await;
+        let request = wire::ActRequest { case_number, leg: file.number, act: Some(act) };
+        let done = self.desk_of(office, DeskCommand::Act(request)).await?;
+        let Done::Acted(reply) = done else { panic!("{done:?}") };
+        Ok(reply)
+    }
+
     /// A step of the coordination window in a leg, by its id.
     pub async fn act(&self, leg: LegId, act: Act) -> Result<wire::ActReply, Failure> {
         let file = self.leg(leg).await;
@@ -350,7 +365,7 @@ impl Town {
 
     /// A command of a window, by the name of its token.
     pub async fn window(&self, token: &str, command: WindowCommand) -> Result<Done, Failure> {
-        let all = tokens(self.at);
+        let all = &self.node().house().config.desk.tokens;
         let held = all.iter().find(|held| held.name() == token).unwrap();
         let actor = Actor { office: held.office.as_str().to_owned(), token: token.to_owned() };
         self.node().hand().perform(Command::Window(actor, command)).await
@@ -496,11 +511,15 @@ impl Town {
 
     /// The evidence of a case, with what the other city has to add to it.
     pub async fn export(&self, case: &str, sections: bool) -> Vec<u8> {
+        self.exported(case, sections).await.zip
+    }
+
+    /// The same, with what is told about its completeness.
+    pub async fn exported(&self, case: &str, sections: bool) -> evidence::Exported {
         let (store, house) = (self.node().store(), self.node().house());
         let hand = self.node().hand();
-        let missing = evidence::missing_proofs(&store, house, &hand.published(), case).await;
-        for (id, lane, replies) in missing.unwrap() {
-            hand.perform(Command::Fetched(id, lane, replies)).await.unwrap();
+        for command in evidence::ask_peer(&store, house, &hand.published(), case).await.unwrap() {
+            hand.perform(command).await.unwrap();
         }
         evidence::export(&store, house, &hand.published(), case, sections).await.unwrap()
     }

@@ -221,6 +221,17 @@ impl Post for Tapped {
         Ok(reply)
     }
 
+    async fn state(
+        &self,
+        to: &CityId,
+        ask: wire::StateRequest,
+    ) -> Result<wire::StateReply, PostError> {
+        self.1.open(ask.encode_to_vec())?;
+        let reply = self.0.state(to, ask).await?;
+        self.1.heard(reply.encode_to_vec());
+        Ok(reply)
+    }
+
     async fn checkpoint(
         &self,
         to: &CityId,

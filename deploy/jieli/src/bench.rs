@@ -1,5 +1,5 @@
-//! `jieli bench`: how fast two real nodes exchange messages on this machine, against a ceiling
-//! measured in the same run.
+//! `jieli bench`: how fast two real nodes exchange messages on this machine, and how fast evidence
+//! is verified, each against a ceiling measured in the same run.
 //!
 //! Ruian announces job terms of two kibibytes to Kunming: a message that is signed, logged in both
 //! cities, committed durably, receipted, and whose receipt is verified. There is no person in it.
@@ -17,10 +17,13 @@ use std::time::Duration;
 use towns::Towns;
 
 mod ceiling;
+mod evidence;
 mod scratch;
 mod towns;
+mod verify;
 
 pub use scratch::ScratchPg;
+pub use verify::{Checked, one_bundle, whole_pack};
 
 /// Vacancies announced with one call, and so messages in one batch.
 const A_CALL: u32 = 256;

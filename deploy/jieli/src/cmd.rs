@@ -4,7 +4,7 @@
 //! | exit code | meaning |
 //! |---|---|
 //! | 0 | done |
-//! | 1 | refused, not allowed or not found; `import`: the whole sheet was refused; `verify`, `peer test`: something does not hold |
+//! | 1 | refused, not allowed or not found; `import`: the whole sheet was refused; `verify`, `peer test`: something does not hold; `reconcile`: the cities differ |
 //! | 2 | the command line is wrong; `verify`: the ZIP or its manifest.json cannot be read |
 //! | 3 | `import`: some rows were refused, the others are drafts |
 //! | 4 | the node cannot be reached, is busy or failed; `import`: broken off, run it again |
@@ -33,6 +33,7 @@ mod misbehaviour;
 mod node;
 mod paper_check;
 mod peer;
+mod reconcile;
 mod rule;
 mod say;
 mod shell;
@@ -47,10 +48,10 @@ use say::{Done, Out, Tongue};
 pub use say::{FAILED, Fail, REFUSED, SOME_ROWS, WRONG_USE};
 
 const EXIT_CODES: &str = "\
-退出码：0 办成；1 被拒绝、无权或没有找到（import：整张表；verify、peer test：有不成立的）；2 命令行或文件有误\
+退出码：0 办成；1 被拒绝、无权或没有找到（import：整张表；verify、peer test：有不成立的；reconcile：双方有差异）；2 命令行或文件有误\
 （verify：ZIP 无法读取）；3 import：部分行被拒绝；4 节点无法连接、繁忙或出错。
 Exit codes: 0 done; 1 refused, not allowed or not found (import: the whole sheet; verify, peer \
-test: something does not hold); 2 the command line or a file is wrong (verify: the ZIP cannot be read); 3 import: \
+test: something does not hold; reconcile: the cities differ); 2 the command line or a file is wrong (verify: the ZIP cannot be read); 3 import: \
 some rows were refused; 4 the node cannot be reached, is busy or failed.";
 
 /// Hands a worker's household over between two cities: `jieli COMMAND --help` tells more.
@@ -166,6 +167,8 @@ enum Command {
     Letter(letter::LetterCommand),
     /// Writes the evidence of a case into a ZIP.
     Export(evidence::Export),
+    /// Compares what both cities hold, from signed statements, down to the message that differs.
+    Reconcile(reconcile::Reconcile),
     /// Checks evidence, a slip or a letter against root fingerprints; needs no node, network or account.
     Verify(evidence::Verify),
     /// What compliance reads: figures, deadlines, consents. No personal data.
@@ -229,6 +232,7 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
         Command::Slip(slip) => slip.run(&at, out).await,
         Command::Letter(command) => command.run(&at, out).await,
         Command::Export(export) => export.run(&at, out).await,
+        Command::Reconcile(reconcile) => reconcile.run(&at, out).await,
         Command::Verify(verify) => verify.run(out),
         Command::Audit(command) => command.run(&at, out).await,
         Command::Misbehaviour(command) => command.run(&at, out).await,
@@ -295,6 +299,8 @@ mod tests {
             "jieli letter write --case 2026-000001 --leg 1 --office-name A --out letter.html",
             "jieli letter answer 2026-000001 1 --accept --code 12345678",
             "jieli letter answer 2026-000001 1 --decline --stamped",
+            "jieli reconcile --agreement 00 --period 2026-11 --json",
+            "jieli reconcile --list",
         ] {
             let words = line.split(' ');
             let last = if line.ends_with("--yes") { Some("1 3") } else { None };
@@ -316,6 +322,9 @@ mod tests {
             "jieli worker reopen --case 2026-000001 --code 1 --leg 1 --number 99999919900101001X",
             "jieli verify --slip a --letter b --root 00",
             "jieli verify --root 00",
+            "jieli reconcile",
+            "jieli reconcile --agreement 00 --period 2026-13",
+            "jieli reconcile --agreement 00 --period 2026-11 --list",
             "jieli worker answer --case 2026-000001 --slip-code 12345678 --yes 1",
             "jieli worker copy --case 2026-000001 --slip-code 12345678 --out copy.zip",
             "jieli worker withdraw --case 2026-000001 --code 1 --slip-code 2",

@@ -324,7 +324,7 @@ impl Batch<'_> {
         let Some(bytes) = self.reveal(file, &place).await? else { return Ok(()) };
         let asked = wire::DeskOutcome::decode(bytes.as_slice())
             .map_err(|_| store::StoreError::Corrupt("held_outcome"))?;
-        let bond = file.bond.and_then(|id| self.bond(&id));
+        let bond = self.bond_of(file);
         let bond = bond.ok_or_else(|| Denied::no_agreement(file.bond))?;
         let speech = self.outcome_speech(&bond, file, &asked);
         self.say(file, speech).await?;

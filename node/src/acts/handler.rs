@@ -5,30 +5,33 @@ use super::told;
 use crate::batch::Batch;
 use crate::command::Actor;
 use crate::config::DeskRole;
+use crate::legs::LegFile;
 use crate::store::{Conn, StoreError};
 use crate::trouble::{Denied, Outcome};
-use jieli_proto::id::LegId;
 use jieli_proto::wire;
 
 /// The first handler of a leg here.
-pub(crate) async fn handler(conn: &mut Conn, leg: LegId) -> Result<Option<String>, StoreError> {
-    let sql = "SELECT token FROM leg_handler WHERE leg_id = $1";
-    conn.maybe(sql, vec![leg.to_vec().into()]).await?.map(|row| row.text(0)).transpose()
+pub(crate) async fn handler(conn: &mut Conn, file: &LegFile) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT token FROM leg_handler WHERE leg_id = $1 AND desk = $2";
+    conn.maybe(sql, vec![file.id.to_vec().into(), file.desk().into()])
+        .await?
+        .map(|row| row.text(0))
+        .transpose()
 }
 
 impl Batch<'_> {
     /// Remembers who has a leg.
     pub(super) async fn first_handler(
         &mut self,
-        leg: LegId,
+        file: &LegFile,
         token: &str,
     ) -> Result<(), StoreError> {
         self.conn
             .run(
-                "INSERT INTO leg_handler (leg_id, token, since_ms) VALUES ($1,$2,$3) \
-                 ON CONFLICT (leg_id) DO UPDATE SET token = excluded.token, \
+                "INSERT INTO leg_handler (leg_id, token, since_ms, desk) VALUES ($1,$2,$3,$4) \
+                 ON CONFLICT (leg_id, desk) DO UPDATE SET token = excluded.token, \
                  since_ms = excluded.since_ms",
-                vec![leg.to_vec().into(), token.into(), self.now_ms.into()],
+                vec![file.id.to_vec().into(), token.into(), self.now_ms.into(), file.desk().into()],
             )
             .await?;
         Ok(())
@@ -41,9 +44,10 @@ impl Batch<'_> {
         request: &wire::HandOverRequest,
     ) -> Outcome<wire::ActReply> {
         let file = self.leg_of(&request.case_number, request.leg).await?;
+        let file = file.seen_by(&actor.office);
         let name = format!("{}/{}", request.case_number, request.leg);
         self.is_theirs(actor, &file, &name)?;
-        let Some(from) = handler(self.conn, file.id).await? else {
+        let Some(from) = handler(self.conn, &file).await? else {
             return Err(Denied::new(
                 "NOT_TAKEN_UP",
                 format!("{name} 还没有首问经办人：先受理（take-up）。"),
@@ -67,7 +71,7 @@ impl Batch<'_> {
             )
             .into());
         }
-        self.first_handler(file.id, to).await?;
+        self.first_handler(&file, to).await?;
         self.record("handed-over", format!("{} {name} {from} {to}", actor.token).as_bytes());
         Ok(told(
             format!("{name} 的首问经办人由 {from} 改为 {to}。"),

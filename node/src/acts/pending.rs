@@ -6,12 +6,12 @@ use super::{step_word, told};
 use crate::batch::Batch;
 use crate::command::Actor;
 use crate::legs::LegFile;
-use crate::store::{Conn, StoreError};
+use crate::store::{Conn, StoreError, Val};
 use crate::timer::TimerKind;
 use crate::trouble::{Denied, Outcome, Trouble};
 use crate::vault::Place;
 use jieli_proto::calendar::Calendar;
-use jieli_proto::case::Illegal;
+use jieli_proto::case::{Illegal, Side};
 use jieli_proto::id::LegId;
 use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::{self, ActRequest};
@@ -19,6 +19,8 @@ use prost::Message as _;
 
 /// Slot of an act that waits.
 const PENDING: u8 = 253;
+/// The same at the office that examines a local leg.
+const PENDING_FAR: u8 = 251;
 const MINUTE_MS: u64 = 60_000;
 
 /// An act that waits, without its contents.
@@ -38,19 +40,35 @@ pub(crate) struct Unsent {
     pub(crate) say_en: String,
 }
 
-/// The act that waits in a leg.
-pub(crate) async fn waiting(conn: &mut Conn, leg: LegId) -> Result<Option<Waiting>, StoreError> {
-    let sql = "SELECT step, token, due_ms FROM pending_act WHERE leg_id = $1";
-    let row = conn.maybe(sql, vec![leg.to_vec().into()]).await?;
+fn place_of(file: &LegFile) -> Place {
+    Place::of_leg(file.id, if file.is_far() { PENDING_FAR } else { PENDING })
+}
+
+/// Whose row it is.
+fn key(file: &LegFile) -> Vec<Val> {
+    vec![file.id.to_vec().into(), file.desk().into()]
+}
+
+/// The act of this desk that waits in a leg.
+pub(crate) async fn waiting(
+    conn: &mut Conn,
+    file: &LegFile,
+) -> Result<Option<Waiting>, StoreError> {
+    let sql = "SELECT step, token, due_ms FROM pending_act WHERE leg_id = $1 AND desk = $2";
+    let row = conn.maybe(sql, key(file)).await?;
     row.map(|row| Ok(Waiting { step: row.text(0)?, token: row.text(1)?, due_ms: row.uint(2)? }))
         .transpose()
 }
 
 impl Unsent {
-    /// The act of a leg that was not sent, until a desk has taken note.
-    pub(crate) async fn load(conn: &mut Conn, leg: LegId) -> Result<Option<Unsent>, StoreError> {
-        let sql = "SELECT step, code, say_zh, say_en FROM unsent_act WHERE leg_id = $1";
-        let row = conn.maybe(sql, vec![leg.to_vec().into()]).await?;
+    /// The act of this desk that was not sent in a leg, until it has taken note.
+    pub(crate) async fn load(
+        conn: &mut Conn,
+        file: &LegFile,
+    ) -> Result<Option<Unsent>, StoreError> {
+        let sql =
+            "SELECT step, code, say_zh, say_en FROM unsent_act WHERE leg_id = $1 AND desk = $2";
+        let row = conn.maybe(sql, key(file)).await?;
         row.map(|row| {
             Ok(Unsent {
                 step: row.text(0)?,
@@ -77,11 +95,11 @@ impl Batch<'_> {
         let due_ms = self.now_ms + minutes * MINUTE_MS;
         // It may hold fields of the person: nothing of it stands in the clear.
         let request = ActRequest { act: Some(act), ..ActRequest::default() };
-        self.hide(file, &Place::of_leg(file.id, PENDING), &request.encode_to_vec()).await?;
+        self.hide(file, &place_of(file), &request.encode_to_vec()).await?;
         self.conn
             .run(
-                "INSERT INTO pending_act (leg_id, step, office, token, entered_ms, due_ms) \
-                 VALUES ($1,$2,$3,$4,$5,$6)",
+                "INSERT INTO pending_act (leg_id, step, office, token, entered_ms, due_ms, desk) \
+                 VALUES ($1,$2,$3,$4,$5,$6,$7)",
                 vec![
                     file.id.to_vec().into(),
                     step.into(),
@@ -89,6 +107,7 @@ impl Batch<'_> {
                     actor.token.as_str().into(),
                     self.now_ms.into(),
                     due_ms.into(),
+                    file.desk().into(),
                 ],
             )
             .await?;
@@ -123,10 +142,11 @@ impl Batch<'_> {
         request: &wire::UndoRequest,
     ) -> Outcome<wire::ActReply> {
         let file = self.leg_of(&request.case_number, request.leg).await?;
+        let file = file.seen_by(&actor.office);
         let name = format!("{}/{}", request.case_number, request.leg);
         self.is_theirs(actor, &file, &name)?;
-        if let Some(pending) = waiting(self.conn, file.id).await? {
-            self.drop_pending(file.id).await?;
+        if let Some(pending) = waiting(self.conn, &file).await? {
+            self.drop_pending(&file).await?;
             self.record("undone", format!("{} {name} {}", actor.token, pending.step).as_bytes());
             let step = &pending.step;
             return Ok(told(
@@ -134,8 +154,8 @@ impl Batch<'_> {
                 format!("Undone: {step} was not sent."),
             ));
         }
-        if let Some(unsent) = Unsent::load(self.conn, file.id).await? {
-            self.drop_unsent(file.id).await?;
+        if let Some(unsent) = Unsent::load(self.conn, &file).await? {
+            self.drop_unsent(&file).await?;
             let step = &unsent.step;
             return Ok(told(
                 format!("已知悉：{step} 没有发出。"),
@@ -155,19 +175,30 @@ impl Batch<'_> {
 
     /// The time to undo is over: judged again, and sent.
     pub(crate) async fn send_pending(&mut self, file: &mut LegFile) -> Outcome<()> {
+        for mut view in views(file) {
+            self.send_pending_of(&mut view).await?;
+        }
+        Ok(())
+    }
+
+    async fn send_pending_of(&mut self, file: &mut LegFile) -> Outcome<()> {
         // An older timer may ring for an act that was undone and entered anew.
-        let Some(pending) = waiting(self.conn, file.id).await? else { return Ok(()) };
+        let Some(pending) = waiting(self.conn, file).await? else { return Ok(()) };
         if pending.due_ms > self.now_ms {
             return Ok(());
         }
-        let Some(bytes) = self.reveal(file, &Place::of_leg(file.id, PENDING)).await? else {
+        let Some(bytes) = self.reveal(file, &place_of(file)).await? else {
             // Erased with the leg's data: there is nothing to send, and the desk is told.
             return Ok(self.stop_pending(file.id).await?);
         };
+        // What the other desk of a local leg said meanwhile counts.
+        if let Some(now) = self.take_leg(file.id).await? {
+            *file = now.seen_from(file.our_side);
+        }
         let request =
             ActRequest::decode(bytes.as_slice()).map_err(|_| StoreError::Corrupt("pending_act"))?;
         let act = request.act.ok_or(StoreError::Corrupt("pending_act"))?;
-        self.drop_pending(file.id).await?;
+        self.drop_pending(file).await?;
         // All denials come from the plan: who carries it out has nothing to take back.
         match self.plan(file, &act).await {
             Ok(planned) => {
@@ -175,60 +206,67 @@ impl Batch<'_> {
                 Ok(())
             }
             Err(Trouble::Denied(denied)) => {
-                Ok(self.note_unsent(file.id, &pending.step, &denied).await?)
+                Ok(self.note_unsent(file, &pending.step, &denied).await?)
             }
             Err(error) => Err(error),
         }
     }
 
-    /// Nothing more goes out in a leg whose data is erased; the desk is told.
+    /// Nothing more goes out in a leg whose data is erased; the desks are told.
     pub(crate) async fn stop_pending(&mut self, leg: LegId) -> Result<(), StoreError> {
-        if let Some(pending) = waiting(self.conn, leg).await? {
-            self.drop_pending(leg).await?;
-            self.note_unsent(leg, &pending.step, &Denied::illegal(Illegal::Stopped)).await?;
+        let Some(file) = self.take_leg(leg).await? else { return Ok(()) };
+        for view in views(&file) {
+            if let Some(pending) = waiting(self.conn, &view).await? {
+                self.drop_pending(&view).await?;
+                let why = Denied::illegal(Illegal::Stopped);
+                self.note_unsent(&view, &pending.step, &why).await?;
+            }
         }
         Ok(())
     }
 
     /// Removes what waits, its contents and its timer.
-    pub(super) async fn drop_pending(&mut self, leg: LegId) -> Result<(), StoreError> {
-        self.conn
-            .run("DELETE FROM pending_act WHERE leg_id = $1", vec![leg.to_vec().into()])
-            .await?;
+    pub(super) async fn drop_pending(&mut self, file: &LegFile) -> Result<(), StoreError> {
+        let sql = "DELETE FROM pending_act WHERE leg_id = $1 AND desk = $2";
+        self.conn.run(sql, key(file)).await?;
+        // A timer may be that of the other desk of a local leg.
         self.conn
             .run(
-                "DELETE FROM timer WHERE kind = $1 AND subject = $2",
-                vec![TimerKind::SendAct.word().into(), leg.to_vec().into()],
+                "DELETE FROM timer WHERE kind = $1 AND subject = $2 \
+                 AND NOT EXISTS (SELECT 1 FROM pending_act p WHERE p.leg_id = $2)",
+                vec![TimerKind::SendAct.word().into(), file.id.to_vec().into()],
             )
             .await?;
+        let slot = place_of(file).slot;
         for table in ["section_key", "section_data"] {
             let sql = format!("DELETE FROM {table} WHERE leg_id = $1 AND slot = $2");
-            let vals = vec![leg.to_vec().into(), PENDING.into()];
+            let vals = vec![file.id.to_vec().into(), slot.into()];
             self.conn.run(sqlx::AssertSqlSafe(sql), vals).await?;
         }
         Ok(())
     }
 
-    pub(super) async fn drop_unsent(&mut self, leg: LegId) -> Result<(), StoreError> {
-        let sql = "DELETE FROM unsent_act WHERE leg_id = $1";
-        self.conn.run(sql, vec![leg.to_vec().into()]).await?;
+    pub(super) async fn drop_unsent(&mut self, file: &LegFile) -> Result<(), StoreError> {
+        let sql = "DELETE FROM unsent_act WHERE leg_id = $1 AND desk = $2";
+        self.conn.run(sql, key(file)).await?;
         Ok(())
     }
 
     async fn note_unsent(
         &mut self,
-        leg: LegId,
+        file: &LegFile,
         step: &str,
         why: &Denied,
     ) -> Result<(), StoreError> {
         self.conn
             .run(
-                "INSERT INTO unsent_act (leg_id, step, failed_ms, code, say_zh, say_en) \
-                 VALUES ($1,$2,$3,$4,$5,$6) ON CONFLICT (leg_id) DO UPDATE SET \
+                "INSERT INTO unsent_act (leg_id, desk, step, failed_ms, code, say_zh, say_en) \
+                 VALUES ($1,$2,$3,$4,$5,$6,$7) ON CONFLICT (leg_id, desk) DO UPDATE SET \
                  step = excluded.step, failed_ms = excluded.failed_ms, code = excluded.code, \
                  say_zh = excluded.say_zh, say_en = excluded.say_en",
                 vec![
-                    leg.to_vec().into(),
+                    file.id.to_vec().into(),
+                    file.desk().into(),
                     step.into(),
                     self.now_ms.into(),
                     why.code.into(),
@@ -239,6 +277,15 @@ impl Batch<'_> {
             .await?;
         Ok(())
     }
+}
+
+/// The desks of this city that have a leg: both, where it is a local one.
+fn views(file: &LegFile) -> Vec<LegFile> {
+    let mut all = vec![file.home()];
+    if file.is_local() {
+        all.push(file.seen_from(Side::Examiner));
+    }
+    all
 }
 
 /// The time of day of an instant, in the zone of the calendar.

@@ -14,6 +14,7 @@ use crate::serve::report::ReportDoor;
 use crate::serve::stack::listener;
 use crate::serve::window::keypad;
 use crate::serve::worker::{WorkerDoor, worker};
+use crate::statements::Statements;
 use crate::store::Store;
 use crate::tls::{AcceptLimits, Acceptor, Connections, Identity, Pins};
 use crate::tokens::Tokens;
@@ -183,6 +184,7 @@ impl Doors {
         let service = exchange(
             self.hand.clone(),
             self.letters.clone(),
+            Statements::new(self.store.clone(), self.house.clone()),
             self.house.world.clone(),
             set.clone(),
             self.tasks.clone(),

@@ -132,7 +132,8 @@ pub(super) async fn open(start: Start) -> Result<Opened, StartError> {
     found::check_heads(&city, &store, &mut highwater).await?;
     found::keep_cosigned(&store, &highwater).await?;
     found::keep_manifest(&store, &city, &manifest).await?;
-    let board = Arc::new(Pinboard::new(Arc::new(directory(&store, &manifest.root).await?)));
+    let board =
+        Arc::new(Pinboard::new(Arc::new(directory(&store, &manifest.root, &config).await?)));
     let identity = identity(&keys, &city, clock.as_ref(), random(entropy.as_ref()))?;
     let connections = Connections::new();
     let dialer = Dialer::new(
@@ -173,11 +174,12 @@ fn database_url(config: &Config) -> String {
 async fn directory(
     store: &Store,
     root: &jieli_proto::pubkey::PublicKey,
+    config: &Config,
 ) -> Result<Directory, StoreError> {
     let mut conn = store.read().await?;
     let missing = StoreError::Corrupt("log_head");
     let head = log::head(&mut conn, Log::Exchange).await?.ok_or(missing)?;
-    Directory::load(&mut conn, root, head.generation as i64).await
+    Directory::load(&mut conn, root, &config.own_offices(), head.generation as i64).await
 }
 
 /// Whether a certificate written then should be replaced: half its time is over, or the clock went

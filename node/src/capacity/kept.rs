@@ -43,6 +43,7 @@ impl Batch<'_> {
         let Some(named) = LegId::from_slice(&opening.supersedes) else { return Ok(None) };
         let before = self.take_leg(named).await?;
         Ok(before
+            .map(|old| old.seen_from(file.our_side))
             .filter(|old| {
                 let same = old.bond == file.bond && old.our_office == file.our_office;
                 same && old.service == file.service && old.law.state().stop.any()

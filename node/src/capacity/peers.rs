@@ -75,7 +75,7 @@ impl Batch<'_> {
         actor: &Actor,
         file: &LegFile,
     ) -> Result<(), StoreError> {
-        let Some(bond) = file.bond.and_then(|id| self.bond(&id)) else { return Ok(()) };
+        let Some(bond) = self.bond_of(file).filter(|_| !file.is_local()) else { return Ok(()) };
         let cut = self.draft_cut(file).await?;
         let Some(cut) = cut.filter(|cut| cut.service != Service::Employment) else {
             return Ok(());
@@ -225,6 +225,15 @@ impl Batch<'_> {
         Ok(())
     }
 
+    /// The same of another office of this city: its own figure is at hand.
+    async fn is_there_a_place(&mut self, office: &str, bond: &Bond, cut: &Cut) -> Outcome<()> {
+        let found = self.answer_for(office, cut, &[]).await?;
+        if found.state() == CapacityState::None {
+            return Err(no_places(bond, found.as_of, found.valid_until));
+        }
+        Ok(())
+    }
+
     /// Whether a draft may go to a city: not while that city's own answer, still valid, says that
     /// there is no place. The answer for the district counts before the one for the whole city; a
     /// city that was never asked, or has not answered, is in nobody's way.
@@ -232,6 +241,9 @@ impl Batch<'_> {
         let Some(cut) = self.draft_cut(file).await? else { return Ok(()) };
         if cut.service == Service::Employment {
             return self.is_announced(bond, &cut).await;
+        }
+        if bond.id.is_local() {
+            return self.is_there_a_place(&file.their_office, bond, &cut).await;
         }
         let whole = Cut { district: String::new(), ..cut.clone() };
         let answer = match self.valid_answer(bond, &cut).await? {

@@ -118,7 +118,7 @@ impl Batch<'_> {
             // It waits for the desk.
             return Ok(());
         }
-        let bond = file.bond.and_then(|id| self.bond(&id));
+        let bond = self.bond_of(file);
         let bond = bond.ok_or_else(|| Denied::not_found("agreement"))?;
         let taken = self.take_up(&bond, file);
         self.say(file, taken).await?;

@@ -81,6 +81,9 @@ pub(super) fn problem(config: &Config) -> Option<(String, String)> {
     if let Some(problem) = config.notices.problem() {
         return Some(problem);
     }
+    if let Some(problem) = super::office::problem(&config.offices) {
+        return Some(problem);
+    }
     config.desk.window_problem().or_else(|| token_problem(&config.desk.tokens))
 }
 

@@ -51,9 +51,7 @@ impl Desk {
             if self.windows[..at].iter().any(|other| other.office == window.office) {
                 return says(format!("has two entries for the office {office}: keep one"));
             }
-            let digits = window.telephone.bytes().filter(u8::is_ascii_digit).count();
-            let plain = |b: u8| b.is_ascii_digit() || matches!(b, b'+' | b'-');
-            if digits < 3 || window.telephone.len() > 32 || !window.telephone.bytes().all(plain) {
+            if !is_telephone(&window.telephone) {
                 return says(format!(
                     "must name a telephone of digits, + and - for the office {office}"
                 ));
@@ -71,6 +69,13 @@ impl Desk {
         }
         None
     }
+}
+
+/// Digits, `+` and `-`, with three digits at least and 32 characters at most.
+pub(super) fn is_telephone(text: &str) -> bool {
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    let plain = |b: u8| b.is_ascii_digit() || matches!(b, b'+' | b'-');
+    digits >= 3 && text.len() <= 32 && text.bytes().all(plain)
 }
 
 /// An entry of `desk.windows`.

@@ -203,3 +203,33 @@ fn a_missing_file_says_what_to_do() {
     std::fs::write(dir.path().join(FILE), [0xff]).unwrap();
     assert!(Config::load(dir.path()).unwrap_err().to_string().contains("UTF-8"));
 }
+
+#[test]
+fn the_offices_of_a_city_are_named_once_with_a_kind_of_the_closed_list() {
+    let office = |code: &str, kind: &str, name: &str, telephone: &str| {
+        format!(
+            "[[office]]\ncredit_code = \"{code}\"\nkind = \"{kind}\"\nname = \"{name}\"\n\
+             telephone = \"{telephone}\"\n"
+        )
+    };
+    let (code, other) = ("91530100MA00000020", "11999999MB0000019T");
+    let good = office(code, "medical-security", "医保局", "0871-1");
+    let both = [MINIMAL, &good, &office(other, "Labour", "人社局", "0871-1")].concat();
+    let config = parse(&both.replace("0871-1", "0871-12")).unwrap();
+    let offices = config.own_offices();
+    let kinds: Vec<wire::OfficeKind> = offices.iter().map(wire::Office::kind).collect();
+    assert_eq!(kinds, [wire::OfficeKind::MedicalSecurity, wire::OfficeKind::Labour]);
+    assert!(parse(MINIMAL).unwrap().own_offices().is_empty());
+    for (text, why) in [
+        // V15: there is no such kind, and none can be configured.
+        (office(code, "police", "公安局", "110-110"), "closed list"),
+        (office(code, "unspecified", "局", "110-110"), "closed list"),
+        (office("91530100MA00000021", "labour", "局", "110-110"), "credit code"),
+        (office(code, "labour", " ", "110-110"), "must name"),
+        (office(code, "labour", "局", "1x"), "telephone"),
+        (office(code, "labour", "局", "110-110").repeat(2), "two entries"),
+    ] {
+        let said = refused(&format!("{MINIMAL}{text}"));
+        assert!(said.contains(why), "{said}");
+    }
+}

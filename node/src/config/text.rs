@@ -78,6 +78,18 @@ const LIMITS: &str = r#"
 #"letter.ask.v1" = "SMS_100009"
 "#;
 
+const OFFICES: &str = r#"
+# The offices of this city, one table each, for what they hand to each other: the same law as between
+# two cities, with no agreement, and nothing of it leaves this node. Where an agreement in force names
+# the same office, its words count. kind is one of labour, education, medical-security, housing,
+# housing-fund, labour-inspection, legal-aid, trade-union, coordination, compliance.
+#[[office]]
+#credit_code = "91530100MA00000020"
+#kind = "labour"
+#name = "示例市人力资源和社会保障局"
+#telephone = "0871-00000000"
+"#;
+
 const UNDO: &str = "
 # What a clerk enters goes out after so many minutes; until then `jieli case undo` takes it back.
 # 0 sends at once. A withdrawal never waits.
@@ -148,6 +160,7 @@ pub fn render(start: &Start) -> String {
         None => out.push_str("#[keys]\n#passphrase_file = \"passphrase\"\n"),
     }
     out.push_str(LIMITS);
+    out.push_str(OFFICES);
     out.push_str(UNDO);
     line(&mut out, "", "undo_minutes", &start.undo_minutes.to_string());
     out.push_str(WINDOWS);

@@ -1,9 +1,12 @@
-//! Proofs that only the other city can give: that its log holds what it sent.
+//! What only the other city can give: proofs that its log holds what it sent, and its word how far
+//! it has spoken in a leg.
 
+use crate::command::Command;
+use crate::directory::Bond;
 use crate::house::House;
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, Conn, Store, StoreError};
 use crate::writer::Published;
-use jieli_proto::id::AgreementId;
+use jieli_proto::id::{AgreementId, CaseId, LegId};
 use jieli_proto::kinds::Lane;
 use jieli_proto::wire;
 use std::collections::BTreeMap;
@@ -11,9 +14,50 @@ use std::collections::BTreeMap;
 /// Records asked for at once.
 const FETCHED_AT_ONCE: u32 = 256;
 
-/// Asks the peer for the proofs of its records in a case that are not held yet. What comes back
-/// goes through the writer, which verifies it like everything else a peer says.
-pub async fn missing_proofs(
+/// Asks the other city for what a case's evidence still lacks. What comes back goes through the
+/// writer, as the commands returned, which verifies it like everything else a peer says.
+pub async fn ask_peer(
+    store: &Store,
+    house: &House,
+    published: &Published,
+    case_number: &str,
+) -> Result<Vec<Command>, StoreError> {
+    let proofs = missing_proofs(store, house, published, case_number).await?;
+    let proofs = proofs.into_iter().map(|(id, lane, replies)| Command::Fetched(id, lane, replies));
+    let mut commands: Vec<Command> = proofs.collect();
+    let mut conn = store.read().await?;
+    let Some(case) = store::legs::case(&mut conn, case_number).await? else {
+        return Ok(commands);
+    };
+    let legs = legs_with_messages(&mut conn, case.id).await?;
+    drop(conn);
+    for (id, leg) in legs {
+        let Some(bond) = published.directory.bonds.get(&id) else { continue };
+        // Unreachable: the export itself says what is missing.
+        let Ok(reply) = house.world.post.state(&bond.peer, of_leg(bond, leg)).await else { break };
+        let stated = reply.statements.into_iter().next();
+        commands.extend(stated.map(|sealed| Command::LegStated(id, leg, Box::new(sealed))));
+    }
+    Ok(commands)
+}
+
+fn of_leg(bond: &Bond, leg: LegId) -> wire::StateRequest {
+    let (agreement_id, leg_id) = (bond.id.to_vec(), leg.to_vec());
+    wire::StateRequest { agreement_id, leg_id, ranges: Vec::new() }
+}
+
+async fn legs_with_messages(
+    conn: &mut Conn,
+    case: CaseId,
+) -> Result<Vec<(AgreementId, LegId)>, StoreError> {
+    let sql = "SELECT DISTINCT l.agreement_id, l.leg_id, l.number FROM leg l JOIN message m \
+               ON m.leg_id = l.leg_id WHERE l.case_id = $1 AND m.leg_seq > 0 ORDER BY l.number";
+    let rows = conn.rows(sql, vec![case.to_vec().into()]).await?;
+    rows.iter().map(|row| Ok((AgreementId(row.array(0)?), LegId(row.array(1)?)))).collect()
+}
+
+/// The proofs of the peer's records in a case that are not held yet.
+async fn missing_proofs(
     store: &Store,
     house: &House,
     published: &Published,

@@ -47,6 +47,7 @@ pub(crate) async fn pack(
         bond: bond.clone(),
         peer,
         bundle: Bundle::default(),
+        notes: Vec::new(),
         own: BTreeMap::new(),
     };
     export.trust(&published.directory);
@@ -251,6 +252,7 @@ impl Export<'_> {
     /// What was gathered so far; begins anew.
     fn take(&mut self) -> Bundle {
         self.own.clear();
+        self.notes.clear();
         std::mem::take(&mut self.bundle)
     }
 }

@@ -20,9 +20,8 @@ impl Batch<'_> {
         let mut reply = wire::AddVacanciesReply::default();
         for vacancy in &request.vacancies {
             let terms = vacancy.terms.clone().unwrap_or_default();
-            let own = vacancy.city.is_empty()
-                || vacancy.city == self.directory.city.as_str()
-                || vacancy.city == self.directory.name;
+            let named = self.directory.city_named(&vacancy.city).cloned();
+            let own = vacancy.city.is_empty() || named.as_ref() == Some(&self.directory.city);
             if own {
                 self.may_change(&terms, request.change).await?;
             } else if request.change {
@@ -32,8 +31,7 @@ impl Batch<'_> {
                 check_terms(&terms).map_err(|field| bad(field, "用工条件不完整", "job terms"))?;
                 self.directory.city.as_str().to_owned()
             } else {
-                let peer = self.directory.peer_named(&vacancy.city);
-                peer.map_or(vacancy.city.clone(), |peer| peer.city.as_str().to_owned())
+                named.map_or(vacancy.city.clone(), |city| city.as_str().to_owned())
             };
             self.keep_vacancy(&city, vacancy, &terms, own).await?;
             reply.added += 1;

@@ -308,9 +308,10 @@ impl Batch<'_> {
         let file = self.own_leg(actor, case, leg).await?;
         let city = store::legs::case_by_id(self.conn, file.case).await?;
         let city = city.map_or(String::new(), |case| case.city);
-        let peer = self.directory.peer_named(&city).map(|peer| peer.city.clone());
-        let bond = peer.and_then(|peer| self.directory.bond_with(&peer, file.service).cloned());
-        if bond.is_some() || file.local == Local::OnTheRoad {
+        let named = self.directory.city_named(&city).cloned();
+        let within = named.as_ref() == Some(&self.directory.city);
+        let bond = named.and_then(|city| self.directory.bond_with(&city, file.service).cloned());
+        if within || bond.is_some() || file.local == Local::OnTheRoad {
             return Err(has_node(&city).into());
         }
         Ok(file)

@@ -15,7 +15,7 @@ impl Batch<'_> {
         number: u32,
         file: &LegFile,
     ) -> Result<wire::SlipLine, StoreError> {
-        let bond = file.bond.and_then(|id| self.bond(&id));
+        let bond = self.bond_of(file);
         let agreement = bond.as_ref().and_then(|bond| Some((bond, bond.in_force()?)));
         let office = |side_is_ours: bool, code: &str| {
             agreement.and_then(|(bond, agreement)| {
@@ -25,8 +25,7 @@ impl Batch<'_> {
         };
         let ours = office(true, &file.our_office).or_else(|| self.any_office(&file.our_office));
         let theirs = office(false, &file.their_office);
-        let peer = bond.as_ref().and_then(|bond| self.directory.peers.get(&bond.peer));
-        let mut their_city = peer.map(|peer| peer.name.clone());
+        let mut their_city = bond.as_ref().map(|bond| self.directory.city_name(&bond.peer));
         if their_city.is_none() {
             let case = store::legs::case_by_id(self.conn, file.case).await?;
             their_city = case.map(|case| case.city);
@@ -63,11 +62,9 @@ impl Batch<'_> {
         })
     }
 
-    /// One of our offices as any agreement names it.
+    /// One of our offices as an agreement or the configuration names it.
     pub(super) fn any_office(&self, code: &str) -> Option<wire::Office> {
-        self.directory.bonds.values().find_map(|bond| {
-            bond.in_force().and_then(|found| found.office(bond.our_side, code).cloned())
-        })
+        self.directory.own_office(code).cloned()
     }
 }
 

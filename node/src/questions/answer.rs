@@ -240,7 +240,7 @@ impl Batch<'_> {
         if let Some(person) = &draft.person {
             self.not_suppressed(file.service, person).await?;
         }
-        let bond = file.bond.and_then(|id| self.bond(&id));
+        let bond = self.bond_of(file);
         let bond = bond.ok_or_else(|| Denied::no_agreement(file.bond))?;
         self.may_have_a_place(file, &bond).await?;
         let push = file.law.rules().direction == Direction::Push;
@@ -325,7 +325,8 @@ impl Batch<'_> {
             return Ok(());
         }
         for (_, leg, answer) in question.legs.clone() {
-            let Some(mut file) = self.take_leg(leg).await? else { continue };
+            let Some(file) = self.take_leg(leg).await? else { continue };
+            let mut file = question.topic.view(file);
             let state = file.law.state();
             let others = question.topic == Topic::Terms
                 && (state.stage != Stage::Accepted

@@ -176,6 +176,9 @@ impl Batch<'_> {
     /// A draft with the agreement and the office it would go to, if by now it may go there: nobody
     /// is asked about what could not be sent.
     async fn ready(&mut self, file: &LegFile, city: &str) -> Outcome<LegFile> {
+        if self.directory.city_named(city) == Some(&self.directory.city) {
+            return self.ready_in_city(file).await;
+        }
         let Some(peer) = self.directory.peer_named(city) else { return Err(no_partner(city)) };
         let bond = self.directory.bond_with(&peer.city, file.service).cloned();
         let Some(bond) = bond else { return Err(no_partner(city)) };
@@ -190,6 +193,15 @@ impl Batch<'_> {
         bound.their_office = theirs.credit_code.clone();
         self.may_say(&bond, &bound, bound.opening())?;
         self.may_have_a_place(file, &bond).await?;
+        Ok(bound)
+    }
+
+    /// The same for a draft to another office of this city.
+    async fn ready_in_city(&mut self, file: &LegFile) -> Outcome<LegFile> {
+        let bound = self.bound_in_city(file)?;
+        let bond = self.bond_of(&bound).ok_or_else(|| Denied::no_agreement(bound.bond))?;
+        self.may_say(&bond, &bound, bound.opening())?;
+        self.may_have_a_place(&bound, &bond).await?;
         Ok(bound)
     }
 
@@ -208,7 +220,7 @@ impl Batch<'_> {
     /// again under it, together with the leg.
     async fn bind(&mut self, old: &LegFile, bound: &LegFile) -> Result<(), StoreError> {
         if old.bond != bound.bond {
-            for slot in [super::CONTACT, crate::vault::DRAFT] {
+            for slot in [crate::vault::CONTACT, crate::vault::DRAFT] {
                 let place = crate::vault::Place::of_leg(old.id, slot);
                 if let Some(plain) = self.reveal(old, &place).await? {
                     self.hide(bound, &place, &plain).await?;
@@ -252,9 +264,7 @@ impl Batch<'_> {
     ) -> Result<String, StoreError> {
         let draft = self.draft(file).await?.unwrap_or_default();
         let for_child = draft.relation == 3 || draft.relation == 4;
-        let bond = file.bond.and_then(|id| self.bond(&id));
-        let city = bond.as_ref().and_then(|bond| self.directory.peers.get(&bond.peer));
-        let city = city.map_or(String::new(), |peer| peer.name.clone());
+        let city = self.other_city(file);
         let office = self.office_name(file);
         Ok(text::consent_line(number, file.service, for_child, &city, &office))
     }
@@ -264,7 +274,7 @@ impl Batch<'_> {
         &mut self,
         file: &LegFile,
     ) -> Result<Option<(Vec<u8>, wire::Terms)>, StoreError> {
-        let Some(bond) = file.bond.and_then(|id| self.bond(&id)) else { return Ok(None) };
+        let Some(bond) = self.bond_of(file) else { return Ok(None) };
         let provider = if file.our_side == Side::Initiator {
             bond.peer.as_str().to_owned()
         } else {
@@ -358,7 +368,7 @@ impl Batch<'_> {
         if slot >= earliest && time_to_read {
             return Ok(true);
         }
-        if let Some(bond) = file.bond.and_then(|id| self.bond(&id)) {
+        if let Some(bond) = self.bond_of(file) {
             self.alarm("slot-too-soon", &bond.peer, "terms were not opened").await?;
         }
         Ok(false)
@@ -398,7 +408,7 @@ impl Batch<'_> {
         }
         let deadline = self.now_ms + CODE_HOURS * HOUR_MS;
         let shown = file.clone();
-        let body = text::complete(file.service);
+        let body = text::complete(file.service, file.is_local());
         self.put_question(Topic::Complete, &[&shown], body, &[], deadline).await.map(drop)
     }
 
@@ -422,12 +432,11 @@ impl Batch<'_> {
         if person.phone.is_empty() {
             return Ok(());
         }
-        let place = crate::vault::Place::of_leg(file.id, super::CONTACT);
+        let place = crate::vault::Place::of_contact(file);
         let bytes = prost::Message::encode_to_vec(&person);
         self.hide(file, &place, &bytes).await?;
-        let from = file.bond.and_then(|id| self.bond(&id)).map(|bond| bond.peer);
-        let from = from.and_then(|city| self.directory.peers.get(&city));
-        let from = from.map_or(String::new(), |peer| peer.name.clone());
+        // Within one city its name says nothing: the office is named.
+        let from = if file.is_local() { self.office_name(file) } else { self.other_city(file) };
         let body = text::arrival(&from, file.service);
         let deadline = self.now_ms + CODE_HOURS * HOUR_MS;
         match self.put_question(Topic::Arrival, &[file], body, &[], deadline).await {
@@ -439,9 +448,7 @@ impl Batch<'_> {
 
     /// Tells the person that the other city's window took a yes.
     pub(crate) async fn tell_consent_arrived(&mut self, file: &LegFile) -> Result<(), StoreError> {
-        let from = file.bond.and_then(|id| self.bond(&id)).map(|bond| bond.peer);
-        let from = from.and_then(|city| self.directory.peers.get(&city));
-        let from = from.map_or(String::new(), |peer| peer.name.clone());
+        let from = self.other_city(file);
         let body = text::consent_arrived(&from, file.service);
         let due_ms = self.notice_due(Topic::Arrival.is_spread());
         let when = When { due_ms, deadline_ms: due_ms + CODE_HOURS * HOUR_MS };

@@ -198,9 +198,14 @@ impl Batch<'_> {
         self.house.keys.code_hmac(&format!("asked:{}:{document}:{number}", leg.hex()))
     }
 
+    /// The name of the city that a leg goes to, or comes from; this one, for a local leg.
+    pub(crate) fn other_city(&self, file: &LegFile) -> String {
+        self.bond_of(file).map_or(String::new(), |bond| self.directory.city_name(&bond.peer))
+    }
+
     /// The name of the office that a leg goes to.
     pub(crate) fn office_name(&self, file: &LegFile) -> String {
-        let bond = file.bond.and_then(|id| self.bond(&id));
+        let bond = self.bond_of(file);
         bond.as_ref()
             .and_then(|bond| Some((bond, bond.in_force()?)))
             .and_then(|(bond, agreement)| {

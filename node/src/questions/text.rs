@@ -166,11 +166,13 @@ pub(crate) fn ballot(city: &str) -> String {
 }
 
 /// Whether something was done.
-pub(crate) fn complete(service: Service) -> String {
+pub(crate) fn complete(service: Service, within_city: bool) -> String {
     let word = words::service(service);
+    let (who_zh, who_en) =
+        if within_city { ("对方机构", "office") } else { ("对方城市", "city") };
     format!(
-        "{}一事，对方城市说已办成。1. 如果确实办成了，请答 1。\nThe other city says your {} is done. \
-         1. Answer 1 if it really is.",
+        "{}一事，{who_zh}说已办成。1. 如果确实办成了，请答 1。\nThe other {who_en} says your {} is \
+         done. 1. Answer 1 if it really is.",
         word.zh, word.en
     )
 }

@@ -401,7 +401,7 @@ fn theirs(
 ) -> Result<Act, Refusal> {
     let by = file.our_side.other();
     let created = message.header.as_ref().map_or(0, |header| header.created_unix_ms);
-    let bond = file.bond.and_then(|id| batch.bond(&id));
+    let bond = batch.bond_of(file);
     let made_on = match &bond {
         Some(bond) => batch.day_of_sender(bond, created),
         None => batch.house.calendar.day_of_unix_ms(created),

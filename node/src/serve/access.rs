@@ -46,6 +46,8 @@ pub enum Call {
     UndoAct,
     HandOver,
     ExportCase,
+    Reconcile,
+    ListReconciled,
     PrintSlip,
     AskLetter,
     WriteLetter,
@@ -56,8 +58,8 @@ use Call::{
     AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve, Ask,
     AskCapacity, AskLetter, CloseVacancy, CounterPropose, Countersign, ExportCase, FindCases,
     HandOver, Import, InvitePeer, ListAgreements, ListCapacity, ListCases, ListFindings, ListPeers,
-    ListRules, ListVacancies, PrintSlip, Propose, RemoveRule, SetCapacity, ShowAgreement, ShowCase,
-    TestPeer, UndoAct, WriteLetter,
+    ListReconciled, ListRules, ListVacancies, PrintSlip, Propose, Reconcile, RemoveRule,
+    SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct, WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -96,6 +98,8 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (UndoAct, &[Clerk]),
     (HandOver, &[Clerk]),
     (ExportCase, &[Clerk, Compliance]),
+    (Reconcile, &[Operator, Compliance]),
+    (ListReconciled, &[Operator, Compliance]),
     (PrintSlip, &[Clerk]),
     (AskLetter, &[Clerk]),
     (WriteLetter, &[Clerk]),

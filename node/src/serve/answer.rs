@@ -22,6 +22,8 @@ pub(super) enum Unable {
     Denied(Denied),
     /// Not now.
     Busy(String),
+    /// Another city would be needed for it: word, Chinese, English.
+    Unreachable(&'static str, String, String),
     /// The store failed; the caller gets a log id.
     Store(StoreError),
 }
@@ -69,6 +71,7 @@ impl Unable {
     pub(super) fn status(self, entropy: Option<&dyn Entropy>) -> Status {
         match self {
             Unable::Denied(denied) => denial(&denied),
+            Unable::Unreachable(word, zh, en) => told(Code::Unavailable, word, &zh, &en),
             Unable::Busy(what) => {
                 tracing::warn!(what, "a call was put off");
                 let en = "The node is busy: try again in a moment.";

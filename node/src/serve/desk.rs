@@ -21,6 +21,7 @@ use tonic::{Request, Response, Status};
 mod agreements;
 mod capacity;
 mod cases;
+mod checks;
 mod fields;
 mod legs;
 mod paper;
@@ -149,15 +150,14 @@ impl DeskDoor {
             self.viewed(caller, &format!("export {number}"), purpose).await?;
         }
         let published = self.hand.published();
-        let fetched =
-            evidence::missing_proofs(&self.store, &self.house, &published, number).await?;
-        for (id, lane, replies) in fetched {
-            self.hand.perform(Command::Fetched(id, lane, replies)).await?;
+        for command in evidence::ask_peer(&self.store, &self.house, &published, number).await? {
+            self.hand.perform(command).await?;
         }
         let published = self.hand.published();
         let sections = request.sections;
-        let zip = evidence::export(&self.store, &self.house, &published, number, sections).await?;
-        Ok(wire::ExportReply { zip, file_name: format!("jieli-{number}.zip") })
+        let made = evidence::export(&self.store, &self.house, &published, number, sections).await?;
+        let file_name = format!("jieli-{number}.zip");
+        Ok(wire::ExportReply { zip: made.zip, file_name, notes: made.notes })
     }
 }
 
@@ -458,6 +458,24 @@ impl desk_server::Desk for DeskDoor {
     ) -> Reply<wire::LetterReply> {
         let (caller, request) = self.enter(Call::AnswerLetter, request)?;
         self.reply(self.letter_said(&caller, DeskCommand::AnswerLetter(request)).await)
+    }
+
+    type ReconcileStream = checks::Steps<wire::ReconcileStep>;
+
+    async fn reconcile(
+        &self,
+        request: Request<wire::ReconcileRequest>,
+    ) -> Reply<Self::ReconcileStream> {
+        let (_, request) = self.enter(Call::Reconcile, request)?;
+        self.reply(self.reconcile_steps(request))
+    }
+
+    async fn list_reconciled(
+        &self,
+        request: Request<wire::ListReconciledRequest>,
+    ) -> Reply<wire::ReconciledList> {
+        let (_, request) = self.enter(Call::ListReconciled, request)?;
+        self.reply(self.reconciled_list(&request).await)
     }
 
     async fn export_case(&self, request: Request<wire::CaseRef>) -> Reply<wire::ExportReply> {

@@ -8,6 +8,7 @@ use crate::command::{Command, Done};
 use crate::config::Limits;
 use crate::directory::{Bond, Directory};
 use crate::letters::{FETCH_MAX, Letters};
+use crate::statements::{Statements, Unstated};
 use crate::store::log::{consistency, inclusion, leaf, tile_hashes};
 use crate::store::{StoreError, mirror};
 use crate::tls::PeerInfo;
@@ -23,8 +24,8 @@ use jieli_proto::tree::{PROOF_HASHES_MAX, Tile};
 use jieli_proto::wire::exchange_server::{Exchange, ExchangeServer};
 use jieli_proto::wire::{
     self, Answer, CheckpointReply, CheckpointRequest, CosignReply, CosignRequest, DeliverFrame,
-    FetchReply, FetchRequest, ProveReply, ProveRequest, TilesReply, TilesRequest,
-    prove_request::What,
+    FetchReply, FetchRequest, ProveReply, ProveRequest, StateReply, StateRequest, TilesReply,
+    TilesRequest, prove_request::What,
 };
 use std::collections::BTreeMap;
 use std::fmt;
@@ -56,6 +57,7 @@ const FETCH_AT_ONCE: u64 = 32;
 pub struct ExchangeDoor {
     hand: Hand,
     letters: Letters,
+    statements: Statements,
     world: World,
     set: Limits,
     requests: Pace,
@@ -70,6 +72,7 @@ pub struct ExchangeDoor {
 pub fn exchange(
     hand: Hand,
     letters: Letters,
+    statements: Statements,
     world: World,
     set: Limits,
     tasks: TaskTracker,
@@ -79,8 +82,19 @@ pub fn exchange(
     let incoming =
         Pace::new(world.clone(), set.letters_per_peer_s_max, STREAMS_PER_PEER_MAX * limits::WINDOW);
     let (streams, heard) = (Arc::default(), Arc::default());
-    let door =
-        ExchangeDoor { hand, letters, world, set, requests, incoming, streams, heard, tasks, stop };
+    let door = ExchangeDoor {
+        hand,
+        letters,
+        statements,
+        world,
+        set,
+        requests,
+        incoming,
+        streams,
+        heard,
+        tasks,
+        stop,
+    };
     ExchangeServer::new(door)
         .max_decoding_message_size(limits::LETTER_BYTES_MAX)
         .max_encoding_message_size(limits::ANSWER_BYTES_MAX)
@@ -336,6 +350,19 @@ impl Exchange for ExchangeDoor {
             CosignWord::NotProved => Err(Status::failed_precondition("")),
             CosignWord::NotYet => Err(Status::unavailable("")),
         }
+    }
+
+    async fn state(&self, request: Request<StateRequest>) -> Result<Response<StateReply>, Status> {
+        let caller = self.caller(&request).await?;
+        let ask = request.into_inner();
+        let id = AgreementId::from_slice(&ask.agreement_id).ok_or_else(denied)?;
+        let bond = caller.bond(&id).ok_or_else(denied)?;
+        let _place = self.stream_of(&caller.city)?;
+        let reply = self.statements.answer(&caller.published, bond, &ask).await;
+        reply.map(Response::new).map_err(|unstated| match unstated {
+            Unstated::Denied => denied(),
+            Unstated::Store(error) => internal(error),
+        })
     }
 }
 

@@ -86,15 +86,13 @@ impl WorkerDoor {
         let done = self.perform(WorkerCommand::Copy(request.clone())).await?;
         let Done::Copy(number, legs) = done else { return Err(odd()) };
         let published = self.hand.published();
-        let fetched =
-            evidence::missing_proofs(&self.store, &self.house, &published, &number).await?;
-        for (id, lane, replies) in fetched {
-            self.hand.perform(Command::Fetched(id, lane, replies)).await?;
+        for command in evidence::ask_peer(&self.store, &self.house, &published, &number).await? {
+            self.hand.perform(command).await?;
         }
         let published = self.hand.published();
         let part = Part::Own(legs);
         let zip =
-            evidence::export_part(&self.store, &self.house, &published, &number, part).await?;
+            evidence::export_part(&self.store, &self.house, &published, &number, part).await?.zip;
         let slip = Some(self.slip_page(request).await?);
         Ok(CopyReply { zip, file_name: format!("jieli-{number}.zip"), slip })
     }

@@ -5,7 +5,7 @@ use super::{Conn, StoreError, Val};
 use crate::legs::{LegFile, Local};
 use crate::store::legs::CaseRow;
 use jieli_proto::day::Day;
-use jieli_proto::id::{CaseId, LegId};
+use jieli_proto::id::{AgreementId, CaseId, LegId};
 
 /// After all dates: open, with no date for what it waits for; drafts too.
 const UNDATED: i64 = 99_999_998;
@@ -14,6 +14,8 @@ const CLOSED: i64 = 99_999_999;
 
 /// Writes down where a leg stands in the queue.
 pub async fn index(conn: &mut Conn, file: &LegFile) -> Result<(), StoreError> {
+    // As it is stored: whose turn it is, the other desk of a local leg reads the other way round.
+    let file = file.home();
     if file.local != Local::OnTheRoad {
         return Ok(());
     }
@@ -105,8 +107,10 @@ pub async fn page(
             "SELECT COALESCE(d.sort_on, 99999998), c.number, l.number, l.leg_id, c.case_id, c.city \
              FROM leg l JOIN case_file c ON c.case_id = l.case_id \
              LEFT JOIN leg_due d ON d.leg_id = l.leg_id \
-             LEFT JOIN leg_handler h ON h.leg_id = l.leg_id \
-             WHERE l.local_state IN (0, 2) AND (l.our_office = $1 OR $2 = 1) \
+             LEFT JOIN leg_handler h ON h.leg_id = l.leg_id AND h.desk = CASE \
+             WHEN l.agreement_id = $11 AND l.their_office = $1 THEN 1 ELSE 0 END \
+             WHERE l.local_state IN (0, 2) AND (l.our_office = $1 OR $2 = 1 \
+             OR (l.their_office = $1 AND l.agreement_id = $11 AND l.local_state = 2)) \
              AND COALESCE(d.sort_on, 99999998) >= $3 AND COALESCE(d.sort_on, 99999998) <= $4 \
              AND (l.service = $5 OR $5 = 0) AND (h.token = $6 OR $6 = '') \
              AND (COALESCE(d.sort_on, 99999998) > $7 OR (COALESCE(d.sort_on, 99999998) = $7 \
@@ -123,6 +127,7 @@ pub async fn page(
                 after.case.as_str().into(),
                 after.leg.into(),
                 most.into(),
+                AgreementId::LOCAL.to_vec().into(),
             ],
         )
         .await?;
@@ -152,11 +157,19 @@ pub async fn counts(
         .one(
             "SELECT CAST(COALESCE(SUM(CASE WHEN d.sort_on < $3 THEN 1 ELSE 0 END), 0) AS BIGINT), \
              CAST(COALESCE(SUM(CASE WHEN d.sort_on = $3 THEN 1 ELSE 0 END), 0) AS BIGINT), \
-             CAST(COALESCE(SUM(CASE WHEN d.turn = 1 THEN 1 ELSE 0 END), 0) AS BIGINT), \
-             CAST(COALESCE(SUM(CASE WHEN d.turn = 2 THEN 1 ELSE 0 END), 0) AS BIGINT) \
+             CAST(COALESCE(SUM(CASE WHEN d.turn = CASE WHEN l.agreement_id = $4 \
+             AND l.their_office = $1 THEN 2 ELSE 1 END THEN 1 ELSE 0 END), 0) AS BIGINT), \
+             CAST(COALESCE(SUM(CASE WHEN d.turn = CASE WHEN l.agreement_id = $4 \
+             AND l.their_office = $1 THEN 1 ELSE 2 END THEN 1 ELSE 0 END), 0) AS BIGINT) \
              FROM leg l JOIN leg_due d ON d.leg_id = l.leg_id \
-             WHERE d.turn > 0 AND (l.our_office = $1 OR $2 = 1)",
-            vec![office.into(), every.into(), Val::Int(i64::from(today.number()))],
+             WHERE d.turn > 0 AND (l.our_office = $1 OR $2 = 1 \
+             OR (l.their_office = $1 AND l.agreement_id = $4))",
+            vec![
+                office.into(),
+                every.into(),
+                Val::Int(i64::from(today.number())),
+                AgreementId::LOCAL.to_vec().into(),
+            ],
         )
         .await?;
     Ok([row.uint(0)?, row.uint(1)?, row.uint(2)?, row.uint(3)?])

@@ -58,15 +58,17 @@ async fn load_entries(
     calendar: &Calendar,
 ) -> Result<(), StoreError> {
     // The order of the log is an order of causality: what a message had seen was logged before it.
-    let rows = conn
-        .rows(
-            "SELECT m.env_digest, m.side, m.leg_seq, m.lane_seq, m.status, m.code, m.legal, \
+    let sql = if file.is_local() {
+        "SELECT m.env_digest, m.side, m.leg_seq, m.lane_seq, m.status, m.code, m.legal, \
+         e.envelope FROM message m JOIN local_envelope e ON e.lane = m.lane \
+         AND e.lane_seq = m.lane_seq WHERE m.leg_id = $1 AND m.leg_seq > 0 ORDER BY e.place"
+    } else {
+        "SELECT m.env_digest, m.side, m.leg_seq, m.lane_seq, m.status, m.code, m.legal, \
          e.envelope FROM message m JOIN envelope e ON e.agreement_id = m.agreement_id \
          AND e.lane = m.lane AND e.lane_seq = m.lane_seq \
-         WHERE m.leg_id = $1 AND m.leg_seq > 0 ORDER BY e.leaf_idx",
-            vec![file.id.to_vec().into()],
-        )
-        .await?;
+         WHERE m.leg_id = $1 AND m.leg_seq > 0 ORDER BY e.leaf_idx"
+    };
+    let rows = conn.rows(sql, vec![file.id.to_vec().into()]).await?;
     for row in rows {
         let sealed = wire::Envelope::decode(row.bytes(7)?.as_slice())
             .map_err(|_| StoreError::Corrupt("envelope.envelope"))?;
@@ -111,6 +113,7 @@ pub fn seen_seq(file: &LegFile, by: Side, seen: &Digest) -> Option<u32> {
 
 /// Inserts a new leg.
 pub async fn insert(conn: &mut Conn, file: &LegFile) -> Result<(), StoreError> {
+    let file = file.home();
     conn.run(
         "INSERT INTO leg (leg_id, case_id, number, agreement_id, service, our_side, \
          local_state, our_office, their_office, reference) \
@@ -134,6 +137,7 @@ pub async fn insert(conn: &mut Conn, file: &LegFile) -> Result<(), StoreError> {
 
 /// Stores what may change of a leg outside its messages.
 pub async fn update(conn: &mut Conn, file: &LegFile) -> Result<(), StoreError> {
+    let file = file.home();
     conn.run(
         "UPDATE leg SET local_state = $2, agreement_id = $3, our_office = $4, their_office = $5, \
          reference = $6 WHERE leg_id = $1",

@@ -32,6 +32,8 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 7 "0007_notices",
                 8 "0008_witness",
                 12 "0012_access",
+                13 "0013_reconcile",
+                14 "0014_local",
                 15 "0015_sides",
                 16 "0016_lookup",
                 17 "0017_cosign",

@@ -77,9 +77,7 @@ impl Batch<'_> {
     }
 
     async fn consent_here(&mut self, file: &LegFile) -> Result<Question, StoreError> {
-        let peer = file.bond.and_then(|id| self.bond(&id)).map(|bond| bond.peer);
-        let from = peer.and_then(|city| self.directory.peers.get(&city));
-        let from = from.map_or(String::new(), |peer| peer.name.clone());
+        let from = self.other_city(file);
         let office = self.name_of_own_office(&file.our_office);
         let body = receiving_text(1, file.service, &from, &self.directory.name, &office);
         let deadline_ms = self.now_ms + super::SITTING_MINUTES * super::MINUTE_MS;

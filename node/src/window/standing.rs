@@ -9,7 +9,7 @@ use crate::legs::LegFile;
 use crate::store::StoreError;
 use crate::trouble::{Denied, Outcome, Trouble};
 use jieli_proto::case::{Direction, Side};
-use jieli_proto::wire::{Method, OfficeKind, Service};
+use jieli_proto::wire::{self, Method, OfficeKind, Service};
 use jieli_proto::words;
 
 const DAY_MS: u64 = 86_400_000;
@@ -53,6 +53,11 @@ impl Batch<'_> {
             return Ok(Standing { method: Method::ReceivingWindow, may_waive: true });
         }
         let own = match self.is_other(actor, kind, file).await {
+            // Both offices in one city: the receiving one too has to be another, of another kind and
+            // not subordinate, before it takes the person's word.
+            Ok(()) if file.is_local() && actor.office == file.their_office => {
+                return Ok(Standing { method: Method::ReceivingWindow, may_waive: true });
+            }
             Ok(()) => return Ok(Standing { method: Method::OtherOffice, may_waive }),
             Err(Trouble::Denied(denied)) => denied,
             Err(error) => return Err(error),
@@ -149,30 +154,25 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// The name of an office of this city, as an agreement has it.
+    /// The name of an office of this city.
     pub(crate) fn name_of_own_office(&self, office: &str) -> String {
-        let mut bonds = self.directory.bonds.values();
-        let name = bonds.find_map(|bond| {
-            let found = bond.in_force()?.office(bond.our_side, office)?;
-            Some(found.name.clone())
-        });
-        name.unwrap_or_else(|| self.directory.name.clone())
+        let found = self.directory.own_office(office);
+        found.map_or(self.directory.name.clone(), |office| office.name.clone())
     }
 
-    /// The kind of an office of this city: it stands in the agreements, and nowhere else.
+    /// The kind of an office of this city: it stands in the agreements or in the configuration.
     pub(super) fn kind_of_own_office(&self, office: &str) -> Outcome<OfficeKind> {
-        let mut bonds = self.directory.bonds.values();
-        let kind = bonds.find_map(|bond| {
-            let found = bond.in_force()?.office(bond.our_side, office)?;
-            Some(found.kind())
-        });
+        let kind = self.directory.own_office(office).map(wire::Office::kind);
         kind.filter(|kind| *kind != OfficeKind::Unspecified).ok_or_else(|| {
             Denied::new(
                 "KIND_UNKNOWN",
-                format!("机构 {office} 不在任何生效协议中，不知道它的类别，不能接待本人确认。"),
                 format!(
-                    "Office {office} stands in no agreement in force: its kind is not known, so it \
-                     cannot take a person's word."
+                    "机构 {office} 不在任何生效协议中，也没有登记在 jieli.toml 的 [[office]] 里，不知道它的\
+                     类别，不能接待本人确认。"
+                ),
+                format!(
+                    "Office {office} stands in no agreement in force and under no [[office]] of \
+                     jieli.toml: its kind is not known, so it cannot take a person's word."
                 ),
             )
             .into()

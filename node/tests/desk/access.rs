@@ -70,6 +70,10 @@ async fn call(city: &City, call: Call, with: &With<'_>) -> Option<Status> {
         Call::UndoAct => ask!(city, |m| with.make(m), undo_act, UndoRequest),
         Call::HandOver => ask!(city, |m| with.make(m), hand_over, HandOverRequest),
         Call::ExportCase => ask!(city, |m| with.make(m), export_case, CaseRef),
+        Call::Reconcile => ask!(city, |m| with.make(m), reconcile, ReconcileRequest),
+        Call::ListReconciled => {
+            ask!(city, |m| with.make(m), list_reconciled, ListReconciledRequest)
+        }
         Call::PrintSlip => ask!(city, |m| with.make(m), print_slip, SlipRequest),
         Call::AskLetter => ask!(city, |m| with.make(m), ask_letter, LetterRequest),
         Call::WriteLetter => ask!(city, |m| with.make(m), write_letter, LetterRequest),

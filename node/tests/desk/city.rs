@@ -88,6 +88,14 @@ impl Post for Nobody {
         Err(PostError("nobody is there".to_owned()))
     }
 
+    async fn state(
+        &self,
+        _to: &CityId,
+        _ask: wire::StateRequest,
+    ) -> Result<wire::StateReply, PostError> {
+        Err(PostError("nobody is there".to_owned()))
+    }
+
     async fn checkpoint(
         &self,
         _to: &CityId,

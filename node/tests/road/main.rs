@@ -11,6 +11,7 @@ mod limits;
 mod lost;
 mod mirror;
 mod partners;
+mod reconcile;
 mod reports;
 mod start;
 mod windows;

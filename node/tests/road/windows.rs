@@ -136,6 +136,14 @@ impl Post for Tapped {
         self.0.prove(to, ask).await
     }
 
+    async fn state(
+        &self,
+        to: &CityId,
+        ask: wire::StateRequest,
+    ) -> Result<wire::StateReply, PostError> {
+        self.0.state(to, ask).await
+    }
+
     async fn checkpoint(
         &self,
         to: &CityId,

@@ -20,6 +20,7 @@ const SCHEMA: &str = concat!(
     include_str!("../../src/store/schema/sqlite/0007_notices.sql"),
     include_str!("../../src/store/schema/sqlite/0008_witness.sql"),
     include_str!("../../src/store/schema/sqlite/0012_access.sql"),
+    include_str!("../../src/store/schema/sqlite/0013_reconcile.sql"),
     include_str!("../../src/store/schema/sqlite/0015_sides.sql"),
     include_str!("../../src/store/schema/sqlite/0016_lookup.sql"),
     include_str!("../../src/store/schema/sqlite/0017_cosign.sql"),
@@ -259,7 +260,7 @@ proptest! {
         let mut results = results_of(async |scratch| history(scratch, &batches).await);
         while let [(told, dump), (other_told, other_dump), ..] = results.as_slice() {
             prop_assert_eq!(told, other_told);
-            prop_assert_eq!(dump.len(), 69);
+            prop_assert_eq!(dump.len(), 75);
             for (table, rows) in dump {
                 prop_assert!(other_dump.get(table) == Some(rows), "table {} differs", table);
             }

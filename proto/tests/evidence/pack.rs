@@ -39,6 +39,9 @@ fn shared(world: &World) -> Bundle {
     }
 }
 
+/// Paths and bytes.
+type Files = Vec<(String, Vec<u8>)>;
+
 fn about() -> About {
     let agreement = AgreementId(AGREEMENT);
     About { agreement, from: 20_260_101, to: 20_281_231, product: "jieli 0.1.0".to_owned() }
@@ -67,7 +70,7 @@ fn codes(pack: &[u8], roots: &[Digest]) -> Vec<&'static str> {
 }
 
 /// What a forger does who knows the format: writes the list of files anew.
-fn listed_anew(mut files: Vec<(String, Vec<u8>)>) -> Vec<u8> {
+fn listed_anew(mut files: Files) -> Vec<u8> {
     let (name, old) = files.pop().unwrap();
     let claim = serde_json::from_slice::<Value>(&old).unwrap()["claim"].clone();
     let hash = |(path, data): &(String, Vec<u8>)| (path.clone(), Digest::of(&[data]).hex());
@@ -157,7 +160,7 @@ fn what_a_forger_lists_anew_is_found() {
     let all = files(&pack);
     assert!(codes(&listed_anew(all.clone()), &roots).is_empty());
     let at = |name: &str| all.iter().position(|(path, _)| path.starts_with(name)).unwrap();
-    let with = |change: &dyn Fn(&mut Vec<(String, Vec<u8>)>)| {
+    let with = |change: &dyn Fn(&mut Files)| {
         let mut other = all.clone();
         change(&mut other);
         codes(&listed_anew(other), &roots)

@@ -2,7 +2,8 @@
 
 use super::say::{OK, Out};
 use super::{Done, Fail};
-use crate::bench::{Figures, ScratchPg, exchange};
+use crate::bench::{Checked, Figures, ScratchPg, exchange, one_bundle, whole_pack};
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use jieli_node::config::Database;
 use serde_json::Value;
@@ -12,6 +13,18 @@ pub(super) enum BenchCommand {
     /// Exchanges messages of 2 KiB between two real nodes: mutual TLS, durable commits, receipts
     /// verified. On SQLite, and on PostgreSQL where a server is named.
     Exchange(Exchange),
+    /// Verifies one evidence bundle, made up for it.
+    Verify {
+        /// How many messages.
+        #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        messages: u32,
+    },
+    /// Verifies one audit pack, made up for it, in a process whose memory is watched.
+    Pack {
+        /// How many messages.
+        #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        messages: u32,
+    },
 }
 
 #[derive(Args, Debug)]
@@ -27,7 +40,19 @@ pub(super) struct Exchange {
 
 impl BenchCommand {
     pub(super) async fn run(self, out: Out) -> Result<Done, Fail> {
-        let BenchCommand::Exchange(Exchange { messages, postgres }) = self;
+        let Exchange { messages, postgres } = match self {
+            BenchCommand::Exchange(exchange) => exchange,
+            BenchCommand::Verify { messages } => {
+                let found = tokio::task::spawn_blocking(move || one_bundle(messages)).await;
+                return show(&found.context("the run")??, out);
+            }
+            BenchCommand::Pack { messages } => {
+                let program = std::env::current_exe().context("this program")?;
+                let run = move || whole_pack(messages, &program);
+                let found = tokio::task::spawn_blocking(run).await;
+                return show(&found.context("the run")??, out);
+            }
+        };
         let sqlite = [Database::Sqlite, Database::Sqlite, Database::Sqlite];
         let mut all = vec![exchange(messages, sqlite).await?];
         if let Some(server) = postgres {
@@ -42,6 +67,28 @@ impl BenchCommand {
         });
         Ok(OK)
     }
+}
+
+fn show(found: &Checked, out: Out) -> Result<Done, Fail> {
+    let Checked { messages, bytes, elapsed_ms, bare_ms, peak_kib } = found;
+    let ratio = found.ratio() * 100.0;
+    let (zh, en) = match peak_kib {
+        None => (String::new(), String::new()),
+        Some(peak) => (format!("，内存峰值 {peak} KiB"), format!(", {peak} KiB of memory at most")),
+    };
+    out.show(&found.json(), || {
+        out.say(
+            &format!(
+                "{messages} 条消息（{bytes} 字节）核验用时 {elapsed_ms:.1} 毫秒{zh}；仅验签、散列和存在证明需 \
+                 {bare_ms:.1} 毫秒，达到 {ratio:.0}%。"
+            ),
+            &format!(
+                "{messages} messages ({bytes} bytes) verified in {elapsed_ms:.1} ms{en}; signatures, \
+                 hashes and proofs alone take {bare_ms:.1} ms: {ratio:.0} % of it."
+            ),
+        )
+    });
+    Ok(OK)
 }
 
 fn text(figures: &Figures, out: Out) -> String {

@@ -168,7 +168,7 @@ fn asked(reply: &wire::AskReply, out: Out) {
     out.show(&value, || {
         let (asked, not_ready) = (reply.asked, reply.not_ready);
         let mut lines =
-            vec![out.say(&format!("已通知本人 {asked} 位。"), &format!("Asked {asked} workers."))];
+            vec![out.say(&format!("已通知本人 {asked} 位。"), &format!("Workers asked: {asked}."))];
         if not_ready > 0 {
             let en = format!("Not ready yet: {not_ready}.");
             lines.push(out.say(&format!("还不能询问 {not_ready} 件。"), &en));

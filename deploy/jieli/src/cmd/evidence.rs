@@ -47,12 +47,13 @@ impl Export {
             purpose: self.purpose,
             sections: self.sections,
         };
-        let zip = desk.export_case(request).await?.into_inner().zip;
+        let wire::ExportReply { zip, notes, .. } = desk.export_case(request).await?.into_inner();
         write_new(&self.out, &zip)?;
         let file = self.out.display().to_string();
         let caveat = NOT_PROOF_OF_FREEDOM;
         let value = json!({
-            "file": file, "bytes": zip.len(), "caveat": { "zh": caveat.zh, "en": caveat.en },
+            "file": file, "bytes": zip.len(), "notes": notes,
+            "caveat": { "zh": caveat.zh, "en": caveat.en },
         });
         out.show(&value, || {
             let bytes = zip.len();
@@ -60,7 +61,8 @@ impl Export {
                 &format!("已写入 {file}，{bytes} 字节。"),
                 &format!("{file} written, {bytes} bytes."),
             );
-            format!("{done}\n{}\n{}", caveat.zh, caveat.en)
+            let notes: String = notes.iter().map(|note| format!("\n{}", out.part(note))).collect();
+            format!("{done}{notes}\n{}\n{}", caveat.zh, caveat.en)
         });
         Ok(OK)
     }

@@ -143,6 +143,12 @@ const EXAMPLES: &[(&str, &str)] = &[
     ),
     ("export", "jieli export --case 2026-000001 --out case.zip"),
     (
+        "reconcile",
+        "jieli reconcile --agreement <id>\n\
+         jieli reconcile --agreement <id> --period 2026-11 --json\n\
+         jieli reconcile --list",
+    ),
+    (
         "verify",
         "jieli verify case.zip --root <64 hex digits> --root <64 hex digits>\n\
          jieli verify --slip slip.html --root <64 hex digits>\n\
@@ -163,6 +169,8 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("completions", "jieli completions bash > /etc/bash_completion.d/jieli"),
     ("man", "jieli man --out /usr/local/share/man/man1"),
     ("bench exchange", "jieli bench exchange --messages 5000 --json"),
+    ("bench verify", "jieli bench verify --messages 200"),
+    ("bench pack", "jieli bench pack --messages 100000 --json"),
     ("demo", "jieli demo --once"),
 ];
 

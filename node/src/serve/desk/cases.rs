@@ -39,6 +39,11 @@ pub(super) struct Eyes<'a> {
 }
 
 impl Eyes<'_> {
+    /// The leg as the caller's office sees it: a local one has two sides here.
+    pub(super) fn view(&self, file: &LegFile) -> LegFile {
+        file.seen_by(&self.caller.actor.office)
+    }
+
     /// Whether the leg exists for this caller.
     pub(super) fn see(&self, file: &LegFile) -> bool {
         match self.caller.role {
@@ -165,6 +170,7 @@ impl DeskDoor {
         let unknown = || Denied::not_found(number);
         let row = case(conn, number).await?.ok_or_else(unknown)?;
         let mut files = self.files(conn, &row).await?;
+        files.iter_mut().for_each(|file| *file = eyes.view(file));
         files.retain(|file| eyes.see(file));
         if files.is_empty() { Err(unknown().into()) } else { Ok((row, files)) }
     }

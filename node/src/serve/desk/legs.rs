@@ -16,9 +16,10 @@ use jieli_proto::envelope;
 use jieli_proto::kinds::Lane;
 use jieli_proto::refusal::Refusal;
 use jieli_proto::wire::message::Body;
-use jieli_proto::wire::{self, Envelope, MessageType};
+use jieli_proto::wire::{self, Envelope};
 use jieli_proto::words;
 use prost::Message as _;
+use std::borrow::Cow;
 
 /// Working days past the due date after which somebody should telephone.
 const LATE_DAYS: u32 = 3;
@@ -35,8 +36,22 @@ impl<'a> Scene<'a> {
         Scene { conn, house, published }
     }
 
-    fn bond(&self, file: &LegFile) -> Option<&'a Bond> {
-        self.published.directory.bonds.get(&file.bond?)
+    fn bond(&self, file: &LegFile) -> Option<Cow<'a, Bond>> {
+        self.published.directory.bond_of(file)
+    }
+
+    /// Who speaks, by city; by office where both are of this city.
+    fn names(&self, file: &LegFile) -> [String; 2] {
+        let directory = &self.published.directory;
+        if file.is_local() {
+            return [&file.our_office, &file.their_office].map(|code| {
+                Some(directory.own_office_name(code))
+                    .filter(|n| !n.is_empty())
+                    .unwrap_or(code.clone())
+            });
+        }
+        let peer = self.bond(file).map_or(String::new(), |bond| bond.peer.as_str().to_owned());
+        [directory.city.as_str().to_owned(), peer]
     }
 
     /// One line about a leg; nothing of any person.
@@ -73,10 +88,9 @@ impl<'a> Scene<'a> {
         may_act: bool,
     ) -> Answer<wire::LegView> {
         let line = self.leg_line(file).await?;
-        let peer = self.bond(file).map_or("", |bond| bond.peer.as_str());
-        let us = self.published.directory.city.as_str();
+        let [us, peer] = self.names(file);
         let messages = file.entries.iter().map(|entry| {
-            let from = if entry.side == file.our_side { us } else { peer };
+            let from = if entry.side == file.our_side { &us } else { &peer };
             message_line(file, entry, from)
         });
         let messages = messages.collect();
@@ -99,8 +113,7 @@ impl<'a> Scene<'a> {
 
     /// V22, at the city that got the person: whether the person has heard of it by now.
     async fn person_told(&mut self, file: &LegFile) -> Result<&'static str, StoreError> {
-        let came = [MessageType::Release, MessageType::Request];
-        let came = came.into_iter().any(|ty| file.latest(ty).is_some());
+        let came = file.has_the_person();
         if file.our_side != Side::Examiner || !came || file.law.is_closed() {
             return Ok("");
         }
@@ -129,7 +142,7 @@ impl<'a> Scene<'a> {
         let now_ms = self.house.world.clock.now_unix_ms();
         let directory = (*self.published.directory).clone();
         let head = self.published.exchange.clone();
-        let waits = waiting(self.conn, file.id).await?.is_some();
+        let waits = waiting(self.conn, file).await?.is_some();
         let mut batch = Batch::new(self.conn, self.house, directory, head, now_ms);
         let offers = batch.offers(file).await?;
         let mut steps = Vec::new();
@@ -149,13 +162,13 @@ impl<'a> Scene<'a> {
         let turn = owed
             .as_ref()
             .map_or("", |owed| if owed.by == file.our_side { "ours" } else { "theirs" });
-        let pending = waiting(self.conn, file.id).await?.map(|pending| wire::PendingAct {
+        let pending = waiting(self.conn, file).await?.map(|pending| wire::PendingAct {
             goes_out_at: time_of(calendar, pending.due_ms),
             step: pending.step,
             goes_out_unix_ms: pending.due_ms,
             token: pending.token,
         });
-        let unsent = Unsent::load(self.conn, file.id).await?;
+        let unsent = Unsent::load(self.conn, file).await?;
         let urgency = match owed.and_then(|owed| owed.due) {
             _ if unsent.is_some() => "needs-person",
             Some(due) if due < today => {
@@ -168,7 +181,7 @@ impl<'a> Scene<'a> {
         Ok(wire::LegDesk {
             turn: turn.to_owned(),
             urgency: urgency.to_owned(),
-            handler: handler(self.conn, file.id).await?.unwrap_or_default(),
+            handler: handler(self.conn, file).await?.unwrap_or_default(),
             pending,
             not_sent: unsent.map(|unsent| wire::UnsentAct {
                 step: unsent.step,
@@ -220,6 +233,11 @@ impl<'a> Scene<'a> {
 
     /// What the latest receipt about this leg proves of the other side's knowledge.
     async fn heard(&mut self, file: &LegFile) -> Result<Heard, StoreError> {
+        if file.is_local() {
+            // What one office says, the other has at once.
+            let theirs = file.law.len(file.our_side.other());
+            return Ok(Heard { own: file.law.len(file.our_side), theirs });
+        }
         let Some(bond) = self.bond(file) else { return Ok(Heard::default()) };
         let receipted = file
             .entries

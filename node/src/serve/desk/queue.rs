@@ -74,6 +74,7 @@ impl DeskDoor {
                 scanned += 1;
                 after = queued.at;
                 let found = load(&mut conn, queued.leg, &self.house.calendar).await?;
+                let found = found.map(|file| eyes.view(&file));
                 let Some(file) = found.filter(|file| eyes.see(file)) else { continue };
                 let word = stage_word(&file);
                 if word == AWAITING || !(stage.is_empty() || word == stage) {
