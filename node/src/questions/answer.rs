@@ -227,7 +227,7 @@ impl Batch<'_> {
             Err(Trouble::Denied(denied)) => {
                 tracing::warn!(code = denied.code, "a confirmed leg could not be sent");
                 let soon = denied.code == NOT_COSIGNED;
-                let again = self.now_ms + if soon { HOUR_MS / 60 } else { HOUR_MS };
+                let again = self.now_ms + if soon { SOON_MS } else { HOUR_MS };
                 Ok(self.timer(again, TimerKind::YesTakesEffect, &question.id).await?)
             }
             Ok(()) | Err(Trouble::Store(_)) => done,
@@ -412,6 +412,9 @@ pub(crate) fn no_such_number() -> Denied {
 pub(crate) fn received() -> wire::AnswerReply {
     wire::AnswerReply { say_zh: "已收到".to_owned(), say_en: "Received.".to_owned() }
 }
+
+/// An OFFER that waits for a cosignature is tried again after this time.
+const SOON_MS: u64 = 10_000;
 
 const NOT_COSIGNED: &str = "NOT_COSIGNED";
 

@@ -359,7 +359,7 @@ impl desk_server::Desk for DeskDoor {
     async fn list_findings(
         &self,
         request: Request<wire::ListFindingsRequest>,
-    ) -> Reply<wire::FindingList> {
+    ) -> Reply<wire::MisbehaviourList> {
         self.enter(Call::ListFindings, request)?;
         self.reply(self.finding_list().await)
     }

@@ -399,9 +399,10 @@ pub struct LaneStatement {
     /// inclusive
     #[prost(uint64, tag = "4")]
     pub to: u64,
+    /// places of the range that the city holds
     #[prost(uint64, tag = "5")]
     pub count: u64,
-    /// 32: RFC 6962 root of the leaf hashes in lane order
+    /// 32: RFC 6962 root of the leaf hashes in lane order, 32 zero bytes for a place not held
     #[prost(bytes = "vec", tag = "6")]
     pub root: ::prost::alloc::vec::Vec<u8>,
     #[prost(string, tag = "7")]
@@ -2224,6 +2225,36 @@ pub struct CosignReply {
     #[prost(message, optional, tag = "2")]
     pub heads: ::core::option::Option<Heads>,
 }
+/// Both ends are inclusive. `to` 0: as far as the answering city holds the lane. A range longer than
+/// 256 begins one after a multiple of 256.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaneRange {
+    #[prost(uint32, tag = "1")]
+    pub lane: u32,
+    #[prost(uint64, tag = "2")]
+    pub from: u64,
+    #[prost(uint64, tag = "3")]
+    pub to: u64,
+}
+/// Ranges of lanes, at most 64, or one leg.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StateRequest {
+    #[prost(bytes = "vec", tag = "1")]
+    pub agreement_id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(message, repeated, tag = "2")]
+    pub ranges: ::prost::alloc::vec::Vec<LaneRange>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub leg_id: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StateReply {
+    /// a LaneStatement for each range, in their order, or one LegStatement
+    #[prost(message, repeated, tag = "1")]
+    pub statements: ::prost::alloc::vec::Vec<Envelope>,
+    /// the lane is still being read: ask again; no statement yet
+    #[prost(bool, tag = "2")]
+    pub again: bool,
+}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum DeferReason {
@@ -2479,6 +2510,25 @@ pub mod exchange_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Exchange", "Cosign"));
             self.inner.unary(req, path, codec).await
         }
+        /// What the answering city holds of lanes, or what it has said in a leg: signed statements.
+        pub async fn state(
+            &mut self,
+            request: impl tonic::IntoRequest<super::StateRequest>,
+        ) -> std::result::Result<tonic::Response<super::StateReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Exchange/State");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Exchange", "State"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -2537,6 +2587,11 @@ pub mod exchange_server {
             &self,
             request: tonic::Request<super::CosignRequest>,
         ) -> std::result::Result<tonic::Response<super::CosignReply>, tonic::Status>;
+        /// What the answering city holds of lanes, or what it has said in a leg: signed statements.
+        async fn state(
+            &self,
+            request: tonic::Request<super::StateRequest>,
+        ) -> std::result::Result<tonic::Response<super::StateReply>, tonic::Status>;
     }
     #[derive(Debug)]
     pub struct ExchangeServer<T> {
@@ -2882,6 +2937,49 @@ pub mod exchange_server {
                     };
                     Box::pin(fut)
                 }
+                "/jieli.v1.Exchange/State" => {
+                    #[allow(non_camel_case_types)]
+                    struct StateSvc<T: Exchange>(pub Arc<T>);
+                    impl<T: Exchange> tonic::server::UnaryService<super::StateRequest>
+                    for StateSvc<T> {
+                        type Response = super::StateReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::StateRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Exchange>::state(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = StateSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 _ => {
                     Box::pin(async move {
                         let mut response = http::Response::new(
@@ -3177,12 +3275,12 @@ pub struct WaitingAct {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListFindingsRequest {}
 #[derive(Clone, PartialEq, ::prost::Message)]
-pub struct FindingList {
+pub struct MisbehaviourList {
     #[prost(message, repeated, tag = "1")]
-    pub findings: ::prost::alloc::vec::Vec<Finding>,
+    pub findings: ::prost::alloc::vec::Vec<MisbehaviourProof>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Finding {
+pub struct MisbehaviourProof {
     /// hex
     #[prost(string, tag = "1")]
     pub finding_id: ::prost::alloc::string::String,
@@ -3690,6 +3788,169 @@ pub struct LetterState {
     pub answered_on: u32,
     #[prost(bool, tag = "6")]
     pub stopped: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReconcileRequest {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+    /// yyyymm, or 0 for everything
+    #[prost(uint32, tag = "2")]
+    pub period: u32,
+}
+/// The work goes on while steps arrive; the last one holds the report.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReconcileStep {
+    #[prost(uint32, tag = "1")]
+    pub lane: u32,
+    #[prost(uint32, tag = "2")]
+    pub round: u32,
+    #[prost(message, optional, tag = "3")]
+    pub report: ::core::option::Option<ReconcileReport>,
+}
+/// One side's word on a lane, with the envelope that says it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaneSide {
+    #[prost(uint64, tag = "1")]
+    pub to: u64,
+    #[prost(uint64, tag = "2")]
+    pub count: u64,
+    /// hex
+    #[prost(string, tag = "3")]
+    pub root: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "4")]
+    pub statement: ::core::option::Option<Envelope>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaneCompared {
+    #[prost(uint32, tag = "1")]
+    pub lane: u32,
+    /// what was compared, inclusive; 0 where one side holds nothing
+    #[prost(uint64, tag = "2")]
+    pub from: u64,
+    #[prost(uint64, tag = "3")]
+    pub to: u64,
+    #[prost(message, optional, tag = "4")]
+    pub ours: ::core::option::Option<LaneSide>,
+    #[prost(message, optional, tag = "5")]
+    pub theirs: ::core::option::Option<LaneSide>,
+    /// of halving
+    #[prost(uint32, tag = "6")]
+    pub rounds: u32,
+    #[prost(uint32, tag = "7")]
+    pub requests: u32,
+}
+/// A place at which the two cities differ.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Difference {
+    #[prost(uint32, tag = "1")]
+    pub lane: u32,
+    #[prost(uint64, tag = "2")]
+    pub lane_seq: u64,
+    /// in-flight, lost-receipt, not-logged-here, not-logged-there, forked, erased-here, erased-there, damaged-here, damaged-there
+    #[prost(string, tag = "3")]
+    pub class: ::prost::alloc::string::String,
+    /// env_digest, hex; empty where not held
+    #[prost(string, tag = "4")]
+    pub ours: ::prost::alloc::string::String,
+    /// the same where the other city gave the envelope
+    #[prost(string, tag = "5")]
+    pub theirs: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "7")]
+    pub en: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReconcileReport {
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub city_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub peer: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "4")]
+    pub period: u32,
+    #[prost(uint64, tag = "5")]
+    pub made_unix_ms: u64,
+    #[prost(message, repeated, tag = "6")]
+    pub lanes: ::prost::alloc::vec::Vec<LaneCompared>,
+    #[prost(message, repeated, tag = "7")]
+    pub differences: ::prost::alloc::vec::Vec<Difference>,
+    /// there are more differences than are named
+    #[prost(bool, tag = "8")]
+    pub more: bool,
+    /// the most of any lane
+    #[prost(uint32, tag = "9")]
+    pub rounds: u32,
+    /// all calls to the other city
+    #[prost(uint32, tag = "10")]
+    pub requests: u32,
+    /// compared
+    #[prost(uint64, tag = "11")]
+    pub places: u64,
+    /// nothing differs but what is on its way
+    #[prost(bool, tag = "12")]
+    pub agree: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListReconciledRequest {
+    /// hex; empty: the last of every agreement
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReconciledList {
+    #[prost(message, repeated, tag = "1")]
+    pub reports: ::prost::alloc::vec::Vec<ReconcileReport>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SelfAuditRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SelfAuditStep {
+    #[prost(string, tag = "1")]
+    pub table: ::prost::alloc::string::String,
+    /// looked at so far
+    #[prost(uint64, tag = "2")]
+    pub rows: u64,
+    /// the last step
+    #[prost(message, optional, tag = "3")]
+    pub report: ::core::option::Option<SelfAuditReport>,
+}
+/// Stored bytes that are not what was signed or derived.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Finding {
+    #[prost(string, tag = "1")]
+    pub table: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub key: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub column: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub en: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SelfAuditReport {
+    #[prost(string, tag = "1")]
+    pub city_id: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub begun_unix_ms: u64,
+    #[prost(uint64, tag = "3")]
+    pub ended_unix_ms: u64,
+    #[prost(uint64, tag = "4")]
+    pub rows: u64,
+    #[prost(message, repeated, tag = "5")]
+    pub findings: ::prost::alloc::vec::Vec<Finding>,
+    /// there are more findings than are named
+    #[prost(bool, tag = "6")]
+    pub more: bool,
+    /// up to which the logs were recomputed
+    #[prost(uint64, tag = "7")]
+    pub exchange_size: u64,
+    #[prost(uint64, tag = "8")]
+    pub local_size: u64,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StatusRequest {}
@@ -4228,6 +4489,9 @@ pub struct ExportReply {
     pub zip: ::prost::alloc::vec::Vec<u8>,
     #[prost(string, tag = "2")]
     pub file_name: ::prost::alloc::string::String,
+    /// what the verifier will not find complete, and why
+    #[prost(string, repeated, tag = "3")]
+    pub notes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OpenRequest {
@@ -4720,7 +4984,10 @@ pub mod desk_client {
         pub async fn list_findings(
             &mut self,
             request: impl tonic::IntoRequest<super::ListFindingsRequest>,
-        ) -> std::result::Result<tonic::Response<super::FindingList>, tonic::Status> {
+        ) -> std::result::Result<
+            tonic::Response<super::MisbehaviourList>,
+            tonic::Status,
+        > {
             self.inner
                 .ready()
                 .await
@@ -5093,6 +5360,49 @@ pub mod desk_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "ExportCase"));
             self.inner.unary(req, path, codec).await
         }
+        /// Compares signed statements of both cities about the lanes of an agreement, down to the message.
+        pub async fn reconcile(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReconcileRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ReconcileStep>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/Reconcile");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "Reconcile"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        pub async fn list_reconciled(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListReconciledRequest>,
+        ) -> std::result::Result<tonic::Response<super::ReconciledList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Desk/ListReconciled",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Desk", "ListReconciled"));
+            self.inner.unary(req, path, codec).await
+        }
         /// The printable slip of a case, with a fresh code to look and to stop.
         pub async fn print_slip(
             &mut self,
@@ -5251,7 +5561,10 @@ pub mod desk_server {
         async fn list_findings(
             &self,
             request: tonic::Request<super::ListFindingsRequest>,
-        ) -> std::result::Result<tonic::Response<super::FindingList>, tonic::Status>;
+        ) -> std::result::Result<
+            tonic::Response<super::MisbehaviourList>,
+            tonic::Status,
+        >;
         async fn add_vacancies(
             &self,
             request: tonic::Request<super::AddVacanciesRequest>,
@@ -5339,6 +5652,21 @@ pub mod desk_server {
             &self,
             request: tonic::Request<super::CaseRef>,
         ) -> std::result::Result<tonic::Response<super::ExportReply>, tonic::Status>;
+        /// Server streaming response type for the Reconcile method.
+        type ReconcileStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ReconcileStep, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Compares signed statements of both cities about the lanes of an agreement, down to the message.
+        async fn reconcile(
+            &self,
+            request: tonic::Request<super::ReconcileRequest>,
+        ) -> std::result::Result<tonic::Response<Self::ReconcileStream>, tonic::Status>;
+        async fn list_reconciled(
+            &self,
+            request: tonic::Request<super::ListReconciledRequest>,
+        ) -> std::result::Result<tonic::Response<super::ReconciledList>, tonic::Status>;
         /// The printable slip of a case, with a fresh code to look and to stop.
         async fn print_slip(
             &self,
@@ -6004,7 +6332,7 @@ pub mod desk_server {
                     struct ListFindingsSvc<T: Desk>(pub Arc<T>);
                     impl<T: Desk> tonic::server::UnaryService<super::ListFindingsRequest>
                     for ListFindingsSvc<T> {
-                        type Response = super::FindingList;
+                        type Response = super::MisbehaviourList;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
@@ -6803,6 +7131,97 @@ pub mod desk_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ExportCaseSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/Reconcile" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReconcileSvc<T: Desk>(pub Arc<T>);
+                    impl<
+                        T: Desk,
+                    > tonic::server::ServerStreamingService<super::ReconcileRequest>
+                    for ReconcileSvc<T> {
+                        type Response = super::ReconcileStep;
+                        type ResponseStream = T::ReconcileStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReconcileRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::reconcile(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReconcileSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/ListReconciled" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListReconciledSvc<T: Desk>(pub Arc<T>);
+                    impl<
+                        T: Desk,
+                    > tonic::server::UnaryService<super::ListReconciledRequest>
+                    for ListReconciledSvc<T> {
+                        type Response = super::ReconciledList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListReconciledRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::list_reconciled(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListReconciledSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

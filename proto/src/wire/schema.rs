@@ -581,4 +581,18 @@ pub const SCHEMAS: &[Schema] = &[
         Field { number: 1, ty: Type::String, repeated: false, oneof: false },
         Field { number: 2, ty: Type::Message("Heads"), repeated: false, oneof: false },
     ] },
+    Schema { name: "LaneRange", fields: &[
+        Field { number: 1, ty: Type::U32, repeated: false, oneof: false },
+        Field { number: 2, ty: Type::U64, repeated: false, oneof: false },
+        Field { number: 3, ty: Type::U64, repeated: false, oneof: false },
+    ] },
+    Schema { name: "StateRequest", fields: &[
+        Field { number: 1, ty: Type::Bytes, repeated: false, oneof: false },
+        Field { number: 2, ty: Type::Message("LaneRange"), repeated: true, oneof: false },
+        Field { number: 3, ty: Type::Bytes, repeated: false, oneof: false },
+    ] },
+    Schema { name: "StateReply", fields: &[
+        Field { number: 1, ty: Type::Message("Envelope"), repeated: true, oneof: false },
+        Field { number: 2, ty: Type::Bool, repeated: false, oneof: false },
+    ] },
 ];

@@ -48,8 +48,8 @@ impl MisbehaviourCommand {
     }
 }
 
-fn show(findings: &[wire::Finding], out: Out) {
-    let value = |found: &wire::Finding| {
+fn show(findings: &[wire::MisbehaviourProof], out: Out) {
+    let value = |found: &wire::MisbehaviourProof| {
         json!({
             "id": found.finding_id, "city": found.city, "say_zh": found.say_zh,
             "say_en": found.say_en, "found_unix_ms": found.found_unix_ms,
@@ -59,7 +59,7 @@ fn show(findings: &[wire::Finding], out: Out) {
         if findings.is_empty() {
             return out.say("没有。", "None.");
         }
-        let line = |found: &wire::Finding| {
+        let line = |found: &wire::MisbehaviourProof| {
             format!("{}  {}", found.finding_id, out.say(&found.say_zh, &found.say_en))
         };
         findings.iter().map(line).collect::<Vec<_>>().join("\n")

@@ -197,7 +197,7 @@ impl DeskDoor {
 }
 
 impl DeskDoor {
-    pub(super) async fn finding_list(&self) -> Answer<wire::FindingList> {
+    pub(super) async fn finding_list(&self) -> Answer<wire::MisbehaviourList> {
         let mut conn = self.store.read().await?;
         let roots = |city: &str| {
             let published = self.hand.published();
@@ -213,7 +213,7 @@ impl DeskDoor {
             let proved = roots(&city).and_then(|root| misbehaviour::verify(&file, &[root]).ok());
             let (by, what) = proved.ok_or(StoreError::Corrupt("evidence.bytes"))?;
             let (say_zh, say_en) = what.say(&by);
-            findings.push(wire::Finding {
+            findings.push(wire::MisbehaviourProof {
                 finding_id: hex::encode(row.bytes(0)?),
                 city,
                 say_zh,
@@ -222,7 +222,7 @@ impl DeskDoor {
                 file,
             });
         }
-        Ok(wire::FindingList { findings })
+        Ok(wire::MisbehaviourList { findings })
     }
 }
 
