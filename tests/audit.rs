@@ -11,3 +11,7 @@ mod desk;
 mod pack;
 #[path = "audit/report.rs"]
 mod report;
+#[path = "audit/review.rs"]
+mod review;
+#[path = "audit/second.rs"]
+mod second;

@@ -23,6 +23,8 @@ mod local;
 mod offers;
 #[path = "journey/parties.rs"]
 mod parties;
+#[path = "journey/restored.rs"]
+mod restored;
 #[path = "journey/road.rs"]
 mod road;
 #[path = "journey/silence.rs"]

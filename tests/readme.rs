@@ -267,6 +267,13 @@ impl Walk {
                 bail!("no <{name}>")
             }
             "hex" => Ok(self.sitting.clone()),
+            "request" | "digest" => {
+                let out = self.run(at, "jieli second list --json", "")?;
+                let all: Value = serde_json::from_slice(&out.stdout)?;
+                let key = if name == "request" { "id" } else { "shown_digest" };
+                let found = all["requests"][0][key].as_str();
+                Ok(found.with_context(|| format!("no <{name}>"))?.to_owned())
+            }
             _ => bail!("the page says <{name}>, which nobody can fill in"),
         }
     }

@@ -80,6 +80,17 @@ async fn export(city: &City, token: &str, case: &str, sections: bool) -> Result<
     desk.export_case(ask).await.map(drop)
 }
 
+/// With sections, once the approver has approved what was shown.
+async fn approved(city: &City, case: &str) -> Result<(), tonic::Status> {
+    let (case_number, purpose) = (case.to_owned(), "答复投诉".to_owned());
+    let ask = wire::CaseRef { case_number, purpose, sections: true };
+    let asked = city.desk("clerk").unwrap().ask_second(ask).await?.into_inner();
+    let (id, shown_digest) = (asked.id.clone(), asked.shown_digest);
+    let approve = wire::ApproveSecondRequest { id: asked.id, shown_digest };
+    city.desk("approver").unwrap().approve_second(approve).await?;
+    city.desk("clerk").unwrap().export_approved(wire::SecondRef { id }).await.map(drop)
+}
+
 fn sections(leg: &wire::LegView) -> Vec<u32> {
     let mut all: Vec<u32> = leg.fields.iter().map(|field| field.section).collect();
     all.dedup();
@@ -125,7 +136,9 @@ async fn the_sender_sees_stages_and_the_page_closes() -> Result<()> {
     })
     .await?;
     export(us, "compliance", &case, false).await?;
-    export(us, "clerk", &case, true).await?;
+    let alone = export(us, "clerk", &case, true).await.unwrap_err();
+    assert!(alone.message().contains("jieli second"), "{alone:?}");
+    approved(us, &case).await?;
     assert!(export(us, "compliance", &case, true).await.is_err(), "no person for the reviewer");
     assert!(export(them, "window", &there, true).await.is_err(), "nor for the window");
     let clock = pair.dir().join("clock");

@@ -200,7 +200,12 @@ impl Batch<'_> {
     }
 
     /// EXPIRE needs a receipt that the other city signed after the due date.
-    async fn expire(&mut self, bond: &Bond, file: &LegFile, duty: wire::Duty) -> Outcome<Speech> {
+    pub(crate) async fn expire(
+        &mut self,
+        bond: &Bond,
+        file: &LegFile,
+        duty: wire::Duty,
+    ) -> Outcome<Speech> {
         let duty = named_or_owed(file, duty)?;
         if file.is_local() {
             let (digest, proof) = local::silence(file, duty)?;

@@ -10,6 +10,7 @@ use crate::batch::Batch;
 use crate::directory::{Bond, Directory, Peer};
 use crate::receive::decode;
 use crate::store::{StoreError, Val};
+use crate::timer::TimerKind;
 use crate::trouble::{Denied, Outcome};
 use jieli_proto::agreement::{Agreement, distinct};
 use jieli_proto::day::Day;
@@ -99,7 +100,7 @@ impl Batch<'_> {
     ) -> Outcome<()> {
         let Proposable { agreement, us, peer, bond } = self.proposable(draft, act_type).await?;
         check_approvers(&agreement, us, &approvers)?;
-        let sealed = self.seal(draft).await?;
+        let sealed = self.seal_for(&peer.city, draft).await?;
         let bond = match bond {
             Some(bond) => bond,
             None => self.insert_bond(agreement.id, &peer).await?,
@@ -282,7 +283,7 @@ impl Batch<'_> {
         self.send(bond, &header, &act).await
     }
 
-    async fn apply_act(
+    pub(crate) async fn apply_act(
         &mut self,
         bond: &Bond,
         side: PartySide,
@@ -326,7 +327,11 @@ impl Batch<'_> {
         Ok(())
     }
 
-    async fn insert_bond(&mut self, id: AgreementId, peer: &Peer) -> Result<Bond, StoreError> {
+    pub(crate) async fn insert_bond(
+        &mut self,
+        id: AgreementId,
+        peer: &Peer,
+    ) -> Result<Bond, StoreError> {
         self.conn
             .run(
                 "INSERT INTO agreement (agreement_id, peer, live_version, changed_ms) \
@@ -344,7 +349,24 @@ impl Batch<'_> {
         };
         self.directory.bonds.insert(id, bond.clone());
         self.directory_changed = true;
+        let newest = self.directory.manifest().map_or(0, |manifest| manifest.version);
+        if peer.holds.is_some_and(|held| held < newest) {
+            self.timer(self.now_ms, TimerKind::SendManifests, &id.0).await?;
+        }
         Ok(bond)
+    }
+
+    /// An own proposal that both cities have logged.
+    pub(crate) async fn own_proposal_back(
+        &mut self,
+        carried: &wire::Envelope,
+    ) -> Result<(), StoreError> {
+        let payload: Result<wire::Agreement, _> = decode(carried);
+        let Some(agreement) = payload.ok().and_then(|text| Agreement::check(&text).ok()) else {
+            return Err(StoreError::Corrupt("an agreement of our own"));
+        };
+        let us = self.directory.city.as_str().to_owned();
+        self.keep_version(&agreement, carried, &us).await
     }
 
     async fn keep_version(
@@ -371,7 +393,7 @@ impl Batch<'_> {
         Ok(())
     }
 
-    async fn make_live(
+    pub(crate) async fn make_live(
         &mut self,
         id: AgreementId,
         version: u32,
@@ -426,6 +448,18 @@ impl Batch<'_> {
         .await?;
         Ok(())
     }
+}
+
+/// Version and digest of the proposal that a counter-signature names, if it is held.
+pub(crate) async fn check_subject(
+    conn: &mut crate::store::Conn,
+    bond: &Bond,
+    subject: &[u8],
+) -> Result<Option<(u32, Digest)>, StoreError> {
+    let sql = "SELECT version FROM agreement_version WHERE agreement_id = $1 AND env_digest = $2";
+    let row = conn.maybe(sql, vec![bond.id.to_vec().into(), subject.into()]).await?;
+    let version = row.map(|row| row.int(0)).transpose()?;
+    Ok(version.map(|version| version as u32).zip(Digest::from_slice(subject)))
 }
 
 fn check_approvers(

@@ -1,6 +1,7 @@
 //! What compliance reads of its own city: counts, dates and digests. No section is opened here, and
 //! nothing of it names a person.
 
+use crate::batch::leaf_of;
 use crate::directory::{Bond, Directory};
 use crate::legs::Standing;
 use crate::store::{Conn, StoreError};
@@ -10,12 +11,16 @@ use jieli_proto::day::Day;
 use jieli_proto::envelope;
 use jieli_proto::id::{AgreementId, Digest};
 use jieli_proto::kinds::{Lane, PartySide};
+use jieli_proto::tree::{Hash, leaf_hash};
 use jieli_proto::wire::{self, Envelope};
 use prost::Message as _;
 
 pub(crate) mod access;
+pub mod act;
 mod deadline;
 pub(crate) mod report;
+pub(crate) mod sample;
+pub(crate) mod statistics;
 
 /// Messages read at once.
 const PAGE: u32 = 500;
@@ -75,6 +80,10 @@ pub(crate) fn bond<'a>(directory: &'a Directory, text: &str) -> Result<&'a Bond,
 pub(crate) struct Logged {
     pub(crate) side: PartySide,
     pub(crate) env_digest: Digest,
+    /// The hash of its leaf, the same in both cities.
+    pub(crate) leaf: Hash,
+    /// Its place in the own exchange log.
+    pub(crate) log_index: u64,
     pub(crate) standing: Standing,
     /// Absent where it cannot be read.
     pub(crate) message: Option<wire::Message>,
@@ -103,7 +112,7 @@ impl<'a> Walk<'a> {
                 .conn
                 .rows(
                     "SELECT e.lane_seq, e.env_digest, e.envelope, e.stored_ms, \
-                     COALESCE(m.status, 3), COALESCE(m.code, 0) FROM envelope e \
+                     COALESCE(m.status, 3), COALESCE(m.code, 0), e.leaf_idx FROM envelope e \
                      LEFT JOIN message m ON m.agreement_id = e.agreement_id AND m.lane = e.lane \
                      AND m.lane_seq = e.lane_seq \
                      WHERE e.agreement_id = $1 AND e.lane = $2 AND e.lane_seq > $3 \
@@ -124,8 +133,11 @@ impl<'a> Walk<'a> {
                 let header = message.as_ref().and_then(|message| message.header.as_ref());
                 let at_ms = header.map_or(row.uint(3)?, |header| header.created_unix_ms);
                 self.last_seq = row.uint(0)?;
+                let leaf = leaf_of(self.id, Lane::messages(side), self.last_seq, &sealed)?;
                 page.push(Logged {
                     side,
+                    leaf: leaf_hash(&leaf),
+                    log_index: row.uint(6)?,
                     env_digest: Digest(row.array(1)?),
                     standing: Standing::from_numbers(row.int(4)?, row.int(5)?),
                     message,

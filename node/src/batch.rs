@@ -5,7 +5,7 @@
 
 use crate::directory::{Bond, Directory};
 use crate::house::House;
-use crate::legs::LegFile;
+use crate::legs::{LegFile, Standing};
 use crate::store::log::Head;
 use crate::store::{Conn, StoreError, Val};
 use crate::witness::{Finding, Seen, cosigner_city};
@@ -90,6 +90,17 @@ pub struct Batch<'a> {
     pub(crate) logged: BTreeMap<(AgreementId, Lane, u64), Envelope>,
     pub(crate) messages: Vec<Vec<Val>>,
     outbox: Vec<Vec<Val>>,
+    /// While a leaf is put back: what was said of it then.
+    pub(crate) stands: Option<Standing>,
+    /// The epochs that come next for the two logs, at least: none was ever used before.
+    pub(crate) epochs: (u32, u32),
+    /// What the high-water file says of the local log.
+    pub(crate) local_mark: Option<(u64, tree::Hash)>,
+    /// The epochs that this batch opens.
+    pub(crate) exchange_epoch: Option<u32>,
+    pub(crate) local_epoch: Option<u32>,
+    /// Whether this batch ends a recovery.
+    pub(crate) resumed: bool,
 }
 
 impl<'a> Batch<'a> {
@@ -125,6 +136,12 @@ impl<'a> Batch<'a> {
             logged: BTreeMap::new(),
             messages: Vec::new(),
             outbox: Vec::new(),
+            stands: None,
+            epochs: (1, 1),
+            local_mark: None,
+            exchange_epoch: None,
+            local_epoch: None,
+            resumed: false,
         }
     }
 
@@ -183,11 +200,12 @@ impl<'a> Batch<'a> {
     pub async fn header(&mut self, bond: &Bond, lane: Lane) -> Result<Header, StoreError> {
         let end = self.lane_end(bond.id, lane).await?;
         let seen_head = self.seen_head(&bond.peer).await?;
+        let voice = self.directory.message_keys(&bond.peer, self.now_ms);
         Ok(Header {
             suite: u32::from(SUITE),
             agreement_id: bond.id.to_vec(),
             agreement_version: bond.version().max(end.last_version),
-            manifest_version: self.directory.manifest().map_or(0, |m| m.version),
+            manifest_version: voice.version,
             sender: self.directory.city.as_str().to_owned(),
             recipient: bond.peer.as_str().to_owned(),
             lane: u32::from(lane.number()),
@@ -257,7 +275,7 @@ impl<'a> Batch<'a> {
         header: &Header,
         payload: &M,
     ) -> Result<Digest, StoreError> {
-        let sealed = self.seal(payload).await?;
+        let sealed = self.seal_for(&bond.peer, payload).await?;
         let lane = Lane::from_number(header.lane).ok_or(StoreError::Corrupt("lane"))?;
         let digest = self.log_envelope(bond.id, lane, header, &sealed)?;
         // A receipt also travels as the answer on the stream that brought the letter; its own
@@ -278,13 +296,32 @@ impl<'a> Batch<'a> {
         Ok(digest)
     }
 
-    /// Signs a payload with the message key; it stays in the house unless it is carried.
+    /// Signs a payload for a city, with a message key that it knows; it stays in the house unless
+    /// it is carried.
+    pub async fn seal_for<M: Payload>(
+        &mut self,
+        city: &CityId,
+        payload: &M,
+    ) -> Result<Envelope, StoreError> {
+        let voice = self.directory.message_keys(city, self.now_ms);
+        self.seal_with(&voice.keys, payload).await
+    }
+
+    /// Signs a payload for whoever reads it, with the newest message key.
     pub async fn seal<M: Payload>(&mut self, payload: &M) -> Result<Envelope, StoreError> {
-        let signer = self.house.keys.message();
-        let bytes = payload.encode_to_vec();
-        let pae = envelope::pae(M::KIND.payload_type(), &bytes);
-        let sig = signer.sign(&pae).await.map_err(|_| StoreError::Corrupt("message key"))?;
-        Ok(envelope::seal(payload, signer.fingerprint(), |_| sig))
+        let keys = self.directory.newest_message_keys(self.now_ms);
+        self.seal_with(&keys, payload).await
+    }
+
+    async fn seal_with<M: Payload>(
+        &mut self,
+        keys: &[Digest],
+        payload: &M,
+    ) -> Result<Envelope, StoreError> {
+        let signer = self.house.keys.first_of(keys).ok_or(StoreError::Corrupt("message key"))?;
+        crate::keys::seal_envelope(payload, signer.as_ref())
+            .await
+            .map_err(|_| StoreError::Corrupt("message key"))
     }
 
     /// Stores an envelope verbatim at the end of its lane and appends its leaf.
@@ -296,7 +333,7 @@ impl<'a> Batch<'a> {
         sealed: &Envelope,
     ) -> Result<Digest, StoreError> {
         let digest = envelope::env_digest(sealed);
-        let index = self.head.size + self.leaves.len() as u64;
+        let index = self.next_index();
         self.leaves.push(leaf_of(agreement, lane, frame.lane_seq, sealed)?.to_vec());
         self.envelopes.push(vec![
             Val::Bytes(agreement.to_vec()),
@@ -306,6 +343,7 @@ impl<'a> Batch<'a> {
             Val::Bytes(sealed.encode_to_vec()),
             Val::Int(index as i64),
             Val::Int(self.now_ms as i64),
+            Val::Int(i64::from(self.head.id.epoch)),
         ]);
         self.logged.insert((agreement, lane, frame.lane_seq), sealed.clone());
         let end = LaneEnd {
@@ -316,6 +354,11 @@ impl<'a> Batch<'a> {
         };
         self.lanes.insert((agreement, lane), end);
         Ok(digest)
+    }
+
+    /// The index of the next leaf.
+    pub(crate) fn next_index(&self) -> u64 {
+        self.head.size + self.leaves.len() as u64
     }
 
     /// Notes a letter that this batch's receipt will answer.
@@ -402,6 +445,13 @@ impl<'a> Batch<'a> {
         for file in std::mem::take(&mut self.legs).into_values() {
             crate::store::desk_queue::index(self.conn, &file).await?;
         }
+        self.write_rows().await?;
+        self.conn.insert_many("receipt_item", ITEM_COLUMNS, items).await?;
+        Ok(places)
+    }
+
+    /// Writes the envelopes, messages and letters added since the last time.
+    pub(crate) async fn write_rows(&mut self) -> Result<(), StoreError> {
         let conn = &mut *self.conn;
         conn.insert_many(
             "envelope",
@@ -413,6 +463,7 @@ impl<'a> Batch<'a> {
                 "envelope",
                 "leaf_idx",
                 "stored_ms",
+                "leaf_epoch",
             ],
             std::mem::take(&mut self.envelopes),
         )
@@ -420,7 +471,6 @@ impl<'a> Batch<'a> {
         conn.insert_many("local_envelope", crate::local::COLUMNS, std::mem::take(&mut self.local))
             .await?;
         conn.insert_many("message", MESSAGE_COLUMNS, std::mem::take(&mut self.messages)).await?;
-        conn.insert_many("receipt_item", ITEM_COLUMNS, items).await?;
         conn.insert_many(
             "outbox",
             &[
@@ -436,8 +486,7 @@ impl<'a> Batch<'a> {
             ],
             std::mem::take(&mut self.outbox),
         )
-        .await?;
-        Ok(places)
+        .await
     }
 
     async fn store_lane(

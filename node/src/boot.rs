@@ -1,27 +1,29 @@
 //! A running node: what is opened at its start, in which order, and how it stops.
 
+mod faces;
 mod found;
 mod listen;
 mod open;
 
-pub use found::HeadError;
-pub use listen::Addresses;
+pub use listen::{Addresses, SIGNING};
 pub use open::StartError;
 
 use crate::chores::Chores;
+use crate::command::Command;
 use crate::config::Config;
-use crate::courier::{self, Courier};
+use crate::courier::Courier;
 use crate::house::House;
-use crate::keys::Passphrase;
+use crate::keys::PassphraseSource;
 use crate::letters::Letters;
 use crate::peers::{Peers, Pinboard};
+use crate::recovery;
 use crate::serve::stack::DRAIN_MAX;
 use crate::store::Store;
 use crate::sweeper::{Broom, Sweeper};
-use crate::tls::{Connections, Identity};
+use crate::tls::Connections;
 use crate::witness::Witness;
-use crate::world::{Clock, Entropy, Notices, Post, Sleep, World, random};
-use crate::writer::{CrashAt, Hand, Stopped, Writer};
+use crate::world::{Clock, Entropy, Notices, Post, Sleep};
+use crate::writer::{CrashAt, Failure, Hand, Stopped, Submitted, Writer};
 use listen::Doors;
 use open::Opened;
 use std::fmt;
@@ -36,8 +38,8 @@ pub type WrapPost = Arc<dyn Fn(Arc<dyn Post>) -> Arc<dyn Post> + Send + Sync>;
 pub struct Start {
     /// The settings, as loaded from the node's directory.
     pub config: Config,
-    /// Opens the key files, where they are wrapped.
-    pub passphrase: Option<Passphrase>,
+    /// Finds what opens the key files, where they are wrapped: now, and when keys are added.
+    pub passphrase: Option<PassphraseSource>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -78,14 +80,19 @@ impl Node {
     /// Starts a node: checks keys, database and high-water file, and only then signs and listens.
     pub async fn start(start: Start) -> Result<Node, StartError> {
         let crash_at = start.crash_at.clone().unwrap_or_else(|| Arc::new(|_| false));
-        let Opened { house, store, highwater, board, peers, identity, connections } =
-            open::open(start).await?;
+        let opened = open::open(start).await?;
+        let Opened { house, store, highwater, board, peers, identity, connections, .. } = opened;
         let bound = listen::bind(&house.config).await?;
         let addresses = bound.addresses()?;
         let (writer, hand) =
             Writer::open(house.clone(), store.clone(), highwater, crash_at).await?;
         board.follow(hand.watch());
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        if let Some(next) = opened.next {
+            // Before anything else: what it revokes signs nothing any more.
+            let taken = hand.submit(Command::InstallManifest(Box::new(next.envelope)));
+            tasks.spawn(told(taken));
+        }
         let node = Node {
             addresses,
             hand: hand.clone(),
@@ -100,7 +107,6 @@ impl Node {
             ended: Arc::default(),
         };
         let letters = Letters::new(store.clone(), house.clone());
-        let renewed = identity.clone();
         let doors = Doors {
             hand: hand.clone(),
             store: store.clone(),
@@ -113,7 +119,8 @@ impl Node {
             stop: stop.clone(),
         };
         doors.open(bound)?;
-        tasks.spawn(node.renew(renewed));
+        tasks.spawn(opened.faces.run(hand.clone(), Arc::clone(&node.peers), stop.clone()));
+        tasks.spawn(crate::expiry::watch(hand.clone(), house.clone(), stop.clone()));
         node.run_writer(writer);
         tasks.spawn(node.watch_pins(board));
         for broom in [Broom::Timers, Broom::Notices] {
@@ -131,6 +138,7 @@ impl Node {
         };
         tasks.spawn(witness.run());
         tasks.spawn(Courier { hand, letters, house, tasks: tasks.clone(), stop }.run());
+        tasks.spawn(recovery::at_start(node.hand.clone(), node.store.clone(), node.house.clone()));
         tracing::info!(city = %node.house.config.city.id, peer = %node.addresses.peer, "the node runs");
         Ok(node)
     }
@@ -165,32 +173,6 @@ impl Node {
                     if closed > 0 {
                         tracing::info!(closed, "connections closed: their keys are not pinned");
                     }
-                }
-            }
-        }
-    }
-
-    /// Keeps the certificate young; peers pin the key, so nobody else need know.
-    fn renew(&self, identity: Identity) -> impl Future<Output = ()> + Send + 'static {
-        let (house, stop) = (self.house.clone(), self.stop.clone());
-        let mut written_ms = house.world.clock.now_unix_ms();
-        async move {
-            loop {
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = house.world.sleep.sleep(courier::TICK) => {}
-                }
-                let now_ms = house.world.clock.now_unix_ms();
-                if !open::is_stale(written_ms, now_ms) {
-                    continue;
-                }
-                let World { clock, entropy, .. } = &house.world;
-                let serial = random(entropy.as_ref());
-                let city = &house.config.city.id;
-                let newer = open::identity(&house.keys, city, clock.as_ref(), serial);
-                match newer.and_then(|newer| identity.renew(&newer)) {
-                    Ok(()) => written_ms = now_ms,
-                    Err(error) => tracing::error!(%error, "the certificate was not renewed"),
                 }
             }
         }
@@ -242,6 +224,18 @@ impl Node {
         self.store.close().await;
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).take();
         ended.unwrap_or(Stopped::Idle)
+    }
+}
+
+/// Says what became of the manifest that was left for this start.
+async fn told(taken: Result<Submitted, Failure>) {
+    let done = match taken {
+        Ok(mut submitted) => submitted.done().await,
+        Err(failure) => Err(failure),
+    };
+    match done {
+        Ok(_) => tracing::info!("the key manifest that was left for this start is in force"),
+        Err(error) => tracing::error!(%error, "the key manifest left for this start is not taken"),
     }
 }
 

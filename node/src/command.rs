@@ -1,21 +1,26 @@
 //! The one staircase: every door comes down here, and nothing is written on another way.
 
 use crate::agreements::OwnAct;
+use crate::audit::act::AuditCommand;
 use crate::batch::Batch;
 use crate::questions::{Look, received};
 use crate::receive::Received;
 use crate::reconcile::Reconciled;
-use crate::store::{StoreError, queue};
+use crate::recovery::{self, Answers, Found, Greeted, Resume, Resumed};
+use crate::store::{self, StoreError, queue};
 use crate::trouble::{Denied, Outcome, Trouble};
 use crate::window::WindowCommand;
 use crate::witness::{CosignWord, Stretch};
 use crate::world::NoticeResult;
 use jieli_proto::day::Day;
 use jieli_proto::envelope;
-use jieli_proto::id::{AgreementId, CityId, LegId};
+use jieli_proto::id::{AgreementId, CityId, Digest, LegId};
 use jieli_proto::kinds::{Kind, Lane};
-use jieli_proto::wire::{self, Letter};
+use jieli_proto::wire::{self, DeferReason, Letter};
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+mod sort;
 
 /// Who stands at the desk: never a name, an office and a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +60,17 @@ pub enum Command {
     CosignatureGot(CityId, String, String),
     /// Hashes of a peer's exchange log that lead to a signed head.
     Mirrored(Box<Stretch>),
+    /// What a peer said in a greeting.
+    Greeted(CityId, Box<Greeted>),
+    /// A peer has accepted a statement about our log.
+    Told(CityId, Digest),
+    /// Leaves of our own log to be put back, in their order; with the first of them case numbers
+    /// are left out.
+    Rebuild(Vec<Found>, Arc<Answers>, bool),
+    /// The own exchange log goes on in a new epoch: the root's statement.
+    BeginEpoch(Box<wire::Envelope>),
+    /// The own log is whole again: traffic goes on.
+    Resume(Box<Resume>),
     /// A timer is due.
     Ring([u8; 16]),
     /// A timer had nothing to do.
@@ -63,10 +79,16 @@ pub enum Command {
     NoticeDone([u8; 16], NoticeResult),
     /// The carrier's later report of a notice: whether the phone has it.
     NoticeReported([u8; 16], bool),
+    /// The next own key manifest, signed by the root.
+    InstallManifest(Box<wire::Envelope>),
+    /// Something may end soon: see [`crate::expiry`].
+    LookAhead,
     /// From the desk.
     Desk(Actor, DeskCommand),
     /// From a window, with the person present.
     Window(Actor, WindowCommand),
+    /// From compliance.
+    Audit(Actor, AuditCommand),
     /// From the worker, with a code.
     Worker(WorkerCommand),
 }
@@ -100,10 +122,17 @@ pub enum DeskCommand {
     AskLetter(wire::LetterRequest),
     WriteLetter(wire::LetterRequest),
     AnswerLetter(wire::LetterAnswer),
+    /// The same as [`Command::InstallManifest`], from a desk.
+    InstallManifest(Box<wire::Envelope>),
     /// A view or export of personal data: who, what, why.
     Viewed(String),
     /// The same of the persons of some legs, who can read it.
     Looked(Look),
+    /// Asks for an export with sections, which a second pair of eyes approves.
+    AskSecond(Look),
+    ApproveSecond(wire::ApproveSecondRequest),
+    /// Uses an approval up; the look it was for is written down.
+    UseSecond(String, Look),
 }
 
 /// What a worker asks for.
@@ -133,6 +162,7 @@ pub enum Done {
     Cosign(CosignWord),
     /// Whether the stretch was stored.
     Mirrored(bool),
+    Resumed(Resumed),
     Peer(wire::Peer),
     Invited(wire::InvitePeerReply),
     InviteAccepted(Box<wire::AcceptInviteReply>),
@@ -157,6 +187,8 @@ pub enum Done {
     Copy(String, Vec<LegId>),
     Letter(wire::LetterPage),
     LetterSaid(wire::LetterReply),
+    Second(wire::SecondView),
+    SignedOff(wire::SignOffReply),
 }
 
 /// Where a letter stands.
@@ -170,18 +202,13 @@ pub struct Seat {
     pub lane_seq: u64,
 }
 
-impl Command {
-    /// Whether it is performed in a transaction of its own, so that a denial leaves no trace.
-    pub fn is_alone(&self) -> bool {
-        matches!(
-            self,
-            Command::Desk(..) | Command::Window(..) | Command::Worker(_) | Command::Ring(_)
-        )
-    }
-}
-
 /// Performs one command on the batch.
 pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
+    if batch.directory.recovering.is_some() && !command.works_while_recovering() {
+        let Command::Receive(_, letter) = command else { return Err(recovery::denied().into()) };
+        let seat = seat_of(&letter);
+        return Ok(Done::Received(Received::Defer(DeferReason::Recovering, 0), seat));
+    }
     match command {
         Command::Receive(city, letter) => {
             let seat = seat_of(&letter);
@@ -237,6 +264,29 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
             Ok(Done::Nothing)
         }
         Command::Mirrored(stretch) => Ok(Done::Mirrored(batch.mirrored(&stretch).await?)),
+        Command::Greeted(city, said) => {
+            batch.greeted(&city, &said).await?;
+            Ok(Done::Nothing)
+        }
+        Command::Told(city, statement) => {
+            store::recovery::told(batch.conn, &city, &statement).await?;
+            Ok(Done::Nothing)
+        }
+        Command::Rebuild(found, answers, first) => {
+            if batch.directory.recovering.is_none() {
+                return Ok(Done::Nothing);
+            }
+            if first {
+                batch.skip_numbers().await?;
+            }
+            batch.rebuild(&found, &answers).await?;
+            Ok(Done::Nothing)
+        }
+        Command::BeginEpoch(sealed) => {
+            batch.begin_epoch(&sealed).await?;
+            Ok(Done::Nothing)
+        }
+        Command::Resume(how) => Ok(Done::Resumed(batch.resume(&how).await?)),
         Command::Ring(timer) => {
             batch.ring(&timer).await?;
             Ok(Done::Nothing)
@@ -253,8 +303,23 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
             batch.notice_reported(&id, delivered).await?;
             Ok(Done::Nothing)
         }
+        Command::InstallManifest(sealed) => {
+            batch.install_manifest(&sealed).await?;
+            Ok(Done::Nothing)
+        }
+        Command::LookAhead => {
+            batch.look_ahead().await?;
+            Ok(Done::Nothing)
+        }
         Command::Desk(actor, command) => desk(batch, &actor, command).await,
         Command::Window(actor, command) => window(batch, &actor, command).await,
+        Command::Audit(actor, command) => match command {
+            AuditCommand::Drawn(asked, population) => {
+                batch.drawn(&actor, &asked, population).await?;
+                Ok(Done::Nothing)
+            }
+            AuditCommand::SignOff(r) => Ok(Done::SignedOff(batch.sign_off(&actor, &r).await?)),
+        },
         Command::Worker(command) => worker(batch, command).await,
     }
 }
@@ -315,12 +380,22 @@ async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Out
         DeskCommand::AskLetter(r) => Done::LetterSaid(batch.ask_letter(actor, &r).await?),
         DeskCommand::WriteLetter(r) => Done::Letter(batch.write_letter(actor, &r).await?),
         DeskCommand::AnswerLetter(r) => Done::LetterSaid(batch.answer_letter(actor, &r).await?),
+        DeskCommand::InstallManifest(sealed) => {
+            batch.install_manifest(&sealed).await?;
+            Done::Nothing
+        }
         DeskCommand::Viewed(what) => {
             batch.record("viewed", format!("{} {what}", actor.token).as_bytes());
             Done::Nothing
         }
         DeskCommand::Looked(look) => {
             batch.looked(actor, &look).await?;
+            Done::Nothing
+        }
+        DeskCommand::AskSecond(look) => Done::Second(batch.ask_second(actor, &look).await?),
+        DeskCommand::ApproveSecond(r) => Done::Second(batch.approve_second(actor, &r).await?),
+        DeskCommand::UseSecond(id, look) => {
+            batch.use_second(actor, &id, &look).await?;
             Done::Nothing
         }
     })

@@ -184,14 +184,25 @@ impl Default for Listen {
     }
 }
 
+/// Default of `keys.review_days`.
+const REVIEW_DAYS: u32 = 365;
+
 /// Table `keys`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Keys {
     /// A file of mode 0600 with the passphrase. Looked at after the systemd credential and the
     /// environment. Default: none.
-    #[serde(default)]
     pub passphrase_file: Option<PathBuf>,
+    /// Days after which a key should be looked at and replaced: status reminds of it. Default 365;
+    /// 0 for never.
+    pub review_days: u32,
+}
+
+impl Default for Keys {
+    fn default() -> Keys {
+        Keys { passphrase_file: None, review_days: REVIEW_DAYS }
+    }
 }
 
 /// An entry of `desk.tokens`: the token itself is in `<dir>/tokens/<name>.token`.

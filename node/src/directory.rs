@@ -1,15 +1,21 @@
 //! Who this city deals with: peers with their manifests, agreements with their state. A snapshot,
 //! loaded whole and replaced after a batch that changed it; doors and courier read it.
 
+mod own_keys;
+
+pub use own_keys::Voice;
+
 use crate::legs::LegFile;
-use crate::store::{Conn, StoreError};
+use crate::recovery::Recovering;
+use crate::store::recovery::Quarantine;
+use crate::store::{Conn, StoreError, recovery};
 use jieli_proto::agreement::Agreement;
 use jieli_proto::case::Side;
 use jieli_proto::day::Day;
 use jieli_proto::envelope;
 use jieli_proto::id::{AgreementId, CityId, Digest};
 use jieli_proto::kinds::{Kind, PartySide};
-use jieli_proto::manifest::Manifest;
+use jieli_proto::manifest::{self, Manifest};
 use jieli_proto::pubkey::PublicKey;
 use jieli_proto::wire::{self, Role};
 use prost::Message as _;
@@ -30,6 +36,13 @@ pub struct Peer {
     pub end_points: Vec<String>,
     /// All manifests held, by version.
     pub manifests: BTreeMap<u32, Manifest>,
+    /// Which of our own manifests it has receipted, or was given before any was sent; `None` where
+    /// it was given the newest and none was made since.
+    pub holds: Option<u32>,
+    /// The epoch in which its exchange log goes on.
+    pub epoch: u32,
+    /// Its log went back: nothing new of it is taken.
+    pub quarantine: Option<Quarantine>,
 }
 
 impl Peer {
@@ -56,6 +69,17 @@ impl Peer {
         let key = self.manifests.values().rev().find_map(|m| m.key(&fpr, kind.role()))?;
         let live = newest.key(&fpr, kind.role()).is_some() && !newest.is_revoked(&fpr);
         Some((key.public, live))
+    }
+
+    /// The log keys whose signature on a head of this size counts, by its newest manifest.
+    pub fn log_keys_at(&self, origin: &str, size: u64) -> Vec<PublicKey> {
+        manifest::log_keys_at(self.manifests.values(), origin, size)
+    }
+
+    /// From when on a key of this peer may sign, Unix milliseconds; `None` for an unknown key.
+    pub fn not_before(&self, fpr: &Digest) -> Option<u64> {
+        let mut keys = self.manifests.values().rev().flat_map(|manifest| &manifest.keys);
+        keys.find(|key| key.fpr == *fpr).map(|key| key.not_before_unix_ms)
     }
 
     /// Whether something signed by itself, inside an act or beside a message, was signed by a key
@@ -158,6 +182,8 @@ pub struct Directory {
     pub bonds: BTreeMap<AgreementId, Bond>,
     /// Offices of this city that the configuration names.
     pub offices: Arc<Vec<wire::Office>>,
+    /// The own log is behind what was signed: nothing is signed, sent or taken.
+    pub recovering: Option<Recovering>,
     /// Generation of the head row this was loaded at.
     pub generation: i64,
 }
@@ -174,6 +200,9 @@ impl Directory {
         let city = city_id(&row.text(0)?)?;
         let name = row.text(1)?;
         let own = manifests(conn, &city, own_root).await?;
+        let held = held_by_peers(conn).await?;
+        let epochs = recovery::epochs(conn).await?;
+        let mut quarantines = recovery::quarantines(conn).await?;
         let mut peers = BTreeMap::new();
         let rows =
             conn.rows("SELECT city_id, name, root_spki, end_points FROM peer", Vec::new()).await?;
@@ -189,12 +218,16 @@ impl Directory {
                 root,
                 end_points: end_points.lines().map(str::to_owned).collect(),
                 manifests,
+                holds: held.get(row.text(0)?.as_str()).copied(),
+                epoch: epochs.get(&peer).copied().unwrap_or(1),
+                quarantine: quarantines.remove(&peer),
             };
             peers.insert(peer, found);
         }
         let bonds = bonds(conn, &city).await?;
         let offices = Arc::clone(offices);
-        Ok(Directory { city, name, own, peers, bonds, offices, generation })
+        let recovering = recovery::recovering(conn).await?;
+        Ok(Directory { city, name, own, peers, bonds, offices, recovering, generation })
     }
 
     /// The newest own manifest.
@@ -338,6 +371,11 @@ async fn manifests(
         found.insert(manifest.version, manifest);
     }
     Ok(found)
+}
+
+async fn held_by_peers(conn: &mut Conn) -> Result<BTreeMap<String, u32>, StoreError> {
+    let rows = conn.rows("SELECT city_id, version FROM manifest_held", Vec::new()).await?;
+    rows.iter().map(|row| Ok((row.text(0)?, row.int(1)? as u32))).collect()
 }
 
 async fn bonds(conn: &mut Conn, city: &CityId) -> Result<BTreeMap<AgreementId, Bond>, StoreError> {

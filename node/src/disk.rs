@@ -120,6 +120,25 @@ pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), DiskError> 
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(io_error(path))
 }
 
+/// Writes a file whole in the place of an older one: whoever reads it finds the one or the other.
+pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), DiskError> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let newer = path.with_file_name(name);
+    // What a crash left of an earlier attempt.
+    let _ = fs::remove_file(&newer);
+    write_new(&newer, bytes, mode)?;
+    fs::rename(&newer, path).map_err(io_error(path))?;
+    path.parent().map_or(Ok(()), sync_dir)
+}
+
+/// Removes a file for good; that its bytes cannot be read off the disk is for the disk's
+/// encryption to see to.
+pub fn remove(path: &Path) -> Result<(), DiskError> {
+    fs::remove_file(path).map_err(io_error(path))?;
+    path.parent().map_or(Ok(()), sync_dir)
+}
+
 /// Syncs a directory, so that the names of new files in it last.
 pub fn sync_dir(path: &Path) -> Result<(), DiskError> {
     File::open(path).and_then(|dir| dir.sync_all()).map_err(io_error(path))

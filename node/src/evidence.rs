@@ -51,7 +51,7 @@ struct Export<'a> {
     bundle: Bundle,
     notes: Vec<String>,
     /// Where each record stands in our own log.
-    own: BTreeMap<Digest, u64>,
+    own: BTreeMap<Digest, (u32, u64)>,
 }
 
 /// What of a case is exported.
@@ -176,14 +176,15 @@ impl Export<'_> {
             let rows = self
                 .conn
                 .rows(
-                    "SELECT envelope, leaf_idx, lane_seq FROM envelope \
+                    "SELECT envelope, leaf_idx, lane_seq, leaf_epoch FROM envelope \
                      WHERE agreement_id = $1 AND lane = $2 ORDER BY lane_seq",
                     vec![self.bond.id.to_vec().into(), lane.number().into()],
                 )
                 .await?;
             for row in rows {
                 let sealed = decode(&row.bytes(0)?)?;
-                self.record(sealed, lane, row.uint(2)?, row.uint(1)?).await?;
+                let leaf = (row.uint(3)? as u32, row.uint(1)?);
+                self.record(sealed, lane, row.uint(2)?, leaf).await?;
             }
         }
         let rows = self
@@ -207,13 +208,14 @@ impl Export<'_> {
             let row = self
                 .conn
                 .one(
-                    "SELECT envelope, leaf_idx FROM envelope \
+                    "SELECT envelope, leaf_idx, leaf_epoch FROM envelope \
                      WHERE agreement_id = $1 AND lane = $2 AND lane_seq = $3",
                     vec![self.bond.id.to_vec().into(), lane.number().into(), entry.lane_seq.into()],
                 )
                 .await?;
             let sealed = decode(&row.bytes(0)?)?;
-            self.record(sealed, lane, entry.lane_seq, row.uint(1)?).await?;
+            let leaf = (row.uint(2)? as u32, row.uint(1)?);
+            self.record(sealed, lane, entry.lane_seq, leaf).await?;
             let Some(message) = &entry.message else { continue };
             self.consent(&message.consent_digest).await?;
             let seen = message.header.as_ref().and_then(|header| header.seen_head.as_ref());
@@ -244,10 +246,11 @@ impl Export<'_> {
             last_env_digest: last.map_or(Digest::ZERO, |entry| entry.env_digest).to_vec(),
             stated_unix_ms: self.house.world.clock.now_unix_ms(),
         };
-        let signer = self.house.keys.message();
-        let sealed = crate::keys::seal_envelope(&statement, signer.as_ref())
-            .await
-            .map_err(|_| StoreError::Corrupt("message key"))?;
+        let corrupt = || StoreError::Corrupt("message key");
+        let keys = self.published.directory.newest_message_keys(statement.stated_unix_ms);
+        let signer = self.house.keys.first_of(&keys).ok_or_else(corrupt)?;
+        let sealed = crate::keys::seal_envelope(&statement, signer.as_ref()).await;
+        let sealed = sealed.map_err(|_| corrupt())?;
         self.bundle.envelopes.push(sealed);
         self.their_statement(file).await
     }
@@ -291,10 +294,10 @@ impl Export<'_> {
         sealed: Envelope,
         lane: Lane,
         lane_seq: u64,
-        leaf_idx: u64,
+        leaf: (u32, u64),
     ) -> Outcome<()> {
         let digest = envelope::env_digest(&sealed);
-        self.own.insert(digest, leaf_idx);
+        self.own.insert(digest, leaf);
         self.bundle.envelopes.push(sealed);
         let row = self
             .conn
@@ -330,13 +333,24 @@ impl Export<'_> {
         let row = self
             .conn
             .maybe(
-                "SELECT envelope FROM envelope WHERE env_digest = $1 AND agreement_id = $2 \
-                 AND lane = $3",
+                "SELECT envelope, leaf_idx, leaf_epoch FROM envelope WHERE env_digest = $1 \
+                 AND agreement_id = $2 AND lane = $3",
                 vec![digest.into(), self.bond.id.to_vec().into(), lane.number().into()],
             )
             .await?
             .ok_or_else(on_its_way)?;
-        self.bundle.envelopes.push(decode(&row.bytes(0)?)?);
+        let sealed = decode(&row.bytes(0)?)?;
+        let fpr = envelope::key_fpr(&sealed).unwrap_or_default();
+        let name = envelope::env_digest(&sealed);
+        self.bundle.envelopes.push(sealed);
+        // Signed by a key that is revoked by now: its place in the other log tells that it counts.
+        let ours = lane.side() == self.bond.our_side;
+        let newest = if ours { self.published.directory.manifest() } else { self.peer.newest() };
+        match newest.is_some_and(|newest| newest.is_revoked(&fpr)) {
+            true if ours => self.peer_proof(&name).await?,
+            true => drop(self.own.insert(name, (row.uint(2)? as u32, row.uint(1)?))),
+            false => {}
+        }
         Ok(())
     }
 

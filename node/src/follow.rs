@@ -4,7 +4,7 @@ use crate::batch::Batch;
 use crate::legs::{LegFile, Local, Standing};
 use crate::local;
 use crate::questions::Topic;
-use crate::speak::{Filled, Speech};
+use crate::speak::Speech;
 use crate::store::{self, StoreError};
 use crate::timer::TimerKind;
 use crate::trouble::{Denied, Outcome, Trouble};
@@ -15,10 +15,14 @@ use jieli_proto::consent::{self, Needed};
 use jieli_proto::envelope;
 use jieli_proto::id::{Digest, LegId};
 use jieli_proto::message::terms_digest;
-use jieli_proto::section::{PERSON, Phase, SUPPORT_NEED, SectionKind, TABLE, Value};
+use jieli_proto::section::{PERSON, Phase};
 use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, EffectScope, MessageType, ReturnCode, Service, VoidCode};
 use prost::Message as _;
+
+mod values;
+
+pub(crate) use values::{consented_sections, field_values, filled, person_values};
 
 /// Through whom a withdrawal came.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,6 +146,7 @@ impl Batch<'_> {
             Standing::Withheld if takes_back && !file.law.state().stop.any() => {
                 self.timer(self.now_ms, TimerKind::WentWithheld, &file.id.0).await
             }
+            Standing::Refused(code) if self.again_if_revoked(file, digest, code).await? => Ok(()),
             Standing::Refused(code) => {
                 let bond = self.bond_of(file);
                 match bond {
@@ -163,7 +168,9 @@ impl Batch<'_> {
         if file.our_side != Side::Initiator {
             return Ok(());
         }
-        self.tell_consent_arrived(file).await?;
+        if self.stands.is_none() {
+            self.tell_consent_arrived(file).await?;
+        }
         let job = file.service == Service::Employment;
         let when = if job { self.nine_next_working_day(self.now_ms) } else { self.now_ms };
         self.timer(when, TimerKind::Release, &file.id.0).await
@@ -175,7 +182,9 @@ impl Batch<'_> {
     async fn erase_or_tell(&mut self, file: &LegFile) -> Result<(), StoreError> {
         let at = self.bond_of(file).map(|bond| self.directory.city_name(&bond.peer));
         let job = file.service == Service::Employment;
+        // Who is put back was told then.
         let told = !job
+            && self.stands.is_none()
             && match self.tell_stopped(file, &at.unwrap_or_default()).await {
                 Ok(told) => told,
                 Err(Trouble::Denied(_)) => false,
@@ -313,6 +322,15 @@ impl Batch<'_> {
         file: &mut LegFile,
         by: &WithdrawnBy,
     ) -> Outcome<Option<Digest>> {
+        if self.directory.recovering.is_some() {
+            // Nothing can be said now: it is taken down, and goes out first.
+            let desk = match by {
+                WithdrawnBy::Person => "",
+                WithdrawnBy::Desk(at) => at,
+            };
+            store::recovery::keep_stop(self.conn, file.id, desk).await?;
+            return Ok(None);
+        }
         let again = file.local == Local::Dropped || file.law.state().stop.any();
         if again && *by != WithdrawnBy::Person {
             // A second stop at a desk does not take the person's "not me" away.
@@ -397,7 +415,10 @@ pub(crate) async fn timer(batch: &mut Batch<'_>, file: LegFile, kind: TimerKind)
         | TimerKind::QuestionLapses
         | TimerKind::DraftLapses
         | TimerKind::AnswerCapacity
-        | TimerKind::RenewCode => Ok(()),
+        | TimerKind::RenewCode
+        | TimerKind::SayAgain
+        | TimerKind::SendManifests
+        | TimerKind::SecondLapses => Ok(()),
     }
 }
 
@@ -524,60 +545,6 @@ async fn forget_stopped(batch: &mut Batch<'_>, file: &LegFile) -> Outcome<()> {
     Ok(batch.erase(file.id, true).await?)
 }
 
-/// The sections of a phase, filled from what was entered.
-pub(crate) fn filled(draft: &wire::DraftLeg, phase: Phase) -> Vec<Filled> {
-    let serves = |kind: &&SectionKind| kind.serves(draft.service()) && kind.phase == phase;
-    let mut all = Vec::new();
-    for kind in TABLE.iter().filter(serves) {
-        let values = if kind.number == PERSON {
-            draft.person.as_ref().map_or(Vec::new(), |person| person_values(person, draft.relation))
-        } else {
-            field_values(&draft.fields, kind.number)
-        };
-        if !values.is_empty() {
-            all.push((kind, values));
-        }
-    }
-    all
-}
-
-/// The values of one section among entered fields.
-pub(crate) fn field_values(fields: &[wire::DraftField], section: u8) -> Vec<(u32, Value)> {
-    let mut values: Vec<(u32, Value)> = fields
-        .iter()
-        .filter(|field| field.section == u32::from(section))
-        .filter_map(|field| {
-            let value = match field.value.clone()? {
-                wire::draft_field::Value::Text(text) => Value::Text(text),
-                wire::draft_field::Value::Number(number) => Value::Number(number),
-                wire::draft_field::Value::Flag(flag) => Value::Flag(flag),
-            };
-            Some((field.field, value))
-        })
-        .collect();
-    values.sort_by_key(|(field, _)| *field);
-    values.dedup_by_key(|(field, _)| *field);
-    values
-}
-
-/// The person block of somebody as entered.
-pub(crate) fn person_values(person: &wire::DraftPerson, relation: u32) -> Vec<(u32, Value)> {
-    let text = |text: &str| (!text.is_empty()).then(|| Value::Text(text.to_owned()));
-    let code = |code: u32| (code > 0).then(|| Value::Number(u64::from(code)));
-    [
-        (1, text(&person.name)),
-        (2, code(person.document)),
-        (3, text(&person.number)),
-        (4, text(&person.phone)),
-        (5, code(relation.max(1))),
-        (6, code(person.age_band)),
-        (9, text(&person.language)),
-    ]
-    .into_iter()
-    .filter_map(|(field, value)| value.map(|value| (field, value)))
-    .collect()
-}
-
 /// The duty a side may remind of, or let expire, and its date.
 pub(crate) fn owed_to(file: &LegFile) -> Option<(Duty, jieli_proto::day::Day)> {
     file.law
@@ -585,13 +552,4 @@ pub(crate) fn owed_to(file: &LegFile) -> Option<(Duty, jieli_proto::day::Day)> {
         .into_iter()
         .find(|owed| owed.to.includes(file.our_side))
         .and_then(|owed| owed.due.map(|due| (owed.duty, due)))
-}
-
-/// All sections that a consent to a leg names: what travels before an outcome.
-pub(crate) fn consented_sections(service: Service) -> Vec<u32> {
-    // The support need of a child is asked for by itself, under a consent of its own.
-    let before = |kind: &&SectionKind| {
-        kind.serves(service) && kind.phase != Phase::C && kind.number != SUPPORT_NEED
-    };
-    TABLE.iter().filter(before).map(|kind| u32::from(kind.number)).collect()
 }

@@ -136,6 +136,17 @@ impl HighWater {
         Ok(Some(HighWater { path: path.to_owned(), ops, marks, is_broken: false }))
     }
 
+    /// No file: nothing is known, and nothing is written before a log is added.
+    pub fn lost(path: &Path, ops: Box<dyn FileOps>) -> HighWater {
+        HighWater { path: path.to_owned(), ops, marks: BTreeMap::new(), is_broken: false }
+    }
+
+    /// The last epoch of a log that has a line, by what its origins begin with; 0 if none has.
+    pub fn last_epoch(&self, prefix: &str) -> u32 {
+        let epochs = self.marks.keys().filter_map(|origin| origin.strip_prefix(prefix));
+        epochs.filter_map(|epoch| epoch.parse().ok()).max().unwrap_or(0)
+    }
+
     /// The mark of a log: its size and root.
     pub fn mark(&self, origin: &str) -> Option<(u64, Hash)> {
         self.marks.get(origin).copied()

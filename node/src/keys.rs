@@ -11,15 +11,21 @@
 //! | `index.key` | blind index: the same person again, inside this city |
 //! | `suppression.key` | the 90-day memory of a refusal |
 //! | `code.key` | hides the codes sent to workers |
+//! | `message-<16 hex>.key` and so on | a message, log, cosigner or TLS key made later, beside the first; the digits begin its fingerprint |
+//!
+//! Which of several keys of a role signs, the manifest tells and what other cities hold of it: see
+//! [`crate::directory::Directory`]. The ring only has them.
 
 mod file;
+mod later;
 mod passphrase;
 mod seal;
 mod secret;
 mod signer;
 
 pub use file::{COST, Cost, Protection};
-pub use passphrase::{CREDENTIAL, Places, VARIABLE};
+pub use later::{destroy, load_root, make_beside};
+pub use passphrase::{CREDENTIAL, PassphraseSource, Places, VARIABLE};
 pub use seal::{NONCE_LEN, TAG_LEN, open_section, seal_section};
 pub use secret::{PASSPHRASE_CHARS_MIN, Passphrase, Secret};
 pub use signer::{FileSigner, Signer, seal_envelope};
@@ -27,14 +33,14 @@ pub use signer::{FileSigner, Signer, seal_envelope};
 use crate::disk::{self, DiskError};
 use crate::world::{Entropy, random};
 use file::{Loaded, Wrapping, Writer};
-use jieli_proto::id::{CityId, LegId};
+use jieli_proto::id::{CityId, Digest, LegId};
 use jieli_proto::manifest::Manifest;
 use jieli_proto::wire::Role;
 use ring::hmac;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use zeroize::Zeroizing;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// Purpose of a wrapped key: a section or what is kept like one.
 pub const PURPOSE_SECTION: &str = "section";
@@ -154,9 +160,27 @@ impl KeyName {
         )
     }
 
-    /// Its file in a city's directory.
+    /// The file of the first key of this name in a city's directory.
     pub fn path(self, dir: &Path) -> PathBuf {
         dir.join("keys").join(format!("{}.key", self.as_str()))
+    }
+
+    /// The file of a later one.
+    pub fn later_path(self, dir: &Path, fpr: &Digest) -> PathBuf {
+        let name = format!("{}-{}.key", self.as_str(), &fpr.hex()[..FPR_HEX_LEN]);
+        dir.join("keys").join(name)
+    }
+
+    /// The role that a manifest gives it; none for the secrets that sign nothing.
+    pub fn role(self) -> Option<Role> {
+        match self {
+            KeyName::Root => Some(Role::Root),
+            KeyName::Message => Some(Role::Message),
+            KeyName::Log => Some(Role::Log),
+            KeyName::Cosigner => Some(Role::Cosigner),
+            KeyName::Tls => Some(Role::Tls),
+            KeyName::Kek | KeyName::Index | KeyName::Suppression | KeyName::Code => None,
+        }
     }
 }
 
@@ -166,14 +190,36 @@ impl fmt::Display for KeyName {
     }
 }
 
+/// The names of keys that are replaced while the city runs.
+pub const ROTATING: [KeyName; 4] =
+    [KeyName::Message, KeyName::Log, KeyName::Cosigner, KeyName::Tls];
+
+/// Digits of a fingerprint in the file name of a later key.
+const FPR_HEX_LEN: usize = 16;
+
+/// A key that signs, as its file holds it.
+#[derive(Clone)]
+struct Held {
+    name: KeyName,
+    signer: Arc<dyn Signer>,
+    /// Kept for TLS alone, whose library wants the key itself.
+    seed: Option<Arc<Secret<32>>>,
+}
+
 /// All keys of a running city.
 pub struct KeyRing {
+    dir: PathBuf,
+    city: CityId,
+    source: Option<PassphraseSource>,
+    /// Last instant of the certificate shown, Unix milliseconds; 0 before one is.
+    certificate_until: AtomicU64,
     root: Option<Arc<FileSigner>>,
+    /// In the order of their files, of each name at least one.
+    signing: RwLock<Vec<Held>>,
     message: Arc<dyn Signer>,
     log: Arc<dyn Signer>,
     cosigner: Arc<dyn Signer>,
     tls: Arc<dyn Signer>,
-    tls_seed: Secret<32>,
     kek: Secret<32>,
     index: Secret<32>,
     suppression: Secret<32>,
@@ -199,9 +245,9 @@ impl KeyRing {
         };
         let keys = dir.join("keys");
         disk::make_private_dir(&keys)?;
-        let mut writer = Writer::new(dir, city, protection, entropy);
+        let mut writer = Writer::new(city, protection, entropy);
         for name in KeyName::ALL {
-            writer.write(name, &Secret::random(entropy))?;
+            writer.write(&name.path(dir), name, &Secret::random(entropy))?;
         }
         disk::sync_dir(&keys)?;
         // Read back what was written: a file that does not open is found now, not next year.
@@ -218,33 +264,39 @@ impl KeyRing {
         disk::check_private_dir(&dir.join("keys"))?;
         let mut wrapping = Wrapping::new(passphrase);
         let mut unprotected = Vec::new();
-        let mut load = |name: KeyName| -> Result<Secret<32>, KeysError> {
-            let Loaded { secret, is_unprotected } = file::load(dir, city, name, &mut wrapping)?;
-            if is_unprotected {
+        let mut load = |name: KeyName, path: &Path| -> Result<Secret<32>, KeysError> {
+            let Loaded { secret, argon2id } = file::load(path, city, name, &mut wrapping)?;
+            if argon2id.is_none() && !unprotected.contains(&name) {
                 unprotected.push(name);
             }
             Ok(secret)
         };
-        let root = match KeyName::Root.path(dir).symlink_metadata() {
+        let root_path = KeyName::Root.path(dir);
+        let root = match root_path.symlink_metadata() {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            _ => Some(Arc::new(FileSigner::from_seed(&load(KeyName::Root)?)?)),
+            _ => Some(Arc::new(FileSigner::from_seed(&load(KeyName::Root, &root_path)?)?)),
         };
-        let mut signer = |name: KeyName| -> Result<Arc<dyn Signer>, KeysError> {
-            Ok(Arc::new(FileSigner::from_seed(&load(name)?)?))
+        let signing = later::signing(dir, &mut load)?;
+        let first = |name: KeyName| -> Result<Arc<dyn Signer>, KeysError> {
+            let held = signing.iter().find(|held| held.name == name);
+            Ok(Arc::clone(&held.ok_or(KeysError::BadSeed)?.signer))
         };
-        let (message, log) = (signer(KeyName::Message)?, signer(KeyName::Log)?);
-        let cosigner = signer(KeyName::Cosigner)?;
-        let tls_seed = load(KeyName::Tls)?;
-        let tls = Arc::new(FileSigner::from_seed(&tls_seed)?);
-        let (kek, index) = (load(KeyName::Kek)?, load(KeyName::Index)?);
-        let (suppression, code) = (load(KeyName::Suppression)?, load(KeyName::Code)?);
+        let (message, log) = (first(KeyName::Message)?, first(KeyName::Log)?);
+        let (cosigner, tls) = (first(KeyName::Cosigner)?, first(KeyName::Tls)?);
+        let mut secret = |name: KeyName| load(name, &name.path(dir));
+        let (kek, index) = (secret(KeyName::Kek)?, secret(KeyName::Index)?);
+        let (suppression, code) = (secret(KeyName::Suppression)?, secret(KeyName::Code)?);
         Ok(KeyRing {
+            dir: dir.to_owned(),
+            city: city.clone(),
+            source: None,
+            certificate_until: AtomicU64::new(0),
             root,
+            signing: RwLock::new(signing),
             message,
             log,
             cosigner,
             tls,
-            tls_seed,
             kek,
             index,
             suppression,
@@ -253,24 +305,69 @@ impl KeyRing {
         })
     }
 
-    /// That every signing key at hand is in the manifest with its role and not revoked there.
+    /// The same for a node that runs on: the passphrase can be found again when keys are added.
+    pub fn start(
+        dir: &Path,
+        city: &CityId,
+        source: Option<PassphraseSource>,
+    ) -> Result<KeyRing, KeysError> {
+        let passphrase = source.as_ref().map_or(Ok(None), |source| source())?;
+        let ring = KeyRing::load(dir, city, passphrase.as_ref())?;
+        Ok(KeyRing { source, ..ring })
+    }
+
+    /// Reads the files of the keys that sign anew: those made since are there from now on. Takes a
+    /// good part of a second where they are wrapped.
+    pub fn reload(&self) -> Result<(), KeysError> {
+        let passphrase = self.source.as_ref().map_or(Ok(None), |source| source())?;
+        let mut wrapping = Wrapping::new(passphrase.as_ref());
+        let mut load = |name: KeyName, path: &Path| -> Result<Secret<32>, KeysError> {
+            file::load(path, &self.city, name, &mut wrapping).map(|loaded| loaded.secret)
+        };
+        let signing = later::signing(&self.dir, &mut load)?;
+        *self.signing.write().unwrap_or_else(PoisonError::into_inner) = signing;
+        Ok(())
+    }
+
+    /// That of every role a key is at hand that the manifest lists and does not revoke.
     pub fn check(&self, manifest: &Manifest) -> Result<(), KeysError> {
         if self.root.as_ref().is_some_and(|root| root.public() != manifest.root) {
             return Err(KeysError::NotInManifest(KeyName::Root));
         }
-        let held = [
-            (KeyName::Message, Role::Message, &self.message),
-            (KeyName::Log, Role::Log, &self.log),
-            (KeyName::Cosigner, Role::Cosigner, &self.cosigner),
-            (KeyName::Tls, Role::Tls, &self.tls),
-        ];
-        for (name, role, signer) in held {
-            let fpr = signer.fingerprint();
-            if manifest.key(&fpr, role).is_none() || manifest.is_revoked(&fpr) {
+        for name in ROTATING {
+            let role = name.role().unwrap_or_default();
+            let live = manifest.live_keys(role);
+            if !live.iter().any(|key| self.signer(&key.fpr).is_some()) {
                 return Err(KeysError::NotInManifest(name));
             }
         }
         Ok(())
+    }
+
+    /// The signer of a key, if its file is here.
+    pub fn signer(&self, fpr: &Digest) -> Option<Arc<dyn Signer>> {
+        self.held(fpr).map(|held| held.signer)
+    }
+
+    /// The signer of the first of these keys whose file is here.
+    pub fn first_of(&self, keys: &[Digest]) -> Option<Arc<dyn Signer>> {
+        keys.iter().find_map(|fpr| self.signer(fpr))
+    }
+
+    /// The TLS key of a fingerprint, if its file is here.
+    pub fn tls_seed(&self, fpr: &Digest) -> Option<Arc<Secret<32>>> {
+        self.held(fpr)?.seed
+    }
+
+    /// Names and fingerprints of all keys that can sign.
+    pub fn signing(&self) -> Vec<(KeyName, Digest)> {
+        let signing = self.signing.read().unwrap_or_else(PoisonError::into_inner);
+        signing.iter().map(|held| (held.name, held.signer.fingerprint())).collect()
+    }
+
+    fn held(&self, fpr: &Digest) -> Option<Held> {
+        let signing = self.signing.read().unwrap_or_else(PoisonError::into_inner);
+        signing.iter().find(|held| held.signer.fingerprint() == *fpr).cloned()
     }
 
     /// Signs manifests, where the root key is at hand.
@@ -278,29 +375,35 @@ impl KeyRing {
         self.root.clone()
     }
 
-    /// Signs messages, receipts, acts, agreements, consents.
+    /// The first message key. It is the one of a new city; which key signs later, see
+    /// [`crate::directory::Directory::message_keys`].
     pub fn message(&self) -> Arc<dyn Signer> {
         Arc::clone(&self.message)
     }
 
-    /// Signs the checkpoints of both logs.
+    /// The first log key.
     pub fn log(&self) -> Arc<dyn Signer> {
         Arc::clone(&self.log)
     }
 
-    /// Cosigns other cities' checkpoints.
+    /// The first cosigner key.
     pub fn cosigner(&self) -> Arc<dyn Signer> {
         Arc::clone(&self.cosigner)
     }
 
-    /// The key on the peer port; see [`KeyRing::tls_pkcs8`].
+    /// The first TLS key.
     pub fn tls(&self) -> Arc<dyn Signer> {
         Arc::clone(&self.tls)
     }
 
-    /// The same key as PKCS#8 DER, for rustls and rcgen.
-    pub fn tls_pkcs8(&self) -> Zeroizing<Vec<u8>> {
-        signer::pkcs8(&self.tls_seed)
+    /// Until when the certificate counts that is shown with the TLS key, Unix milliseconds; 0
+    /// before there is one.
+    pub fn certificate_until(&self) -> u64 {
+        self.certificate_until.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_certificate_until(&self, unix_ms: u64) {
+        self.certificate_until.store(unix_ms, Ordering::Relaxed);
     }
 
     /// Keys whose files are not protected by a passphrase: status warns of them.

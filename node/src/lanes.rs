@@ -74,7 +74,8 @@ impl LaneAt {
     /// The last place held, 0 if none.
     pub async fn last(&self, conn: &mut Conn) -> Result<u64, StoreError> {
         let sql = "SELECT CAST(COALESCE(MAX(lane_seq), 0) AS BIGINT) FROM envelope \
-                   WHERE agreement_id = $1 AND lane = $2 AND leaf_idx < $3";
+                   WHERE agreement_id = $1 AND lane = $2 AND (leaf_idx < $3 OR leaf_epoch < \
+                   (SELECT epoch FROM log_head WHERE log = 'exchange'))";
         let id = self.agreement.to_vec().into();
         let vals = vec![id, self.lane.number().into(), self.size.into()];
         conn.one(sql, vals).await?.uint(0)
@@ -83,7 +84,8 @@ impl LaneAt {
     /// The leaf hash of every place of a range, from the stored envelopes.
     pub async fn hashes(&self, conn: &mut Conn, range: Range) -> Result<Vec<Hash>, StoreError> {
         let sql = "SELECT lane_seq, envelope FROM envelope WHERE agreement_id = $1 AND lane = $2 \
-                   AND lane_seq >= $3 AND lane_seq <= $4 AND leaf_idx < $5 ORDER BY lane_seq";
+                   AND lane_seq >= $3 AND lane_seq <= $4 AND (leaf_idx < $5 OR leaf_epoch < \
+                   (SELECT epoch FROM log_head WHERE log = 'exchange')) ORDER BY lane_seq";
         let vals = vec![
             self.agreement.to_vec().into(),
             self.lane.number().into(),

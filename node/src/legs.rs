@@ -243,6 +243,19 @@ impl LegFile {
         self.entries.push(entry);
     }
 
+    /// Whether a refusal leaves an own message without a place in this leg, on both sides alike. One
+    /// refused for its key before the leg existed over there has none: it will be said again.
+    pub fn loses_place(&self, digest: &Digest, standing: Standing) -> bool {
+        let Standing::Refused(code) = standing else { return false };
+        let opened = self.our_side == Side::Examiner
+            || self.entries.iter().any(|entry| {
+                let stands = matches!(entry.standing, Standing::Stored | Standing::Withheld);
+                entry.side == self.our_side && entry.seq == 1 && stands
+            });
+        let of_key = code == Refusal::KeyRevoked.number() && self.entry(digest).is_some();
+        takes_no_place(code) || (of_key && !opened)
+    }
+
     /// Fixes the standing of an own message when its receipt comes; a refused one loses its
     /// effect, so the law is folded anew.
     pub fn settle(&mut self, digest: &Digest, standing: Standing) {
@@ -250,9 +263,9 @@ impl LegFile {
             return;
         };
         self.entries[at].standing = standing;
-        let Standing::Refused(code) = standing else { return };
+        let Standing::Refused(_) = standing else { return };
         let refused = (self.entries[at].side, self.entries[at].seq);
-        if takes_no_place(code) {
+        if self.loses_place(digest, standing) {
             self.entries.remove(at);
         }
         let mut law = Leg::new(self.law.rules());

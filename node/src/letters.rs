@@ -17,7 +17,7 @@ use jieli_proto::consent::CONSENT_DAYS;
 use jieli_proto::envelope;
 use jieli_proto::id::{AgreementId, Digest, LegId, MsgId};
 use jieli_proto::kinds::{Kind, Lane};
-use jieli_proto::wire::{self, Letter, MessageType};
+use jieli_proto::wire::{self, Letter, MessageType, Role};
 use prost::Message as _;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -49,7 +49,8 @@ impl Letters {
     }
 
     /// The letters of these places, in their order. What no signed head covers yet is left out,
-    /// with everything behind it in its lane; so is what would make a delivery too large.
+    /// with everything behind it in its lane; so is what the other city cannot verify before it
+    /// holds a manifest that is on its way, and what would make a delivery too large.
     pub async fn write(
         &self,
         published: &Published,
@@ -62,7 +63,9 @@ impl Letters {
         let mut ended: Vec<(AgreementId, Lane)> = Vec::new();
         for place in wanted {
             let lane = (place.agreement_id, place.lane);
-            let row = rows.remove(place).filter(|row| row.index < published.exchange.size);
+            let row = rows.remove(place).filter(|row| {
+                published.covers(row.epoch, row.index) && can_be_read(published, place, &row.sealed)
+            });
             let Some(row) = row.filter(|_| !ended.contains(&lane)) else {
                 ended.push(lane);
                 continue;
@@ -82,6 +85,7 @@ impl Letters {
 struct Stored {
     digest: Digest,
     sealed: wire::Envelope,
+    epoch: u32,
     index: u64,
 }
 
@@ -171,6 +175,17 @@ impl Writing<'_> {
     }
 }
 
+/// Whether the other city knows the key of a letter by the manifests it holds. A manifest itself
+/// names the key that signed its act.
+fn can_be_read(published: &Published, place: &Place, sealed: &wire::Envelope) -> bool {
+    let directory = &published.directory;
+    let held = directory.bonds.get(&place.agreement_id).and_then(|b| directory.held_by(&b.peer));
+    let (Some(held), Ok(fpr)) = (held, envelope::key_fpr(sealed)) else { return true };
+    let mut known = directory.own.range(..=held.version);
+    place.lane.kind() == Kind::Act
+        || known.any(|(_, manifest)| manifest.key(&fpr, Role::Message).is_some())
+}
+
 /// A consent as stored.
 struct Consent {
     sealed: wire::Envelope,
@@ -202,7 +217,7 @@ async fn stored(conn: &mut Conn, wanted: &[Place]) -> Result<BTreeMap<Place, Sto
     for ((agreement_id, lane), seqs) in by_lane {
         for seqs in seqs.chunks(KEYS_AT_ONCE) {
             let sql = format!(
-                "SELECT lane_seq, env_digest, envelope, leaf_idx FROM envelope \
+                "SELECT lane_seq, env_digest, envelope, leaf_idx, leaf_epoch FROM envelope \
                  WHERE agreement_id = $1 AND lane = $2 AND lane_seq IN ({})",
                 places(3, seqs.len())
             );
@@ -212,7 +227,8 @@ async fn stored(conn: &mut Conn, wanted: &[Place]) -> Result<BTreeMap<Place, Sto
                 let place = Place { agreement_id, lane, lane_seq: row.uint(0)? };
                 let digest = Digest(row.array(1)?);
                 let sealed = decode(&row.bytes(2)?, "envelope.envelope")?;
-                found.insert(place, Stored { digest, sealed, index: row.uint(3)? });
+                let (index, epoch) = (row.uint(3)?, row.uint(4)? as u32);
+                found.insert(place, Stored { digest, sealed, epoch, index });
             }
         }
     }

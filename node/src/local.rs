@@ -115,7 +115,10 @@ pub(crate) fn whose(file: LegFile, kind: TimerKind) -> LegFile {
         | TimerKind::QuestionLapses
         | TimerKind::DraftLapses
         | TimerKind::AnswerCapacity
-        | TimerKind::RenewCode => Side::Initiator,
+        | TimerKind::RenewCode
+        | TimerKind::SayAgain
+        | TimerKind::SendManifests
+        | TimerKind::SecondLapses => Side::Initiator,
     };
     file.seen_from(side)
 }

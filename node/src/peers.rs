@@ -26,14 +26,19 @@ use tonic::{Code, Status, Streaming};
 /// was one.
 #[derive(Debug)]
 pub struct Pinboard {
-    first: Arc<Directory>,
+    first: Mutex<Arc<Directory>>,
     watch: OnceLock<watch::Receiver<Arc<Published>>>,
 }
 
 impl Pinboard {
     /// Starts with what the database holds.
     pub fn new(first: Arc<Directory>) -> Pinboard {
-        Pinboard { first, watch: OnceLock::new() }
+        Pinboard { first: Mutex::new(first), watch: OnceLock::new() }
+    }
+
+    /// Another directory, before there is a writer.
+    pub fn replace(&self, first: Directory) {
+        *self.first.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(first);
     }
 
     /// From now on what the writer publishes counts.
@@ -51,7 +56,7 @@ impl Pinboard {
     pub fn directory(&self) -> Arc<Directory> {
         match self.watch.get() {
             Some(watch) => Arc::clone(&watch.borrow().directory),
-            None => Arc::clone(&self.first),
+            None => Arc::clone(&self.first.lock().unwrap_or_else(PoisonError::into_inner)),
         }
     }
 }
@@ -332,6 +337,18 @@ impl Post for Peers {
             self.told(to, told);
         }
         asked
+    }
+
+    async fn greet(
+        &self,
+        to: &CityId,
+        words: wire::GreetRequest,
+    ) -> Result<wire::GreetReply, PostError> {
+        let limit = self.limits.answer_max;
+        self.call(to, async |mut client: Client| {
+            Ok(within(limit, client.greet(words)).await?.into_inner())
+        })
+        .await
     }
 
     async fn probe(&self, to: &CityId) -> Probe {

@@ -2,7 +2,7 @@
 //! Nothing in it is secret; all that makes it trustworthy is the fingerprint, which comes to the
 //! other side on paper.
 
-use crate::config::{are_end_points, is_city_name};
+use crate::config::{Config, are_end_points, is_city_name};
 use crate::disk::{self, DiskError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -139,6 +139,19 @@ pub fn own_manifest(dir: &Path, city: &CityId) -> Result<Manifest, PublicError> 
         return Err(PublicError::OtherCity { found: manifest.city, stated: city.clone() });
     }
     Ok(manifest)
+}
+
+/// Writes the own manifest down, and the public file with it, in the place of the older ones.
+pub fn write_own(config: &Config, manifest: &Manifest) -> Result<(), PublicError> {
+    let bundle = PublicBundle {
+        name: config.city.name.clone(),
+        end_points: config.end_points.clone(),
+        manifest: manifest.clone(),
+    };
+    let sealed = envelope::to_json(&manifest.envelope) + "\n";
+    disk::replace(&config.dir.join(MANIFEST_FILE), sealed.as_bytes(), disk::PUBLIC)?;
+    disk::replace(&config.dir.join(PUBLIC_FILE), bundle.to_json().as_bytes(), disk::PUBLIC)?;
+    Ok(())
 }
 
 fn read(text: &str) -> Result<(PublicJson, PublicKey), PublicError> {

@@ -118,7 +118,7 @@ impl Batch<'_> {
             Some(live) => live,
         };
         let digest = envelope::env_digest(&sealed);
-        let incoming = Incoming { peer, frame, letter, sealed, digest };
+        let incoming = Incoming { peer: peer.clone(), frame, letter, sealed, digest };
         let bond = match self.bond(&frame.agreement) {
             Some(bond) if bond.peer == *city => bond,
             Some(_) => return Ok(Received::Reject),
@@ -133,6 +133,10 @@ impl Batch<'_> {
         let end = self.lane_end(bond.id, frame.lane).await?;
         if frame.lane_seq <= end.last_seq {
             return self.again(&bond, &incoming).await;
+        }
+        if peer.quarantine.is_some() {
+            // Its log went back: what is new waits until it has said what happened.
+            return Ok(Received::Defer(DeferReason::Recovering, 0));
         }
         if frame.lane_seq > end.last_seq + 1 {
             return Ok(Received::Defer(DeferReason::Gap, end.last_seq + 1));
@@ -188,7 +192,7 @@ impl Batch<'_> {
     }
 
     /// A refused letter keeps its place in the lane and has no effect.
-    async fn refuse(
+    pub(crate) async fn refuse(
         &mut self,
         bond: &Bond,
         incoming: &Incoming,
@@ -226,6 +230,9 @@ impl Batch<'_> {
             }
         }
         if frame.lane.kind() != Kind::Receipt {
+            if same {
+                self.sections_again(bond, incoming).await?;
+            }
             return Ok(Received::Receipted);
         }
         // What was wrong when it came does not become right by coming again.
@@ -333,6 +340,13 @@ impl Batch<'_> {
         }
         Ok(())
     }
+}
+
+/// An honest city signs with no key before its time. Asked last: whatever else is wrong says more.
+pub(crate) fn check_key_time(incoming: &Incoming, head: &Head) -> Result<(), Refusal> {
+    let fpr = envelope::key_fpr(&incoming.sealed).unwrap_or_default();
+    let is_early = incoming.peer.not_before(&fpr).is_some_and(|from| head.created_unix_ms < from);
+    if is_early { Err(Refusal::BadHeader) } else { Ok(()) }
 }
 
 /// Decodes a payload whose signature was verified.

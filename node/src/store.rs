@@ -13,6 +13,7 @@ pub mod legs;
 pub mod log;
 pub mod mirror;
 pub mod queue;
+pub mod recovery;
 mod schema;
 mod tx;
 

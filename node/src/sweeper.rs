@@ -68,7 +68,8 @@ impl Sweeper {
         let mut tick = Box::pin(sleep.sleep(TICK));
         let (mut look, mut rest) = (true, 0u32);
         loop {
-            if rest == 0 && (look || self.is_due()) {
+            let is_whole = published.borrow_and_update().directory.recovering.is_none();
+            if is_whole && rest == 0 && (look || self.is_due()) {
                 look = match self.round().await {
                     Ok(again) => again,
                     Err(error) => {

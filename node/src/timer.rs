@@ -38,10 +38,16 @@ pub enum TimerKind {
     AcceptByRule,
     /// A question outlives its code: send another one.
     RenewCode,
+    /// Send again what was refused because its key had been revoked.
+    SayAgain,
+    /// Send the key manifests that a new partner does not hold.
+    SendManifests,
+    /// What needed a second pair of eyes was not done in time.
+    SecondLapses,
 }
 
 impl TimerKind {
-    const ALL: [TimerKind; 14] = [
+    const ALL: [TimerKind; 17] = [
         TimerKind::Release,
         TimerKind::Effect,
         TimerKind::AskTerms,
@@ -56,6 +62,9 @@ impl TimerKind {
         TimerKind::AnswerCapacity,
         TimerKind::AcceptByRule,
         TimerKind::RenewCode,
+        TimerKind::SayAgain,
+        TimerKind::SendManifests,
+        TimerKind::SecondLapses,
     ];
 
     /// The word in the store.
@@ -75,6 +84,9 @@ impl TimerKind {
             TimerKind::AnswerCapacity => "answer-capacity",
             TimerKind::AcceptByRule => "accept-by-rule",
             TimerKind::RenewCode => "renew-code",
+            TimerKind::SayAgain => "say-again",
+            TimerKind::SendManifests => "send-manifests",
+            TimerKind::SecondLapses => "second-lapses",
         }
     }
 
@@ -118,6 +130,9 @@ impl Batch<'_> {
             TimerKind::DraftLapses => return self.draft_lapses(subject).await,
             TimerKind::AnswerCapacity => return self.answer_capacity(subject).await,
             TimerKind::RenewCode => return self.renew_code(subject).await,
+            TimerKind::SayAgain => return self.say_again(subject).await,
+            TimerKind::SendManifests => return self.send_missing_manifests(subject).await,
+            TimerKind::SecondLapses => return self.second_lapses(subject).await,
             TimerKind::Release
             | TimerKind::Effect
             | TimerKind::AskTerms

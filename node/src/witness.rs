@@ -18,7 +18,7 @@ pub use findings::Finding;
 pub(crate) use findings::newest_findings;
 pub(crate) use gossip::{fits, known_heads, news};
 pub use heads::{Heads, LogHeads, Seen};
-pub(crate) use heads::{newest, newest_of, open_head};
+pub(crate) use heads::{newest, newest_of, open_head, open_signed};
 pub use mirror::Stretch;
 
 use crate::command::Command;

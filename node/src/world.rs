@@ -130,6 +130,13 @@ pub trait Post: Send + Sync {
     /// Asks a peer to cosign a head of a log of ours; what is known of others' heads goes along.
     async fn cosign(&self, to: &CityId, ask: wire::CosignRequest) -> Result<Witnessed, PostError>;
 
+    /// Tells a peer where the own log stands, and hears the same of it.
+    async fn greet(
+        &self,
+        to: &CityId,
+        words: wire::GreetRequest,
+    ) -> Result<wire::GreetReply, PostError>;
+
     /// Calls a peer anew, whatever line is kept, and asks for its newest checkpoint.
     async fn probe(&self, to: &CityId) -> Probe;
 }

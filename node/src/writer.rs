@@ -1,28 +1,29 @@
 //! The one writer: drains the queue, one transaction a batch, head claimed first; commit, then
 //! high-water file, then sign, then answer. Protocol section 3 is the law of this order.
 
-mod hand;
-
-use hand::Queued;
-pub use hand::{Hand, Submitted};
-
 use crate::batch::Batch;
 use crate::command::{Command, Done, perform};
 use crate::directory::Directory;
-use crate::highwater::{HighWater, Start as HeadRule, start_rule};
+use crate::highwater::{HighWater, HighWaterError, Start as HeadRule, start_rule};
 use crate::house::House;
-use crate::store::log::{self, Claim, Edge, Head, Log};
-use crate::store::{CommitError, Fault, Store, StoreError, Tx, Writer as StoreWriter};
-use crate::trouble::{Denied, Trouble};
-use crate::witness::{self, Finding, Heads, Seen};
-use jieli_proto::checkpoint::Checkpoint;
+use crate::store::log::{self, Claim, Edge, Head, Log, LogId};
+use crate::store::{CommitError, Fault, Store, StoreError, Tx, Writer as StoreWriter, recovery};
+use crate::trouble::Trouble;
+use crate::witness::{self, Finding, Seen};
 use jieli_proto::id::CityId;
-use jieli_proto::note::{KeyKind, Note, VKey};
 use jieli_proto::tree::Hash;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
+
+mod hand;
+mod sign;
+
+use hand::Queued;
+pub use hand::{Failure, Hand, Published, Submitted};
+pub use sign::sign;
+use sign::{origin_of, sign_all};
 
 /// Commands in one batch at most.
 const BATCH_MAX: usize = jieli_proto::tree::BATCH_MAX as usize;
@@ -53,41 +54,6 @@ impl Step {
 /// Asked at every step; `true` ends the writer there, as a crash would.
 pub type CrashAt = Arc<dyn Fn(Step) -> bool + Send + Sync>;
 
-/// What doors and courier read: the directory and the signed heads, as of the last batch.
-#[derive(Clone, Debug)]
-pub struct Published {
-    /// Peers and agreements.
-    pub directory: Arc<Directory>,
-    /// Size of the exchange log that the checkpoint is for.
-    pub exchange: Head,
-    /// Its signed checkpoint.
-    pub checkpoint: String,
-    /// The local log.
-    pub local: Head,
-    /// Its signed checkpoint.
-    pub local_checkpoint: String,
-    /// The accepted heads of each peer's exchange log that others are told of.
-    pub heads: Arc<Heads>,
-    /// The largest own head that somebody has cosigned, with all cosignatures.
-    pub cosigned: Option<Arc<Seen>>,
-    /// The newest proofs of misbehaviour.
-    pub findings: Arc<Vec<Finding>>,
-    /// How many batches have left letters for each peer: a courier that finds its number changed
-    /// looks into the outbox, however many batches it slept through.
-    pub wake: BTreeMap<CityId, u64>,
-}
-
-/// Why a command was not performed.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum Failure {
-    /// An answer to the one who asked.
-    #[error("{0}")]
-    Denied(Denied),
-    /// Not now: the queue is full, the database is away, or the node is stopping.
-    #[error("the node cannot take this now: {0}")]
-    Busy(String),
-}
-
 /// Why the writer ended.
 #[derive(Debug, thiserror::Error)]
 pub enum Stopped {
@@ -113,6 +79,8 @@ pub struct Writer {
     highwater: HighWater,
     directory: Option<Arc<Directory>>,
     edges: Option<(Edge, Edge)>,
+    /// Heads at which epochs of the exchange log were closed.
+    closed: Vec<Head>,
     queue: mpsc::Receiver<Queued>,
     publish: watch::Sender<Arc<Published>>,
     crash_at: CrashAt,
@@ -135,16 +103,26 @@ impl Writer {
         let (offices, generation) = (house.config.own_offices(), exchange.generation as i64);
         let directory = Directory::load(&mut conn, &house.root, &offices, generation).await?;
         let directory = Arc::new(directory);
-        // Another replica may have moved them since they were checked.
-        let marks = [&exchange, &local].map(|head| (origin_of(&directory.city, head), head));
-        let marks = marks.each_ref().map(|(origin, head)| (origin.as_str(), head.size, head.root));
-        highwater
-            .advance_all(&marks)
-            .map_err(|_| StoreError::Corrupt("log_head, or the high-water file"))?;
+        let (mut checkpoint, mut local_checkpoint) = (String::new(), String::new());
+        if directory.recovering.is_none() {
+            // Another replica may have moved them since they were checked.
+            let marks = [&exchange, &local].map(|head| (origin_of(&directory.city, head), head));
+            let marks =
+                marks.each_ref().map(|(origin, head)| (origin.as_str(), head.size, head.root));
+            highwater
+                .advance_all(&marks)
+                .map_err(|_| StoreError::Corrupt("log_head, or the high-water file"))?;
+            checkpoint = sign(&house, &directory, &exchange).await?;
+            local_checkpoint = sign(&house, &directory, &local).await?;
+        }
+        let closed = log::closed(&mut conn, Log::Exchange).await?;
+        let signed = sign_all(&house, &directory, &closed).await?;
         let origin = origin_of(&directory.city, &exchange);
         let published = Published {
-            checkpoint: sign(&house, &directory.city, &exchange).await?,
-            local_checkpoint: sign(&house, &directory.city, &local).await?,
+            closed: Arc::new(signed),
+            checkpoint,
+            local_checkpoint,
+            epochs: next_epochs(&highwater, &directory.city, &exchange, &local),
             directory: Arc::clone(&directory),
             exchange,
             local,
@@ -162,11 +140,12 @@ impl Writer {
             highwater,
             directory: Some(directory),
             edges: None,
+            closed,
             queue,
             publish,
             crash_at,
         };
-        Ok((writer, Hand { queue: send, published: watch }))
+        Ok((writer, Hand { queue: send, published: watch, repairing: Arc::default() }))
     }
 
     /// Works until every hand is dropped, or until it must not go on.
@@ -296,9 +275,6 @@ impl Writer {
         crash(Step::Claimed)?;
         let local = log::head(&mut tx, Log::Local).await?.ok_or(StoreError::Corrupt("log_head"))?;
         let city = self.house.config.city.id.clone();
-        for head in [&claim.head, &local] {
-            not_behind(&mut tx, &self.highwater, &city, head).await?;
-        }
         let directory = match self.directory.take() {
             Some(held) if held.generation == claim.head.generation as i64 => held,
             Some(_) | None => {
@@ -307,6 +283,11 @@ impl Writer {
                 Arc::new(Directory::load(&mut tx, &self.house.root, &offices, generation).await?)
             }
         };
+        if directory.recovering.is_none() {
+            for head in [&claim.head, &local] {
+                not_behind(&mut tx, &self.highwater, &city, head).await?;
+            }
+        }
         let edges = match self.edges.take() {
             Some((one, two)) if one.is_at(&claim.head) && two.is_at(&local) => (one, two),
             Some(_) | None => {
@@ -316,6 +297,9 @@ impl Writer {
         let alone = commands.first().is_some_and(Command::is_alone);
         let view = (*directory).clone();
         let mut batch = Batch::new(&mut tx, &self.house, view, claim.head.clone(), now_ms);
+        batch.epochs = next_epochs(&self.highwater, &city, &claim.head, &local);
+        batch.local_mark = self.highwater.mark(&origin_of(&city, &local));
+        let rebuilds = matches!(commands, [Command::Rebuild(..)]);
         let mut results = Vec::new();
         for command in commands {
             match perform(&mut batch, command.clone()).await {
@@ -334,6 +318,14 @@ impl Writer {
                 return Ok(results);
             }
         }
+        if batch.directory.recovering.is_some() {
+            // Nothing can be logged now: records wait, and leaves come back by no other way.
+            if !batch.leaves.is_empty() && !rebuilds {
+                return Err(StoreError::Corrupt("a leaf in a log that is not whole").into());
+            }
+            let records = std::mem::take(&mut batch.records);
+            recovery::keep_records(batch.conn, records).await?;
+        }
         let mut end = finish(batch, directory, edges, local).await?;
         let heads = end.write(&mut tx, &claim).await?;
         crash(Step::Written)?;
@@ -343,34 +335,55 @@ impl Writer {
         Ok(results)
     }
 
+    /// Moves the high-water file. Only the end of a recovery adds logs to it: their new epochs, and
+    /// all where there was no file.
+    fn mark(
+        &mut self,
+        heads: &[(&str, u64, [u8; 32])],
+        resumed: bool,
+    ) -> Result<(), HighWaterError> {
+        for (origin, _, _) in heads.iter().filter(|_| resumed) {
+            if self.highwater.mark(origin).is_none() {
+                self.highwater.add(origin)?;
+            }
+        }
+        self.highwater.advance_all(heads)
+    }
+
     /// After COMMIT: high-water file, signatures, publication.
     async fn release(&mut self, end: End, heads: (Head, Head)) -> Result<(), Broken> {
         let (exchange, local) = heads;
         let city = end.directory.city.clone();
-        let origins = (city.exchange_origin(exchange.id.epoch), city.local_origin(local.id.epoch));
-        let marks = [
-            (origins.0.as_str(), exchange.size, exchange.root),
-            (origins.1.as_str(), local.size, local.root),
-        ];
-        self.highwater
-            .advance_all(&marks)
-            .map_err(|error| Broken::Stop(Stopped::HighWater(error.to_string())))?;
-        self.highwater
-            .cosign_all(&end.cosigned)
-            .map_err(|error| Broken::Stop(Stopped::HighWater(error.to_string())))?;
-        self.crash(Step::Marked)?;
         let before = self.publish.borrow().clone();
-        let checkpoint = if before.exchange.size == exchange.size {
-            before.checkpoint.clone()
-        } else {
-            sign(&self.house, &city, &exchange).await?
-        };
-        let local_checkpoint = if before.local.size == local.size {
-            before.local_checkpoint.clone()
-        } else {
-            sign(&self.house, &city, &local).await?
-        };
+        let (mut checkpoint, mut local_checkpoint) = (String::new(), String::new());
+        let same_keys = before.directory.log_keys() == end.directory.log_keys();
+        if end.directory.recovering.is_none() {
+            let origins = [origin_of(&city, &exchange), origin_of(&city, &local)];
+            let marks = [
+                (origins[0].as_str(), exchange.size, exchange.root),
+                (origins[1].as_str(), local.size, local.root),
+            ];
+            self.mark(&marks, end.resumed)
+                .and_then(|()| self.highwater.cosign_all(&end.cosigned))
+                .map_err(|error| Broken::Stop(Stopped::HighWater(error.to_string())))?;
+            self.crash(Step::Marked)?;
+            let same =
+                |old: &Head, new: &Head| same_keys && (old.id, old.size) == (new.id, new.size);
+            checkpoint.clone_from(&before.checkpoint);
+            if !same(&before.exchange, &exchange) || checkpoint.is_empty() {
+                checkpoint = sign(&self.house, &end.directory, &exchange).await?;
+            }
+            local_checkpoint.clone_from(&before.local_checkpoint);
+            if !same(&before.local, &local) || local_checkpoint.is_empty() {
+                local_checkpoint = sign(&self.house, &end.directory, &local).await?;
+            }
+        }
         self.crash(Step::Signed)?;
+        self.closed.extend(end.closed);
+        let closed = match self.closed.len() == before.closed.len() {
+            true => Arc::clone(&before.closed),
+            false => Arc::new(sign_all(&self.house, &end.directory, &self.closed).await?),
+        };
         let mut wake = before.wake.clone();
         end.wake.into_iter().for_each(|city| *wake.entry(city).or_default() += 1);
         let mut heads = before.heads.clone();
@@ -386,9 +399,11 @@ impl Writer {
             Arc::make_mut(&mut findings).extend(end.findings);
         }
         self.publish.send_replace(Arc::new(Published {
+            epochs: next_epochs(&self.highwater, &city, &exchange, &local),
             directory: Arc::clone(&end.directory),
             exchange,
             checkpoint,
+            closed,
             local,
             local_checkpoint,
             heads,
@@ -400,6 +415,18 @@ impl Writer {
         self.edges = Some(end.edges);
         Ok(())
     }
+}
+
+/// The first epochs of the two logs that were never used, by the file and by the database.
+fn next_epochs(highwater: &HighWater, city: &CityId, exchange: &Head, local: &Head) -> (u32, u32) {
+    let after = |origin: String, epoch: u32| {
+        let prefix = origin.trim_end_matches(|c: char| c.is_ascii_digit());
+        highwater.last_epoch(prefix).max(epoch) + 1
+    };
+    (
+        after(city.exchange_origin(exchange.id.epoch), exchange.id.epoch),
+        after(city.local_origin(local.id.epoch), local.id.epoch),
+    )
 }
 
 /// The start rule again, at every claim: a database that was restored, or failed over and lost
@@ -426,13 +453,6 @@ async fn not_behind(
     }
 }
 
-fn origin_of(city: &CityId, head: &Head) -> String {
-    match head.id.log {
-        Log::Exchange => city.exchange_origin(head.id.epoch),
-        Log::Local => city.local_origin(head.id.epoch),
-    }
-}
-
 /// The codes of the denials that are counted, and so leave a trace.
 const COUNTED: [&str; 3] = ["WRONG_CODE", "WRONG_PIN", "NO_MATCH"];
 
@@ -442,6 +462,11 @@ struct End {
     edges: (Edge, Edge),
     old_local: Head,
     directory_changed: bool,
+    exchange_epoch: Option<u32>,
+    local_epoch: Option<u32>,
+    resumed: bool,
+    /// The head at which this batch closed an epoch.
+    closed: Option<Head>,
     wake: BTreeSet<CityId>,
     heads: BTreeMap<String, Vec<Seen>>,
     mirrored: BTreeMap<String, u64>,
@@ -457,6 +482,13 @@ async fn finish(
     old_local: Head,
 ) -> Result<End, StoreError> {
     batch.flush().await?;
+    let (exchange_epoch, local_epoch) = (batch.exchange_epoch, batch.local_epoch);
+    if let Some(epoch) = exchange_epoch {
+        edges.0 = Edge::new(LogId { log: Log::Exchange, epoch });
+    }
+    if let Some(epoch) = local_epoch {
+        edges.1 = Edge::new(LogId { log: Log::Local, epoch });
+    }
     for leaf in std::mem::take(&mut batch.leaves) {
         edges.0.push(leaf)?;
     }
@@ -471,14 +503,18 @@ async fn finish(
     } else {
         directory
     };
-    let (wake, heads, mirrored) = (batch.wake, batch.heads, batch.mirrored);
+    let (resumed, wake, heads) = (batch.resumed, batch.wake, batch.heads);
+    let (mirrored, findings) = (batch.mirrored, batch.findings);
     let (cosigned, own_cosigned) = (batch.cosigned, batch.own_cosigned);
-    let findings = batch.findings;
     Ok(End {
         directory,
         edges,
         old_local,
         directory_changed,
+        exchange_epoch,
+        local_epoch,
+        resumed,
+        closed: None,
         wake,
         heads,
         mirrored,
@@ -494,13 +530,23 @@ impl End {
         self.edges.0.write(tx).await?;
         self.edges.1.write(tx).await?;
         let generation = claim.head.generation + u64::from(self.directory_changed);
-        let exchange = self.edges.0.head(generation);
-        if exchange != claim.head {
-            log::store_head(tx, &claim.head, &exchange).await?;
+        let mut before = claim.head.clone();
+        if let Some(epoch) = self.exchange_epoch {
+            // It counts the generation on by one, as the changed directory does.
+            self.closed = Some(before.clone());
+            before = log::open_epoch(tx, &before, epoch).await?;
         }
-        let local = self.edges.1.head(self.old_local.generation);
-        if local != self.old_local {
-            log::store_head(tx, &self.old_local, &local).await?;
+        let exchange = self.edges.0.head(generation);
+        if exchange != before {
+            log::store_head(tx, &before, &exchange).await?;
+        }
+        let mut before = self.old_local.clone();
+        if let Some(epoch) = self.local_epoch {
+            before = log::open_epoch(tx, &before, epoch).await?;
+        }
+        let local = self.edges.1.head(before.generation);
+        if local != before {
+            log::store_head(tx, &before, &local).await?;
         }
         Ok((exchange, local))
     }
@@ -536,20 +582,4 @@ async fn commit(store: &Store, tx: Tx<'_>, claim: &Claim) -> Result<(), Broken> 
             }
         }
     }
-}
-
-/// The signed checkpoint of a head that is durable.
-pub async fn sign(house: &House, city: &CityId, head: &Head) -> Result<String, StoreError> {
-    let origin = origin_of(city, head);
-    let bad = |_| StoreError::Corrupt("checkpoint");
-    let checkpoint = Checkpoint::new(&origin, head.size, head.root).map_err(bad)?;
-    let text = checkpoint.text();
-    let signer = house.keys.log();
-    let key = VKey::new(&origin, KeyKind::Ed25519, signer.public())
-        .map_err(|_| StoreError::Corrupt("checkpoint"))?;
-    let sig =
-        signer.sign(&key.message(&text, 0)).await.map_err(|_| StoreError::Corrupt("log key"))?;
-    let note =
-        Note::new(&text, key.line(0, &sig)).map_err(|_| StoreError::Corrupt("checkpoint"))?;
-    Ok(note.to_string())
 }

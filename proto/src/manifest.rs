@@ -4,7 +4,10 @@ use crate::envelope::{self, SealError};
 use crate::id::{CityId, Digest};
 use crate::kinds::{Kind, SUITE};
 use crate::pubkey::PublicKey;
-use crate::wire::{self, Envelope, KeyManifest, Role};
+use crate::wire::{self, Envelope, KeyManifest, KeyRecord, Role};
+
+/// The longest log name in a revocation, in bytes.
+const ORIGIN_LEN_MAX: usize = 128;
 
 /// Why a manifest is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -15,6 +18,12 @@ pub enum ManifestError {
     /// A field has a wrong form.
     #[error("the manifest's {0} has a wrong form")]
     Form(&'static str),
+    /// It lets a revoked key count again, or further.
+    #[error("the manifest takes back what version {held} revoked")]
+    TakenBack {
+        /// Version held.
+        held: u32,
+    },
     /// It does not follow the version held.
     #[error("the manifest does not follow version {held}: it must name that version's digest")]
     Chain {
@@ -87,8 +96,21 @@ impl Manifest {
         if !distinct {
             return Err(form("list of keys"));
         }
-        if found.revocations.iter().any(|r| Digest::from_slice(&r.fingerprint).is_none()) {
+        if !are_revocations(&found.revocations) {
             return Err(form("list of revocations"));
+        }
+        if let Some(held) = before
+            && !held.revocations.iter().all(|old| still_stands(old, &found.revocations))
+        {
+            return Err(ManifestError::TakenBack { held: held.version });
+        }
+        // A key that is no longer listed is revoked, so that everybody knows up to where it counts.
+        let is_told = |key: &Key| {
+            keys.iter().any(|kept| kept.fpr == key.fpr)
+                || found.revocations.iter().any(|gone| gone.fingerprint == key.fpr.0)
+        };
+        if before.is_some_and(|held| !held.keys.iter().all(is_told)) {
+            return Err(form("list of keys"));
         }
         Ok(Manifest {
             city,
@@ -125,11 +147,107 @@ impl Manifest {
         found.last_good.iter().find(|good| good.origin == origin).map(|good| good.index)
     }
 
+    /// The keys of a role that are not revoked here, the newest first: what an owner prefers.
+    pub fn live_keys(&self, role: Role) -> Vec<&Key> {
+        let mut keys: Vec<&Key> =
+            self.keys_of(role).filter(|key| !self.is_revoked(&key.fpr)).collect();
+        keys.reverse();
+        keys
+    }
+
+    /// The next version, for the root to sign: these keys added behind the others, these revoked
+    /// and no longer listed. A revocation of a key revoked before takes its place.
+    pub fn next(&self, add: Vec<KeyRecord>, revoke: Vec<wire::Revocation>) -> KeyManifest {
+        let gone = |fpr: &[u8]| revoke.iter().any(|found| found.fingerprint == fpr);
+        let kept = self.keys.iter().filter(|key| !gone(&key.fpr.0)).map(record);
+        let before = self.revocations.iter().filter(|found| !gone(&found.fingerprint)).cloned();
+        let mut revocations: Vec<wire::Revocation> = before.collect();
+        let keys = kept.chain(add).collect();
+        revocations.extend(revoke);
+        KeyManifest {
+            city_id: self.city.as_str().to_owned(),
+            version: self.version + 1,
+            prev_digest: self.env_digest.to_vec(),
+            keys,
+            revocations,
+        }
+    }
+
     /// Verifies an envelope by the key it names, which must have the role its kind asks for.
     pub fn verify(&self, envelope: &Envelope, kind: Kind) -> Result<(), SealError> {
         let fpr = envelope::key_fpr(envelope)?;
         let key = self.key(&fpr, kind.role()).ok_or(SealError::OtherKey)?;
         envelope::verify(envelope, &key.public)
+    }
+}
+
+/// The log keys of a chain, ascending by version, that count on a head of this size: one that was
+/// revoked counts up to a size of its own log.
+pub fn log_keys_at<'a>(
+    chain: impl IntoIterator<Item = &'a Manifest>,
+    origin: &str,
+    size: u64,
+) -> Vec<PublicKey> {
+    let chain: Vec<&Manifest> = chain.into_iter().collect();
+    let Some(newest) = chain.last() else { return Vec::new() };
+    let mut found: Vec<PublicKey> = Vec::new();
+    for key in chain.iter().flat_map(|manifest| manifest.keys_of(Role::Log)) {
+        let counts = newest.last_good(&key.fpr, origin).is_some_and(|last| size <= last);
+        if counts && !found.contains(&key.public) {
+            found.push(key.public);
+        }
+    }
+    found
+}
+
+/// Which number a cosigner key has in its key name `jieli.<city id>/cosigner/<n>`: its place among
+/// all cosigner keys of the chain, from 1, in the order in which they were first named. `None` for
+/// a key that no version here names.
+pub fn cosigner_number<'a>(
+    chain: impl IntoIterator<Item = &'a Manifest>,
+    fpr: &Digest,
+) -> Option<u32> {
+    let mut known: Vec<Digest> = Vec::new();
+    for key in chain.into_iter().flat_map(|manifest| manifest.keys_of(Role::Cosigner)) {
+        if !known.contains(&key.fpr) {
+            known.push(key.fpr);
+        }
+    }
+    let at = known.iter().position(|key| key == fpr)?;
+    u32::try_from(at + 1).ok()
+}
+
+/// Each names a key, each key once, and each origin once.
+fn are_revocations(list: &[wire::Revocation]) -> bool {
+    let origins = |found: &wire::Revocation| {
+        let named: Vec<&str> = found.last_good.iter().map(|good| good.origin.as_str()).collect();
+        named.iter().enumerate().all(|(at, origin)| {
+            !origin.is_empty() && origin.len() <= ORIGIN_LEN_MAX && !named[..at].contains(origin)
+        })
+    };
+    list.iter().enumerate().all(|(at, found)| {
+        let again = list[..at].iter().any(|other| other.fingerprint == found.fingerprint);
+        Digest::from_slice(&found.fingerprint).is_some() && !again && origins(found)
+    })
+}
+
+/// Whether what was revoked is revoked still, and counts no further anywhere.
+fn still_stands(old: &wire::Revocation, list: &[wire::Revocation]) -> bool {
+    let Some(new) = list.iter().find(|new| new.fingerprint == old.fingerprint) else {
+        return false;
+    };
+    new.last_good.iter().all(|good| {
+        let before = old.last_good.iter().find(|before| before.origin == good.origin);
+        before.is_some_and(|before| good.index <= before.index)
+    })
+}
+
+fn record(key: &Key) -> KeyRecord {
+    KeyRecord {
+        spki: key.public.to_spki().to_vec(),
+        suite: u32::from(key.suite),
+        roles: key.roles.iter().map(|role| (*role).into()).collect(),
+        not_before: key.not_before_unix_ms,
     }
 }
 

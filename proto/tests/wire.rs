@@ -5,7 +5,7 @@ use prost_types::FileDescriptorSet;
 use prost_types::field_descriptor_proto::{Label, Type as Kind};
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 13] = [
+const FILES: [&str; 15] = [
     "envelope",
     "log",
     "case",
@@ -17,20 +17,24 @@ const FILES: [&str; 13] = [
     "desk",
     "window",
     "paper",
+    "keys_desk",
     "checks_desk",
     "audit",
+    "second",
 ];
 
 /// What never leaves a node: not decoded strictly.
-const LOCAL: [&str; 8] = [
+const LOCAL: [&str; 10] = [
     "desk.proto",
     "partners.proto",
     "case_desk.proto",
     "capacity_desk.proto",
     "window.proto",
     "paper.proto",
+    "keys_desk.proto",
     "checks_desk.proto",
     "audit.proto",
+    "second.proto",
 ];
 
 fn root() -> PathBuf {

@@ -146,6 +146,24 @@ async fn desk(doors: &Doors, call: Call, token: &str, cases: &Cases) -> Option<V
         Call::UndoAct => plain!(undo_act, UndoRequest),
         Call::HandOver => plain!(hand_over, HandOverRequest),
         Call::ExportCase => ask!(doors.desk, doors, token, export_case, of(&cases.sent, true)),
+        Call::AskSecond => {
+            ask!(doors.desk, doors, token, ask_second, of(&cases.sent, true))
+        }
+        Call::ListSeconds => plain!(list_seconds, ListSecondsRequest),
+        Call::ApproveSecond => {
+            // What waits is approved, so that the next call has something to export.
+            let list = doors.desk.list_seconds(doors.ask(token, Default::default())).await;
+            let waits = list.ok().and_then(|list| list.into_inner().requests.into_iter().next());
+            let one = waits.unwrap_or_default();
+            let request = wire::ApproveSecondRequest { id: one.id, shown_digest: one.shown_digest };
+            ask!(doors.desk, doors, token, approve_second, request)
+        }
+        Call::ExportApproved => {
+            let list = doors.desk.list_seconds(doors.ask(token, Default::default())).await;
+            let ready = list.ok().and_then(|list| list.into_inner().requests.into_iter().next());
+            let request = wire::SecondRef { id: ready.unwrap_or_default().id };
+            ask!(doors.desk, doors, token, export_approved, request)
+        }
         Call::Reconcile => steps!(reconcile, ReconcileRequest),
         Call::ListReconciled => plain!(list_reconciled, ListReconciledRequest),
         Call::PrintSlip => {
@@ -155,6 +173,11 @@ async fn desk(doors: &Doors, call: Call, token: &str, cases: &Cases) -> Option<V
         Call::AskLetter => plain!(ask_letter, LetterRequest),
         Call::WriteLetter => ask!(doors.desk, doors, token, write_letter, letter),
         Call::AnswerLetter => plain!(answer_letter, LetterAnswer),
+        Call::ListKeys => plain!(list_keys, ListKeysRequest),
+        Call::PlaceKey => plain!(place_key, KeyPositionsRequest),
+        Call::InstallManifest => plain!(install_manifest, InstallManifestRequest),
+        Call::ListDisputed => plain!(list_disputed, ListDisputedRequest),
+        Call::Repair => plain!(repair, RepairRequest),
     }
 }
 
@@ -213,7 +236,8 @@ async fn whatever_names_a_person_is_a_look_and_without_one_nothing_does() {
     let mut towns = Towns::new().await;
     let cases = Cases::of(&towns).await;
     let (named, looked) = walk(&towns.kunming, &cases).await;
-    let names = ["ShowCase clerk", "WriteLetter clerk", "OpenSitting window"];
+    let names =
+        ["ShowCase clerk", "ExportApproved clerk", "WriteLetter clerk", "OpenSitting window"];
     for call in names {
         assert!(named.iter().any(|one| one == call), "{call} tells nothing here: {named:?}");
     }

@@ -19,13 +19,13 @@ use tonic::Request;
 pub const WINDOW_TOKEN: &str = "window";
 
 impl Town {
-    fn door(&self) -> DeskDoor {
+    pub(crate) fn door(&self) -> DeskDoor {
         let node = self.node();
         let tokens = Arc::new(Tokens::load(&node.house().config).unwrap());
         DeskDoor::new(node.hand().clone(), node.store().clone(), node.house().clone(), tokens)
     }
 
-    fn signed<T>(&self, token: &str, message: T) -> Request<T> {
+    pub(crate) fn signed<T>(&self, token: &str, message: T) -> Request<T> {
         let text = std::fs::read_to_string(tokens::path(&self.dir, token)).unwrap();
         let mut request = Request::new(message);
         let value = format!("Bearer {}", text.trim()).parse().unwrap();

@@ -73,7 +73,7 @@ pub struct Town {
     pub tap: Arc<Tap>,
     at: usize,
     pub(crate) address: SocketAddr,
-    clock: Arc<Hands>,
+    pub(crate) clock: Arc<Hands>,
     node: Option<Node>,
     starts: u64,
     /// Over how much of the day notices are spread: 0, unless a test is about that.

@@ -259,6 +259,17 @@ impl Post for Tapped {
         self.0.cosign(to, ask).await
     }
 
+    async fn greet(
+        &self,
+        to: &CityId,
+        words: wire::GreetRequest,
+    ) -> Result<wire::GreetReply, PostError> {
+        self.1.open(words.encode_to_vec())?;
+        let reply = self.0.greet(to, words).await?;
+        self.1.heard(reply.encode_to_vec());
+        Ok(reply)
+    }
+
     async fn probe(&self, to: &CityId) -> Probe {
         if self.1.cut.load(Ordering::SeqCst) {
             return Probe::default();

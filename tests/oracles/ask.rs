@@ -93,9 +93,10 @@ fn run(command: &mut Command, questions: &[Question], asked: &[usize]) -> Vec<An
         })
         .collect();
     // Its answers must be read while it is asked, or both would wait for ever.
-    let writer = std::thread::spawn(move || input.write_all(lines.concat().as_bytes()));
+    let writer =
+        std::thread::Builder::new().spawn(move || input.write_all(lines.concat().as_bytes()));
     let output = child.wait_with_output().unwrap();
-    writer.join().unwrap().unwrap();
+    writer.unwrap().join().unwrap().unwrap();
     assert!(output.status.success(), "securesystemslib or cryptography is missing: see tests/run");
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(text.lines().count(), asked.len(), "one answer to each question");

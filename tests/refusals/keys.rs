@@ -1,6 +1,7 @@
 //! A key that was rolled over: what it signed stands, what it signs from then on does not.
 
 use jieli_node::keys::{FileSigner, Secret, Signer, seal_envelope};
+use jieli_node::world::Clock as _;
 use jieli_proto::refusal::Refusal;
 use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, ItemStatus, MessageType};
@@ -69,5 +70,31 @@ async fn a_retired_key_signs_no_more_and_what_it_signed_before_stands() {
     forged.message.consent_digest = offer.message.consent_digest.clone();
     forged.consents = offer.consents.clone();
     assert_eq!(forger.say(&forged).await, Ok(ItemStatus::Stored));
+    forger.towns.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_signs_nothing_before_its_time() {
+    let mut forger = Forger::new().await;
+    let root = forger.keys.root().unwrap();
+    let newer: Arc<dyn Signer> =
+        Arc::new(FileSigner::from_seed(&Secret::take(&mut [78; 32])).unwrap());
+    let held = forger.towns.kunming.public.manifest.clone();
+    let from = forger.towns.clock.now_unix_ms() + 3_600_000;
+    let record = wire::KeyRecord {
+        spki: newer.public().to_spki().to_vec(),
+        suite: 1,
+        roles: vec![wire::Role::Message.into()],
+        not_before: from,
+    };
+    let carried = seal_envelope(&held.next(vec![record], Vec::new()), root.as_ref()).await.unwrap();
+    forger.manifest_version = 2;
+    let letter = forger.act(manifest(carried)).await;
+    assert_eq!(forger.say_letter(letter).await, Ok(ItemStatus::Stored));
+    forger.signer = newer;
+    let early = forger.offer().await;
+    assert_eq!(forger.say(&early).await, Err(Refusal::BadHeader));
+    forger.towns.clock.move_on(3_600_000);
+    forger.good().await;
     forger.towns.stop().await;
 }

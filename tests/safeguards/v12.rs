@@ -61,8 +61,13 @@ fn v12_no_message_streams_acts_and_none_names_a_quota() {
     let set = files();
     for service in set.file.iter().flat_map(|file| &file.service) {
         for method in &service.method {
+            let call = format!("{}.{}", service.name(), method.name());
             let streams = method.client_streaming() || method.server_streaming();
-            assert!(!streams || service.name() == "Exchange", "{}", method.name());
+            // Between cities; and two long answers about the log, which act on nothing.
+            let known = service.name() == "Exchange"
+                || (!method.client_streaming()
+                    && ["Audit.Pack", "Desk.Reconcile"].contains(&call.as_str()));
+            assert!(!streams || known, "{call}");
         }
     }
     let words = ["quota", "target", "batch", "tally", "goal"];

@@ -27,6 +27,7 @@ mod examples;
 mod health;
 mod import;
 mod init;
+mod key;
 mod keypad;
 mod letter;
 mod misbehaviour;
@@ -34,8 +35,10 @@ mod node;
 mod paper_check;
 mod peer;
 mod reconcile;
+mod repair;
 mod rule;
 mod say;
+mod second;
 mod shell;
 mod slip;
 mod status;
@@ -137,6 +140,9 @@ enum Command {
     /// Runs the node.
     #[command(subcommand)]
     Node(node::NodeCommand),
+    /// The city's keys: new ones beside the old, retirement, revocation.
+    #[command(subcommand)]
+    Key(key::KeyCommand),
     /// Other cities.
     #[command(subcommand)]
     Peer(peer::PeerCommand),
@@ -165,6 +171,9 @@ enum Command {
     /// Letters that a person carries to a city without a node.
     #[command(subcommand)]
     Letter(letter::LetterCommand),
+    /// Exports with personal data, which the token of another post approves.
+    #[command(subcommand)]
+    Second(second::SecondCommand),
     /// Writes the evidence of a case into a ZIP.
     Export(evidence::Export),
     /// Compares what both cities hold, from signed statements, down to the message that differs.
@@ -177,6 +186,8 @@ enum Command {
     /// Proofs that another city has contradicted what it signed.
     #[command(subcommand)]
     Misbehaviour(misbehaviour::MisbehaviourCommand),
+    /// Rebuilds the log from the partner cities after a restored backup.
+    Repair(repair::Repair),
     /// How the node is.
     Status,
     /// Exit code 0 if the node serves, else 4; for systemd, containers and balancers.
@@ -221,6 +232,7 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
     match cli.command {
         Command::Init(init) => init.run(&at.dir, out),
         Command::Node(command) => command.run(&at.dir, out).await,
+        Command::Key(command) => command.run(&at, out).await,
         Command::Peer(command) => command.run(&at, out).await,
         Command::Agreement(command) => command.run(&at, out).await,
         Command::Vacancy(command) => command.run(&at, out).await,
@@ -231,11 +243,13 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
         Command::Worker(command) => command.run(&at, out).await,
         Command::Slip(slip) => slip.run(&at, out).await,
         Command::Letter(command) => command.run(&at, out).await,
+        Command::Second(command) => command.run(&at, out).await,
         Command::Export(export) => export.run(&at, out).await,
         Command::Reconcile(reconcile) => reconcile.run(&at, out).await,
         Command::Verify(verify) => verify.run(out),
         Command::Audit(command) => command.run(&at, out).await,
         Command::Misbehaviour(command) => command.run(&at, out).await,
+        Command::Repair(repair) => repair.run(&at, out).await,
         Command::Status => status::run(&at, out).await,
         Command::Healthcheck => health::run(&at, out).await,
         Command::Completions(completions) => completions.run(),
@@ -257,11 +271,17 @@ mod tests {
         Cli::command().debug_assert();
         for line in [
             "jieli --dir d status --json",
+            "jieli repair --dry-run --json",
+            "jieli repair --new-epoch",
             "jieli peer add public.json --root-fpr 00 --end-point a:1",
             "jieli audit report --agreement 00 --from 2026-11-01 --to 2026-11-30 --json",
+            "jieli --as approver second approve 5d0c9a7711e2f084 --shown 00",
             "jieli peer invite --days 14 --out invite.json --end-point a:1",
             "jieli peer accept invite.json --groups 12345-12345-12345-12345-12345-12345",
             "jieli peer test ruian.zj --json",
+            "jieli key rotate --key message --root /media/root.key",
+            "jieli key request --key log --retire 00 --out r.json",
+            "jieli key revoke --key 00 --reason compromised --last-good jieli.ruian.zj/log/1=41",
             "jieli --as approver-2 agreement approve 5d0c9a7711e2f084",
             "jieli agreement counter 00 draft.toml",
             "jieli case act 2026-000001 2 outcome --field home_outcome.months=12 --dir d",
@@ -308,6 +328,7 @@ mod tests {
         }
         // A desk cannot answer for the worker, and nothing is answered with "all".
         for line in [
+            "jieli repair --dry-run --new-epoch",
             "jieli case answer 2026-000001",
             "jieli case ask --yes 1",
             "jieli verify x.zip",
@@ -331,6 +352,8 @@ mod tests {
             "jieli letter answer 2026-000001 1 --accept --decline --stamped",
             "jieli letter answer 2026-000001 1 --accept --code 12345678 --stamped",
             "jieli peer invite --days 15 --out x",
+            "jieli key rotate --key root",
+            "jieli key revoke --key 00 --last-good jieli.ruian.zj/log/1=41",
             "jieli agreement propose draft.toml --approver 局长",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");

@@ -4,7 +4,7 @@ use super::check_approvers;
 use super::standing::{PROPOSAL_MS_MAX, seen_by};
 use crate::batch::Batch;
 use crate::directory::{Bond, Peer};
-use crate::receive::{Halt, Incoming, Stop, decode};
+use crate::receive::{Halt, Incoming, Stop, check_key_time, decode};
 use crate::store::StoreError;
 use jieli_proto::agreement::Agreement;
 use jieli_proto::day::Day;
@@ -35,6 +35,7 @@ impl Batch<'_> {
         let facts = check_act(&act)?;
         incoming.frame.check(&facts.head, None)?;
         self.check_head(bond, incoming, &facts.head).await?;
+        check_key_time(incoming, &facts.head)?;
         match facts.act {
             ActType::Propose | ActType::CounterPropose => {
                 self.receive_proposal(bond, incoming, &facts).await?;
@@ -157,12 +158,17 @@ impl Batch<'_> {
             // The same manifest comes once per agreement.
             return Ok(());
         }
-        let manifest = Manifest::open(sealed, &incoming.peer.root, held)
-            .map_err(|_| Refusal::ManifestUnknown)?;
+        let manifest = match Manifest::open(sealed, &incoming.peer.root, held) {
+            Ok(manifest) => manifest,
+            // One from before the first contact: nothing that it names has been used towards us.
+            Err(_) if is_before_contact(incoming, sealed) => return Ok(()),
+            Err(_) => return Err(Refusal::ManifestUnknown.into()),
+        };
         if self.pins_of_another(&manifest) {
             return Err(Refusal::BadBody.into());
         }
         self.keep_manifest(&manifest).await?;
+        self.tell_revoked(held, &manifest).await?;
         Ok(())
     }
 
@@ -238,4 +244,10 @@ impl Batch<'_> {
         }
         self.insert_bond(incoming.frame.agreement, &incoming.peer.clone()).await.map(Some)
     }
+}
+
+fn is_before_contact(incoming: &Incoming, sealed: &wire::Envelope) -> bool {
+    let first = incoming.peer.manifests.keys().next().copied().unwrap_or(0);
+    let older = Manifest::open(sealed, &incoming.peer.root, None);
+    older.is_ok_and(|older| older.city == incoming.peer.city && older.version < first)
 }

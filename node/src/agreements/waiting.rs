@@ -378,7 +378,7 @@ fn read(row: &Row) -> Result<Waiting, StoreError> {
 }
 
 /// The post of an approver's token, as the configuration of this start says.
-fn own_post(house: &House, token: &str) -> Result<String, Denied> {
+pub(crate) fn own_post(house: &House, token: &str) -> Result<String, Denied> {
     let of = |entry: &&DeskToken| entry.name() == token && entry.role == DeskRole::Approver;
     let entry = house.config.desk.tokens.iter().find(of);
     entry.and_then(|entry| entry.post.clone()).ok_or_else(|| {

@@ -109,6 +109,9 @@ async fn bind_one(what: &'static str, address: SocketAddr) -> Result<TcpListener
     listener.map_err(|error| StartError::Listen { what, address, error })
 }
 
+/// The name under which the health service tells whether this city signs, or recovers its log.
+pub const SIGNING: &str = "signing";
+
 /// What the doors are opened with.
 pub(super) struct Doors {
     pub(super) hand: Hand,
@@ -147,7 +150,12 @@ impl Doors {
         if let Some((door, socket)) = reports {
             self.tasks.spawn(door.serve(socket, self.tasks.clone(), self.stop.clone()));
         }
-        self.tasks.spawn(report(reporter, self.house.clone(), self.stop.clone()));
+        self.tasks.spawn(report(
+            reporter,
+            self.house.clone(),
+            self.hand.clone(),
+            self.stop.clone(),
+        ));
         Ok(())
     }
 
@@ -185,7 +193,7 @@ impl Doors {
             self.hand.clone(),
             self.letters.clone(),
             Statements::new(self.store.clone(), self.house.clone()),
-            self.house.world.clone(),
+            self.house.clone(),
             set.clone(),
             self.tasks.clone(),
             self.stop.clone(),
@@ -219,7 +227,7 @@ async fn ended(
 }
 
 /// Serving from the start, not serving from the moment of the stop.
-async fn report(reporter: HealthReporter, house: House, stop: CancellationToken) {
+async fn report(reporter: HealthReporter, house: House, hand: Hand, stop: CancellationToken) {
     reporter.set_serving::<ExchangeServer<ExchangeDoor>>().await;
     reporter.set_serving::<DeskServer<DeskDoor>>().await;
     reporter.set_serving::<WorkerServer<WorkerDoor>>().await;
@@ -231,6 +239,12 @@ async fn report(reporter: HealthReporter, house: House, stop: CancellationToken)
             tonic_health::ServingStatus::NotServing
         };
         reporter.set_service_status("", status).await;
+        // Who recovers serves, and must not be started anew for it.
+        let signing = match hand.published().directory.recovering {
+            None => tonic_health::ServingStatus::Serving,
+            Some(_) => tonic_health::ServingStatus::NotServing,
+        };
+        reporter.set_service_status(SIGNING, signing).await;
         tokio::select! {
             () = stop.cancelled() => break,
             () = house.world.sleep.sleep(DISK_EVERY) => {}

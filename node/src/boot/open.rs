@@ -1,6 +1,7 @@
 //! Everything that is opened before the node listens.
 
-use super::{HeadError, Start, found};
+use super::faces::{Faces, Facing};
+use super::{Start, found};
 use crate::config::{Config, Database};
 use crate::directory::Directory;
 use crate::disk::{self, DiskError};
@@ -11,28 +12,22 @@ use crate::peers::{Peers, Pinboard, RoadLimits};
 use crate::public::{self, PublicError};
 use crate::store::log::{self, Log};
 use crate::store::{Store, StoreError, StoreOptions};
-use crate::tls::{AddressRule, ClockMs, Connections, Dialer, Identity, TlsError, Validity};
+use crate::tls::{AddressRule, ClockMs, Connections, Dialer, Identity, TlsError};
 use crate::tokens::TokenError;
 use crate::webhook::WebhookError;
-use crate::world::{Clock, Post, World, random};
+use crate::world::{Clock, Post, World};
 use jieli_proto::calendar::{Calendar, CalendarError};
 use jieli_proto::id::CityId;
-use jieli_proto::manifest::ManifestError;
+use jieli_proto::manifest::{Manifest, ManifestError};
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use zeroize::Zeroizing;
 
 /// The calendar that is used where none is configured.
 const CALENDAR: &str = include_str!("../../../proto/packs/calendar-cn-2026.json");
 
 const CALENDAR_BYTES_MAX: u64 = 256 * 1024;
-
-/// A certificate is good from an hour before it is written ...
-const BEFORE_MS: u64 = 3_600_000;
-/// ... and for 90 days.
-const AFTER_MS: u64 = 90 * 86_400_000;
 
 /// Resolving, connecting and shaking hands together.
 const CONNECT_MS_MAX: u64 = 10_000;
@@ -77,9 +72,6 @@ pub enum StartError {
     /// The high-water file cannot be read or written.
     #[error("{0}; see the runbook before anything is moved")]
     HighWater(#[from] HighWaterError),
-    /// No head may be signed.
-    #[error(transparent)]
-    Heads(#[from] HeadError),
     /// TLS could not be set up.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -110,6 +102,9 @@ pub(super) struct Opened {
     pub(super) peers: Arc<Peers>,
     pub(super) identity: Identity,
     pub(super) connections: Connections,
+    pub(super) faces: Facing,
+    /// A manifest that was left for this start.
+    pub(super) next: Option<Manifest>,
 }
 
 /// Opens keys, calendar, database and the road; checks that the heads may be signed.
@@ -120,21 +115,24 @@ pub(super) async fn open(start: Start) -> Result<Opened, StartError> {
     let city = config.city.id.clone();
     let (dir, id) = (config.dir.clone(), city.clone());
     // Deriving the wrapping key takes a good part of a second.
-    let keys = tokio::task::spawn_blocking(move || KeyRing::load(&dir, &id, passphrase.as_ref()));
+    let keys = tokio::task::spawn_blocking(move || KeyRing::start(&dir, &id, passphrase));
     let keys = Arc::new(keys.await.map_err(|_| KeysError::BadSeed)??);
-    let manifest = public::own_manifest(&config.dir, &city)?;
-    keys.check(&manifest)?;
+    let written = public::own_manifest(&config.dir, &city)?;
     let calendar = Arc::new(calendar(&config)?);
     let mut highwater = found::highwater(&config)?;
     let store = Store::open(&database_url(&config), StoreOptions::default()).await?;
     let now_ms = clock.now_unix_ms();
-    found::found(&config, &store, &highwater, now_ms).await?;
-    found::check_heads(&city, &store, &mut highwater).await?;
-    found::keep_cosigned(&store, &highwater).await?;
-    found::keep_manifest(&store, &city, &manifest).await?;
+    found::found(&config, &store, now_ms).await?;
+    let (manifest, next) = found::keep_manifest(&store, &city, &written).await?;
+    keys.check(&manifest)?;
+    if manifest.version > written.version {
+        // A crash came between taking it in and writing it down.
+        public::write_own(&config, &manifest)?;
+    }
     let board =
         Arc::new(Pinboard::new(Arc::new(directory(&store, &manifest.root, &config).await?)));
-    let identity = identity(&keys, &city, clock.as_ref(), random(entropy.as_ref()))?;
+    let mut faces = Faces::new(Arc::clone(&keys), city.clone());
+    let identity = faces.first(&board.directory(), clock.as_ref(), entropy.as_ref())?;
     let connections = Connections::new();
     let dialer = Dialer::new(
         identity.clone(),
@@ -150,7 +148,12 @@ pub(super) async fn open(start: Start) -> Result<Opened, StartError> {
     let world = World { clock, entropy, sleep, post, notices };
     let root = manifest.root;
     let house = House { world, keys, calendar, config, root };
-    Ok(Opened { house, store, highwater, board, peers, identity, connections })
+    // Before anything is signed: what the file says, and what the peers have seen.
+    found::stand(&house, &store, &mut highwater, &board.directory(), now_ms).await?;
+    found::keep_cosigned(&store, &highwater).await?;
+    board.replace(directory(&store, &house.root, &house.config).await?);
+    let faces = faces.of(house.clone(), identity.clone(), connections.clone());
+    Ok(Opened { house, store, highwater, board, peers, identity, connections, faces, next })
 }
 
 fn calendar(config: &Config) -> Result<Calendar, StartError> {
@@ -180,34 +183,6 @@ async fn directory(
     let missing = StoreError::Corrupt("log_head");
     let head = log::head(&mut conn, Log::Exchange).await?.ok_or(missing)?;
     Directory::load(&mut conn, root, &config.own_offices(), head.generation as i64).await
-}
-
-/// Whether a certificate written then should be replaced: half its time is over, or the clock went
-/// back behind it.
-pub(super) fn is_stale(written_ms: u64, now_ms: u64) -> bool {
-    now_ms > written_ms.saturating_add(AFTER_MS / 2)
-        || now_ms.saturating_add(BEFORE_MS / 2) < written_ms
-}
-
-/// A certificate of this hour for the city's TLS key.
-pub(super) fn identity(
-    keys: &KeyRing,
-    city: &CityId,
-    clock: &dyn Clock,
-    serial: [u8; 16],
-) -> Result<Identity, TlsError> {
-    let pkcs8 = keys.tls_pkcs8();
-    let mut seed = Zeroizing::new([0; 32]);
-    // RFC 8410: the seed is the end of it.
-    let from = pkcs8.len().saturating_sub(32);
-    seed.copy_from_slice(pkcs8.get(from..).filter(|s| s.len() == 32).ok_or(TlsError::BadValidity)?);
-    let now_ms = clock.now_unix_ms();
-    let validity = Validity {
-        not_before_unix_ms: now_ms.saturating_sub(BEFORE_MS),
-        not_after_unix_ms: now_ms.saturating_add(AFTER_MS),
-        serial,
-    };
-    Identity::self_signed(&seed, city.as_str(), validity)
 }
 
 pub(super) fn clock_ms(clock: &Arc<dyn Clock>) -> ClockMs {

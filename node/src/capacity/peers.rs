@@ -7,6 +7,7 @@ use crate::command::Actor;
 use crate::directory::Bond;
 use crate::legs::LegFile;
 use crate::store::{StoreError, Val};
+use crate::timer::TimerKind;
 use crate::trouble::{Denied, Outcome, Trouble};
 use jieli_proto::day::Day;
 use jieli_proto::envelope;
@@ -112,6 +113,31 @@ impl Batch<'_> {
         };
         let fields = crate::follow::field_values(&draft.fields, kind.number);
         Ok(Cut::of_offer(file.service, &fields))
+    }
+
+    /// An own query that both cities have logged.
+    pub(crate) async fn query_back(
+        &mut self,
+        bond: &Bond,
+        service: Service,
+        asked: &wire::CapacityQuery,
+        digest: &Digest,
+    ) -> Result<(), StoreError> {
+        let cut = Cut {
+            stage: asked.stage,
+            home_kind: asked.kind,
+            district: asked.district.clone(),
+            ..Cut::whole(service)
+        };
+        self.note_query(bond, &cut, digest).await
+    }
+
+    /// A query that was answered: nothing is to be done about it any more.
+    pub(crate) async fn unset_answer(&mut self, query: &[u8]) -> Result<(), StoreError> {
+        let sql = "DELETE FROM timer WHERE kind = $1 AND subject = $2";
+        let kind = TimerKind::AnswerCapacity.word();
+        self.conn.run(sql, vec![kind.into(), query.into()]).await?;
+        Ok(())
     }
 
     async fn note_query(

@@ -159,6 +159,8 @@ pub fn render(start: &Start) -> String {
         }
         None => out.push_str("#[keys]\n#passphrase_file = \"passphrase\"\n"),
     }
+    out.push_str("# Status reminds 30, 7 and 1 days before a key is so many days old; 0: never.\n");
+    out.push_str("#review_days = 365\n");
     out.push_str(LIMITS);
     out.push_str(OFFICES);
     out.push_str(UNDO);

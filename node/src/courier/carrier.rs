@@ -4,8 +4,9 @@ use super::sorted::{LaneKey, Sorted, noted_of, place_of};
 use super::{Courier, TICK};
 use crate::command::{Command, Done};
 use crate::receive::{self, Received};
+use crate::recovery::{Greeted, Unheard, greet};
 use crate::store::queue::{self, Place, Waiting};
-use crate::store::{Conn, StoreError};
+use crate::store::{Conn, StoreError, recovery};
 use crate::wire_limits::WINDOW;
 use crate::witness;
 use crate::world::{Delivered, PostError};
@@ -47,6 +48,10 @@ pub(super) struct Carrier {
     rest: u32,
     heard_ms: u64,
     is_failing: bool,
+    /// Both cities have said where their logs stand, since the start and the last break.
+    has_greeted: bool,
+    /// The directory's generation at the last look.
+    generation: i64,
 }
 
 /// A lane that waits in memory.
@@ -73,6 +78,8 @@ impl Carrier {
             rest: 0,
             heard_ms: 0,
             is_failing: false,
+            has_greeted: false,
+            generation: 0,
         }
     }
 
@@ -84,10 +91,15 @@ impl Carrier {
         let mut tick = Box::pin(sleep.sleep(TICK));
         let mut look = true;
         loop {
-            let woken = published.borrow_and_update().wake.get(&self.city).copied().unwrap_or(0);
-            look |= woken != self.woken;
+            let now = published.borrow_and_update().clone();
+            let woken = now.wake.get(&self.city).copied().unwrap_or(0);
+            look |= woken != self.woken || now.directory.generation != self.generation;
             self.woken = woken;
-            if self.rest == 0 && (look || self.is_due()) {
+            if now.directory.generation != self.generation {
+                (self.generation, self.has_greeted) = (now.directory.generation, false);
+            }
+            let is_whole = now.directory.recovering.is_none();
+            if is_whole && self.rest == 0 && (look || self.is_due()) {
                 look = tokio::select! {
                     () = stop.cancelled() => return,
                     again = self.round() => again,
@@ -120,6 +132,7 @@ impl Carrier {
         self.rest = self.rest.saturating_sub(1);
         self.ticks = (self.ticks + 1) % SWEEP_TICKS;
         let mut over = self.ticks == 0;
+        self.has_greeted &= !over;
         for hold in self.holds.values_mut().filter(|hold| hold.ticks > 0) {
             hold.ticks -= 1;
             over |= hold.ticks == 0;
@@ -147,6 +160,9 @@ impl Carrier {
         let mut conn = self.shared.letters.store().read().await?;
         let waiting = self.wanted(&mut conn).await?;
         let waiting = self.without_stuck(waiting).await?;
+        if !self.has_greeted && !self.greet(&mut conn, &waiting).await? {
+            return Ok(false);
+        }
         if waiting.is_empty() && self.noted.is_empty() {
             self.next_due_ms = self.next_due(&mut conn).await?;
             return Ok(false);
@@ -170,6 +186,37 @@ impl Carrier {
             Ok(delivered) => self.answered(&waiting, &sent, delivered).await?,
         }
         Ok(true)
+    }
+
+    /// Says where the own log stands and hears the same of the peer's, before anything else is
+    /// said. Whether letters may go.
+    async fn greet(&mut self, conn: &mut Conn, waiting: &[Waiting]) -> Result<bool, Unable> {
+        let owes = recovery::owed(conn, &self.city).await?.is_some();
+        if waiting.is_empty() && !owes {
+            return Ok(true);
+        }
+        let Courier { hand, letters, house, .. } = &self.shared;
+        let published = hand.published();
+        match greet(house, letters.store(), &published, &self.city).await {
+            Ok((reply, told)) => {
+                let said = Box::new(Greeted::from(&reply));
+                self.perform(Command::Greeted(self.city.clone(), said)).await?;
+                if let Some(digest) = told {
+                    self.perform(Command::Told(self.city.clone(), digest)).await?;
+                }
+                self.has_greeted = true;
+                // What was heard may have changed what may be sent.
+                let published = self.shared.hand.published();
+                Ok(published.directory.recovering.is_none())
+            }
+            Err(Unheard::Store(error)) => Err(error.into()),
+            Err(Unheard::Post(error)) => {
+                let all = waiting.iter().map(|letter| letter.place).collect();
+                self.failed(waiting, &all, &error).await?;
+                self.next_due_ms = self.next_due(conn).await?;
+                Ok(false)
+            }
+        }
     }
 
     /// The letters that are due, at most a window; receipts and acts first, lanes in order.
@@ -247,6 +294,7 @@ impl Carrier {
             tracing::warn!(peer = %self.city, %error, "the peer could not be reached");
         }
         self.is_failing = true;
+        self.has_greeted = false;
         self.put_off(waiting, sent, &error.0).await?;
         self.perform(Command::Troubled(self.city.clone(), error.0.clone())).await?;
         self.last.clear();
@@ -289,6 +337,8 @@ impl Carrier {
         for (lane, (lane_seq, defer)) in sorted.deferred {
             let reason = defer.reason();
             self.wants_receipts |= reason == DeferReason::CitedNotHeld;
+            // One of the two logs is behind: both say again where they stand.
+            self.has_greeted &= reason != DeferReason::Recovering;
             if reason == DeferReason::Gap && defer.expected_seq < lane_seq {
                 self.again_from.insert(lane, defer.expected_seq);
             }

@@ -2,13 +2,16 @@
 //! it has spoken in a leg.
 
 use crate::command::Command;
-use crate::directory::Bond;
+use crate::directory::{Bond, Directory};
 use crate::house::House;
-use crate::store::{self, Conn, Store, StoreError};
+use crate::store::{self, Conn, Row, Store, StoreError};
 use crate::writer::Published;
+use jieli_proto::envelope;
 use jieli_proto::id::{AgreementId, CaseId, LegId};
 use jieli_proto::kinds::Lane;
-use jieli_proto::wire;
+use jieli_proto::wire::message::Body;
+use jieli_proto::wire::{self, Envelope};
+use prost::Message as _;
 use std::collections::BTreeMap;
 
 /// Records asked for at once.
@@ -80,19 +83,19 @@ async fn missing_proofs(
             vec![case.id.to_vec().into()],
         )
         .await?;
-    let mut wanted: BTreeMap<(AgreementId, Lane), Vec<u64>> = BTreeMap::new();
+    let mut wanted = own_receipts(&mut conn, &published.directory, case.id).await?;
     for row in rows {
         let id = AgreementId(row.array(0)?);
-        let lane = Lane::from_number(row.int(1)? as u32).ok_or(StoreError::Corrupt("lane"))?;
-        wanted.entry((id, lane)).or_default().push(row.uint(2)?);
+        let lane = lane_of(&row)?;
+        let bond = published.directory.bonds.get(&id);
+        // Our own records are proven by their receipts.
+        if bond.is_some_and(|bond| lane.side() != bond.our_side) {
+            wanted.entry((id, lane)).or_default().push(row.uint(2)?);
+        }
     }
     let mut found = Vec::new();
     for ((id, lane), seqs) in wanted {
         let Some(bond) = published.directory.bonds.get(&id) else { continue };
-        if lane.side() == bond.our_side {
-            // Our own records are proven by their receipts.
-            continue;
-        }
         for seq in seqs {
             let ask = wire::FetchRequest {
                 agreement_id: id.to_vec(),
@@ -108,6 +111,71 @@ async fn missing_proofs(
     Ok(found)
 }
 
+type Wanted = BTreeMap<(AgreementId, Lane), Vec<u64>>;
+
+/// Receipts of ours, given by a key that is revoked by now, whose place in the other log is not
+/// known: those for the messages and acts of a case, and those that an EXPIRE of the peer cites.
+async fn own_receipts(
+    conn: &mut Conn,
+    directory: &Directory,
+    case: CaseId,
+) -> Result<Wanted, StoreError> {
+    let mut wanted = Wanted::new();
+    let newest = directory.manifest();
+    if newest.is_none_or(|newest| newest.revocations.is_empty()) {
+        return Ok(wanted);
+    }
+    let sql = "SELECT DISTINCT e.agreement_id, e.lane, e.lane_seq, e.envelope \
+               FROM receipt_item r JOIN envelope e ON e.env_digest = r.receipt_digest \
+               AND e.agreement_id = r.agreement_id AND e.lane IN (2,3) \
+               LEFT JOIN message m ON m.agreement_id = r.agreement_id AND m.lane = r.lane \
+               AND m.lane_seq = r.lane_seq LEFT JOIN leg l ON l.leg_id = m.leg_id \
+               LEFT JOIN peer_proof p ON p.env_digest = e.env_digest \
+               WHERE p.env_digest IS NULL AND (l.case_id = $1 OR (r.lane IN (4,5) \
+               AND r.agreement_id IN (SELECT agreement_id FROM leg WHERE case_id = $1)))";
+    let mut rows = conn.rows(sql, vec![case.to_vec().into()]).await?;
+    for cited in cited_by_expire(conn, case).await? {
+        let sql = "SELECT e.agreement_id, e.lane, e.lane_seq, e.envelope FROM envelope e \
+                   LEFT JOIN peer_proof p ON p.env_digest = e.env_digest \
+                   WHERE e.env_digest = $1 AND e.lane IN (2,3) AND p.env_digest IS NULL";
+        rows.extend(conn.rows(sql, vec![cited.into()]).await?);
+    }
+    for row in rows {
+        let (id, lane) = (AgreementId(row.array(0)?), lane_of(&row)?);
+        let ours = directory.bonds.get(&id).is_some_and(|bond| lane.side() == bond.our_side);
+        let fpr = envelope::key_fpr(&sealed(&row.bytes(3)?)?).unwrap_or_default();
+        let seqs = wanted.entry((id, lane)).or_default();
+        let is_new = !seqs.contains(&row.uint(2)?);
+        if ours && is_new && newest.is_some_and(|newest| newest.is_revoked(&fpr)) {
+            seqs.push(row.uint(2)?);
+        }
+    }
+    Ok(wanted)
+}
+
+/// The receipts that EXPIREs of a case cite.
+async fn cited_by_expire(conn: &mut Conn, case: CaseId) -> Result<Vec<Vec<u8>>, StoreError> {
+    let sql = "SELECT e.envelope FROM message m JOIN leg l ON l.leg_id = m.leg_id \
+               JOIN envelope e ON e.agreement_id = m.agreement_id AND e.lane = m.lane \
+               AND e.lane_seq = m.lane_seq WHERE l.case_id = $1";
+    let mut found = Vec::new();
+    for row in conn.rows(sql, vec![case.to_vec().into()]).await? {
+        let message = envelope::payload::<wire::Message>(&sealed(&row.bytes(0)?)?);
+        if let Some(Body::Expire(expire)) = message.ok().and_then(|message| message.body) {
+            found.push(expire.receipt);
+        }
+    }
+    Ok(found)
+}
+
+fn lane_of(row: &Row) -> Result<Lane, StoreError> {
+    Lane::from_number(row.int(1)? as u32).ok_or(StoreError::Corrupt("lane"))
+}
+
+fn sealed(bytes: &[u8]) -> Result<Envelope, StoreError> {
+    Envelope::decode(bytes).map_err(|_| StoreError::Corrupt("envelope.envelope"))
+}
+
 /// The first record of a peer at or after a place of an agreement whose proof in the peer's log is
 /// not held, as a question to that peer. Lanes in ascending order; `None` at the end.
 pub async fn next_missing(
@@ -119,15 +187,20 @@ pub async fn next_missing(
     let Some(bond) = published.directory.bonds.get(&id) else { return Ok(None) };
     let side = bond.our_side.other();
     let (messages, acts) = (Lane::messages(side).number(), Lane::acts(side).number());
+    // Receipts of ours too, once one of our keys is revoked: see `own_receipts`.
+    let newest = published.directory.manifest();
+    let is_revoked = newest.is_some_and(|newest| !newest.revocations.is_empty());
+    let receipts = i64::from(Lane::receipts(bond.our_side).number());
+    let receipts = if is_revoked { receipts } else { -1 };
     let mut conn = store.read().await?;
     let row = conn
         .maybe(
             "SELECT e.lane, e.lane_seq FROM envelope e \
              LEFT JOIN peer_proof p ON p.env_digest = e.env_digest \
-             WHERE p.env_digest IS NULL AND e.agreement_id = $1 AND (e.lane = $2 OR e.lane = $3) \
+             WHERE p.env_digest IS NULL AND e.agreement_id = $1 AND (e.lane = $2 OR e.lane = $3 OR e.lane = $6) \
              AND (e.lane > $4 OR (e.lane = $4 AND e.lane_seq >= $5)) \
              ORDER BY e.lane, e.lane_seq LIMIT 1",
-            vec![id.to_vec().into(), messages.into(), acts.into(), lane.into(), seq.into()],
+            vec![id.to_vec().into(), messages.into(), acts.into(), lane.into(), seq.into(), receipts.into()],
         )
         .await?;
     let Some(row) = row else { return Ok(None) };

@@ -222,13 +222,14 @@ impl Packing<'_> {
             .export
             .conn
             .one(
-                "SELECT envelope, leaf_idx FROM envelope \
+                "SELECT envelope, leaf_idx, leaf_epoch FROM envelope \
                  WHERE agreement_id = $1 AND lane = $2 AND lane_seq = $3",
                 vec![id.into(), lane.number().into(), seq.into()],
             )
             .await?;
         let sealed = decode(&row.bytes(0)?)?;
-        self.export.record(sealed, lane, seq, row.uint(1)?).await?;
+        let leaf = (row.uint(2)? as u32, row.uint(1)?);
+        self.export.record(sealed, lane, seq, leaf).await?;
         self.flush_full().await
     }
 

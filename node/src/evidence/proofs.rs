@@ -9,7 +9,7 @@ use jieli_proto::id::Digest;
 use jieli_proto::note::Note;
 use jieli_proto::proof::Proof;
 use jieli_proto::wire::SeenHead;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The earliest head of an own log with a cosignature that covers a leaf: size and note.
 const OWN: &str = "SELECT h.size, h.note FROM own_head h WHERE h.origin = $1 AND h.size > $2 \
@@ -23,18 +23,28 @@ const THEIRS: &str = "SELECT h.size, h.note FROM cosignature c JOIN peer_head h 
 impl Export<'_> {
     /// Of every record in our own log.
     pub(super) async fn own_proofs(&mut self) -> Outcome<()> {
-        let head = &self.published.exchange;
-        let origin = self.published.directory.city.exchange_origin(head.id.epoch);
+        let epochs: BTreeSet<u32> = self.own.values().map(|(epoch, _)| *epoch).collect();
+        for epoch in epochs {
+            self.own_proofs_of(epoch).await?;
+        }
+        Ok(())
+    }
+
+    async fn own_proofs_of(&mut self, epoch: u32) -> Outcome<()> {
+        let missing = StoreError::Corrupt("log_epoch");
+        let (head, checkpoint) = self.published.of_epoch(epoch).ok_or(missing)?;
+        let city = self.published.directory.city.clone();
+        let origin = city.exchange_origin(epoch);
+        let here = self.own.iter().filter(|(_, (of, _))| *of == epoch);
+        let places: Vec<(Digest, u64)> = here.map(|(d, (_, index))| (*d, *index)).collect();
         let mut at: BTreeMap<u64, (String, Vec<(Digest, u64)>)> = BTreeMap::new();
-        for (digest, index) in &self.own {
-            let vals = vec![origin.as_str().into(), (*index).into()];
-            let row = self.conn.maybe(OWN, vals).await?;
+        for (digest, index) in places {
+            let row = self.conn.maybe(OWN, vec![origin.as_str().into(), index.into()]).await?;
             let cosigned = row.map(|row| Ok::<_, StoreError>((row.uint(0)?, row.text(1)?)));
             let found = cosigned.transpose()?.filter(|(size, _)| *size <= head.size);
-            let (size, note) = found.unwrap_or((head.size, self.published.checkpoint.clone()));
-            at.entry(size).or_insert((note, Vec::new())).1.push((*digest, *index));
+            let (size, note) = found.unwrap_or((head.size, checkpoint.to_owned()));
+            at.entry(size).or_insert((note, Vec::new())).1.push((digest, index));
         }
-        let city = self.published.directory.city.clone();
         for (size, (note, places)) in at {
             let indexes: Vec<u64> = places.iter().map(|(_, index)| *index).collect();
             let paths = log::inclusion_many(self.conn, head.id, &indexes, size, None).await?;

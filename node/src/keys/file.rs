@@ -149,7 +149,6 @@ fn unprotected() -> Result<Secret<32>, KeysError> {
 
 /// Writes new key files of one city, all with the same salt.
 pub(super) struct Writer<'a> {
-    dir: &'a Path,
     city: &'a CityId,
     entropy: &'a dyn Entropy,
     wrapping: Wrapping<'a>,
@@ -158,7 +157,6 @@ pub(super) struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     pub(super) fn new(
-        dir: &'a Path,
         city: &'a CityId,
         protection: &'a Protection,
         entropy: &'a dyn Entropy,
@@ -169,11 +167,26 @@ impl<'a> Writer<'a> {
             }
             Protection::Unprotected => (None, None),
         };
-        Writer { dir, city, entropy, wrapping: Wrapping::new(passphrase), argon2id }
+        Writer { city, entropy, wrapping: Wrapping::new(passphrase), argon2id }
     }
 
-    pub(super) fn write(&mut self, name: KeyName, secret: &Secret<32>) -> Result<(), KeysError> {
-        let path = name.path(self.dir);
+    /// A writer that wraps as the files do that are there, under the key derived for them.
+    pub(super) fn like(
+        city: &'a CityId,
+        entropy: &'a dyn Entropy,
+        wrapping: Wrapping<'a>,
+        argon2id: Option<(Cost, [u8; 16])>,
+    ) -> Writer<'a> {
+        Writer { city, entropy, wrapping, argon2id }
+    }
+
+    /// Writes a new file; one that exists is never overwritten.
+    pub(super) fn write(
+        &mut self,
+        path: &Path,
+        name: KeyName,
+        secret: &Secret<32>,
+    ) -> Result<(), KeysError> {
         let nonce: [u8; NONCE_LEN] = random(self.entropy);
         let public = match name.is_signing() {
             true => Some(STANDARD.encode(FileSigner::from_seed(secret)?.public().to_spki())),
@@ -197,7 +210,7 @@ impl<'a> Writer<'a> {
         };
         let sealed = match self.argon2id {
             Some((cost, salt)) => {
-                let key = self.wrapping.key(cost, salt, &path)?;
+                let key = self.wrapping.key(cost, salt, path)?;
                 seal_section(key, nonce, &file.line(), secret.expose())?
             }
             None => seal_section(&unprotected()?, nonce, &file.line(), secret.expose())?,
@@ -205,48 +218,48 @@ impl<'a> Writer<'a> {
         file.sealed = STANDARD.encode(sealed);
         let mut line = file.line();
         line.push(b'\n');
-        Ok(disk::write_new(&path, &line, disk::PRIVATE)?)
+        Ok(disk::write_new(path, &line, disk::PRIVATE)?)
     }
 }
 
 /// A secret read from its file.
 pub(super) struct Loaded {
     pub(super) secret: Secret<32>,
-    pub(super) is_unprotected: bool,
+    /// How its wrapping key is derived; none where it is not protected.
+    pub(super) argon2id: Option<(Cost, [u8; 16])>,
 }
 
 /// Reads a key file that only its owner may read.
 pub(super) fn load(
-    dir: &Path,
+    path: &Path,
     city: &CityId,
     name: KeyName,
     wrapping: &mut Wrapping<'_>,
 ) -> Result<Loaded, KeysError> {
-    let path = name.path(dir);
-    let form = |what| KeysError::Form { path: path.clone(), what };
-    let bytes = disk::read_private(&path, FILE_BYTES_MAX)?;
+    let form = |what| KeysError::Form { path: path.to_owned(), what };
+    let bytes = disk::read_private(path, FILE_BYTES_MAX)?;
     let mut file: KeyFile = serde_json::from_slice(&bytes).map_err(|_| form("JSON"))?;
     if file.jieli_key != 1 {
         return Err(form("jieli_key"));
     }
     if file.city != city.as_str() || file.key != name.as_str() {
-        return Err(KeysError::Other { path, city: file.city, key: file.key });
+        return Err(KeysError::Other { path: path.to_owned(), city: file.city, key: file.key });
     }
     let nonce = array(&file.nonce).ok_or(form("nonce"))?;
     let sealed = STANDARD.decode(std::mem::take(&mut file.sealed)).map_err(|_| form("sealed"))?;
     let aad = file.line();
-    let is_unprotected = file.argon2id.is_none();
-    let opened = match (file.protection.as_str(), &file.argon2id) {
+    let (argon2id, opened) = match (file.protection.as_str(), &file.argon2id) {
         ("passphrase", Some(argon2id)) => {
             let Argon2id { memory_kib, passes, lanes, ref salt } = *argon2id;
             let salt = array(salt).ok_or(form("salt"))?;
-            let key = wrapping.key(Cost { memory_kib, passes, lanes }, salt, &path)?;
-            open_section(key, nonce, &aad, &sealed)
+            let cost = Cost { memory_kib, passes, lanes };
+            let key = wrapping.key(cost, salt, path)?;
+            (Some((cost, salt)), open_section(key, nonce, &aad, &sealed))
         }
-        ("unprotected", None) => open_section(&unprotected()?, nonce, &aad, &sealed),
+        ("unprotected", None) => (None, open_section(&unprotected()?, nonce, &aad, &sealed)),
         _ => return Err(form("protection")),
     };
-    let opened = opened.map_err(|_| KeysError::DoesNotOpen { path: path.clone() })?;
+    let opened = opened.map_err(|_| KeysError::DoesNotOpen { path: path.to_owned() })?;
     let secret = Secret::from_slice(&opened).ok_or(form("sealed"))?;
     if name.is_signing() {
         let public = STANDARD.encode(FileSigner::from_seed(&secret)?.public().to_spki());
@@ -254,7 +267,7 @@ pub(super) fn load(
             return Err(form("public"));
         }
     }
-    Ok(Loaded { secret, is_unprotected })
+    Ok(Loaded { secret, argon2id })
 }
 
 fn array<const N: usize>(text: &str) -> Option<[u8; N]> {

@@ -5,12 +5,17 @@ use super::secret::Passphrase;
 use crate::disk::{self, DiskError};
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Name of the systemd credential: `LoadCredentialEncrypted=jieli-passphrase:<file>` in the unit.
 pub const CREDENTIAL: &str = "jieli-passphrase";
 
 /// Name of the environment variable.
 pub const VARIABLE: &str = "JIELI_PASSPHRASE";
+
+/// Finds the passphrase whenever key files have to be opened: at the start, and again when keys
+/// were made beside the old ones. `None` where there is none.
+pub type PassphraseSource = Arc<dyn Fn() -> Result<Option<Passphrase>, KeysError> + Send + Sync>;
 
 const PASSPHRASE_BYTES_MAX: u64 = 1024;
 

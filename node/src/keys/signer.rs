@@ -10,7 +10,6 @@ use jieli_proto::strict::Payload;
 use jieli_proto::wire::Envelope;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use std::fmt;
-use zeroize::Zeroizing;
 
 /// A private key that signs with Ed25519 (RFC 8032).
 #[async_trait]
@@ -83,22 +82,10 @@ impl fmt::Debug for FileSigner {
     }
 }
 
-/// PKCS#8 (RFC 8410, version 1) of an Ed25519 seed: what rustls and rcgen read.
-pub(super) fn pkcs8(seed: &Secret<32>) -> Zeroizing<Vec<u8>> {
-    const PREFIX: [u8; 16] = [
-        0x30, 0x2e, 0x02, 0x01, 0, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
-    ];
-    let mut der = Zeroizing::new(Vec::with_capacity(PREFIX.len() + 32));
-    der.extend_from_slice(&PREFIX);
-    der.extend_from_slice(seed.expose());
-    der
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use jieli_proto::{envelope, wire};
-    use rustls_pki_types::PrivatePkcs8KeyDer;
 
     #[tokio::test]
     async fn the_first_vector_of_rfc_8032() {
@@ -121,18 +108,5 @@ mod tests {
         let same = envelope::seal(&payload, signer.fingerprint(), |bytes| signer.sign_now(bytes));
         assert_eq!(sealed, same);
         assert_eq!(envelope::verify(&sealed, &signer.public()), Ok(()));
-    }
-
-    #[test]
-    fn tls_reads_the_same_key() {
-        let seed = Secret::take(&mut [5; 32]);
-        let der = pkcs8(&seed);
-        let der = PrivatePkcs8KeyDer::from(der.as_slice());
-        let pair =
-            rcgen::KeyPair::from_pkcs8_der_and_sign_algo(&der, &rcgen::PKCS_ED25519).unwrap();
-        let signer = FileSigner::from_seed(&seed).unwrap();
-        assert_eq!(pair.public_key_raw(), signer.public().as_bytes());
-        let key = rustls::crypto::ring::sign::any_eddsa_type(&der).unwrap();
-        assert_eq!(key.public_key().unwrap().as_ref(), signer.public().to_spki());
     }
 }

@@ -2,7 +2,6 @@
 
 use super::{Letters, Place, consent, proof, stored};
 use crate::directory::Bond;
-use crate::store::log::inclusion_many;
 use crate::store::{Conn, StoreError};
 use crate::writer::Published;
 use jieli_proto::envelope;
@@ -30,21 +29,24 @@ impl Letters {
             .map(|lane_seq| Place { agreement_id: bond.id, lane, lane_seq })
             .collect();
         let mut rows = stored(&mut conn, &wanted).await?;
-        rows.retain(|_, row| row.index < published.exchange.size);
-        let indexes: Vec<u64> = rows.values().map(|row| row.index).collect();
-        let head = &published.exchange;
-        let paths = inclusion_many(&mut conn, head.id, &indexes, head.size, None).await?;
+        rows.retain(|_, row| published.covers(row.epoch, row.index));
+        let leaves: Vec<(u32, u64)> = rows.values().map(|row| (row.epoch, row.index)).collect();
+        let paths = proof::inclusions(&mut conn, published, &leaves).await?;
         let mut replies = Vec::new();
-        for ((place, row), path) in rows.into_iter().zip(paths) {
+        for ((place, row), (path, checkpoint)) in rows.into_iter().zip(paths) {
             let mut reply = FetchReply {
                 lane_seq: place.lane_seq,
                 log_index: row.index,
-                inclusion: path.iter().map(|hash| hash.to_vec()).collect(),
-                checkpoint: published.checkpoint.clone(),
+                inclusion: path,
+                checkpoint,
                 ..FetchReply::default()
             };
-            if lane.kind() == Kind::Receipt && lane.side() == bond.our_side {
-                reply.proof = Some(proof::of_receipt(&mut conn, published, &row.digest).await?);
+            if lane.kind() == Kind::Receipt {
+                reply.proof = Some(match lane.side() == bond.our_side {
+                    true => proof::of_receipt(&mut conn, published, &row.digest).await?,
+                    // Its own receipt, for a city that has lost it: what it had said of our letters.
+                    false => proof::items_of(&mut conn, &row.digest).await?,
+                });
             }
             reply.consents = cited(&mut conn, lane, &row.sealed).await?;
             reply.envelope = Some(row.sealed);

@@ -284,7 +284,10 @@ impl Batch<'_> {
             method: method.into(),
             given_unix_ms: self.now_ms,
         };
-        let sealed = self.seal(&consent).await?;
+        let sealed = match file.bond.and_then(|id| self.bond(&id)) {
+            Some(bond) => self.seal_for(&bond.peer, &consent).await?,
+            None => self.seal(&consent).await?,
+        };
         let digest = envelope::env_digest(&sealed);
         self.keep_consent(&sealed, &digest, file.id, self.now_ms, true).await?;
         Ok(digest)

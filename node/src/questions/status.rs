@@ -113,11 +113,15 @@ impl Batch<'_> {
     }
 
     /// What a look can open of a leg, of what is held by now.
-    async fn sections_of(&mut self, view: View, leg: LegId) -> Result<Vec<u8>, StoreError> {
+    pub(crate) async fn sections_of(
+        &mut self,
+        view: View,
+        leg: LegId,
+    ) -> Result<Vec<u8>, StoreError> {
         let phases: &[Phase] = match view {
             View::Case | View::Export => match self.take_leg(leg).await? {
                 // Who sent the person is not told the school or the employer (V20).
-                Some(file) if view == View::Case && file.is_sender() => &[Phase::A, Phase::B],
+                Some(file) if file.is_sender() => &[Phase::A, Phase::B],
                 Some(_) | None => &[Phase::A, Phase::B, Phase::C],
             },
             View::Letter => &[Phase::A, Phase::B],

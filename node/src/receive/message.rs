@@ -1,7 +1,7 @@
 //! A message in lane 0 or 1.
 
 use super::consent::Cited;
-use super::{Halt, Incoming, Stop, decode};
+use super::{Halt, Incoming, Stop, check_key_time, decode};
 use crate::batch::Batch;
 use crate::directory::Bond;
 use crate::legs::{self, Context, Entry, LegFile, Local, OneCalendar, Standing};
@@ -13,7 +13,7 @@ use jieli_proto::agreement::{Agreement, Asked};
 use jieli_proto::case::{Act, Leg, Proof, Side, Verdict};
 use jieli_proto::day::Day;
 use jieli_proto::id::{Digest, LegId, MsgId};
-use jieli_proto::kinds::Lane;
+use jieli_proto::kinds::{Kind, Lane};
 use jieli_proto::message::{LegPlace, MessageFacts, check_message};
 use jieli_proto::refusal::Refusal;
 use jieli_proto::section::{self, SECTIONS_LEN_MAX, Value};
@@ -25,7 +25,7 @@ use prost::Message as _;
 pub(crate) type Opened = Vec<(u8, wire::Section, Vec<(u32, Value)>)>;
 
 impl Batch<'_> {
-    pub(super) async fn receive_message(
+    pub(crate) async fn receive_message(
         &mut self,
         bond: &Bond,
         incoming: &Incoming,
@@ -45,12 +45,16 @@ impl Batch<'_> {
         let agreement = self.cited(bond, incoming.frame.lane, &facts).await?;
         let Some(place) = facts.place else {
             self.authorise(bond, &agreement, &facts, None)?;
+            check_key_time(incoming, &facts.head)?;
             return self.receive_notice(bond, incoming, &message, &facts).await;
         };
         let mut file = self.leg_for(bond, &message, &facts, &place).await?;
         self.authorise(bond, &agreement, &facts, Some(&file))?;
         let opened = open_sections(incoming, &facts)?;
-        let withheld = opened.is_empty() && always_opens(&message, facts.kind);
+        let withheld = match self.stands {
+            None => opened.is_empty() && always_opens(&message, facts.kind),
+            Some(stands) => stands == Standing::Withheld,
+        };
         let consent = self.check_consent(bond, incoming, &facts, &file, &opened).await?;
         let (act, verdict) = self.judge_theirs(bond, &file, &message, &facts, &place).await?;
         if let Verdict::Illegal(why) = verdict {
@@ -59,6 +63,7 @@ impl Batch<'_> {
             let refusal = if follows { Refusal::FollowsRefused } else { Refusal::IllegalStep };
             return Err(refusal.into());
         }
+        check_key_time(incoming, &facts.head)?;
         // Everything was decided; now it is stored and takes effect.
         if let Some(Cited { sealed, digest, given_ms }) = consent {
             self.keep_consent(&sealed, &digest, file.id, given_ms, false).await?;
@@ -83,7 +88,8 @@ impl Batch<'_> {
         file.admit(entry, Some(act), verdict);
         self.keep_sections(&file, seq, &facts, opened).await?;
         self.put_leg(file.clone());
-        self.follow(&mut file, facts.kind, withheld).await?;
+        // What is put back comes without its sections: what follows from these, follows with them.
+        self.follow(&mut file, facts.kind, withheld || self.stands.is_some()).await?;
         self.end_with_leg(&file).await?;
         Ok(if withheld { ItemStatus::StoredWithheld } else { ItemStatus::Stored })
     }
@@ -291,13 +297,44 @@ impl Batch<'_> {
         Ok(silence(file, file.our_side, &receipt, received_on))
     }
 
-    async fn open_case(&mut self, bond: &Bond, file: &mut LegFile) -> Result<(), StoreError> {
+    pub(crate) async fn open_case(
+        &mut self,
+        bond: &Bond,
+        file: &mut LegFile,
+    ) -> Result<(), StoreError> {
         if store::legs::case_by_id(self.conn, file.case).await?.is_none() {
             self.new_case(file.case, bond.peer.as_str(), Some(bond.id)).await?;
         }
         let held = store::legs::legs_of(self.conn, file.case).await?;
         file.number = held.len() as u32 + 1;
         store::legs::insert(self.conn, file).await
+    }
+
+    /// A letter whose message was rebuilt after a restore has come again: its sections are kept as
+    /// they were then, under the same conditions. At any other place repetition adds nothing.
+    pub(super) async fn sections_again(
+        &mut self,
+        bond: &Bond,
+        incoming: &Incoming,
+    ) -> Result<(), StoreError> {
+        let (lane, seq) = (incoming.frame.lane, incoming.frame.lane_seq);
+        if lane.kind() != Kind::Message || incoming.letter.sections.is_empty() {
+            return Ok(());
+        }
+        let Ok(message) = decode::<wire::Message>(&incoming.sealed) else { return Ok(()) };
+        let Ok(facts) = check_message(&message) else { return Ok(()) };
+        let Some(place) = facts.place.as_ref() else { return Ok(()) };
+        let Ok(opened) = open_sections(incoming, &facts) else { return Ok(()) };
+        if !store::recovery::close_gap(self.conn, bond.id, lane, seq).await? {
+            return Ok(());
+        }
+        let Some(mut file) = self.take_leg(place.leg).await? else { return Ok(()) };
+        self.keep_sections(&file, place.seq, &facts, opened).await?;
+        let opens = [MessageType::Offer, MessageType::Release, MessageType::Request];
+        if opens.contains(&facts.kind) && !file.law.state().stop.any() {
+            self.follow(&mut file, facts.kind, false).await?;
+        }
+        Ok(())
     }
 
     /// Sections are kept only while nobody has taken them back: not after an own ERASE, not for

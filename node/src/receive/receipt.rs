@@ -11,13 +11,14 @@ use jieli_proto::kinds::{Kind, Lane};
 use jieli_proto::leaf::Leaf;
 use jieli_proto::message::{ItemVerdict, ReceiptFacts, check_item, check_receipt};
 use jieli_proto::note::Note;
+use jieli_proto::refusal::Refusal;
 use jieli_proto::strict;
 use jieli_proto::tree::{self, Hash};
 use jieli_proto::wire::{self, Header, Letter};
 
 impl Batch<'_> {
     /// Takes in a receipt. A wrong one keeps its place, has no effect and raises an alarm.
-    pub(super) async fn receive_receipt(
+    pub(crate) async fn receive_receipt(
         &mut self,
         bond: &Bond,
         incoming: Incoming,
@@ -55,7 +56,7 @@ impl Batch<'_> {
         key_live: bool,
     ) -> Result<Header, Halt> {
         if !key_live {
-            return Err(jieli_proto::refusal::Refusal::KeyRevoked.into());
+            return Err(Refusal::KeyRevoked.into());
         }
         let receipt: wire::Receipt = decode(&incoming.sealed)?;
         let facts = check_receipt(&receipt)?;
@@ -63,8 +64,9 @@ impl Batch<'_> {
         self.check_head(bond, incoming, &facts.head).await?;
         let ours = facts.answers.side() == bond.our_side && facts.answers.kind() != Kind::Receipt;
         if !ours {
-            return Err(jieli_proto::refusal::Refusal::BadBody.into());
+            return Err(Refusal::BadBody.into());
         }
+        super::check_key_time(incoming, &facts.head)?;
         Ok(receipt.header.unwrap_or_default())
     }
 
@@ -80,18 +82,43 @@ impl Batch<'_> {
             return Ok(());
         };
         let Ok(facts) = check_receipt(&receipt) else { return Ok(()) };
-        let Some(checkpoint) =
-            self.accept_head(&bond.peer, &facts.origin, &proof.checkpoint).await?
-        else {
-            return self.alarm("wrong-receipt", &bond.peer, "checkpoint").await;
-        };
+        let accepted = self.accept_head(&bond.peer, &facts.origin, &proof.checkpoint).await?;
+        let mut open = Vec::new();
         for item in &proof.items {
+            if !self.is_settled(bond, &facts, item).await? {
+                open.push(item);
+            }
+        }
+        let Some(checkpoint) = accepted else {
+            // Of what was settled before, the proof may lie in an epoch that has ended.
+            return match open.is_empty() {
+                true => Ok(()),
+                false => self.alarm("wrong-receipt", &bond.peer, "checkpoint").await,
+            };
+        };
+        for item in open {
             let settled = self.settle_item(bond, sealed, &facts, item, &checkpoint).await?;
             if !settled {
                 self.alarm("wrong-receipt", &bond.peer, "item").await?;
             }
         }
         Ok(())
+    }
+
+    /// Whether this very item was settled before; then its letter, which went out again, is closed.
+    async fn is_settled(
+        &mut self,
+        bond: &Bond,
+        facts: &ReceiptFacts,
+        proof: &wire::ItemProof,
+    ) -> Result<bool, StoreError> {
+        let Ok(item) = strict::decode::<wire::Item>(&proof.item) else { return Ok(false) };
+        let held = self.held_item(bond, facts.answers, item.lane_seq).await?;
+        if held.as_ref() != Some(&proof.item) {
+            return Ok(false);
+        }
+        self.close_letter(bond, facts.answers, item.lane_seq).await?;
+        Ok(true)
     }
 
     async fn settle_item(
@@ -113,15 +140,18 @@ impl Batch<'_> {
         let Some(leaf) = self.own_leaf(bond, facts.answers, item.lane_seq).await? else {
             return Ok(false);
         };
-        let in_log =
-            tree::verify_inclusion(&leaf.hash(), item.log_index, head.size(), &hashes, head.root());
-        if !in_receipt || in_log.is_err() || leaf.env_digest != item.env_digest.0 {
+        if !in_receipt || leaf.env_digest != item.env_digest.0 {
             return Ok(false);
         }
         let receipt = jieli_proto::envelope::env_digest(sealed);
-        if let Some(held) = self.held_item(bond, facts.answers, item.lane_seq).await? {
+        if self.held_item(bond, facts.answers, item.lane_seq).await?.is_some() {
             // The first verdict stands; another one is wrong.
-            return Ok(held == proof.item);
+            return Ok(false);
+        }
+        let in_log =
+            tree::verify_inclusion(&leaf.hash(), item.log_index, head.size(), &hashes, head.root());
+        if in_log.is_err() {
+            return Ok(false);
         }
         self.close_letter(bond, facts.answers, item.lane_seq).await?;
         let row = item_row(
@@ -147,7 +177,10 @@ impl Batch<'_> {
                 ItemVerdict::StoredWithheld => Standing::Withheld,
                 ItemVerdict::Refused(refusal) => Standing::Refused(refusal),
             };
-            self.settle_message(&item.env_digest, standing).await?;
+            let seat = (facts.answers, item.lane_seq);
+            self.settle_message(bond, seat, &item.env_digest, standing).await?;
+        } else if facts.answers.kind() == Kind::Act {
+            self.settle_act(bond, facts.answers, item.lane_seq, &item.verdict).await?;
         }
         Ok(true)
     }
@@ -244,6 +277,8 @@ impl Batch<'_> {
 
     async fn settle_message(
         &mut self,
+        bond: &Bond,
+        (lane, lane_seq): (Lane, u64),
         digest: &Digest,
         standing: Standing,
     ) -> Result<(), StoreError> {
@@ -251,11 +286,19 @@ impl Batch<'_> {
             .conn
             .maybe("SELECT leg_id FROM message WHERE env_digest = $1", vec![digest.to_vec().into()])
             .await?;
-        let Some(row) = row else { return Ok(()) };
-        store::legs::settle(self.conn, digest, standing).await?;
+        let Some(row) = row else {
+            // No person is in it.
+            let of_key = standing == Standing::Refused(Refusal::KeyRevoked.number());
+            return if of_key { self.queue_again(bond, lane, lane_seq).await } else { Ok(()) };
+        };
         let leg = jieli_proto::id::LegId::from_slice(&row.bytes(0)?);
-        let Some(leg) = leg else { return Ok(()) };
-        let Some(mut file) = self.take_leg(leg).await? else { return Ok(()) };
+        let file = match leg {
+            Some(leg) => self.take_leg(leg).await?,
+            None => None,
+        };
+        let loses = file.as_ref().is_some_and(|file| file.loses_place(digest, standing));
+        store::legs::settle(self.conn, digest, standing, loses).await?;
+        let Some(mut file) = file else { return Ok(()) };
         file.settle(digest, standing);
         self.put_leg(file.clone());
         self.settled(&file, digest, standing).await

@@ -15,6 +15,7 @@ use tonic::metadata::MetadataMap;
 #[allow(missing_docs)] // named after the calls
 pub enum Call {
     Status,
+    Repair,
     AddPeer,
     InvitePeer,
     AcceptInvite,
@@ -46,20 +47,30 @@ pub enum Call {
     UndoAct,
     HandOver,
     ExportCase,
+    AskSecond,
+    ListSeconds,
+    ApproveSecond,
+    ExportApproved,
     Reconcile,
     ListReconciled,
     PrintSlip,
     AskLetter,
     WriteLetter,
     AnswerLetter,
+    ListKeys,
+    PlaceKey,
+    InstallManifest,
+    ListDisputed,
 }
 
 use Call::{
-    AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve, Ask,
-    AskCapacity, AskLetter, CloseVacancy, CounterPropose, Countersign, ExportCase, FindCases,
-    HandOver, Import, InvitePeer, ListAgreements, ListCapacity, ListCases, ListFindings, ListPeers,
-    ListReconciled, ListRules, ListVacancies, PrintSlip, Propose, Reconcile, RemoveRule,
-    SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct, WriteLetter,
+    AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve,
+    ApproveSecond, Ask, AskCapacity, AskLetter, AskSecond, CloseVacancy, CounterPropose,
+    Countersign, ExportApproved, ExportCase, FindCases, HandOver, Import, InstallManifest,
+    InvitePeer, ListAgreements, ListCapacity, ListCases, ListDisputed, ListFindings, ListKeys,
+    ListPeers, ListReconciled, ListRules, ListSeconds, ListVacancies, PlaceKey, PrintSlip, Propose,
+    Reconcile, RemoveRule, Repair, SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct,
+    WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -67,6 +78,7 @@ use DeskRole::{Approver, Clerk, Compliance, Operator};
 /// is asked with a code, on a listener of its own.
 pub const TABLE: &[(Call, &[DeskRole])] = &[
     (Call::Status, &[Clerk, Approver, Operator, Compliance]),
+    (Repair, &[Operator]),
     (AddPeer, &[Operator]),
     (InvitePeer, &[Operator]),
     (AcceptInvite, &[Operator]),
@@ -98,12 +110,20 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (UndoAct, &[Clerk]),
     (HandOver, &[Clerk]),
     (ExportCase, &[Clerk, Compliance]),
+    (AskSecond, &[Clerk]),
+    (ListSeconds, &[Clerk, Approver]),
+    (ApproveSecond, &[Approver]),
+    (ExportApproved, &[Clerk]),
     (Reconcile, &[Operator, Compliance]),
     (ListReconciled, &[Operator, Compliance]),
     (PrintSlip, &[Clerk]),
     (AskLetter, &[Clerk]),
     (WriteLetter, &[Clerk]),
     (AnswerLetter, &[Clerk]),
+    (ListKeys, &[Approver, Operator, Compliance]),
+    (PlaceKey, &[Operator]),
+    (InstallManifest, &[Operator]),
+    (ListDisputed, &[Approver, Operator, Compliance]),
 ];
 
 impl Call {

@@ -2,11 +2,14 @@
 //! dates and digests; no reply holds a value of a section.
 
 use super::access;
-use super::answer::{Answer, Unable};
+use super::answer::{Answer, Unable, odd};
 use crate::audit::access::access_log;
+use crate::audit::act::AuditCommand;
 use crate::audit::report::report;
+use crate::audit::sample;
+use crate::audit::statistics::{statistics, whole_months};
 use crate::audit::{Period, bond};
-use crate::command::{Actor, Command};
+use crate::command::{Actor, Command, Done};
 use crate::evidence;
 use crate::house::House;
 use crate::store::{Store, StoreError};
@@ -88,6 +91,44 @@ impl AuditDoor {
         Ok(access_log(&mut conn, directory, id, within, asked).await?)
     }
 
+    async fn for_others(&self, asked: &wire::AuditReportRequest) -> Answer<wire::StatisticsReply> {
+        let period = whole_months(Period::read(asked.from, asked.to)?)?;
+        let published = self.hand.published();
+        let bond = bond(&published.directory, &asked.agreement_id)?;
+        let mut conn = self.store.read().await?;
+        Ok(statistics(&mut conn, &self.house, bond, period).await?)
+    }
+
+    /// First the draw is written down, then it is told.
+    async fn drawn(&self, actor: Actor, asked: wire::SampleRequest) -> Answer<wire::SampleReply> {
+        let period = Period::read(asked.from, asked.to)?;
+        sample::check(&asked)?;
+        let published = self.hand.published();
+        let bond = bond(&published.directory, &asked.agreement_id)?;
+        let drawn = {
+            let mut conn = self.store.read().await?;
+            sample::sample(&mut conn, &self.house, bond, period, &asked).await?
+        };
+        let command = AuditCommand::Drawn(asked, drawn.population);
+        self.hand.perform(Command::Audit(actor, command)).await?;
+        let mut conn = self.store.read().await?;
+        Ok(wire::SampleReply {
+            population: drawn.population,
+            items: sample::items(&mut conn, &drawn).await?,
+            seeds: sample::seeds(&mut conn, bond, period).await?,
+        })
+    }
+
+    async fn signed(
+        &self,
+        actor: Actor,
+        asked: wire::SignOffRequest,
+    ) -> Answer<wire::SignOffReply> {
+        let command = Command::Audit(actor, AuditCommand::SignOff(asked));
+        let Done::SignedOff(reply) = self.hand.perform(command).await? else { return Err(odd()) };
+        Ok(reply)
+    }
+
     async fn figures(&self, asked: &wire::AuditReportRequest) -> Answer<wire::AuditReport> {
         let period = Period::read(asked.from, asked.to)?;
         let published = self.hand.published();
@@ -167,5 +208,23 @@ impl Audit for AuditDoor {
     async fn report(&self, request: Request<wire::AuditReportRequest>) -> Reply<wire::AuditReport> {
         let (_, request) = self.enter(request)?;
         self.reply(self.figures(&request).await)
+    }
+
+    async fn statistics(
+        &self,
+        request: Request<wire::AuditReportRequest>,
+    ) -> Reply<wire::StatisticsReply> {
+        let (_, request) = self.enter(request)?;
+        self.reply(self.for_others(&request).await)
+    }
+
+    async fn sample(&self, request: Request<wire::SampleRequest>) -> Reply<wire::SampleReply> {
+        let (actor, request) = self.enter(request)?;
+        self.reply(self.drawn(actor, request).await)
+    }
+
+    async fn sign_off(&self, request: Request<wire::SignOffRequest>) -> Reply<wire::SignOffReply> {
+        let (actor, request) = self.enter(request)?;
+        self.reply(self.signed(actor, request).await)
     }
 }

@@ -2,11 +2,12 @@
 //! everything else; reads come from the store and the last published heads.
 
 use super::access::{Call, Caller, enter};
-use super::answer::{Answer, odd};
+use super::answer::{Answer, Unable, odd};
 use crate::command::{Command, DeskCommand, Done};
 use crate::evidence;
 use crate::house::House;
-use crate::questions::{Look, View};
+use crate::questions::Look;
+use crate::recovery;
 use crate::store::Store;
 use crate::tokens::Tokens;
 use crate::trouble::Denied;
@@ -23,10 +24,12 @@ mod capacity;
 mod cases;
 mod checks;
 mod fields;
+mod keys;
 mod legs;
 mod paper;
 mod partners;
 mod queue;
+mod second;
 mod status;
 mod vacancies;
 
@@ -136,25 +139,25 @@ impl DeskDoor {
         self.perform(caller, DeskCommand::Looked(look)).await.map(drop)
     }
 
+    /// Evidence without sections names no person; with them it is for [`DeskDoor::approved`].
     async fn export(&self, caller: &Caller, request: wire::CaseRef) -> Answer<wire::ExportReply> {
         let purpose = purpose(&request.purpose)?;
         let number = request.case_number.trim();
-        if request.sections && purpose.is_empty() {
-            return Err(no_purpose().into());
-        }
-        let legs = self.may_export(caller, number, request.sections).await?;
         if request.sections {
-            let (case_number, purpose) = (number.to_owned(), purpose.to_owned());
-            self.looked(caller, Look { case_number, view: View::Export, purpose, legs }).await?;
-        } else {
-            self.viewed(caller, &format!("export {number}"), purpose).await?;
+            self.may_export(caller, number, true).await?;
+            return Err(second::needs_second().into());
         }
+        self.may_export(caller, number, false).await?;
+        self.viewed(caller, &format!("export {number}"), purpose).await?;
+        self.evidence(number, false).await
+    }
+
+    async fn evidence(&self, number: &str, sections: bool) -> Answer<wire::ExportReply> {
         let published = self.hand.published();
         for command in evidence::ask_peer(&self.store, &self.house, &published, number).await? {
             self.hand.perform(command).await?;
         }
         let published = self.hand.published();
-        let sections = request.sections;
         let made = evidence::export(&self.store, &self.house, &published, number, sections).await?;
         let file_name = format!("jieli-{number}.zip");
         Ok(wire::ExportReply { zip: made.zip, file_name, notes: made.notes })
@@ -187,6 +190,16 @@ impl desk_server::Desk for DeskDoor {
     async fn status(&self, request: Request<wire::StatusRequest>) -> Reply<wire::StatusReply> {
         self.enter(Call::Status, request)?;
         self.reply(self.status_view().await)
+    }
+
+    async fn repair(&self, request: Request<wire::RepairRequest>) -> Reply<wire::RepairReply> {
+        let (_, request) = self.enter(Call::Repair, request)?;
+        let (hand, store, house) = (&self.hand, &self.store, &self.house);
+        let done = match request.plan {
+            true => recovery::plan(hand, store, house).await,
+            false => recovery::repair(hand, store, house, request.successor).await,
+        };
+        self.reply(done.map_err(Unable::from))
     }
 
     async fn add_peer(&self, request: Request<wire::AddPeerRequest>) -> Reply<wire::Peer> {
@@ -460,6 +473,32 @@ impl desk_server::Desk for DeskDoor {
         self.reply(self.letter_said(&caller, DeskCommand::AnswerLetter(request)).await)
     }
 
+    async fn ask_second(&self, request: Request<wire::CaseRef>) -> Reply<wire::SecondView> {
+        let (caller, request) = self.enter(Call::AskSecond, request)?;
+        self.reply(self.second_asked(&caller, &request).await)
+    }
+
+    async fn list_seconds(
+        &self,
+        request: Request<wire::ListSecondsRequest>,
+    ) -> Reply<wire::SecondList> {
+        let (caller, _) = self.enter(Call::ListSeconds, request)?;
+        self.reply(self.second_list(&caller).await)
+    }
+
+    async fn approve_second(
+        &self,
+        request: Request<wire::ApproveSecondRequest>,
+    ) -> Reply<wire::SecondView> {
+        let (caller, request) = self.enter(Call::ApproveSecond, request)?;
+        self.reply(self.second(&caller, DeskCommand::ApproveSecond(request)).await)
+    }
+
+    async fn export_approved(&self, request: Request<wire::SecondRef>) -> Reply<wire::ExportReply> {
+        let (caller, request) = self.enter(Call::ExportApproved, request)?;
+        self.reply(self.approved(&caller, &request.id).await)
+    }
+
     type ReconcileStream = checks::Steps<wire::ReconcileStep>;
 
     async fn reconcile(
@@ -481,5 +520,34 @@ impl desk_server::Desk for DeskDoor {
     async fn export_case(&self, request: Request<wire::CaseRef>) -> Reply<wire::ExportReply> {
         let (caller, request) = self.enter(Call::ExportCase, request)?;
         self.reply(self.export(&caller, request).await)
+    }
+
+    async fn list_keys(&self, request: Request<wire::ListKeysRequest>) -> Reply<wire::KeyList> {
+        let (_, request) = self.enter(Call::ListKeys, request)?;
+        self.reply(self.key_list(request.city.trim()).await)
+    }
+
+    async fn place_key(
+        &self,
+        request: Request<wire::KeyPositionsRequest>,
+    ) -> Reply<wire::KeyPositions> {
+        let (_, request) = self.enter(Call::PlaceKey, request)?;
+        self.reply(self.key_positions(&request.fpr).await)
+    }
+
+    async fn install_manifest(
+        &self,
+        request: Request<wire::InstallManifestRequest>,
+    ) -> Reply<wire::KeyList> {
+        let (caller, request) = self.enter(Call::InstallManifest, request)?;
+        self.reply(self.install(&caller, request).await)
+    }
+
+    async fn list_disputed(
+        &self,
+        request: Request<wire::ListDisputedRequest>,
+    ) -> Reply<wire::DisputedList> {
+        self.enter(Call::ListDisputed, request)?;
+        self.reply(self.disputed_list().await)
     }
 }

@@ -7,7 +7,9 @@ use super::pace::Pace;
 use crate::command::{Command, Done};
 use crate::config::Limits;
 use crate::directory::{Bond, Directory};
+use crate::house::House;
 use crate::letters::{FETCH_MAX, Letters};
+use crate::recovery::{Greeted, Unheard, greet, own_words};
 use crate::statements::{Statements, Unstated};
 use crate::store::log::{consistency, inclusion, leaf, tile_hashes};
 use crate::store::{StoreError, mirror};
@@ -24,8 +26,8 @@ use jieli_proto::tree::{PROOF_HASHES_MAX, Tile};
 use jieli_proto::wire::exchange_server::{Exchange, ExchangeServer};
 use jieli_proto::wire::{
     self, Answer, CheckpointReply, CheckpointRequest, CosignReply, CosignRequest, DeliverFrame,
-    FetchReply, FetchRequest, ProveReply, ProveRequest, StateReply, StateRequest, TilesReply,
-    TilesRequest, prove_request::What,
+    FetchReply, FetchRequest, GreetReply, GreetRequest, ProveReply, ProveRequest, StateReply,
+    StateRequest, TilesReply, TilesRequest, prove_request::What,
 };
 use std::collections::BTreeMap;
 use std::fmt;
@@ -49,6 +51,9 @@ const HEARD_MS: u64 = 10_000;
 /// How long a request for a cosignature waits for the mirror.
 const LINK_MAX: Duration = Duration::from_secs(5);
 
+/// A peer that could not be called is called again at its next stream after so long.
+const MEET_AGAIN_MS: u64 = 60_000;
+
 /// Records read at once for a `Fetch`.
 const FETCH_AT_ONCE: u64 = 32;
 
@@ -64,6 +69,9 @@ pub struct ExchangeDoor {
     incoming: Pace,
     streams: Arc<Mutex<BTreeMap<CityId, Arc<Semaphore>>>>,
     heard: Arc<Mutex<BTreeMap<CityId, u64>>>,
+    /// Until when a peer need not be greeted before its letters are taken.
+    met: Arc<Mutex<BTreeMap<CityId, u64>>>,
+    house: House,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -73,15 +81,16 @@ pub fn exchange(
     hand: Hand,
     letters: Letters,
     statements: Statements,
-    world: World,
+    house: House,
     set: Limits,
     tasks: TaskTracker,
     stop: CancellationToken,
 ) -> ExchangeServer<ExchangeDoor> {
+    let world = house.world.clone();
     let requests = Pace::new(world.clone(), set.requests_per_peer_s_max, WAITING_MAX);
     let incoming =
         Pace::new(world.clone(), set.letters_per_peer_s_max, STREAMS_PER_PEER_MAX * limits::WINDOW);
-    let (streams, heard) = (Arc::default(), Arc::default());
+    let (streams, heard, met) = (Arc::default(), Arc::default(), Arc::default());
     let door = ExchangeDoor {
         hand,
         letters,
@@ -92,6 +101,8 @@ pub fn exchange(
         incoming,
         streams,
         heard,
+        met,
+        house,
         tasks,
         stop,
     };
@@ -160,6 +171,40 @@ impl ExchangeDoor {
         }
     }
 
+    /// Before the first letters of a peer since the start: both say where their logs stand, so that
+    /// none goes on from a log that went back. A peer that cannot be called is taken as it is.
+    async fn meet(&self, city: &CityId) -> Result<(), Status> {
+        let now_ms = self.world.clock.now_unix_ms();
+        let until_ms = {
+            let met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
+            met.get(city).copied().unwrap_or(0)
+        };
+        if now_ms < until_ms {
+            return Ok(());
+        }
+        let published = self.hand.published();
+        let until_ms = match greet(&self.house, self.letters.store(), &published, city).await {
+            Ok((reply, told)) => {
+                self.hear(city, Greeted::from(&reply)).await?;
+                if let Some(digest) = told {
+                    let told = Command::Told(city.clone(), digest);
+                    self.hand.perform(told).await.map_err(|_| Status::unavailable(""))?;
+                }
+                u64::MAX
+            }
+            Err(Unheard::Store(error)) => return Err(internal(error)),
+            Err(Unheard::Post(_)) => now_ms.saturating_add(MEET_AGAIN_MS),
+        };
+        let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
+        met.insert(city.clone(), until_ms);
+        Ok(())
+    }
+
+    async fn hear(&self, city: &CityId, said: Greeted) -> Result<(), Status> {
+        let heard = Command::Greeted(city.clone(), Box::new(said));
+        self.hand.perform(heard).await.map(drop).map_err(|_| Status::unavailable(""))
+    }
+
     /// One of the peer's places for streams.
     fn stream_of(&self, city: &CityId) -> Result<OwnedSemaphorePermit, Status> {
         let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
@@ -207,6 +252,7 @@ impl Exchange for ExchangeDoor {
     ) -> Result<Response<Self::DeliverStream>, Status> {
         let caller = self.caller(&request).await?;
         let place = self.stream_of(&caller.city)?;
+        self.meet(&caller.city).await?;
         let answers = deliver::start(self.clone(), caller.city, request.into_inner(), place);
         Ok(Response::new(ReceiverStream::new(answers)))
     }
@@ -284,6 +330,27 @@ impl Exchange for ExchangeDoor {
             None => return Err(denied()),
         };
         Ok(Response::new(reply))
+    }
+
+    async fn greet(&self, request: Request<GreetRequest>) -> Result<Response<GreetReply>, Status> {
+        let caller = self.caller(&request).await?;
+        let city = caller.city;
+        self.hear(&city, Greeted::from(request.into_inner())).await?;
+        let published = self.hand.published();
+        let directory = &published.directory;
+        let peer = directory.peers.get(&city).ok_or_else(denied)?;
+        let mut conn = self.letters.store().read().await.map_err(internal)?;
+        let words = own_words(&mut conn, directory, &published.exchange, peer);
+        let words = words.await.map_err(internal)?;
+        let shared = directory.bonds.values().filter(|bond| bond.peer == city);
+        Ok(Response::new(GreetReply {
+            origin: words.origin,
+            size: words.size,
+            recovering: words.recovering,
+            seen: words.seen,
+            agreements: shared.map(|bond| bond.id.to_vec()).collect(),
+            held_back: peer.quarantine.is_some(),
+        }))
     }
 
     async fn tiles(&self, request: Request<TilesRequest>) -> Result<Response<TilesReply>, Status> {

@@ -132,6 +132,11 @@ impl Row {
         Ok(self.0.try_get(at)?)
     }
 
+    /// A BLOB of a row that a LEFT JOIN may not have found.
+    pub fn maybe_bytes(&self, at: usize) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.0.try_get(at)?)
+    }
+
     /// A BLOB of exactly `N` bytes: a digest, an id.
     pub fn array<const N: usize>(&self, at: usize) -> Result<[u8; N], StoreError> {
         let bytes: &[u8] = self.0.try_get(at)?;

@@ -66,7 +66,7 @@ async fn load_entries(
         "SELECT m.env_digest, m.side, m.leg_seq, m.lane_seq, m.status, m.code, m.legal, \
          e.envelope FROM message m JOIN envelope e ON e.agreement_id = m.agreement_id \
          AND e.lane = m.lane AND e.lane_seq = m.lane_seq \
-         WHERE m.leg_id = $1 AND m.leg_seq > 0 ORDER BY e.leaf_idx"
+         WHERE m.leg_id = $1 AND m.leg_seq > 0 ORDER BY e.leaf_epoch, e.leaf_idx"
     };
     let rows = conn.rows(sql, vec![file.id.to_vec().into()]).await?;
     for row in rows {
@@ -154,16 +154,16 @@ pub async fn update(conn: &mut Conn, file: &LegFile) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Fixes a message's standing when its receipt comes.
+/// Fixes a message's standing when its receipt comes, and takes its place in the leg away where it
+/// has none.
 pub async fn settle(
     conn: &mut Conn,
     digest: &Digest,
     standing: Standing,
+    loses_place: bool,
 ) -> Result<(), StoreError> {
     let (status, code) = standing.numbers();
-    if let Standing::Refused(code) = standing
-        && legs::takes_no_place(code)
-    {
+    if loses_place {
         conn.run(
             "UPDATE message SET leg_seq = 0 WHERE env_digest = $1",
             vec![digest.to_vec().into()],

@@ -146,6 +146,18 @@ pub async fn open_epoch(tx: &mut Tx<'_>, old: &Head, epoch: u32) -> Result<Head,
     Ok(new)
 }
 
+/// The heads at which epochs of a log were closed, oldest first.
+pub async fn closed(conn: &mut Conn, log: Log) -> Result<Vec<Head>, StoreError> {
+    let sql = "SELECT epoch, size, root FROM log_epoch WHERE log = $1 ORDER BY epoch";
+    let rows = conn.rows(sql, vec![log.as_str().into()]).await?;
+    let read = |row: &Row| {
+        let epoch = u32::try_from(row.int(0)?).map_err(|_| StoreError::Corrupt("an epoch"))?;
+        let id = LogId { log, epoch };
+        Ok(Head { id, size: row.uint(1)?, root: row.array(2)?, generation: 0 })
+    };
+    rows.iter().map(read).collect()
+}
+
 /// After an error at commit: whether the batch was committed. It opens a new connection and claims
 /// the head row on it, which waits out the old back end. An error here means still unknown: ask
 /// again, and neither sign nor answer anything before.

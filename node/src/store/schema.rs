@@ -31,6 +31,8 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 6 "0006_paper",
                 7 "0007_notices",
                 8 "0008_witness",
+                9 "0009_recovery",
+                10 "0010_keys",
                 12 "0012_access",
                 13 "0013_reconcile",
                 14 "0014_local",

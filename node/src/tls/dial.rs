@@ -130,7 +130,7 @@ impl Dialer {
             .with_protocol_versions(&[&version::TLS13])?
             .dangerous()
             .with_custom_certificate_verifier(verifier)
-            .with_client_cert_resolver(self.identity.resolver());
+            .with_client_cert_resolver(self.identity.resolver_to(city));
         config.alpn_protocols = vec![ALPN.to_vec()];
         config.resumption = Resumption::disabled();
         config.enable_sni = false;

@@ -6,12 +6,13 @@ use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, PKCS_ED25519, SerialNumber, date_time_ymd,
 };
+use rustls::SignatureScheme;
 use rustls::client::ResolvesClientCert;
 use rustls::crypto::ring::sign::any_eddsa_type;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls::{InconsistentKeys, SignatureScheme};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -32,7 +33,7 @@ pub struct Validity {
     pub serial: [u8; 16],
 }
 
-/// The key and certificate a city shows. Cheap to clone.
+/// The key and certificate a city shows. Cheap to clone; all clones show the same.
 #[derive(Clone)]
 pub struct Identity {
     key: Arc<CertifiedKey>,
@@ -68,7 +69,8 @@ impl Identity {
         let public_key = PublicKey::from_spki(&spki)
             .map_err(|refused| rustls::Error::General(refused.to_string()))?;
         let key = Arc::new(key);
-        let shown = Arc::new(Shown(RwLock::new(Arc::clone(&key))));
+        let faces = Faces { all: Arc::clone(&key), some: BTreeMap::new() };
+        let shown = Arc::new(Shown(RwLock::new(faces)));
         Ok(Identity { key, shown, fingerprint: public_key.fingerprint() })
     }
 
@@ -82,31 +84,52 @@ impl Identity {
         self.fingerprint
     }
 
-    /// From the next handshake on, this identity and all its clones show the certificate of a newer
-    /// one of the same key; of another key it changes nothing and says so.
-    pub fn renew(&self, newer: &Identity) -> Result<(), TlsError> {
-        if newer.fingerprint != self.fingerprint {
-            return Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch).into());
-        }
-        let mut shown = self.shown.0.write().unwrap_or_else(PoisonError::into_inner);
-        *shown = Arc::clone(&newer.key);
-        Ok(())
+    /// From the next handshake on, this identity and all its clones show another certificate: to
+    /// whoever calls, and in calls to all cities but those named, to which the one beside them is
+    /// shown.
+    pub fn turn(&self, all: &Identity, some: &[(String, Identity)]) {
+        let some = some.iter().map(|(city, shown)| (city.clone(), Arc::clone(&shown.key)));
+        let faces = Faces { all: Arc::clone(&all.key), some: some.collect() };
+        *self.shown.0.write().unwrap_or_else(PoisonError::into_inner) = faces;
     }
 
-    /// The resolver that shows this identity's newest certificate.
+    /// The resolver that shows this identity's newest certificate to whoever calls.
     pub(crate) fn resolver(&self) -> Arc<Shown> {
         Arc::clone(&self.shown)
     }
+
+    /// The resolver for calls to one city.
+    pub(crate) fn resolver_to(&self, city: &str) -> Arc<ShownTo> {
+        Arc::new(ShownTo { shown: Arc::clone(&self.shown), city: city.to_owned() })
+    }
 }
 
-/// The certificate that handshakes show now.
+/// The certificates that handshakes show now.
 #[derive(Debug)]
-pub(crate) struct Shown(RwLock<Arc<CertifiedKey>>);
+pub(crate) struct Shown(RwLock<Faces>);
+
+#[derive(Debug)]
+struct Faces {
+    all: Arc<CertifiedKey>,
+    some: BTreeMap<String, Arc<CertifiedKey>>,
+}
 
 impl Shown {
     fn now(&self) -> Arc<CertifiedKey> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner).all)
     }
+
+    fn now_to(&self, city: &str) -> Arc<CertifiedKey> {
+        let faces = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(faces.some.get(city).unwrap_or(&faces.all))
+    }
+}
+
+/// What calls to one city show.
+#[derive(Debug)]
+pub(crate) struct ShownTo {
+    shown: Arc<Shown>,
+    city: String,
 }
 
 impl ResolvesServerCert for Shown {
@@ -115,9 +138,9 @@ impl ResolvesServerCert for Shown {
     }
 }
 
-impl ResolvesClientCert for Shown {
+impl ResolvesClientCert for ShownTo {
     fn resolve(&self, _hints: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        Some(self.now())
+        Some(self.shown.now_to(&self.city))
     }
 
     fn has_certs(&self) -> bool {

@@ -5,11 +5,11 @@ use crate::directory::Peer;
 use crate::store::{Conn, StoreError, mirror};
 use jieli_proto::checkpoint::{Checkpoint, LogName};
 use jieli_proto::id::CityId;
+use jieli_proto::manifest::{self, Manifest};
 use jieli_proto::misbehaviour::Parts;
 use jieli_proto::note::{KeyKind, Note, VKey};
-use jieli_proto::pubkey::PublicKey;
+use jieli_proto::recovery::epoch_of;
 use jieli_proto::tree::Hash;
-use jieli_proto::wire::Role;
 use std::collections::BTreeMap;
 
 /// A head that was accepted.
@@ -94,8 +94,18 @@ pub(crate) async fn newest_of(conn: &mut Conn, origin: &str) -> Result<Option<Se
 }
 
 /// Reads a note as a head of an exchange log of this peer, signed by a log key of its newest
-/// manifest.
+/// manifest that counts at this size.
 pub(crate) fn open_head(peer: &Peer, note: &str) -> Option<Checkpoint> {
+    open_signed(&peer.city, peer.manifests.values(), note)
+}
+
+/// Reads a note as a head of an exchange log of this city, signed by a log key of these manifests
+/// that counts at its size.
+pub(crate) fn open_signed<'a>(
+    city: &CityId,
+    manifests: impl Iterator<Item = &'a Manifest>,
+    note: &str,
+) -> Option<Checkpoint> {
     let note = Note::parse(note.as_bytes()).ok()?;
     let checkpoint = Checkpoint::parse(note.text()).ok()?;
     let origin = checkpoint.origin();
@@ -103,14 +113,11 @@ pub(crate) fn open_head(peer: &Peer, note: &str) -> Option<Checkpoint> {
         LogName::Exchange { city, .. } => city,
         LogName::Local { .. } | LogName::Cosigner { .. } => return None,
     };
-    let keys: Vec<PublicKey> = peer
-        .newest()
-        .map(|manifest| manifest.keys_of(Role::Log).map(|key| key.public).collect())
-        .unwrap_or_default();
+    let keys = manifest::log_keys_at(manifests, origin, checkpoint.size());
     let vkeys: Vec<VKey> =
         keys.iter().filter_map(|key| VKey::new(origin, KeyKind::Ed25519, *key).ok()).collect();
     let is_signed = note.verify(&vkeys).is_ok_and(|found| !found.is_empty());
-    (owner == peer.city.as_str() && is_signed).then_some(checkpoint)
+    (owner == city.as_str() && is_signed).then_some(checkpoint)
 }
 
 impl Batch<'_> {
@@ -134,6 +141,10 @@ impl Batch<'_> {
         let Some(head) = open_head(peer, note).filter(|head| head.origin() == origin) else {
             return Ok(None);
         };
+        // A new epoch counts once the root's statement about it was accepted.
+        if epoch_of(city, origin).is_none_or(|epoch| epoch > peer.epoch) {
+            return Ok(None);
+        }
         let sql = "SELECT root FROM peer_head WHERE origin = $1 AND size = $2";
         let row = self.conn.maybe(sql, vec![origin.into(), head.size().into()]).await?;
         if let Some(row) = row {

@@ -1,11 +1,72 @@
-//! The way to the writer.
+//! The way to the writer, and what it publishes.
 
-use super::{Failure, Published};
 use crate::command::{Command, Done};
+use crate::directory::Directory;
+use crate::store::log::Head;
+use crate::trouble::Denied;
+use crate::witness::{Finding, Heads, Seen};
+use jieli_proto::id::CityId;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot, watch};
 
+/// What doors and courier read: the directory and the signed heads, as of the last batch.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// Peers and agreements.
+    pub directory: Arc<Directory>,
+    /// Size of the exchange log that the checkpoint is for.
+    pub exchange: Head,
+    /// Its signed checkpoint.
+    pub checkpoint: String,
+    /// The local log.
+    pub local: Head,
+    /// Its signed checkpoint; empty while nothing is signed, like the other one.
+    pub local_checkpoint: String,
+    /// The epochs of the two logs that were never used, the next ones.
+    pub epochs: (u32, u32),
+    /// Epochs of the exchange log that were closed: their last heads, with signed checkpoints.
+    pub closed: Arc<Vec<(Head, String)>>,
+    /// The accepted heads of each peer's exchange log that others are told of.
+    pub heads: Arc<Heads>,
+    /// The largest own head that somebody has cosigned, with all cosignatures.
+    pub cosigned: Option<Arc<Seen>>,
+    /// The newest proofs of misbehaviour.
+    pub findings: Arc<Vec<Finding>>,
+    /// How many batches have left letters for each peer: a courier that finds its number changed
+    /// looks into the outbox, however many batches it slept through.
+    pub wake: BTreeMap<CityId, u64>,
+}
+
+impl Published {
+    /// The last head of an epoch of the exchange log, with its checkpoint.
+    pub fn of_epoch(&self, epoch: u32) -> Option<(&Head, &str)> {
+        if self.exchange.id.epoch == epoch {
+            return Some((&self.exchange, &self.checkpoint));
+        }
+        let closed = self.closed.iter().find(|(head, _)| head.id.epoch == epoch);
+        closed.map(|(head, checkpoint)| (head, checkpoint.as_str()))
+    }
+
+    /// Whether a signed head covers a leaf.
+    pub fn covers(&self, epoch: u32, index: u64) -> bool {
+        self.of_epoch(epoch).is_some_and(|(head, _)| index < head.size)
+    }
+}
+
+/// Why a command was not performed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Failure {
+    /// An answer to the one who asked.
+    #[error("{0}")]
+    Denied(Denied),
+    /// Not now: the queue is full, the database is away, or the node is stopping.
+    #[error("the node cannot take this now: {0}")]
+    Busy(String),
+}
+
+/// A command with whoever waits for its answer.
 pub(super) struct Queued {
     pub(super) command: Command,
     pub(super) reply: oneshot::Sender<Result<Done, Failure>>,
@@ -16,6 +77,8 @@ pub(super) struct Queued {
 pub struct Hand {
     pub(super) queue: mpsc::Sender<Queued>,
     pub(super) published: watch::Receiver<Arc<Published>>,
+    /// Whoever repairs the log: one at a time.
+    pub(super) repairing: Arc<Mutex<()>>,
 }
 
 impl Hand {
@@ -41,6 +104,11 @@ impl Hand {
     /// What was last published.
     pub fn published(&self) -> Arc<Published> {
         self.published.borrow().clone()
+    }
+
+    /// Waits for whoever repairs the log, and keeps others from it.
+    pub(crate) async fn alone_in_repair(&self) -> MutexGuard<'_, ()> {
+        self.repairing.lock().await
     }
 
     /// To be told when something new is published.

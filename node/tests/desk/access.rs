@@ -33,6 +33,7 @@ impl Make for With<'_> {
 async fn call(city: &City, call: Call, with: &With<'_>) -> Option<Status> {
     match call {
         Call::Status => ask!(city, |m| with.make(m), status, StatusRequest),
+        Call::Repair => ask!(city, |m| with.make(m), repair, RepairRequest),
         Call::AddPeer => ask!(city, |m| with.make(m), add_peer, AddPeerRequest),
         Call::InvitePeer => ask!(city, |m| with.make(m), invite_peer, InvitePeerRequest),
         Call::AcceptInvite => ask!(city, |m| with.make(m), accept_invite, AcceptInviteRequest),
@@ -70,6 +71,10 @@ async fn call(city: &City, call: Call, with: &With<'_>) -> Option<Status> {
         Call::UndoAct => ask!(city, |m| with.make(m), undo_act, UndoRequest),
         Call::HandOver => ask!(city, |m| with.make(m), hand_over, HandOverRequest),
         Call::ExportCase => ask!(city, |m| with.make(m), export_case, CaseRef),
+        Call::AskSecond => ask!(city, |m| with.make(m), ask_second, CaseRef),
+        Call::ListSeconds => ask!(city, |m| with.make(m), list_seconds, ListSecondsRequest),
+        Call::ApproveSecond => ask!(city, |m| with.make(m), approve_second, ApproveSecondRequest),
+        Call::ExportApproved => ask!(city, |m| with.make(m), export_approved, SecondRef),
         Call::Reconcile => ask!(city, |m| with.make(m), reconcile, ReconcileRequest),
         Call::ListReconciled => {
             ask!(city, |m| with.make(m), list_reconciled, ListReconciledRequest)
@@ -78,6 +83,12 @@ async fn call(city: &City, call: Call, with: &With<'_>) -> Option<Status> {
         Call::AskLetter => ask!(city, |m| with.make(m), ask_letter, LetterRequest),
         Call::WriteLetter => ask!(city, |m| with.make(m), write_letter, LetterRequest),
         Call::AnswerLetter => ask!(city, |m| with.make(m), answer_letter, LetterAnswer),
+        Call::ListKeys => ask!(city, |m| with.make(m), list_keys, ListKeysRequest),
+        Call::PlaceKey => ask!(city, |m| with.make(m), place_key, KeyPositionsRequest),
+        Call::InstallManifest => {
+            ask!(city, |m| with.make(m), install_manifest, InstallManifestRequest)
+        }
+        Call::ListDisputed => ask!(city, |m| with.make(m), list_disputed, ListDisputedRequest),
     }
 }
 

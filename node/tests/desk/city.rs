@@ -120,6 +120,14 @@ impl Post for Nobody {
         Err(PostError("nobody is there".to_owned()))
     }
 
+    async fn greet(
+        &self,
+        _: &CityId,
+        _: wire::GreetRequest,
+    ) -> Result<wire::GreetReply, PostError> {
+        Err(PostError("nobody".to_owned()))
+    }
+
     async fn probe(&self, _to: &CityId) -> jieli_node::world::Probe {
         jieli_node::world::Probe::default()
     }

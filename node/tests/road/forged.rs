@@ -23,7 +23,8 @@ impl Pins for All {
 /// A client with the TLS key of one city, at the door of another.
 pub(crate) async fn client(from: &City, to: &City) -> Result<ExchangeClient<Channel>, String> {
     let keys = KeyRing::load(&from.dir, &from.id(), None).unwrap();
-    let seed: [u8; 32] = keys.tls_pkcs8()[16..].try_into().unwrap();
+    let seed = keys.tls_seed(&keys.tls().fingerprint()).unwrap();
+    let seed: [u8; 32] = *seed.expose();
     let now = from.clock_ms();
     let validity = Validity {
         not_before_unix_ms: now - 1000,

@@ -9,6 +9,7 @@ use jieli_node::init::{InitOptions, init};
 use jieli_node::keys::Protection;
 use jieli_node::letters::Letters;
 use jieli_node::public::PublicBundle;
+use jieli_node::recovery::{self, Cause};
 use jieli_node::store::{Store, Val, queue};
 use jieli_node::world::{Clock, Delivered, Notices, Post};
 use jieli_node::writer::{CrashAt, Stopped};
@@ -16,8 +17,9 @@ use jieli_proto::id::{AgreementId, CityId};
 use jieli_proto::kinds::Lane;
 use jieli_proto::number::CreditCode;
 use jieli_proto::wire;
+use std::fs;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -152,6 +154,31 @@ impl City {
     /// The post behind the tap.
     pub(crate) fn post(&self) -> Arc<dyn Post> {
         Arc::clone(self.direct.lock().unwrap().as_ref().unwrap())
+    }
+
+    /// Why it signs nothing, if it does not.
+    pub(crate) fn cause(&self) -> Option<Cause> {
+        let published = self.node().hand().published();
+        published.directory.recovering.as_ref().map(|state| state.cause)
+    }
+
+    /// Its checkpoints are empty, and nothing that it is asked for makes a leaf.
+    pub(crate) async fn signs_nothing(&self) -> bool {
+        let before = self.node().hand().published();
+        let denied = self.announce(900..901).await.unwrap_err().to_string();
+        let after = self.node().hand().published();
+        before.checkpoint.is_empty()
+            && after.checkpoint.is_empty()
+            && after.local_checkpoint.is_empty()
+            && after.exchange.size == before.exchange.size
+            && denied.contains("RECOVERING")
+    }
+
+    /// What the operator's `jieli repair` does.
+    pub(crate) async fn repair(&self) -> Result<wire::RepairReply, String> {
+        let node = self.node();
+        let done = recovery::repair(&node.hand(), &node.store(), node.house(), None).await;
+        done.map_err(|error| error.to_string())
     }
 
     pub(crate) fn clock_ms(&self) -> u64 {
@@ -292,11 +319,32 @@ impl City {
 async fn lane_of(store: &Store, id: AgreementId, lane: u8) -> Vec<Vec<u8>> {
     let mut conn = store.read().await.unwrap();
     let sql = "SELECT l.data FROM envelope e JOIN log_leaf l ON l.idx = e.leaf_idx \
-               AND l.log = 'exchange' AND l.epoch = 1 \
+               AND l.log = 'exchange' AND l.epoch = e.leaf_epoch \
                WHERE e.agreement_id = $1 AND e.lane = $2 ORDER BY e.lane_seq";
     let vals = vec![id.to_vec().into(), lane.into()];
     let rows = conn.rows(sql, vals).await.unwrap();
     rows.iter().map(|row| row.bytes(0).unwrap()).collect()
+}
+
+/// Copies a database as it lies there.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    let _ = fs::remove_dir_all(to);
+    fs::create_dir(to).unwrap();
+    for name in ["jieli.db", "jieli.db-wal", "jieli.db-shm"] {
+        if from.join(name).exists() {
+            fs::copy(from.join(name), to.join(name)).unwrap();
+        }
+    }
+}
+
+/// Puts a copy back; of a directory without one, nothing.
+pub(crate) fn put_back(from: &Path, to: &Path) {
+    for name in ["jieli.db", "jieli.db-wal", "jieli.db-shm"] {
+        let _ = fs::remove_file(to.join(name));
+        if from.join(name).exists() {
+            fs::copy(from.join(name), to.join(name)).unwrap();
+        }
+    }
 }
 
 /// Both cities, started and known to each other.
@@ -368,8 +416,16 @@ impl Pair {
         }
     }
 
-    /// Waits until nothing is on its way; then all lanes must be the same in both logs.
+    /// Waits until nothing is on its way; then all lanes must be the same in both logs, and nobody
+    /// has been alarmed.
     pub(crate) async fn settled(&self, id: AgreementId) {
+        self.quiet(id).await;
+        assert_eq!(self.a().alarms().await, Vec::<String>::new());
+        assert_eq!(self.b().alarms().await, Vec::<String>::new());
+    }
+
+    /// The same, whatever happened before.
+    pub(crate) async fn quiet(&self, id: AgreementId) {
         eventually("both outboxes are empty", async || {
             self.a().waiting().await + self.b().waiting().await == 0
         })
@@ -378,8 +434,6 @@ impl Pair {
             let (a, b) = (self.a().lane(id, lane).await, self.b().lane(id, lane).await);
             assert_eq!(a, b, "lane {lane}");
         }
-        assert_eq!(self.a().alarms().await, Vec::<String>::new());
-        assert_eq!(self.b().alarms().await, Vec::<String>::new());
     }
 
     pub(crate) async fn stop(mut self) {

@@ -12,6 +12,7 @@ mod lost;
 mod mirror;
 mod partners;
 mod reconcile;
+mod recovery;
 mod reports;
 mod start;
 mod windows;

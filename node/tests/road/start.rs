@@ -1,34 +1,15 @@
 //! When a node must not start, and says what to do.
 
 use crate::harness::*;
-use jieli_node::boot::{HeadError, Node, StartError};
+use jieli_node::boot::{Node, StartError};
 use jieli_node::highwater;
+use jieli_node::recovery::Cause;
 use std::fs;
-use std::path::Path;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
 async fn refused(city: &mut City) -> StartError {
     Node::start(city.given(None)).await.unwrap_err()
-}
-
-fn copy(from: &Path, to: &Path) {
-    let _ = fs::remove_dir_all(to);
-    fs::create_dir(to).unwrap();
-    for name in ["jieli.db", "jieli.db-wal", "jieli.db-shm"] {
-        if from.join(name).exists() {
-            fs::copy(from.join(name), to.join(name)).unwrap();
-        }
-    }
-}
-
-fn put_back(from: &Path, to: &Path) {
-    for name in ["jieli.db", "jieli.db-wal", "jieli.db-shm"] {
-        let _ = fs::remove_file(to.join(name));
-        if from.join(name).exists() {
-            fs::copy(from.join(name), to.join(name)).unwrap();
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -40,41 +21,26 @@ async fn no_file_no_signature() {
     let file = city.dir.join(highwater::FILE);
     let kept = fs::read(&file).unwrap();
     fs::remove_file(&file).unwrap();
-    let error = refused(city).await;
-    assert!(matches!(error, StartError::Heads(HeadError::NoFile(_))), "{error}");
+    // Nobody can be asked: it starts, and signs nothing.
+    city.cut(true);
+    city.start().await;
+    assert_eq!(city.cause(), Some(Cause::NoFile));
+    assert!(city.signs_nothing().await);
+    city.stop().await;
+    assert!(!file.exists(), "a new file is not made up");
     fs::write(&file, &kept[..kept.len() - 1]).unwrap();
     assert!(matches!(refused(city).await, StartError::HighWater(_)));
-    fs::write(&file, &kept).unwrap();
+    fs::remove_file(&file).unwrap();
+    // A peer that is reached says what was signed.
+    city.cut(false);
     city.start().await;
-    pair.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_old_copy_is_not_served() {
-    let (mut pair, id) = Pair::agreed().await;
-    pair.settled(id).await;
-    pair.cities[B].stop().await;
-    let (dir, backup) = (pair.cities[B].dir.clone(), pair.folder.path().join("backup"));
-    copy(&dir, &backup);
-    pair.cities[B].start().await;
+    eventually("it signs again", async || pair.b().cause().is_none()).await;
     pair.a().announce(0..3).await.unwrap();
     pair.clock.move_on(3_600_000);
-    pair.settled(id).await;
-    pair.cities[B].stop().await;
-    let newest = pair.folder.path().join("newest");
-    copy(&dir, &newest);
-    put_back(&backup, &dir);
-    let error = refused(&mut pair.cities[B]).await;
-    assert!(matches!(error, StartError::Heads(HeadError::Recovering { .. })), "{error}");
-    // No database at all is the oldest copy of all.
-    put_back(Path::new("/nonexistent"), &dir);
-    let error = refused(&mut pair.cities[B]).await;
-    assert!(matches!(error, StartError::Heads(HeadError::Recovering { .. })), "{error}");
-    put_back(&newest, &dir);
-    pair.cities[B].start().await;
-    pair.a().announce(3..6).await.unwrap();
-    pair.clock.move_on(3_600_000);
-    pair.settled(id).await;
+    pair.quiet(id).await;
+    let text = fs::read_to_string(&file).unwrap();
+    let line = format!("/log/1 {} ", pair.b().node().hand().published().exchange.size);
+    assert!(text.contains(&line) && text.contains("/local/2 "), "{text}");
     pair.stop().await;
 }
 
@@ -89,9 +55,12 @@ async fn another_history_is_not_signed() {
     let line = text.lines().find(|line| line.contains("/log/1")).unwrap();
     let root = line.rsplit(' ').next().unwrap();
     fs::write(&file, text.replace(root, &"ab".repeat(32))).unwrap();
-    let error = refused(city).await;
-    assert!(matches!(error, StartError::Heads(HeadError::RootDiffers(_))), "{error}");
-    fs::write(&file, &text).unwrap();
+    city.start().await;
+    assert_eq!(city.cause(), Some(Cause::Forked));
+    assert!(city.signs_nothing().await);
+    let denied = city.repair().await.unwrap_err();
+    assert!(denied.contains("FORKED"), "{denied}");
+    city.stop().await;
     // The database of another city.
     pair.cities[A].stop().await;
     let other = pair.cities[A].dir.clone();

@@ -178,6 +178,17 @@ impl Post for Tapped {
         self.0.cosign(to, ask).await
     }
 
+    async fn greet(
+        &self,
+        to: &CityId,
+        words: wire::GreetRequest,
+    ) -> Result<wire::GreetReply, PostError> {
+        if self.1.cut.load(Ordering::SeqCst) {
+            return Err(PostError("cut by the test".to_owned()));
+        }
+        self.0.greet(to, words).await
+    }
+
     async fn probe(&self, to: &CityId) -> jieli_node::world::Probe {
         self.0.probe(to).await
     }

@@ -43,6 +43,7 @@ codes! {
     KeyUnknown "KEY_UNKNOWN", "签名密钥不在密钥清单中或没有该用途", "The signing key is in no manifest here, or may not sign this.";
     KeyOfAnother "KEY_OF_ANOTHER", "签名城市与所述发送方不同", "The key belongs to another city than the one that is said to sign.";
     KeyRevoked "KEY_REVOKED", "签名密钥在该位置之前已停用，属有争议", "The key was revoked before this position: the record is disputed.";
+    KeyEarly "KEY_EARLY", "签名早于密钥的启用时间", "The key signed before its first moment: its manifest says from when on it may.";
     PolicyFalse "POLICY_FALSE", "日志策略中的密钥与密钥清单不符", "A log policy names a key that is not in the key manifests.";
     PolicyMissing "POLICY_MISSING", "缺少该城市的日志策略", "The log policy of a city is missing.";
     HeadFalse "HEAD_FALSE", "日志首部签名无效", "A log head is not signed by its log.";

@@ -448,6 +448,12 @@ pub struct Recovery {
     pub sources: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(uint64, tag = "7")]
     pub recovered_unix_ms: u64,
+    /// the largest head of the log that is known to have been signed
+    #[prost(uint64, tag = "8")]
+    pub known_size: u64,
+    /// 32
+    #[prost(bytes = "vec", tag = "9")]
+    pub known_root: ::prost::alloc::vec::Vec<u8>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SectionDigest {
@@ -2255,6 +2261,61 @@ pub struct StateReply {
     #[prost(bool, tag = "2")]
     pub again: bool,
 }
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GreetRequest {
+    /// the caller's exchange log, in its present epoch
+    #[prost(string, tag = "1")]
+    pub origin: ::prost::alloc::string::String,
+    /// how much of it the caller holds: an unsigned word
+    #[prost(uint64, tag = "2")]
+    pub size: u64,
+    /// the caller signs nothing now
+    #[prost(bool, tag = "3")]
+    pub recovering: bool,
+    /// signed note: the answering city's largest head the caller holds
+    #[prost(string, tag = "4")]
+    pub seen: ::prost::alloc::string::String,
+    /// Recovery or Successor of the caller
+    #[prost(message, optional, tag = "5")]
+    pub statement: ::core::option::Option<Envelope>,
+    /// with a statement: the caller's newest signed checkpoint
+    #[prost(string, tag = "6")]
+    pub checkpoint: ::prost::alloc::string::String,
+    /// with a Recovery: from the size the answering city has seen
+    #[prost(bytes = "vec", repeated, tag = "7")]
+    pub consistency: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// with a statement: letters whose sections the caller lost
+    #[prost(message, repeated, tag = "8")]
+    pub lost: ::prost::alloc::vec::Vec<SectionsLost>,
+}
+/// Letters of the answering city's message lane that were rebuilt without their sections.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SectionsLost {
+    /// 16
+    #[prost(bytes = "vec", tag = "1")]
+    pub agreement_id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(uint64, repeated, tag = "2")]
+    pub lane_seqs: ::prost::alloc::vec::Vec<u64>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GreetReply {
+    /// as in the request, of the answering city
+    #[prost(string, tag = "1")]
+    pub origin: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub size: u64,
+    #[prost(bool, tag = "3")]
+    pub recovering: bool,
+    /// signed note: the caller's largest head the answering city holds
+    #[prost(string, tag = "4")]
+    pub seen: ::prost::alloc::string::String,
+    /// ids of all agreements between the two, also of mere proposals
+    #[prost(bytes = "vec", repeated, tag = "5")]
+    pub agreements: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// nothing new of the caller is taken until it has stated what happened
+    #[prost(bool, tag = "6")]
+    pub held_back: bool,
+}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum DeferReason {
@@ -2529,6 +2590,27 @@ pub mod exchange_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Exchange", "State"));
             self.inner.unary(req, path, codec).await
         }
+        /// First contact, and again after every break: both cities say where their own exchange log
+        /// stands and what they have seen of the other's. What a rebuilt log, or a new epoch, has to state
+        /// to its peers travels here.
+        pub async fn greet(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GreetRequest>,
+        ) -> std::result::Result<tonic::Response<super::GreetReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Exchange/Greet");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Exchange", "Greet"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -2592,6 +2674,13 @@ pub mod exchange_server {
             &self,
             request: tonic::Request<super::StateRequest>,
         ) -> std::result::Result<tonic::Response<super::StateReply>, tonic::Status>;
+        /// First contact, and again after every break: both cities say where their own exchange log
+        /// stands and what they have seen of the other's. What a rebuilt log, or a new epoch, has to state
+        /// to its peers travels here.
+        async fn greet(
+            &self,
+            request: tonic::Request<super::GreetRequest>,
+        ) -> std::result::Result<tonic::Response<super::GreetReply>, tonic::Status>;
     }
     #[derive(Debug)]
     pub struct ExchangeServer<T> {
@@ -2965,6 +3054,49 @@ pub mod exchange_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = StateSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Exchange/Greet" => {
+                    #[allow(non_camel_case_types)]
+                    struct GreetSvc<T: Exchange>(pub Arc<T>);
+                    impl<T: Exchange> tonic::server::UnaryService<super::GreetRequest>
+                    for GreetSvc<T> {
+                        type Response = super::GreetReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GreetRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Exchange>::greet(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GreetSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -3790,6 +3922,195 @@ pub struct LetterState {
     pub stopped: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListKeysRequest {
+    #[prost(string, tag = "1")]
+    pub city: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct KeyList {
+    #[prost(string, tag = "1")]
+    pub city_id: ::prost::alloc::string::String,
+    /// of the newest manifest held here
+    #[prost(uint32, tag = "2")]
+    pub version: u32,
+    /// that manifest
+    #[prost(message, optional, tag = "3")]
+    pub manifest: ::core::option::Option<Envelope>,
+    /// as the manifest lists them
+    #[prost(message, repeated, tag = "4")]
+    pub keys: ::prost::alloc::vec::Vec<KeyLine>,
+    #[prost(message, repeated, tag = "5")]
+    pub revoked: ::prost::alloc::vec::Vec<RevokedKey>,
+    /// of the own manifest: what other cities hold
+    #[prost(message, repeated, tag = "6")]
+    pub holders: ::prost::alloc::vec::Vec<HolderLine>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct KeyLine {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub fpr: ::prost::alloc::string::String,
+    #[prost(enumeration = "Role", repeated, tag = "2")]
+    pub roles: ::prost::alloc::vec::Vec<i32>,
+    /// Unix milliseconds
+    #[prost(uint64, tag = "3")]
+    pub not_before: u64,
+    /// "in-use", "signs-too", "waits", "before-its-time", "no-file", "held", "revoked"
+    #[prost(string, tag = "4")]
+    pub state: ::prost::alloc::string::String,
+    /// of a cosigner key: jieli.<city id>/cosigner/<number>
+    #[prost(uint32, tag = "5")]
+    pub number: u32,
+    #[prost(string, tag = "6")]
+    pub say_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "7")]
+    pub say_en: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RevokedKey {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub fpr: ::prost::alloc::string::String,
+    #[prost(enumeration = "RevocationReason", tag = "2")]
+    pub reason: i32,
+    #[prost(message, repeated, tag = "3")]
+    pub last_good: ::prost::alloc::vec::Vec<LastGood>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HolderLine {
+    #[prost(string, tag = "1")]
+    pub city_id: ::prost::alloc::string::String,
+    /// of our manifest, as it has receipted or was given first
+    #[prost(uint32, tag = "2")]
+    pub version: u32,
+    /// whether an agreement's act lane carries manifests to it
+    #[prost(bool, tag = "3")]
+    pub reached: bool,
+}
+/// Up to where a key of ours has been used, for its planned retirement. Calls the other cities.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct KeyPositionsRequest {
+    #[prost(string, tag = "1")]
+    pub fpr: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct KeyPositions {
+    #[prost(message, repeated, tag = "1")]
+    pub last_good: ::prost::alloc::vec::Vec<LastGood>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InstallManifestRequest {
+    #[prost(message, optional, tag = "1")]
+    pub manifest: ::core::option::Option<Envelope>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListDisputedRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DisputedList {
+    /// by city, key and place
+    #[prost(message, repeated, tag = "1")]
+    pub lines: ::prost::alloc::vec::Vec<DisputedLine>,
+    /// there are more than are listed
+    #[prost(bool, tag = "2")]
+    pub more: bool,
+}
+/// A record that a revoked key signed, past the last place at which it counts. It keeps its effect.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DisputedLine {
+    /// whose key
+    #[prost(string, tag = "1")]
+    pub city_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub fpr: ::prost::alloc::string::String,
+    #[prost(enumeration = "RevocationReason", tag = "3")]
+    pub reason: i32,
+    /// hex
+    #[prost(string, tag = "4")]
+    pub agreement_id: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "5")]
+    pub lane: u32,
+    #[prost(uint64, tag = "6")]
+    pub lane_seq: u64,
+    /// hex
+    #[prost(string, tag = "7")]
+    pub env_digest: ::prost::alloc::string::String,
+    /// the log whose place decides: of the city that received it
+    #[prost(string, tag = "8")]
+    pub origin: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "9")]
+    pub index: u64,
+    /// here; empty where it belongs to no case
+    #[prost(string, tag = "10")]
+    pub case_number: ::prost::alloc::string::String,
+}
+/// Something that ends by its date.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Expiry {
+    /// "tls-certificate", "agreement", "key-review"
+    #[prost(string, tag = "1")]
+    pub what: ::prost::alloc::string::String,
+    /// id or fingerprint
+    #[prost(string, tag = "2")]
+    pub subject: ::prost::alloc::string::String,
+    /// yyyymmdd
+    #[prost(uint32, tag = "3")]
+    pub on: u32,
+    /// 0: today, or over
+    #[prost(uint32, tag = "4")]
+    pub days_left: u32,
+    #[prost(string, tag = "5")]
+    pub say_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub say_en: ::prost::alloc::string::String,
+}
+/// What one token asked for and the token of another post approves, before it is done once. It names
+/// no person; it lapses after three working days.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SecondView {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// "export"
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+    /// what is approved, in words
+    #[prost(string, tag = "3")]
+    pub shown: ::prost::alloc::string::String,
+    /// hex SHA-256 of `shown`: the approval names it
+    #[prost(string, tag = "4")]
+    pub shown_digest: ::prost::alloc::string::String,
+    /// who asked
+    #[prost(string, tag = "5")]
+    pub token: ::prost::alloc::string::String,
+    /// credit code
+    #[prost(string, tag = "6")]
+    pub office: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "7")]
+    pub lapses_unix_ms: u64,
+    /// empty while it waits
+    #[prost(string, tag = "8")]
+    pub approver_post: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SecondList {
+    #[prost(message, repeated, tag = "1")]
+    pub requests: ::prost::alloc::vec::Vec<SecondView>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListSecondsRequest {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ApproveSecondRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub shown_digest: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SecondRef {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReconcileRequest {
     /// hex
     #[prost(string, tag = "1")]
@@ -3978,6 +4299,61 @@ pub struct StatusReply {
     pub now_unix_ms: u64,
     #[prost(message, repeated, tag = "10")]
     pub lanes: ::prost::alloc::vec::Vec<LaneCount>,
+    /// behind what was signed: signs and takes nothing
+    #[prost(bool, tag = "11")]
+    pub recovering: bool,
+    /// in words
+    #[prost(string, tag = "12")]
+    pub state_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "13")]
+    pub state_en: ::prost::alloc::string::String,
+    /// what ends within 30 days
+    #[prost(message, repeated, tag = "14")]
+    pub expiries: ::prost::alloc::vec::Vec<Expiry>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RepairRequest {
+    /// changes nothing: only says what would come of it
+    #[prost(bool, tag = "1")]
+    pub plan: bool,
+    /// the history cannot be rebuilt: the root's statement
+    #[prost(message, optional, tag = "2")]
+    pub successor: ::core::option::Option<Envelope>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RepairReply {
+    /// traffic goes on
+    #[prost(bool, tag = "1")]
+    pub done: bool,
+    /// what came of it
+    #[prost(string, tag = "2")]
+    pub say_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub say_en: ::prost::alloc::string::String,
+    /// the log
+    #[prost(string, tag = "4")]
+    pub origin: ::prost::alloc::string::String,
+    /// before
+    #[prost(uint64, tag = "5")]
+    pub found_size: u64,
+    /// the largest that is known to have been signed
+    #[prost(uint64, tag = "6")]
+    pub known_size: u64,
+    /// after; with `plan`: as far as it can be rebuilt
+    #[prost(uint64, tag = "7")]
+    pub rebuilt_size: u64,
+    /// hex
+    #[prost(string, tag = "8")]
+    pub rebuilt_root: ::prost::alloc::string::String,
+    /// city ids
+    #[prost(string, repeated, tag = "9")]
+    pub sources: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// what did not come back, Chinese and English
+    #[prost(string, repeated, tag = "10")]
+    pub notes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// with `plan`: what the root would have to sign
+    #[prost(message, optional, tag = "11")]
+    pub successor: ::core::option::Option<Successor>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LogStatus {
@@ -4324,6 +4700,9 @@ pub struct MessageLine {
     pub env_digest: ::prost::alloc::string::String,
     #[prost(uint32, tag = "8")]
     pub due_date: u32,
+    /// past the last good place of a revoked key; it keeps its effect
+    #[prost(bool, tag = "9")]
+    pub disputed: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FieldView {
@@ -4736,6 +5115,25 @@ pub mod desk_client {
             let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/Status");
             let mut req = request.into_request();
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "Status"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Rebuilds the exchange log from the peers after a restore; or begins a new epoch.
+        pub async fn repair(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RepairRequest>,
+        ) -> std::result::Result<tonic::Response<super::RepairReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/Repair");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "Repair"));
             self.inner.unary(req, path, codec).await
         }
         pub async fn add_peer(
@@ -5342,6 +5740,7 @@ pub mod desk_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "HandOver"));
             self.inner.unary(req, path, codec).await
         }
+        /// Without sections. With them: AskSecond, ApproveSecond, ExportApproved.
         pub async fn export_case(
             &mut self,
             request: impl tonic::IntoRequest<super::CaseRef>,
@@ -5358,6 +5757,88 @@ pub mod desk_client {
             let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/ExportCase");
             let mut req = request.into_request();
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "ExportCase"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// An export with sections needs the token of another post, which approves what was shown.
+        pub async fn ask_second(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CaseRef>,
+        ) -> std::result::Result<tonic::Response<super::SecondView>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/AskSecond");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "AskSecond"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn list_seconds(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListSecondsRequest>,
+        ) -> std::result::Result<tonic::Response<super::SecondList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Desk/ListSeconds",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "ListSeconds"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn approve_second(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ApproveSecondRequest>,
+        ) -> std::result::Result<tonic::Response<super::SecondView>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Desk/ApproveSecond",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Desk", "ApproveSecond"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Once, by who asked.
+        pub async fn export_approved(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SecondRef>,
+        ) -> std::result::Result<tonic::Response<super::ExportReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Desk/ExportApproved",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Desk", "ExportApproved"));
             self.inner.unary(req, path, codec).await
         }
         /// Compares signed statements of both cities about the lanes of an agreement, down to the message.
@@ -5483,6 +5964,86 @@ pub mod desk_client {
                 .insert(GrpcMethod::new("jieli.v1.Desk", "AnswerLetter"));
             self.inner.unary(req, path, codec).await
         }
+        /// Keys, own or a peer's, with what they are used for.
+        pub async fn list_keys(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListKeysRequest>,
+        ) -> std::result::Result<tonic::Response<super::KeyList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/ListKeys");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "ListKeys"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn place_key(
+            &mut self,
+            request: impl tonic::IntoRequest<super::KeyPositionsRequest>,
+        ) -> std::result::Result<tonic::Response<super::KeyPositions>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/PlaceKey");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "PlaceKey"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Takes in the next own manifest, signed by the root elsewhere, and sends it to every partner.
+        pub async fn install_manifest(
+            &mut self,
+            request: impl tonic::IntoRequest<super::InstallManifestRequest>,
+        ) -> std::result::Result<tonic::Response<super::KeyList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Desk/InstallManifest",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Desk", "InstallManifest"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn list_disputed(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListDisputedRequest>,
+        ) -> std::result::Result<tonic::Response<super::DisputedList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Desk/ListDisputed",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Desk", "ListDisputed"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -5503,6 +6064,11 @@ pub mod desk_server {
             &self,
             request: tonic::Request<super::StatusRequest>,
         ) -> std::result::Result<tonic::Response<super::StatusReply>, tonic::Status>;
+        /// Rebuilds the exchange log from the peers after a restore; or begins a new epoch.
+        async fn repair(
+            &self,
+            request: tonic::Request<super::RepairRequest>,
+        ) -> std::result::Result<tonic::Response<super::RepairReply>, tonic::Status>;
         async fn add_peer(
             &self,
             request: tonic::Request<super::AddPeerRequest>,
@@ -5648,9 +6214,28 @@ pub mod desk_server {
             &self,
             request: tonic::Request<super::HandOverRequest>,
         ) -> std::result::Result<tonic::Response<super::ActReply>, tonic::Status>;
+        /// Without sections. With them: AskSecond, ApproveSecond, ExportApproved.
         async fn export_case(
             &self,
             request: tonic::Request<super::CaseRef>,
+        ) -> std::result::Result<tonic::Response<super::ExportReply>, tonic::Status>;
+        /// An export with sections needs the token of another post, which approves what was shown.
+        async fn ask_second(
+            &self,
+            request: tonic::Request<super::CaseRef>,
+        ) -> std::result::Result<tonic::Response<super::SecondView>, tonic::Status>;
+        async fn list_seconds(
+            &self,
+            request: tonic::Request<super::ListSecondsRequest>,
+        ) -> std::result::Result<tonic::Response<super::SecondList>, tonic::Status>;
+        async fn approve_second(
+            &self,
+            request: tonic::Request<super::ApproveSecondRequest>,
+        ) -> std::result::Result<tonic::Response<super::SecondView>, tonic::Status>;
+        /// Once, by who asked.
+        async fn export_approved(
+            &self,
+            request: tonic::Request<super::SecondRef>,
         ) -> std::result::Result<tonic::Response<super::ExportReply>, tonic::Status>;
         /// Server streaming response type for the Reconcile method.
         type ReconcileStream: tonic::codegen::tokio_stream::Stream<
@@ -5686,6 +6271,24 @@ pub mod desk_server {
             &self,
             request: tonic::Request<super::LetterAnswer>,
         ) -> std::result::Result<tonic::Response<super::LetterReply>, tonic::Status>;
+        /// Keys, own or a peer's, with what they are used for.
+        async fn list_keys(
+            &self,
+            request: tonic::Request<super::ListKeysRequest>,
+        ) -> std::result::Result<tonic::Response<super::KeyList>, tonic::Status>;
+        async fn place_key(
+            &self,
+            request: tonic::Request<super::KeyPositionsRequest>,
+        ) -> std::result::Result<tonic::Response<super::KeyPositions>, tonic::Status>;
+        /// Takes in the next own manifest, signed by the root elsewhere, and sends it to every partner.
+        async fn install_manifest(
+            &self,
+            request: tonic::Request<super::InstallManifestRequest>,
+        ) -> std::result::Result<tonic::Response<super::KeyList>, tonic::Status>;
+        async fn list_disputed(
+            &self,
+            request: tonic::Request<super::ListDisputedRequest>,
+        ) -> std::result::Result<tonic::Response<super::DisputedList>, tonic::Status>;
     }
     /// Behind a token of one role and one office; which role may call what is a table (tests/access.txt).
     #[derive(Debug)]
@@ -5792,6 +6395,49 @@ pub mod desk_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = StatusSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/Repair" => {
+                    #[allow(non_camel_case_types)]
+                    struct RepairSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::RepairRequest>
+                    for RepairSvc<T> {
+                        type Response = super::RepairReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RepairRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::repair(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RepairSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -7146,6 +7792,180 @@ pub mod desk_server {
                     };
                     Box::pin(fut)
                 }
+                "/jieli.v1.Desk/AskSecond" => {
+                    #[allow(non_camel_case_types)]
+                    struct AskSecondSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::CaseRef>
+                    for AskSecondSvc<T> {
+                        type Response = super::SecondView;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CaseRef>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::ask_second(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AskSecondSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/ListSeconds" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListSecondsSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::ListSecondsRequest>
+                    for ListSecondsSvc<T> {
+                        type Response = super::SecondList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListSecondsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::list_seconds(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListSecondsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/ApproveSecond" => {
+                    #[allow(non_camel_case_types)]
+                    struct ApproveSecondSvc<T: Desk>(pub Arc<T>);
+                    impl<
+                        T: Desk,
+                    > tonic::server::UnaryService<super::ApproveSecondRequest>
+                    for ApproveSecondSvc<T> {
+                        type Response = super::SecondView;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ApproveSecondRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::approve_second(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ApproveSecondSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/ExportApproved" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExportApprovedSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::SecondRef>
+                    for ExportApprovedSvc<T> {
+                        type Response = super::ExportReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SecondRef>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::export_approved(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExportApprovedSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/jieli.v1.Desk/Reconcile" => {
                     #[allow(non_camel_case_types)]
                     struct ReconcileSvc<T: Desk>(pub Arc<T>);
@@ -7394,6 +8214,180 @@ pub mod desk_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = AnswerLetterSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/ListKeys" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListKeysSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::ListKeysRequest>
+                    for ListKeysSvc<T> {
+                        type Response = super::KeyList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListKeysRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::list_keys(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListKeysSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/PlaceKey" => {
+                    #[allow(non_camel_case_types)]
+                    struct PlaceKeySvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::KeyPositionsRequest>
+                    for PlaceKeySvc<T> {
+                        type Response = super::KeyPositions;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::KeyPositionsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::place_key(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PlaceKeySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/InstallManifest" => {
+                    #[allow(non_camel_case_types)]
+                    struct InstallManifestSvc<T: Desk>(pub Arc<T>);
+                    impl<
+                        T: Desk,
+                    > tonic::server::UnaryService<super::InstallManifestRequest>
+                    for InstallManifestSvc<T> {
+                        type Response = super::KeyList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::InstallManifestRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::install_manifest(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = InstallManifestSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/ListDisputed" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListDisputedSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::ListDisputedRequest>
+                    for ListDisputedSvc<T> {
+                        type Response = super::DisputedList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListDisputedRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::list_disputed(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListDisputedSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -9363,6 +10357,147 @@ pub struct AccessLeg {
     #[prost(uint32, repeated, tag = "2")]
     pub sections: ::prost::alloc::vec::Vec<u32>,
 }
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StatisticsReply {
+    #[prost(message, repeated, tag = "1")]
+    pub lines: ::prost::alloc::vec::Vec<StatisticsLine>,
+}
+/// 0: under ten.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StatisticsLine {
+    /// yyyymm
+    #[prost(uint32, tag = "1")]
+    pub month: u32,
+    #[prost(enumeration = "Service", tag = "2")]
+    pub service: i32,
+    #[prost(uint64, tag = "3")]
+    pub opened: u64,
+    #[prost(uint64, tag = "4")]
+    pub fulfilled: u64,
+    /// declined or not realised
+    #[prost(uint64, tag = "5")]
+    pub not_given: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SampleRequest {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub from: u32,
+    #[prost(uint32, tag = "3")]
+    pub to: u32,
+    /// 1 to 64 printable ASCII characters
+    #[prost(string, tag = "4")]
+    pub seed: ::prost::alloc::string::String,
+    /// 1000 at most
+    #[prost(uint32, tag = "5")]
+    pub size: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SampleReply {
+    /// legs opened in the period
+    #[prost(uint64, tag = "1")]
+    pub population: u64,
+    /// by ascending lot
+    #[prost(message, repeated, tag = "2")]
+    pub items: ::prost::alloc::vec::Vec<SampleItem>,
+    /// drawn with for this agreement and period, this one last
+    #[prost(string, repeated, tag = "3")]
+    pub seeds: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SampleItem {
+    /// hex, of the message that opened the leg
+    #[prost(string, tag = "1")]
+    pub leaf_hash: ::prost::alloc::string::String,
+    /// in this city's exchange log
+    #[prost(uint64, tag = "2")]
+    pub log_index: u64,
+    /// hex
+    #[prost(string, tag = "3")]
+    pub env_digest: ::prost::alloc::string::String,
+    /// of this city
+    #[prost(string, tag = "4")]
+    pub case_number: ::prost::alloc::string::String,
+    /// within the case
+    #[prost(uint32, tag = "5")]
+    pub leg: u32,
+    #[prost(enumeration = "Service", tag = "6")]
+    pub service: i32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SignOffRequest {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub from: u32,
+    #[prost(uint32, tag = "3")]
+    pub to: u32,
+    /// of a sample that was drawn
+    #[prost(string, tag = "4")]
+    pub seed: ::prost::alloc::string::String,
+    #[prost(enumeration = "ReviewFinding", repeated, tag = "5")]
+    pub findings: ::prost::alloc::vec::Vec<i32>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SignOffReply {
+    /// DSSE JSON, signed with the message key
+    #[prost(string, tag = "1")]
+    pub dsse: ::prost::alloc::string::String,
+    /// hex SHA-256 of its PAE, as the local log has it
+    #[prost(string, tag = "2")]
+    pub digest: ::prost::alloc::string::String,
+}
+/// A closed list without "other".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ReviewFinding {
+    Unspecified = 0,
+    None = 1,
+    AnsweredLate = 2,
+    ConsentMissing = 3,
+    DeclineUnfounded = 4,
+    LookUnexplained = 5,
+    RecordsDiffer = 6,
+    AlarmUnanswered = 7,
+    CallBackDiffers = 8,
+}
+impl ReviewFinding {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "REVIEW_FINDING_UNSPECIFIED",
+            Self::None => "REVIEW_FINDING_NONE",
+            Self::AnsweredLate => "REVIEW_FINDING_ANSWERED_LATE",
+            Self::ConsentMissing => "REVIEW_FINDING_CONSENT_MISSING",
+            Self::DeclineUnfounded => "REVIEW_FINDING_DECLINE_UNFOUNDED",
+            Self::LookUnexplained => "REVIEW_FINDING_LOOK_UNEXPLAINED",
+            Self::RecordsDiffer => "REVIEW_FINDING_RECORDS_DIFFER",
+            Self::AlarmUnanswered => "REVIEW_FINDING_ALARM_UNANSWERED",
+            Self::CallBackDiffers => "REVIEW_FINDING_CALL_BACK_DIFFERS",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "REVIEW_FINDING_UNSPECIFIED" => Some(Self::Unspecified),
+            "REVIEW_FINDING_NONE" => Some(Self::None),
+            "REVIEW_FINDING_ANSWERED_LATE" => Some(Self::AnsweredLate),
+            "REVIEW_FINDING_CONSENT_MISSING" => Some(Self::ConsentMissing),
+            "REVIEW_FINDING_DECLINE_UNFOUNDED" => Some(Self::DeclineUnfounded),
+            "REVIEW_FINDING_LOOK_UNEXPLAINED" => Some(Self::LookUnexplained),
+            "REVIEW_FINDING_RECORDS_DIFFER" => Some(Self::RecordsDiffer),
+            "REVIEW_FINDING_ALARM_UNANSWERED" => Some(Self::AlarmUnanswered),
+            "REVIEW_FINDING_CALL_BACK_DIFFERS" => Some(Self::CallBackDiffers),
+            _ => None,
+        }
+    }
+}
 /// Generated client implementations.
 #[cfg(feature = "grpc")]
 pub mod audit_client {
@@ -9516,6 +10651,68 @@ pub mod audit_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "AccessLog"));
             self.inner.unary(req, path, codec).await
         }
+        /// Figures for others: whole months, nothing under ten.
+        pub async fn statistics(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AuditReportRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::StatisticsReply>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Audit/Statistics",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "Statistics"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Items to look at, drawn by a seed (PROTOCOL.md). Every draw is written down.
+        pub async fn sample(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SampleRequest>,
+        ) -> std::result::Result<tonic::Response<super::SampleReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Audit/Sample");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "Sample"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Signs what was found in a sample, in codes.
+        pub async fn sign_off(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SignOffRequest>,
+        ) -> std::result::Result<tonic::Response<super::SignOffReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Audit/SignOff");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "SignOff"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -9553,6 +10750,21 @@ pub mod audit_server {
             &self,
             request: tonic::Request<super::AccessLogRequest>,
         ) -> std::result::Result<tonic::Response<super::AccessLogReply>, tonic::Status>;
+        /// Figures for others: whole months, nothing under ten.
+        async fn statistics(
+            &self,
+            request: tonic::Request<super::AuditReportRequest>,
+        ) -> std::result::Result<tonic::Response<super::StatisticsReply>, tonic::Status>;
+        /// Items to look at, drawn by a seed (PROTOCOL.md). Every draw is written down.
+        async fn sample(
+            &self,
+            request: tonic::Request<super::SampleRequest>,
+        ) -> std::result::Result<tonic::Response<super::SampleReply>, tonic::Status>;
+        /// Signs what was found in a sample, in codes.
+        async fn sign_off(
+            &self,
+            request: tonic::Request<super::SignOffRequest>,
+        ) -> std::result::Result<tonic::Response<super::SignOffReply>, tonic::Status>;
     }
     /// On the desk listener, for tokens of the role `compliance` alone. It changes nothing of a case.
     #[derive(Debug)]
@@ -9748,6 +10960,135 @@ pub mod audit_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = AccessLogSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Audit/Statistics" => {
+                    #[allow(non_camel_case_types)]
+                    struct StatisticsSvc<T: Audit>(pub Arc<T>);
+                    impl<T: Audit> tonic::server::UnaryService<super::AuditReportRequest>
+                    for StatisticsSvc<T> {
+                        type Response = super::StatisticsReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AuditReportRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Audit>::statistics(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = StatisticsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Audit/Sample" => {
+                    #[allow(non_camel_case_types)]
+                    struct SampleSvc<T: Audit>(pub Arc<T>);
+                    impl<T: Audit> tonic::server::UnaryService<super::SampleRequest>
+                    for SampleSvc<T> {
+                        type Response = super::SampleReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SampleRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Audit>::sample(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SampleSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Audit/SignOff" => {
+                    #[allow(non_camel_case_types)]
+                    struct SignOffSvc<T: Audit>(pub Arc<T>);
+                    impl<T: Audit> tonic::server::UnaryService<super::SignOffRequest>
+                    for SignOffSvc<T> {
+                        type Response = super::SignOffReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SignOffRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Audit>::sign_off(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SignOffSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -168,6 +168,8 @@ pub const SCHEMAS: &[Schema] = &[
         Field { number: 5, ty: Type::Bytes, repeated: false, oneof: false },
         Field { number: 6, ty: Type::String, repeated: true, oneof: false },
         Field { number: 7, ty: Type::U64, repeated: false, oneof: false },
+        Field { number: 8, ty: Type::U64, repeated: false, oneof: false },
+        Field { number: 9, ty: Type::Bytes, repeated: false, oneof: false },
     ] },
     Schema { name: "SectionDigest", fields: &[
         Field { number: 1, ty: Type::U32, repeated: false, oneof: false },
@@ -594,5 +596,27 @@ pub const SCHEMAS: &[Schema] = &[
     Schema { name: "StateReply", fields: &[
         Field { number: 1, ty: Type::Message("Envelope"), repeated: true, oneof: false },
         Field { number: 2, ty: Type::Bool, repeated: false, oneof: false },
+    ] },
+    Schema { name: "GreetRequest", fields: &[
+        Field { number: 1, ty: Type::String, repeated: false, oneof: false },
+        Field { number: 2, ty: Type::U64, repeated: false, oneof: false },
+        Field { number: 3, ty: Type::Bool, repeated: false, oneof: false },
+        Field { number: 4, ty: Type::String, repeated: false, oneof: false },
+        Field { number: 5, ty: Type::Message("Envelope"), repeated: false, oneof: false },
+        Field { number: 6, ty: Type::String, repeated: false, oneof: false },
+        Field { number: 7, ty: Type::Bytes, repeated: true, oneof: false },
+        Field { number: 8, ty: Type::Message("SectionsLost"), repeated: true, oneof: false },
+    ] },
+    Schema { name: "SectionsLost", fields: &[
+        Field { number: 1, ty: Type::Bytes, repeated: false, oneof: false },
+        Field { number: 2, ty: Type::U64, repeated: true, oneof: false },
+    ] },
+    Schema { name: "GreetReply", fields: &[
+        Field { number: 1, ty: Type::String, repeated: false, oneof: false },
+        Field { number: 2, ty: Type::U64, repeated: false, oneof: false },
+        Field { number: 3, ty: Type::Bool, repeated: false, oneof: false },
+        Field { number: 4, ty: Type::String, repeated: false, oneof: false },
+        Field { number: 5, ty: Type::Bytes, repeated: true, oneof: false },
+        Field { number: 6, ty: Type::Bool, repeated: false, oneof: false },
     ] },
 ];

@@ -8,6 +8,7 @@ mod forgery;
 mod message;
 mod offices;
 mod pack;
+mod revoked;
 mod story;
 mod vectors;
 mod world;

@@ -160,7 +160,8 @@ fn what_a_forger_lists_anew_is_found() {
     let all = files(&pack);
     assert!(codes(&listed_anew(all.clone()), &roots).is_empty());
     let at = |name: &str| all.iter().position(|(path, _)| path.starts_with(name)).unwrap();
-    let with = |change: &dyn Fn(&mut Files)| {
+    type Change<'a> = &'a dyn Fn(&mut Files);
+    let with = |change: Change<'_>| {
         let mut other = all.clone();
         change(&mut other);
         codes(&listed_anew(other), &roots)

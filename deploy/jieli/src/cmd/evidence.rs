@@ -21,7 +21,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Writes the evidence of a case.
+/// Writes the evidence of a case, naming no person; with persons: `jieli second`.
 #[derive(Args, Debug)]
 pub(super) struct Export {
     /// Case number.
@@ -30,42 +30,36 @@ pub(super) struct Export {
     /// Where to; must not exist.
     #[arg(long)]
     out: PathBuf,
-    /// With the personal data that this city holds, for the office whose legs they are.
-    #[arg(long, requires = "purpose")]
-    sections: bool,
-    /// Why; it is written into the log.
-    #[arg(long, default_value = "")]
-    purpose: String,
 }
 
 impl Export {
     pub(super) async fn run(self, at: &At, out: Out) -> Result<Done, Fail> {
-        let role = if self.sections { DeskRole::Clerk } else { DeskRole::Compliance };
-        let mut desk = at.desk(role).await?;
-        let request = wire::CaseRef {
-            case_number: self.case_number,
-            purpose: self.purpose,
-            sections: self.sections,
-        };
-        let wire::ExportReply { zip, notes, .. } = desk.export_case(request).await?.into_inner();
-        write_new(&self.out, &zip)?;
-        let file = self.out.display().to_string();
-        let caveat = NOT_PROOF_OF_FREEDOM;
-        let value = json!({
-            "file": file, "bytes": zip.len(), "notes": notes,
-            "caveat": { "zh": caveat.zh, "en": caveat.en },
-        });
-        out.show(&value, || {
-            let bytes = zip.len();
-            let done = out.say(
-                &format!("已写入 {file}，{bytes} 字节。"),
-                &format!("{file} written, {bytes} bytes."),
-            );
-            let notes: String = notes.iter().map(|note| format!("\n{}", out.part(note))).collect();
-            format!("{done}{notes}\n{}\n{}", caveat.zh, caveat.en)
-        });
-        Ok(OK)
+        let mut desk = at.desk(DeskRole::Compliance).await?;
+        let request = wire::CaseRef { case_number: self.case_number, ..Default::default() };
+        let reply = desk.export_case(request).await?.into_inner();
+        written(&reply, &self.out, out)
     }
+}
+
+/// Writes a bundle where there is no file yet, and says so.
+pub(super) fn written(reply: &wire::ExportReply, path: &Path, out: Out) -> Result<Done, Fail> {
+    let wire::ExportReply { zip, notes, .. } = reply;
+    write_new(path, zip)?;
+    let file = path.display().to_string();
+    let caveat = NOT_PROOF_OF_FREEDOM;
+    let value = json!({
+        "file": file, "bytes": zip.len(), "notes": notes, "caveat": { "zh": caveat.zh, "en": caveat.en },
+    });
+    out.show(&value, || {
+        let bytes = zip.len();
+        let done = out.say(
+            &format!("已写入 {file}，{bytes} 字节。"),
+            &format!("{file} written, {bytes} bytes."),
+        );
+        let notes: String = notes.iter().map(|note| format!("\n{}", out.part(note))).collect();
+        format!("{done}{notes}\n{}\n{}", caveat.zh, caveat.en)
+    });
+    Ok(OK)
 }
 
 /// Writes a file that must not exist yet. It may hold personal data: nobody else on this machine

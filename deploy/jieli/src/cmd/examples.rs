@@ -12,6 +12,7 @@ const EXAMPLES: &[(&str, &str)] = &[
          11999999MB0000019T --approver-post 人社局局长 --approver-post 法制科科长",
     ),
     ("node serve", "jieli --dir /var/lib/jieli node serve"),
+    ("repair", "jieli repair --dry-run\njieli repair\njieli repair --new-epoch"),
     ("peer add", "jieli peer add ruian-public.json --root-fpr <64 hex digits>"),
     ("peer list", "jieli peer list --json"),
     ("peer invite", "jieli peer invite --out invite.json"),
@@ -141,6 +142,13 @@ const EXAMPLES: &[(&str, &str)] = &[
         "jieli letter answer 2026-000007 1 --accept --code 12345678\n\
          jieli letter answer 2026-000007 1 --decline --stamped",
     ),
+    ("second ask", "jieli second ask --case 2026-000001 --purpose 答复投诉"),
+    ("second list", "jieli second list\njieli --as approver second list --json"),
+    (
+        "second approve",
+        "jieli --as approver second approve 5d0c9a7711e2f084 --shown <64 hex digits>",
+    ),
+    ("second export", "jieli second export 5d0c9a7711e2f084 --out case.zip"),
     ("export", "jieli export --case 2026-000001 --out case.zip"),
     (
         "reconcile",
@@ -154,7 +162,38 @@ const EXAMPLES: &[(&str, &str)] = &[
          jieli verify --slip slip.html --root <64 hex digits>\n\
          jieli verify --letter letter.html --root <64 hex digits> --manifest public.json",
     ),
+    ("key list", "jieli key list\njieli key list --peer ruian.zj"),
+    ("key show", "jieli key show --out manifest.dsse.json"),
+    ("key rotate", "jieli key rotate --key message --root /media/offline/root.key"),
+    ("key request", "jieli key request --key log --out request.json"),
+    (
+        "key sign",
+        "jieli key sign request.json --root /media/offline/root.key --out signed.dsse.json",
+    ),
+    (
+        "key install",
+        "jieli key install signed.dsse.json\njieli key install signed.dsse.json --stopped",
+    ),
+    ("key retire", "jieli key retire --key <64 hex digits> --root /media/offline/root.key"),
+    (
+        "key revoke",
+        "jieli key revoke --key <64 hex digits> --reason compromised --last-good jieli.ruian.zj/log/1=41",
+    ),
+    ("key disputed", "jieli key disputed --json"),
     ("audit report", "jieli audit report --agreement <id> --from 2026-11-01 --to 2026-11-30"),
+    (
+        "audit statistics",
+        "jieli audit statistics --agreement <id> --from 2026-11-01 --to 2026-11-30",
+    ),
+    (
+        "audit sample",
+        "jieli audit sample --agreement <id> --from 2026-11-01 --to 2026-11-30 --seed 4262 --size 20",
+    ),
+    (
+        "audit sign-off",
+        "jieli audit sign-off --agreement <id> --from 2026-11-01 --to 2026-11-30 --seed 4262 \\\n      \
+         --note-code ANSWERED_LATE --out sign-off.json",
+    ),
     (
         "audit pack",
         "jieli audit pack --agreement <id> --from 2026-11-01 --to 2026-11-30 --out pack.zip\n\

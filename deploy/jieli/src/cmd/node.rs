@@ -9,6 +9,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use jieli_node::boot::{Node, Start};
 use jieli_node::config::Config;
+use jieli_node::keys::PassphraseSource;
 use jieli_node::notice;
 use jieli_node::world::Clock;
 use jieli_node::writer::Stopped;
@@ -120,14 +121,15 @@ async fn serve(
         .with_writer(std::io::stderr)
         .init();
     let config = Config::load(dir).context("the configuration")?;
-    let passphrase = passphrase_places(Some(&config)).find().context("the passphrase")?;
+    let places = config.clone();
+    let passphrase: PassphraseSource = Arc::new(move || passphrase_places(Some(&places)).find());
     let notices = notice::open(&config, Arc::clone(&clock)).context("the notices")?;
     // Before the doors open, so that no signal ends the process without a stop.
     let mut terminate = signal(SignalKind::terminate()).context("signals")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("signals")?;
     let start = Start {
         config,
-        passphrase,
+        passphrase: Some(passphrase),
         clock,
         entropy: Arc::new(SystemEntropy::new()),
         sleep: Arc::new(TokioSleep),

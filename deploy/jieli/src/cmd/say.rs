@@ -132,7 +132,6 @@ impl From<StartError> for Fail {
             | StartError::Commit(_)
             | StartError::OtherCity { .. }
             | StartError::HighWater(_)
-            | StartError::Heads(_)
             | StartError::Tls(_)
             | StartError::Tokens(_)
             | StartError::Reports(_) => {

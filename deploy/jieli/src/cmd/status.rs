@@ -24,6 +24,7 @@ fn text(status: &wire::StatusReply, out: Out) -> String {
             &format!("根密钥指纹 {}", status.root_fpr),
             &format!("Root fingerprint {}", status.root_fpr),
         ),
+        out.say(&status.state_zh, &status.state_en),
         out.say(
             &format!("存证日志 {} 条，根 {}", log.size, log.root),
             &format!("Log of {} records, root {}", log.size, log.root),
@@ -36,6 +37,9 @@ fn text(status: &wire::StatusReply, out: Out) -> String {
     if status.alarms.is_empty() {
         lines.push(out.say("没有警报。", "No alarm."));
     }
+    lines.extend(
+        status.expiries.iter().map(|end| format!("！{}", out.say(&end.say_zh, &end.say_en))),
+    );
     lines.extend(status.alarms.iter().map(|alarm| format!("！{}", out.part(alarm))));
     lines.join("\n")
 }
@@ -57,6 +61,9 @@ fn value(status: &wire::StatusReply) -> Value {
         "city_id": status.city_id,
         "name": status.name,
         "root_fpr": status.root_fpr,
+        "recovering": status.recovering,
+        "state_zh": status.state_zh,
+        "state_en": status.state_en,
         "exchange": log(&status.exchange),
         "local": log(&status.local),
         "letters_waiting": status.letters_waiting,
@@ -64,5 +71,16 @@ fn value(status: &wire::StatusReply) -> Value {
         "alarms": status.alarms,
         "now_unix_ms": status.now_unix_ms,
         "lanes": lanes.collect::<Vec<_>>(),
+        "expiries": expiries(status),
     })
+}
+
+/// What ends soon.
+pub(super) fn expiries(status: &wire::StatusReply) -> Vec<Value> {
+    let line = |end: &wire::Expiry| {
+        json!({
+            "what": end.what, "subject": end.subject, "on": end.on, "days_left": end.days_left,
+        })
+    };
+    status.expiries.iter().map(line).collect()
 }

@@ -41,9 +41,8 @@ impl DeskDoor {
     ) -> Answer<Steps<ReconcileStep>> {
         let id = agreement_id(&ask.agreement_id)?;
         let month = ask.period % 100;
-        if ask.period != 0 && !(197_001..=999_912).contains(&ask.period)
-            || ask.period != 0 && !(1..=12).contains(&month)
-        {
+        let is_month = (197_001..=999_912).contains(&ask.period) && (1..=12).contains(&month);
+        if ask.period != 0 && !is_month {
             return Err(Denied::new(
                 "BAD_PERIOD",
                 "月份请写成 2026-11 的形式。",

@@ -9,6 +9,7 @@ use crate::house::House;
 use crate::legs::{Entry, LegFile, Local, Standing};
 use crate::paper;
 use crate::questions::{ARRIVAL_STATE, Told};
+use crate::rotation::disputed;
 use crate::store::{Conn, StoreError};
 use crate::writer::Published;
 use jieli_proto::case::{self, Direction, Heard, Owed, Side};
@@ -20,6 +21,7 @@ use jieli_proto::wire::{self, Envelope};
 use jieli_proto::words;
 use prost::Message as _;
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 /// Working days past the due date after which somebody should telephone.
 const LATE_DAYS: u32 = 3;
@@ -88,10 +90,17 @@ impl<'a> Scene<'a> {
         may_act: bool,
     ) -> Answer<wire::LegView> {
         let line = self.leg_line(file).await?;
+        let directory = &self.published.directory;
+        let epoch = self.published.exchange.id.epoch;
+        let disputed = match self.bond(file) {
+            Some(bond) => disputed::of_leg(self.conn, directory, epoch, &bond, file.id).await?,
+            None => BTreeSet::new(),
+        };
         let [us, peer] = self.names(file);
         let messages = file.entries.iter().map(|entry| {
             let from = if entry.side == file.our_side { &us } else { &peer };
-            message_line(file, entry, from)
+            let disputed = disputed.contains(&entry.env_digest);
+            wire::MessageLine { disputed, ..message_line(file, entry, from) }
         });
         let messages = messages.collect();
         let steps = if may_act { self.steps(case, file).await? } else { Vec::new() };
@@ -317,6 +326,7 @@ fn message_line(file: &LegFile, entry: &Entry, from: &str) -> wire::MessageLine 
         overridden: file.law.overridden(entry.side, entry.seq),
         env_digest: entry.env_digest.hex(),
         due_date: message.map_or(0, |message| message.due_date),
+        disputed: false,
     }
 }
 

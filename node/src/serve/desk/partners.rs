@@ -340,7 +340,7 @@ fn keys(peer: &Peer) -> Found {
     };
     let missing: Vec<&str> = [(Role::Message, "message"), (Role::Log, "log"), (Role::Tls, "tls")]
         .into_iter()
-        .filter(|(role, _)| !manifest.keys_of(*role).any(|key| !manifest.is_revoked(&key.fpr)))
+        .filter(|(role, _)| manifest.live_keys(*role).is_empty())
         .map(|(_, word)| word)
         .collect();
     let version = manifest.version;

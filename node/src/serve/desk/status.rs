@@ -3,7 +3,9 @@
 use super::partners::peer_state;
 use super::{Answer, DeskDoor};
 use crate::batch::leaf_of;
-use crate::store::{Conn, StoreError, queue};
+use crate::expiry;
+use crate::recovery::Recovering;
+use crate::store::{self, Conn, StoreError, queue};
 use crate::witness::{Ages, warning};
 use jieli_proto::id::{AgreementId, Digest};
 use jieli_proto::invite::spoken;
@@ -60,7 +62,15 @@ impl DeskDoor {
         alarms.extend(raised(&mut conn).await?);
         let (exchange, local) = (&published.exchange, &published.local);
         let lanes = self.lane_counts(&mut conn).await?;
+        let mut stops = 0;
+        if directory.recovering.is_some() {
+            stops = store::recovery::stops(&mut conn).await?;
+        }
+        let [state_zh, state_en] = in_words(directory.recovering.as_ref(), stops);
         Ok(wire::StatusReply {
+            recovering: directory.recovering.is_some(),
+            state_zh,
+            state_en,
             city_id: directory.city.as_str().to_owned(),
             name: directory.name.clone(),
             root_fpr: hex::encode(self.house.root.fingerprint()),
@@ -81,6 +91,7 @@ impl DeskDoor {
             alarms,
             now_unix_ms,
             lanes,
+            expiries: expiry::soon(&self.house, directory, self.today()),
         })
     }
 
@@ -224,6 +235,19 @@ impl DeskDoor {
         }
         Ok(wire::MisbehaviourList { findings })
     }
+}
+
+/// Whether the city signs, in words: Chinese, English.
+fn in_words(state: Option<&Recovering>, stops: u64) -> [String; 2] {
+    let Some(state) = state else {
+        return ["运行正常。".to_owned(), "In order.".to_owned()];
+    };
+    let [mut zh, mut en] = state.words();
+    if stops > 0 {
+        zh += &format!("已记下 {stops} 项停止请求。");
+        en += &format!(" {stops} stops are taken down.");
+    }
+    [zh, en]
 }
 
 /// Alarms that were raised, newest first.

@@ -5,7 +5,7 @@ use super::{Head, LogId};
 use crate::store::conn::{Conn, Val};
 use crate::store::error::StoreError;
 use crate::store::tx::Tx;
-use jieli_proto::tree::{Hash, TILE_WIDTH, Tile, leaf_hash};
+use jieli_proto::tree::{Frontier, Hash, TILE_WIDTH, Tile, leaf_hash};
 
 /// The right edge of a log at some head, and what was added since. A writer keeps it between
 /// batches: clone it, [`Edge::push`], [`Edge::write`], and take the clone only after a known commit.
@@ -54,6 +54,11 @@ impl Edge {
     /// Number of leaves, those not yet written included. The next leaf has this index.
     pub fn size(&self) -> u64 {
         self.growth.size()
+    }
+
+    /// The tree's peaks, to try out what it would grow to.
+    pub fn frontier(&self) -> &Frontier {
+        self.growth.frontier()
     }
 
     /// The root over all leaves, those not yet written included.

@@ -30,6 +30,11 @@ impl Growth {
         Ok(Growth { frontier, right, tiles: Vec::new() })
     }
 
+    /// The peaks.
+    pub(crate) fn frontier(&self) -> &Frontier {
+        &self.frontier
+    }
+
     /// Number of leaves.
     pub(crate) fn size(&self) -> u64 {
         self.frontier.size()

@@ -8,7 +8,9 @@ use super::super::verdict::{
 };
 use super::Scene;
 use super::trust::Signer;
+use crate::envelope;
 use crate::id::{AgreementId, CityId, Digest};
+use crate::invite::INVITE_SLACK_MS as CLOCK_SLACK_MS;
 use crate::kinds::{Kind, Lane};
 use crate::message::ItemVerdict;
 use std::collections::BTreeMap;
@@ -42,6 +44,7 @@ fn check_record(scene: &mut Scene<'_>, record: &Record<'_>) -> RecordVerdict {
     });
     let cosigners: Vec<Cosigner> = cosigned.flatten().collect();
     let time = time(scene, record, &cosigners);
+    let key = if is_early(scene, record, &time) { Holds::No } else { key };
     let leg = record.message().and_then(|(facts, _)| facts.place);
     RecordVerdict {
         digest: record.digest,
@@ -110,6 +113,22 @@ fn check_seal(scene: &mut Scene<'_>, record: &Record<'_>) -> (Holds, Holds) {
         scene.failures.add(Code::KeyRevoked, &record.path, signer.fpr.hex());
     }
     (Holds::Yes, Holds::of(good))
+}
+
+/// Whether a key signed before its time: by what the author claims, or because somebody cosigned a
+/// head with the record in it, which the author could not put off.
+fn is_early(scene: &mut Scene<'_>, record: &Record<'_>, time: &TimeVerdict) -> bool {
+    let Ok(fpr) = envelope::key_fpr(record.envelope) else { return false };
+    let from_ms = scene.trust.not_before(&fpr);
+    let claimed = time.claimed_unix_ms != 0 && time.claimed_unix_ms < from_ms;
+    let bounded = time.not_after.as_ref().is_some_and(|bound| {
+        bound.unix_s.saturating_mul(1_000).saturating_add(CLOCK_SLACK_MS) < from_ms
+    });
+    let is_early = (claimed || bounded) && record.refused().is_none();
+    if is_early {
+        scene.failures.add(Code::KeyEarly, &record.path, fpr.hex());
+    }
+    is_early
 }
 
 /// A revoked key counts up to a place in the *other* city's log, which its thief cannot move.

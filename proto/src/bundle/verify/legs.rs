@@ -9,6 +9,7 @@ use super::replay::{self, LegHistory, Unread};
 use crate::id::{CityId, Digest, LegId};
 use crate::kinds::Kind;
 use crate::message::LegPlace;
+use crate::refusal::Refusal;
 use crate::wire::MessageType;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,6 +37,7 @@ pub(super) fn check(scene: &mut Scene<'_>, agreed: &Agreements) -> Vec<Leg> {
             legs.entry(place.leg).or_default().push((place, record));
         }
     }
+    legs.values_mut().for_each(without_first_tries);
     for record in scene.records.values() {
         let Some(statement) = record.statement() else { continue };
         let known = LegId::from_slice(&statement.leg_id).is_some_and(|leg| legs.contains_key(&leg));
@@ -45,6 +47,24 @@ pub(super) fn check(scene: &mut Scene<'_>, agreed: &Agreements) -> Vec<Leg> {
     }
     let unread = Unread::of(scene);
     legs.into_iter().map(|(leg, steps)| check_leg(scene, agreed, &unread, leg, &steps)).collect()
+}
+
+/// What its opener had said before the leg was opened was refused for its key, when there was no leg
+/// in which it could have kept a place; it was said again.
+fn without_first_tries(steps: &mut Vec<Step<'_>>) {
+    let lane_seq = |record: &Record<'_>| record.place.as_ref().map_or(0, |place| place.lane_seq);
+    let opens = |(place, record): &&Step<'_>| {
+        let kind = record.message().map(|(facts, _)| facts.kind);
+        let is_first = place.seq == 1 && record.refused().is_none();
+        is_first && matches!(kind, Some(MessageType::Offer | MessageType::Request))
+    };
+    let Some((_, opening)) = steps.iter().find(opens) else { return };
+    let (opener, opened) = (opening.author(), lane_seq(opening));
+    steps.retain(|(_, record)| {
+        record.refused() != Some(Refusal::KeyRevoked.number())
+            || record.author() != opener
+            || lane_seq(record) > opened
+    });
 }
 
 fn check_leg(

@@ -117,6 +117,11 @@ impl Trust {
         newest.is_some_and(|manifest| manifest.is_revoked(fpr))
     }
 
+    /// From when on a key may sign, Unix milliseconds; 0 for one that no manifest here names.
+    pub(super) fn not_before(&self, fpr: &Digest) -> u64 {
+        self.find(fpr).map_or(0, |(_, key)| key.not_before_unix_ms)
+    }
+
     /// Finds the key an envelope names among all that count and verifies the signature.
     pub(super) fn signer(
         &self,

@@ -162,6 +162,8 @@ fn statements(city: &City) -> [Sample; 5] {
                 rebuilt_root: Digest::of(&[b"rebuilt"]).to_vec(),
                 sources: vec!["city-b".to_owned(), "city-c".to_owned()],
                 recovered_unix_ms: NINE,
+                known_size: 1_020,
+                known_root: Digest::of(&[b"known"]).to_vec(),
             },
         ),
         sample(

@@ -1,0 +1,66 @@
+//! Which commands go alone, and which are done while the log is behind what was signed.
+
+use super::{Command, DeskCommand, WindowCommand, WorkerCommand};
+use jieli_proto::wire::act_request::Act;
+
+impl Command {
+    /// Whether it is performed in a transaction of its own, so that a denial leaves no trace.
+    pub fn is_alone(&self) -> bool {
+        matches!(
+            self,
+            Command::Desk(..)
+                | Command::Window(..)
+                | Command::Audit(..)
+                | Command::Worker(_)
+                | Command::Ring(_)
+                | Command::InstallManifest(_)
+                | Command::Greeted(..)
+                | Command::Rebuild(..)
+                | Command::BeginEpoch(_)
+                | Command::Resume(_)
+        )
+    }
+
+    /// What is done while the own log is behind what was signed: nothing that would need a leaf.
+    /// Stops are taken down by whoever asks for them; see [`crate::batch::Batch::withdraw`].
+    pub(super) fn works_while_recovering(&self) -> bool {
+        match self {
+            Command::HeadsHeard(_)
+            | Command::FindingHeard(..)
+            | Command::Mirrored(_)
+            | Command::Greeted(..)
+            | Command::Rebuild(..)
+            | Command::BeginEpoch(_)
+            | Command::Resume(_) => true,
+            Command::Desk(_, DeskCommand::Act(request)) => {
+                matches!(request.act, Some(Act::Withdraw(_)))
+            }
+            Command::Desk(_, command) => matches!(
+                command,
+                DeskCommand::AddPeer(_) | DeskCommand::Viewed(_) | DeskCommand::Looked(_)
+            ),
+            Command::Window(_, command) => matches!(command, WindowCommand::Stop(_)),
+            Command::Worker(command) => {
+                matches!(command, WorkerCommand::Withdraw(_) | WorkerCommand::StopBySlip(_))
+            }
+            Command::Audit(..)
+            | Command::Receive(..)
+            | Command::Noted(..)
+            | Command::Cosign(..)
+            | Command::CosignatureGot(..)
+            | Command::PutOff(..)
+            | Command::Heard(_)
+            | Command::Troubled(..)
+            | Command::Fetched(..)
+            | Command::LegStated(..)
+            | Command::Reconciled(_)
+            | Command::Told(..)
+            | Command::Ring(_)
+            | Command::Unset(_)
+            | Command::InstallManifest(_)
+            | Command::LookAhead
+            | Command::NoticeDone(..)
+            | Command::NoticeReported(..) => false,
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What ends by its date: the certificate, agreements, and the day on which a key should be looked
+//! at. Shown while 30 days or fewer are left; an alarm is raised once at 30, at 7 and at 1.
+
+use crate::batch::Batch;
+use crate::command::Command;
+use crate::courier::TICK;
+use crate::directory::Directory;
+use crate::house::House;
+use crate::store::StoreError;
+use crate::writer::Hand;
+use jieli_proto::day::Day;
+use jieli_proto::id::Digest;
+use jieli_proto::wire::{self, Role};
+use tokio_util::sync::CancellationToken;
+
+/// Days before the end at which operators are told.
+pub const WARN_DAYS: [u32; 3] = [30, 7, 1];
+
+/// What ends within the widest of [`WARN_DAYS`], the soonest first.
+pub fn soon(house: &House, directory: &Directory, today: Day) -> Vec<wire::Expiry> {
+    let mut all = Vec::new();
+    let certificate_until = house.keys.certificate_until();
+    if certificate_until > 0 {
+        let on = house.calendar.day_of_unix_ms(certificate_until);
+        let subject = directory.city.as_str();
+        all.extend(expiry("tls-certificate", subject, on, today));
+    }
+    for bond in directory.bonds.values().filter(|bond| bond.terminated().is_none()) {
+        if let Some(agreement) = bond.in_force() {
+            all.extend(expiry("agreement", &bond.id.hex(), agreement.to, today));
+        }
+    }
+    let days = house.config.keys.review_days;
+    let newest = directory.manifest().filter(|_| days > 0);
+    for role in [Role::Message, Role::Log, Role::Cosigner, Role::Tls] {
+        // The newest of a role is the one to be replaced next.
+        let key = newest.and_then(|newest| newest.live_keys(role).first().copied());
+        let Some(key) = key else { continue };
+        let since = house.calendar.day_of_unix_ms(key.not_before_unix_ms);
+        all.extend(expiry("key-review", &key.fpr.hex(), since.plus(days.into()), today));
+    }
+    all.sort_by_key(|found| (found.on, found.what.clone(), found.subject.clone()));
+    all
+}
+
+fn expiry(what: &str, subject: &str, on: Day, today: Day) -> Option<wire::Expiry> {
+    let left = (on.since_epoch() - today.since_epoch()).max(0);
+    let days_left = u32::try_from(left).ok().filter(|left| *left <= WARN_DAYS[0])?;
+    let short: String = subject.chars().take(16).collect();
+    let (zh, en) = match what {
+        "tls-certificate" => (
+            "连接证书到期（节点本应自动换新，请查看日志）".to_owned(),
+            "the TLS certificate ends (the node should have renewed it: see its log)".to_owned(),
+        ),
+        "agreement" => (
+            format!("协议 {short} 到期，请续签"),
+            format!("agreement {short} ends: conclude the next version"),
+        ),
+        _ => (
+            format!("密钥 {short} 应当复查或更换（jieli key rotate）"),
+            format!("key {short} is due for review or replacement (jieli key rotate)"),
+        ),
+    };
+    Some(wire::Expiry {
+        what: what.to_owned(),
+        subject: subject.to_owned(),
+        on: on.number(),
+        days_left,
+        say_zh: format!("{on} {zh}，还有 {days_left} 天。"),
+        say_en: format!("{on}: {en}; {days_left} days left."),
+    })
+}
+
+impl Batch<'_> {
+    /// Raises an alarm for each threshold that was passed and not told of yet.
+    pub(crate) async fn look_ahead(&mut self) -> Result<(), StoreError> {
+        for found in soon(self.house, &self.directory, self.today) {
+            let passed = WARN_DAYS.iter().rev().find(|days| found.days_left <= **days);
+            let threshold = passed.copied().unwrap_or_default();
+            let (on, at) = (found.on.to_be_bytes(), threshold.to_be_bytes());
+            let parts: [&[u8]; 6] =
+                [b"expires\0", found.what.as_bytes(), b"\0", found.subject.as_bytes(), &on, &at];
+            let id = Digest::of(&parts);
+            let sql = "INSERT INTO alarm (alarm_id, raised_ms, kind, peer, detail) \
+                       VALUES ($1,$2,$3,$4,$5) ON CONFLICT (alarm_id) DO NOTHING";
+            let detail = format!("{} {}", found.say_zh, found.say_en);
+            let city = self.directory.city.as_str().to_owned();
+            let vals = vec![
+                id.0[..16].into(),
+                self.now_ms.into(),
+                format!("expires-{threshold}").into(),
+                city.into(),
+                detail.into(),
+            ];
+            self.conn.run(sql, vals).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Ticks between the begin of a day and the look: what the node renews by itself is renewed first,
+/// also where the machine slept and many days went by at once.
+const RENEWAL_TICKS: u32 = 4;
+
+/// Looks ahead at the start and whenever a day begins, until it is stopped.
+pub(crate) async fn watch(hand: Hand, house: House, stop: CancellationToken) {
+    let mut looked: Option<Day> = None;
+    let (mut begun, mut rest) = (None, 0u32);
+    loop {
+        let today = house.calendar.day_of_unix_ms(house.world.clock.now_unix_ms());
+        rest = if begun == Some(today) { rest.saturating_sub(1) } else { RENEWAL_TICKS };
+        begun = Some(today);
+        let directory = std::sync::Arc::clone(&hand.published().directory);
+        if looked != Some(today) && rest == 0 {
+            // Without anything to tell, nothing is written.
+            let is_told = soon(&house, &directory, today).is_empty()
+                || hand.perform(Command::LookAhead).await.is_ok();
+            looked = is_told.then_some(today);
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = house.world.sleep.sleep(TICK) => {}
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! A restored backup: noticed at the first greeting, rebuilt to the root that was signed, and never
+//! two signed roots of one size.
+
+use crate::harness::*;
+use jieli_node::keys::{KeyRing, Signer as _};
+use jieli_node::recovery::{self, Cause};
+use jieli_node::store::{log, mirror};
+use jieli_proto::envelope;
+use jieli_proto::id::{AgreementId, Digest};
+use jieli_proto::tree::Hash;
+use jieli_proto::wire::DeferReason;
+use jieli_proto::wire::answer::Answer;
+use std::fs;
+use std::sync::atomic::Ordering;
+
+/// Origins of the two exchange logs.
+const ORIGINS: [&str; 2] = ["jieli.kunming.yn/log/1", "jieli.ruian.zj/log/1"];
+
+/// The head of a city's exchange log.
+fn head(city: &City) -> (u64, Hash) {
+    let head = city.node().hand().published().exchange.clone();
+    (head.size, head.root)
+}
+
+/// The root at an earlier size.
+async fn root_at(city: &City, size: u64) -> Hash {
+    let published = city.node().hand().published();
+    let mut conn = city.node().store().read().await.unwrap();
+    log::root_at(&mut conn, published.exchange.id, size).await.unwrap()
+}
+
+/// Waits until the other city has mirrored all of a city's log.
+async fn mirrored(pair: &Pair, which: usize) {
+    let other = &pair.cities[1 - which];
+    eventually("the mirror", async || {
+        let mut conn = other.node().store().read().await.unwrap();
+        let held = mirror::head(&mut conn, ORIGINS[which]).await.unwrap();
+        held.is_some_and(|held| (held.size, held.root) == head(&pair.cities[which]))
+    })
+    .await;
+}
+
+/// A pair of which `which` has a backup that is `k` messages old, and then stopped. Returns the
+/// head that it had signed.
+async fn with_backup(pair: &mut Pair, id: AgreementId, which: usize, k: u32) -> (u64, Hash) {
+    pair.settled(id).await;
+    pair.cities[which].stop().await;
+    let (dir, backup) = (pair.cities[which].dir.clone(), pair.folder.path().join("backup"));
+    copy(&dir, &backup);
+    pair.cities[which].start().await;
+    for from in (0..k).step_by(50) {
+        let to = k.min(from + 50);
+        let writer = &pair.cities[(from / 50 % 2) as usize];
+        writer.announce(from..to).await.unwrap();
+    }
+    pair.clock.move_on(3_600_000);
+    pair.settled(id).await;
+    mirrored(pair, which).await;
+    let signed = head(&pair.cities[which]);
+    pair.cities[which].stop().await;
+    put_back(&backup, &dir);
+    signed
+}
+
+/// Both cities write to each other, and hold the same.
+async fn goes_on(pair: &Pair, id: AgreementId, from: u32) {
+    pair.a().announce(from..from + 3).await.unwrap();
+    pair.b().announce(from..from + 3).await.unwrap();
+    pair.clock.move_on(3_600_000);
+    pair.quiet(id).await;
+    let held_back = pair
+        .a()
+        .node()
+        .hand()
+        .published()
+        .directory
+        .peers
+        .values()
+        .any(|peer| peer.quarantine.is_some());
+    assert!(!held_back);
+}
+
+/// What a peer must have been told when the other one's log went back and was rebuilt.
+async fn was_noticed(city: &City) {
+    let alarms = city.alarms().await;
+    let kinds: Vec<&str> = alarms.iter().map(|alarm| alarm.split(':').next().unwrap()).collect();
+    assert!(kinds.contains(&"log-went-back"), "{alarms:?}");
+    assert!(kinds.contains(&"log-restored"), "{alarms:?}");
+    assert!(!kinds.contains(&"split-view") && !kinds.contains(&"inconsistent-heads"), "{alarms:?}");
+    let statements = "SELECT CAST(COUNT(*) AS BIGINT) FROM log_statement WHERE next_epoch = 0";
+    assert_eq!(city.count(statements, Vec::new()).await, 1);
+}
+
+/// Plain: nothing new before the node is back.
+async fn restored(which: usize, k: u32) {
+    let (mut pair, id) = Pair::agreed().await;
+    let (size, root) = with_backup(&mut pair, id, which, k).await;
+    pair.cities[which].start().await;
+    eventually("it signs again", async || pair.cities[which].cause().is_none()).await;
+    let (now, _) = head(&pair.cities[which]);
+    assert!(now >= size && root_at(&pair.cities[which], size).await == root);
+    goes_on(&pair, id, k).await;
+    was_noticed(&pair.cities[1 - which]).await;
+    assert_eq!(root_at(&pair.cities[which], size).await, root);
+    mirrored(&pair, which).await;
+    let published = pair.cities[which].node().hand().published();
+    assert_eq!(published.local.id.epoch, 2);
+    pair.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_message_old() {
+    restored(B, 1).await;
+    restored(A, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_messages_old() {
+    restored(B, 10).await;
+    restored(A, 10).await;
+}
+
+/// With new traffic of the peer before the repair: its letters are put off, and nothing is lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_meanwhile_waits() {
+    let (mut pair, id) = Pair::agreed().await;
+    let (size, root) = with_backup(&mut pair, id, B, 10).await;
+    // It cannot ask anybody, but can be called.
+    pair.b().cut(true);
+    pair.cities[B].start().await;
+    assert_eq!(pair.b().cause(), Some(Cause::Behind));
+    pair.a().announce(10..20).await.unwrap();
+    let letters = pair.a().letters(id, 0, 6..=6).await;
+    let (post, to) = (pair.a().post(), pair.b().id());
+    let Answer::Defer(defer) = only(post.deliver(&to, letters, Vec::new()).await.unwrap()) else {
+        panic!("it was taken")
+    };
+    assert_eq!(defer.reason(), DeferReason::Recovering);
+    eventually("the alarm", async || {
+        let alarms = pair.a().alarms().await;
+        alarms.iter().any(|alarm| alarm.starts_with("log-went-back"))
+    })
+    .await;
+    assert!(pair.b().signs_nothing().await);
+    let report = pair.b().repair().await.unwrap();
+    assert!(!report.done && report.notes.iter().any(|note| note.contains("kunming.yn")));
+    pair.b().cut(false);
+    let report = pair.b().repair().await.unwrap();
+    assert!(report.done && report.known_size == size, "{report:?}");
+    goes_on(&pair, id, 20).await;
+    assert_eq!(pair.b().lane(id, 0).await.len(), 23);
+    assert_eq!(root_at(pair.b(), size).await, root);
+    was_noticed(pair.a()).await;
+    pair.stop().await;
+}
+
+/// The high-water file came back with the backup: only the peer can tell.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_high_water_file_deceives_nobody() {
+    let (mut pair, id) = Pair::agreed().await;
+    pair.settled(id).await;
+    let file = pair.b().dir.join(jieli_node::highwater::FILE);
+    let old = fs::read(&file).unwrap();
+    let (size, root) = with_backup(&mut pair, id, B, 10).await;
+    fs::write(&file, old).unwrap();
+    pair.cities[B].start().await;
+    assert_eq!(pair.b().cause(), Some(Cause::Behind));
+    let report = pair.b().repair().await.unwrap();
+    assert!(report.done, "{report:?}");
+    assert_eq!(root_at(pair.b(), size).await, root);
+    goes_on(&pair, id, 10).await;
+    was_noticed(pair.a()).await;
+    pair.stop().await;
+}
+
+/// What no mirror has yet is put into the one order that leads to the signed root.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tail_is_found_without_a_mirror() {
+    let (mut pair, id) = Pair::agreed().await;
+    pair.settled(id).await;
+    pair.cities[B].stop().await;
+    let (dir, backup) = (pair.b().dir.clone(), pair.folder.path().join("backup"));
+    copy(&dir, &backup);
+    pair.cities[B].start().await;
+    // From now on nothing of Ruian's log is mirrored.
+    pair.a().tap.twist.store(true, Ordering::SeqCst);
+    pair.b().announce(0..1).await.unwrap();
+    pair.settled(id).await;
+    pair.a().announce(0..1).await.unwrap();
+    pair.settled(id).await;
+    let (size, root) = head(pair.b());
+    pair.cities[B].stop().await;
+    put_back(&backup, &dir);
+    pair.cities[B].start().await;
+    eventually("it signs again", async || pair.b().cause().is_none()).await;
+    assert_eq!(root_at(pair.b(), size).await, root);
+    pair.a().tap.twist.store(false, Ordering::SeqCst);
+    goes_on(&pair, id, 10).await;
+    pair.stop().await;
+}
+
+/// No database at all is the oldest copy of all: the peer is added by hand, all else comes back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_database_comes_back() {
+    let (mut pair, id) = Pair::agreed().await;
+    let (size, root) = with_backup(&mut pair, id, B, 10).await;
+    let dir = pair.b().dir.clone();
+    put_back(std::path::Path::new("/nonexistent"), &dir);
+    pair.cities[B].start().await;
+    assert_eq!(pair.b().cause(), Some(Cause::Behind));
+    pair.b().add_peer(pair.a()).await;
+    let report = pair.b().repair().await.unwrap();
+    assert!(report.done, "{report:?}");
+    assert_eq!(root_at(pair.b(), size).await, root);
+    goes_on(&pair, id, 10).await;
+    was_noticed(pair.a()).await;
+    pair.stop().await;
+}
+
+/// What was signed and reached nobody cannot be rebuilt: the log goes on in a new epoch, and what the
+/// peer holds goes into it again.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_rebuilt_goes_on_in_a_new_epoch() {
+    let (mut pair, id) = Pair::agreed().await;
+    pair.settled(id).await;
+    pair.cities[B].stop().await;
+    let (dir, backup) = (pair.b().dir.clone(), pair.folder.path().join("backup"));
+    copy(&dir, &backup);
+    pair.cities[B].start().await;
+    pair.a().tap.twist.store(true, Ordering::SeqCst);
+    pair.a().announce(0..2).await.unwrap();
+    pair.b().announce(0..2).await.unwrap();
+    pair.settled(id).await;
+    pair.b().cut(true);
+    pair.a().cut(true);
+    pair.b().announce(2..4).await.unwrap();
+    pair.cities[B].stop().await;
+    pair.b().cut(false);
+    put_back(&backup, &dir);
+    pair.cities[B].start().await;
+    let report = pair.b().repair().await.unwrap();
+    assert!(!report.done && pair.b().cause() == Some(Cause::Behind), "{report:?}");
+    let node = pair.b().node();
+    let (hand, store, house) = (node.hand(), node.store(), node.house().clone());
+    let plan = recovery::plan(&hand, &store, &house).await.unwrap();
+    let successor = plan.successor.unwrap();
+    assert_eq!(successor.new_origin, "jieli.ruian.zj/log/2");
+    let root = house.keys.root().unwrap();
+    let fpr = Digest(root.public().fingerprint());
+    // Another key than the root says nothing.
+    let log_key = KeyRing::load(&pair.a().dir, &pair.a().id(), None).unwrap().root().unwrap();
+    let forged = envelope::seal(&successor, Digest(log_key.public().fingerprint()), |pae| {
+        log_key.sign_now(pae)
+    });
+    let denied = recovery::repair(&hand, &store, &house, Some(forged)).await.unwrap_err();
+    assert!(denied.to_string().contains("BAD_SUCCESSOR"), "{denied}");
+    let sealed = envelope::seal(&successor, fpr, |pae| root.sign_now(pae));
+    let report = recovery::repair(&hand, &store, &house, Some(sealed)).await.unwrap();
+    assert!(report.done && report.origin == "jieli.ruian.zj/log/2", "{report:?}");
+    assert_eq!(pair.b().cause(), None);
+    pair.a().cut(false);
+    pair.a().tap.twist.store(false, Ordering::SeqCst);
+    goes_on(&pair, id, 10).await;
+    assert_eq!((pair.b().lane(id, 0).await.len(), pair.b().lane(id, 1).await.len()), (5, 5));
+    let known = pair.a().node().hand().published().directory.peers[&pair.b().id()].epoch;
+    assert_eq!(known, 2);
+    // And once more after a start: the new epoch is whole.
+    drop((hand, store, house));
+    pair.cities[B].stop().await;
+    pair.cities[B].start().await;
+    assert_eq!(pair.b().cause(), None);
+    goes_on(&pair, id, 20).await;
+    pair.stop().await;
+}
+
+/// `cargo test -p jieli-node --test road thousand -- --ignored`
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes on a busy machine"]
+async fn a_thousand_messages_old() {
+    restored(B, 1000).await;
+    restored(A, 1000).await;
+}
