@@ -76,8 +76,8 @@ pub struct Batch<'a> {
     pub(crate) cosigned: Vec<(String, u64, Hash)>,
     /// Proofs of misbehaviour that this batch has kept.
     pub(crate) findings: Vec<Finding>,
-    /// The largest own head with all cosignatures on it, if this batch has got one.
-    pub(crate) own_cosigned: Option<Seen>,
+    /// The largest own head with all cosignatures on it, or none, where this batch has changed it.
+    pub(crate) own_cosigned: Option<Option<Seen>>,
     pub(crate) lanes: BTreeMap<(AgreementId, Lane), LaneEnd>,
     pub(crate) legs: BTreeMap<LegId, LegFile>,
     pub(crate) leaves: Vec<Vec<u8>>,

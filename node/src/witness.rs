@@ -12,10 +12,11 @@ mod mirror;
 pub(crate) use ages::{Ages, cosigner_city, policy, warning};
 pub use cosign::CosignWord;
 pub(crate) use cosign::{
-    cosigner_keys, last_cosigned, own_cosigned, remember_cosigned, with_cosignatures,
+    cosigned_sizes, cosigner_keys, last_cosigned, own_cosigned, remember_cosigned,
+    with_cosignatures,
 };
 pub use findings::Finding;
-pub(crate) use findings::newest_findings;
+pub(crate) use findings::{ended, newest_findings};
 pub(crate) use gossip::{fits, known_heads, news};
 pub use heads::{Heads, LogHeads, Seen};
 pub(crate) use heads::{newest, newest_of, open_head, open_signed};

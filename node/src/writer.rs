@@ -394,6 +394,11 @@ impl Writer {
         for (origin, size) in end.mirrored {
             Arc::make_mut(&mut heads).entry(origin).or_default().tie(size);
         }
+        let cosigned = match end.own_cosigned {
+            Some(changed) => changed.map(Arc::new),
+            None if before.exchange.id == exchange.id => before.cosigned.clone(),
+            None => None,
+        };
         let mut findings = before.findings.clone();
         if !end.findings.is_empty() {
             Arc::make_mut(&mut findings).extend(end.findings);
@@ -408,7 +413,7 @@ impl Writer {
             local_checkpoint,
             heads,
             findings,
-            cosigned: end.own_cosigned.map(Arc::new).or_else(|| before.cosigned.clone()),
+            cosigned,
             wake,
         }));
         self.directory = Some(end.directory);
@@ -471,7 +476,7 @@ struct End {
     heads: BTreeMap<String, Vec<Seen>>,
     mirrored: BTreeMap<String, u64>,
     cosigned: Vec<(String, u64, Hash)>,
-    own_cosigned: Option<Seen>,
+    own_cosigned: Option<Option<Seen>>,
     findings: Vec<Finding>,
 }
 

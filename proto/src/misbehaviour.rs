@@ -6,11 +6,11 @@ use crate::checkpoint::{Checkpoint, LogName};
 use crate::envelope;
 use crate::id::{CityId, Digest};
 use crate::kinds::Kind;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, log_keys_at};
 use crate::note::{KeyKind, Note, VKey};
 use crate::pubkey::PublicKey;
 use crate::tree::{Hash, PROOF_HASHES_MAX, verify_consistency};
-use crate::wire::{self, Envelope, Role};
+use crate::wire::{self, Envelope};
 use serde_json::{Value, json};
 
 /// Media type, and the `format` of the file.
@@ -266,14 +266,7 @@ fn head(note: &str, city: &CityId, chain: &[Manifest]) -> Result<Checkpoint, Unp
         Some(LogName::Exchange { city, .. } | LogName::Local { city, .. }) => city,
         Some(LogName::Cosigner { .. }) | None => return Err(Unproved::Signature),
     };
-    let counts = |fpr: &Digest| {
-        let newest = chain.last().and_then(|newest| newest.last_good(fpr, head.origin()));
-        newest.is_some_and(|last| head.size() <= last)
-    };
-    let keys = chain.iter().flat_map(|manifest| manifest.keys_of(Role::Log));
-    let mut keys: Vec<PublicKey> =
-        keys.filter(|key| counts(&key.fpr)).map(|key| key.public).collect();
-    keys.dedup();
+    let keys = log_keys_at(chain, head.origin(), head.size());
     let named = |key: &PublicKey| VKey::new(head.origin(), KeyKind::Ed25519, *key).ok();
     let vkeys: Vec<VKey> = keys.iter().filter_map(named).collect();
     match owner == city.as_str() && note.verify(&vkeys).is_ok() {

@@ -1,6 +1,5 @@
 //! 72 hours without a cosignature hold back new OFFERs, and nothing else.
 
-use jieli_node::world::Clock as _;
 use jieli_proto::case::Stage;
 use jieli_proto::wire::Service;
 use jieli_tests::people::home;
@@ -31,12 +30,7 @@ async fn new_offers_wait_for_a_cosignature_and_withdrawals_do_not() {
     assert_eq!(kunming.count(offers).await, before, "the OFFER waits");
     kunming.tap.set_cut(false);
     towns.ruian.reaches(leg, Stage::Withdrawn).await;
-    let young = async || {
-        let sql = "SELECT COALESCE(MAX(at_ms), 0) FROM cosign_last WHERE origin LIKE '%/log/1'";
-        kunming.count(sql).await as u64 + HOUR_MS > towns.clock.now_unix_ms()
-    };
-    eventually("a cosignature", young).await;
-    towns.clock.move_on(2 * 60_000);
+    // No clock has to move for it: the cosignature lets it go.
     eventually("the OFFER goes out by itself", async || kunming.count(offers).await == before + 1)
         .await;
     towns.stop().await;

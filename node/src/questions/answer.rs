@@ -226,9 +226,11 @@ impl Batch<'_> {
         match done {
             Err(Trouble::Denied(denied)) => {
                 tracing::warn!(code = denied.code, "a confirmed leg could not be sent");
-                let soon = denied.code == NOT_COSIGNED;
-                let again = self.now_ms + if soon { SOON_MS } else { HOUR_MS };
-                Ok(self.timer(again, TimerKind::YesTakesEffect, &question.id).await?)
+                let kind = match denied.code {
+                    NOT_COSIGNED => TimerKind::OfferWaits,
+                    _ => TimerKind::YesTakesEffect,
+                };
+                Ok(self.timer(self.now_ms + HOUR_MS, kind, &question.id).await?)
             }
             Ok(()) | Err(Trouble::Store(_)) => done,
         }
@@ -415,9 +417,6 @@ pub(crate) fn no_such_number() -> Denied {
 pub(crate) fn received() -> wire::AnswerReply {
     wire::AnswerReply { say_zh: "已收到".to_owned(), say_en: "Received.".to_owned() }
 }
-
-/// An OFFER that waits for a cosignature is tried again after this time.
-const SOON_MS: u64 = 10_000;
 
 const NOT_COSIGNED: &str = "NOT_COSIGNED";
 

@@ -9,7 +9,7 @@ use crate::config::Limits;
 use crate::directory::{Bond, Directory};
 use crate::house::House;
 use crate::letters::{FETCH_MAX, Letters};
-use crate::recovery::{Greeted, Unheard, greet, own_words};
+use crate::recovery::{Greeted, Unheard, meet, own_words};
 use crate::statements::{Statements, Unstated};
 use crate::store::log::{consistency, inclusion, leaf, tile_hashes};
 use crate::store::{StoreError, mirror};
@@ -182,17 +182,10 @@ impl ExchangeDoor {
         if now_ms < until_ms {
             return Ok(());
         }
-        let published = self.hand.published();
-        let until_ms = match greet(&self.house, self.letters.store(), &published, city).await {
-            Ok((reply, told)) => {
-                self.hear(city, Greeted::from(&reply)).await?;
-                if let Some(digest) = told {
-                    let told = Command::Told(city.clone(), digest);
-                    self.hand.perform(told).await.map_err(|_| Status::unavailable(""))?;
-                }
-                u64::MAX
-            }
+        let until_ms = match meet(&self.hand, &self.house, self.letters.store(), city).await {
+            Ok(_) => u64::MAX,
             Err(Unheard::Store(error)) => return Err(internal(error)),
+            Err(Unheard::Writer(_)) => return Err(Status::unavailable("")),
             Err(Unheard::Post(_)) => now_ms.saturating_add(MEET_AGAIN_MS),
         };
         let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
@@ -310,7 +303,8 @@ impl Exchange for ExchangeDoor {
         let now_unix_ms = self.world.clock.now_unix_ms();
         let mut reply = CheckpointReply { now_unix_ms, ..CheckpointReply::default() };
         if origin.is_empty() {
-            reply.checkpoint = caller.published.checkpoint.clone();
+            self.meet(&caller.city).await?;
+            reply.checkpoint = self.hand.published().checkpoint.clone();
         } else {
             caller.owns(&origin)?;
             let mut conn = self.letters.store().read().await.map_err(internal)?;
@@ -385,6 +379,7 @@ impl Exchange for ExchangeDoor {
         if !witness::fits(&heads) {
             return Err(Status::invalid_argument(""));
         }
+        self.meet(&caller.city).await?;
         // What cannot be taken now is told again with the next exchange.
         let _ = witness::hear(&self.hand, &caller.city, &heads);
         let mut published = self.hand.watch();

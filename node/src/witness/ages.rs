@@ -4,8 +4,9 @@
 use crate::batch::Batch;
 use crate::directory::{Bond, Directory};
 use crate::store::{Conn, StoreError};
+use crate::timer::TimerKind;
 use jieli_proto::checkpoint::LogName;
-use jieli_proto::id::CityId;
+use jieli_proto::id::{CityId, Digest};
 use jieli_proto::note::{KeyKind, VKey};
 use jieli_proto::wire::Role;
 use std::collections::BTreeMap;
@@ -44,6 +45,11 @@ impl Ages {
         Some(third.map_or(counterparty, |third| third.min(counterparty)))
     }
 
+    /// Whether a city's cosignatures stopped so long ago that OFFERs may wait for them.
+    pub(crate) fn is_paused(&self, city: &CityId, now_ms: u64) -> bool {
+        self.0.get(city).is_some_and(|at_ms| now_ms.saturating_sub(*at_ms) >= PAUSE_MS)
+    }
+
     /// Whether an uninvolved city is among those who cosign.
     pub(crate) fn has_third(&self, bond: &Bond) -> bool {
         self.0.keys().any(|city| *city != bond.peer)
@@ -72,13 +78,17 @@ pub(crate) fn warning(peer: &str, age_ms: u64) -> Option<(String, String)> {
 /// counterparty and, where there are other cities, one of them.
 pub(crate) fn policy(directory: &Directory, bond: &Bond, origin: &str) -> String {
     let mut text = String::new();
-    let own = directory.manifest().into_iter().flat_map(|m| m.keys_of(Role::Log));
+    let own = directory.manifest().into_iter().flat_map(|m| m.live_keys(Role::Log));
     for key in own.filter_map(|key| VKey::new(origin, KeyKind::Ed25519, key.public).ok()) {
         let _ = writeln!(text, "log {key}");
     }
     let (mut partner, mut third) = (Vec::new(), Vec::new());
     for (city, peer) in &directory.peers {
-        for key in super::cosigner_keys(city, &peer.manifests) {
+        let is_live = |key: &VKey| {
+            let fpr = Digest(key.key().fingerprint());
+            peer.newest().is_some_and(|newest| !newest.is_revoked(&fpr))
+        };
+        for key in super::cosigner_keys(city, &peer.manifests).into_iter().filter(is_live) {
             let _ = writeln!(text, "witness {} {key}", key.name());
             let members = if *city == bond.peer { &mut partner } else { &mut third };
             members.push(key.name().to_owned());
@@ -100,6 +110,13 @@ impl Batch<'_> {
         let origin = self.directory.city.exchange_origin(self.head.id.epoch);
         let at_ms = Ages::read(self.conn, &origin).await?.of(bond);
         Ok(at_ms.is_some_and(|at_ms| self.now_ms.saturating_sub(at_ms) >= PAUSE_MS))
+    }
+
+    /// OFFERs that waited are tried again at once.
+    pub(super) async fn offers_go_on(&mut self) -> Result<(), StoreError> {
+        let sql = "UPDATE timer SET due_ms = $1 WHERE kind = $2 AND due_ms > $1";
+        let vals = vec![self.now_ms.into(), TimerKind::OfferWaits.word().into()];
+        self.conn.run(sql, vals).await.map(drop)
     }
 }
 

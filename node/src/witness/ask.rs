@@ -4,6 +4,7 @@
 use super::Witness;
 use crate::command::Command;
 use crate::courier::TICK;
+use crate::recovery;
 use crate::store::log::{self, Head};
 use crate::store::{Conn, StoreError};
 use crate::world::{PostError, Witnessed};
@@ -33,13 +34,16 @@ pub(super) struct Ask {
     done: BTreeMap<String, (u64, u64)>,
     /// Findings there were when it was last asked: a new one is told at once.
     findings: usize,
+    /// Whether both have said where their logs stand: before anything signed is shown.
+    has_met: bool,
     failures: u32,
     rest: u32,
 }
 
 impl Ask {
     pub(super) fn new(shared: Witness, city: CityId) -> Ask {
-        Ask { shared, city, done: BTreeMap::new(), findings: 0, failures: 0, rest: 0 }
+        let done = BTreeMap::new();
+        Ask { shared, city, done, findings: 0, has_met: false, failures: 0, rest: 0 }
     }
 
     /// Asks until it is stopped.
@@ -65,6 +69,7 @@ impl Ask {
                 Ok(true) => (self.failures, self.rest) = (0, MOVED_TICKS),
                 Err(error) => {
                     tracing::debug!(peer = %self.city, %error, "no cosignature");
+                    self.has_met = false;
                     self.rest = REST_TICKS << self.failures.min(REST_SHIFT_MAX);
                     self.failures += 1;
                 }
@@ -86,7 +91,8 @@ impl Ask {
         let published = self.shared.hand.published();
         let directory = &published.directory;
         let is_live = directory.bonds.values().any(|bond| bond.version() > 0);
-        if !is_live || !directory.peers.contains_key(&self.city) {
+        let is_whole = directory.recovering.is_none();
+        if !is_live || !is_whole || !directory.peers.contains_key(&self.city) {
             return Ok(false);
         }
         let now_ms = self.shared.house.world.clock.now_unix_ms();
@@ -105,6 +111,9 @@ impl Ask {
             let is_news = when_moved && self.findings < published.findings.len();
             let is_old = done.is_none_or(|(_, at_ms)| now_ms.abs_diff(at_ms) >= again_ms);
             if head.size > 0 && (moved || is_old || is_news) {
+                if !self.meet().await? {
+                    return Ok(false);
+                }
                 self.ask(head, note, &origin).await?;
                 self.done.insert(origin, (head.size, now_ms));
                 any = true;
@@ -112,6 +121,15 @@ impl Ask {
         }
         self.findings = published.findings.len();
         Ok(any)
+    }
+
+    /// Greets the peer, once after a start or a break; whether this city may go on signing.
+    async fn meet(&mut self) -> Result<bool, Unable> {
+        if !self.has_met {
+            let Witness { hand, house, store, .. } = &self.shared;
+            self.has_met = recovery::meet(hand, house, store, &self.city).await?;
+        }
+        Ok(self.has_met)
     }
 
     async fn ask(&self, head: &Head, note: &str, origin: &str) -> Result<(), Unable> {
@@ -152,6 +170,8 @@ async fn proof(conn: &mut Conn, head: &Head, old: u64) -> Result<Vec<Vec<u8>>, S
 enum Unable {
     #[error(transparent)]
     Post(#[from] PostError),
+    #[error(transparent)]
+    Unheard(#[from] recovery::Unheard),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]

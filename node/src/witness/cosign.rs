@@ -1,17 +1,19 @@
 //! Cosigning a peer's heads with the semantics of C2SP tlog-witness, and keeping what peers cosign.
 //! The cosignature is stored and the high-water file written before anybody sees it.
 
-use super::heads::Seen;
+use super::ages::Ages;
+use super::heads::{Seen, is_signed};
 use crate::batch::Batch;
 use crate::directory::{Directory, Peer};
 use crate::store::{Conn, StoreError, mirror};
 use crate::wire_limits::NOTE_BYTES_MAX;
 use jieli_proto::checkpoint::{Checkpoint, LogName};
-use jieli_proto::id::CityId;
-use jieli_proto::manifest::Manifest;
+use jieli_proto::id::{CityId, Digest};
+use jieli_proto::manifest::{Manifest, cosigner_number};
 use jieli_proto::note::{KeyKind, Note, SignatureLine, VKey};
 use jieli_proto::pubkey::PublicKey;
-use jieli_proto::tree::{Hash, PROOF_HASHES_MAX, empty_root, verify_consistency};
+use jieli_proto::recovery::epoch_of;
+use jieli_proto::tree::{Hash, PROOF_HASHES_MAX, SIZE_MAX, empty_root, verify_consistency};
 use jieli_proto::wire::{self, Role};
 use std::collections::BTreeMap;
 
@@ -50,6 +52,13 @@ pub(crate) async fn last_cosigned(
     let sql = "SELECT size, root FROM cosigned WHERE origin = $1 ORDER BY size DESC LIMIT 1";
     let row = conn.maybe(sql, vec![origin.into()]).await?;
     row.map(|row| Ok(LastCosigned { size: row.uint(0)?, root: row.array(1)? })).transpose()
+}
+
+/// Every log that this city has cosigned, with the largest size.
+pub(crate) async fn cosigned_sizes(conn: &mut Conn) -> Result<Vec<(String, u64)>, StoreError> {
+    let sql = "SELECT origin, MAX(size) FROM cosigned GROUP BY origin";
+    let rows = conn.rows(sql, Vec::new()).await?;
+    rows.iter().map(|row| Ok((row.text(0)?, row.uint(1)?))).collect()
 }
 
 /// Remembers a head as cosigned; one root a size, the first line.
@@ -102,58 +111,77 @@ struct Cosignature {
     line: String,
 }
 
-/// The cosignatures on a head by cosigner keys that this city knows.
-fn known_cosignatures(directory: &Directory, note: &Note) -> Vec<Cosignature> {
-    let verified = |line: &SignatureLine| {
-        let unix_s = cosigned_at(directory, note.text(), line)?;
-        Some(Cosignature { cosigner: line.name().to_owned(), unix_s, line: line.to_string() })
+/// What a line says of a head.
+enum Said {
+    /// A cosigner key that counts there cosigned it then, POSIX seconds.
+    Cosigned(u64),
+    /// Its key is not known, or does not count there: as if it were not there.
+    Nothing,
+    /// Its signature is false.
+    False,
+}
+
+/// The cosignatures on a head by cosigner keys that count there.
+fn known_cosignatures(directory: &Directory, head: &Checkpoint, note: &Note) -> Vec<Cosignature> {
+    let verified = |line: &SignatureLine| match said(directory, head, line) {
+        Said::Cosigned(unix_s) => {
+            Some(Cosignature { cosigner: line.name().to_owned(), unix_s, line: line.to_string() })
+        }
+        Said::Nothing | Said::False => None,
     };
     note.signatures().iter().filter_map(verified).collect()
 }
 
-/// When a line cosigned a head, by a cosigner key that its city's newest manifest does not revoke.
-fn cosigned_at(directory: &Directory, text: &str, line: &SignatureLine) -> Option<u64> {
-    let LogName::Cosigner { city, .. } = LogName::parse(line.name())? else { return None };
-    let city = CityId::parse(&city)?;
-    let manifests = match directory.peers.get(&city) {
-        Some(peer) => &peer.manifests,
-        None => Some(&directory.own).filter(|_| city == directory.city)?,
+fn said(directory: &Directory, head: &Checkpoint, line: &SignatureLine) -> Said {
+    let Some(LogName::Cosigner { city, .. }) = LogName::parse(line.name()) else {
+        return Said::Nothing;
     };
-    let newest = manifests.values().next_back()?;
-    let keys = manifests.values().flat_map(|manifest| manifest.keys_of(Role::Cosigner));
-    let keys = keys.filter(|key| !newest.is_revoked(&key.fpr));
-    let mut named =
-        keys.filter_map(|key| VKey::new(line.name(), KeyKind::CosignatureV1, key.public).ok());
-    let key = named.find(|key| key.key_id() == line.key_id())?;
-    key.verify(text, line.signature()).ok().flatten()
+    let Some(city) = CityId::parse(&city) else { return Said::Nothing };
+    let Some(manifests) = manifests_of(directory, &city) else { return Said::Nothing };
+    let named = |key: &&VKey| key.name() == line.name() && key.key_id() == line.key_id();
+    let keys = cosigner_keys(&city, manifests);
+    let key = keys.iter().find(named).filter(|key| counts(manifests, key, head));
+    let Some(key) = key else { return Said::Nothing };
+    match key.verify(&head.text(), line.signature()) {
+        Ok(Some(unix_s)) => Said::Cosigned(unix_s),
+        Ok(None) | Err(_) => Said::False,
+    }
 }
 
-/// A city's cosigner keys under their names: the number counts them in the order in which its
-/// manifests brought them.
+/// The key manifests of this city or of a peer.
+fn manifests_of<'a>(
+    directory: &'a Directory,
+    city: &CityId,
+) -> Option<&'a BTreeMap<u32, Manifest>> {
+    match directory.peers.get(city) {
+        Some(peer) => Some(&peer.manifests),
+        None => Some(&directory.own).filter(|_| *city == directory.city),
+    }
+}
+
+/// A key that was revoked counts up to the size to which the newest manifest says so.
+fn counts(manifests: &BTreeMap<u32, Manifest>, key: &VKey, head: &Checkpoint) -> bool {
+    let fpr = Digest(key.key().fingerprint());
+    let newest = manifests.values().next_back();
+    let last = newest.and_then(|newest| newest.last_good(&fpr, head.origin()));
+    last.is_some_and(|last| head.size() <= last)
+}
+
+/// A city's cosigner keys, those that were replaced too, under their names.
 pub(crate) fn cosigner_keys(city: &CityId, manifests: &BTreeMap<u32, Manifest>) -> Vec<VKey> {
-    let mut known: Vec<PublicKey> = Vec::new();
-    for found in manifests.values().flat_map(|manifest| manifest.keys_of(Role::Cosigner)) {
-        if !known.contains(&found.public) {
-            known.push(found.public);
+    let mut named = BTreeMap::new();
+    for key in manifests.values().flat_map(|manifest| manifest.keys_of(Role::Cosigner)) {
+        if let Some(number) = cosigner_number(manifests.values(), &key.fpr) {
+            named.insert(number, key.public);
         }
     }
-    let named = |(key, number): (&PublicKey, u64)| {
-        let name = LogName::Cosigner { city: city.as_str().to_owned(), number };
-        VKey::new(&name.to_string(), KeyKind::CosignatureV1, *key).ok()
-    };
-    known.iter().zip(1..).filter_map(named).collect()
+    named.into_iter().filter_map(|(number, key)| cosigner_key(city, number, key)).collect()
 }
 
-/// A head of one of a peer's two logs, signed by a log key of its newest manifest that counts at
-/// this size.
-fn open_any(peer: &Peer, head: &Checkpoint, note: &Note) -> bool {
-    let Some(newest) = peer.newest() else { return false };
-    let counts = |fpr| newest.last_good(fpr, head.origin()).is_some_and(|l| head.size() <= l);
-    let keys = newest.keys_of(Role::Log).filter(|key| counts(&key.fpr));
-    let keys: Vec<VKey> = keys
-        .filter_map(|key| VKey::new(head.origin(), KeyKind::Ed25519, key.public).ok())
-        .collect();
-    note.verify(&keys).is_ok()
+/// A cosigner key under its name.
+fn cosigner_key(city: &CityId, number: u32, key: PublicKey) -> Option<VKey> {
+    let name = LogName::Cosigner { city: city.as_str().to_owned(), number: number.into() };
+    VKey::new(&name.to_string(), KeyKind::CosignatureV1, key).ok()
 }
 
 impl Batch<'_> {
@@ -177,8 +205,12 @@ impl Batch<'_> {
         let Some(peer) = self.directory.peers.get(city).cloned() else {
             return Ok(CosignWord::Unknown);
         };
-        if !open_any(&peer, &head, &note) {
+        if !is_signed(peer.manifests.values(), &head, &note) {
             return Ok(CosignWord::NotSigned);
+        }
+        if is_exchange && epoch_of(city, origin).is_none_or(|epoch| epoch > peer.epoch) {
+            // Its root's statement about this epoch has not come yet.
+            return Ok(CosignWord::NotYet);
         }
         if ask.old_size > head.size() {
             return Ok(CosignWord::Malformed);
@@ -209,7 +241,7 @@ impl Batch<'_> {
                 return Ok(CosignWord::NotYet);
             }
         }
-        self.sign_head(&head).await.map(CosignWord::Signed)
+        self.sign_head(&head).await
     }
 
     /// Whether every head of that log accepted up to this one is in one history with it. A city
@@ -220,10 +252,11 @@ impl Batch<'_> {
         Ok(is_mirrored || peer.end_points.is_empty())
     }
 
-    async fn sign_head(&mut self, head: &Checkpoint) -> Result<String, StoreError> {
-        let signer = self.house.keys.cosigner();
-        let own = cosigner_keys(&self.directory.city, &self.directory.own);
-        let key = own.into_iter().find(|key| *key.key() == signer.public());
+    async fn sign_head(&mut self, head: &Checkpoint) -> Result<CosignWord, StoreError> {
+        let keys = self.directory.cosigner_keys(self.now_ms).into_iter();
+        let mut held = keys.filter_map(|(fpr, n)| Some((self.house.keys.signer(&fpr)?, n)));
+        let Some((signer, number)) = held.next() else { return Ok(CosignWord::NotYet) };
+        let key = cosigner_key(&self.directory.city, number, signer.public());
         let key = key.ok_or(StoreError::Corrupt("cosigner key"))?;
         let (text, unix_s) = (head.text(), self.now_ms / 1000);
         let sig = signer.sign(&key.message(&text, unix_s)).await;
@@ -235,7 +268,7 @@ impl Batch<'_> {
         let found = Cosignature { cosigner, unix_s, line: line.clone() };
         self.keep_cosignature(origin, size, &found).await?;
         self.cosigned.push((origin.to_owned(), size, *head.root()));
-        Ok(line)
+        Ok(CosignWord::Signed(line))
     }
 
     async fn keep_cosignature(
@@ -263,7 +296,7 @@ impl Batch<'_> {
         note: &str,
     ) -> Result<(), StoreError> {
         let Ok(note) = Note::parse(note.as_bytes()) else { return Ok(()) };
-        for found in known_cosignatures(&self.directory, &note) {
+        for found in known_cosignatures(&self.directory, head, &note) {
             self.keep_cosignature(head.origin(), head.size(), &found).await?;
         }
         Ok(())
@@ -282,11 +315,15 @@ impl Batch<'_> {
             let name = LogName::parse(line.name());
             name.is_some_and(|name| name.city() == city.as_str())
         };
-        let line = line.filter(by);
-        let at = line.as_ref().and_then(|l| cosigned_at(&self.directory, &head.text(), l));
-        let (Some(line), Some(unix_s)) = (line, at) else {
-            let detail = format!("{}: its cosignature does not verify", head.origin());
-            return self.alarm("bad-cosignature", city, &detail).await;
+        let Some(line) = line.filter(by) else { return Ok(()) };
+        let unix_s = match said(&self.directory, &head, &line) {
+            Said::Cosigned(unix_s) => unix_s,
+            // A key that this city has not been told of, or no longer believes.
+            Said::Nothing => return Ok(()),
+            Said::False => {
+                let detail = format!("{}: its cosignature does not verify", head.origin());
+                return self.alarm("bad-cosignature", city, &detail).await;
+            }
         };
         let (origin, size) = (head.origin(), head.size());
         let sql = "INSERT INTO own_head (origin, size, root, note) VALUES ($1, $2, $3, $4) \
@@ -296,14 +333,58 @@ impl Batch<'_> {
         let found =
             Cosignature { cosigner: line.name().to_owned(), unix_s, line: line.to_string() };
         self.keep_cosignature(origin, size, &found).await?;
+        let before = Ages::read(self.conn, origin).await?;
         let sql = "INSERT INTO cosign_last (origin, city, size, at_ms) VALUES ($1, $2, $3, $4) \
                    ON CONFLICT (origin, city) DO UPDATE SET size = excluded.size, \
                    at_ms = excluded.at_ms";
         let vals = vec![origin.into(), city.as_str().into(), size.into(), self.now_ms.into()];
         self.conn.run(sql, vals).await?;
         if origin == self.directory.city.exchange_origin(self.head.id.epoch) {
-            self.own_cosigned = own_cosigned(self.conn, origin).await?;
+            self.own_cosigned = Some(own_cosigned(self.conn, origin).await?);
+            if before.is_paused(city, self.now_ms) {
+                self.offers_go_on().await?;
+            }
         }
+        Ok(())
+    }
+
+    /// A manifest with revocations was taken in: cosignatures that no longer count are dropped, and
+    /// ages that rested on them.
+    pub(crate) async fn uncount_cosignatures(
+        &mut self,
+        manifest: &Manifest,
+    ) -> Result<(), StoreError> {
+        let city = manifest.city.clone();
+        let Some(manifests) = manifests_of(&self.directory, &city) else { return Ok(()) };
+        let mut manifests = manifests.clone();
+        manifests.insert(manifest.version, manifest.clone());
+        for key in cosigner_keys(&city, &manifests) {
+            let fpr = Digest(key.key().fingerprint());
+            if !manifest.is_revoked(&fpr) {
+                continue;
+            }
+            let sql = "SELECT DISTINCT origin FROM cosignature WHERE cosigner = $1";
+            let rows = self.conn.rows(sql, vec![key.name().into()]).await?;
+            for row in rows {
+                let origin = row.text(0)?;
+                // A head has a size from 1: 0 leaves none.
+                let last = manifest.last_good(&fpr, &origin).unwrap_or(0).min(SIZE_MAX);
+                let sql =
+                    "DELETE FROM cosignature WHERE cosigner = $1 AND origin = $2 AND size > $3";
+                let vals = vec![key.name().into(), origin.into(), last.into()];
+                self.conn.run(sql, vals).await?;
+            }
+        }
+        let sql = "DELETE FROM own_head WHERE NOT EXISTS (SELECT 1 FROM cosignature c \
+                   WHERE c.origin = own_head.origin AND c.size = own_head.size)";
+        self.conn.run(sql, Vec::new()).await?;
+        let sql = "DELETE FROM cosign_last WHERE city = $1 AND NOT EXISTS \
+                   (SELECT 1 FROM cosignature c WHERE c.origin = cosign_last.origin \
+                   AND c.size = cosign_last.size AND c.cosigner LIKE $2)";
+        let ours = format!("jieli.{city}/cosigner/%");
+        self.conn.run(sql, vec![city.as_str().into(), ours.into()]).await?;
+        let origin = self.directory.city.exchange_origin(self.head.id.epoch);
+        self.own_cosigned = Some(own_cosigned(self.conn, &origin).await?);
         Ok(())
     }
 }

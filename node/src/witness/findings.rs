@@ -2,9 +2,10 @@
 //! operators. A file is checked before it is kept, whoever wrote it.
 
 use crate::batch::Batch;
-use crate::store::{Conn, StoreError};
+use crate::store::{Conn, StoreError, recovery};
 use jieli_proto::id::{CityId, Digest};
 use jieli_proto::misbehaviour::{Misbehaviour, Parts, What};
+use jieli_proto::recovery::epoch_of;
 
 /// Findings told to peers; the newest.
 const TOLD_MAX: u32 = 16;
@@ -30,6 +31,18 @@ pub(crate) async fn newest_findings(conn: &mut Conn) -> Result<Vec<Finding>, Sto
         Ok(Finding { id: row.array(0)?, city, file: row.bytes(2)? })
     };
     rows.iter().map(read).collect()
+}
+
+/// Whether a finding is about heads beyond the end of an epoch that the city's root has stated: they
+/// were signed, but count for nothing. A city that lost its history may have signed such.
+pub(crate) async fn ended(conn: &mut Conn, city: &CityId, what: &What) -> Result<bool, StoreError> {
+    let (origin, size) = match what {
+        What::SplitView { origin, size } => (origin, *size),
+        What::Fork { origin, new_size, .. } => (origin, *new_size),
+        What::TwoForOnePlace { .. } => return Ok(false),
+    };
+    let Some(epoch) = epoch_of(city, origin) else { return Ok(false) };
+    recovery::ended_below(conn, city, epoch, size).await
 }
 
 impl Batch<'_> {
@@ -69,6 +82,9 @@ impl Batch<'_> {
         let Ok((root, city, what)) = proved else { return Ok(false) };
         if self.directory.peers.get(&city).is_none_or(|peer| peer.root != root) {
             return Ok(false);
+        }
+        if ended(self.conn, &city, &what).await? {
+            return Ok(true);
         }
         let digest = Digest::of(&[file]);
         let mut id = [0; 16];

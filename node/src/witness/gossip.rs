@@ -14,7 +14,9 @@ pub(crate) fn known_heads(published: &Published) -> wire::Heads {
     let others = published.heads.values().flat_map(|heads| heads.all()).map(|seen| &seen.note);
     let mut heads = wire::Heads::default();
     let mut bytes = 0;
-    for note in own.chain(cosigned).chain(others).take(HEADS_MAX) {
+    // In recovery nothing is signed.
+    let signed = own.chain(cosigned).chain(others).filter(|note| !note.is_empty());
+    for note in signed.take(HEADS_MAX) {
         bytes += note.len();
         if bytes > HEADS_BYTES_MAX {
             break;

@@ -2,12 +2,13 @@
 
 use crate::batch::Batch;
 use crate::directory::Peer;
-use crate::store::{Conn, StoreError, mirror};
+use crate::store::{Conn, StoreError, mirror, recovery};
 use jieli_proto::checkpoint::{Checkpoint, LogName};
 use jieli_proto::id::CityId;
 use jieli_proto::manifest::{self, Manifest};
 use jieli_proto::misbehaviour::Parts;
 use jieli_proto::note::{KeyKind, Note, VKey};
+use jieli_proto::pubkey::PublicKey;
 use jieli_proto::recovery::epoch_of;
 use jieli_proto::tree::Hash;
 use std::collections::BTreeMap;
@@ -108,16 +109,24 @@ pub(crate) fn open_signed<'a>(
 ) -> Option<Checkpoint> {
     let note = Note::parse(note.as_bytes()).ok()?;
     let checkpoint = Checkpoint::parse(note.text()).ok()?;
-    let origin = checkpoint.origin();
-    let owner = match LogName::parse(origin)? {
+    let owner = match LogName::parse(checkpoint.origin())? {
         LogName::Exchange { city, .. } => city,
         LogName::Local { .. } | LogName::Cosigner { .. } => return None,
     };
-    let keys = manifest::log_keys_at(manifests, origin, checkpoint.size());
-    let vkeys: Vec<VKey> =
-        keys.iter().filter_map(|key| VKey::new(origin, KeyKind::Ed25519, *key).ok()).collect();
-    let is_signed = note.verify(&vkeys).is_ok_and(|found| !found.is_empty());
-    (owner == city.as_str() && is_signed).then_some(checkpoint)
+    let is_theirs = owner == city.as_str() && is_signed(manifests, &checkpoint, &note);
+    is_theirs.then_some(checkpoint)
+}
+
+/// Whether a log key of these manifests that counts at its size signed a head.
+pub(super) fn is_signed<'a>(
+    manifests: impl Iterator<Item = &'a Manifest>,
+    head: &Checkpoint,
+    note: &Note,
+) -> bool {
+    let keys = manifest::log_keys_at(manifests, head.origin(), head.size());
+    let named = |key: &PublicKey| VKey::new(head.origin(), KeyKind::Ed25519, *key).ok();
+    let vkeys: Vec<VKey> = keys.iter().filter_map(named).collect();
+    note.verify(&vkeys).is_ok_and(|found| !found.is_empty())
 }
 
 impl Batch<'_> {
@@ -142,7 +151,10 @@ impl Batch<'_> {
             return Ok(None);
         };
         // A new epoch counts once the root's statement about it was accepted.
-        if epoch_of(city, origin).is_none_or(|epoch| epoch > peer.epoch) {
+        let epoch = epoch_of(city, origin).filter(|epoch| *epoch <= peer.epoch);
+        let Some(epoch) = epoch else { return Ok(None) };
+        // What was signed beyond the end that the root has stated does not count.
+        if recovery::ended_below(self.conn, city, epoch, head.size()).await? {
             return Ok(None);
         }
         let sql = "SELECT root FROM peer_head WHERE origin = $1 AND size = $2";

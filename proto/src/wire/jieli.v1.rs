@@ -10209,6 +10209,12 @@ pub struct AuditReport {
     /// evidence kept, of this agreement or of that city
     #[prost(message, repeated, tag = "13")]
     pub misbehaviour: ::prost::alloc::vec::Vec<AuditEvent>,
+    /// by whom and when this city's exchange log was cosigned last
+    #[prost(message, repeated, tag = "14")]
+    pub cosigned: ::prost::alloc::vec::Vec<AuditCosigned>,
+    /// by this city's clock: the ages are counted from then
+    #[prost(uint64, tag = "15")]
+    pub made_unix_ms: u64,
 }
 /// Messages of one type by one city.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -10284,6 +10290,20 @@ pub struct AuditHead {
     pub size: u64,
     #[prost(uint64, tag = "3")]
     pub seen_unix_ms: u64,
+}
+/// The newest cosignature of a city on the exchange log of the city that reports.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditCosigned {
+    #[prost(string, tag = "1")]
+    pub city: ::prost::alloc::string::String,
+    /// of this agreement; others are uninvolved in it
+    #[prost(bool, tag = "2")]
+    pub party: bool,
+    #[prost(uint64, tag = "3")]
+    pub size: u64,
+    /// by the reporting city's clock
+    #[prost(uint64, tag = "4")]
+    pub at_unix_ms: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AuditEvent {

@@ -6,7 +6,7 @@ use crate::batch::leaf_of;
 use crate::expiry;
 use crate::recovery::Recovering;
 use crate::store::{self, Conn, StoreError, queue};
-use crate::witness::{Ages, warning};
+use crate::witness::{self, Ages, warning};
 use jieli_proto::id::{AgreementId, Digest};
 use jieli_proto::invite::spoken;
 use jieli_proto::kinds::Lane;
@@ -223,7 +223,12 @@ impl DeskDoor {
             // Checked again: a changed row must not accuse anybody.
             let proved = roots(&city).and_then(|root| misbehaviour::verify(&file, &[root]).ok());
             let (by, what) = proved.ok_or(StoreError::Corrupt("evidence.bytes"))?;
-            let (say_zh, say_en) = what.say(&by);
+            let (mut say_zh, mut say_en) = what.say(&by);
+            if witness::ended(&mut conn, &by, &what).await? {
+                say_zh += "；该市根密钥其后声明日志在此之前已止，其后所签不算";
+                say_en += "; its root has stated since that this log ended before, and what was \
+                           signed beyond does not count";
+            }
             findings.push(wire::MisbehaviourProof {
                 finding_id: hex::encode(row.bytes(0)?),
                 city,
