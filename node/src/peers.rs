@@ -4,7 +4,7 @@
 use crate::directory::{Directory, Peer};
 use crate::tls::{DialError, Dialer, Pins};
 use crate::wire_limits as limits;
-use crate::witness;
+use crate::witness::Told;
 use crate::world::{Delivered, Hurdle, Post, PostError, Probe, Reached, Witnessed};
 use crate::writer::Published;
 use async_trait::async_trait;
@@ -13,7 +13,7 @@ use jieli_proto::wire::answer::Answer as What;
 use jieli_proto::wire::deliver_frame::Frame;
 use jieli_proto::wire::exchange_client::ExchangeClient;
 use jieli_proto::wire::{self, DeliverFrame, Letter, Noted};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -86,8 +86,8 @@ pub struct Peers {
     board: Arc<Pinboard>,
     limits: RoadLimits,
     lines: Mutex<BTreeMap<CityId, Line>>,
-    /// Findings that each peer was told.
-    told: Mutex<BTreeMap<CityId, BTreeSet<[u8; 16]>>>,
+    /// Findings that each peer has taken.
+    told: Told,
 }
 
 /// A kept connection and the end point it goes to.
@@ -100,7 +100,7 @@ struct Line {
 impl Peers {
     /// The road of this node.
     pub fn new(dialer: Dialer, board: Arc<Pinboard>, limits: RoadLimits) -> Peers {
-        Peers { dialer, board, limits, lines: Mutex::default(), told: Mutex::default() }
+        Peers { dialer, board, limits, lines: Mutex::default(), told: Told::default() }
     }
 
     /// Drops the kept connections.
@@ -174,27 +174,8 @@ impl Peers {
     /// The heads that travel with an exchange, and the findings that this peer was not told yet.
     fn heads_for(&self, to: &CityId) -> (Option<wire::Heads>, Vec<[u8; 16]>) {
         let Some(published) = self.board.published() else { return (None, Vec::new()) };
-        let mut heads = witness::known_heads(&published);
-        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut ids = Vec::new();
-        let is_told = |id: &[u8; 16]| told.get(to).is_some_and(|told| told.contains(id));
-        for finding in published.findings.iter() {
-            if finding.city == *to || is_told(&finding.id) || ids.len() == limits::FINDINGS_MAX {
-                continue;
-            }
-            let bytes: usize = heads.findings.iter().map(Vec::len).sum();
-            if bytes + finding.file.len() <= limits::FINDINGS_BYTES_MAX {
-                heads.findings.push(finding.file.clone());
-                ids.push(finding.id);
-            }
-        }
+        let (heads, ids) = self.told.heads_for(&published, to, 0);
         (Some(heads), ids)
-    }
-
-    /// Remembered while this process runs: telling twice is harmless.
-    fn told(&self, to: &CityId, ids: Vec<[u8; 16]>) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        told.entry(to.clone()).or_default().extend(ids);
     }
 
     fn drop_line(&self, to: &CityId, line: &Line, status: &Status) {
@@ -237,7 +218,7 @@ impl Post for Peers {
             })
             .await;
         if done.is_ok() {
-            self.told(to, told);
+            self.told.mark(to, told, u64::MAX);
         }
         match done {
             Ok(()) => Ok(delivered),
@@ -334,7 +315,7 @@ impl Post for Peers {
         });
         let asked = asked.await;
         if asked.is_ok() {
-            self.told(to, told);
+            self.told.mark(to, told, u64::MAX);
         }
         asked
     }

@@ -17,7 +17,7 @@ pub(crate) use cosign::{
 };
 pub use findings::Finding;
 pub(crate) use findings::{ended, newest_findings};
-pub(crate) use gossip::{fits, known_heads, news};
+pub(crate) use gossip::{Told, fits, news};
 pub use heads::{Heads, LogHeads, Seen};
 pub(crate) use heads::{newest, newest_of, open_head, open_signed};
 pub use mirror::Stretch;

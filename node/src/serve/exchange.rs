@@ -15,7 +15,7 @@ use crate::store::log::{consistency, inclusion, leaf, tile_hashes};
 use crate::store::{StoreError, mirror};
 use crate::tls::PeerInfo;
 use crate::wire_limits as limits;
-use crate::witness::{self, CosignWord};
+use crate::witness::{self, CosignWord, Told};
 use crate::world::World;
 use crate::writer::{Hand, Published};
 use jieli_proto::checkpoint::LogName;
@@ -26,8 +26,8 @@ use jieli_proto::tree::{PROOF_HASHES_MAX, Tile};
 use jieli_proto::wire::exchange_server::{Exchange, ExchangeServer};
 use jieli_proto::wire::{
     self, Answer, CheckpointReply, CheckpointRequest, CosignReply, CosignRequest, DeliverFrame,
-    FetchReply, FetchRequest, GreetReply, GreetRequest, ProveReply, ProveRequest, StateReply,
-    StateRequest, TilesReply, TilesRequest, prove_request::What,
+    FetchReply, FetchRequest, GreetReply, GreetRequest, Heads, ProveReply, ProveRequest,
+    StateReply, StateRequest, TilesReply, TilesRequest, prove_request::What,
 };
 use std::collections::BTreeMap;
 use std::fmt;
@@ -51,6 +51,9 @@ const HEARD_MS: u64 = 10_000;
 /// How long a request for a cosignature waits for the mirror.
 const LINK_MAX: Duration = Duration::from_secs(5);
 
+/// A finding that went with an answer goes again after so long.
+const TELL_AGAIN_MS: u64 = 10 * 60_000;
+
 /// A peer that could not be called is called again at its next stream after so long.
 const MEET_AGAIN_MS: u64 = 60_000;
 
@@ -71,6 +74,8 @@ pub struct ExchangeDoor {
     heard: Arc<Mutex<BTreeMap<CityId, u64>>>,
     /// Until when a peer need not be greeted before its letters are taken.
     met: Arc<Mutex<BTreeMap<CityId, u64>>>,
+    /// Findings that were in an answer.
+    told: Arc<Told>,
     house: House,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -102,6 +107,7 @@ pub fn exchange(
         streams,
         heard,
         met,
+        told: Arc::default(),
         house,
         tasks,
         stop,
@@ -191,6 +197,14 @@ impl ExchangeDoor {
         let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
         met.insert(city.clone(), until_ms);
         Ok(())
+    }
+
+    /// The heads that an answer carries. Whether it arrives nobody knows: findings come again.
+    fn heads_for(&self, city: &CityId) -> Heads {
+        let now_ms = self.world.clock.now_unix_ms();
+        let (heads, ids) = self.told.heads_for(&self.hand.published(), city, now_ms);
+        self.told.mark(city, ids, now_ms.saturating_add(TELL_AGAIN_MS));
+        heads
     }
 
     async fn hear(&self, city: &CityId, said: Greeted) -> Result<(), Status> {
@@ -402,7 +416,7 @@ impl Exchange for ExchangeDoor {
         let word = tokio::time::timeout(LINK_MAX, linked).await;
         match word.unwrap_or(Ok(CosignWord::NotYet))? {
             CosignWord::Signed(cosignature) => {
-                let heads = Some(witness::known_heads(&self.hand.published()));
+                let heads = Some(self.heads_for(&caller.city));
                 Ok(Response::new(CosignReply { cosignature, heads }))
             }
             CosignWord::Malformed => Err(Status::invalid_argument("")),

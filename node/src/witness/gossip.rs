@@ -5,10 +5,12 @@ use crate::writer::Published;
 use jieli_proto::checkpoint::LogName;
 use jieli_proto::id::CityId;
 use jieli_proto::wire;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 /// What this city tells: its own newest head, its newest cosigned one, and of each other exchange
 /// log the newest that it knows, with those that it cannot hold against that one itself.
-pub(crate) fn known_heads(published: &Published) -> wire::Heads {
+fn known_heads(published: &Published) -> wire::Heads {
     let own = std::iter::once(&published.checkpoint);
     let cosigned = published.cosigned.iter().map(|seen| &seen.note);
     let others = published.heads.values().flat_map(|heads| heads.all()).map(|seen| &seen.note);
@@ -24,6 +26,43 @@ pub(crate) fn known_heads(published: &Published) -> wire::Heads {
         heads.notes.push(note.clone());
     }
     heads
+}
+
+/// Findings that each peer was told, and until when they need not be told again, Unix
+/// milliseconds. Kept while the process runs: telling twice is harmless.
+#[derive(Debug, Default)]
+pub(crate) struct Told(Mutex<BTreeMap<CityId, BTreeMap<[u8; 16], u64>>>);
+
+impl Told {
+    /// What travels to a peer now, and the ids of the findings in it.
+    pub(crate) fn heads_for(
+        &self,
+        published: &Published,
+        to: &CityId,
+        now_ms: u64,
+    ) -> (wire::Heads, Vec<[u8; 16]>) {
+        let mut heads = known_heads(published);
+        let told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let until_ms = |id: &[u8; 16]| told.get(to).and_then(|told| told.get(id)).copied();
+        let (mut ids, mut bytes) = (Vec::new(), 0);
+        for finding in published.findings.iter().filter(|finding| finding.city != *to) {
+            let is_told = until_ms(&finding.id).is_some_and(|until_ms| now_ms < until_ms);
+            let fits = bytes + finding.file.len() <= FINDINGS_BYTES_MAX;
+            if !is_told && fits && ids.len() < FINDINGS_MAX {
+                bytes += finding.file.len();
+                heads.findings.push(finding.file.clone());
+                ids.push(finding.id);
+            }
+        }
+        (heads, ids)
+    }
+
+    /// These were told.
+    pub(crate) fn mark(&self, to: &CityId, ids: Vec<[u8; 16]>, until_ms: u64) {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of = told.entry(to.clone()).or_default();
+        of.extend(ids.into_iter().map(|id| (id, until_ms)));
+    }
 }
 
 /// Whether heads that came are within their limits.

@@ -2,6 +2,7 @@
 
 use crate::forged::client;
 use crate::harness::*;
+use crate::recovery::{goes_on, with_backup};
 use jieli_node::keys::KeyRing;
 use jieli_node::store::{Val, mirror};
 use jieli_node::writer::{CrashAt, Step, Stopped};
@@ -38,6 +39,44 @@ async fn cosigned(city: &City, origin: &str) -> i64 {
 async fn held(pair: &Pair) -> u64 {
     let sql = "SELECT COALESCE(MAX(size), 0) FROM cosigned WHERE origin = $1";
     pair.b().count(sql, vec![A_LOG.into()]).await as u64
+}
+
+/// What each of the two has newest is cosigned by the other.
+pub(crate) async fn quiet_both(pair: &Pair) {
+    for city in [pair.a(), pair.b()] {
+        eventually("the newest head is cosigned", async || {
+            let published = city.node().hand().published();
+            let cosigned = published.cosigned.as_ref();
+            cosigned.is_some_and(|seen| seen.size == published.exchange.size)
+        })
+        .await;
+    }
+}
+
+/// Neither holds a proof against the other.
+pub(crate) async fn nobody_is_accused(pair: &Pair) {
+    for city in [pair.a(), pair.b()] {
+        assert!(findings(city).await.is_empty(), "{:?}", city.alarms().await);
+    }
+}
+
+/// Ruian's root has stated that its first epoch ended at a size: what is signed beyond counts for
+/// nothing and accuses nobody; what is signed up to there still does.
+pub(crate) async fn what_an_ended_epoch_says(pair: &Pair, end: u64) {
+    let origin = "jieli.ruian.zj/log/1";
+    let heads = "SELECT COUNT(*) FROM peer_head WHERE origin = $1 AND size > $2";
+    let before = pair.a().count(heads, vec![origin.into(), end.into()]).await;
+    for root in [[3; 32], [4; 32]] {
+        whisper(pair.b(), pair.a(), signed(pair.b(), origin, end + 1, root).await).await;
+    }
+    let sql = "SELECT COALESCE(MAX(size), 0) FROM peer_head WHERE origin = $1 AND size <= $2";
+    let size = pair.a().count(sql, vec![origin.into(), end.into()]).await as u64;
+    whisper(pair.b(), pair.a(), signed(pair.b(), origin, size, [3; 32]).await).await;
+    eventually("the proof", async || !findings(pair.a()).await.is_empty()).await;
+    let [file] = findings(pair.a()).await.try_into().unwrap();
+    let (_, what) = misbehaviour::verify(&file, &[pair.b().public.root_fpr()]).unwrap();
+    assert_eq!(what, What::SplitView { origin: origin.to_owned(), size });
+    assert_eq!(pair.a().count(heads, vec![origin.into(), end.into()]).await, before);
 }
 
 /// Nothing moves, and Ruian has cosigned Kunming's newest head.
@@ -208,9 +247,9 @@ async fn findings(city: &City) -> Vec<Vec<u8>> {
     published.findings.iter().map(|finding| finding.file.clone()).collect()
 }
 
-/// Says a head to a city as Kunming.
-async fn whisper(pair: &Pair, to: &City, note: String) {
-    let mut client = client(pair.a(), to).await.unwrap();
+/// Says a head to a city as another one.
+async fn whisper(from: &City, to: &City, note: String) {
+    let mut client = client(from, to).await.unwrap();
     let heads = Heads { notes: vec![note], findings: Vec::new() };
     let frame = DeliverFrame { frame: Some(Frame::Heads(heads)) };
     let mut answers = client.deliver(tokio_stream::iter([frame])).await.unwrap().into_inner();
@@ -256,7 +295,7 @@ async fn two_roots_of_one_size_are_proved_by_both_honest_cities() {
     let (pair, dali) = three().await;
     let size = held(&pair).await;
     let forged = signed(pair.a(), A_LOG, size, [3; 32]).await;
-    whisper(&pair, &dali, forged).await;
+    whisper(pair.a(), &dali, forged).await;
     assert!(findings(&dali).await.is_empty());
     // One exchange: Ruian asks Dali to cosign its head.
     pair.b().add_peer(&dali).await;
@@ -277,7 +316,7 @@ async fn a_fork_at_another_size_is_proved_too() {
         old -= 1;
     }
     let forged = signed(pair.a(), A_LOG, old, [3; 32]).await;
-    whisper(&pair, &dali, forged).await;
+    whisper(pair.a(), &dali, forged).await;
     pair.b().add_peer(&dali).await;
     let what = both_prove(&pair, &dali).await;
     let (origin, new_size) = (A_LOG.to_owned(), {
@@ -286,4 +325,78 @@ async fn a_fork_at_another_size_is_proved_too() {
     });
     assert_eq!(what, What::Fork { origin, old_size: old, new_size });
     stop(pair, dali).await;
+}
+
+/// Kunming really forks: after a while it takes its database of before, file and all, greets nobody,
+/// and goes on with Dali, who knows nothing of the first history.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_city_that_forks_its_log_is_proved_by_both_honest_cities() {
+    let (mut pair, id) = Pair::agreed().await;
+    pair.settled(id).await;
+    pair.cities[A].stop().await;
+    let (dir, backup) = (pair.a().dir.clone(), pair.folder.path().join("backup"));
+    copy(&dir, &backup);
+    let file = dir.join(jieli_node::highwater::FILE);
+    let mark = std::fs::read(&file).unwrap();
+    pair.cities[A].start().await;
+    pair.a().announce(0..2).await.unwrap();
+    pair.settled(id).await;
+    let true_size = quiet(&pair).await;
+    pair.cities[A].stop().await;
+    put_back(&backup, &dir);
+    std::fs::write(&file, mark).unwrap();
+    // The honest node would greet Ruian, find out and stop: neither reaches the other.
+    pair.a().cut(true);
+    pair.b().cut(true);
+    pair.cities[A].start().await;
+    assert_eq!(pair.a().cause(), None);
+    let mut dali = City::named(&pair.folder, "dali.yn", "91530100MA00000020", &pair.clock);
+    dali.start().await;
+    pair.a().add_peer(&dali).await;
+    pair.a().announce(5..9).await.unwrap();
+    dali.add_peer(pair.a()).await;
+    dali.add_peer(pair.b()).await;
+    let forked = pair.a().node().hand().published().exchange.clone();
+    eventually("Dali mirrors the other history", async || {
+        let mut conn = dali.node().store().read().await.unwrap();
+        let held = mirror::head(&mut conn, A_LOG).await.unwrap();
+        held.is_some_and(|held| (held.size, held.root) == (forked.size, forked.root))
+    })
+    .await;
+    pair.cities[A].stop().await;
+    assert!(findings(pair.b()).await.is_empty() && findings(&dali).await.is_empty());
+    // One exchange between the honest two.
+    pair.b().cut(false);
+    pair.b().add_peer(&dali).await;
+    let what = both_prove(&pair, &dali).await;
+    let origin = A_LOG.to_owned();
+    let fork = What::Fork { origin, old_size: true_size, new_size: forked.size };
+    assert_eq!((what, true_size < forked.size), (fork, true));
+    stop(pair, dali).await;
+}
+
+/// A city that is behind its own log cosigns nothing, and knows from its file what it has cosigned.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_cosigned_in_recovery_and_nobody_is_accused_after_it() {
+    let (mut pair, id) = Pair::agreed().await;
+    with_backup(&mut pair, id, B, 10).await;
+    pair.b().cut(true);
+    pair.cities[B].start().await;
+    assert!(pair.b().cause().is_some());
+    let file = std::fs::read_to_string(pair.b().dir.join("high-water")).unwrap();
+    let size = held(&pair).await;
+    assert!(file.contains(&format!("cosigned:{A_LOG} {size} ")), "{file}");
+    let published = pair.a().node().hand().published();
+    let checkpoint = published.checkpoint.clone();
+    let ask = CosignRequest { old_size: size, checkpoint, ..CosignRequest::default() };
+    let mut client = client(pair.a(), pair.b()).await.unwrap();
+    assert_eq!(client.cosign(ask.clone()).await.unwrap_err().code(), Code::Unavailable);
+    assert_eq!(held(&pair).await, size);
+    pair.b().cut(false);
+    assert!(pair.b().repair().await.unwrap().done);
+    goes_on(&pair, id, 10).await;
+    let forged = signed(pair.a(), A_LOG, size, [1; 32]).await;
+    let ask = CosignRequest { checkpoint: forged, ..ask };
+    assert_eq!(client.cosign(ask).await.unwrap_err().code(), Code::Aborted);
+    pair.stop().await;
 }

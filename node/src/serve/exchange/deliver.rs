@@ -103,7 +103,7 @@ impl Reader {
                 Checked::Heads(heads) => {
                     // What cannot be taken now is told again with the next exchange.
                     let _ = witness::hear(&self.door.hand, &self.city, &heads);
-                    let known = witness::known_heads(&self.door.hand.published());
+                    let known = self.door.heads_for(&self.city);
                     if self.passing.send(Passing::of_heads(known)).await.is_err() {
                         return;
                     }
