@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use jieli::demo::city::free_port;
-use jieli_node::keys::KeyRing;
+use jieli_node::keys::{KeyRing, Signer as _};
 use jieli_node::public::own_manifest;
 use jieli_node::store::Store;
 use jieli_proto::checkpoint::Checkpoint;
