@@ -318,10 +318,8 @@ impl<'a> Batch<'a> {
         keys: &[Digest],
         payload: &M,
     ) -> Result<Envelope, StoreError> {
-        let signer = self.house.keys.first_of(keys).ok_or(StoreError::Corrupt("message key"))?;
-        crate::keys::seal_envelope(payload, signer.as_ref())
-            .await
-            .map_err(|_| StoreError::Corrupt("message key"))
+        let sealed = self.house.keys.seal(keys, payload).await;
+        sealed.map_err(|_| StoreError::Corrupt("message key"))
     }
 
     /// Stores an envelope verbatim at the end of its lane and appends its leaf.

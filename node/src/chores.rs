@@ -1,9 +1,10 @@
 //! What the node does by itself when the day or the month is new, outside of any transaction:
-//! lanes are compared with the other cities.
+//! lanes are compared with the other cities, and what is stored is audited.
 
 use crate::courier::TICK;
 use crate::house::House;
 use crate::reconcile::{Failed, reconcile};
+use crate::self_audit::{self, self_audit};
 use crate::store::{Store, StoreError, checks};
 use crate::writer::Hand;
 use jieli_proto::id::AgreementId;
@@ -26,6 +27,8 @@ pub struct Chores {
     looked_minute: u64,
     /// The month that was last compared, by agreement; or when to try again.
     months: BTreeMap<AgreementId, Month>,
+    /// The day of the last audit, yyyymmdd.
+    audited: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +42,7 @@ enum Month {
 impl Chores {
     /// The chores of this node.
     pub fn new(hand: Hand, store: Store, house: House, stop: CancellationToken) -> Chores {
-        Chores { hand, store, house, stop, looked_minute: 0, months: BTreeMap::new() }
+        Chores { hand, store, house, stop, looked_minute: 0, months: BTreeMap::new(), audited: 0 }
     }
 
     /// Does them until it is stopped.
@@ -74,11 +77,38 @@ impl Chores {
         let minutes = now_ms.saturating_sub(begun_ms) / 60_000;
         let month = today.number() / 100;
         let last = if month % 100 == 1 { month - 89 } else { month - 1 };
+        if minutes >= BEGIN_MINUTE {
+            self.audit(today.number()).await?;
+        }
         let is_first = today.number() % 100 == 1;
         if is_first && minutes < BEGIN_MINUTE {
             return Ok(());
         }
         self.compare(last, now_ms).await
+    }
+
+    /// Audits what is stored, once a day. A node that has just begun has done it by starting.
+    async fn audit(&mut self, today: u32) -> Result<(), StoreError> {
+        let is_new = std::mem::replace(&mut self.audited, today) != today;
+        if !is_new {
+            return Ok(());
+        }
+        let told = |_: &'static str, _: u64| {};
+        let report = match self_audit(&self.hand, &self.store, &self.house, &told).await {
+            Ok(report) => report,
+            Err(self_audit::Failed::Store(error)) => return Err(error),
+            Err(self_audit::Failed::Busy(error)) => {
+                tracing::warn!(%error, "what an audit found was not kept");
+                return Ok(());
+            }
+        };
+        if !report.findings.is_empty() {
+            tracing::error!(
+                findings = report.findings.len(),
+                "stored bytes are not what was signed"
+            );
+        }
+        Ok(())
     }
 
     /// Compares a month that is over, once for each agreement.

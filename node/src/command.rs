@@ -60,6 +60,8 @@ pub enum Command {
     CosignatureGot(CityId, String, String),
     /// Hashes of a peer's exchange log that lead to a signed head.
     Mirrored(Box<Stretch>),
+    /// What was found when the own tables were worked out anew.
+    SelfAudited(Box<wire::SelfAuditReport>),
     /// What a peer said in a greeting.
     Greeted(CityId, Box<Greeted>),
     /// A peer has accepted a statement about our log.
@@ -264,6 +266,10 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
             Ok(Done::Nothing)
         }
         Command::Mirrored(stretch) => Ok(Done::Mirrored(batch.mirrored(&stretch).await?)),
+        Command::SelfAudited(report) => {
+            batch.keep_self_audit(&report).await?;
+            Ok(Done::Nothing)
+        }
         Command::Greeted(city, said) => {
             batch.greeted(&city, &said).await?;
             Ok(Done::Nothing)

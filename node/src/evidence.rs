@@ -246,11 +246,9 @@ impl Export<'_> {
             last_env_digest: last.map_or(Digest::ZERO, |entry| entry.env_digest).to_vec(),
             stated_unix_ms: self.house.world.clock.now_unix_ms(),
         };
-        let corrupt = || StoreError::Corrupt("message key");
         let keys = self.published.directory.newest_message_keys(statement.stated_unix_ms);
-        let signer = self.house.keys.first_of(&keys).ok_or_else(corrupt)?;
-        let sealed = crate::keys::seal_envelope(&statement, signer.as_ref()).await;
-        let sealed = sealed.map_err(|_| corrupt())?;
+        let sealed = self.house.keys.seal(&keys, &statement).await;
+        let sealed = sealed.map_err(|_| StoreError::Corrupt("message key"))?;
         self.bundle.envelopes.push(sealed);
         self.their_statement(file).await
     }

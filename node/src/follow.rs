@@ -143,7 +143,7 @@ impl Batch<'_> {
         });
         match standing {
             // If a WITHDRAW caused it, that says everything; otherwise the node takes it back.
-            Standing::Withheld if takes_back && !file.law.state().stop.any() => {
+            Standing::Withheld if takes_back && !file.is_stopped() => {
                 self.timer(self.now_ms, TimerKind::WentWithheld, &file.id.0).await
             }
             Standing::Refused(code) if self.again_if_revoked(file, digest, code).await? => Ok(()),
@@ -426,7 +426,7 @@ pub(crate) async fn timer(batch: &mut Batch<'_>, file: LegFile, kind: TimerKind)
 /// The node itself releases, once ACCEPT, consent and terms hold; no clerk can hold it back.
 async fn release(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
     let state = file.law.state();
-    if file.our_side != Side::Initiator || state.stop.any() {
+    if file.our_side != Side::Initiator || file.is_stopped() {
         return Ok(());
     }
     if state.stage == Stage::Released && !state.terms_acknowledged() {
@@ -492,7 +492,7 @@ async fn effect(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
 }
 
 async fn went_withheld(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
-    if file.law.state().stop.any() || file.law.is_closed() {
+    if file.is_stopped() || file.law.is_closed() {
         return Ok(());
     }
     let speech = if file.law.state().released {
@@ -507,7 +507,7 @@ async fn went_withheld(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()>
 }
 
 async fn erase_draft(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
-    let is_live = file.law.exists() && !file.law.state().stop.any();
+    let is_live = file.law.exists() && !file.is_stopped();
     if file.local == Local::OnTheRoad && is_live {
         return Ok(());
     }

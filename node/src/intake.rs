@@ -189,6 +189,7 @@ impl Batch<'_> {
             reference: reference(&leg),
             law: Leg::new(LegFile::rules(service)),
             entries: Vec::new(),
+            stop_refused: false,
         };
         store::legs::insert(self.conn, &file).await?;
         self.hide(&file, &Place::of_leg(file.id, DRAFT), &leg.encode_to_vec()).await?;

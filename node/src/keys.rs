@@ -35,7 +35,8 @@ use crate::world::{Entropy, random};
 use file::{Loaded, Wrapping, Writer};
 use jieli_proto::id::{CityId, Digest, LegId};
 use jieli_proto::manifest::Manifest;
-use jieli_proto::wire::Role;
+use jieli_proto::strict::Payload;
+use jieli_proto::wire::{Envelope, Role};
 use ring::hmac;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -90,6 +91,9 @@ pub enum KeysError {
     /// A signing key that no Ed25519 key belongs to.
     #[error("a signing key is unusable")]
     BadSeed,
+    /// The file of none of the keys that may sign is here.
+    #[error("no key that may sign now is in the key directory: restore its file from the backup")]
+    NoSigner,
     /// What is sealed does not open: another key or place, or changed bytes.
     #[error("a sealed value does not open")]
     Seal,
@@ -352,6 +356,16 @@ impl KeyRing {
     /// The signer of the first of these keys whose file is here.
     pub fn first_of(&self, keys: &[Digest]) -> Option<Arc<dyn Signer>> {
         keys.iter().find_map(|fpr| self.signer(fpr))
+    }
+
+    /// Signs a payload with the first of these keys whose file is here.
+    pub async fn seal<M: Payload>(
+        &self,
+        keys: &[Digest],
+        payload: &M,
+    ) -> Result<Envelope, KeysError> {
+        let signer = self.first_of(keys).ok_or(KeysError::NoSigner)?;
+        seal_envelope(payload, signer.as_ref()).await
     }
 
     /// The TLS key of a fingerprint, if its file is here.

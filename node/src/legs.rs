@@ -137,6 +137,8 @@ pub struct LegFile {
     pub law: Leg,
     /// All messages with a place, in the order they were taken in.
     pub entries: Vec<Entry>,
+    /// The other city refused a WITHDRAW of ours; see [`LegFile::is_stopped`].
+    pub stop_refused: bool,
 }
 
 impl LegFile {
@@ -256,6 +258,17 @@ impl LegFile {
         takes_no_place(code) || (of_key && !opened)
     }
 
+    /// Whether use has stopped, or we said so and the other city refused to hear it: a refused
+    /// message has no effect on the law's stages, but what a person stopped stays stopped here.
+    pub fn is_stopped(&self) -> bool {
+        self.stop_refused || self.law.state().stop.any()
+    }
+
+    /// A message of ours was refused.
+    pub fn was_refused(&mut self, message: Option<&wire::Message>) {
+        self.stop_refused |= message.is_some_and(|found| found.r#type() == MessageType::Withdraw);
+    }
+
     /// Fixes the standing of an own message when its receipt comes; a refused one loses its
     /// effect, so the law is folded anew.
     pub fn settle(&mut self, digest: &Digest, standing: Standing) {
@@ -265,6 +278,10 @@ impl LegFile {
         self.entries[at].standing = standing;
         let Standing::Refused(_) = standing else { return };
         let refused = (self.entries[at].side, self.entries[at].seq);
+        if self.entries[at].side == self.our_side {
+            let message = self.entries[at].message.clone();
+            self.was_refused(message.as_ref());
+        }
         if self.loses_place(digest, standing) {
             self.entries.remove(at);
         }

@@ -152,7 +152,7 @@ impl Writing<'_> {
         let Some(file) = self.leg(conn, leg).await? else { return Ok(()) };
         // Nor for a RELEASE that a closing act has overridden meanwhile.
         let overridden = file.law.overridden(file.our_side, message.leg_seq);
-        if file.law.state().stop.any() || overridden {
+        if file.is_stopped() || overridden {
             return Ok(());
         }
         let city = self.published.directory.city.as_str();

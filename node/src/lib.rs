@@ -37,6 +37,7 @@ pub mod reconcile;
 pub mod recovery;
 pub mod rotation;
 pub mod second;
+pub mod self_audit;
 pub mod serve;
 pub mod speak;
 pub mod statements;

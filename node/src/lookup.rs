@@ -39,7 +39,7 @@ impl Batch<'_> {
                 && (!file.is_far() || file.has_the_person())
                 && file.local == Local::OnTheRoad
                 // What is kept of a stopped leg is kept for the person's "not me" alone.
-                && !file.law.state().stop.any()
+                && !file.is_stopped()
                 && !file.is_page_closed(self.now_ms);
             if !shown {
                 continue;

@@ -8,7 +8,7 @@ use crate::store::{self, StoreError, Val};
 use crate::trouble::{Denied, Outcome};
 use crate::vault::Place;
 use jieli_proto::agreement::{Asked, purpose_of};
-use jieli_proto::case::{Direction, Proof, Side, Verdict};
+use jieli_proto::case::{Direction, Illegal, Law, Proof, Side, Verdict};
 use jieli_proto::day::Day;
 use jieli_proto::id::{Digest, LegId, MsgId};
 use jieli_proto::kinds::{Lane, PartySide};
@@ -210,6 +210,10 @@ impl Batch<'_> {
         let seen = file.law.len(file.our_side.other());
         let question = |digest: &Digest| file.entry(digest).map(|entry| entry.seq);
         let act = legs::act_of(message, file.our_side, message.leg_seq, seen, context, &question)?;
+        // Not the law's answer alone: a stop that the other city refused to hear holds here.
+        if file.is_stopped() && !Law::V1.row(act.verb()).after_stop {
+            return Err(Illegal::Stopped.into());
+        }
         file.law.judge(&act, &OneCalendar(&self.house.calendar))?;
         Ok(act)
     }

@@ -4,7 +4,6 @@
 use crate::batch::Batch;
 use crate::directory::{Bond, Peer};
 use crate::house::House;
-use crate::keys::seal_envelope;
 use crate::lanes::{Blocks, Held, LaneAt, NOT_HELD, Range};
 use crate::legs::Local;
 use crate::store::{Conn, Store, StoreError, checks};
@@ -80,7 +79,8 @@ impl Statements {
             last_env_digest: last_env_digest.to_vec(),
             stated_unix_ms: self.house.world.clock.now_unix_ms(),
         };
-        let sealed = seal_envelope(&statement, self.house.keys.message().as_ref()).await;
+        let keys = published.directory.message_keys(&bond.peer, statement.stated_unix_ms).keys;
+        let sealed = self.house.keys.seal(&keys, &statement).await;
         let sealed = sealed.map_err(|_| StoreError::Corrupt("message key"))?;
         Ok(StateReply { statements: vec![sealed], again: false })
     }
@@ -155,7 +155,10 @@ pub async fn lane_statement(
         city_id: published.directory.city.as_str().to_owned(),
         stated_unix_ms: house.world.clock.now_unix_ms(),
     };
-    let sealed = seal_envelope(&statement, house.keys.message().as_ref()).await;
+    let bond = published.directory.bonds.get(&at.agreement);
+    let bond = bond.ok_or(StoreError::Corrupt("agreement"))?;
+    let keys = published.directory.message_keys(&bond.peer, statement.stated_unix_ms).keys;
+    let sealed = house.keys.seal(&keys, &statement).await;
     sealed.map_err(|_| StoreError::Corrupt("message key"))
 }
 

@@ -165,6 +165,7 @@ async fn desk(doors: &Doors, call: Call, token: &str, cases: &Cases) -> Option<V
             ask!(doors.desk, doors, token, export_approved, request)
         }
         Call::Reconcile => steps!(reconcile, ReconcileRequest),
+        Call::SelfAudit => steps!(self_audit, SelfAuditRequest),
         Call::ListReconciled => plain!(list_reconciled, ListReconciledRequest),
         Call::PrintSlip => {
             let request = wire::SlipRequest { case_number: cases.sent.clone() };

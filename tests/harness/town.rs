@@ -464,7 +464,9 @@ impl Town {
     /// Waits until a leg stands there.
     pub async fn reaches(&self, leg: LegId, stage: Stage) {
         let what = format!("{stage:?} of {} in {}", leg.hex(), IDS[self.at]);
-        eventually(&what, async || self.stage(leg).await == Some(stage)).await;
+        if !soon(async || self.stage(leg).await == Some(stage)).await {
+            panic!("waited too long for {what}: {:?}", self.alarms().await);
+        }
     }
 
     /// Types of the messages of a leg, in the order in which they came here.
@@ -476,7 +478,9 @@ impl Town {
     /// Waits until a leg holds a message of a type.
     pub async fn holds(&self, leg: LegId, ty: MessageType) {
         let what = format!("{ty:?} in {}", IDS[self.at]);
-        eventually(&what, async || self.types(leg).await.contains(&ty)).await;
+        if !soon(async || self.types(leg).await.contains(&ty)).await {
+            panic!("waited too long for {what}: {:?}", self.alarms().await);
+        }
     }
 
     /// The envelopes of a lane, in their order.
@@ -558,12 +562,17 @@ pub fn in_hand(case: &str, person: &wire::DraftPerson) -> wire::InHand {
 }
 
 /// Waits up to half a minute.
-pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub async fn eventually(what: &str, holds: impl AsyncFnMut() -> bool) {
+    assert!(soon(holds).await, "waited too long for {what}");
+}
+
+/// Whether something comes to hold within half a minute.
+async fn soon(mut holds: impl AsyncFnMut() -> bool) -> bool {
     for _ in 0..600 {
         if holds().await {
-            return;
+            return true;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    panic!("waited too long for {what}");
+    false
 }

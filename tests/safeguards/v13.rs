@@ -12,10 +12,9 @@ use jieli_tests::{Town, Towns, office};
 async fn find(town: &Town, office: &str, number: &str) -> Result<wire::FindCasesReply, Failure> {
     let (number, purpose) = (number.to_owned(), "办理业务".to_owned());
     let asked = wire::FindCasesRequest { document: 1, number, purpose };
-    match town.desk_of(office, DeskCommand::FindCases(asked)).await? {
-        Done::Found(reply) => Ok(reply),
-        other => panic!("{other:?}"),
-    }
+    let done = town.desk_of(office, DeskCommand::FindCases(asked)).await?;
+    let Done::Found(reply) = done else { panic!("{done:?}") };
+    Ok(reply)
 }
 
 fn local_records(town: &Town) -> u64 {
@@ -37,7 +36,7 @@ async fn v13_the_exact_document_finds_the_own_offices_cases_and_nothing_else_doe
     ruian.reaches(leg, Stage::Offered).await;
     let before = local_records(kunming);
     let found = find(kunming, &own, &format!(" {number} ")).await.unwrap();
-    assert_eq!(found.case_numbers, [case.clone()]);
+    assert_eq!(found.case_numbers, std::slice::from_ref(&case));
     assert_eq!(local_records(kunming), before + 2, "the look-up and the look");
     // Part of a number, another document, another office: nothing, and that is written down too.
     for (office, number) in [

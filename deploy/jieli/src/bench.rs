@@ -18,10 +18,12 @@ use towns::Towns;
 
 mod ceiling;
 mod evidence;
+mod reconcile;
 mod scratch;
 mod towns;
 mod verify;
 
+pub use reconcile::{Compared, compare};
 pub use scratch::ScratchPg;
 pub use verify::{Checked, one_bundle, whole_pack};
 

@@ -4,7 +4,7 @@
 //! | exit code | meaning |
 //! |---|---|
 //! | 0 | done |
-//! | 1 | refused, not allowed or not found; `import`: the whole sheet was refused; `verify`, `peer test`: something does not hold; `reconcile`: the cities differ |
+//! | 1 | refused, not allowed or not found; `import`: the whole sheet was refused; `verify`, `peer test`: something does not hold; `reconcile`: the cities differ; `self-audit`: something was found |
 //! | 2 | the command line is wrong; `verify`: the ZIP or its manifest.json cannot be read |
 //! | 3 | `import`: some rows were refused, the others are drafts |
 //! | 4 | the node cannot be reached, is busy or failed; `import`: broken off, run it again |
@@ -39,6 +39,7 @@ mod repair;
 mod rule;
 mod say;
 mod second;
+mod self_audit;
 mod shell;
 mod slip;
 mod status;
@@ -51,10 +52,10 @@ use say::{Done, Out, Tongue};
 pub use say::{FAILED, Fail, REFUSED, SOME_ROWS, WRONG_USE};
 
 const EXIT_CODES: &str = "\
-退出码：0 办成；1 被拒绝、无权或没有找到（import：整张表；verify、peer test：有不成立的；reconcile：双方有差异）；2 命令行或文件有误\
+退出码：0 办成；1 被拒绝、无权或没有找到（import：整张表；verify、peer test：有不成立的；reconcile：双方有差异；self-audit：有发现）；2 命令行或文件有误\
 （verify：ZIP 无法读取）；3 import：部分行被拒绝；4 节点无法连接、繁忙或出错。
 Exit codes: 0 done; 1 refused, not allowed or not found (import: the whole sheet; verify, peer \
-test: something does not hold; reconcile: the cities differ); 2 the command line or a file is wrong (verify: the ZIP cannot be read); 3 import: \
+test: something does not hold; reconcile: the cities differ; self-audit: something was found); 2 the command line or a file is wrong (verify: the ZIP cannot be read); 3 import: \
 some rows were refused; 4 the node cannot be reached, is busy or failed.";
 
 /// Hands a worker's household over between two cities: `jieli COMMAND --help` tells more.
@@ -178,6 +179,8 @@ enum Command {
     Export(evidence::Export),
     /// Compares what both cities hold, from signed statements, down to the message that differs.
     Reconcile(reconcile::Reconcile),
+    /// Works out anew whether what is stored is what was signed; names table, row and column.
+    SelfAudit(self_audit::SelfAudit),
     /// Checks evidence, a slip or a letter against root fingerprints; needs no node, network or account.
     Verify(evidence::Verify),
     /// What compliance reads: figures, deadlines, consents. No personal data.
@@ -245,6 +248,7 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
         Command::Letter(command) => command.run(&at, out).await,
         Command::Second(command) => command.run(&at, out).await,
         Command::Export(export) => export.run(&at, out).await,
+        Command::SelfAudit(audit) => audit.run(&at, out).await,
         Command::Reconcile(reconcile) => reconcile.run(&at, out).await,
         Command::Verify(verify) => verify.run(out),
         Command::Audit(command) => command.run(&at, out).await,
@@ -321,6 +325,7 @@ mod tests {
             "jieli letter answer 2026-000001 1 --decline --stamped",
             "jieli reconcile --agreement 00 --period 2026-11 --json",
             "jieli reconcile --list",
+            "jieli self-audit --last --json",
         ] {
             let words = line.split(' ');
             let last = if line.ends_with("--yes") { Some("1 3") } else { None };

@@ -12,7 +12,7 @@ use jieli_proto::wire::{self, Envelope, ReviewFinding};
 use serde_json::json;
 
 /// The payload type of a sign-off. It never leaves the house as a message.
-const SIGN_OFF_TYPE: &str = "application/vnd.jieli.sign-off.v1+json";
+pub(crate) const SIGN_OFF_TYPE: &str = "application/vnd.jieli.sign-off.v1+json";
 
 /// What a reviewer asks for.
 #[derive(Clone, Debug)]
@@ -88,7 +88,8 @@ impl Batch<'_> {
             "token": actor.token,
         });
         let payload = statement.to_string().into_bytes();
-        let signer = self.house.keys.message();
+        let keys = self.directory.newest_message_keys(self.now_ms);
+        let signer = self.house.keys.first_of(&keys).ok_or(StoreError::Corrupt("message key"))?;
         let pae = envelope::pae(SIGN_OFF_TYPE, &payload);
         let sig = signer.sign(&pae).await.map_err(|_| StoreError::Corrupt("message key"))?;
         let digest = Digest::of(&[&pae]);

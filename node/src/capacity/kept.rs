@@ -46,7 +46,7 @@ impl Batch<'_> {
             .map(|old| old.seen_from(file.our_side))
             .filter(|old| {
                 let same = old.bond == file.bond && old.our_office == file.our_office;
-                same && old.service == file.service && old.law.state().stop.any()
+                same && old.service == file.service && old.is_stopped()
             })
             .map(|old| old.id))
     }

@@ -54,6 +54,7 @@ impl Command {
             | Command::Fetched(..)
             | Command::LegStated(..)
             | Command::Reconciled(_)
+            | Command::SelfAudited(_)
             | Command::Told(..)
             | Command::Ring(_)
             | Command::Unset(_)

@@ -126,7 +126,7 @@ fn stage(file: &LegFile) -> Word {
         }
         Local::OnTheRoad => {}
     }
-    if file.law.state().stop.any() {
+    if file.is_stopped() {
         return w("已停止", "stopped");
     }
     match file.law.state().stage {

@@ -482,7 +482,7 @@ fn terms_to_read(file: &LegFile) -> Option<[u8; 32]> {
     let state = file.law.state();
     let changed = state.stage == Stage::Released && !state.terms_acknowledged();
     let asks = state.stage == Stage::Accepted || changed;
-    state.terms.filter(|_| asks && !state.stop.any())
+    state.terms.filter(|_| asks && !file.is_stopped())
 }
 
 fn no_partner(city: &str) -> Trouble {

@@ -104,7 +104,7 @@ impl Batch<'_> {
         let Some((_, leg, _)) = question.legs.first() else { return Ok(()) };
         let Some(file) = self.take_leg(*leg).await? else { return Ok(()) };
         let file = question.topic.view(file);
-        if file.law.state().stop.any() || file.law.is_closed() {
+        if file.is_stopped() || file.law.is_closed() {
             return Ok(());
         }
         let Some(contact) = self.contact(&file).await? else { return Ok(()) };

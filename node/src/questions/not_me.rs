@@ -108,6 +108,7 @@ impl Batch<'_> {
             local: if sent { Local::Asked } else { Local::Draft },
             law: Leg::new(LegFile::rules(old.service)),
             entries: Vec::new(),
+            stop_refused: false,
             ..old.clone()
         };
         store::legs::insert(self.conn, &file).await?;

@@ -235,7 +235,7 @@ impl Shown {
             local: file.local,
             exists: file.law.exists(),
             stage: state.stage,
-            stopped: state.stop.any(),
+            stopped: file.is_stopped(),
             due,
         }
     }

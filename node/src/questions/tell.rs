@@ -275,7 +275,7 @@ impl Batch<'_> {
                 continue;
             }
             let Some(file) = self.take_leg(other).await? else { continue };
-            let lives = file.local != Local::Dropped && !file.law.state().stop.any();
+            let lives = file.local != Local::Dropped && !file.is_stopped();
             if lives && self.contact(&file).await?.is_some() {
                 return Ok(Some(file));
             }

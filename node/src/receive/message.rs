@@ -331,7 +331,7 @@ impl Batch<'_> {
         let Some(mut file) = self.take_leg(place.leg).await? else { return Ok(()) };
         self.keep_sections(&file, place.seq, &facts, opened).await?;
         let opens = [MessageType::Offer, MessageType::Release, MessageType::Request];
-        if opens.contains(&facts.kind) && !file.law.state().stop.any() {
+        if opens.contains(&facts.kind) && !file.is_stopped() {
             self.follow(&mut file, facts.kind, false).await?;
         }
         Ok(())
@@ -347,7 +347,7 @@ impl Batch<'_> {
         opened: Opened,
     ) -> Result<(), StoreError> {
         let state = file.law.state();
-        let stopped = state.stop.any() || *state.erase_notice.of(file.our_side);
+        let stopped = file.is_stopped() || *state.erase_notice.of(file.our_side);
         if stopped || file.law.overridden(file.our_side.other(), seq) {
             return Ok(());
         }
@@ -409,6 +409,7 @@ fn new_leg(
         reference: String::new(),
         law: Leg::new(LegFile::rules(facts.service)),
         entries: Vec::new(),
+        stop_refused: false,
     }
 }
 

@@ -34,32 +34,43 @@ pub struct Greeted {
     pub recovering: bool,
     /// Our own signed head as they hold it; empty for none.
     pub seen: String,
+    /// How much of their log was held here before they said it: words that newer ones have
+    /// overtaken accuse nobody.
+    pub held_before: u64,
     /// What they state about their log, and what proves it.
     pub stated: Option<Box<GreetRequest>>,
 }
 
-impl From<GreetRequest> for Greeted {
-    fn from(said: GreetRequest) -> Greeted {
+impl Greeted {
+    /// What came unasked.
+    pub fn asked(said: GreetRequest, held_before: u64) -> Greeted {
         Greeted {
             origin: said.origin.clone(),
             size: said.size,
             recovering: said.recovering,
             seen: said.seen.clone(),
-            stated: said.statement.is_some().then(|| Box::new(said)),
+            held_before,
+            stated: (!said.checkpoint.is_empty()).then(|| Box::new(said)),
+        }
+    }
+
+    /// What came as an answer.
+    pub fn answered(said: &GreetReply, held_before: u64) -> Greeted {
+        Greeted {
+            origin: said.origin.clone(),
+            size: said.size,
+            recovering: said.recovering,
+            seen: said.seen.clone(),
+            held_before,
+            stated: None,
         }
     }
 }
 
-impl From<&GreetReply> for Greeted {
-    fn from(said: &GreetReply) -> Greeted {
-        Greeted {
-            origin: said.origin.clone(),
-            size: said.size,
-            recovering: said.recovering,
-            seen: said.seen.clone(),
-            stated: None,
-        }
-    }
+/// How much of a peer's log is held here.
+pub(crate) async fn held_of(conn: &mut Conn, peer: &Peer) -> Result<u64, StoreError> {
+    let seen = newest_of(conn, &peer.city.exchange_origin(peer.epoch)).await?;
+    Ok(seen.map_or(0, |seen| seen.size))
 }
 
 /// Why a greeting came to nothing.
@@ -100,22 +111,24 @@ async fn greet(
     store: &Store,
     published: &Published,
     city: &CityId,
-) -> Result<(GreetReply, Option<jieli_proto::id::Digest>), Unheard> {
+) -> Result<(Greeted, Option<jieli_proto::id::Digest>), Unheard> {
     let directory = &published.directory;
     let unknown = || PostError("no accepted peer of that name".to_owned());
     let peer = directory.peers.get(city).ok_or_else(unknown)?;
     let mut conn = store.read().await?;
+    let held = held_of(&mut conn, peer).await?;
     let words = own_words(&mut conn, directory, &published.exchange, peer).await?;
     let post = &house.world.post;
     let reply = post.greet(city, words.clone()).await?;
     let mut owed = rows::owed(&mut conn, city).await?;
     if owed.is_none() && reply.held_back {
-        // It heard older words of ours after newer ones: the last statement says it again.
+        // It heard older words of ours after newer ones. The last statement says it again; where
+        // there is none, nothing was ever lost, and a proof says so.
         owed = rows::statements(&mut conn, &directory.city).await?.pop();
     }
-    let Some(owed) = owed.filter(|_| directory.recovering.is_none()) else {
-        return Ok((reply, None));
-    };
+    if directory.recovering.is_some() || (owed.is_none() && !reply.held_back) {
+        return Ok((Greeted::answered(&reply, held), None));
+    }
     let head = &published.exchange;
     let mut consistency = Vec::new();
     if let Some((epoch, (size, _))) = largest_seen(directory, &reply.seen)
@@ -127,15 +140,16 @@ async fn greet(
         consistency = path.iter().map(|hash| hash.to_vec()).collect();
     }
     let statement = GreetRequest {
-        statement: Some(owed.sealed),
+        statement: owed.as_ref().map(|owed| owed.sealed.clone()),
         checkpoint: published.checkpoint.clone(),
         consistency,
         lost: lost(&mut conn, city).await?,
         ..words
     };
+    let held = held_of(&mut conn, peer).await?;
     let reply = post.greet(city, statement).await?;
-    let accepted = !reply.held_back;
-    Ok((reply, accepted.then_some(owed.digest)))
+    let told = owed.filter(|_| !reply.held_back).map(|owed| owed.digest);
+    Ok((Greeted::answered(&reply, held), told))
 }
 
 /// Greets a peer and takes in what it says. Whether anything may be signed and sent after that.
@@ -145,9 +159,8 @@ pub(crate) async fn meet(
     store: &Store,
     city: &CityId,
 ) -> Result<bool, Unheard> {
-    let (reply, told) = greet(house, store, &hand.published(), city).await?;
-    let said = Box::new(Greeted::from(&reply));
-    hand.perform(Command::Greeted(city.clone(), said)).await?;
+    let (said, told) = greet(house, store, &hand.published(), city).await?;
+    hand.perform(Command::Greeted(city.clone(), Box::new(said))).await?;
     if let Some(digest) = told {
         hand.perform(Command::Told(city.clone(), digest)).await?;
     }
@@ -266,8 +279,7 @@ impl Batch<'_> {
         if let Some(stated) = &said.stated {
             return self.stated(&peer, stated).await;
         }
-        let origin = city.exchange_origin(peer.epoch);
-        let seen = newest_of(self.conn, &origin).await?.map_or(0, |seen| seen.size);
+        let seen = said.held_before;
         let epoch = epoch_of(city, &said.origin).unwrap_or(0);
         let went_back = epoch < peer.epoch || (epoch == peer.epoch && said.size < seen);
         if went_back {

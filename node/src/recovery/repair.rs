@@ -3,7 +3,7 @@
 
 use super::collect::{Missing, Ordered, Said, collect};
 use super::replay::answers;
-use super::{Cause, Found, Greeted, Recovering, Resume, greet_all};
+use super::{Cause, Found, Greeted, Recovering, Resume, greet_all, held_of};
 use crate::command::{Command, Done};
 use crate::house::House;
 use crate::store::Store;
@@ -160,10 +160,16 @@ async fn look(hand: &Hand, store: &Store, house: &House) -> Result<Option<Look>,
     }
     let mut conn = store.read().await?;
     let directory = &published.directory;
+    let mut held = BTreeMap::new();
+    for (city, peer) in &directory.peers {
+        held.insert(city.clone(), held_of(&mut conn, peer).await?);
+    }
     let said = greet_all(house, &mut conn, directory, &published.exchange).await?;
     drop(conn);
     for (city, reply) in &said {
-        perform(hand, Command::Greeted(city.clone(), Box::new(Greeted::from(reply)))).await?;
+        let held = held.get(city).copied().unwrap_or(0);
+        let heard = Box::new(Greeted::answered(reply, held));
+        perform(hand, Command::Greeted(city.clone(), heard)).await?;
     }
     let published: Arc<Published> = hand.published();
     let directory = &published.directory;

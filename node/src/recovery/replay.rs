@@ -376,6 +376,7 @@ impl Batch<'_> {
             reference: String::new(),
             law: Leg::new(LegFile::rules(service)),
             entries: Vec::new(),
+            stop_refused: false,
         };
         self.open_case(bond, &mut file).await?;
         Ok(Some(file))

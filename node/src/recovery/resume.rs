@@ -4,7 +4,6 @@
 use super::{Cause, SizedRoot, nothing};
 use crate::batch::Batch;
 use crate::follow::WithdrawnBy;
-use crate::keys::seal_envelope;
 use crate::store::log::{self, Log};
 use crate::store::recovery::{self as rows, Statement};
 use crate::store::{StoreError, recovery};
@@ -170,8 +169,8 @@ impl Batch<'_> {
             known_size: known.0,
             known_root: known.1.to_vec(),
         };
-        let signer = self.house.keys.log();
-        let sealed = seal_envelope(&statement, signer.as_ref()).await;
+        let keys = self.directory.log_keys();
+        let sealed = self.house.keys.seal(&keys, &statement).await;
         sealed.map_err(|_| StoreError::Corrupt("log key"))
     }
 

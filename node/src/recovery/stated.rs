@@ -23,7 +23,7 @@ impl Batch<'_> {
         peer: &Peer,
         said: &GreetRequest,
     ) -> Result<(), StoreError> {
-        let Some(sealed) = &said.statement else { return Ok(()) };
+        let Some(sealed) = &said.statement else { return self.unbroken(peer, said).await };
         let kind = envelope::kind(sealed);
         let accepted = if kind == Some(Kind::Recovery) {
             self.accept_recovery(peer, sealed, said).await?
@@ -50,6 +50,28 @@ impl Batch<'_> {
         }
         rows::release(self.conn, &peer.city).await?;
         self.send_again(peer, &said.lost).await?;
+        self.wake.insert(peer.city.clone());
+        self.reload().await
+    }
+
+    /// A peer that was held back shows that its newest head extends all that was seen of it: it
+    /// never went back, older words of its own had come after newer ones.
+    async fn unbroken(&mut self, peer: &Peer, said: &GreetRequest) -> Result<(), StoreError> {
+        if peer.quarantine.is_none() {
+            return Ok(());
+        }
+        let origin = peer.city.exchange_origin(peer.epoch);
+        let Some(head) = newest(peer, &origin, &said.checkpoint) else { return Ok(()) };
+        let seen = newest_of(self.conn, &origin).await?;
+        let holds =
+            seen.is_none_or(|seen| extends(&head, seen.size, &seen.root, &said.consistency));
+        if !holds || self.accept_head(&peer.city, &origin, &said.checkpoint).await?.is_none() {
+            return Ok(());
+        }
+        let detail = "该城市证明其日志从未缩短，恢复收发。 It has proved that its log never went \
+                      back: letters are taken again.";
+        self.alarm("log-unbroken", &peer.city, detail).await?;
+        rows::release(self.conn, &peer.city).await?;
         self.wake.insert(peer.city.clone());
         self.reload().await
     }

@@ -53,6 +53,7 @@ pub enum Call {
     ExportApproved,
     Reconcile,
     ListReconciled,
+    SelfAudit,
     PrintSlip,
     AskLetter,
     WriteLetter,
@@ -69,8 +70,8 @@ use Call::{
     Countersign, ExportApproved, ExportCase, FindCases, HandOver, Import, InstallManifest,
     InvitePeer, ListAgreements, ListCapacity, ListCases, ListDisputed, ListFindings, ListKeys,
     ListPeers, ListReconciled, ListRules, ListSeconds, ListVacancies, PlaceKey, PrintSlip, Propose,
-    Reconcile, RemoveRule, Repair, SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct,
-    WriteLetter,
+    Reconcile, RemoveRule, Repair, SelfAudit, SetCapacity, ShowAgreement, ShowCase, TestPeer,
+    UndoAct, WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -116,6 +117,7 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (ExportApproved, &[Clerk]),
     (Reconcile, &[Operator, Compliance]),
     (ListReconciled, &[Operator, Compliance]),
+    (SelfAudit, &[Operator, Compliance]),
     (PrintSlip, &[Clerk]),
     (AskLetter, &[Clerk]),
     (WriteLetter, &[Clerk]),

@@ -2,6 +2,7 @@
 //! error with a log id.
 
 use crate::config::DeskRole;
+use crate::self_audit;
 use crate::store::StoreError;
 use crate::trouble::{Denied, Trouble};
 use crate::world::{Entropy, random};
@@ -48,6 +49,15 @@ impl From<Failure> for Unable {
         match failure {
             Failure::Denied(denied) => Unable::Denied(denied),
             Failure::Busy(what) => Unable::Busy(what),
+        }
+    }
+}
+
+impl From<self_audit::Failed> for Unable {
+    fn from(failed: self_audit::Failed) -> Unable {
+        match failed {
+            self_audit::Failed::Store(error) => error.into(),
+            self_audit::Failed::Busy(failure) => failure.into(),
         }
     }
 }

@@ -509,6 +509,16 @@ impl desk_server::Desk for DeskDoor {
         self.reply(self.reconcile_steps(request))
     }
 
+    type SelfAuditStream = checks::Steps<wire::SelfAuditStep>;
+
+    async fn self_audit(
+        &self,
+        request: Request<wire::SelfAuditRequest>,
+    ) -> Reply<Self::SelfAuditStream> {
+        let (_, request) = self.enter(Call::SelfAudit, request)?;
+        self.reply(self.self_audit_steps(&request).await)
+    }
+
     async fn list_reconciled(
         &self,
         request: Request<wire::ListReconciledRequest>,

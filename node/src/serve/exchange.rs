@@ -9,7 +9,7 @@ use crate::config::Limits;
 use crate::directory::{Bond, Directory};
 use crate::house::House;
 use crate::letters::{FETCH_MAX, Letters};
-use crate::recovery::{Greeted, Unheard, meet, own_words};
+use crate::recovery::{Greeted, Unheard, held_of, meet, own_words};
 use crate::statements::{Statements, Unstated};
 use crate::store::log::{consistency, inclusion, leaf, tile_hashes};
 use crate::store::{StoreError, mirror};
@@ -343,11 +343,13 @@ impl Exchange for ExchangeDoor {
     async fn greet(&self, request: Request<GreetRequest>) -> Result<Response<GreetReply>, Status> {
         let caller = self.caller(&request).await?;
         let city = caller.city;
-        self.hear(&city, Greeted::from(request.into_inner())).await?;
+        let mut conn = self.letters.store().read().await.map_err(internal)?;
+        let peer = caller.published.directory.peers.get(&city).ok_or_else(denied)?;
+        let held = held_of(&mut conn, peer).await.map_err(internal)?;
+        self.hear(&city, Greeted::asked(request.into_inner(), held)).await?;
         let published = self.hand.published();
         let directory = &published.directory;
         let peer = directory.peers.get(&city).ok_or_else(denied)?;
-        let mut conn = self.letters.store().read().await.map_err(internal)?;
         let words = own_words(&mut conn, directory, &published.exchange, peer);
         let words = words.await.map_err(internal)?;
         let shared = directory.bonds.values().filter(|bond| bond.peer == city);

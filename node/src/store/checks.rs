@@ -2,7 +2,7 @@
 
 use super::{Conn, Row, StoreError};
 use jieli_proto::id::{AgreementId, Digest, LegId};
-use jieli_proto::wire::{Envelope, ReconcileReport};
+use jieli_proto::wire::{Envelope, ReconcileReport, SelfAuditReport};
 use prost::Message as _;
 
 /// Keeps a report.
@@ -81,4 +81,22 @@ pub async fn leg_statement(conn: &mut Conn, leg: LegId) -> Result<Option<Envelop
     let Some(row) = conn.maybe(sql, vec![leg.to_vec().into()]).await? else { return Ok(None) };
     let corrupt = |_| StoreError::Corrupt("leg_statement.envelope");
     Envelope::decode(row.bytes(0)?.as_slice()).map(Some).map_err(corrupt)
+}
+
+/// Keeps what an audit found.
+pub async fn keep_audit(conn: &mut Conn, report: &SelfAuditReport) -> Result<(), StoreError> {
+    let sql = "INSERT INTO self_audit (begun_ms, findings, report) VALUES ($1,$2,$3) \
+               ON CONFLICT (begun_ms) DO UPDATE SET findings = excluded.findings, \
+               report = excluded.report";
+    let count = report.findings.len() as u64;
+    let vals = vec![report.begun_unix_ms.into(), count.into(), report.encode_to_vec().into()];
+    conn.run(sql, vals).await.map(drop)
+}
+
+/// What was found last.
+pub async fn last_audit(conn: &mut Conn) -> Result<Option<SelfAuditReport>, StoreError> {
+    let sql = "SELECT report FROM self_audit ORDER BY begun_ms DESC LIMIT 1";
+    let Some(row) = conn.maybe(sql, Vec::new()).await? else { return Ok(None) };
+    let corrupt = |_| StoreError::Corrupt("self_audit.report");
+    SelfAuditReport::decode(row.bytes(0)?.as_slice()).map(Some).map_err(corrupt)
 }

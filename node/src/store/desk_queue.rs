@@ -14,20 +14,7 @@ const CLOSED: i64 = 99_999_999;
 
 /// Writes down where a leg stands in the queue.
 pub async fn index(conn: &mut Conn, file: &LegFile) -> Result<(), StoreError> {
-    // As it is stored: whose turn it is, the other desk of a local leg reads the other way round.
-    let file = file.home();
-    if file.local != Local::OnTheRoad {
-        return Ok(());
-    }
-    let owed = file.law.owed().into_iter().next().filter(|_| !file.law.is_closed());
-    let (sort_on, turn): (i64, i64) = match owed {
-        None if file.law.exists() && !file.law.is_closed() => (UNDATED, 0),
-        None => (CLOSED, 0),
-        Some(owed) => {
-            let turn = if owed.by == file.our_side { 1 } else { 2 };
-            (owed.due.map_or(UNDATED, |due| i64::from(due.number())), turn)
-        }
-    };
+    let Some((sort_on, turn)) = standing(file) else { return Ok(()) };
     conn.run(
         "INSERT INTO leg_due (leg_id, sort_on, turn) VALUES ($1,$2,$3) \
          ON CONFLICT (leg_id) DO UPDATE SET sort_on = excluded.sort_on, turn = excluded.turn",
@@ -35,6 +22,24 @@ pub async fn index(conn: &mut Conn, file: &LegFile) -> Result<(), StoreError> {
     )
     .await?;
     Ok(())
+}
+
+/// Where a leg stands in the queue, `sort_on` and `turn`; `None` before it is on the road.
+pub(crate) fn standing(file: &LegFile) -> Option<(i64, i64)> {
+    // As it is stored: whose turn it is, the other desk of a local leg reads the other way round.
+    let file = file.home();
+    if file.local != Local::OnTheRoad {
+        return None;
+    }
+    let owed = file.law.owed().into_iter().next().filter(|_| !file.law.is_closed());
+    Some(match owed {
+        None if file.law.exists() && !file.law.is_closed() => (UNDATED, 0),
+        None => (CLOSED, 0),
+        Some(owed) => {
+            let turn = if owed.by == file.our_side { 1 } else { 2 };
+            (owed.due.map_or(UNDATED, |due| i64::from(due.number())), turn)
+        }
+    })
 }
 
 /// A place in the queue; the next page starts after it.

@@ -47,6 +47,7 @@ pub async fn load(
         reference: row.text(8)?,
         law: Leg::new(LegFile::rules(service)),
         entries: Vec::new(),
+        stop_refused: false,
     };
     load_entries(conn, &mut file, calendar).await?;
     Ok(Some(file))
@@ -61,14 +62,17 @@ async fn load_entries(
     let sql = if file.is_local() {
         "SELECT m.env_digest, m.side, m.leg_seq, m.lane_seq, m.status, m.code, m.legal, \
          e.envelope FROM message m JOIN local_envelope e ON e.lane = m.lane \
-         AND e.lane_seq = m.lane_seq WHERE m.leg_id = $1 AND m.leg_seq > 0 ORDER BY e.place"
+         AND e.lane_seq = m.lane_seq WHERE m.leg_id = $1 AND (m.leg_seq > 0 OR m.side = $2) \
+         ORDER BY e.place"
     } else {
         "SELECT m.env_digest, m.side, m.leg_seq, m.lane_seq, m.status, m.code, m.legal, \
          e.envelope FROM message m JOIN envelope e ON e.agreement_id = m.agreement_id \
          AND e.lane = m.lane AND e.lane_seq = m.lane_seq \
-         WHERE m.leg_id = $1 AND m.leg_seq > 0 ORDER BY e.leaf_epoch, e.leaf_idx"
+         WHERE m.leg_id = $1 AND (m.leg_seq > 0 OR m.side = $2) \
+         ORDER BY e.leaf_epoch, e.leaf_idx"
     };
-    let rows = conn.rows(sql, vec![file.id.to_vec().into()]).await?;
+    let ours = legs::side_number(file.our_side).into();
+    let rows = conn.rows(sql, vec![file.id.to_vec().into(), ours]).await?;
     for row in rows {
         let sealed = wire::Envelope::decode(row.bytes(7)?.as_slice())
             .map_err(|_| StoreError::Corrupt("envelope.envelope"))?;
@@ -81,6 +85,12 @@ async fn load_entries(
             standing: Standing::from_numbers(row.int(4)?, row.int(5)?),
             message: envelope::payload::<wire::Message>(&sealed).ok(),
         };
+        if entry.side == file.our_side && matches!(entry.standing, Standing::Refused(_)) {
+            file.was_refused(entry.message.as_ref());
+        }
+        if entry.seq == 0 {
+            continue;
+        }
         let legal = row.int(6)? == 1 && !matches!(entry.standing, Standing::Refused(_));
         let verdict = if legal { Verdict::Legal } else { Verdict::Technical };
         admit(file, entry, verdict, calendar);

@@ -52,7 +52,7 @@ impl Batch<'_> {
                 Stage::Offered | Stage::TakenUp | Stage::Waitlisted | Stage::Accepted
             );
             let push = file.law.rules().direction == Direction::Push;
-            if file.our_side != Side::Examiner || !push || !early || state.stop.any() {
+            if file.our_side != Side::Examiner || !push || !early || file.is_stopped() {
                 continue;
             }
             let question = if file.service == Service::Employment {
@@ -118,7 +118,7 @@ impl Batch<'_> {
         question: &Question,
         file: &mut LegFile,
     ) -> Outcome<()> {
-        if file.law.is_closed() || file.law.state().stop.any() {
+        if file.law.is_closed() || file.is_stopped() {
             return Ok(());
         }
         let consent = self.sign_consent(question, file).await?;

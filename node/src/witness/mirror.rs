@@ -27,7 +27,8 @@ const TILES_MAX: u64 = 8;
 const SWEEP_TICKS: u32 = 400;
 
 /// Ticks after the own log has moved: what passed between the two has moved the peer's as well, and
-/// nothing else may tell of it for a long time.
+/// nothing else may tell of it for a long time. The peer may be slower: twice as long after each
+/// look, up to [`SWEEP_TICKS`].
 const AFTER_TICKS: u32 = 6;
 
 /// The first rest after something did not work, in ticks; doubled each time up to a shift.
@@ -59,8 +60,9 @@ pub(super) struct Mirror {
     done: BTreeMap<String, u64>,
     failures: u32,
     rest: u32,
-    /// Ticks until the next look.
+    /// Ticks until the next look, and how many that was set to.
     wait: u32,
+    pause: u32,
     /// Size of the own log when that was set.
     own_size: u64,
 }
@@ -68,7 +70,16 @@ pub(super) struct Mirror {
 impl Mirror {
     pub(super) fn new(shared: Witness, city: CityId) -> Mirror {
         let done = BTreeMap::new();
-        Mirror { shared, city, done, failures: 0, rest: 0, wait: SWEEP_TICKS, own_size: 0 }
+        Mirror {
+            shared,
+            city,
+            done,
+            failures: 0,
+            rest: 0,
+            wait: SWEEP_TICKS,
+            pause: SWEEP_TICKS,
+            own_size: 0,
+        }
     }
 
     /// Mirrors until it is stopped.
@@ -81,10 +92,12 @@ impl Mirror {
         loop {
             let now = published.borrow_and_update().clone();
             if now.exchange.size != self.own_size {
-                (self.own_size, self.wait) = (now.exchange.size, self.wait.min(AFTER_TICKS));
+                (self.own_size, self.pause) = (now.exchange.size, AFTER_TICKS);
+                self.wait = self.wait.min(AFTER_TICKS);
             }
             if self.rest == 0 && (look || self.is_behind(&now)) {
-                self.wait = SWEEP_TICKS;
+                self.pause = SWEEP_TICKS.min(self.pause * 2);
+                self.wait = self.pause;
                 let turn = self.turn();
                 let turn = tokio::select! {
                     () = stop.cancelled() => return,

@@ -444,8 +444,13 @@ impl Pair {
 }
 
 /// Waits up to half a minute.
-pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    for _ in 0..600 {
+pub(crate) async fn eventually(what: &str, holds: impl AsyncFnMut() -> bool) {
+    within(30, what, holds).await;
+}
+
+/// Waits up to some seconds.
+pub(crate) async fn within(seconds: u32, what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    for _ in 0..seconds * 20 {
         if holds().await {
             return;
         }

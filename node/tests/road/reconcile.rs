@@ -180,7 +180,14 @@ async fn what_is_on_its_way_agrees_and_a_receipt_that_stays_away_is_lost() {
     pair.a().tap.deaf.store(true, std::sync::atomic::Ordering::SeqCst);
     pair.a().cut(false);
     pair.clock.move_on(60_000);
-    eventually("B holds them", async || pair.b().lane(id, 0).await.len() == 8).await;
+    // A statement is about what is signed, a moment after it is stored.
+    eventually("B holds them", async || {
+        let sql = "SELECT COUNT(*) FROM log_leaf WHERE log = 'exchange'";
+        let stored = pair.b().count(sql, Vec::new()).await as u64;
+        let signed = pair.b().node().hand().published().exchange.size;
+        pair.b().lane(id, 0).await.len() == 8 && signed == stored
+    })
+    .await;
     let report = compared(pair.a(), id, 0).await;
     assert!(report.agree, "{report:?}");
     assert!(named(&report).iter().all(|(lane, _, class)| (*lane, *class) == (3, "in-flight")));

@@ -3,6 +3,7 @@
 
 use crate::harness::*;
 use crate::witness;
+use jieli_node::command::Command;
 use jieli_node::keys::{KeyRing, Signer as _};
 use jieli_node::recovery::{self, Cause};
 use jieli_node::store::{log, mirror};
@@ -33,7 +34,7 @@ async fn root_at(city: &City, size: u64) -> Hash {
 /// Waits until the other city has mirrored all of a city's log.
 pub(crate) async fn mirrored(pair: &Pair, which: usize) {
     let other = &pair.cities[1 - which];
-    eventually("the mirror", async || {
+    within(90, "the mirror", async || {
         let mut conn = other.node().store().read().await.unwrap();
         let held = mirror::head(&mut conn, ORIGINS[which]).await.unwrap();
         held.is_some_and(|held| (held.size, held.root) == head(&pair.cities[which]))
@@ -126,6 +127,38 @@ async fn one_message_old() {
 async fn ten_messages_old() {
     restored(B, 10).await;
     restored(A, 10).await;
+}
+
+/// Words about a log that newer ones have overtaken on the way accuse nobody; and who is held back
+/// all the same proves by its newest head that it never went back.
+#[tokio::test(flavor = "multi_thread")]
+async fn overtaken_words_hold_nobody_back_for_long() {
+    let (pair, id) = Pair::agreed().await;
+    pair.a().announce(0..5).await.unwrap();
+    pair.settled(id).await;
+    mirrored(&pair, 0).await;
+    let (size, _) = head(pair.a());
+    let said = |held_before| {
+        let (origin, seen) = (ORIGINS[0].to_owned(), String::new());
+        Box::new(recovery::Greeted {
+            origin,
+            seen,
+            size: size - 2,
+            held_before,
+            ..Default::default()
+        })
+    };
+    let (hand, kunming) = (pair.b().node().hand(), pair.a().id());
+    hand.perform(Command::Greeted(kunming.clone(), said(size - 2))).await.unwrap();
+    assert_eq!(pair.b().alarms().await, Vec::<String>::new());
+    hand.perform(Command::Greeted(kunming.clone(), said(size))).await.unwrap();
+    assert!(hand.published().directory.peers[&kunming].quarantine.is_some());
+    goes_on(&pair, id, 5).await;
+    assert!(hand.published().directory.peers[&kunming].quarantine.is_none());
+    let alarms = pair.b().alarms().await;
+    let kinds: Vec<&str> = alarms.iter().map(|alarm| alarm.split(':').next().unwrap()).collect();
+    assert_eq!(kinds, ["log-went-back", "log-unbroken"]);
+    pair.stop().await;
 }
 
 /// With new traffic of the peer before the repair: its letters are put off, and nothing is lost.

@@ -2278,10 +2278,10 @@ pub struct GreetRequest {
     /// Recovery or Successor of the caller
     #[prost(message, optional, tag = "5")]
     pub statement: ::core::option::Option<Envelope>,
-    /// with a statement: the caller's newest signed checkpoint
+    /// with a statement, or held back: the caller's newest signed checkpoint
     #[prost(string, tag = "6")]
     pub checkpoint: ::prost::alloc::string::String,
-    /// with a Recovery: from the size the answering city has seen
+    /// with a Recovery, or held back: from the size the answering city has seen
     #[prost(bytes = "vec", repeated, tag = "7")]
     pub consistency: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
     /// with a statement: letters whose sections the caller lost
@@ -4226,7 +4226,10 @@ pub struct ReconciledList {
     pub reports: ::prost::alloc::vec::Vec<ReconcileReport>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct SelfAuditRequest {}
+pub struct SelfAuditRequest {
+    #[prost(bool, tag = "1")]
+    pub last: bool,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SelfAuditStep {
     #[prost(string, tag = "1")]
@@ -5863,6 +5866,28 @@ pub mod desk_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "Reconcile"));
             self.inner.server_streaming(req, path, codec).await
         }
+        /// Works out anew what is stored, while the node goes on.
+        pub async fn self_audit(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SelfAuditRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::SelfAuditStep>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/SelfAudit");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "SelfAudit"));
+            self.inner.server_streaming(req, path, codec).await
+        }
         pub async fn list_reconciled(
             &mut self,
             request: impl tonic::IntoRequest<super::ListReconciledRequest>,
@@ -6248,6 +6273,17 @@ pub mod desk_server {
             &self,
             request: tonic::Request<super::ReconcileRequest>,
         ) -> std::result::Result<tonic::Response<Self::ReconcileStream>, tonic::Status>;
+        /// Server streaming response type for the SelfAudit method.
+        type SelfAuditStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::SelfAuditStep, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Works out anew what is stored, while the node goes on.
+        async fn self_audit(
+            &self,
+            request: tonic::Request<super::SelfAuditRequest>,
+        ) -> std::result::Result<tonic::Response<Self::SelfAuditStream>, tonic::Status>;
         async fn list_reconciled(
             &self,
             request: tonic::Request<super::ListReconciledRequest>,
@@ -7997,6 +8033,52 @@ pub mod desk_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ReconcileSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/SelfAudit" => {
+                    #[allow(non_camel_case_types)]
+                    struct SelfAuditSvc<T: Desk>(pub Arc<T>);
+                    impl<
+                        T: Desk,
+                    > tonic::server::ServerStreamingService<super::SelfAuditRequest>
+                    for SelfAuditSvc<T> {
+                        type Response = super::SelfAuditStep;
+                        type ResponseStream = T::SelfAuditStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SelfAuditRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::self_audit(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SelfAuditSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -33,12 +33,13 @@ const RECEIPTED: &str = "SELECT CAST(COUNT(*) AS BIGINT), \
 
 /// Kunming, which receives here, and Ruian, which announces.
 pub(super) struct Towns {
-    kunming: Town,
-    ruian: Town,
+    pub(super) kunming: Town,
+    pub(super) ruian: Town,
 }
 
-struct Town {
-    node: Node,
+/// A node with its directory.
+pub(super) struct Town {
+    pub(super) node: Node,
     public: PublicBundle,
 }
 
@@ -56,7 +57,7 @@ impl Towns {
     }
 
     /// Peers, proposal, counter-signature.
-    pub(super) async fn agree(&self) -> Result<()> {
+    pub(super) async fn agree(&self) -> Result<AgreementId> {
         for (us, them) in [(&self.kunming, &self.ruian), (&self.ruian, &self.kunming)] {
             us.desk(DeskCommand::AddPeer(wire::AddPeerRequest {
                 manifest: Some(them.public.manifest.envelope.clone()),
@@ -72,7 +73,8 @@ impl Towns {
         self.ruian.until_known(id, false).await?;
         let ask = wire::CountersignRequest { agreement_id: id.hex(), version: 1 };
         self.ruian.two_approve(DeskCommand::Countersign(ask)).await?;
-        self.kunming.until_known(id, true).await
+        self.kunming.until_known(id, true).await?;
+        Ok(id)
     }
 
     /// Ruian's labour office announces vacancies.
@@ -166,7 +168,7 @@ impl Town {
         Ok(id)
     }
 
-    async fn row(&self, sql: &'static str) -> Result<Row> {
+    pub(super) async fn row(&self, sql: &'static str) -> Result<Row> {
         Ok(self.node.store().read().await?.one(sql, Vec::new()).await?)
     }
 

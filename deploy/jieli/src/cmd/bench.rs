@@ -2,7 +2,9 @@
 
 use super::say::{OK, Out};
 use super::{Done, Fail};
-use crate::bench::{Checked, Figures, ScratchPg, exchange, one_bundle, whole_pack};
+use crate::bench::{
+    Checked, Compared, Figures, ScratchPg, compare, exchange, one_bundle, whole_pack,
+};
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use jieli_node::config::Database;
@@ -13,6 +15,8 @@ pub(super) enum BenchCommand {
     /// Exchanges messages of 2 KiB between two real nodes: mutual TLS, durable commits, receipts
     /// verified. On SQLite, and on PostgreSQL where a server is named.
     Exchange(Exchange),
+    /// Finds three differences in two long lanes of two real nodes.
+    Reconcile(Reconcile),
     /// Verifies one evidence bundle, made up for it.
     Verify {
         /// How many messages.
@@ -38,21 +42,72 @@ pub(super) struct Exchange {
     postgres: Option<String>,
 }
 
+#[derive(Args, Debug)]
+pub(super) struct Reconcile {
+    /// How many messages each of the two lanes has.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(100..=1_000_000))]
+    messages: u64,
+    /// A PostgreSQL server, as for `exchange`.
+    #[arg(long, env = "JIELI_TEST_PG", hide_env_values = true, value_name = "URL")]
+    postgres: Option<String>,
+}
+
 impl BenchCommand {
     pub(super) async fn run(self, out: Out) -> Result<Done, Fail> {
-        let Exchange { messages, postgres } = match self {
-            BenchCommand::Exchange(exchange) => exchange,
+        match self {
+            BenchCommand::Exchange(exchange) => exchange.run(out).await,
+            BenchCommand::Reconcile(reconcile) => reconcile.run(out).await,
             BenchCommand::Verify { messages } => {
                 let found = tokio::task::spawn_blocking(move || one_bundle(messages)).await;
-                return show(&found.context("the run")??, out);
+                show(&found.context("the run")??, out)
             }
             BenchCommand::Pack { messages } => {
                 let program = std::env::current_exe().context("this program")?;
                 let run = move || whole_pack(messages, &program);
                 let found = tokio::task::spawn_blocking(run).await;
-                return show(&found.context("the run")??, out);
+                show(&found.context("the run")??, out)
             }
-        };
+        }
+    }
+}
+
+impl Reconcile {
+    async fn run(self, out: Out) -> Result<Done, Fail> {
+        let mut all = vec![compare(self.messages, [Database::Sqlite, Database::Sqlite]).await?];
+        if let Some(server) = self.postgres {
+            let scratch = ScratchPg::create(&server).await?;
+            let [first, second, _] = scratch.databases()?;
+            let found = compare(self.messages, [first, second]).await;
+            scratch.drop_all().await?;
+            all.push(found?);
+        }
+        let value = Value::Array(all.iter().map(Compared::json).collect());
+        out.show(&value, || {
+            all.iter().map(|found| compared(found, out)).collect::<Vec<_>>().join("\n")
+        });
+        Ok(OK)
+    }
+}
+
+fn compared(found: &Compared, out: Out) -> String {
+    let Compared { engine, messages, elapsed_ms, ceiling_ms, rounds, requests, named } = found;
+    let (count, ratio) = (named.len(), found.ratio() * 100.0);
+    out.say(
+        &format!(
+            "{engine}：两条通道各 {messages} 条，{elapsed_ms} 毫秒找出全部 {count} 处差异，{rounds} 轮，\
+             {requests} 次请求；单方只读一遍需 {ceiling_ms} 毫秒，达到 {ratio:.0}%。"
+        ),
+        &format!(
+            "{engine}: two lanes of {messages}, all {count} differences named in {elapsed_ms} ms, \
+             {rounds} rounds, {requests} requests; reading once on one side takes {ceiling_ms} ms, \
+             {ratio:.0} % of it."
+        ),
+    )
+}
+
+impl Exchange {
+    async fn run(self, out: Out) -> Result<Done, Fail> {
+        let Exchange { messages, postgres } = self;
         let sqlite = [Database::Sqlite, Database::Sqlite, Database::Sqlite];
         let mut all = vec![exchange(messages, sqlite).await?];
         if let Some(server) = postgres {

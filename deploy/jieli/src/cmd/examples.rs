@@ -150,6 +150,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ),
     ("second export", "jieli second export 5d0c9a7711e2f084 --out case.zip"),
     ("export", "jieli export --case 2026-000001 --out case.zip"),
+    ("self-audit", "jieli self-audit\njieli self-audit --last --json"),
     (
         "reconcile",
         "jieli reconcile --agreement <id>\n\
@@ -207,6 +208,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("healthcheck", "jieli --dir /var/lib/jieli healthcheck && echo ok"),
     ("completions", "jieli completions bash > /etc/bash_completion.d/jieli"),
     ("man", "jieli man --out /usr/local/share/man/man1"),
+    ("bench reconcile", "jieli bench reconcile --messages 100000 --json"),
     ("bench exchange", "jieli bench exchange --messages 5000 --json"),
     ("bench verify", "jieli bench verify --messages 200"),
     ("bench pack", "jieli bench pack --messages 100000 --json"),

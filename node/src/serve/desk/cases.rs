@@ -63,8 +63,16 @@ impl Eyes<'_> {
             && self.caller.actor.office == file.our_office
             && matches!(file.local, Local::Draft | Local::OnTheRoad | Local::OnPaper)
             // What is kept of a stopped leg is kept for the person's "not me" alone.
-            && !file.law.state().stop.any()
+            && !file.is_stopped()
             && self.see(file)
+    }
+
+    /// Whether a bundle may hold the person of this leg. What waits for an answer has said nothing
+    /// yet that a bundle could hold, and whether it was answered is not to be read from here (V23).
+    fn may_take_away(&self, file: &LegFile) -> bool {
+        let unsaid = matches!(file.local, Local::Asked | Local::Dropped);
+        let ours = self.caller.actor.office == file.our_office;
+        if unsaid { ours && self.see(file) } else { self.see_person(file) }
     }
 }
 
@@ -213,7 +221,7 @@ impl DeskDoor {
             return Ok(legs);
         }
         let all = self.files(&mut conn, &row).await?.len();
-        if seen.len() == all && seen.iter().all(|file| eyes.see_person(file)) {
+        if seen.len() == all && seen.iter().all(|file| eyes.may_take_away(file)) {
             return Ok(legs);
         }
         Err(Denied::new(

@@ -2,12 +2,13 @@
 
 use super::{Answer, DeskDoor};
 use crate::reconcile::{Failed, reconcile};
+use crate::self_audit::self_audit;
 use crate::serve::answer::Unable;
 use crate::store::checks;
 use crate::trouble::Denied;
 use futures::{Stream, StreamExt, stream};
 use jieli_proto::id::AgreementId;
-use jieli_proto::wire::{self, ReconcileStep};
+use jieli_proto::wire::{self, ReconcileStep, SelfAuditStep};
 use std::pin::Pin;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -66,6 +67,37 @@ impl DeskDoor {
                 Err(failed) => Err(unable(failed, id).status(Some(entropy))),
             };
             // A caller that has gone away has its report in the store.
+            let _ = send.send(last).await;
+        }))
+    }
+
+    pub(super) async fn self_audit_steps(
+        &self,
+        ask: &wire::SelfAuditRequest,
+    ) -> Answer<Steps<SelfAuditStep>> {
+        if ask.last {
+            let mut conn = self.store.read().await?;
+            let report = checks::last_audit(&mut conn).await?.ok_or_else(|| {
+                Denied::new("NOT_FOUND", "还没有自查过。", "There was no self-audit yet.")
+            })?;
+            let step = SelfAuditStep { report: Some(report), ..SelfAuditStep::default() };
+            return Ok(Box::pin(stream::once(async move { Ok(step) })));
+        }
+        let (hand, store, house) = (self.hand.clone(), self.store.clone(), self.house.clone());
+        Ok(steps(async move |send| {
+            let told = |table: &'static str, rows| {
+                let step = SelfAuditStep { table: table.to_owned(), rows, report: None };
+                let _ = send.try_send(Ok(step));
+            };
+            let last = match self_audit(&hand, &store, &house, &told).await {
+                Ok(report) => {
+                    Ok(SelfAuditStep { report: Some(report), ..SelfAuditStep::default() })
+                }
+                Err(error) => {
+                    let entropy = house.world.entropy.as_ref();
+                    Err(Unable::from(error).status(Some(entropy)))
+                }
+            };
             let _ = send.send(last).await;
         }))
     }

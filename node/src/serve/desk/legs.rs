@@ -74,7 +74,7 @@ impl<'a> Scene<'a> {
             stage: stage_word(file).to_owned(),
             settled,
             question_open: state.question.is_some(),
-            stop: state.stop.any(),
+            stop: file.is_stopped(),
             due_date: due.map_or(0, |day| day.number()),
             duty: owed.map_or(String::new(), |owed| words::duty(owed.duty).en.to_owned()),
             leg_id: file.id.hex(),
