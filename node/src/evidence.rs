@@ -5,26 +5,29 @@ use crate::directory::{Bond, Directory, Peer};
 use crate::house::House;
 use crate::legs::{Entry, LegFile, Standing};
 use crate::statements::open_leg;
-use crate::store::{self, Conn, Store, StoreError, log};
+use crate::store::{self, Conn, Store, StoreError};
 use crate::trouble::{Denied, Outcome};
 use crate::vault;
+use crate::witness;
 use crate::writer::Published;
 use jieli_proto::bundle::{Bundle, BundledItem, Erasure, build};
 use jieli_proto::envelope;
-use jieli_proto::id::{CityId, Digest, LegId};
+use jieli_proto::id::{Digest, LegId};
 use jieli_proto::kinds::{Lane, PartySide};
-use jieli_proto::note::{KeyKind, Note, VKey};
+use jieli_proto::note::{KeyKind, VKey};
 use jieli_proto::policy::Policy;
-use jieli_proto::proof::Proof;
 use jieli_proto::section::{Phase, SectionKind};
+use jieli_proto::strict::Payload;
 use jieli_proto::tree::Hash;
 use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, Envelope, Role};
 use prost::Message as _;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 mod collect;
 mod pack;
+mod proofs;
+mod within;
 pub use collect::{ask_peer, next_missing};
 pub(crate) use pack::pack;
 
@@ -98,7 +101,12 @@ pub async fn export_part(
         }
     }
     if files.iter().any(LegFile::is_local) {
-        return Err(local_case().into());
+        return match &part {
+            Part::Bare | Part::Own(_) => {
+                within::copy(&mut conn, house, published, &files, &part).await
+            }
+            Part::Sections => Err(local_case().into()),
+        };
     }
     let directory = &published.directory;
     let bond = files.first().and_then(|file| file.bond).and_then(|id| directory.bonds.get(&id));
@@ -114,14 +122,30 @@ pub async fn export_part(
         export.statement(file).await?;
     }
     export.own_proofs().await?;
-    let zip = build(&export.bundle).map_err(|error| {
+    build_bundle(&export.bundle, export.notes)
+}
+
+fn build_bundle(bundle: &Bundle, notes: Vec<String>) -> Outcome<Exported> {
+    let zip = build(bundle).map_err(|error| {
         Denied::new(
             "NOT_COMPLETE",
             "证据包还不完整。",
             format!("The bundle is not complete: {error}"),
         )
     })?;
-    Ok(Exported { zip, notes: export.notes })
+    Ok(Exported { zip, notes })
+}
+
+/// Signs something about what is exported with the newest message key.
+async fn seal<M: Payload>(
+    house: &House,
+    published: &Published,
+    now_ms: u64,
+    payload: &M,
+) -> Outcome<Envelope> {
+    let keys = published.directory.newest_message_keys(now_ms);
+    let sealed = house.keys.seal(&keys, payload).await;
+    Ok(sealed.map_err(|_| StoreError::Corrupt("message key"))?)
 }
 
 impl Part {
@@ -157,7 +181,12 @@ impl Export<'_> {
                     keys.push(key);
                 }
             }
-            if let Ok(policy) = Policy::new(keys, Vec::new(), 0) {
+            // Both parties' cosigners; no quorum, for heads quoted in messages may have none.
+            let cosigners = [
+                witness::cosigner_keys(own, &directory.own),
+                witness::cosigner_keys(&self.peer.city, &self.peer.manifests),
+            ];
+            if let Ok(policy) = Policy::new(keys, cosigners.concat(), 0) {
                 bundle.policies.push((city.clone(), policy));
             }
         }
@@ -212,6 +241,8 @@ impl Export<'_> {
             self.record(sealed, lane, entry.lane_seq, leaf).await?;
             let Some(message) = &entry.message else { continue };
             self.consent(&message.consent_digest).await?;
+            let seen = message.header.as_ref().and_then(|header| header.seen_head.as_ref());
+            self.quoted(seen).await?;
             if let Some(Body::Expire(expire)) = &message.body {
                 // Signed by the side that was silent.
                 if let Some(answers) = lane.answered_in() {
@@ -239,9 +270,8 @@ impl Export<'_> {
             last_env_digest: last.map_or(Digest::ZERO, |entry| entry.env_digest).to_vec(),
             stated_unix_ms: self.house.world.clock.now_unix_ms(),
         };
-        let keys = self.published.directory.newest_message_keys(statement.stated_unix_ms);
-        let sealed = self.house.keys.seal(&keys, &statement).await;
-        let sealed = sealed.map_err(|_| StoreError::Corrupt("message key"))?;
+        let now_ms = statement.stated_unix_ms;
+        let sealed = seal(self.house, self.published, now_ms, &statement).await?;
         self.bundle.envelopes.push(sealed);
         self.their_statement(file).await
     }
@@ -337,24 +367,6 @@ impl Export<'_> {
         self.peer_proof(&digest).await
     }
 
-    async fn peer_proof(&mut self, digest: &Digest) -> Outcome<()> {
-        let row = self
-            .conn
-            .maybe(
-                "SELECT p.log_index, p.hashes, h.note FROM peer_proof p JOIN peer_head h \
-                 ON h.origin = p.origin AND h.size = p.head_size WHERE p.env_digest = $1",
-                vec![digest.to_vec().into()],
-            )
-            .await?;
-        let row = row.ok_or_else(no_peer_proof)?;
-        let note = Note::parse(row.text(2)?.as_bytes())
-            .map_err(|_| StoreError::Corrupt("peer_head.note"))?;
-        let proof =
-            Proof { extra: Vec::new(), index: row.uint(0)?, hashes: hashes(&row.bytes(1)?), note };
-        self.bundle.proofs.push((*digest, self.peer.city.clone(), proof));
-        Ok(())
-    }
-
     async fn receipt(&mut self, digest: &[u8], lane: Lane) -> Outcome<()> {
         let known = self
             .bundle
@@ -424,27 +436,6 @@ impl Export<'_> {
         }
         Ok(())
     }
-
-    /// Inclusion of every record in our own log, at the checkpoint last signed of its epoch.
-    async fn own_proofs(&mut self) -> Outcome<()> {
-        let city: CityId = self.published.directory.city.clone();
-        let epochs: BTreeSet<u32> = self.own.values().map(|(epoch, _)| *epoch).collect();
-        for epoch in epochs {
-            let missing = StoreError::Corrupt("log_epoch");
-            let (head, checkpoint) = self.published.of_epoch(epoch).ok_or(missing)?;
-            let here = self.own.iter().filter(|(_, (of, _))| *of == epoch);
-            let places: Vec<(Digest, u64)> = here.map(|(d, (_, index))| (*d, *index)).collect();
-            let indexes: Vec<u64> = places.iter().map(|(_, index)| *index).collect();
-            let paths = log::inclusion_many(self.conn, head.id, &indexes, head.size, None).await?;
-            let note = Note::parse(checkpoint.as_bytes())
-                .map_err(|_| StoreError::Corrupt("checkpoint"))?;
-            for ((digest, index), hashes) in places.into_iter().zip(paths) {
-                let proof = Proof { extra: Vec::new(), index, hashes, note: note.clone() };
-                self.bundle.proofs.push((digest, city.clone(), proof));
-            }
-        }
-        Ok(())
-    }
 }
 
 fn decode(bytes: &[u8]) -> Result<Envelope, StoreError> {
@@ -458,9 +449,9 @@ fn hashes(bytes: &[u8]) -> Vec<Hash> {
 fn local_case() -> Denied {
     Denied::new(
         "LOCAL_CASE",
-        "这个办件的两家机构同在本市，只记入本市的本地日志，没有两座城市的存证包可导出。",
-        "Both offices of this case are in this city: it stands in this city's local log alone, and \
-         there is no bundle of two cities to export.",
+        "这个办件的两家机构同在本市：带个人信息的副本只给本人（jieli worker copy）；不带个人信息的用 jieli export。",
+        "Both offices of this case are in this city: the copy with personal data is the person's own \
+         (`jieli worker copy`); `jieli export` makes the one that names nobody.",
     )
 }
 

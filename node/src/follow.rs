@@ -426,6 +426,7 @@ pub(crate) async fn timer(batch: &mut Batch<'_>, file: LegFile, kind: TimerKind)
         TimerKind::EraseAsked => batch.erase_asked(&mut file).await,
         TimerKind::RequestDue => batch.request_due(&file).await,
         TimerKind::YesTakesEffect
+        | TimerKind::OfferWaits
         | TimerKind::QuestionLapses
         | TimerKind::DraftLapses
         | TimerKind::AnswerCapacity

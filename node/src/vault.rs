@@ -5,7 +5,7 @@ use crate::house::House;
 use crate::keyring::KeyId;
 use crate::keys::{self, PURPOSE_SECTION, Secret};
 use crate::legs::LegFile;
-use crate::store::{Conn, StoreError};
+use crate::store::{Conn, StoreError, Val};
 use jieli_proto::id::{LegId, MsgId};
 use jieli_proto::section::{self, Value};
 use jieli_proto::wire;
@@ -19,6 +19,10 @@ pub const CONTACT: u8 = 255;
 /// Slot of how to reach the person, for the office that examines a local leg: what RELEASE or REQUEST
 /// brought to it.
 pub const ARRIVED: u8 = 252;
+
+/// Columns of `section_data`, as its rows are made here.
+pub(crate) const DATA_COLUMNS: &[&str] =
+    &["leg_id", "slot", "msg_id", "key_id", "nonce", "ciphertext"];
 
 /// What a ciphertext is bound to.
 #[derive(Clone, Debug)]
@@ -64,32 +68,58 @@ impl Batch<'_> {
     ) -> Result<(), StoreError> {
         let (id, key) = match self.key_in_use(place).await? {
             Some(held) => held,
-            None => {
-                let entropy = self.house.world.entropy.as_ref();
-                let made = self.ring.make(&self.house.keys, entropy, place.leg, place.slot);
-                made.map_err(|_| StoreError::Corrupt("section key"))?
-            }
+            None => self.new_key(place)?,
         };
-        let nonce: [u8; 12] = self.random();
-        let aad = place.aad(self.directory.city.as_str(), file);
-        let sealed = keys::seal_section(&key, nonce, &aad, plain)
-            .map_err(|_| StoreError::Corrupt("section key"))?;
+        let row = self.sealed(file, place, (id, &key), plain)?;
         self.conn
             .run(
                 "INSERT INTO section_data (leg_id, slot, msg_id, key_id, nonce, ciphertext) \
              VALUES ($1,$2,$3,$4,$5,$6) ON CONFLICT (leg_id, slot, msg_id) DO UPDATE SET \
              key_id = excluded.key_id, nonce = excluded.nonce, ciphertext = excluded.ciphertext",
-                vec![
-                    place.leg.to_vec().into(),
-                    place.slot.into(),
-                    place.msg.to_vec().into(),
-                    id.as_slice().into(),
-                    nonce.to_vec().into(),
-                    sealed.into(),
-                ],
+                row,
             )
             .await?;
         Ok(())
+    }
+
+    /// Encrypts bytes at a place where nothing is yet: a row to be inserted as [`DATA_COLUMNS`].
+    pub(crate) fn hidden_anew(
+        &mut self,
+        file: &LegFile,
+        place: &Place,
+        plain: &[u8],
+    ) -> Result<Vec<Val>, StoreError> {
+        let (id, key) = self.new_key(place)?;
+        self.sealed(file, place, (id, &key), plain)
+    }
+
+    /// A key of a slot that has none; the writer puts it into the ring before it commits.
+    fn new_key(&mut self, place: &Place) -> Result<(KeyId, Secret<32>), StoreError> {
+        let entropy = self.house.world.entropy.as_ref();
+        let made = self.ring.make(&self.house.keys, entropy, place.leg, place.slot);
+        made.map_err(|_| StoreError::Corrupt("section key"))
+    }
+
+    /// A row of `section_data`.
+    fn sealed(
+        &mut self,
+        file: &LegFile,
+        place: &Place,
+        (id, key): (KeyId, &Secret<32>),
+        plain: &[u8],
+    ) -> Result<Vec<Val>, StoreError> {
+        let nonce: [u8; 12] = self.random();
+        let aad = place.aad(self.directory.city.as_str(), file);
+        let sealed = keys::seal_section(key, nonce, &aad, plain)
+            .map_err(|_| StoreError::Corrupt("section key"))?;
+        Ok(vec![
+            place.leg.to_vec().into(),
+            place.slot.into(),
+            place.msg.to_vec().into(),
+            id.as_slice().into(),
+            nonce.to_vec().into(),
+            sealed.into(),
+        ])
     }
 
     /// Reads back what [`Batch::hide`] stored; `None` if it was never there or is erased.

@@ -10,8 +10,9 @@ use crate::keyring::{RingError, Work};
 use crate::store::log::{self, Claim, Edge, Head, Log, LogId};
 use crate::store::{CommitError, Fault, Store, StoreError, Tx, Writer as StoreWriter, recovery};
 use crate::trouble::Trouble;
-use crate::witness::{self, Heads};
+use crate::witness::{self, Finding, Seen};
 use jieli_proto::id::CityId;
+use jieli_proto::tree::Hash;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -122,6 +123,7 @@ impl Writer {
         }
         let closed = log::closed(&mut conn, Log::Exchange).await?;
         let signed = sign_all(&house, &directory, &closed).await?;
+        let origin = origin_of(&directory.city, &exchange);
         let published = Published {
             closed: Arc::new(signed),
             checkpoint,
@@ -131,6 +133,8 @@ impl Writer {
             exchange,
             local,
             heads: Arc::new(witness::newest(&mut conn).await?),
+            findings: Arc::new(witness::newest_findings(&mut conn).await?),
+            cosigned: witness::own_cosigned(&mut conn, &origin).await?.map(Arc::new),
             wake: BTreeMap::new(),
         };
         let (send, queue) = mpsc::channel(QUEUE_MAX);
@@ -378,6 +382,7 @@ impl Writer {
                 (origins[1].as_str(), local.size, local.root),
             ];
             self.mark(&marks, end.resumed)
+                .and_then(|()| self.highwater.cosign_all(&end.cosigned))
                 .map_err(|error| Broken::Stop(Stopped::HighWater(error.to_string())))?;
             self.crash(Step::Marked)?;
             let same =
@@ -400,10 +405,21 @@ impl Writer {
         let mut wake = before.wake.clone();
         end.wake.into_iter().for_each(|city| *wake.entry(city).or_default() += 1);
         let mut heads = before.heads.clone();
-        for (origin, seen) in end.heads {
-            if heads.get(&origin).is_none_or(|held| held.size < seen.size) {
-                Arc::make_mut(&mut heads).insert(origin, seen);
-            }
+        for (origin, new) in end.heads {
+            let held = Arc::make_mut(&mut heads).entry(origin).or_default();
+            new.into_iter().for_each(|seen| held.add(seen));
+        }
+        for (origin, size) in end.mirrored {
+            Arc::make_mut(&mut heads).entry(origin).or_default().tie(size);
+        }
+        let cosigned = match end.own_cosigned {
+            Some(changed) => changed.map(Arc::new),
+            None if before.exchange.id == exchange.id => before.cosigned.clone(),
+            None => None,
+        };
+        let mut findings = before.findings.clone();
+        if !end.findings.is_empty() {
+            Arc::make_mut(&mut findings).extend(end.findings);
         }
         self.publish.send_replace(Arc::new(Published {
             epochs: next_epochs(&self.highwater, &city, &exchange, &local),
@@ -414,6 +430,8 @@ impl Writer {
             local,
             local_checkpoint,
             heads,
+            findings,
+            cosigned,
             wake,
         }));
         self.directory = Some(end.directory);
@@ -474,7 +492,11 @@ struct End {
     closed: Option<Head>,
     wake: BTreeSet<CityId>,
     ring: Work,
-    heads: Heads,
+    heads: BTreeMap<String, Vec<Seen>>,
+    mirrored: BTreeMap<String, u64>,
+    cosigned: Vec<(String, u64, Hash)>,
+    own_cosigned: Option<Option<Seen>>,
+    findings: Vec<Finding>,
 }
 
 async fn finish(
@@ -505,8 +527,9 @@ async fn finish(
     } else {
         directory
     };
-    let (resumed, wake) = (batch.resumed, batch.wake);
-    let (ring, heads) = (batch.ring, batch.heads);
+    let (resumed, wake, heads) = (batch.resumed, batch.wake, batch.heads);
+    let (ring, mirrored, findings) = (batch.ring, batch.mirrored, batch.findings);
+    let (cosigned, own_cosigned) = (batch.cosigned, batch.own_cosigned);
     Ok(End {
         directory,
         edges,
@@ -519,6 +542,10 @@ async fn finish(
         wake,
         ring,
         heads,
+        mirrored,
+        cosigned,
+        own_cosigned,
+        findings,
     })
 }
 

@@ -27,6 +27,7 @@ pub enum Call {
     ActOnAgreement,
     Approve,
     ListAgreements,
+    ListFindings,
     ShowAgreement,
     AddVacancies,
     ListVacancies,
@@ -73,9 +74,9 @@ use Call::{
     ApproveHold, ApproveSecond, Ask, AskCapacity, AskLetter, AskSecond, BackUpKeyring,
     CloseVacancy, CounterPropose, Countersign, EnterHold, Erase, ExportApproved, ExportCase,
     FindCases, HandOver, Import, InstallManifest, InvitePeer, ListAgreements, ListCapacity,
-    ListCases, ListDisputed, ListHolds, ListKeys, ListPeers, ListReconciled, ListRules,
-    ListSeconds, ListVacancies, PlaceKey, PrintSlip, Propose, Reconcile, RemoveRule, Repair,
-    SelfAudit, SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct, WriteLetter,
+    ListCases, ListDisputed, ListFindings, ListHolds, ListKeys, ListPeers, ListReconciled,
+    ListRules, ListSeconds, ListVacancies, PlaceKey, PrintSlip, Propose, Reconcile, RemoveRule,
+    Repair, SelfAudit, SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct, WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -96,6 +97,7 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (Approve, &[Approver]),
     (ListAgreements, &[Clerk, Approver, Operator, Compliance]),
     (ShowAgreement, &[Clerk, Approver, Operator, Compliance]),
+    (ListFindings, &[Approver, Operator, Compliance]),
     (AddVacancies, &[Clerk]),
     (ListVacancies, &[Clerk, Approver, Compliance]),
     (CloseVacancy, &[Clerk]),
