@@ -9,6 +9,8 @@ mod ballot;
 mod capacity;
 #[path = "journey/capture.rs"]
 mod capture;
+#[path = "journey/cosigned.rs"]
+mod cosigned;
 #[path = "journey/crossing.rs"]
 mod crossing;
 #[path = "journey/heard.rs"]

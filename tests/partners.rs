@@ -4,6 +4,13 @@
 #![allow(clippy::unwrap_used)]
 
 use jieli::demo::city::free_port;
+use jieli_node::keys::{KeyRing, Signer as _};
+use jieli_node::public::own_manifest;
+use jieli_node::store::Store;
+use jieli_proto::checkpoint::Checkpoint;
+use jieli_proto::id::{CityId, Digest};
+use jieli_proto::misbehaviour::{Misbehaviour, Parts};
+use jieli_proto::note::{KeyKind, Note, VKey};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -69,6 +76,12 @@ fn ran(output: Output) -> Ran {
     }
 }
 
+fn serve(dir: &Path) -> Child {
+    let mut serve = program(dir);
+    serve.args(["node", "serve"]).stdout(Stdio::null()).stderr(Stdio::null());
+    serve.spawn().unwrap()
+}
+
 impl City {
     fn start(parent: &Path, at: usize) -> City {
         let (id, name, office, posts) = CITIES[at];
@@ -87,11 +100,19 @@ impl City {
         assert_eq!(made["approver_tokens"][1]["token"], "approver-2");
         assert_eq!(made["approver_tokens"][1]["post"], posts[1]);
         let spoken = made["root_spoken"].as_str().unwrap().to_owned();
-        let mut serve = program(&dir);
-        serve.args(["node", "serve"]).stdout(Stdio::null()).stderr(Stdio::null());
-        let city = City { spoken, child: serve.spawn().unwrap(), dir };
+        let city = City { spoken, child: serve(&dir), dir };
         city.until("its desk to answer", &["status"], |ran| ran.exit == 0);
         city
+    }
+
+    fn start_again(&mut self) {
+        self.child = serve(&self.dir);
+        self.until("its desk to answer", &["status"], |ran| ran.exit == 0);
+    }
+
+    fn stop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     fn run(&self, words: &[&str]) -> Ran {
@@ -216,4 +237,77 @@ fn two_strangers_become_partners() {
     let gone = km.run(&["peer", "test", "ruian.zj"]);
     assert_eq!((gone.exit, &gone.out["checks"][0]["result"]), (1, &"bad".into()));
     assert_eq!(gone.out["checks"][1]["result"], "skipped");
+}
+
+/// A proof that Kunming signed two roots of one size.
+async fn two_roots(dir: &Path) -> (Vec<u8>, Digest) {
+    let city = CityId::parse("kunming.yn").unwrap();
+    let keys = KeyRing::load(dir, &city, None).unwrap();
+    let origin = city.exchange_origin(1);
+    let key = VKey::new(&origin, KeyKind::Ed25519, keys.log().public()).unwrap();
+    let mut notes = [String::new(), String::new()];
+    for (note, root) in notes.iter_mut().zip([[1; 32], [2; 32]]) {
+        let text = Checkpoint::new(&origin, 7, root).unwrap().text();
+        let sig = keys.log().sign(&key.message(&text, 0)).await.unwrap();
+        *note = Note::new(&text, key.line(0, &sig)).unwrap().to_string();
+    }
+    let root = keys.root().unwrap().public();
+    let manifests = vec![own_manifest(dir, &city).unwrap().envelope];
+    let found = Misbehaviour { root, manifests, parts: Parts::Notes(notes) };
+    (found.to_bytes(), Digest(root.fingerprint()))
+}
+
+/// What a city holds against another one is listed, exported, and confirmed by a stranger.
+#[tokio::test]
+async fn a_proof_of_misbehaviour_is_exported_and_verified() {
+    let parent = tempfile::tempdir().unwrap();
+    let (km, mut ra) = (City::start(parent.path(), 0), City::start(parent.path(), 1));
+    let (proof, root) = two_roots(&km.dir).await;
+    let public = km.dir.join("public.json");
+    ra.run(&["peer", "add", public.to_str().unwrap(), "--root-fpr", &root.hex()]).ok();
+    assert_eq!(ra.run(&["misbehaviour", "list"]).ok().as_array().unwrap().len(), 0);
+    ra.stop();
+    let url = format!("sqlite:{}", ra.dir.join("jieli.db").display());
+    let store = Store::open(&url, Default::default()).await.unwrap();
+    let mut writer = store.writer();
+    let mut tx = writer.begin().await.unwrap();
+    let sql = "INSERT INTO evidence (evidence_id, found_ms, kind, peer, agreement_id, lane, \
+               lane_seq, bytes) VALUES ($1, 1, 'misbehaviour', 'kunming.yn', $1, 0, 0, $2)";
+    tx.run(sql, vec![vec![5; 16].into(), proof.clone().into()]).await.unwrap();
+    tx.commit().await.unwrap();
+    drop(writer);
+    store.close().await;
+    ra.start_again();
+    let listed = ra.run(&["misbehaviour", "list"]).ok();
+    let id = listed[0]["id"].as_str().unwrap();
+    assert_eq!((listed[0]["city"].as_str().unwrap(), id), ("kunming.yn", &*"05".repeat(16)));
+    let text = ra.text(&["--lang", "both", "misbehaviour", "list"]);
+    assert!(text.contains("两个不同的根") && text.contains("two different roots"), "{text}");
+    let missing = ra.run(&["misbehaviour", "export", "00", "--out", "none.json"]);
+    assert_eq!(missing.refused(2), "USAGE");
+    let export = || ra.run(&["misbehaviour", "export", id, "--out", "proof.json"]);
+    export().ok();
+    assert_eq!(export().refused(2), "USAGE", "a file is not overwritten");
+    assert_eq!(std::fs::read(ra.dir.join("proof.json")).unwrap(), proof);
+    // A stranger: no node, no account, the file and the fingerprint of the paper agreement.
+    let stranger = tempfile::tempdir().unwrap();
+    let file = stranger.path().join("proof.json");
+    let verify = |bytes: &[u8], root: &Digest| {
+        std::fs::write(&file, bytes).unwrap();
+        let mut command = program(stranger.path());
+        command.args(["--json", "verify", "proof.json", "--root", &root.hex()]);
+        ran(command.output().unwrap())
+    };
+    let proved = verify(&proof, &root).ok();
+    assert_eq!(
+        (&proved["proved"], &proved["kind"], &proved["city"]),
+        (&true.into(), &"split-view".into(), &"kunming.yn".into())
+    );
+    let other = verify(&proof, &Digest([9; 32]));
+    assert_eq!((other.exit, &other.out["proved"]), (1, &false.into()));
+    for at in (0..proof.len()).step_by(7) {
+        let mut bent = proof.clone();
+        bent[at] ^= 1;
+        assert_ne!(verify(&bent, &root).exit, 0, "byte {at}");
+    }
 }

@@ -6,6 +6,8 @@
 
 #[path = "rotation/cli.rs"]
 mod cli;
+#[path = "rotation/cosigner.rs"]
+mod cosigner;
 #[path = "rotation/stolen.rs"]
 mod stolen;
 

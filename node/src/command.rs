@@ -10,7 +10,7 @@ use crate::recovery::{self, Answers, Found, Greeted, Resume, Resumed};
 use crate::store::{self, StoreError, queue};
 use crate::trouble::{Denied, Outcome, Trouble};
 use crate::window::WindowCommand;
-use crate::witness::Stretch;
+use crate::witness::{CosignWord, Stretch};
 use crate::world::NoticeResult;
 use jieli_proto::day::Day;
 use jieli_proto::envelope;
@@ -52,6 +52,12 @@ pub enum Command {
     Reconciled(Box<Reconciled>),
     /// Signed heads of these cities' exchange logs, from wherever they came.
     HeadsHeard(Vec<(CityId, String)>),
+    /// What a peer tells as a proof of another one's misbehaviour.
+    FindingHeard(CityId, Vec<u8>),
+    /// A peer asks for a cosignature on a head of its own.
+    Cosign(CityId, Box<wire::CosignRequest>),
+    /// A peer's cosignature on an own head, signed then with this note.
+    CosignatureGot(CityId, String, String),
     /// Hashes of a peer's exchange log that lead to a signed head.
     Mirrored(Box<Stretch>),
     /// What was found when the own tables were worked out anew.
@@ -155,6 +161,7 @@ pub enum WorkerCommand {
 pub enum Done {
     Nothing,
     Received(Received, Option<Seat>),
+    Cosign(CosignWord),
     /// Whether the stretch was stored.
     Mirrored(bool),
     Resumed(Resumed),
@@ -247,6 +254,15 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
             for (city, note) in heads {
                 batch.hear_head(&city, &note).await?;
             }
+            Ok(Done::Nothing)
+        }
+        Command::FindingHeard(city, file) => {
+            batch.hear_finding(&city, &file).await?;
+            Ok(Done::Nothing)
+        }
+        Command::Cosign(city, ask) => Ok(Done::Cosign(batch.cosign(&city, &ask).await?)),
+        Command::CosignatureGot(city, note, line) => {
+            batch.cosignature_got(&city, &note, &line).await?;
             Ok(Done::Nothing)
         }
         Command::Mirrored(stretch) => Ok(Done::Mirrored(batch.mirrored(&stretch).await?)),

@@ -5,27 +5,28 @@ use crate::directory::{Bond, Directory, Peer};
 use crate::house::House;
 use crate::legs::{Entry, LegFile};
 use crate::statements::open_leg;
-use crate::store::{self, Conn, Store, StoreError, log};
+use crate::store::{self, Conn, Store, StoreError};
 use crate::trouble::{Denied, Outcome};
 use crate::vault;
+use crate::witness;
 use crate::writer::Published;
 use jieli_proto::bundle::{Bundle, BundledItem, build};
 use jieli_proto::envelope;
-use jieli_proto::id::{CityId, Digest, LegId};
+use jieli_proto::id::{Digest, LegId};
 use jieli_proto::kinds::{Lane, PartySide};
-use jieli_proto::note::{KeyKind, Note, VKey};
+use jieli_proto::note::{KeyKind, VKey};
 use jieli_proto::policy::Policy;
-use jieli_proto::proof::Proof;
 use jieli_proto::section::{Phase, SectionKind};
 use jieli_proto::strict::Payload;
 use jieli_proto::tree::Hash;
 use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, Envelope, Role};
 use prost::Message as _;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 mod collect;
 mod pack;
+mod proofs;
 mod within;
 pub use collect::{ask_peer, next_missing};
 pub(crate) use pack::pack;
@@ -180,7 +181,12 @@ impl Export<'_> {
                     keys.push(key);
                 }
             }
-            if let Ok(policy) = Policy::new(keys, Vec::new(), 0) {
+            // Both parties' cosigners; no quorum, for heads quoted in messages may have none.
+            let cosigners = [
+                witness::cosigner_keys(own, &directory.own),
+                witness::cosigner_keys(&self.peer.city, &self.peer.manifests),
+            ];
+            if let Ok(policy) = Policy::new(keys, cosigners.concat(), 0) {
                 bundle.policies.push((city.clone(), policy));
             }
         }
@@ -235,6 +241,8 @@ impl Export<'_> {
             self.record(sealed, lane, entry.lane_seq, leaf).await?;
             let Some(message) = &entry.message else { continue };
             self.consent(&message.consent_digest).await?;
+            let seen = message.header.as_ref().and_then(|header| header.seen_head.as_ref());
+            self.quoted(seen).await?;
             if let Some(Body::Expire(expire)) = &message.body {
                 // Signed by the side that was silent.
                 if let Some(answers) = lane.answered_in() {
@@ -333,24 +341,6 @@ impl Export<'_> {
         self.peer_proof(&digest).await
     }
 
-    async fn peer_proof(&mut self, digest: &Digest) -> Outcome<()> {
-        let row = self
-            .conn
-            .maybe(
-                "SELECT p.log_index, p.hashes, h.note FROM peer_proof p JOIN peer_head h \
-                 ON h.origin = p.origin AND h.size = p.head_size WHERE p.env_digest = $1",
-                vec![digest.to_vec().into()],
-            )
-            .await?;
-        let row = row.ok_or_else(no_peer_proof)?;
-        let note = Note::parse(row.text(2)?.as_bytes())
-            .map_err(|_| StoreError::Corrupt("peer_head.note"))?;
-        let proof =
-            Proof { extra: Vec::new(), index: row.uint(0)?, hashes: hashes(&row.bytes(1)?), note };
-        self.bundle.proofs.push((*digest, self.peer.city.clone(), proof));
-        Ok(())
-    }
-
     async fn receipt(&mut self, digest: &[u8], lane: Lane) -> Outcome<()> {
         let known = self
             .bundle
@@ -418,27 +408,6 @@ impl Export<'_> {
                 vault::stored_section(self.conn, keys, &city, file, msg, kind.number).await?;
             if let Some(section) = found {
                 self.bundle.sections.push((entry.env_digest, section));
-            }
-        }
-        Ok(())
-    }
-
-    /// Inclusion of every record in our own log, at the checkpoint last signed of its epoch.
-    async fn own_proofs(&mut self) -> Outcome<()> {
-        let city: CityId = self.published.directory.city.clone();
-        let epochs: BTreeSet<u32> = self.own.values().map(|(epoch, _)| *epoch).collect();
-        for epoch in epochs {
-            let missing = StoreError::Corrupt("log_epoch");
-            let (head, checkpoint) = self.published.of_epoch(epoch).ok_or(missing)?;
-            let here = self.own.iter().filter(|(_, (of, _))| *of == epoch);
-            let places: Vec<(Digest, u64)> = here.map(|(d, (_, index))| (*d, *index)).collect();
-            let indexes: Vec<u64> = places.iter().map(|(_, index)| *index).collect();
-            let paths = log::inclusion_many(self.conn, head.id, &indexes, head.size, None).await?;
-            let note = Note::parse(checkpoint.as_bytes())
-                .map_err(|_| StoreError::Corrupt("checkpoint"))?;
-            for ((digest, index), hashes) in places.into_iter().zip(paths) {
-                let proof = Proof { extra: Vec::new(), index, hashes, note: note.clone() };
-                self.bundle.proofs.push((digest, city.clone(), proof));
             }
         }
         Ok(())

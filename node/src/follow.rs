@@ -412,6 +412,7 @@ pub(crate) async fn timer(batch: &mut Batch<'_>, file: LegFile, kind: TimerKind)
         TimerKind::SendAct => batch.send_pending(&mut file).await,
         TimerKind::AcceptByRule => batch.accept_by_rule(&mut file).await,
         TimerKind::YesTakesEffect
+        | TimerKind::OfferWaits
         | TimerKind::QuestionLapses
         | TimerKind::DraftLapses
         | TimerKind::AnswerCapacity

@@ -14,6 +14,9 @@ use std::path::{Path, PathBuf};
 /// Name of the file in the node's directory.
 pub const FILE: &str = "high-water";
 
+/// Before the origin of a log of another city: the head of it that was cosigned last.
+const COSIGNED: &str = "cosigned:";
+
 /// The largest file that is read: some tens of logs and epochs.
 const FILE_BYTES_MAX: usize = 1 << 20;
 
@@ -179,6 +182,38 @@ impl HighWater {
             }
         }
         self.set(heads)
+    }
+
+    /// Moves the marks of heads of other cities that were cosigned, under [`COSIGNED`]; a log
+    /// without a line gets one.
+    pub fn cosign_all(&mut self, heads: &[(String, u64, Hash)]) -> Result<(), HighWaterError> {
+        let lines: Vec<(String, u64, Hash)> = heads
+            .iter()
+            .map(|(origin, size, root)| (format!("{COSIGNED}{origin}"), *size, *root))
+            .collect();
+        for (line, size, root) in &lines {
+            check_origin(line)?;
+            match self.mark(line) {
+                Some((old_size, _)) if *size < old_size => return Err(HighWaterError::Back),
+                Some((old_size, old_root)) if *size == old_size && *root != old_root => {
+                    return Err(HighWaterError::OtherRoot);
+                }
+                Some(_) | None => {}
+            }
+        }
+        let lines: Vec<_> =
+            lines.iter().map(|(line, size, root)| (&**line, *size, *root)).collect();
+        self.set(&lines)
+    }
+
+    /// The heads of other cities' logs that were cosigned last: origin, size, root.
+    pub fn cosigned(&self) -> Vec<(String, u64, Hash)> {
+        let lines = self.marks.iter();
+        lines
+            .filter_map(|(line, (size, root))| {
+                Some((line.strip_prefix(COSIGNED)?.to_owned(), *size, *root))
+            })
+            .collect()
     }
 
     fn set(&mut self, heads: &[(&str, u64, Hash)]) -> Result<(), HighWaterError> {

@@ -112,6 +112,7 @@ pub(crate) fn whose(file: LegFile, kind: TimerKind) -> LegFile {
         | TimerKind::EraseDraft
         | TimerKind::SendAct
         | TimerKind::YesTakesEffect
+        | TimerKind::OfferWaits
         | TimerKind::QuestionLapses
         | TimerKind::DraftLapses
         | TimerKind::AnswerCapacity

@@ -4,13 +4,15 @@
 use crate::directory::{Directory, Peer};
 use crate::tls::{DialError, Dialer, Pins};
 use crate::wire_limits as limits;
-use crate::world::{Delivered, Hurdle, Post, PostError, Probe, Reached};
+use crate::witness::Told;
+use crate::world::{Delivered, Hurdle, Post, PostError, Probe, Reached, Witnessed};
 use crate::writer::Published;
 use async_trait::async_trait;
 use jieli_proto::id::CityId;
+use jieli_proto::wire::answer::Answer as What;
 use jieli_proto::wire::deliver_frame::Frame;
 use jieli_proto::wire::exchange_client::ExchangeClient;
-use jieli_proto::wire::{self, Answer, DeliverFrame, Letter, Noted};
+use jieli_proto::wire::{self, DeliverFrame, Letter, Noted};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
@@ -43,6 +45,11 @@ impl Pinboard {
     pub fn follow(&self, published: watch::Receiver<Arc<Published>>) {
         // Set once, at the start; a second call would name the same writer.
         let _ = self.watch.set(published);
+    }
+
+    /// What the writer published last, once there is one.
+    pub fn published(&self) -> Option<Arc<Published>> {
+        self.watch.get().map(|watch| Arc::clone(&watch.borrow()))
     }
 
     /// The directory in force.
@@ -79,6 +86,8 @@ pub struct Peers {
     board: Arc<Pinboard>,
     limits: RoadLimits,
     lines: Mutex<BTreeMap<CityId, Line>>,
+    /// Findings that each peer has taken.
+    told: Told,
 }
 
 /// A kept connection and the end point it goes to.
@@ -91,7 +100,7 @@ struct Line {
 impl Peers {
     /// The road of this node.
     pub fn new(dialer: Dialer, board: Arc<Pinboard>, limits: RoadLimits) -> Peers {
-        Peers { dialer, board, limits, lines: Mutex::new(BTreeMap::new()) }
+        Peers { dialer, board, limits, lines: Mutex::default(), told: Told::default() }
     }
 
     /// Drops the kept connections.
@@ -162,6 +171,13 @@ impl Peers {
         }
     }
 
+    /// The heads that travel with an exchange, and the findings that this peer was not told yet.
+    fn heads_for(&self, to: &CityId) -> (Option<wire::Heads>, Vec<[u8; 16]>) {
+        let Some(published) = self.board.published() else { return (None, Vec::new()) };
+        let (heads, ids) = self.told.heads_for(&published, to, 0);
+        (Some(heads), ids)
+    }
+
     fn drop_line(&self, to: &CityId, line: &Line, status: &Status) {
         let broke = matches!(
             status.code(),
@@ -186,16 +202,24 @@ impl Post for Peers {
         let wanted = letters.len();
         let noted = noted.into_iter().map(Frame::Noted);
         let letters = letters.into_iter().map(Frame::Letter);
-        let frames: Vec<DeliverFrame> =
-            noted.chain(letters).map(|frame| DeliverFrame { frame: Some(frame) }).collect();
+        let (heads, told) = self.heads_for(to);
+        let heads = heads.map(Frame::Heads).into_iter();
+        let frames: Vec<DeliverFrame> = heads
+            .chain(noted)
+            .chain(letters)
+            .map(|frame| DeliverFrame { frame: Some(frame) })
+            .collect();
         let limit = self.limits.answer_max;
         let mut delivered = Delivered::default();
         let done = self
             .call(to, async |mut client: Client| {
                 let stream = within(limit, client.deliver(tokio_stream::iter(frames))).await?;
-                collect(stream.into_inner(), limit, wanted, &mut delivered.answers).await
+                collect(stream.into_inner(), limit, wanted, &mut delivered).await
             })
             .await;
+        if done.is_ok() {
+            self.told.mark(to, told, u64::MAX);
+        }
         match done {
             Ok(()) => Ok(delivered),
             Err(error) if delivered.answers.is_empty() => Err(error),
@@ -275,6 +299,27 @@ impl Post for Peers {
         .await
     }
 
+    async fn cosign(&self, to: &CityId, ask: wire::CosignRequest) -> Result<Witnessed, PostError> {
+        let limit = self.limits.answer_max;
+        let (heads, told) = self.heads_for(to);
+        let ask = wire::CosignRequest { heads, ..ask };
+        let asked = self.call(to, async |mut client: Client| {
+            match within(limit, client.cosign(ask)).await {
+                Ok(reply) => Ok(Witnessed::Signed(reply.into_inner())),
+                Err(status) if status.code() == Code::Aborted => {
+                    let size = status.message().parse().map_err(|_| status)?;
+                    Ok(Witnessed::Held(size))
+                }
+                Err(status) => Err(status),
+            }
+        });
+        let asked = asked.await;
+        if asked.is_ok() {
+            self.told.mark(to, told, u64::MAX);
+        }
+        asked
+    }
+
     async fn greet(
         &self,
         to: &CityId,
@@ -340,18 +385,21 @@ impl Peers {
 
 /// Collects answers until the stream ends or all are there; the time allowed starts anew with each.
 async fn collect(
-    mut stream: Streaming<Answer>,
+    mut stream: Streaming<wire::Answer>,
     limit: Duration,
     wanted: usize,
-    answers: &mut Vec<Answer>,
+    delivered: &mut Delivered,
 ) -> Result<(), Status> {
     while let Some(answer) = within(limit, stream.message()).await? {
-        if answers.len() == wanted {
-            return Err(Status::internal("more answers than letters"));
+        match answer.answer {
+            Some(What::Heads(heads)) => delivered.heads = heads,
+            Some(_) | None if delivered.answers.len() == wanted => {
+                return Err(Status::internal("more answers than letters"));
+            }
+            Some(_) | None => delivered.answers.push(answer),
         }
-        answers.push(answer);
     }
-    if answers.len() < wanted {
+    if delivered.answers.len() < wanted {
         return Err(Status::unavailable("the peer ended the delivery"));
     }
     Ok(())

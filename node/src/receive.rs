@@ -11,6 +11,7 @@ use jieli_proto::envelope::{self, SealError};
 use jieli_proto::id::{CityId, Digest};
 use jieli_proto::kinds::{Kind, Lane};
 use jieli_proto::message::{Fault, Frame, Head};
+use jieli_proto::misbehaviour::Parts;
 use jieli_proto::refusal::Refusal;
 use jieli_proto::wire::{self, DeferReason, Header, ItemStatus, Letter};
 use prost::Message as _;
@@ -218,11 +219,15 @@ impl Batch<'_> {
     async fn again(&mut self, bond: &Bond, incoming: &Incoming) -> Result<Received, StoreError> {
         let frame = &incoming.frame;
         let stored = self.stored(bond, frame.lane, frame.lane_seq).await?;
-        let same = stored.is_none_or(|stored| stored == incoming.sealed);
-        if !same {
+        let other = stored.filter(|stored| *stored != incoming.sealed);
+        let same = other.is_none();
+        if let Some(stored) = other {
             let kind = "lane-equivocation";
             self.keep_evidence(kind, bond, frame.lane, frame.lane_seq, &incoming.sealed).await?;
-            self.alarm(kind, &bond.peer, "one place, two envelopes").await?;
+            let two = Parts::Envelopes([stored, incoming.sealed.clone()]);
+            if !self.keep_finding(&bond.peer, two).await? {
+                self.alarm(kind, &bond.peer, "one place, two envelopes").await?;
+            }
         }
         if frame.lane.kind() != Kind::Receipt {
             if same {

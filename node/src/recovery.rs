@@ -14,7 +14,7 @@ mod stated;
 
 pub use collect::{Found, Missing};
 pub use greet::{Greeted, Unheard};
-pub(crate) use greet::{greet, greet_all, held_of, largest_seen, own_words, standing};
+pub(crate) use greet::{greet_all, held_of, largest_seen, meet, own_words, standing};
 pub(crate) use repair::at_start;
 pub use repair::{Report, plan, repair};
 pub use replay::{Answered, Answers};

@@ -18,6 +18,8 @@ pub enum TimerKind {
     AskTerms,
     /// A worker's yes takes effect.
     YesTakesEffect,
+    /// A worker's yes whose OFFER waits for a cosignature on the own log.
+    OfferWaits,
     /// A question was not answered with yes: it lapses.
     QuestionLapses,
     /// A letter went without its sections: take the message back.
@@ -47,11 +49,12 @@ pub enum TimerKind {
 }
 
 impl TimerKind {
-    const ALL: [TimerKind; 17] = [
+    const ALL: [TimerKind; 18] = [
         TimerKind::Release,
         TimerKind::Effect,
         TimerKind::AskTerms,
         TimerKind::YesTakesEffect,
+        TimerKind::OfferWaits,
         TimerKind::QuestionLapses,
         TimerKind::WentWithheld,
         TimerKind::AskComplete,
@@ -74,6 +77,7 @@ impl TimerKind {
             TimerKind::Effect => "effect",
             TimerKind::AskTerms => "ask-terms",
             TimerKind::YesTakesEffect => "yes-takes-effect",
+            TimerKind::OfferWaits => "offer-waits",
             TimerKind::QuestionLapses => "question-lapses",
             TimerKind::WentWithheld => "went-withheld",
             TimerKind::AskComplete => "ask-complete",
@@ -125,7 +129,9 @@ impl Batch<'_> {
 
     async fn perform_timer(&mut self, kind: TimerKind, subject: &[u8]) -> Outcome<()> {
         match kind {
-            TimerKind::YesTakesEffect => return self.yes_takes_effect(subject).await,
+            TimerKind::YesTakesEffect | TimerKind::OfferWaits => {
+                return self.yes_takes_effect(subject).await;
+            }
             TimerKind::QuestionLapses => return self.question_lapses(subject).await,
             TimerKind::DraftLapses => return self.draft_lapses(subject).await,
             TimerKind::AnswerCapacity => return self.answer_capacity(subject).await,

@@ -19,6 +19,16 @@ pub const PROOF_BYTES_MAX: usize = ITEMS_MAX * (160 + (8 + 63) * 34) + NOTE_BYTE
 /// A signed checkpoint: its text, and at least 16 signature lines.
 pub const NOTE_BYTES_MAX: usize = 16 * 1024;
 
+/// Signed heads told at once; their bytes together are limited, too.
+pub const HEADS_MAX: usize = 64;
+/// See [`HEADS_MAX`].
+pub const HEADS_BYTES_MAX: usize = 64 * 1024;
+
+/// Proofs of misbehaviour told at once; their bytes together are limited, too.
+pub const FINDINGS_MAX: usize = 4;
+/// See [`FINDINGS_MAX`].
+pub const FINDINGS_BYTES_MAX: usize = 256 * 1024;
+
 /// A letter: an envelope, with sections and consents or with the proof of a receipt.
 pub const LETTER_BYTES_MAX: usize =
     ENVELOPE_LEN_MAX + SECTIONS_LEN_MAX + CONSENTS_BYTES_MAX + PROOF_BYTES_MAX;

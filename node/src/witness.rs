@@ -1,18 +1,35 @@
 //! Watches peers' logs: which heads they signed, whether these are one history, and their hashes,
 //! kept for the day on which a peer has lost its own.
 
+mod ages;
+mod ask;
+mod cosign;
+mod findings;
+mod gossip;
 mod heads;
 mod mirror;
 
-pub use heads::{Heads, Seen};
+pub(crate) use ages::{Ages, cosigner_city, policy, warning};
+pub use cosign::CosignWord;
+pub(crate) use cosign::{
+    cosigned_sizes, cosigner_keys, last_cosigned, own_cosigned, remember_cosigned,
+    with_cosignatures,
+};
+pub use findings::Finding;
+pub(crate) use findings::{ended, newest_findings};
+pub(crate) use gossip::{Told, fits, news};
+pub use heads::{Heads, LogHeads, Seen};
 pub(crate) use heads::{newest, newest_of, open_head, open_signed};
 pub use mirror::Stretch;
 
+use crate::command::Command;
 use crate::courier::TICK;
 use crate::house::House;
 use crate::store::Store;
-use crate::writer::Hand;
+use crate::writer::{Failure, Hand};
+use ask::Ask;
 use jieli_proto::id::CityId;
+use jieli_proto::wire;
 use mirror::Mirror;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -44,6 +61,7 @@ impl Witness {
             for city in directory.peers.keys() {
                 if known.insert(city.clone()) {
                     self.tasks.spawn(Mirror::new(self.clone(), city.clone()).run());
+                    self.tasks.spawn(Ask::new(self.clone(), city.clone()).run());
                 }
             }
             tokio::select! {
@@ -53,6 +71,18 @@ impl Witness {
             }
         }
     }
+}
+
+/// Takes in what a peer has told of signed heads and findings, as far as it is new.
+pub(crate) fn hear(hand: &Hand, from: &CityId, heads: &wire::Heads) -> Result<(), Failure> {
+    let news = news(&hand.published(), &heads.notes);
+    if !news.is_empty() {
+        hand.submit(Command::HeadsHeard(news))?;
+    }
+    for file in &heads.findings {
+        hand.submit(Command::FindingHeard(from.clone(), file.clone()))?;
+    }
+    Ok(())
 }
 
 impl fmt::Debug for Witness {

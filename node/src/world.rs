@@ -38,6 +38,8 @@ pub struct PostError(pub String);
 pub struct Delivered {
     /// One answer a letter, in any order across lanes.
     pub answers: Vec<wire::Answer>,
+    /// Signed heads and findings that the peer knows.
+    pub heads: wire::Heads,
     /// Why the line broke before all were answered.
     pub broke: Option<PostError>,
 }
@@ -67,6 +69,15 @@ pub struct Probe {
     pub tried: Vec<(String, Reached)>,
     /// What it said when it was asked for its checkpoint; `None` where none answered.
     pub checkpoint: Option<Result<wire::CheckpointReply, PostError>>,
+}
+
+/// What a peer said to a head that it was to cosign.
+#[derive(Debug)]
+pub enum Witnessed {
+    /// Its cosignature, with the heads it knows.
+    Signed(wire::CosignReply),
+    /// It has cosigned another size last: this one.
+    Held(u64),
 }
 
 /// The way to other cities.
@@ -115,6 +126,9 @@ pub trait Post: Send + Sync {
         to: &CityId,
         ask: wire::TilesRequest,
     ) -> Result<wire::TilesReply, PostError>;
+
+    /// Asks a peer to cosign a head of a log of ours; what is known of others' heads goes along.
+    async fn cosign(&self, to: &CityId, ask: wire::CosignRequest) -> Result<Witnessed, PostError>;
 
     /// Tells a peer where the own log stands, and hears the same of it.
     async fn greet(

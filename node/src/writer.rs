@@ -9,8 +9,9 @@ use crate::house::House;
 use crate::store::log::{self, Claim, Edge, Head, Log, LogId};
 use crate::store::{CommitError, Fault, Store, StoreError, Tx, Writer as StoreWriter, recovery};
 use crate::trouble::Trouble;
-use crate::witness::{self, Heads};
+use crate::witness::{self, Finding, Seen};
 use jieli_proto::id::CityId;
+use jieli_proto::tree::Hash;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -116,6 +117,7 @@ impl Writer {
         }
         let closed = log::closed(&mut conn, Log::Exchange).await?;
         let signed = sign_all(&house, &directory, &closed).await?;
+        let origin = origin_of(&directory.city, &exchange);
         let published = Published {
             closed: Arc::new(signed),
             checkpoint,
@@ -125,6 +127,8 @@ impl Writer {
             exchange,
             local,
             heads: Arc::new(witness::newest(&mut conn).await?),
+            findings: Arc::new(witness::newest_findings(&mut conn).await?),
+            cosigned: witness::own_cosigned(&mut conn, &origin).await?.map(Arc::new),
             wake: BTreeMap::new(),
         };
         let (send, queue) = mpsc::channel(QUEUE_MAX);
@@ -360,6 +364,7 @@ impl Writer {
                 (origins[1].as_str(), local.size, local.root),
             ];
             self.mark(&marks, end.resumed)
+                .and_then(|()| self.highwater.cosign_all(&end.cosigned))
                 .map_err(|error| Broken::Stop(Stopped::HighWater(error.to_string())))?;
             self.crash(Step::Marked)?;
             let same =
@@ -382,10 +387,21 @@ impl Writer {
         let mut wake = before.wake.clone();
         end.wake.into_iter().for_each(|city| *wake.entry(city).or_default() += 1);
         let mut heads = before.heads.clone();
-        for (origin, seen) in end.heads {
-            if heads.get(&origin).is_none_or(|held| held.size < seen.size) {
-                Arc::make_mut(&mut heads).insert(origin, seen);
-            }
+        for (origin, new) in end.heads {
+            let held = Arc::make_mut(&mut heads).entry(origin).or_default();
+            new.into_iter().for_each(|seen| held.add(seen));
+        }
+        for (origin, size) in end.mirrored {
+            Arc::make_mut(&mut heads).entry(origin).or_default().tie(size);
+        }
+        let cosigned = match end.own_cosigned {
+            Some(changed) => changed.map(Arc::new),
+            None if before.exchange.id == exchange.id => before.cosigned.clone(),
+            None => None,
+        };
+        let mut findings = before.findings.clone();
+        if !end.findings.is_empty() {
+            Arc::make_mut(&mut findings).extend(end.findings);
         }
         self.publish.send_replace(Arc::new(Published {
             epochs: next_epochs(&self.highwater, &city, &exchange, &local),
@@ -396,6 +412,8 @@ impl Writer {
             local,
             local_checkpoint,
             heads,
+            findings,
+            cosigned,
             wake,
         }));
         self.directory = Some(end.directory);
@@ -455,7 +473,11 @@ struct End {
     /// The head at which this batch closed an epoch.
     closed: Option<Head>,
     wake: BTreeSet<CityId>,
-    heads: Heads,
+    heads: BTreeMap<String, Vec<Seen>>,
+    mirrored: BTreeMap<String, u64>,
+    cosigned: Vec<(String, u64, Hash)>,
+    own_cosigned: Option<Option<Seen>>,
+    findings: Vec<Finding>,
 }
 
 async fn finish(
@@ -487,6 +509,8 @@ async fn finish(
         directory
     };
     let (resumed, wake, heads) = (batch.resumed, batch.wake, batch.heads);
+    let (mirrored, findings) = (batch.mirrored, batch.findings);
+    let (cosigned, own_cosigned) = (batch.cosigned, batch.own_cosigned);
     Ok(End {
         directory,
         edges,
@@ -498,6 +522,10 @@ async fn finish(
         closed: None,
         wake,
         heads,
+        mirrored,
+        cosigned,
+        own_cosigned,
+        findings,
     })
 }
 

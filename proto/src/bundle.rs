@@ -40,7 +40,7 @@ use crate::wire::{self, Envelope};
 mod build;
 mod claim;
 mod code;
-mod json;
+pub(crate) mod json;
 mod layout;
 pub mod pack;
 mod parts;

@@ -16,6 +16,7 @@ pub mod kinds;
 pub mod leaf;
 pub mod manifest;
 pub mod message;
+pub mod misbehaviour;
 pub mod note;
 pub mod number;
 pub mod paper;

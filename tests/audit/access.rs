@@ -118,6 +118,7 @@ async fn desk(doors: &Doors, call: Call, token: &str, cases: &Cases) -> Option<V
         Call::Approve => plain!(approve, ApproveRequest),
         Call::ListAgreements => plain!(list_agreements, ListAgreementsRequest),
         Call::ShowAgreement => plain!(show_agreement, AgreementRef),
+        Call::ListFindings => plain!(list_findings, ListFindingsRequest),
         Call::AddVacancies => plain!(add_vacancies, AddVacanciesRequest),
         Call::ListVacancies => plain!(list_vacancies, ListVacanciesRequest),
         Call::CloseVacancy => plain!(close_vacancy, VacancyRef),

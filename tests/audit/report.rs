@@ -28,6 +28,9 @@ async fn both_cities_report_the_same_road_from_their_own_sides() {
     towns.main_road().await;
     towns.medical().await;
     towns.settled().await;
+    for town in [&towns.kunming, &towns.ruian] {
+        town.cosigned_anew().await;
+    }
     let kunming = report(&towns, &towns.kunming, PERIOD).await;
     let ruian = report(&towns, &towns.ruian, PERIOD).await;
     for (one, ours) in [(&kunming, true), (&ruian, false)] {
@@ -41,6 +44,10 @@ async fn both_cities_report_the_same_road_from_their_own_sides() {
         assert_eq!((consents.opened, consents.covered), (4, 4), "{consents:?}");
         assert!(one.alarms.is_empty() && one.misbehaviour.is_empty());
         assert!(!one.heads.is_empty());
+        let by: Vec<_> = one.cosigned.iter().map(|found| (&*found.city, found.party)).collect();
+        assert_eq!(by, [(&*one.peer, true)]);
+        let [found] = one.cosigned.as_slice() else { panic!("{:?}", one.cosigned) };
+        assert!(found.size > 0 && found.at_unix_ms <= one.made_unix_ms);
         // Ruian decides about what Kunming sends.
         let is_decide =
             |line: &&wire::AuditDeadline| line.duty() == Duty::Decide && line.ours != ours;

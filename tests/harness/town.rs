@@ -534,6 +534,15 @@ impl Town {
         conn.one(sql, Vec::new()).await.unwrap().int(0).unwrap()
     }
 
+    /// Waits until its exchange log was cosigned within the last hour of its clock.
+    pub async fn cosigned_anew(&self) {
+        let sql = "SELECT COALESCE(MAX(at_ms), 0) FROM cosign_last WHERE origin LIKE '%/log/%'";
+        eventually("a cosignature", async || {
+            self.count(sql).await as u64 + crate::HOUR_MS > self.clock.now_unix_ms()
+        })
+        .await;
+    }
+
     /// Kinds of the alarms raised.
     pub async fn alarms(&self) -> Vec<String> {
         let mut conn = self.node().store().read().await.unwrap();

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use jieli::demo::city::real_now_ms;
 use jieli_node::world::{
     Clock, Delivered, Entropy, Notice, NoticeResult, Notices, Post, PostError, Probe, Sleep,
+    Witnessed,
 };
 use jieli_proto::calendar::Calendar;
 use jieli_proto::id::{CityId, Digest};
@@ -251,6 +252,11 @@ impl Post for Tapped {
         let reply = self.0.tiles(to, ask).await?;
         self.1.heard(reply.encode_to_vec());
         Ok(reply)
+    }
+
+    async fn cosign(&self, to: &CityId, ask: wire::CosignRequest) -> Result<Witnessed, PostError> {
+        self.1.open(ask.encode_to_vec())?;
+        self.0.cosign(to, ask).await
     }
 
     async fn greet(

@@ -224,6 +224,8 @@ async fn by_rule(towns: Towns) {
     // What was counted is good for five working days. A third OFFER, after them, waits for the
     // desk, which gives away no place that is not there.
     towns.clock.move_on(8 * 24 * HOUR_MS);
+    // After eight days no OFFER goes out before its log is cosigned anew.
+    towns.kunming.cosigned_anew().await;
     // Its yes is there before the answer to the query that goes out with it.
     towns.kunming.tap.set_cut(true);
     let case = towns.kunming.import(vec![home(3)]).await.remove(0);

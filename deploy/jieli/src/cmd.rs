@@ -30,6 +30,7 @@ mod init;
 mod key;
 mod keypad;
 mod letter;
+mod misbehaviour;
 mod node;
 mod paper_check;
 mod peer;
@@ -185,6 +186,9 @@ enum Command {
     /// What compliance reads: figures, deadlines, consents. No personal data.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Proofs that another city has contradicted what it signed.
+    #[command(subcommand)]
+    Misbehaviour(misbehaviour::MisbehaviourCommand),
     /// Rebuilds the log from the partner cities after a restored backup.
     Repair(repair::Repair),
     /// How the node is.
@@ -248,6 +252,7 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
         Command::Reconcile(reconcile) => reconcile.run(&at, out).await,
         Command::Verify(verify) => verify.run(out),
         Command::Audit(command) => command.run(&at, out).await,
+        Command::Misbehaviour(command) => command.run(&at, out).await,
         Command::Repair(repair) => repair.run(&at, out).await,
         Command::Status => status::run(&at, out).await,
         Command::Healthcheck => health::run(&at, out).await,

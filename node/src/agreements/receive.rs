@@ -195,7 +195,7 @@ impl Batch<'_> {
                 ],
             )
             .await?;
-        Ok(())
+        self.uncount_cosignatures(manifest).await
     }
 
     /// Whether an act in the act lane carries a manifest that names the key which signed the act.

@@ -5,7 +5,8 @@ use super::{Logged, Period, Walk, Within};
 use crate::directory::{Bond, Directory};
 use crate::house::House;
 use crate::legs::Standing;
-use crate::store::{Conn, StoreError};
+use crate::store::log::{self, Log};
+use crate::store::{self, Conn, StoreError};
 use jieli_proto::consent::CONSENT_DAYS;
 use jieli_proto::id::Digest;
 use jieli_proto::wire::message::Body;
@@ -49,6 +50,8 @@ pub(crate) async fn report(
         heads: heads(conn, bond).await?,
         alarms: alarms(conn, bond, within).await?,
         misbehaviour: misbehaviour(conn, bond, within).await?,
+        cosigned: cosigned(conn, directory, bond).await?,
+        made_unix_ms: house.world.clock.now_unix_ms(),
     })
 }
 
@@ -152,6 +155,24 @@ async fn heads(conn: &mut Conn, bond: &Bond) -> Result<Vec<wire::AuditHead>, Sto
     Ok(found)
 }
 
+/// By whom the own exchange log was cosigned last, whatever the period.
+async fn cosigned(
+    conn: &mut Conn,
+    directory: &Directory,
+    bond: &Bond,
+) -> Result<Vec<wire::AuditCosigned>, StoreError> {
+    let missing = StoreError::Corrupt("log_head");
+    let head = log::head(conn, Log::Exchange).await?.ok_or(missing)?;
+    let origin = directory.city.exchange_origin(head.id.epoch);
+    let sql = "SELECT city, size, at_ms FROM cosign_last WHERE origin = $1 ORDER BY city";
+    let read = |row: &store::Row| {
+        let city = row.text(0)?;
+        let party = city == bond.peer.as_str();
+        Ok(wire::AuditCosigned { city, party, size: row.uint(1)?, at_unix_ms: row.uint(2)? })
+    };
+    conn.rows(sql, vec![origin.into()]).await?.iter().map(read).collect()
+}
+
 /// Alarms tell kind and city alone: their detail may be long, and stands in `jieli status`.
 async fn alarms(
     conn: &mut Conn,
@@ -185,6 +206,6 @@ async fn misbehaviour(
     Ok(found)
 }
 
-fn event(row: &crate::store::Row) -> Result<wire::AuditEvent, StoreError> {
+fn event(row: &store::Row) -> Result<wire::AuditEvent, StoreError> {
     Ok(wire::AuditEvent { at_unix_ms: row.uint(0)?, kind: row.text(1)?, city: row.text(2)? })
 }

@@ -8,6 +8,7 @@ use crate::house::House;
 use crate::recovery;
 use crate::store::log::{self, Head, Log, LogId};
 use crate::store::{self, Conn, Store, StoreError, Tx};
+use crate::witness;
 use jieli_proto::envelope;
 use jieli_proto::id::CityId;
 use jieli_proto::manifest::Manifest;
@@ -133,6 +134,25 @@ pub(super) async fn stand(
     store::recovery::enter(&mut tx, &state).await?;
     tx.run("UPDATE log_head SET generation = generation + 1 WHERE log = 'exchange'", Vec::new())
         .await?;
+    tx.commit().await.map_err(|error| StartError::Commit(error.to_string()))
+}
+
+/// A database that was restored has forgotten heads it cosigned: the high-water file tells them
+/// again, so that no other root of their sizes is ever cosigned. Done in recovery too.
+pub(super) async fn keep_cosigned(store: &Store, highwater: &HighWater) -> Result<(), StartError> {
+    let marks = highwater.cosigned();
+    if marks.is_empty() {
+        return Ok(());
+    }
+    let mut writer = store.writer();
+    let mut tx = writer.begin().await?;
+    for (origin, size, root) in marks {
+        witness::remember_cosigned(&mut tx, &origin, size, &root, "").await?;
+        let kept = witness::last_cosigned(&mut tx, &origin).await?;
+        if kept.is_some_and(|kept| kept.size == size && kept.root != root) {
+            return Err(StoreError::Corrupt("cosigned, or the high-water file").into());
+        }
+    }
     tx.commit().await.map_err(|error| StartError::Commit(error.to_string()))
 }
 

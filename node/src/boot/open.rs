@@ -150,6 +150,7 @@ pub(super) async fn open(start: Start) -> Result<Opened, StartError> {
     let house = House { world, keys, calendar, config, root };
     // Before anything is signed: what the file says, and what the peers have seen.
     found::stand(&house, &store, &mut highwater, &board.directory(), now_ms).await?;
+    found::keep_cosigned(&store, &highwater).await?;
     board.replace(directory(&store, &house.root, &house.config).await?);
     let faces = faces.of(house.clone(), identity.clone(), connections.clone());
     Ok(Opened { house, store, highwater, board, peers, identity, connections, faces, next })

@@ -26,6 +26,7 @@ impl Command {
     pub(super) fn works_while_recovering(&self) -> bool {
         match self {
             Command::HeadsHeard(_)
+            | Command::FindingHeard(..)
             | Command::Mirrored(_)
             | Command::Greeted(..)
             | Command::Rebuild(..)
@@ -45,6 +46,8 @@ impl Command {
             Command::Audit(..)
             | Command::Receive(..)
             | Command::Noted(..)
+            | Command::Cosign(..)
+            | Command::CosignatureGot(..)
             | Command::PutOff(..)
             | Command::Heard(_)
             | Command::Troubled(..)

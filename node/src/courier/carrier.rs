@@ -4,10 +4,11 @@ use super::sorted::{LaneKey, Sorted, noted_of, place_of};
 use super::{Courier, TICK};
 use crate::command::{Command, Done};
 use crate::receive::{self, Received};
-use crate::recovery::{Unheard, greet};
+use crate::recovery::{Unheard, meet};
 use crate::store::queue::{self, Place, Waiting};
 use crate::store::{Conn, StoreError, recovery};
 use crate::wire_limits::WINDOW;
+use crate::witness;
 use crate::world::{Delivered, PostError};
 use crate::writer::Failure;
 use jieli_proto::id::CityId;
@@ -195,19 +196,13 @@ impl Carrier {
             return Ok(true);
         }
         let Courier { hand, letters, house, .. } = &self.shared;
-        let published = hand.published();
-        match greet(house, letters.store(), &published, &self.city).await {
-            Ok((said, told)) => {
-                self.perform(Command::Greeted(self.city.clone(), Box::new(said))).await?;
-                if let Some(digest) = told {
-                    self.perform(Command::Told(self.city.clone(), digest)).await?;
-                }
+        match meet(hand, house, letters.store(), &self.city).await {
+            Ok(may_send) => {
                 self.has_greeted = true;
-                // What was heard may have changed what may be sent.
-                let published = self.shared.hand.published();
-                Ok(published.directory.recovering.is_none())
+                Ok(may_send)
             }
             Err(Unheard::Store(error)) => Err(error.into()),
+            Err(Unheard::Writer(error)) => Err(error.into()),
             Err(Unheard::Post(error)) => {
                 let all = waiting.iter().map(|letter| letter.place).collect();
                 self.failed(waiting, &all, &error).await?;
@@ -321,6 +316,7 @@ impl Carrier {
         delivered: Delivered,
     ) -> Result<(), Unable> {
         self.contact().await?;
+        witness::hear(&self.shared.hand, &self.city, &delivered.heads)?;
         let sorted = Sorted::of(delivered.answers, sent);
         let mut pending = Vec::new();
         for noted in sorted.noted {

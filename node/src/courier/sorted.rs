@@ -51,7 +51,7 @@ impl Sorted {
                     let first = sorted.rejected.entry(lane).or_insert(place.lane_seq);
                     *first = place.lane_seq.min(*first);
                 }
-                Some(What::Receipt(_)) | None => {
+                Some(What::Receipt(_) | What::Heads(_)) | None => {
                     sorted.unanswered.insert(place);
                 }
             }

@@ -226,8 +226,11 @@ impl Batch<'_> {
         match done {
             Err(Trouble::Denied(denied)) => {
                 tracing::warn!(code = denied.code, "a confirmed leg could not be sent");
-                let again = self.now_ms + HOUR_MS;
-                Ok(self.timer(again, TimerKind::YesTakesEffect, &question.id).await?)
+                let kind = match denied.code {
+                    NOT_COSIGNED => TimerKind::OfferWaits,
+                    _ => TimerKind::YesTakesEffect,
+                };
+                Ok(self.timer(self.now_ms + HOUR_MS, kind, &question.id).await?)
             }
             Ok(()) | Err(Trouble::Store(_)) => done,
         }
@@ -242,10 +245,13 @@ impl Batch<'_> {
         let bond = self.bond_of(file);
         let bond = bond.ok_or_else(|| Denied::no_agreement(file.bond))?;
         self.may_have_a_place(file, &bond).await?;
+        let push = file.law.rules().direction == Direction::Push;
+        if push && self.waits_for_cosigners(&bond).await? {
+            return Err(not_cosigned().into());
+        }
         let consent = self.sign_consent(question, file).await?;
         let due = self.due(&bond, file.service, Duty::TakeUp);
         let opening = Body::Opening(self.opening_of(file.id, draft.item_code).await?);
-        let push = file.law.rules().direction == Direction::Push;
         let ty = if push { MessageType::Offer } else { MessageType::Request };
         let mut speech = Speech::plain(ty, opening).due(due);
         speech.consent = Some(consent);
@@ -410,4 +416,15 @@ pub(crate) fn no_such_number() -> Denied {
 /// The one reply to yes, to no and to a stop.
 pub(crate) fn received() -> wire::AnswerReply {
     wire::AnswerReply { say_zh: "已收到".to_owned(), say_en: "Received.".to_owned() }
+}
+
+const NOT_COSIGNED: &str = "NOT_COSIGNED";
+
+fn not_cosigned() -> Denied {
+    Denied::new(
+        NOT_COSIGNED,
+        "本市日志已超过 72 小时没有新的联署，新的申请联署后自动发出。",
+        "This city's log has had no new cosignature for 72 hours: the OFFER goes out by itself \
+         once it has.",
+    )
 }

@@ -3,6 +3,7 @@
 
 use super::{Cause, Recovering, SizedRoot};
 use crate::batch::Batch;
+use crate::command::Command;
 use crate::directory::{Directory, Peer};
 use crate::highwater::Start;
 use crate::house::House;
@@ -11,7 +12,7 @@ use crate::store::recovery::{self as rows, Quarantine};
 use crate::store::{Conn, Store, StoreError};
 use crate::witness::{newest_of, open_signed};
 use crate::world::PostError;
-use crate::writer::Published;
+use crate::writer::{Failure, Hand, Published};
 use jieli_proto::id::CityId;
 use jieli_proto::recovery::epoch_of;
 use jieli_proto::wire::{self, GreetReply, GreetRequest};
@@ -81,6 +82,9 @@ pub enum Unheard {
     /// The own store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What was heard could not be taken in.
+    #[error(transparent)]
+    Writer(#[from] Failure),
 }
 
 /// Our side of a greeting, without a statement.
@@ -102,7 +106,7 @@ pub(crate) async fn own_words(
 
 /// Greets a peer, and tells it the first statement that it has not accepted yet. What was said is
 /// to be handed to the writer. The second is the digest of the statement that was accepted.
-pub(crate) async fn greet(
+async fn greet(
     house: &House,
     store: &Store,
     published: &Published,
@@ -146,6 +150,22 @@ pub(crate) async fn greet(
     let reply = post.greet(city, statement).await?;
     let told = owed.filter(|_| !reply.held_back).map(|owed| owed.digest);
     Ok((Greeted::answered(&reply, held), told))
+}
+
+/// Greets a peer and takes in what it says. Whether anything may be signed and sent after that.
+pub(crate) async fn meet(
+    hand: &Hand,
+    house: &House,
+    store: &Store,
+    city: &CityId,
+) -> Result<bool, Unheard> {
+    let (said, told) = greet(house, store, &hand.published(), city).await?;
+    hand.perform(Command::Greeted(city.clone(), Box::new(said))).await?;
+    if let Some(digest) = told {
+        hand.perform(Command::Told(city.clone(), digest)).await?;
+    }
+    // What was heard may have changed what may be sent.
+    Ok(hand.published().directory.recovering.is_none())
 }
 
 async fn lost(conn: &mut Conn, city: &CityId) -> Result<Vec<wire::SectionsLost>, StoreError> {

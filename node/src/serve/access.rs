@@ -27,6 +27,7 @@ pub enum Call {
     ActOnAgreement,
     Approve,
     ListAgreements,
+    ListFindings,
     ShowAgreement,
     AddVacancies,
     ListVacancies,
@@ -67,10 +68,10 @@ use Call::{
     AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve,
     ApproveSecond, Ask, AskCapacity, AskLetter, AskSecond, CloseVacancy, CounterPropose,
     Countersign, ExportApproved, ExportCase, FindCases, HandOver, Import, InstallManifest,
-    InvitePeer, ListAgreements, ListCapacity, ListCases, ListDisputed, ListKeys, ListPeers,
-    ListReconciled, ListRules, ListSeconds, ListVacancies, PlaceKey, PrintSlip, Propose, Reconcile,
-    RemoveRule, Repair, SelfAudit, SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct,
-    WriteLetter,
+    InvitePeer, ListAgreements, ListCapacity, ListCases, ListDisputed, ListFindings, ListKeys,
+    ListPeers, ListReconciled, ListRules, ListSeconds, ListVacancies, PlaceKey, PrintSlip, Propose,
+    Reconcile, RemoveRule, Repair, SelfAudit, SetCapacity, ShowAgreement, ShowCase, TestPeer,
+    UndoAct, WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -91,6 +92,7 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (Approve, &[Approver]),
     (ListAgreements, &[Clerk, Approver, Operator, Compliance]),
     (ShowAgreement, &[Clerk, Approver, Operator, Compliance]),
+    (ListFindings, &[Approver, Operator, Compliance]),
     (AddVacancies, &[Clerk]),
     (ListVacancies, &[Clerk, Approver, Compliance]),
     (CloseVacancy, &[Clerk]),

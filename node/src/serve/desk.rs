@@ -369,6 +369,14 @@ impl desk_server::Desk for DeskDoor {
         }))
     }
 
+    async fn list_findings(
+        &self,
+        request: Request<wire::ListFindingsRequest>,
+    ) -> Reply<wire::MisbehaviourList> {
+        self.enter(Call::ListFindings, request)?;
+        self.reply(self.finding_list().await)
+    }
+
     async fn add_rule(&self, request: Request<wire::AcceptRule>) -> Reply<wire::AcceptRule> {
         let (caller, request) = self.enter(Call::AddRule, request)?;
         let done = self.perform(&caller, DeskCommand::AddRule(request)).await;

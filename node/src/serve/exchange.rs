@@ -4,18 +4,18 @@
 mod deliver;
 
 use super::pace::Pace;
-use crate::command::Command;
+use crate::command::{Command, Done};
 use crate::config::Limits;
 use crate::directory::{Bond, Directory};
 use crate::house::House;
 use crate::letters::{FETCH_MAX, Letters};
-use crate::recovery::{Greeted, Unheard, greet, held_of, own_words};
+use crate::recovery::{Greeted, Unheard, held_of, meet, own_words};
 use crate::statements::{Statements, Unstated};
 use crate::store::log::{consistency, inclusion, leaf, tile_hashes};
 use crate::store::{StoreError, mirror};
 use crate::tls::PeerInfo;
 use crate::wire_limits as limits;
-use crate::witness;
+use crate::witness::{self, CosignWord, Told};
 use crate::world::World;
 use crate::writer::{Hand, Published};
 use jieli_proto::checkpoint::LogName;
@@ -25,13 +25,14 @@ use jieli_proto::leaf::Leaf;
 use jieli_proto::tree::{PROOF_HASHES_MAX, Tile};
 use jieli_proto::wire::exchange_server::{Exchange, ExchangeServer};
 use jieli_proto::wire::{
-    Answer, CheckpointReply, CheckpointRequest, DeliverFrame, FetchReply, FetchRequest, GreetReply,
-    GreetRequest, ProveReply, ProveRequest, StateReply, StateRequest, TilesReply, TilesRequest,
-    prove_request::What,
+    self, Answer, CheckpointReply, CheckpointRequest, CosignReply, CosignRequest, DeliverFrame,
+    FetchReply, FetchRequest, GreetReply, GreetRequest, Heads, ProveReply, ProveRequest,
+    StateReply, StateRequest, TilesReply, TilesRequest, prove_request::What,
 };
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -46,6 +47,12 @@ const WAITING_MAX: usize = 32;
 
 /// A peer's contact is noted at most so often.
 const HEARD_MS: u64 = 10_000;
+
+/// How long a request for a cosignature waits for the mirror.
+const LINK_MAX: Duration = Duration::from_secs(5);
+
+/// A finding that went with an answer goes again after so long.
+const TELL_AGAIN_MS: u64 = 10 * 60_000;
 
 /// A peer that could not be called is called again at its next stream after so long.
 const MEET_AGAIN_MS: u64 = 60_000;
@@ -67,6 +74,8 @@ pub struct ExchangeDoor {
     heard: Arc<Mutex<BTreeMap<CityId, u64>>>,
     /// Until when a peer need not be greeted before its letters are taken.
     met: Arc<Mutex<BTreeMap<CityId, u64>>>,
+    /// Findings that were in an answer.
+    told: Arc<Told>,
     house: House,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -98,6 +107,7 @@ pub fn exchange(
         streams,
         heard,
         met,
+        told: Arc::default(),
         house,
         tasks,
         stop,
@@ -178,22 +188,23 @@ impl ExchangeDoor {
         if now_ms < until_ms {
             return Ok(());
         }
-        let published = self.hand.published();
-        let until_ms = match greet(&self.house, self.letters.store(), &published, city).await {
-            Ok((said, told)) => {
-                self.hear(city, said).await?;
-                if let Some(digest) = told {
-                    let told = Command::Told(city.clone(), digest);
-                    self.hand.perform(told).await.map_err(|_| Status::unavailable(""))?;
-                }
-                u64::MAX
-            }
+        let until_ms = match meet(&self.hand, &self.house, self.letters.store(), city).await {
+            Ok(_) => u64::MAX,
             Err(Unheard::Store(error)) => return Err(internal(error)),
+            Err(Unheard::Writer(_)) => return Err(Status::unavailable("")),
             Err(Unheard::Post(_)) => now_ms.saturating_add(MEET_AGAIN_MS),
         };
         let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
         met.insert(city.clone(), until_ms);
         Ok(())
+    }
+
+    /// The heads that an answer carries. Whether it arrives nobody knows: findings come again.
+    fn heads_for(&self, city: &CityId) -> Heads {
+        let now_ms = self.world.clock.now_unix_ms();
+        let (heads, ids) = self.told.heads_for(&self.hand.published(), city, now_ms);
+        self.told.mark(city, ids, now_ms.saturating_add(TELL_AGAIN_MS));
+        heads
     }
 
     async fn hear(&self, city: &CityId, said: Greeted) -> Result<(), Status> {
@@ -306,7 +317,8 @@ impl Exchange for ExchangeDoor {
         let now_unix_ms = self.world.clock.now_unix_ms();
         let mut reply = CheckpointReply { now_unix_ms, ..CheckpointReply::default() };
         if origin.is_empty() {
-            reply.checkpoint = caller.published.checkpoint.clone();
+            self.meet(&caller.city).await?;
+            reply.checkpoint = self.hand.published().checkpoint.clone();
         } else {
             caller.owns(&origin)?;
             let mut conn = self.letters.store().read().await.map_err(internal)?;
@@ -370,6 +382,52 @@ impl Exchange for ExchangeDoor {
         };
         let hashes = hashes.map_err(internal)?;
         Ok(Response::new(TilesReply { hashes: hashes.concat() }))
+    }
+
+    /// Statuses are those of C2SP tlog-witness; PROTOCOL.md section 11 has the table.
+    async fn cosign(
+        &self,
+        request: Request<CosignRequest>,
+    ) -> Result<Response<CosignReply>, Status> {
+        let caller = self.caller(&request).await?;
+        let ask = request.into_inner();
+        let heads = ask.heads.clone().unwrap_or_default();
+        if !witness::fits(&heads) {
+            return Err(Status::invalid_argument(""));
+        }
+        self.meet(&caller.city).await?;
+        // What cannot be taken now is told again with the next exchange.
+        let _ = witness::hear(&self.hand, &caller.city, &heads);
+        let mut published = self.hand.watch();
+        let linked = async {
+            loop {
+                published.borrow_and_update();
+                let ask = Box::new(wire::CosignRequest { heads: None, ..ask.clone() });
+                let done = self.hand.perform(Command::Cosign(caller.city.clone(), ask)).await;
+                match done {
+                    Ok(Done::Cosign(CosignWord::NotYet)) => {}
+                    Ok(Done::Cosign(word)) => return Ok(word),
+                    Ok(_) | Err(_) => return Err(Status::unavailable("")),
+                }
+                // The mirror is on its way there.
+                if published.changed().await.is_err() {
+                    return Err(Status::unavailable(""));
+                }
+            }
+        };
+        let word = tokio::time::timeout(LINK_MAX, linked).await;
+        match word.unwrap_or(Ok(CosignWord::NotYet))? {
+            CosignWord::Signed(cosignature) => {
+                let heads = Some(self.heads_for(&caller.city));
+                Ok(Response::new(CosignReply { cosignature, heads }))
+            }
+            CosignWord::Malformed => Err(Status::invalid_argument("")),
+            CosignWord::Unknown => Err(Status::not_found("")),
+            CosignWord::NotSigned => Err(denied()),
+            CosignWord::Held(size) => Err(Status::aborted(size.to_string())),
+            CosignWord::NotProved => Err(Status::failed_precondition("")),
+            CosignWord::NotYet => Err(Status::unavailable("")),
+        }
     }
 
     async fn state(&self, request: Request<StateRequest>) -> Result<Response<StateReply>, Status> {

@@ -193,6 +193,19 @@ pub async fn epochs(conn: &mut Conn) -> Result<BTreeMap<CityId, u32>, StoreError
     Ok(found)
 }
 
+/// Whether a city's root has stated that this epoch of its log ended at a smaller size.
+pub async fn ended_below(
+    conn: &mut Conn,
+    city: &CityId,
+    epoch: u32,
+    size: u64,
+) -> Result<bool, StoreError> {
+    let sql = "SELECT size FROM log_statement WHERE city_id = $1 AND epoch = $2 \
+               AND next_epoch > 0 AND size < $3";
+    let vals = vec![city.as_str().into(), epoch.into(), size.into()];
+    Ok(conn.maybe(sql, vals).await?.is_some())
+}
+
 /// A peer of which nothing new is taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quarantine {

@@ -38,6 +38,7 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 14 "0014_local",
                 15 "0015_sides",
                 16 "0016_lookup",
+                17 "0017_cosign",
                 18 "0018_self_audit",
             )
         };

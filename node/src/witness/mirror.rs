@@ -2,6 +2,7 @@
 //! fetched as tiles, recomputed to the signed root, and stored. That the new head extends the old
 //! one follows from recomputing. A turn fetches at most [`TILES_MAX`] tiles of leaves.
 
+use super::heads::signed_size;
 use super::{Witness, open_head};
 use crate::batch::Batch;
 use crate::command::{Command, Done};
@@ -121,7 +122,7 @@ impl Mirror {
     fn is_behind(&self, now: &Published) -> bool {
         now.heads.iter().any(|(origin, seen)| {
             let is_theirs = LogName::parse(origin).is_some_and(|n| n.city() == self.city.as_str());
-            is_theirs && self.done.get(origin).is_none_or(|done| *done < seen.size)
+            is_theirs && self.done.get(origin).is_none_or(|done| *done < seen.size())
         })
     }
 
@@ -237,9 +238,21 @@ impl Batch<'_> {
         if held.as_ref().map_or(0, |held| held.size) != *from {
             return Ok(false);
         }
-        let mut heads = self.heads_after(origin, *from).await?.into_iter().peekable();
-        let mut growth = mirror::resume(self.conn, origin, held.as_ref()).await?;
+        // Heads are held against what a signed head proves: until then they wait.
+        let after = held.as_ref().map_or(0, |held| signed_size(&held.note));
+        let mut heads = match note.is_empty() {
+            true => Vec::new(),
+            false => self.heads_after(origin, after).await?,
+        };
         let mut strangers = Vec::new();
+        let earlier = heads.partition_point(|(size, _)| size <= from);
+        for (size, signed) in heads.drain(..earlier) {
+            if mirror::root_at(self.conn, origin, size).await? != signed {
+                strangers.push(size);
+            }
+        }
+        let mut heads = heads.into_iter().peekable();
+        let mut growth = mirror::resume(self.conn, origin, held.as_ref()).await?;
         for hash in hashes {
             growth.append(*hash)?;
             while let Some((size, signed)) = heads.next_if(|(size, _)| *size == growth.size()) {
@@ -262,6 +275,9 @@ impl Batch<'_> {
             }
         }
         mirror::store(self.conn, origin, &mut growth, note).await?;
+        if strangers.is_empty() {
+            self.mirrored.insert(origin.clone(), signed_size(note));
+        }
         for size in strangers {
             self.not_one_history(city, origin, size).await?;
         }

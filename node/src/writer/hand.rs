@@ -4,7 +4,7 @@ use crate::command::{Command, Done};
 use crate::directory::Directory;
 use crate::store::log::Head;
 use crate::trouble::Denied;
-use crate::witness::Heads;
+use crate::witness::{Finding, Heads, Seen};
 use jieli_proto::id::CityId;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,8 +28,12 @@ pub struct Published {
     pub epochs: (u32, u32),
     /// Epochs of the exchange log that were closed: their last heads, with signed checkpoints.
     pub closed: Arc<Vec<(Head, String)>>,
-    /// The largest accepted head of each peer's exchange log.
+    /// The accepted heads of each peer's exchange log that others are told of.
     pub heads: Arc<Heads>,
+    /// The largest own head that somebody has cosigned, with all cosignatures.
+    pub cosigned: Option<Arc<Seen>>,
+    /// The newest proofs of misbehaviour.
+    pub findings: Arc<Vec<Finding>>,
     /// How many batches have left letters for each peer: a courier that finds its number changed
     /// looks into the outbox, however many batches it slept through.
     pub wake: BTreeMap<CityId, u64>,

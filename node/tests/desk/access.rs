@@ -59,6 +59,7 @@ async fn call(city: &City, call: Call, with: &With<'_>) -> Option<Status> {
         Call::ListCapacity => ask!(city, |m| with.make(m), list_capacity, ListCapacityRequest),
         Call::AskCapacity => ask!(city, |m| with.make(m), ask_capacity, AskCapacityRequest),
         Call::AddRule => ask!(city, |m| with.make(m), add_rule, AcceptRule),
+        Call::ListFindings => ask!(city, |m| with.make(m), list_findings, ListFindingsRequest),
         Call::ListRules => ask!(city, |m| with.make(m), list_rules, ListRulesRequest),
         Call::RemoveRule => ask!(city, |m| with.make(m), remove_rule, RuleRef),
         Call::Import => ask!(city, |m| with.make(m), import, ImportRequest),

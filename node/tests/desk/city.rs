@@ -112,6 +112,14 @@ impl Post for Nobody {
         Err(PostError("nobody is there".to_owned()))
     }
 
+    async fn cosign(
+        &self,
+        _to: &CityId,
+        _ask: wire::CosignRequest,
+    ) -> Result<jieli_node::world::Witnessed, PostError> {
+        Err(PostError("nobody is there".to_owned()))
+    }
+
     async fn greet(
         &self,
         _: &CityId,

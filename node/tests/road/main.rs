@@ -16,3 +16,4 @@ mod recovery;
 mod reports;
 mod start;
 mod windows;
+mod witness;

@@ -2,6 +2,7 @@
 //! two signed roots of one size.
 
 use crate::harness::*;
+use crate::witness;
 use jieli_node::command::Command;
 use jieli_node::keys::{KeyRing, Signer as _};
 use jieli_node::recovery::{self, Cause};
@@ -31,7 +32,7 @@ async fn root_at(city: &City, size: u64) -> Hash {
 }
 
 /// Waits until the other city has mirrored all of a city's log.
-async fn mirrored(pair: &Pair, which: usize) {
+pub(crate) async fn mirrored(pair: &Pair, which: usize) {
     let other = &pair.cities[1 - which];
     within(90, "the mirror", async || {
         let mut conn = other.node().store().read().await.unwrap();
@@ -43,7 +44,12 @@ async fn mirrored(pair: &Pair, which: usize) {
 
 /// A pair of which `which` has a backup that is `k` messages old, and then stopped. Returns the
 /// head that it had signed.
-async fn with_backup(pair: &mut Pair, id: AgreementId, which: usize, k: u32) -> (u64, Hash) {
+pub(crate) async fn with_backup(
+    pair: &mut Pair,
+    id: AgreementId,
+    which: usize,
+    k: u32,
+) -> (u64, Hash) {
     pair.settled(id).await;
     pair.cities[which].stop().await;
     let (dir, backup) = (pair.cities[which].dir.clone(), pair.folder.path().join("backup"));
@@ -64,7 +70,7 @@ async fn with_backup(pair: &mut Pair, id: AgreementId, which: usize, k: u32) -> 
 }
 
 /// Both cities write to each other, and hold the same.
-async fn goes_on(pair: &Pair, id: AgreementId, from: u32) {
+pub(crate) async fn goes_on(pair: &Pair, id: AgreementId, from: u32) {
     pair.a().announce(from..from + 3).await.unwrap();
     pair.b().announce(from..from + 3).await.unwrap();
     pair.clock.move_on(3_600_000);
@@ -79,6 +85,8 @@ async fn goes_on(pair: &Pair, id: AgreementId, from: u32) {
         .values()
         .any(|peer| peer.quarantine.is_some());
     assert!(!held_back);
+    witness::nobody_is_accused(pair).await;
+    witness::quiet_both(pair).await;
 }
 
 /// What a peer must have been told when the other one's log went back and was rebuilt.
@@ -297,12 +305,15 @@ async fn what_cannot_be_rebuilt_goes_on_in_a_new_epoch() {
     assert_eq!((pair.b().lane(id, 0).await.len(), pair.b().lane(id, 1).await.len()), (5, 5));
     let known = pair.a().node().hand().published().directory.peers[&pair.b().id()].epoch;
     assert_eq!(known, 2);
+    let cosigned = pair.b().node().hand().published().cosigned.clone().unwrap();
+    assert!(cosigned.note.starts_with("jieli.ruian.zj/log/2\n"), "{}", cosigned.note);
     // And once more after a start: the new epoch is whole.
     drop((hand, store, house));
     pair.cities[B].stop().await;
     pair.cities[B].start().await;
     assert_eq!(pair.b().cause(), None);
     goes_on(&pair, id, 20).await;
+    witness::what_an_ended_epoch_says(&pair, successor.old_size).await;
     pair.stop().await;
 }
 

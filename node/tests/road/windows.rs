@@ -167,6 +167,17 @@ impl Post for Tapped {
         Ok(reply)
     }
 
+    async fn cosign(
+        &self,
+        to: &CityId,
+        ask: wire::CosignRequest,
+    ) -> Result<jieli_node::world::Witnessed, PostError> {
+        if self.1.cut.load(Ordering::SeqCst) {
+            return Err(PostError("cut by the test".to_owned()));
+        }
+        self.0.cosign(to, ask).await
+    }
+
     async fn greet(
         &self,
         to: &CityId,

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 /// Writes a value in its one spelling, whatever order its maps are kept in.
-pub(super) fn write(value: &Value) -> String {
+pub(crate) fn write(value: &Value) -> String {
     let mut out = String::new();
     append(value, &mut out);
     out
@@ -40,35 +40,35 @@ fn append(value: &Value, out: &mut String) {
 }
 
 /// Reads a value that is in its one spelling.
-pub(super) fn read(bytes: &[u8]) -> Option<Value> {
+pub(crate) fn read(bytes: &[u8]) -> Option<Value> {
     let value: Value = serde_json::from_slice(bytes).ok()?;
     (write(&value).as_bytes() == bytes).then_some(value)
 }
 
 /// The fields of an object that has these keys and no other, in the order asked.
-pub(super) fn fields<const N: usize>(value: &Value, keys: [&str; N]) -> Option<[Value; N]> {
+pub(crate) fn fields<const N: usize>(value: &Value, keys: [&str; N]) -> Option<[Value; N]> {
     let map = value.as_object().filter(|map| map.len() == N)?;
     let found: Option<Vec<Value>> = keys.iter().map(|key| map.get(*key).cloned()).collect();
     found?.try_into().ok()
 }
 
 /// Base64 of RFC 4648 section 4.
-pub(super) fn base64(bytes: impl AsRef<[u8]>) -> Value {
+pub(crate) fn base64(bytes: impl AsRef<[u8]>) -> Value {
     Value::String(STANDARD.encode(bytes))
 }
 
 /// Reads one base64 string.
-pub(super) fn bytes(value: &Value) -> Option<Vec<u8>> {
+pub(crate) fn bytes(value: &Value) -> Option<Vec<u8>> {
     STANDARD.decode(value.as_str()?).ok()
 }
 
 /// Reads a list of base64 strings.
-pub(super) fn list(value: &Value) -> Option<Vec<Vec<u8>>> {
+pub(crate) fn list(value: &Value) -> Option<Vec<Vec<u8>>> {
     value.as_array()?.iter().map(bytes).collect()
 }
 
 /// Reads a list of base64 strings of 32 bytes each.
-pub(super) fn hashes(value: &Value) -> Option<Vec<[u8; 32]>> {
+pub(crate) fn hashes(value: &Value) -> Option<Vec<[u8; 32]>> {
     list(value)?.into_iter().map(|bytes| bytes.try_into().ok()).collect()
 }
 

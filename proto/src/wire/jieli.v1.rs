@@ -2051,7 +2051,7 @@ pub struct Noted {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DeliverFrame {
-    #[prost(oneof = "deliver_frame::Frame", tags = "1, 2")]
+    #[prost(oneof = "deliver_frame::Frame", tags = "1, 2, 3")]
     pub frame: ::core::option::Option<deliver_frame::Frame>,
 }
 /// Nested message and enum types in `DeliverFrame`.
@@ -2063,6 +2063,9 @@ pub mod deliver_frame {
         /// of a receipt that came as an answer on this stream
         #[prost(message, tag = "2")]
         Noted(super::Noted),
+        /// answered with the receiver's
+        #[prost(message, tag = "3")]
+        Heads(super::Heads),
     }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2083,7 +2086,7 @@ pub struct Answer {
     pub lane: u32,
     #[prost(uint64, tag = "3")]
     pub lane_seq: u64,
-    #[prost(oneof = "answer::Answer", tags = "4, 5, 6, 7")]
+    #[prost(oneof = "answer::Answer", tags = "4, 5, 6, 7, 8")]
     pub answer: ::core::option::Option<answer::Answer>,
 }
 /// Nested message and enum types in `Answer`.
@@ -2099,7 +2102,21 @@ pub mod answer {
         Receipt(super::Letter),
         #[prost(message, tag = "7")]
         Noted(super::Noted),
+        /// answers a frame of heads; no place, fields 1 to 3 are empty
+        #[prost(message, tag = "8")]
+        Heads(super::Heads),
     }
+}
+/// The newest signed heads that a city knows: its own first, then one of each other exchange log.
+/// They travel both ways with every exchange.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Heads {
+    /// at most 64, 64 KiB together
+    #[prost(string, repeated, tag = "1")]
+    pub notes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// proofs of misbehaviour not told before, at most 4, 256 KiB together
+    #[prost(bytes = "vec", repeated, tag = "2")]
+    pub findings: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FetchRequest {
@@ -2191,6 +2208,28 @@ pub struct TilesRequest {
 pub struct TilesReply {
     #[prost(bytes = "vec", tag = "1")]
     pub hashes: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CosignRequest {
+    /// of the head last cosigned by the answerer; 0 before the first
+    #[prost(uint64, tag = "1")]
+    pub old_size: u64,
+    /// signed note of an exchange or local log of the caller
+    #[prost(string, tag = "2")]
+    pub checkpoint: ::prost::alloc::string::String,
+    /// consistency from old_size, at most 63
+    #[prost(bytes = "vec", repeated, tag = "3")]
+    pub hashes: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    #[prost(message, optional, tag = "4")]
+    pub heads: ::core::option::Option<Heads>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CosignReply {
+    /// one signature line, without its newline
+    #[prost(string, tag = "1")]
+    pub cosignature: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub heads: ::core::option::Option<Heads>,
 }
 /// Both ends are inclusive. `to` 0: as far as the answering city holds the lane. A range longer than
 /// 256 begins one after a multiple of 256.
@@ -2513,6 +2552,25 @@ pub mod exchange_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Exchange", "Tiles"));
             self.inner.unary(req, path, codec).await
         }
+        /// A cosignature on a head of one of the caller's logs (C2SP tlog-witness).
+        pub async fn cosign(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CosignRequest>,
+        ) -> std::result::Result<tonic::Response<super::CosignReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Exchange/Cosign");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Exchange", "Cosign"));
+            self.inner.unary(req, path, codec).await
+        }
         /// What the answering city holds of lanes, or what it has said in a leg: signed statements.
         pub async fn state(
             &mut self,
@@ -2606,6 +2664,11 @@ pub mod exchange_server {
             &self,
             request: tonic::Request<super::TilesRequest>,
         ) -> std::result::Result<tonic::Response<super::TilesReply>, tonic::Status>;
+        /// A cosignature on a head of one of the caller's logs (C2SP tlog-witness).
+        async fn cosign(
+            &self,
+            request: tonic::Request<super::CosignRequest>,
+        ) -> std::result::Result<tonic::Response<super::CosignReply>, tonic::Status>;
         /// What the answering city holds of lanes, or what it has said in a leg: signed statements.
         async fn state(
             &self,
@@ -2905,6 +2968,49 @@ pub mod exchange_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = TilesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Exchange/Cosign" => {
+                    #[allow(non_camel_case_types)]
+                    struct CosignSvc<T: Exchange>(pub Arc<T>);
+                    impl<T: Exchange> tonic::server::UnaryService<super::CosignRequest>
+                    for CosignSvc<T> {
+                        type Response = super::CosignReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CosignRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Exchange>::cosign(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CosignSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -3267,6 +3373,16 @@ pub struct AgreementView {
     /// for a second approver of this city
     #[prost(message, repeated, tag = "13")]
     pub waiting: ::prost::alloc::vec::Vec<WaitingAct>,
+    /// when the policy was last satisfied for the own log; 0: never yet
+    #[prost(uint64, tag = "14")]
+    pub cosigned_unix_ms: u64,
+    #[prost(string, tag = "15")]
+    pub cosigned_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "16")]
+    pub cosigned_en: ::prost::alloc::string::String,
+    /// C2SP tlog-policy for the own log
+    #[prost(string, tag = "17")]
+    pub policy: ::prost::alloc::string::String,
 }
 /// What one approver has entered and another has to approve.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3286,6 +3402,32 @@ pub struct WaitingAct {
     pub say_zh: ::prost::alloc::string::String,
     #[prost(string, tag = "6")]
     pub say_en: ::prost::alloc::string::String,
+}
+/// Proofs of misbehaviour that this city found or was told.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListFindingsRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct MisbehaviourList {
+    #[prost(message, repeated, tag = "1")]
+    pub findings: ::prost::alloc::vec::Vec<MisbehaviourProof>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MisbehaviourProof {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub finding_id: ::prost::alloc::string::String,
+    /// whom it is about
+    #[prost(string, tag = "2")]
+    pub city: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub say_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub say_en: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "5")]
+    pub found_unix_ms: u64,
+    /// what `jieli verify` checks
+    #[prost(bytes = "vec", tag = "6")]
+    pub file: ::prost::alloc::vec::Vec<u8>,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -5242,6 +5384,31 @@ pub mod desk_client {
                 .insert(GrpcMethod::new("jieli.v1.Desk", "ShowAgreement"));
             self.inner.unary(req, path, codec).await
         }
+        /// Proofs of other cities' misbehaviour, each a file that anybody can check.
+        pub async fn list_findings(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListFindingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::MisbehaviourList>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Desk/ListFindings",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Desk", "ListFindings"));
+            self.inner.unary(req, path, codec).await
+        }
         pub async fn add_vacancies(
             &mut self,
             request: impl tonic::IntoRequest<super::AddVacanciesRequest>,
@@ -5984,6 +6151,14 @@ pub mod desk_server {
             &self,
             request: tonic::Request<super::AgreementRef>,
         ) -> std::result::Result<tonic::Response<super::AgreementView>, tonic::Status>;
+        /// Proofs of other cities' misbehaviour, each a file that anybody can check.
+        async fn list_findings(
+            &self,
+            request: tonic::Request<super::ListFindingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::MisbehaviourList>,
+            tonic::Status,
+        >;
         async fn add_vacancies(
             &self,
             request: tonic::Request<super::AddVacanciesRequest>,
@@ -6822,6 +6997,49 @@ pub mod desk_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ShowAgreementSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/ListFindings" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListFindingsSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::ListFindingsRequest>
+                    for ListFindingsSvc<T> {
+                        type Response = super::MisbehaviourList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListFindingsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::list_findings(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListFindingsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -10076,6 +10294,12 @@ pub struct AuditReport {
     /// evidence kept, of this agreement or of that city
     #[prost(message, repeated, tag = "13")]
     pub misbehaviour: ::prost::alloc::vec::Vec<AuditEvent>,
+    /// by whom and when this city's exchange log was cosigned last
+    #[prost(message, repeated, tag = "14")]
+    pub cosigned: ::prost::alloc::vec::Vec<AuditCosigned>,
+    /// by this city's clock: the ages are counted from then
+    #[prost(uint64, tag = "15")]
+    pub made_unix_ms: u64,
 }
 /// Messages of one type by one city.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -10151,6 +10375,20 @@ pub struct AuditHead {
     pub size: u64,
     #[prost(uint64, tag = "3")]
     pub seen_unix_ms: u64,
+}
+/// The newest cosignature of a city on the exchange log of the city that reports.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditCosigned {
+    #[prost(string, tag = "1")]
+    pub city: ::prost::alloc::string::String,
+    /// of this agreement; others are uninvolved in it
+    #[prost(bool, tag = "2")]
+    pub party: bool,
+    #[prost(uint64, tag = "3")]
+    pub size: u64,
+    /// by the reporting city's clock
+    #[prost(uint64, tag = "4")]
+    pub at_unix_ms: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AuditEvent {

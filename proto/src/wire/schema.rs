@@ -512,6 +512,7 @@ pub const SCHEMAS: &[Schema] = &[
     Schema { name: "DeliverFrame", fields: &[
         Field { number: 1, ty: Type::Message("Letter"), repeated: false, oneof: true },
         Field { number: 2, ty: Type::Message("Noted"), repeated: false, oneof: true },
+        Field { number: 3, ty: Type::Message("Heads"), repeated: false, oneof: true },
     ] },
     Schema { name: "Defer", fields: &[
         Field { number: 1, ty: Type::Enum(&[1, 2, 3, 4]), repeated: false, oneof: false },
@@ -527,6 +528,11 @@ pub const SCHEMAS: &[Schema] = &[
         Field { number: 5, ty: Type::Message("Reject"), repeated: false, oneof: true },
         Field { number: 6, ty: Type::Message("Letter"), repeated: false, oneof: true },
         Field { number: 7, ty: Type::Message("Noted"), repeated: false, oneof: true },
+        Field { number: 8, ty: Type::Message("Heads"), repeated: false, oneof: true },
+    ] },
+    Schema { name: "Heads", fields: &[
+        Field { number: 1, ty: Type::String, repeated: true, oneof: false },
+        Field { number: 2, ty: Type::Bytes, repeated: true, oneof: false },
     ] },
     Schema { name: "FetchRequest", fields: &[
         Field { number: 1, ty: Type::Bytes, repeated: false, oneof: false },
@@ -566,6 +572,16 @@ pub const SCHEMAS: &[Schema] = &[
     ] },
     Schema { name: "TilesReply", fields: &[
         Field { number: 1, ty: Type::Bytes, repeated: false, oneof: false },
+    ] },
+    Schema { name: "CosignRequest", fields: &[
+        Field { number: 1, ty: Type::U64, repeated: false, oneof: false },
+        Field { number: 2, ty: Type::String, repeated: false, oneof: false },
+        Field { number: 3, ty: Type::Bytes, repeated: true, oneof: false },
+        Field { number: 4, ty: Type::Message("Heads"), repeated: false, oneof: false },
+    ] },
+    Schema { name: "CosignReply", fields: &[
+        Field { number: 1, ty: Type::String, repeated: false, oneof: false },
+        Field { number: 2, ty: Type::Message("Heads"), repeated: false, oneof: false },
     ] },
     Schema { name: "LaneRange", fields: &[
         Field { number: 1, ty: Type::U32, repeated: false, oneof: false },

@@ -6,6 +6,7 @@ mod case_law;
 mod fixtures;
 mod forgery;
 mod message;
+mod misbehaviour;
 mod offices;
 mod pack;
 mod revoked;

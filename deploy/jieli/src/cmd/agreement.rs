@@ -101,7 +101,8 @@ impl AgreementCommand {
                 let view = view.into_inner();
                 let text = || {
                     let whole = out.say(&view.text_zh, &format!("\n\n{}", view.text_en));
-                    format!("{}\n\n{}", line(&view, at, out), whole.trim())
+                    let policy = view.policy.trim();
+                    format!("{}\n\n{}\n\n{policy}", line(&view, at, out), whole.trim())
                 };
                 out.show(&view_json(&view), text);
                 return Ok(OK);
@@ -156,6 +157,7 @@ fn line(view: &wire::AgreementView, at: &At, out: Out) -> String {
     )];
     if view.state != "DRAFT" {
         lines.push(format!("  {}", out.say(&view.state_zh, &view.state_en)));
+        lines.push(format!("  {}", out.say(&view.cosigned_zh, &view.cosigned_en)));
     }
     for one in &view.waiting {
         lines.push(format!("  {}", out.say(&one.say_zh, &one.say_en)));
@@ -188,6 +190,10 @@ fn view_json(view: &wire::AgreementView) -> Value {
         "proposed_by": view.proposed_by,
         "valid_from": date(view.valid_from),
         "valid_to": date(view.valid_to),
+        "cosigned_unix_ms": view.cosigned_unix_ms,
+        "cosigned_zh": view.cosigned_zh,
+        "cosigned_en": view.cosigned_en,
+        "policy": view.policy,
         "text_zh": view.text_zh,
         "text_en": view.text_en,
     })

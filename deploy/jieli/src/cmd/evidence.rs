@@ -2,6 +2,7 @@
 
 use super::audit::pack::FileSource;
 use super::dial::At;
+use super::misbehaviour;
 use super::paper_check::{self, Paper};
 use super::say::{OK, Out, bytes_of, unwritable};
 use super::{Done, Fail};
@@ -119,7 +120,11 @@ impl Verify {
         if let Ok(Some(pack)) = Pack::open(&mut source) {
             return Ok(checked_pack(pack, &roots, now_unix_s, out));
         }
-        let found = bundle::verify_at(&bytes_of(&file)?, &roots, Some(now_unix_s));
+        let bytes = bytes_of(&file)?;
+        if bytes.starts_with(b"{") {
+            return misbehaviour::check(&bytes, &roots, out);
+        }
+        let found = bundle::verify_at(&bytes, &roots, Some(now_unix_s));
         let exit = bundle::exit_code(&found);
         match found {
             Ok(verdicts) if out.json => println!("{}", verdicts.to_json()),

@@ -202,6 +202,8 @@ const EXAMPLES: &[(&str, &str)] = &[
     ),
     ("audit unpack", "jieli audit unpack pack.zip --bundle 1 --out one.zip"),
     ("audit access-log", "jieli audit access-log --from 2026-11-01 --to 2026-11-30 --json"),
+    ("misbehaviour list", "jieli misbehaviour list"),
+    ("misbehaviour export", "jieli misbehaviour export <id> --out proof.json"),
     ("status", "jieli status --json"),
     ("healthcheck", "jieli --dir /var/lib/jieli healthcheck && echo ok"),
     ("completions", "jieli completions bash > /etc/bash_completion.d/jieli"),

@@ -6,6 +6,7 @@ use crate::agreements::waiting::{self, Waiting};
 use crate::directory::{Bond, Directory};
 use crate::store::{Conn, StoreError};
 use crate::trouble::Denied;
+use crate::witness::{Ages, policy};
 use jieli_proto::envelope;
 use jieli_proto::id::{AgreementId, Digest};
 use jieli_proto::kinds::PartySide;
@@ -74,9 +75,11 @@ impl DeskDoor {
         let mut conn = self.store.read().await?;
         let waiting = waiting::all(&mut conn).await?;
         let mut agreements = Vec::new();
+        let ages = Ages::read(&mut conn, &self.log_origin()).await?;
         for bond in directory.bonds.values() {
             let held = Held::read(&mut conn, bond.id).await?;
-            agreements.extend(self.view(directory, bond, &held, &waiting));
+            let view = self.view(directory, bond, &held, &waiting);
+            agreements.extend(view.map(|view| self.cosigned(directory, bond, &ages, view)));
         }
         let new = waiting.iter().filter(|one| !directory.bonds.contains_key(&one.agreement));
         agreements.extend(new.filter_map(|one| self.draft_view(directory, one, &waiting)));
@@ -91,7 +94,9 @@ impl DeskDoor {
         let view = match directory.bonds.get(&id) {
             Some(bond) => {
                 let held = Held::read(&mut conn, id).await?;
-                self.view(directory, bond, &held, &waiting)
+                let ages = Ages::read(&mut conn, &self.log_origin()).await?;
+                let view = self.view(directory, bond, &held, &waiting);
+                view.map(|view| self.cosigned(directory, bond, &ages, view))
             }
             None => {
                 let draft = waiting.iter().find(|one| one.agreement == id);
@@ -143,7 +148,44 @@ impl DeskDoor {
             state_zh,
             state_en,
             waiting: mine.into_iter().map(|one| self.waiting_view(one)).collect(),
+            ..wire::AgreementView::default()
         })
+    }
+
+    fn log_origin(&self) -> String {
+        let published = self.hand.published();
+        published.directory.city.exchange_origin(published.exchange.id.epoch)
+    }
+
+    /// Adds how old the cosignatures are, and by whom the policy wants them.
+    fn cosigned(
+        &self,
+        directory: &Directory,
+        bond: &Bond,
+        ages: &Ages,
+        view: wire::AgreementView,
+    ) -> wire::AgreementView {
+        let at_ms = ages.of(bond);
+        let now_ms = self.house.world.clock.now_unix_ms();
+        let minutes = at_ms.map(|at_ms| now_ms.saturating_sub(at_ms) / 60_000);
+        let (by_zh, by_en) = match ages.has_third(bond) {
+            true => ("对方和一座不相关的城市", "the other city and an uninvolved one"),
+            false => ("仅对方城市", "the other city alone"),
+        };
+        let (cosigned_zh, cosigned_en) = match minutes {
+            None => ("本市日志还没有联署。".to_owned(), "The log is not cosigned yet.".to_owned()),
+            Some(minutes) => (
+                format!("本市日志 {minutes} 分钟前联署（{by_zh}）。"),
+                format!("The log was cosigned {minutes} minutes ago ({by_en})."),
+            ),
+        };
+        wire::AgreementView {
+            cosigned_unix_ms: at_ms.unwrap_or(0),
+            cosigned_zh,
+            cosigned_en,
+            policy: policy(directory, bond, &self.log_origin()),
+            ..view
+        }
     }
 
     /// A new agreement that nobody but this house knows of.
@@ -170,6 +212,7 @@ impl DeskDoor {
             state_zh,
             state_en,
             waiting: mine.map(|one| self.waiting_view(one)).collect(),
+            ..wire::AgreementView::default()
         })
     }
 

@@ -7,7 +7,7 @@ use crate::rotation::disputed::{self, Disputed};
 use crate::serve::access::Caller;
 use crate::store::{Conn, StoreError};
 use crate::trouble::Denied;
-use crate::witness::open_head;
+use crate::witness::{self, open_head};
 use jieli_proto::id::{CityId, Digest};
 use jieli_proto::manifest::{Key, Manifest, cosigner_number};
 use jieli_proto::wire::{self, Role};
@@ -126,12 +126,17 @@ impl DeskDoor {
             last_good.push(good(directory.city.exchange_origin(exchange.id.epoch), exchange.size));
             last_good.push(good(directory.city.local_origin(local.id.epoch), local.size));
         }
-        if key.roles.contains(&Role::Message) || key.roles.contains(&Role::Cosigner) {
-            let sizes = self.sizes_there(directory).await?;
-            let is_message = key.roles.contains(&Role::Message);
-            last_good.extend(sizes.into_iter().map(|(origin, size)| {
-                good(origin, if is_message { size.saturating_sub(1) } else { size })
-            }));
+        if key.roles.contains(&Role::Message) {
+            let sizes = self.sizes_there(directory).await?.into_iter();
+            last_good.extend(sizes.map(|(origin, size)| good(origin, size.saturating_sub(1))));
+        }
+        if key.roles.contains(&Role::Cosigner) {
+            let mut conn = self.store.read().await?;
+            for (origin, size) in witness::cosigned_sizes(&mut conn).await? {
+                if last_good.iter().all(|known| known.origin != origin) {
+                    last_good.push(good(origin, size));
+                }
+            }
         }
         last_good.sort_by(|a, b| a.origin.cmp(&b.origin));
         Ok(wire::KeyPositions { last_good })

@@ -6,9 +6,11 @@ use crate::batch::leaf_of;
 use crate::expiry;
 use crate::recovery::Recovering;
 use crate::store::{self, Conn, StoreError, queue};
+use crate::witness::{self, Ages, warning};
 use jieli_proto::id::{AgreementId, Digest};
 use jieli_proto::invite::spoken;
 use jieli_proto::kinds::Lane;
+use jieli_proto::misbehaviour;
 use jieli_proto::tree::{Frontier, leaf_hash};
 use jieli_proto::wire::{self, Envelope};
 use prost::Message as _;
@@ -50,6 +52,13 @@ impl DeskDoor {
         let oldest = backlogs.iter().map(|backlog| backlog.oldest_ms).min();
         let oldest_waiting_ms = oldest.map_or(0, |since| now_unix_ms.saturating_sub(since));
         let mut alarms = self.warnings(oldest_waiting_ms);
+        let origin = directory.city.exchange_origin(published.exchange.id.epoch);
+        let ages = Ages::read(&mut conn, &origin).await?;
+        for bond in directory.bonds.values().filter(|bond| bond.state(self.today()) == "ACTIVE") {
+            let age_ms = ages.of(bond).map(|at_ms| now_unix_ms.saturating_sub(at_ms));
+            let said = age_ms.and_then(|age_ms| warning(bond.peer.as_str(), age_ms));
+            alarms.extend(said.map(|(zh, en)| format!("{zh} {en}")));
+        }
         alarms.extend(raised(&mut conn).await?);
         let (exchange, local) = (&published.exchange, &published.local);
         let lanes = self.lane_counts(&mut conn).await?;
@@ -195,6 +204,41 @@ impl DeskDoor {
             }
         });
         Ok(wire::PeerList { peers: peers.collect() })
+    }
+}
+
+impl DeskDoor {
+    pub(super) async fn finding_list(&self) -> Answer<wire::MisbehaviourList> {
+        let mut conn = self.store.read().await?;
+        let roots = |city: &str| {
+            let published = self.hand.published();
+            let peer = published.directory.peers.values().find(|peer| peer.city.as_str() == city);
+            peer.map(|peer| Digest(peer.root.fingerprint()))
+        };
+        let sql = "SELECT evidence_id, peer, found_ms, bytes FROM evidence \
+                   WHERE kind = 'misbehaviour' ORDER BY found_ms, evidence_id";
+        let mut findings = Vec::new();
+        for row in conn.rows(sql, Vec::new()).await? {
+            let (city, file) = (row.text(1)?, row.bytes(3)?);
+            // Checked again: a changed row must not accuse anybody.
+            let proved = roots(&city).and_then(|root| misbehaviour::verify(&file, &[root]).ok());
+            let (by, what) = proved.ok_or(StoreError::Corrupt("evidence.bytes"))?;
+            let (mut say_zh, mut say_en) = what.say(&by);
+            if witness::ended(&mut conn, &by, &what).await? {
+                say_zh += "；该市根密钥其后声明日志在此之前已止，其后所签不算";
+                say_en += "; its root has stated since that this log ended before, and what was \
+                           signed beyond does not count";
+            }
+            findings.push(wire::MisbehaviourProof {
+                finding_id: hex::encode(row.bytes(0)?),
+                city,
+                say_zh,
+                say_en,
+                found_unix_ms: row.uint(2)?,
+                file,
+            });
+        }
+        Ok(wire::MisbehaviourList { findings })
     }
 }
 

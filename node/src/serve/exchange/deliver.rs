@@ -8,15 +8,16 @@ use crate::directory::Peer;
 use crate::letters::answer;
 use crate::receive::{self, Received};
 use crate::wire_limits as limits;
+use crate::witness;
 use crate::writer::{Failure, Submitted};
 use futures::{FutureExt, StreamExt};
 use jieli_proto::envelope::{self, ENVELOPE_LEN_MAX};
 use jieli_proto::id::{AgreementId, CityId};
-use jieli_proto::kinds::{Kind, Lane};
+use jieli_proto::kinds::{Kind, Lane, PartySide};
 use jieli_proto::section::SECTIONS_LEN_MAX;
 use jieli_proto::wire::answer::Answer as What;
 use jieli_proto::wire::deliver_frame::Frame;
-use jieli_proto::wire::{Answer, Defer, DeferReason, DeliverFrame, Letter, Noted, Reject};
+use jieli_proto::wire::{Answer, Defer, DeferReason, DeliverFrame, Heads, Letter, Noted, Reject};
 use prost::Message as _;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{self, Receiver, Sender};
@@ -30,6 +31,16 @@ struct Passing {
     /// For a receipt: the name of its envelope.
     digest: Vec<u8>,
     state: State,
+}
+
+impl Passing {
+    /// Heads take no place.
+    fn of_heads(heads: Heads) -> Passing {
+        let state = State::Known(Box::new(What::Heads(heads)));
+        let lane = Lane::messages(PartySide::A);
+        let seat = Seat { agreement: AgreementId([0; 16]), lane, lane_seq: 0 };
+        Passing { seat, digest: Vec::new(), state }
+    }
 }
 
 enum State {
@@ -89,6 +100,14 @@ impl Reader {
                     // Without it the receipt's own letter goes out: nothing is lost.
                     let _ = self.door.hand.submit(Command::Noted(self.city.clone(), noted));
                 }
+                Checked::Heads(heads) => {
+                    // What cannot be taken now is told again with the next exchange.
+                    let _ = witness::hear(&self.door.hand, &self.city, &heads);
+                    let known = self.door.heads_for(&self.city);
+                    if self.passing.send(Passing::of_heads(known)).await.is_err() {
+                        return;
+                    }
+                }
                 Checked::Letter(letter, seat, verdict) => {
                     let passing = self.hand_over(*letter, seat, verdict);
                     if self.passing.send(passing).await.is_err() {
@@ -115,6 +134,10 @@ impl Reader {
             let letter = match frame?.frame {
                 Some(Frame::Letter(letter)) => letter,
                 Some(Frame::Noted(noted)) => return Ok(Checked::Noted(noted)),
+                Some(Frame::Heads(heads)) if witness::fits(&heads) => {
+                    return Ok(Checked::Heads(heads));
+                }
+                Some(Frame::Heads(_)) => return Err(Status::invalid_argument("")),
                 None => return Err(Status::invalid_argument("")),
             };
             let seat = seat(&letter).ok_or_else(|| Status::permission_denied(""))?;
@@ -157,6 +180,7 @@ impl Reader {
 enum Checked {
     Letter(Box<Letter>, Seat, bool),
     Noted(Noted),
+    Heads(Heads),
 }
 
 /// Sizes, key and signature.
@@ -277,6 +301,7 @@ async fn make(door: &ExchangeDoor, group: Vec<(Seat, Settled)>) -> Vec<Answer> {
     };
     let mut receipts = receipts.into_iter();
     let answers = group.into_iter().map(|(seat, settled)| match settled {
+        Some(what @ What::Heads(_)) => Answer { answer: Some(what), ..Answer::default() },
         Some(what) => answer(&seat, what),
         None => {
             let found = receipts.next().flatten();

@@ -47,6 +47,13 @@ pub(super) fn json(found: &wire::AuditReport) -> Value {
         })).collect::<Vec<_>>(),
         "alarms": found.alarms.iter().map(event_json).collect::<Vec<_>>(),
         "misbehaviour": found.misbehaviour.iter().map(event_json).collect::<Vec<_>>(),
+        "cosigned": found.cosigned.iter().map(|one| json!({
+            "city": one.city,
+            "party": one.party,
+            "size": one.size,
+            "at": time(one.at_unix_ms),
+            "age_minutes": age(found, one),
+        })).collect::<Vec<_>>(),
     })
 }
 
@@ -124,11 +131,37 @@ pub(super) fn text(found: &wire::AuditReport, out: Out) -> String {
     for one in &found.heads {
         lines.push(format!("  {} {} {}", one.origin, one.size, time(one.seen_unix_ms)));
     }
+    lines.extend(cosigned(found, out));
     lines.push(out.say("警报", "Alarms"));
     lines.extend(found.alarms.iter().map(event_text));
     lines.push(out.say("留存的违规证据", "Evidence of misbehaviour kept"));
     lines.extend(found.misbehaviour.iter().map(event_text));
     lines.join("\n")
+}
+
+/// Minutes since a cosignature.
+fn age(found: &wire::AuditReport, one: &wire::AuditCosigned) -> u64 {
+    found.made_unix_ms.saturating_sub(one.at_unix_ms) / 60_000
+}
+
+fn cosigned(found: &wire::AuditReport, out: Out) -> Vec<String> {
+    let mut lines = vec![out.say("本市日志的最近联署", "Newest cosignatures on this city's log")];
+    if found.cosigned.is_empty() {
+        lines.push(format!("  {}", out.say("还没有联署。", "Not cosigned yet.")));
+    }
+    lines.extend(found.cosigned.iter().map(|one| {
+        let (zh, en) = match one.party {
+            true => ("协议对方", "the other party"),
+            false => ("不相关的城市", "an uninvolved city"),
+        };
+        let minutes = age(found, one);
+        let said = out.say(
+            &format!("{zh}，{} 条，{minutes} 分钟前", one.size),
+            &format!("{en}, at size {}, {minutes} minutes ago", one.size),
+        );
+        format!("  {} {} {said}", one.city, time(one.at_unix_ms))
+    }));
+    lines
 }
 
 fn consents(found: &wire::AuditReport, out: Out) -> Vec<String> {
