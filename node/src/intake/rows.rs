@@ -8,7 +8,7 @@ use jieli_proto::wire;
 use std::collections::BTreeSet;
 
 /// Persons asked about with one statement.
-const ASKED_MAX: usize = 500;
+const ASKED_MAX: usize = 100;
 
 /// What stands in the database about the persons of a sheet, by keyed tag.
 #[derive(Debug, Default)]

@@ -9,9 +9,15 @@ use std::fmt::{self, Write};
 use std::future::Future;
 use std::time::Duration;
 
-/// Parameters of one statement: far below the 32,766 of SQLite, which looks each `$n` up among the
-/// ones before it, and the 65,535 of PostgreSQL.
-const PARAMETERS_MAX: usize = 1024;
+/// Parameters of one statement. SQLite looks each `$n` up among the ones before it, so that a long
+/// statement costs the square of its length, and has no way to go; PostgreSQL, which takes 65,535, is
+/// a round trip away.
+fn parameters_max(engine: Engine) -> usize {
+    match engine {
+        Engine::Sqlite => 128,
+        Engine::Postgres => 1024,
+    }
+}
 
 /// A value of a column: there are no others in this schema, and no NULLs.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -257,11 +263,12 @@ impl Conn {
         rows: Vec<Vec<Val>>,
     ) -> Result<(), StoreError> {
         let width = columns.len().max(1);
+        let at_once = (parameters_max(self.engine) / width).max(1);
         let head = format!("INSERT INTO {table} ({}) VALUES ", columns.join(", "));
         let mut rows = rows.into_iter().peekable();
         while rows.peek().is_some() {
             let (mut text, mut vals, mut from) = (head.clone(), Vec::new(), 1);
-            for row in rows.by_ref().take((PARAMETERS_MAX / width).max(1)) {
+            for row in rows.by_ref().take(at_once) {
                 debug_assert_eq!(row.len(), width);
                 let comma = if vals.is_empty() { "" } else { ", " };
                 let _ = write!(text, "{comma}({})", places(from, row.len()));

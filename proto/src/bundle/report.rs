@@ -49,7 +49,7 @@ fn chinese(out: &mut String, claim: &Value) {
         out.push('\n');
     };
     let within = is_within(claim);
-    line(if within { "接力 本人副本（本市内）" } else { "接力 证据包" }.to_owned());
+    line(if within { "接力 本市办件副本" } else { "接力 证据包" }.to_owned());
     line(CAVEAT_ZH.to_owned());
     line(String::new());
     line("本文件由包内声明生成，本身不证明任何事；请用程序核验：".to_owned());
@@ -97,7 +97,8 @@ fn english(out: &mut String, claim: &Value) {
     };
     let within = is_within(claim);
     line(
-        if within { "Jieli own copy, within one city" } else { "Jieli evidence bundle" }.to_owned(),
+        if within { "Jieli copy of a case within one city" } else { "Jieli evidence bundle" }
+            .to_owned(),
     );
     line(CAVEAT_EN.to_owned());
     line(String::new());

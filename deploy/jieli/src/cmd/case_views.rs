@@ -329,10 +329,13 @@ fn message_text(message: &wire::MessageLine, out: Out) -> String {
         _ => out.say("被拒收", "refused") + " " + &message.refusal,
     }];
     if message.overridden {
-        notes.push(out.say("未生效，以另一步为准", "overridden by another step"));
+        notes.push(out.say("被另一步盖过，未生效", "overridden by another step"));
     }
     if message.disputed {
-        notes.push(out.say("签名密钥已停用，有争议", "disputed: its key was revoked"));
+        notes.push(out.say(
+            "有争议：签名密钥已停用，且在其有效位置之后；效力不变",
+            "disputed: signed past the last good place of a revoked key; it keeps its effect",
+        ));
     }
     format!("{}  {}  ({})", message.from, out.say(said.zh, said.en), notes.join("; "))
 }

@@ -231,9 +231,9 @@ fn copied(copy: wire::CopyReply, file: &std::path::Path, out: Out) -> Result<Don
     });
     out.show(&value, || {
         format!(
-            "已写入 {zip} 和回单 {slip}。核验不需要账号：jieli verify {zip} --root 指纹 --root 指纹\n\
-             Written, with the slip. Checking it needs no account: jieli verify {zip} --root FPR \
-             --root FPR\n{}\n{}",
+            "已写入 {zip} 和回单 {slip}。核验不需要账号：jieli verify {zip} --root 指纹，每座参与的城市一枚\n\
+             Written, with the slip. Checking it needs no account: jieli verify {zip} --root FPR, \
+             one for each city that takes part\n{}\n{}",
             caveat.zh, caveat.en
         )
     });
