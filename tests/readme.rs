@@ -30,8 +30,10 @@ const PASSPHRASE: &str = "a long passphrase";
 /// The document of the second worker of the sheet, who goes to a window.
 const IN_HAND: &str = "999999198011111801";
 /// Files that the page speaks of, and where they lie in the project.
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 6] = [
     ("agreement.toml", "deploy/sample/agreement.toml"),
+    ("offices.toml", "deploy/sample/offices.toml"),
+    ("case-home.toml", "deploy/sample/case-home.toml"),
     ("vacancies.toml", "deploy/sample/vacancies.toml"),
     ("roster.xlsx", "gateway/fixtures/sheets/roster-300.xlsx"),
     ("名单.xlsx", "gateway/fixtures/sheets/messy-60.xlsx"),

@@ -39,6 +39,8 @@ mod v13;
 mod v14;
 #[path = "safeguards/v19.rs"]
 mod v19;
+#[path = "safeguards/v19_within.rs"]
+mod v19_within;
 #[path = "safeguards/v21.rs"]
 mod v21;
 #[path = "safeguards/v22.rs"]

@@ -356,19 +356,22 @@ impl<'a> Batch<'a> {
         kind: crate::timer::TimerKind,
         subject: &[u8],
     ) -> Result<(), StoreError> {
-        let id: [u8; 16] = self.random();
-        self.conn
-            .run(
-                "INSERT INTO timer (timer_id, due_ms, kind, subject) VALUES ($1,$2,$3,$4)",
-                vec![
-                    id.to_vec().into(),
-                    (due_ms as i64).into(),
-                    kind.word().to_owned().into(),
-                    subject.to_vec().into(),
-                ],
-            )
-            .await?;
+        let row = self.timer_row(due_ms, kind, subject);
+        let sql = "INSERT INTO timer (timer_id, due_ms, kind, subject) VALUES ($1,$2,$3,$4)";
+        self.conn.run(sql, row).await?;
         Ok(())
+    }
+
+    /// A row of `timer`: id, due_ms, kind, subject.
+    pub(crate) fn timer_row(
+        &mut self,
+        due_ms: u64,
+        kind: crate::timer::TimerKind,
+        subject: &[u8],
+    ) -> Vec<Val> {
+        let id: [u8; 16] = self.random();
+        let word = kind.word().to_owned();
+        vec![id.to_vec().into(), (due_ms as i64).into(), word.into(), subject.to_vec().into()]
     }
 
     /// Makes the receipts of all letters taken in and writes everything that was added. Returns

@@ -17,6 +17,7 @@ use jieli_proto::kinds::{Lane, PartySide};
 use jieli_proto::note::{KeyKind, VKey};
 use jieli_proto::policy::Policy;
 use jieli_proto::section::{Phase, SectionKind};
+use jieli_proto::strict::Payload;
 use jieli_proto::tree::Hash;
 use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, Envelope, Role};
@@ -26,6 +27,7 @@ use std::collections::BTreeMap;
 mod collect;
 mod pack;
 mod proofs;
+mod within;
 pub use collect::{ask_peer, next_missing};
 pub(crate) use pack::pack;
 
@@ -99,7 +101,12 @@ pub async fn export_part(
         }
     }
     if files.iter().any(LegFile::is_local) {
-        return Err(local_case().into());
+        return match &part {
+            Part::Bare | Part::Own(_) => {
+                within::copy(&mut conn, house, published, &files, &part).await
+            }
+            Part::Sections => Err(local_case().into()),
+        };
     }
     let directory = &published.directory;
     let bond = files.first().and_then(|file| file.bond).and_then(|id| directory.bonds.get(&id));
@@ -115,14 +122,30 @@ pub async fn export_part(
         export.statement(file).await?;
     }
     export.own_proofs().await?;
-    let zip = build(&export.bundle).map_err(|error| {
+    build_bundle(&export.bundle, export.notes)
+}
+
+fn build_bundle(bundle: &Bundle, notes: Vec<String>) -> Outcome<Exported> {
+    let zip = build(bundle).map_err(|error| {
         Denied::new(
             "NOT_COMPLETE",
             "证据包还不完整。",
             format!("The bundle is not complete: {error}"),
         )
     })?;
-    Ok(Exported { zip, notes: export.notes })
+    Ok(Exported { zip, notes })
+}
+
+/// Signs something about what is exported with the newest message key.
+async fn seal<M: Payload>(
+    house: &House,
+    published: &Published,
+    now_ms: u64,
+    payload: &M,
+) -> Outcome<Envelope> {
+    let keys = published.directory.newest_message_keys(now_ms);
+    let sealed = house.keys.seal(&keys, payload).await;
+    Ok(sealed.map_err(|_| StoreError::Corrupt("message key"))?)
 }
 
 impl Part {
@@ -246,9 +269,8 @@ impl Export<'_> {
             last_env_digest: last.map_or(Digest::ZERO, |entry| entry.env_digest).to_vec(),
             stated_unix_ms: self.house.world.clock.now_unix_ms(),
         };
-        let keys = self.published.directory.newest_message_keys(statement.stated_unix_ms);
-        let sealed = self.house.keys.seal(&keys, &statement).await;
-        let sealed = sealed.map_err(|_| StoreError::Corrupt("message key"))?;
+        let now_ms = statement.stated_unix_ms;
+        let sealed = seal(self.house, self.published, now_ms, &statement).await?;
         self.bundle.envelopes.push(sealed);
         self.their_statement(file).await
     }
@@ -403,9 +425,9 @@ fn hashes(bytes: &[u8]) -> Vec<Hash> {
 fn local_case() -> Denied {
     Denied::new(
         "LOCAL_CASE",
-        "这个办件的两家机构同在本市，只记入本市的本地日志，没有两座城市的存证包可导出。",
-        "Both offices of this case are in this city: it stands in this city's local log alone, and \
-         there is no bundle of two cities to export.",
+        "这个办件的两家机构同在本市：带个人信息的副本只给本人（jieli worker copy）；不带个人信息的用 jieli export。",
+        "Both offices of this case are in this city: the copy with personal data is the person's own \
+         (`jieli worker copy`); `jieli export` makes the one that names nobody.",
     )
 }
 

@@ -16,7 +16,10 @@ use jieli_proto::wire::{self, MessageType, Service};
 use prost::Message as _;
 
 mod again;
+mod rows;
 mod vacancies;
+
+use rows::{Known, NewRows};
 
 /// Document kind code of a resident ID card.
 const RESIDENT_ID: u32 = 1;
@@ -28,10 +31,22 @@ impl Batch<'_> {
         actor: &Actor,
         drafts: Vec<wire::Draft>,
     ) -> Outcome<wire::ImportReply> {
-        let mut rows = Vec::new();
-        for draft in drafts {
+        let mut checked = Vec::new();
+        for mut draft in drafts {
+            let worker = self.check_draft(&mut draft);
+            checked.push((draft, worker));
+        }
+        let readable = checked.iter().filter(|(_, worker)| worker.is_ok());
+        let readable: Vec<&wire::Draft> = readable.map(|(draft, _)| draft).collect();
+        let known = Known::ask(self, &readable).await?;
+        let (mut rows, mut new) = (Vec::new(), NewRows::default());
+        for (draft, worker) in checked {
             let row = draft.row;
-            match self.import_one(actor, draft).await {
+            let imported = match worker {
+                Ok(worker) => self.import_one(actor, draft, worker, &known, &mut new).await,
+                Err(error) => Err(error),
+            };
+            match imported {
                 Ok(imported) => rows.push(imported),
                 Err(crate::trouble::Trouble::Denied(denied)) => rows.push(wire::ImportedRow {
                     row,
@@ -43,15 +58,13 @@ impl Batch<'_> {
                 Err(error) => return Err(error),
             }
         }
+        new.write(self).await?;
         self.record("import", actor.office.as_bytes());
         Ok(wire::ImportReply { rows })
     }
 
-    async fn import_one(
-        &mut self,
-        actor: &Actor,
-        mut draft: wire::Draft,
-    ) -> Outcome<wire::ImportedRow> {
+    /// Checks a row in itself and puts it into its one spelling. Returns the worker.
+    fn check_draft(&self, draft: &mut wire::Draft) -> Outcome<wire::DraftPerson> {
         let mut worker = draft
             .worker
             .take()
@@ -66,9 +79,20 @@ impl Batch<'_> {
             leg.relation = if leg.relation == 0 { 1 } else { leg.relation };
             check_leg(leg)?;
         }
+        Ok(worker)
+    }
+
+    async fn import_one(
+        &mut self,
+        actor: &Actor,
+        draft: wire::Draft,
+        worker: wire::DraftPerson,
+        known: &Known,
+        new: &mut NewRows,
+    ) -> Outcome<wire::ImportedRow> {
         let named = self.directory.city_named(&draft.city).map(|city| city.as_str().to_owned());
         let city = named.unwrap_or_else(|| draft.city.trim().to_owned());
-        if let Some(number) = self.already_here(actor, &draft.legs).await? {
+        if let Some(number) = self.already_here(actor, &draft.legs, known, new).await? {
             self.told_again(actor, &number).await?;
             if self.put_right(actor, &number, &city, &draft.legs, &worker).await? {
                 return Ok(wire::ImportedRow {
@@ -90,15 +114,18 @@ impl Batch<'_> {
             });
         }
         for leg in &draft.legs {
-            if let Some(person) = leg.person.clone() {
-                self.not_suppressed(leg.service(), &person).await?;
+            let Some(person) = &leg.person else { continue };
+            let (service, keys) = (leg.service(), &self.house.keys);
+            let tag = keys.suppression_tag(service as u32, person.document, &person.number);
+            if known.is_suppressed(&tag) {
+                self.not_suppressed(service, person).await?;
             }
         }
         let case = CaseId(self.random());
-        let number = self.new_case(case, &city, None).await?;
+        let number = self.new_draft_case(case, &city, new).await?;
         let legs = draft.legs.len() as u32;
         for (at, leg) in draft.legs.into_iter().enumerate() {
-            self.new_draft(actor, case, at as u32 + 1, leg, &worker).await?;
+            self.new_draft(actor, case, at as u32 + 1, leg, &worker, new)?;
         }
         Ok(wire::ImportedRow {
             row: draft.row,
@@ -144,10 +171,17 @@ impl Batch<'_> {
         &mut self,
         actor: &Actor,
         legs: &[wire::DraftLeg],
+        known: &Known,
+        new: &mut NewRows,
     ) -> Result<Option<String>, StoreError> {
         for leg in legs {
             let Some(person) = &leg.person else { continue };
             let tag = self.house.keys.blind_tag(person.document, &person.number);
+            if new.tags.contains(&tag) {
+                new.write(self).await?;
+            } else if !known.has_case(&tag) && !new.written.contains(&tag) {
+                continue;
+            }
             let rows = self
                 .conn
                 .rows("SELECT leg_id FROM blind_index WHERE tag = $1", vec![tag.into()])
@@ -167,13 +201,14 @@ impl Batch<'_> {
         Ok(None)
     }
 
-    async fn new_draft(
+    fn new_draft(
         &mut self,
         actor: &Actor,
         case: CaseId,
         number: u32,
         leg: wire::DraftLeg,
         worker: &wire::DraftPerson,
+        new: &mut NewRows,
     ) -> Outcome<()> {
         let service = leg.service();
         let file = LegFile {
@@ -191,19 +226,52 @@ impl Batch<'_> {
             entries: Vec::new(),
             stop_refused: false,
         };
-        store::legs::insert(self.conn, &file).await?;
-        self.hide(&file, &Place::of_leg(file.id, DRAFT), &leg.encode_to_vec()).await?;
-        self.hide(&file, &Place::of_leg(file.id, CONTACT), &worker.encode_to_vec()).await?;
-        if let Some(person) = &leg.person {
-            let values = crate::follow::person_values(person, leg.relation);
-            self.index_person(file.id, &values).await?;
+        new.legs.push(store::legs::leg_row(&file));
+        for (slot, plain) in [(DRAFT, leg.encode_to_vec()), (CONTACT, worker.encode_to_vec())] {
+            let (key, sealed) = self.hidden_anew(&file, &Place::of_leg(file.id, slot), &plain)?;
+            new.keys.push(key);
+            new.sections.push(sealed);
         }
-        self.index_phone(&file, worker).await?;
+        if let Some(person) = &leg.person {
+            let tag = self.house.keys.blind_tag(person.document, &person.number);
+            new.tags.insert(tag);
+            new.persons.push(vec![tag.into(), file.id.to_vec().into()]);
+        }
+        new.phones.extend(self.phone_row(file.id, worker));
         // Whether anybody is asked about it or not.
         let when = self.now_ms + DRAFT_DAYS * 86_400_000;
-        self.timer(when, TimerKind::EraseDraft, &file.id.0).await?;
+        let timer = self.timer_row(when, TimerKind::EraseDraft, &file.id.0);
+        new.timers.push(timer);
         self.put_leg(file);
         Ok(())
+    }
+
+    /// The same for a draft that is written later: nobody else takes a number in between.
+    async fn new_draft_case(
+        &mut self,
+        id: CaseId,
+        city: &str,
+        new: &mut NewRows,
+    ) -> Result<String, StoreError> {
+        let (year, _, _) = self.today.parts();
+        let last = match new.last_case {
+            Some(last) => last,
+            None => {
+                let sql = "SELECT last FROM case_counter WHERE year = $1";
+                let row = self.conn.maybe(sql, vec![year.into()]).await?;
+                row.map(|row| row.int(0)).transpose()?.unwrap_or(0)
+            }
+        };
+        new.last_case = Some(last + 1);
+        let number = case_number(year, last + 1);
+        new.cases.push(vec![
+            id.to_vec().into(),
+            number.as_str().into(),
+            city.into(),
+            Vec::new().into(),
+            self.now_ms.into(),
+        ]);
+        Ok(number)
     }
 
     /// A new case with the next number of the year.
@@ -222,7 +290,7 @@ impl Batch<'_> {
                 vec![year.into()],
             )
             .await?;
-        let number = format!("{year}-{:06}", row.int(0)?);
+        let number = case_number(year, row.int(0)?);
         self.conn
             .run(
                 "INSERT INTO case_file (case_id, number, city, agreement_id, opened_ms) \
@@ -238,6 +306,11 @@ impl Batch<'_> {
             .await?;
         Ok(number)
     }
+}
+
+/// `2026-000001`.
+fn case_number(year: u32, count: i64) -> String {
+    format!("{year}-{count:06}")
 }
 
 /// The vacancy a job draft names; empty for all else.

@@ -26,7 +26,6 @@ pub use tx::{Tx, Writer};
 
 use sqlx::AnyPool;
 use std::fmt;
-use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,7 +64,7 @@ struct Inner {
     options: StoreOptions,
     reads: AnyPool,
     /// Held as long as the process may touch a SQLite file.
-    _lock: Option<File>,
+    _lock: Option<engine::Lock>,
 }
 
 impl Store {

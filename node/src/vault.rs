@@ -3,7 +3,7 @@
 use crate::batch::Batch;
 use crate::keys::{self, KeyRing, PURPOSE_SECTION, Secret};
 use crate::legs::LegFile;
-use crate::store::{Conn, StoreError};
+use crate::store::{Conn, StoreError, Val};
 use jieli_proto::id::{LegId, MsgId};
 use jieli_proto::section::{self, Value};
 use jieli_proto::wire;
@@ -17,6 +17,11 @@ pub const CONTACT: u8 = 255;
 /// Slot of how to reach the person, for the office that examines a local leg: what RELEASE or REQUEST
 /// brought to it.
 pub const ARRIVED: u8 = 252;
+
+/// Columns of `section_key`, as its rows are made here.
+pub(crate) const KEY_COLUMNS: &[&str] = &["leg_id", "slot", "wrapped"];
+/// Columns of `section_data`, as its rows are made here.
+pub(crate) const DATA_COLUMNS: &[&str] = &["leg_id", "slot", "msg_id", "nonce", "ciphertext"];
 
 /// What a ciphertext is bound to.
 #[derive(Clone, Debug)]
@@ -62,27 +67,55 @@ impl Batch<'_> {
     ) -> Result<(), StoreError> {
         let key = match load_key(self.conn, place).await? {
             Some(wrapped) => self.unwrap(place, &wrapped)?,
-            None => self.new_key(place).await?,
+            None => {
+                let (key, row) = self.new_key(place)?;
+                self.conn.insert_many("section_key", KEY_COLUMNS, vec![row]).await?;
+                key
+            }
         };
-        let nonce: [u8; 12] = self.random();
-        let aad = place.aad(self.directory.city.as_str(), file);
-        let sealed = keys::seal_section(&key, nonce, &aad, plain)
-            .map_err(|_| StoreError::Corrupt("section key"))?;
+        let row = self.sealed(file, place, &key, plain)?;
         self.conn
             .run(
                 "INSERT INTO section_data (leg_id, slot, msg_id, nonce, ciphertext) \
              VALUES ($1,$2,$3,$4,$5) ON CONFLICT (leg_id, slot, msg_id) DO UPDATE SET \
              nonce = excluded.nonce, ciphertext = excluded.ciphertext",
-                vec![
-                    place.leg.to_vec().into(),
-                    place.slot.into(),
-                    place.msg.to_vec().into(),
-                    nonce.to_vec().into(),
-                    sealed.into(),
-                ],
+                row,
             )
             .await?;
         Ok(())
+    }
+
+    /// Encrypts bytes at a place where nothing is yet: the rows of key and ciphertext, to be
+    /// inserted as [`KEY_COLUMNS`] and [`DATA_COLUMNS`].
+    pub(crate) fn hidden_anew(
+        &mut self,
+        file: &LegFile,
+        place: &Place,
+        plain: &[u8],
+    ) -> Result<(Vec<Val>, Vec<Val>), StoreError> {
+        let (key, row) = self.new_key(place)?;
+        Ok((row, self.sealed(file, place, &key, plain)?))
+    }
+
+    /// A row of `section_data`.
+    fn sealed(
+        &mut self,
+        file: &LegFile,
+        place: &Place,
+        key: &Secret<32>,
+        plain: &[u8],
+    ) -> Result<Vec<Val>, StoreError> {
+        let nonce: [u8; 12] = self.random();
+        let aad = place.aad(self.directory.city.as_str(), file);
+        let sealed = keys::seal_section(key, nonce, &aad, plain)
+            .map_err(|_| StoreError::Corrupt("section key"))?;
+        Ok(vec![
+            place.leg.to_vec().into(),
+            place.slot.into(),
+            place.msg.to_vec().into(),
+            nonce.to_vec().into(),
+            sealed.into(),
+        ])
     }
 
     /// Reads back what [`Batch::hide`] stored; `None` if it was never there or is erased.
@@ -151,7 +184,8 @@ impl Batch<'_> {
             .map_err(|_| StoreError::Corrupt("section key"))
     }
 
-    async fn new_key(&mut self, place: &Place) -> Result<Secret<32>, StoreError> {
+    /// A key, and its row of `section_key`.
+    fn new_key(&mut self, place: &Place) -> Result<(Secret<32>, Vec<Val>), StoreError> {
         let entropy = self.house.world.entropy.as_ref();
         let key = Secret::random(entropy);
         let wrapped = self
@@ -159,13 +193,7 @@ impl Batch<'_> {
             .keys
             .wrap_key(entropy, PURPOSE_SECTION, place.leg, place.slot, &key)
             .map_err(|_| StoreError::Corrupt("section key"))?;
-        self.conn
-            .run(
-                "INSERT INTO section_key (leg_id, slot, wrapped) VALUES ($1,$2,$3)",
-                vec![place.leg.to_vec().into(), place.slot.into(), wrapped.into()],
-            )
-            .await?;
-        Ok(key)
+        Ok((key, vec![place.leg.to_vec().into(), place.slot.into(), wrapped.into()]))
     }
 }
 

@@ -66,6 +66,11 @@ pub use zip::{
 /// The media type of a bundle.
 pub const MEDIA_TYPE: &str = "application/vnd.jieli.evidence.v1+zip";
 
+/// The media type of a copy of a case within one city: the same container and files. There is no
+/// other city in it, so no items, proofs, heads, policies or acts; `agreement/` holds the city's
+/// offices and zone, `envelopes/` one leg statement for each of the two lanes of a leg.
+pub const MEDIA_TYPE_WITHIN: &str = "application/vnd.jieli.local-copy.v1+zip";
+
 /// A receipt item with its audit path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BundledItem {

@@ -3,6 +3,7 @@
 use jieli_node::command::{DeskCommand, Done, WorkerCommand};
 use jieli_node::evidence;
 use jieli_node::writer::{CrashAt, Failure, Step};
+use jieli_proto::bundle::{SectionVerdict, verify};
 use jieli_proto::case::{Side, Stage};
 use jieli_proto::envelope;
 use jieli_proto::id::LegId;
@@ -410,15 +411,22 @@ async fn both_desks_undo_their_own_steps() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_local_case_has_no_bundle_of_two_cities_but_a_slip_and_a_status() {
+async fn a_local_case_is_exported_without_persons_and_has_a_slip_and_a_status() {
     let city = Within::new(sqlite()).await;
     let town = &city.town;
     let case = city.school().await;
     released(&city, &case).await;
     let (store, house) = (town.node().store(), town.node().house());
     let published = town.node().hand().published();
-    let denied = evidence::export(&store, house, &published, &case, false).await.unwrap_err();
-    assert!(denied.to_string().contains("local log"), "{denied}");
+    let denied = evidence::export(&store, house, &published, &case, true).await.unwrap_err();
+    assert!(denied.to_string().contains("person's own"), "{denied}");
+    // What names nobody is exported, by one root, for whoever reviews the case.
+    let bare = evidence::export(&store, house, &published, &case, false).await.unwrap();
+    let verdicts = verify(&bare.zip, &[town.public.root_fpr()]).unwrap();
+    assert!(verdicts.all_hold() && verdicts.within, "{}", verdicts.text());
+    assert!(verdicts.records.iter().all(|record| {
+        record.sections.iter().all(|(_, shown)| *shown == SectionVerdict::NotDisclosed)
+    }));
     let page = town.slip(&case).await;
     assert_eq!(page.legs[0].their_city, "昆明市");
     assert_eq!(page.legs[0].their_office, "昆明市教育体育局");

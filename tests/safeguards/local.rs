@@ -296,16 +296,24 @@ async fn v22_within_a_city_the_receiving_office_tells_the_person_before_any_resu
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn v23_within_a_city_refused_and_silent_look_the_same_to_both_desks() {
+async fn v23_within_a_city_refused_silent_and_stopped_by_a_slip_look_the_same_to_both_desks() {
     let city = Within::new(sqlite()).await;
     let town = &city.town;
     let mut seen = Vec::new();
-    for (serial, refuses) in [(1, true), (2, false)] {
+    for (serial, refuses) in [(1, true), (2, false), (3, false)] {
         let (case, _) = draft(&city, serial).await;
         assert_eq!(town.ask(std::slice::from_ref(&case)).await.asked, 1);
         let sms = town.sms(&case, "逐项回答").await;
         if refuses {
             town.answer(&sms, &[]).await.unwrap();
+        }
+        if serial == 3 {
+            // Whoever printed the slip knows its code, and must not learn by it what the person said.
+            let slip_code = town.slip(&case).await.slip_code;
+            let case_number = case.clone();
+            let stop = wire::SlipUse { case_number, slip_code, legs: Vec::new() };
+            town.worker(WorkerCommand::StopBySlip(stop)).await.unwrap();
+            assert!(town.answer(&sms, &[1]).await.is_err(), "it is stopped all the same");
         }
         assert!(town.case_seen("housing-clerk", &case, "test").await.is_err());
         let view = town.case_seen("clerk", &case, "test").await.unwrap();
@@ -317,5 +325,7 @@ async fn v23_within_a_city_refused_and_silent_look_the_same_to_both_desks() {
         seen.push(leg);
     }
     assert_eq!(seen[0], seen[1]);
+    assert_eq!(seen[0], seen[2]);
+    assert_eq!(seen[0].line.as_ref().unwrap().stage, "AWAITING_CONSENT");
     stop(city).await;
 }

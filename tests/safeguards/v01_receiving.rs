@@ -152,6 +152,36 @@ async fn v01_a_yes_over_there_that_arrives_late_is_not_taken_for_silence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn v01_a_yes_over_there_that_arrives_after_the_lapse_undoes_no_stop() {
+    let towns = Towns::new().await;
+    let (kunming, ruian) = (&towns.kunming, &towns.ruian);
+    let (_, leg) = accepted(&towns).await;
+    let slot = ruian.leg(leg).await.law.state().due(Duty::Release).unwrap();
+    let sitting = sit(ruian, &leg.hex(), true).await.unwrap();
+    ruian.types_in("union", &sitting, &[1], "").await.unwrap();
+    ruian.tap.set_cut(true);
+    kunming.tap.set_cut(true);
+    towns.next_working_day();
+    eventually("the CONSENT", async || ruian.types(leg).await.contains(&MessageType::Consent))
+        .await;
+    // The line is down until the question at home has lapsed: to Kunming it was never answered.
+    towns.clock.move_to(slot.start_unix_ms(480) + 10 * HOUR_MS);
+    kunming.reaches(leg, Stage::Withdrawn).await;
+    ruian.tap.set_cut(false);
+    kunming.tap.set_cut(false);
+    towns.clock.move_on(2 * HOUR_MS);
+    kunming.holds(leg, MessageType::Consent).await;
+    ruian.reaches(leg, Stage::Withdrawn).await;
+    towns.next_working_day();
+    a_while().await;
+    assert_eq!(kunming.stage(leg).await, Some(Stage::Withdrawn));
+    assert!(!kunming.types(leg).await.contains(&MessageType::Release));
+    // Whoever over there dates a letter back lifts nobody's no.
+    assert_eq!(kunming.count("SELECT COUNT(*) FROM suppression").await, 1);
+    towns.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn v01_the_receiving_window_takes_no_yes_that_would_come_too_late() {
     let towns = Towns::new().await;
     let (kunming, ruian) = (&towns.kunming, &towns.ruian);

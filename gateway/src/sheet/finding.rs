@@ -108,6 +108,8 @@ pub enum Fault {
     GuardianNotice,
     /// The skill level is blank and was read as 0.
     SkillBlank,
+    /// There is no column for the skill level; told once.
+    SkillAbsent,
     /// A home is described but not asked for; no housing leg is made.
     HousingNotAsked,
     /// The worker is already in an earlier row; this row gives no second draft.
@@ -163,6 +165,7 @@ impl Fault {
             | Fault::HiddenColumn
             | Fault::GuardianNotice
             | Fault::SkillBlank
+            | Fault::SkillAbsent
             | Fault::HousingNotAsked
             | Fault::RepeatedWorker { .. }
             | Fault::RepeatedNumber { .. }
@@ -229,6 +232,10 @@ impl Fault {
             Fault::SkillBlank => {
                 text("技能等级未填，按0（无等级）读取", "blank: read as level 0 (none)")
             }
+            Fault::SkillAbsent => text(
+                "表中没有“技能等级”列，全部按0（无等级）读取",
+                "there is no column for the skill level: all are read as level 0 (none)",
+            ),
             Fault::HousingNotAsked => text(
                 "填写了住房信息但注明不需要住房，未生成住房事项",
                 "housing is described but not asked for; no housing leg was made",
@@ -328,6 +335,9 @@ impl Fault {
                 "tell the guardian; hazardous posts are not allowed",
             ),
             Fault::SkillBlank => text("如有等级请补填", "fill it in if there is one"),
+            Fault::SkillAbsent => {
+                text("如有等级请加上这一列", "add the column if there are levels")
+            }
             Fault::HousingNotAsked => text(
                 "如需要住房请改为“是”，否则请清空住房各列",
                 "write yes if a home is wanted, or clear the housing cells",

@@ -53,6 +53,12 @@ pub(super) fn read(
         let fault = Fault::VacanciesUnchecked;
         sheet.findings.push(Finding::new(fault, layout.heading_row, *column, heading));
     }
+    if let (None, Some((position, heading))) =
+        (layout.places.get(&Column::Skill), layout.places.get(&Column::Vacancy))
+    {
+        let fault = Fault::SkillAbsent;
+        sheet.findings.push(Finding::new(fault, layout.heading_row, *position, heading));
+    }
     for (column, (position, heading)) in &layout.places {
         if hidden_columns.contains(position) && !column.is_read_over() {
             let fault = Fault::HiddenColumn;
@@ -234,7 +240,9 @@ impl RowReader<'_> {
         let occupation = self.words(Column::Occupation);
         let skill_level = match self.text(Column::Skill) {
             text if text.is_empty() => {
-                self.note(Column::Skill, Fault::SkillBlank);
+                if self.layout.places.contains_key(&Column::Skill) {
+                    self.note(Column::Skill, Fault::SkillBlank);
+                }
                 Some(0)
             }
             text => self.found(Column::Skill, skill(&text), Fault::UnknownSkill),

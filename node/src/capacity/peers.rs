@@ -252,10 +252,11 @@ impl Batch<'_> {
     }
 
     /// The same of another office of this city: its own figure is at hand.
-    async fn is_there_a_place(&mut self, office: &str, bond: &Bond, cut: &Cut) -> Outcome<()> {
+    async fn is_there_a_place(&mut self, office: &str, cut: &Cut) -> Outcome<()> {
         let found = self.answer_for(office, cut, &[]).await?;
         if found.state() == CapacityState::None {
-            return Err(no_places(bond, found.as_of, found.valid_until));
+            let name = self.directory.own_office_name(office);
+            return Err(no_places_here(name, found.as_of, found.valid_until));
         }
         Ok(())
     }
@@ -269,7 +270,7 @@ impl Batch<'_> {
             return self.is_announced(bond, &cut).await;
         }
         if bond.id.is_local() {
-            return self.is_there_a_place(&file.their_office, bond, &cut).await;
+            return self.is_there_a_place(&file.their_office, &cut).await;
         }
         let whole = Cut { district: String::new(), ..cut.clone() };
         let answer = match self.valid_answer(bond, &cut).await? {
@@ -376,9 +377,29 @@ fn no_partner(city: &str) -> Trouble {
     ))
 }
 
+fn day_text(number: u32) -> String {
+    Day::from_number(number).map_or(String::new(), |day| day.to_string())
+}
+
+/// Within one city nobody is asked: the other office announces anew.
+fn no_places_here(office: String, as_of: u32, until: u32) -> Trouble {
+    let (as_of, until) = (day_text(as_of), day_text(until));
+    Trouble::Denied(Denied::new(
+        "NO_PLACES",
+        format!(
+            "{office} 公布的名额已满（{as_of} 的情况，{until} 前有效），没有发出任何内容，办件保留为草稿。\
+             该机构用 jieli capacity set 重新公布名额后再办。"
+        ),
+        format!(
+            "{office} has no place left of those it announced (as of {as_of}, valid until {until}): \
+             nothing was sent and the case stays a draft. Go on when that office has announced \
+             places again with `jieli capacity set`."
+        ),
+    ))
+}
+
 fn no_places(bond: &Bond, as_of: u32, until: u32) -> Trouble {
-    let day = |number: u32| Day::from_number(number).map_or(String::new(), |day| day.to_string());
-    let (city, as_of, until) = (bond.peer.as_str(), day(as_of), day(until));
+    let (city, as_of, until) = (bond.peer.as_str(), day_text(as_of), day_text(until));
     Trouble::Denied(Denied::new(
         "NO_PLACES",
         format!(

@@ -2,8 +2,9 @@
 
 use crate::batch::Batch;
 use crate::legs::LegFile;
-use crate::store::StoreError;
+use crate::store::{StoreError, Val};
 use crate::trouble::{Denied, Outcome};
+use jieli_proto::id::LegId;
 use jieli_proto::wire;
 
 /// Stands where a document kind stands, so that no document has the tag of a phone.
@@ -19,20 +20,20 @@ impl Batch<'_> {
         self.conn
             .run("DELETE FROM phone_index WHERE leg_id = $1", vec![file.id.to_vec().into()])
             .await?;
-        if worker.phone.is_empty() {
-            return Ok(());
-        }
+        let Some(row) = self.phone_row(file.id, worker) else { return Ok(()) };
+        let sql = "INSERT INTO phone_index (tag, worker, leg_id) VALUES ($1,$2,$3) \
+                   ON CONFLICT DO NOTHING";
+        self.conn.run(sql, row).await?;
+        Ok(())
+    }
+
+    /// A row of `phone_index`: tag, worker, leg.
+    pub(crate) fn phone_row(&self, leg: LegId, worker: &wire::DraftPerson) -> Option<Vec<Val>> {
         let keys = &self.house.keys;
         let tag = keys.blind_tag(PHONE, &worker.phone);
         let owner = keys.blind_tag(worker.document, &worker.number);
-        self.conn
-            .run(
-                "INSERT INTO phone_index (tag, worker, leg_id) VALUES ($1,$2,$3) \
-                 ON CONFLICT DO NOTHING",
-                vec![tag.into(), owner.into(), file.id.to_vec().into()],
-            )
-            .await?;
-        Ok(())
+        let row = vec![tag.into(), owner.into(), leg.to_vec().into()];
+        Some(row).filter(|_| !worker.phone.is_empty())
     }
 
     /// V1: a phone that two households gave asks nobody.

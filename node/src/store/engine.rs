@@ -61,7 +61,7 @@ impl Target {
 
     /// Takes the lock file beside a SQLite database, and makes sure that only the owner can read
     /// the database.
-    pub(super) fn lock(&self) -> Result<Option<File>, StoreError> {
+    pub(super) fn lock(&self) -> Result<Option<Lock>, StoreError> {
         let Target::Sqlite { path, .. } = self else { return Ok(None) };
         let mut name = path.clone().into_os_string();
         name.push(".lock");
@@ -71,6 +71,7 @@ impl Target {
             Err(TryLockError::WouldBlock) => return Err(StoreError::Locked(path.clone())),
             Err(TryLockError::Error(error)) => return Err(StoreError::Io(error)),
         }
+        let lock = Lock(lock);
         private_file(path)?;
         Ok(Some(lock))
     }
@@ -155,6 +156,18 @@ impl Target {
     }
 }
 
+/// The right to a SQLite file. It is given back in so many words: a program that is just being
+/// started holds, until it runs, a copy of every open file, and closing ours would not end the lock.
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "the lock file of the database could not be unlocked");
+        }
+    }
+}
+
 /// How long the house waits for any one answer. SQLite is in the same process and has its own
 /// busy time-out.
 pub(super) fn deadline(engine: Engine, options: &StoreOptions) -> Option<Duration> {
@@ -230,6 +243,19 @@ mod tests {
         for bad in ["3.51.2", "3.9.9", "2.99.99", "", "3.51", "3.x.1"] {
             assert!(!is_new_enough(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_lock_ends_though_a_program_being_started_still_holds_a_copy_of_it() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("a.db").display());
+        let target = Target::parse(&url).unwrap();
+        let held = target.lock().unwrap().unwrap();
+        let copy = held.0.try_clone().unwrap();
+        assert!(matches!(target.lock(), Err(StoreError::Locked(_))));
+        drop(held);
+        assert!(target.lock().is_ok());
+        drop(copy);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Legs and their messages, read and written.
 
-use super::{Conn, Row, StoreError};
+use super::{Conn, Row, StoreError, Val};
 use crate::legs::{self, Context, Entry, LegFile, Local, Standing};
 use jieli_proto::calendar::Calendar;
 use jieli_proto::case::{Leg, Proof, Side, Verdict};
@@ -123,26 +123,38 @@ pub fn seen_seq(file: &LegFile, by: Side, seen: &Digest) -> Option<u32> {
 
 /// Inserts a new leg.
 pub async fn insert(conn: &mut Conn, file: &LegFile) -> Result<(), StoreError> {
+    conn.insert_many("leg", LEG_COLUMNS, vec![leg_row(file)]).await
+}
+
+/// Columns of `leg`, in the order of [`leg_row`].
+pub(crate) const LEG_COLUMNS: &[&str] = &[
+    "leg_id",
+    "case_id",
+    "number",
+    "agreement_id",
+    "service",
+    "our_side",
+    "local_state",
+    "our_office",
+    "their_office",
+    "reference",
+];
+
+/// A leg as its row.
+pub(crate) fn leg_row(file: &LegFile) -> Vec<Val> {
     let file = file.home();
-    conn.run(
-        "INSERT INTO leg (leg_id, case_id, number, agreement_id, service, our_side, \
-         local_state, our_office, their_office, reference) \
-         VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)",
-        vec![
-            file.id.to_vec().into(),
-            file.case.to_vec().into(),
-            i64::from(file.number).into(),
-            file.bond.map_or(Vec::new(), |id| id.to_vec()).into(),
-            i64::from(file.service as i32).into(),
-            legs::side_number(file.our_side).into(),
-            file.local.number().into(),
-            file.our_office.clone().into(),
-            file.their_office.clone().into(),
-            file.reference.clone().into(),
-        ],
-    )
-    .await?;
-    Ok(())
+    vec![
+        file.id.to_vec().into(),
+        file.case.to_vec().into(),
+        i64::from(file.number).into(),
+        file.bond.map_or(Vec::new(), |id| id.to_vec()).into(),
+        i64::from(file.service as i32).into(),
+        legs::side_number(file.our_side).into(),
+        file.local.number().into(),
+        file.our_office.into(),
+        file.their_office.into(),
+        file.reference.into(),
+    ]
 }
 
 /// Stores what may change of a leg outside its messages.

@@ -20,8 +20,8 @@ const SERVICES: [Service; 6] = [
 
 impl Agreement {
     /// The law between the offices of one city, in the shape of an agreement, so that one set of
-    /// rules asks both. It is never signed, stored or shown; its version is 0. Side A is whoever
-    /// begins a leg, side B whoever examines it.
+    /// rules asks both. Its version is 0; nobody agrees to it, and only a person's copy holds it. Side
+    /// A is whoever begins a leg, side B whoever examines it.
     pub fn within_city(city: &CityId, offices: Vec<wire::Office>) -> Self {
         let party =
             wire::Party { city_id: city.as_str().to_owned(), offices, ..wire::Party::default() };
@@ -38,6 +38,23 @@ impl Agreement {
         // Every date there is.
         let (from, to) = (Day::from_epoch_days(i64::MIN), Day::from_epoch_days(i64::MAX));
         Agreement { wire, id, cities, from, to }
+    }
+
+    /// The same law with its dates counted in a zone, minutes east of UTC: what a city signs for a
+    /// person's copy.
+    pub fn in_zone(mut self, zone_offset_min: i32) -> Self {
+        self.wire.parties.iter_mut().for_each(|party| party.zone_offset_min = zone_offset_min);
+        self
+    }
+
+    /// Reads what [`Agreement::within_city`] makes, and nothing else: offices and a zone are all that
+    /// a city can say of itself here.
+    pub fn read_within_city(found: &wire::Agreement) -> Option<Agreement> {
+        let party = found.parties.first()?;
+        let city = CityId::parse(&party.city_id)?;
+        let made = Agreement::within_city(&city, party.offices.clone());
+        let made = made.in_zone(party.zone_offset_min);
+        (made.wire == *found).then_some(made)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::parts::Parts;
 use super::records::{self, Record};
-use super::{MEDIA_TYPE, json, layout};
+use super::{MEDIA_TYPE, MEDIA_TYPE_WITHIN, json, layout};
 use crate::checkpoint::Checkpoint;
 use crate::envelope;
 use crate::id::Digest;
@@ -65,7 +65,7 @@ pub(super) fn of(parts: &Parts) -> Value {
             "sections": parts.sections.len(),
             "statements": count(Kind::LegStatement),
         },
-        "format": MEDIA_TYPE,
+        "format": if records::are_within(&records) { MEDIA_TYPE_WITHIN } else { MEDIA_TYPE },
         "heads": heads(parts),
         "legs": legs(&records),
     })
@@ -119,7 +119,7 @@ fn heads(parts: &Parts) -> Value {
     found.into_iter().map(object).collect()
 }
 
-/// Each leg with the last `leg_seq` of each side.
+/// Each leg with the last `leg_seq` of each city, or within one city the number of messages.
 fn legs(records: &BTreeMap<Digest, Record<'_>>) -> Value {
     let mut found: BTreeMap<String, (&str, BTreeMap<String, u32>)> = BTreeMap::new();
     for record in records.values().filter(|record| record.takes_leg_place()) {
@@ -128,7 +128,8 @@ fn legs(records: &BTreeMap<Digest, Record<'_>>) -> Value {
         let service = facts.service.as_str_name();
         let leg = found.entry(place.leg.hex()).or_insert((service, BTreeMap::new()));
         let last = leg.1.entry(facts.sender().to_string()).or_default();
-        *last = place.seq.max(*last);
+        // Within one city both offices speak in its name.
+        *last = if facts.head.agreement.is_local() { *last + 1 } else { place.seq.max(*last) };
     }
     let object = |(id, (service, last)): (String, (&str, BTreeMap<String, u32>))| json!({ "id": id, "last": last, "service": service });
     found.into_iter().map(object).collect()

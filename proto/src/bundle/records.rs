@@ -89,7 +89,7 @@ fn content(envelope: &Envelope) -> Content {
     };
     let read = match kind {
         Kind::Message => open(envelope).and_then(|found: wire::Message| {
-            let facts = message::check_message(&found).map_err(|fault| fault.to_string())?;
+            let facts = facts_of(&found).map_err(|fault| fault.to_string())?;
             Ok(Content::Message(Box::new((facts, found))))
         }),
         Kind::Receipt => open(envelope).and_then(|found: wire::Receipt| {
@@ -119,6 +119,22 @@ fn content(envelope: &Envelope) -> Content {
         | Kind::Pack => Err("this payload type has no place in envelopes/".to_owned()),
     };
     read.unwrap_or_else(|what| Content::Unreadable(kind, what))
+}
+
+/// A message between two cities, or in the local form between two offices of one.
+fn facts_of(found: &wire::Message) -> Result<MessageFacts, message::Fault> {
+    let agreement = found.header.as_ref().map(|header| header.agreement_id.as_slice());
+    let agreement = agreement.and_then(AgreementId::from_slice);
+    match agreement.is_some_and(|id| id.is_local()) {
+        true => message::check_local(found),
+        false => message::check_message(found),
+    }
+}
+
+/// Whether all that is here was said within one city.
+pub(super) fn are_within(records: &BTreeMap<Digest, Record<'_>>) -> bool {
+    let mut messages = records.values().filter_map(Record::message).peekable();
+    messages.peek().is_some() && messages.all(|(facts, _)| facts.head.agreement.is_local())
 }
 
 fn open<M: strict::Payload>(envelope: &Envelope) -> Result<M, String> {

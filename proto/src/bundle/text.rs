@@ -1,5 +1,6 @@
 //! The verdicts for people: Chinese first, English after.
 
+use super::report::{WITHIN_EN, WITHIN_ZH};
 use super::verdict::{
     CaseVerdict, Completeness, Cosigner, Holds, InLog, LegVerdict, ReceiptVerdict, RecordVerdict,
     SectionVerdict, Verdicts,
@@ -53,6 +54,9 @@ impl Verdicts {
             }
         });
         lines.push(say.of(CAVEAT_ZH, CAVEAT_EN).to_owned());
+        if self.within {
+            lines.push(say.of(WITHIN_ZH, WITHIN_EN).to_owned());
+        }
         for failure in &self.failures {
             let what = say.of(failure.code.zh(), failure.code.en());
             let (file, detail) = (&failure.file, &failure.detail);

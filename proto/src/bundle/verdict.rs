@@ -212,7 +212,7 @@ pub enum CaseVerdict {
 pub struct LegVerdict {
     /// The leg.
     pub leg: LegId,
-    /// Last `leg_seq` here of each city.
+    /// Last `leg_seq` here of each city; within one city, how many messages both offices sent.
     pub last: Vec<(CityId, u32)>,
     /// Whether all is there.
     pub complete: Completeness,
@@ -231,6 +231,8 @@ pub struct Verdicts {
     pub records: Vec<RecordVerdict>,
     /// Legs.
     pub legs: Vec<LegVerdict>,
+    /// A copy of a case within one city: nobody but this city bears witness.
+    pub within: bool,
     /// What does not hold, sorted; empty: all holds.
     pub failures: Vec<Failure>,
 }
@@ -243,7 +245,7 @@ impl Verdicts {
 
     /// The verdicts as compact JSON with sorted keys.
     pub fn to_json(&self) -> String {
-        json::write(&json!({
+        let mut found = json!({
             "agreements": self.agreements.iter().map(agreed).collect::<Vec<_>>(),
             "all_hold": self.all_hold(),
             "caveat": { "en": super::CAVEAT_EN, "zh": super::CAVEAT_ZH },
@@ -251,7 +253,11 @@ impl Verdicts {
             "failures": self.failures.iter().map(failure).collect::<Vec<_>>(),
             "legs": self.legs.iter().map(leg).collect::<Vec<_>>(),
             "records": self.records.iter().map(record).collect::<Vec<_>>(),
-        }))
+        });
+        if self.within {
+            found["within_one_city"] = Value::Bool(true);
+        }
+        json::write(&found)
     }
 }
 

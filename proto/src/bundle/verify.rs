@@ -18,6 +18,7 @@ mod logs;
 mod replay;
 mod sections;
 mod trust;
+mod within;
 
 pub(super) use logs::Heads;
 use logs::Logs;
@@ -79,6 +80,9 @@ pub fn verify_at(
         failures.add(Code::NothingInIt, "", "");
     }
     let trust = Trust::load(&parts, roots, &mut failures);
+    if records::are_within(&records) {
+        return Ok(within::judge(&parts, &records, &trust, failures));
+    }
     let mut heads = Heads::new(now_unix_s);
     Ok(judge(&parts, &records, &trust, &mut heads, failures))
 }
@@ -105,6 +109,7 @@ pub(super) fn judge(
         agreements: agreed.verdicts,
         records: found,
         legs: legs.into_iter().map(|leg| leg.verdict).collect(),
+        within: false,
         failures: scene.failures.into_sorted(),
     }
 }

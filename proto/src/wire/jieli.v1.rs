@@ -4615,6 +4615,9 @@ pub struct LegLine {
     pub leg_id: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "12")]
     pub desk: ::core::option::Option<LegDesk>,
+    /// within one city: the other office, by name
+    #[prost(string, tag = "13")]
+    pub other_office: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CaseRef {

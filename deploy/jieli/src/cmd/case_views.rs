@@ -3,7 +3,7 @@
 use super::say::{Out, date};
 use jieli_proto::case::{Duty, Stage};
 use jieli_proto::day::Day;
-use jieli_proto::wire;
+use jieli_proto::wire::{self, MessageType};
 use jieli_proto::words;
 use serde_json::{Value, json};
 
@@ -28,6 +28,7 @@ fn leg_json(leg: &wire::LegLine) -> Value {
         "due_date": date(leg.due_date),
         "duty": leg.duty,
         "leg_id": leg.leg_id,
+        "other_office": leg.other_office,
         "desk": desk_json(&leg.desk.clone().unwrap_or_default()),
     })
 }
@@ -92,6 +93,7 @@ fn message_json(message: &wire::MessageLine) -> Value {
         "status": message.status,
         "refusal": message.refusal,
         "overridden": message.overridden,
+        "disputed": message.disputed,
         "env_digest": message.env_digest,
         "due_date": date(message.due_date),
     })
@@ -131,7 +133,7 @@ pub(super) fn queue_text(list: &wire::CaseList, out: Out) -> String {
             counts.overdue, counts.due_today, counts.ours, counts.theirs, list.awaiting
         ),
         &format!(
-            "Overdue {}, due today {}, waiting for us {}, for the other city {}, for the person {}.",
+            "Overdue {}, due today {}, waiting for us {}, for the other side {}, for the person {}.",
             counts.overdue, counts.due_today, counts.ours, counts.theirs, list.awaiting
         ),
     )];
@@ -144,7 +146,7 @@ pub(super) fn queue_text(list: &wire::CaseList, out: Out) -> String {
                 turn_words(&desk.turn, out),
                 format!("{} {}", line.case_number, leg.number),
                 service_words(leg, out),
-                line.peer.clone(),
+                with(leg, &line.peer),
                 stage_words(leg, out),
             ];
             let words: Vec<String> = words.into_iter().filter(|word| !word.is_empty()).collect();
@@ -155,6 +157,11 @@ pub(super) fn queue_text(list: &wire::CaseList, out: Out) -> String {
         lines.push(out.say("下一页：", "Next page:") + &format!(" --after {}", list.next));
     }
     lines.join("\n")
+}
+
+/// With whom: the other city, or the other office of this one.
+fn with(leg: &wire::LegLine, peer: &str) -> String {
+    if leg.other_office.is_empty() { peer.to_owned() } else { leg.other_office.clone() }
 }
 
 /// 今天, 明天, 逾期 3 天.
@@ -275,18 +282,19 @@ pub(super) fn case_text(view: &wire::CaseView, program: String, out: Out) -> Str
     for leg in &view.legs {
         let shown = leg.line.clone().unwrap_or_default();
         lines.push(leg_text(&shown, view.today, out));
+        if !shown.other_office.is_empty() {
+            let office = &shown.other_office;
+            lines.push(format!(
+                "     {}",
+                out.say(&format!("另一机构：{office}"), &format!("with {office}"))
+            ));
+        }
         for field in &leg.fields {
             let name = out.say(&field.name_zh, &field.name_en);
             lines.push(format!("       {name}: {}", field.value));
         }
-        for message in &leg.messages {
-            let overridden = if message.overridden { " overridden" } else { "" };
-            let refusal = &message.refusal;
-            lines.push(format!(
-                "     - {} {} {} {refusal}{overridden}",
-                message.from, message.r#type, message.status
-            ));
-        }
+        let lines_of = leg.messages.iter();
+        lines.extend(lines_of.map(|message| format!("     - {}", message_text(message, out))));
         lines.extend(told_text(&leg.person_told, out));
         if let Some(window) = &leg.window {
             lines.push(format!("     {}", window_text(window, out)));
@@ -308,6 +316,25 @@ pub(super) fn case_text(view: &wire::CaseView, program: String, out: Out) -> Str
         lines.extend(leg.letter.iter().map(|letter| format!("     {}", letter_text(letter))));
     }
     lines.join("\n")
+}
+
+/// Who said what, and what became of it.
+fn message_text(message: &wire::MessageLine, out: Out) -> String {
+    let ty = MessageType::from_str_name(&format!("MESSAGE_TYPE_{}", message.r#type));
+    let said = words::message(ty.unwrap_or_default());
+    let mut notes = vec![match message.status.as_str() {
+        "provisional" => out.say("还没有对方回执", "no receipt yet"),
+        "stored" => out.say("已存", "stored"),
+        "withheld" => out.say("已存，未含信息", "stored without its sections"),
+        _ => out.say("被拒收", "refused") + " " + &message.refusal,
+    }];
+    if message.overridden {
+        notes.push(out.say("未生效，以另一步为准", "overridden by another step"));
+    }
+    if message.disputed {
+        notes.push(out.say("签名密钥已停用，有争议", "disputed: its key was revoked"));
+    }
+    format!("{}  {}  ({})", message.from, out.say(said.zh, said.en), notes.join("; "))
 }
 
 /// The first handler, hours and what to bring, in plain words.

@@ -28,9 +28,20 @@ fn opened(name: &str) -> Sheet {
     read(&bytes, &name, &options()).unwrap()
 }
 
-/// Everything but that the skill level is blank.
+/// Everything but that a skill level is blank, or that there is no column for it.
 fn told(sheet: &Sheet) -> Vec<(&str, Fault)> {
-    faults(sheet).into_iter().filter(|(_, fault)| *fault != Fault::SkillBlank).collect()
+    let of_skill = |fault: &Fault| matches!(fault, Fault::SkillBlank | Fault::SkillAbsent);
+    faults(sheet).into_iter().filter(|(_, fault)| !of_skill(fault)).collect()
+}
+
+#[test]
+fn a_column_that_is_not_there_is_told_once_and_not_for_every_row() {
+    let sheet = opened("dates.xlsx");
+    let of_skill: Vec<(&str, Fault)> = faults(&sheet)
+        .into_iter()
+        .filter(|(_, fault)| matches!(fault, Fault::SkillBlank | Fault::SkillAbsent))
+        .collect();
+    assert_eq!(of_skill, [("E1", Fault::SkillAbsent)]);
 }
 
 fn rows(sheet: &Sheet) -> Vec<u32> {

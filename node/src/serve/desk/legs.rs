@@ -79,6 +79,7 @@ impl<'a> Scene<'a> {
             duty: owed.map_or(String::new(), |owed| words::duty(owed.duty).en.to_owned()),
             leg_id: file.id.hex(),
             desk,
+            other_office: if file.is_local() { self.names(file)[1].clone() } else { String::new() },
         })
     }
 

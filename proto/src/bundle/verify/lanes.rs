@@ -1,6 +1,6 @@
 //! Every envelope by itself, and its neighbours in its lane.
 
-use super::super::code::Code;
+use super::super::code::{Code, Failures};
 use super::super::layout;
 use super::super::records::{Content, Record};
 use super::super::verdict::{
@@ -24,7 +24,7 @@ pub(super) fn check(scene: &mut Scene<'_>) -> Vec<RecordVerdict> {
         let place = records[&verdict.digest].place.clone();
         (verdict.lane.is_none(), place, verdict.digest)
     });
-    lanes(scene);
+    neighbours(scene.records, &mut scene.failures);
     verdicts
 }
 
@@ -68,7 +68,7 @@ fn check_record(scene: &mut Scene<'_>, record: &Record<'_>) -> RecordVerdict {
     }
 }
 
-fn what(record: &Record<'_>) -> String {
+pub(super) fn what(record: &Record<'_>) -> String {
     let name = match &record.content {
         Content::Message(found) => found.0.kind.as_str_name().strip_prefix("MESSAGE_TYPE_"),
         Content::Act(act) => act.act.as_str_name().strip_prefix("ACT_TYPE_"),
@@ -79,6 +79,9 @@ fn what(record: &Record<'_>) -> String {
 
 /// Only a message or act that the other city refused may be unreadable.
 fn check_form(scene: &mut Scene<'_>, record: &Record<'_>) {
+    if record.message().is_some_and(|(facts, _)| facts.head.agreement.is_local()) {
+        scene.failures.add(Code::MessageForm, &record.path, "the local form, between two cities");
+    }
     let Content::Unreadable(kind, why) = &record.content else { return };
     let travels = matches!(kind, Kind::Message | Kind::Act);
     if !travels || record.refused().is_none() {
@@ -214,20 +217,20 @@ fn time(scene: &mut Scene<'_>, record: &Record<'_>, cosigners: &[Cosigner]) -> T
 }
 
 /// One record per place; neighbours name each other; time does not go back.
-fn lanes(scene: &mut Scene<'_>) {
+pub(super) fn neighbours(records: &BTreeMap<Digest, Record<'_>>, failures: &mut Failures) {
     let mut places: BTreeMap<(AgreementId, Lane), BTreeMap<u64, &Record<'_>>> = BTreeMap::new();
     let mut msg_ids: BTreeMap<[u8; 16], Digest> = BTreeMap::new();
-    for record in scene.records.values() {
+    for record in records.values() {
         let Some(place) = &record.place else { continue };
         let lane = places.entry((place.agreement, place.lane)).or_default();
         if lane.insert(place.lane_seq, record).is_some() {
-            scene.failures.add(Code::Equivocation, &record.path, "lane_seq");
+            failures.add(Code::Equivocation, &record.path, "lane_seq");
         }
         let effective = record.message().filter(|_| record.refused().is_none());
         if let Some((facts, _)) = effective
             && msg_ids.insert(facts.msg_id.0, record.digest).is_some()
         {
-            scene.failures.add(Code::Equivocation, &record.path, "msg_id");
+            failures.add(Code::Equivocation, &record.path, "msg_id");
         }
     }
     for lane in places.values() {
@@ -236,13 +239,13 @@ fn lanes(scene: &mut Scene<'_>) {
             let Some(head) = record.head() else { continue };
             let before = lane.get(&(seq - 1));
             if before.is_some_and(|before| before.digest != head.lane_prev) {
-                scene.failures.add(Code::LaneChain, &record.path, "lane_prev");
+                failures.add(Code::LaneChain, &record.path, "lane_prev");
             }
             if record.refused().is_some() {
                 continue;
             }
             if head.created_unix_ms < latest {
-                scene.failures.add(Code::LaneChain, &record.path, "created_unix_ms");
+                failures.add(Code::LaneChain, &record.path, "created_unix_ms");
             }
             latest = head.created_unix_ms.max(latest);
         }

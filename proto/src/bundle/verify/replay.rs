@@ -52,6 +52,16 @@ pub(super) fn replay(scene: &Scene<'_>, agreed: &Agreements, history: &LegHistor
     told.unwrap_or(Replayed { verdict: CaseVerdict::NotReplayed, file: String::new() })
 }
 
+/// Where a leg stands, in a word.
+pub(super) fn stage_of(leg: &Leg) -> String {
+    if !leg.exists() {
+        return "NOT_OPENED".to_owned();
+    }
+    let state = leg.state();
+    let stop = if state.stop.any() { " + stop" } else { "" };
+    format!("{}{stop}", words::stage(state.stage).en)
+}
+
 struct Replay<'a> {
     scene: &'a Scene<'a>,
     agreed: &'a Agreements,
@@ -98,7 +108,7 @@ impl<'a> Replay<'a> {
             return Some(Replayed { verdict: CaseVerdict::Illegal(what), file });
         }
         whole?;
-        Some(Replayed { verdict: CaseVerdict::Legal(self.stage()), file: String::new() })
+        Some(Replayed { verdict: CaseVerdict::Legal(stage_of(&self.leg)), file: String::new() })
     }
 
     /// `None` if a message cannot be judged.
@@ -108,16 +118,6 @@ impl<'a> Replay<'a> {
         }
         let total = self.lanes.initiator.len() + self.lanes.examiner.len();
         (self.known.len() == total && self.leg.places().count() == total).then_some(())
-    }
-
-    /// Where the leg stands.
-    fn stage(&self) -> String {
-        let state = self.leg.state();
-        if !self.leg.exists() {
-            return "NOT_OPENED".to_owned();
-        }
-        let stop = if state.stop.any() { " + stop" } else { "" };
-        format!("{}{stop}", words::stage(state.stage).en)
     }
 
     /// The next place of a side.
@@ -294,10 +294,10 @@ impl<'a> Replay<'a> {
 /// office that is to answer counted by, and nodes do not exchange packs yet. So a REMIND is refused
 /// only where every calendar refuses it, and a refusal is false only where every calendar allows
 /// the REMIND. Between two dates a calendar finds no working day, or all days, or a number between.
-struct Packless {
-    made_on: Day,
+pub(super) struct Packless {
+    pub(super) made_on: Day,
     /// Counts against the REMIND, not for it.
-    strict: bool,
+    pub(super) strict: bool,
 }
 
 impl Calendar for Packless {

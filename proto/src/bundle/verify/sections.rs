@@ -1,7 +1,8 @@
 //! Sections, erasures, consents and packs: what lies beside the signed bytes.
 
-use super::super::code::Code;
+use super::super::code::{Code, Failures};
 use super::super::layout;
+use super::super::parts::Parts;
 use super::super::records::Record;
 use super::super::verdict::{RecordVerdict, SectionVerdict};
 use super::Scene;
@@ -15,8 +16,8 @@ use crate::kinds::Kind;
 use crate::message::MessageFacts;
 use crate::section::{self, PERSON};
 use crate::wire::message::Body;
-use crate::wire::{self, EffectScope};
-use std::collections::BTreeSet;
+use crate::wire::{self, EffectScope, Envelope};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Fills in the section verdicts and checks the consents.
 pub(super) fn check(scene: &mut Scene<'_>, agreed: &Agreements, found: &mut [RecordVerdict]) {
@@ -29,24 +30,49 @@ pub(super) fn check(scene: &mut Scene<'_>, agreed: &Agreements, found: &mut [Rec
             }
         }
     }
-    let slots: BTreeSet<(Digest, u8)> = scene
-        .records
+    strays(scene.parts, scene.records, &mut scene.failures);
+    consents(scene, agreed);
+    packs(scene);
+}
+
+/// Sections and erasures of messages that have no such slot, or are not here.
+pub(super) fn strays(
+    parts: &Parts,
+    records: &BTreeMap<Digest, Record<'_>>,
+    failures: &mut Failures,
+) {
+    let slots: BTreeSet<(Digest, u8)> = records
         .values()
         .filter_map(|record| Some((record.digest, record.message()?.0)))
         .flat_map(|(digest, facts)| facts.sections.iter().map(move |(number, _)| (digest, *number)))
         .collect();
-    let parts = scene.parts;
     for (directory, keys) in [
         ("sections/", parts.sections.keys().collect::<Vec<_>>()),
         ("erasures/", parts.erasures.keys().collect()),
     ] {
         for key in keys.into_iter().filter(|key| !slots.contains(key)) {
             let path = layout::section(directory, &key.0, key.1);
-            scene.failures.add(Code::Unreferenced, path, "");
+            failures.add(Code::Unreferenced, path, "");
         }
     }
-    consents(scene, agreed);
-    packs(scene);
+}
+
+/// What is disclosed of a section, if it is.
+pub(super) fn disclosed(
+    parts: &Parts,
+    failures: &mut Failures,
+    (record, facts): (&Record<'_>, &MessageFacts),
+    (number, signed): (u8, Digest),
+) -> Option<SectionVerdict> {
+    let found = parts.sections.get(&(record.digest, number))?;
+    Some(match section::open(&facts.msg_id, found, &signed) {
+        Ok(_) => SectionVerdict::Matches,
+        Err(error) => {
+            let path = layout::section("sections/", &record.digest, number);
+            failures.add(Code::SectionFalse, path, error.to_string());
+            SectionVerdict::Differs
+        }
+    })
 }
 
 fn slot(
@@ -65,15 +91,10 @@ fn slot(
         }
         shown
     });
-    if let Some(found) = scene.parts.sections.get(&key) {
-        return match section::open(&facts.msg_id, found, &signed) {
-            Ok(_) => SectionVerdict::Matches,
-            Err(error) => {
-                let path = layout::section("sections/", &record.digest, number);
-                scene.failures.add(Code::SectionFalse, path, error.to_string());
-                SectionVerdict::Differs
-            }
-        };
+    let of = (record, facts);
+    let shown = disclosed(scene.parts, &mut scene.failures, of, (number, signed));
+    if let Some(shown) = shown {
+        return shown;
     }
     match erased.flatten() {
         Some((on, by)) => SectionVerdict::Erased { on, by },
@@ -129,7 +150,6 @@ fn covers(
     facts: &MessageFacts,
     digest: &Digest,
 ) -> Result<(), (Code, String)> {
-    let fail = |why: String| (Code::ConsentFalse, why);
     let envelope = &scene.parts.consents[digest];
     let signer = scene.trust.signer(envelope, Kind::Consent, None);
     let signer = signer.map_err(|code| (code, String::new()))?;
@@ -152,6 +172,19 @@ fn covers(
             return Err((Code::KeyRevoked, signer.fpr.hex()));
         }
     }
+    let cited = cited(agreed, facts).map(|agreement| made_on(agreement, facts));
+    says_yes(scene.parts, (record, facts), envelope, cited)
+}
+
+/// Whether a consent is about the leg of a message, and covers what the message opens. `on`: the
+/// civil date of the message, and its zone.
+pub(super) fn says_yes(
+    parts: &Parts,
+    (record, facts): (&Record<'_>, &MessageFacts),
+    envelope: &Envelope,
+    on: Option<(Day, i32)>,
+) -> Result<(), (Code, String)> {
+    let fail = |why: String| (Code::ConsentFalse, why);
     let found: wire::Consent =
         envelope::payload(envelope).map_err(|error| fail(error.to_string()))?;
     consent::check(&found).map_err(|gap| fail(gap.to_string()))?;
@@ -160,12 +193,11 @@ fn covers(
         let same = found.leg_id == place.leg.0;
         return if same { Ok(()) } else { Err(fail("leg".to_owned())) };
     }
-    let agreement = cited(agreed, facts).ok_or((Code::AgreementMissing, String::new()))?;
-    let (on, zone_offset_min) = made_on(agreement, facts);
+    let (on, zone_offset_min) = on.ok_or((Code::AgreementMissing, String::new()))?;
     // Empty slots cannot be told from filled ones: the person block is filled for certain, others
     // where they are disclosed here.
     let disclosed = |number: &u8| {
-        let shown = scene.parts.sections.get(&(record.digest, *number));
+        let shown = parts.sections.get(&(record.digest, *number));
         *number == PERSON || shown.is_some_and(|section| !section.disclosures.is_empty())
     };
     let sections: Vec<u8> = facts.section_numbers().into_iter().filter(disclosed).collect();
