@@ -287,7 +287,7 @@ async fn a_proof_of_misbehaviour_is_exported_and_verified() {
     assert_eq!(missing.refused(2), "USAGE");
     let export = || ra.run(&["misbehaviour", "export", id, "--out", "proof.json"]);
     export().ok();
-    assert_eq!(export().refused(2), "USAGE", "a file is not overwritten");
+    assert_eq!(export().refused(2), "BAD_FILE", "a file is not overwritten");
     assert_eq!(std::fs::read(ra.dir.join("proof.json")).unwrap(), proof);
     // A stranger: no node, no account, the file and the fingerprint of the paper agreement.
     let stranger = tempfile::tempdir().unwrap();

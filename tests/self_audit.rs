@@ -52,6 +52,9 @@ const CASES: &[Case] = &[
     ("city", "name", Flip::Text, "1 = 1", &["one"]),
     ("consent", "envelope", Flip::Blob, "1 = 1", &["env_digest"]),
     ("consent", "given_ms", Flip::Number, "1 = 1", &["env_digest"]),
+    ("cosignature", "line", Flip::Text, "1 = 1", &["origin", "size", "cosigner"]),
+    ("cosignature", "unix_s", Flip::Number, "1 = 1", &["origin", "size", "cosigner"]),
+    ("cosigned", "root", Flip::Blob, "LENGTH(line) > 0", &["origin", "size"]),
     ("envelope", "envelope", Flip::Blob, "lane = 0 AND lane_seq = 2", &["lane", "lane_seq"]),
     ("envelope", "envelope", Flip::Blob, "lane = 3 AND lane_seq = 2", &["lane", "lane_seq"]),
     ("envelope", "env_digest", Flip::Blob, "lane = 1 AND lane_seq = 2", &["lane", "lane_seq"]),
@@ -74,6 +77,8 @@ const CASES: &[Case] = &[
     ("message", "legal", Flip::Number, "leg_seq > 0", &["lane", "lane_seq"]),
     ("mirror_head", "root", Flip::Blob, "1 = 1", &["origin"]),
     ("mirror_tile", "hashes", Flip::Blob, "1 = 1", &["origin", "level", "idx"]),
+    ("own_head", "note", Flip::Text, "1 = 1", &["origin", "size"]),
+    ("own_head", "root", Flip::Blob, "1 = 1", &["origin", "size"]),
     ("peer", "root_spki", Flip::Blob, "1 = 1", &["city_id"]),
     ("peer", "end_points", Flip::Text, "1 = 1", &["city_id"]),
     ("peer_head", "root", Flip::Blob, "1 = 1", &["origin", "size"]),
@@ -215,6 +220,15 @@ async fn lived(first: Database, second: Database) -> Towns {
         kunming.count(sql).await == 1
     })
     .await;
+    for table in ["own_head", "cosigned"] {
+        let sql = format!("SELECT CAST(COUNT(*) AS BIGINT) FROM {table}");
+        eventually(table, async || {
+            let mut conn = kunming.node().store().read().await.unwrap();
+            let row = conn.one(AssertSqlSafe(sql.clone()), Vec::new()).await.unwrap();
+            row.int(0).unwrap() > 0
+        })
+        .await;
+    }
     towns
 }
 

@@ -9,13 +9,12 @@ use crate::keyring::Work;
 use crate::legs::{LegFile, Standing};
 use crate::store::log::Head;
 use crate::store::{Conn, StoreError, Val};
-use crate::witness::{Finding, Seen, cosigner_city};
+use crate::witness::{Finding, Seen};
 use jieli_proto::day::Day;
 use jieli_proto::envelope;
 use jieli_proto::id::{AgreementId, CityId, Digest, LegId};
 use jieli_proto::kinds::{Kind, Lane, SUITE};
 use jieli_proto::leaf::{Leaf, payload_type_tag};
-use jieli_proto::note::SignatureLine;
 use jieli_proto::strict::Payload;
 use jieli_proto::tree::{self, Hash};
 use jieli_proto::wire::{self, Envelope, Header, Item, ItemStatus};
@@ -222,57 +221,6 @@ impl<'a> Batch<'a> {
             created_unix_ms: self.now_ms.max(end.last_created_ms),
             seen_head,
         })
-    }
-
-    async fn seen_head(&mut self, peer: &CityId) -> Result<Option<wire::SeenHead>, StoreError> {
-        let mut newest = None;
-        // Two seeks an epoch, by the keys of the tables.
-        for epoch in 1.. {
-            let origin = peer.exchange_origin(epoch);
-            let row = self
-                .conn
-                .maybe(
-                    "SELECT size, root FROM peer_head WHERE origin = $1 \
-                     ORDER BY size DESC LIMIT 1",
-                    vec![origin.as_str().into()],
-                )
-                .await?;
-            let Some(row) = row else { break };
-            let (size, root) = (row.uint(0)?, row.bytes(1)?);
-            let seen = wire::SeenHead { origin, size, root, ..wire::SeenHead::default() };
-            newest = Some(self.cosigned_head(&seen.origin).await?.unwrap_or(seen));
-        }
-        Ok(newest)
-    }
-
-    /// The newest cosigned head of a peer's log, cosigned by another city if one of the latest is:
-    /// who quotes it cannot have written before. The own word is better than none.
-    async fn cosigned_head(&mut self, origin: &str) -> Result<Option<wire::SeenHead>, StoreError> {
-        let sql = "SELECT c.size, h.root, c.cosigner, c.unix_s, c.line FROM cosignature c \
-                   JOIN peer_head h ON h.origin = c.origin AND h.size = c.size \
-                   WHERE c.origin = $1 ORDER BY c.size DESC, c.cosigner LIMIT 4";
-        let mut best = None;
-        for row in self.conn.rows(sql, vec![origin.into()]).await? {
-            let (cosigner, line) = (row.text(2)?, row.text(4)?);
-            let line = SignatureLine::parse(&line);
-            let line = line.map_err(|_| StoreError::Corrupt("cosignature.line"))?;
-            // u64 seconds, then the 64 bytes.
-            let Some(sig) = line.signature().get(8..) else { continue };
-            let is_own = cosigner_city(&cosigner).as_ref() == Some(&self.directory.city);
-            let seen = wire::SeenHead {
-                origin: origin.to_owned(),
-                size: row.uint(0)?,
-                root: row.bytes(1)?,
-                cosigner,
-                cosigned_unix: row.uint(3)?,
-                cosignature_sha256: Digest::of(&[sig]).to_vec(),
-            };
-            if !is_own {
-                return Ok(Some(seen));
-            }
-            best = best.or(Some(seen));
-        }
-        Ok(best)
     }
 
     /// Signs a payload whose header came from [`Batch::header`], logs it and puts it in the outbox.

@@ -222,10 +222,12 @@ impl Batch<'_> {
         let other = stored.filter(|stored| *stored != incoming.sealed);
         let same = other.is_none();
         if let Some(stored) = other {
-            let kind = "lane-equivocation";
-            self.keep_evidence(kind, bond, frame.lane, frame.lane_seq, &incoming.sealed).await?;
             let two = Parts::Envelopes([stored, incoming.sealed.clone()]);
+            // Where it proves nothing by itself, for a key of it was revoked, its bytes are kept.
             if !self.keep_finding(&bond.peer, two).await? {
+                let kind = "lane-equivocation";
+                let sealed = &incoming.sealed;
+                self.keep_evidence(kind, bond, frame.lane, frame.lane_seq, sealed).await?;
                 self.alarm(kind, &bond.peer, "one place, two envelopes").await?;
             }
         }

@@ -3,6 +3,7 @@
 //! them. It only reads, a few rows at a time, and rests in between, so that traffic goes on.
 
 mod agreements;
+mod cosigned;
 mod kept;
 mod lanes;
 mod legs;
@@ -98,6 +99,7 @@ async fn once(
     audit.lanes().await?;
     audit.agreements().await?;
     audit.papers().await?;
+    audit.cosigned().await?;
     audit.kept().await?;
     audit.legs().await?;
     audit.report.ended_unix_ms = now_ms();

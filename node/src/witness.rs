@@ -8,11 +8,12 @@ mod findings;
 mod gossip;
 mod heads;
 mod mirror;
+mod quoted;
 
 pub(crate) use ages::{Ages, cosigner_city, policy, warning};
 pub use cosign::CosignWord;
 pub(crate) use cosign::{
-    cosigned_sizes, cosigner_keys, last_cosigned, own_cosigned, remember_cosigned,
+    cosigned_sizes, cosigner_keys, last_cosigned, manifests_of, own_cosigned, remember_cosigned,
     with_cosignatures,
 };
 pub use findings::Finding;

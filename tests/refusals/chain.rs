@@ -3,6 +3,7 @@
 use jieli_node::receive::Received;
 use jieli_proto::case::Stage;
 use jieli_proto::envelope;
+use jieli_proto::misbehaviour::{self, Misbehaviour, Parts};
 use jieli_proto::refusal::Refusal;
 use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, DeferReason, MessageType};
@@ -36,11 +37,16 @@ async fn one_place_with_two_contents_is_kept_as_evidence_and_the_first_stands() 
     assert!(ruian.find(second.leg()).await.is_none());
     assert_eq!(forger.trace().await, (before.0, before.1 + 1, before.2 + 1, before.3));
     assert_eq!(ruian.alarms().await, ["lane-equivocation"]);
-    // The evidence is what they signed.
+    // The evidence is what they signed, in a file that convinces anybody.
     let mut conn = ruian.node().store().read().await.unwrap();
     let row = conn.one("SELECT bytes FROM evidence", Vec::new()).await.unwrap();
-    let kept: wire::Envelope = prost::Message::decode(row.bytes(0).unwrap().as_slice()).unwrap();
-    assert_eq!(envelope::payload::<wire::Message>(&kept).unwrap(), second.message);
+    let file = row.bytes(0).unwrap();
+    let root = forger.towns.kunming.public.root_fpr();
+    let (city, what) = misbehaviour::verify(&file, &[root]).unwrap();
+    assert_eq!((city, what.word()), (forger.towns.kunming.id(), "lane-equivocation"));
+    let Parts::Envelopes(kept) = Misbehaviour::parse(&file).unwrap().parts else { panic!() };
+    let kept = kept.map(|sealed| envelope::payload::<wire::Message>(&sealed).unwrap());
+    assert!(kept.contains(&first.message) && kept.contains(&second.message));
     drop(conn);
     forger.good().await;
     forger.towns.stop().await;

@@ -167,8 +167,9 @@ async fn cosigned(
     let sql = "SELECT city, size, at_ms FROM cosign_last WHERE origin = $1 ORDER BY city";
     let read = |row: &store::Row| {
         let city = row.text(0)?;
-        let party = city == bond.peer.as_str();
-        Ok(wire::AuditCosigned { city, party, size: row.uint(1)?, at_unix_ms: row.uint(2)? })
+        let of_agreement = city == bond.peer.as_str();
+        let (size, at_unix_ms) = (row.uint(1)?, row.uint(2)?);
+        Ok(wire::AuditCosigned { city, of_agreement, size, at_unix_ms })
     };
     conn.rows(sql, vec![origin.into()]).await?.iter().map(read).collect()
 }

@@ -149,7 +149,7 @@ fn said(directory: &Directory, head: &Checkpoint, line: &SignatureLine) -> Said 
 }
 
 /// The key manifests of this city or of a peer.
-fn manifests_of<'a>(
+pub(crate) fn manifests_of<'a>(
     directory: &'a Directory,
     city: &CityId,
 ) -> Option<&'a BTreeMap<u32, Manifest>> {

@@ -5,6 +5,7 @@ use crate::command::DeskCommand;
 use crate::directory::Directory;
 use crate::rotation::disputed::{self, Disputed};
 use crate::serve::access::Caller;
+use crate::store::log::{self, Log};
 use crate::store::{Conn, StoreError};
 use crate::trouble::Denied;
 use crate::witness::{self, open_head};
@@ -125,6 +126,14 @@ impl DeskDoor {
             let (exchange, local) = (&published.exchange, &published.local);
             last_good.push(good(directory.city.exchange_origin(exchange.id.epoch), exchange.size));
             last_good.push(good(directory.city.local_origin(local.id.epoch), local.size));
+            // What it signed of epochs that ended counts up to their ends.
+            let mut conn = self.store.read().await?;
+            for head in log::closed(&mut conn, Log::Exchange).await? {
+                last_good.push(good(directory.city.exchange_origin(head.id.epoch), head.size));
+            }
+            for head in log::closed(&mut conn, Log::Local).await? {
+                last_good.push(good(directory.city.local_origin(head.id.epoch), head.size));
+            }
         }
         if key.roles.contains(&Role::Message) {
             let sizes = self.sizes_there(directory).await?.into_iter();

@@ -49,7 +49,7 @@ pub(super) fn json(found: &wire::AuditReport) -> Value {
         "misbehaviour": found.misbehaviour.iter().map(event_json).collect::<Vec<_>>(),
         "cosigned": found.cosigned.iter().map(|one| json!({
             "city": one.city,
-            "party": one.party,
+            "of_agreement": one.of_agreement,
             "size": one.size,
             "at": time(one.at_unix_ms),
             "age_minutes": age(found, one),
@@ -150,7 +150,7 @@ fn cosigned(found: &wire::AuditReport, out: Out) -> Vec<String> {
         lines.push(format!("  {}", out.say("还没有联署。", "Not cosigned yet.")));
     }
     lines.extend(found.cosigned.iter().map(|one| {
-        let (zh, en) = match one.party {
+        let (zh, en) = match one.of_agreement {
             true => ("协议对方", "the other party"),
             false => ("不相关的城市", "an uninvolved city"),
         };
