@@ -44,7 +44,8 @@ async fn both_cities_report_the_same_road_from_their_own_sides() {
         assert_eq!((consents.opened, consents.covered), (4, 4), "{consents:?}");
         assert!(one.alarms.is_empty() && one.misbehaviour.is_empty());
         assert!(!one.heads.is_empty());
-        let by: Vec<_> = one.cosigned.iter().map(|found| (&*found.city, found.of_agreement)).collect();
+        let by: Vec<_> =
+            one.cosigned.iter().map(|found| (&*found.city, found.of_agreement)).collect();
         assert_eq!(by, [(&*one.peer, true)]);
         let [found] = one.cosigned.as_slice() else { panic!("{:?}", one.cosigned) };
         assert!(found.size > 0 && found.at_unix_ms <= one.made_unix_ms);

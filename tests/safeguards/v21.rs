@@ -2,12 +2,12 @@
 
 use jieli_gateway::paper as pages;
 use jieli_node::command::{DeskCommand, Done};
+use jieli_node::world::Clock as _;
 use jieli_proto::bundle::{CAVEAT_EN, CAVEAT_ZH, verify, zip_read};
 use jieli_proto::paper;
 use jieli_proto::wire;
 use jieli_proto::wire::worker_server::Worker;
 use jieli_proto::words::NOT_PROOF_OF_FREEDOM;
-use jieli_node::world::Clock as _;
 use jieli_tests::{Towns, people, program};
 use std::path::Path;
 use std::process::Command;

@@ -9,7 +9,10 @@ use jieli_proto::wire;
 
 impl Batch<'_> {
     /// The head of a peer's log that a payload to it quotes.
-    pub(crate) async fn seen_head(&mut self, peer: &CityId) -> Result<Option<wire::SeenHead>, StoreError> {
+    pub(crate) async fn seen_head(
+        &mut self,
+        peer: &CityId,
+    ) -> Result<Option<wire::SeenHead>, StoreError> {
         let mut newest = None;
         // Two seeks an epoch, by the keys of the tables.
         for epoch in 1.. {

@@ -10381,9 +10381,9 @@ pub struct AuditHead {
 pub struct AuditCosigned {
     #[prost(string, tag = "1")]
     pub city: ::prost::alloc::string::String,
-    /// of this agreement; others are uninvolved in it
+    /// the other city of this agreement; others are uninvolved in it
     #[prost(bool, tag = "2")]
-    pub party: bool,
+    pub of_agreement: bool,
     #[prost(uint64, tag = "3")]
     pub size: u64,
     /// by the reporting city's clock
