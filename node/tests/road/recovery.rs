@@ -62,6 +62,7 @@ pub(crate) async fn with_backup(
     }
     pair.clock.move_on(3_600_000);
     pair.settled(id).await;
+    witness::quiet_both(pair).await;
     mirrored(pair, which).await;
     let signed = head(&pair.cities[which]);
     pair.cities[which].stop().await;
