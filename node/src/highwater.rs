@@ -184,7 +184,7 @@ impl HighWater {
         self.set(heads)
     }
 
-    /// Moves the marks of heads of other cities that were cosigned, under [`COSIGNED`]; a log
+    /// Moves the marks of heads of other cities that were cosigned, under `COSIGNED`; a log
     /// without a line gets one.
     pub fn cosign_all(&mut self, heads: &[(String, u64, Hash)]) -> Result<(), HighWaterError> {
         let lines: Vec<(String, u64, Hash)> = heads

@@ -158,7 +158,7 @@ impl LegFile {
         }
     }
 
-    /// Whether the sender's page of the leg is closed, [`SENDER_DAYS`] days after its end (V20).
+    /// Whether the sender's page of the leg is closed, `SENDER_DAYS` days after its end (V20).
     pub fn is_page_closed(&self, now_ms: u64) -> bool {
         let last = self.entries.iter().filter_map(|entry| entry.message.as_ref()?.header.as_ref());
         let last = last.map(|header| header.created_unix_ms).max().unwrap_or(u64::MAX);
