@@ -284,7 +284,6 @@ async fn every_flip_is_named(first: Database, second: Database, cases: &[Case]) 
     let mut unnamed = Vec::new();
     for case in cases {
         let (table, column, ..) = case;
-        eprintln!("CASE {case:?}");
         let kunming = &towns.kunming;
         let (sql, keys, value) = held(kunming, case).await;
         run(kunming, &sql, [vec![flipped(&value)], keys.clone()].concat()).await;

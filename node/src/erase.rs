@@ -64,7 +64,7 @@ impl Batch<'_> {
         Ok(Some(digests))
     }
 
-    /// Destroys single values: with the last one under a key, the key.
+    /// Removes a single value that has served; with the last one under a key, the key.
     pub(crate) async fn unhide(&mut self, leg: LegId, slot: u8) -> Result<(), StoreError> {
         let sql =
             "DELETE FROM section_data WHERE leg_id = $1 AND slot = $2 RETURNING leg_id, key_id";
@@ -87,7 +87,7 @@ impl Batch<'_> {
         for (id, leg) in keys {
             let sql = "SELECT 1 FROM section_data WHERE key_id = $1 LIMIT 1";
             if self.conn.maybe(sql, vec![id.as_slice().into()]).await?.is_none() {
-                self.ring.destroy(self.now_ms, leg, Scope::Slot, vec![id]);
+                self.ring.use_up(self.now_ms, leg, id);
             }
         }
         Ok(())

@@ -4,7 +4,9 @@
 //! house's. A key is durable here before the data that needs it; what a batch left behind that was
 //! rolled back is swept at the next start. To erase: a line in the ledger, the key out of the ring,
 //! every backup of the ring made unreadable, and only then the transaction with the tombstone. An
-//! erasure that has come as far as the ledger is finished at the next start, whatever happened.
+//! erasure that has come as far as the ledger is finished at the next start, whatever happened. The
+//! key of a single value that has served goes after the commit instead, for a batch that is rolled
+//! back needs the value again.
 
 mod backup;
 mod keeper;
@@ -72,6 +74,8 @@ pub struct Work {
     made: BTreeMap<KeyId, Vec<u8>>,
     places: BTreeMap<(LegId, u8), KeyId>,
     gone: Vec<Line>,
+    /// What goes with [`Ring::finish`].
+    used: Vec<Line>,
 }
 
 impl Work {
@@ -104,14 +108,22 @@ impl Work {
     /// Gives keys up. A line is written even when there are none: what else belongs to the scope is
     /// to be destroyed again too.
     pub fn destroy(&mut self, at_ms: u64, leg: LegId, scope: Scope, keys: Vec<KeyId>) {
-        // What was made in this batch was never stored: no backup can have it.
-        self.places.retain(|_, id| !keys.contains(id));
-        let stored = keys.into_iter().filter(|id| self.made.remove(id).is_none()).collect();
-        self.gone.push(Line { at_ms, leg, scope, keys: stored });
+        let keys = self.stored(keys);
+        self.gone.push(Line { at_ms, leg, scope, keys });
     }
 
-    fn is_empty(&self) -> bool {
-        self.made.is_empty() && self.gone.is_empty()
+    /// Gives the key of a single value up that has served. It goes after the commit: a batch that is
+    /// rolled back needs the value again, an act that waits for instance.
+    pub fn use_up(&mut self, at_ms: u64, leg: LegId, key: KeyId) {
+        let keys = self.stored(vec![key]);
+        self.used.push(Line { at_ms, leg, scope: Scope::Slot, keys });
+    }
+
+    /// Forgets those that were made in this batch: they were never stored, and no backup can have
+    /// them. The others.
+    fn stored(&mut self, keys: Vec<KeyId>) -> Vec<KeyId> {
+        self.places.retain(|_, id| !keys.contains(id));
+        keys.into_iter().filter(|id| self.made.remove(id).is_none()).collect()
     }
 }
 
@@ -180,15 +192,25 @@ impl Ring {
     /// Does what a batch wants done, before that batch commits: ledger, ring, backups, each
     /// durable before the next. After an error the batch must not commit.
     pub async fn settle(&self, work: &Work) -> Result<(), RingError> {
-        if work.is_empty() {
+        let made = work.made.values().map(|wrapped| row_of(wrapped)).collect();
+        self.carry_out(made, &work.gone).await
+    }
+
+    /// Destroys the keys of what a batch has used up, once that batch has committed. What a crash
+    /// leaves out is a key that opens nothing any more: the next start sweeps it.
+    pub async fn finish(&self, work: &Work) -> Result<(), RingError> {
+        self.carry_out(Vec::new(), &work.used).await
+    }
+
+    async fn carry_out(&self, made: Vec<Vec<Val>>, gone: &[Line]) -> Result<(), RingError> {
+        let lines: Vec<&Line> = gone.iter().filter(|line| line.is_about_stored()).collect();
+        if made.is_empty() && lines.is_empty() {
             return Ok(());
         }
-        let lines: Vec<&Line> = work.gone.iter().filter(|line| line.is_about_stored()).collect();
         if !lines.is_empty() {
             let mut ledger = self.inner.ledger.lock().unwrap_or_else(PoisonError::into_inner);
             ledger.append(&lines)?;
         }
-        let made = work.made.values().map(|wrapped| row_of(wrapped)).collect();
         self.write(made, &lines).await
     }
 

@@ -350,6 +350,9 @@ impl Writer {
         crash(Step::Settled)?;
         commit(&self.store, tx, &claim).await?;
         crash(Step::Committed)?;
+        // It is committed: whoever comes next must not do it again.
+        let finished = self.house.ring.finish(&end.ring).await;
+        finished.map_err(|error| Broken::Stop(Stopped::Ring(error.to_string())))?;
         self.release(end, heads).await?;
         Ok(results)
     }

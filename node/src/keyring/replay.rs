@@ -1,5 +1,6 @@
 //! At every start, before anything serves: what the ledger names is destroyed again, wherever an
-//! old copy brought it back; what a rolled-back batch left in the ring is swept.
+//! old copy brought it back; what a batch left in the ring is swept, be it that it was rolled back or
+//! that it ended before it gave up what it had used.
 
 use super::{HOUSE_TABLES, KeyId, Line, Ring, RingError, epoch, lost, row_of};
 use crate::store::{Conn, Store, StoreError, log};
@@ -50,7 +51,7 @@ pub async fn replay(
         );
     }
     let gone = ring_keys.iter().filter(|id| destroyed.contains(*id) || !held.contains(*id));
-    forget_keys(ring, gone.copied().collect(), &destroyed).await?;
+    forget_keys(ring, gone.copied().collect()).await?;
     tx.commit().await.map_err(lost)?;
     // Also what a crash left between an erasure's commit and its scrub.
     if !(store.scrub(&HOUSE_TABLES).await? && ring.inner.store.scrub(&super::TABLES).await?) {
@@ -118,19 +119,15 @@ async fn erase_again(
     Ok((again, all.difference(destroyed).copied().collect()))
 }
 
-/// Deletes keys out of the ring. Where one of them was erased before, an old copy of the ring is
-/// here, and what was backed up from it is made unreadable too.
-async fn forget_keys(
-    ring: &Ring,
-    gone: Vec<KeyId>,
-    destroyed: &BTreeSet<KeyId>,
-) -> Result<(), RingError> {
+/// Deletes keys out of the ring, and makes every backup that may have them unreadable: an old copy
+/// of the ring is here, or a crash came before the key of a used-up value went.
+async fn forget_keys(ring: &Ring, gone: Vec<KeyId>) -> Result<(), RingError> {
     let mut writer = ring.inner.writer.lock().await;
     let mut tx = writer.begin().await?;
     for id in &gone {
         tx.run("DELETE FROM section_key WHERE key_id = $1", vec![id.as_slice().into()]).await?;
     }
-    if gone.iter().any(|id| destroyed.contains(id)) {
+    if !gone.is_empty() {
         tx.run("UPDATE ring SET epoch = epoch + 1 WHERE one = 1", Vec::new()).await?;
     }
     let now = epoch(&mut tx).await?;
