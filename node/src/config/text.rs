@@ -175,7 +175,9 @@ pub fn render(start: &Start) -> String {
             out.push_str("[keyring]\n");
             line(&mut out, "", "url", &quoted(url));
         }
-        None => out.push_str("#[keyring]\n#url = \"postgres://jieli@127.0.0.1/jieli_keyring\"\n"),
+        None => out.push_str(
+            "#[keyring]\n# With PostgreSQL: url = \"postgres://jieli@127.0.0.1/jieli_keyring\"\n",
+        ),
     }
     out.push_str("#backup_days = 7\n");
     out.push_str(LIMITS);
