@@ -27,7 +27,7 @@ use jieli_proto::id::{CityId, Digest, LegId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 
 /// Length in bytes of a key's name: the nonce that its wrapped form begins with.
@@ -138,8 +138,10 @@ struct Inner {
     writer: tokio::sync::Mutex<Writer>,
     ledger: std::sync::Mutex<Ledger>,
     backups: std::sync::Mutex<Backups>,
-    /// Something was destroyed and the files still have to be scrubbed.
-    is_dirty: AtomicBool,
+    /// How often something was destroyed that the files still may show.
+    destroyed: AtomicU64,
+    /// How far `destroyed` had come when the files were last scrubbed.
+    scrubbed: AtomicU64,
 }
 
 /// Where the ring of a city is.
@@ -176,7 +178,8 @@ impl Ring {
             writer: tokio::sync::Mutex::new(writer),
             ledger: std::sync::Mutex::new(Ledger::open(&dir.join(FILE))?),
             backups: std::sync::Mutex::new(Backups::open(dir, city, backup_days)?),
-            is_dirty: AtomicBool::new(true),
+            destroyed: AtomicU64::new(1),
+            scrubbed: AtomicU64::new(0),
         };
         Ok(Ring { inner: Arc::new(inner) })
     }
@@ -234,7 +237,7 @@ impl Ring {
         }
         tx.commit().await.map_err(lost)?;
         if destroys {
-            self.inner.is_dirty.store(true, Ordering::SeqCst);
+            self.inner.destroyed.fetch_add(1, Ordering::SeqCst);
             let mut backups = self.inner.backups.lock().unwrap_or_else(PoisonError::into_inner);
             backups.forget()?;
         }

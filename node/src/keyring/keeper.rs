@@ -82,23 +82,19 @@ impl Keeper {
 impl Ring {
     /// Whether something was destroyed since the last scrub.
     pub fn is_dirty(&self) -> bool {
-        self.inner.is_dirty.load(Ordering::SeqCst)
+        let inner = &self.inner;
+        inner.scrubbed.load(Ordering::SeqCst) != inner.destroyed.load(Ordering::SeqCst)
     }
 
     /// Takes the last traces of what was destroyed out of both databases' files.
     pub async fn scrub(&self, store: &Store) -> Result<(), RingError> {
         // What is destroyed from here on is scrubbed next time.
-        self.inner.is_dirty.store(false, Ordering::SeqCst);
-        let done = async {
-            Ok::<bool, RingError>(
-                store.scrub(&HOUSE_TABLES).await? & self.inner.store.scrub(&TABLES).await?,
-            )
-        };
-        let done = done.await;
-        if !matches!(done, Ok(true)) {
-            self.inner.is_dirty.store(true, Ordering::SeqCst);
+        let destroyed = self.inner.destroyed.load(Ordering::SeqCst);
+        let done = store.scrub(&HOUSE_TABLES).await? & self.inner.store.scrub(&TABLES).await?;
+        if done {
+            self.inner.scrubbed.store(destroyed, Ordering::SeqCst);
         }
-        done.map(drop)
+        Ok(())
     }
 
     /// When the newest backup that opens was written. Backups of an epoch that is over are made
