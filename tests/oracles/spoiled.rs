@@ -129,9 +129,15 @@ fn broken(encoded: &str) -> String {
 }
 
 fn notes(exported: &Exported) -> Vec<Question> {
+    // The log's own line alone: cosignatures may stand behind it, and have items of their own.
+    let own = |text: &str| {
+        let (body, lines) = text.split_once("\n\n").unwrap();
+        format!("{body}\n\n{}\n", lines.lines().next().unwrap())
+    };
+    let all = exported.notes.iter().map(|(text, policy)| (own(text), policy));
     let is_spelled_otherwise =
-        |(text, _): &&(String, Policy)| text.rsplit(' ').next().unwrap().contains(['+', '/']);
-    let (text, policy) = exported.notes.iter().find(is_spelled_otherwise).unwrap();
+        |(text, _): &(String, &Policy)| text.rsplit(' ').next().unwrap().contains(['+', '/']);
+    let (text, policy) = &all.into_iter().find(is_spelled_otherwise).unwrap();
     let keys = policy.logs();
     let (body, line) = text.split_once("\n\n").unwrap();
     let encoded = line.trim_end().rsplit(' ').next().unwrap();
