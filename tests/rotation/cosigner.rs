@@ -56,6 +56,9 @@ async fn a_stolen_cosigner_key_counts_no_longer() {
     announce(kunming, 1).await;
     towns.settled().await;
     newest_is_by(kunming, OLD).await;
+    announce(kunming, 9).await;
+    towns.settled().await;
+    newest_is_by(kunming, OLD).await;
     let signer = KeyRing::load(&ruian.dir, &ruian.id(), None).unwrap().cosigner();
     let origin = kunming.id().exchange_origin(1);
     let sql = "SELECT MIN(size) FROM cosignature WHERE cosigner = 'jieli.ruian.zj/cosigner/1' \
