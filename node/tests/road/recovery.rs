@@ -273,7 +273,7 @@ async fn what_cannot_be_rebuilt_goes_on_in_a_new_epoch() {
     pair.a().tap.twist.store(true, Ordering::SeqCst);
     pair.a().announce(0..2).await.unwrap();
     pair.b().announce(0..2).await.unwrap();
-    pair.settled(id).await;
+    pair.quiet(id).await;
     pair.b().cut(true);
     pair.a().cut(true);
     pair.b().announce(2..4).await.unwrap();
