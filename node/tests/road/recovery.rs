@@ -319,9 +319,8 @@ async fn what_cannot_be_rebuilt_goes_on_in_a_new_epoch() {
     pair.stop().await;
 }
 
-/// `cargo test -p jieli-node --test road thousand -- --ignored`
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes minutes on a busy machine"]
+#[ignore = "a thousand messages take minutes; by hand: cargo test -p jieli-node --test road thousand -- --ignored"]
 async fn a_thousand_messages_old() {
     restored(B, 1000).await;
     restored(A, 1000).await;

@@ -72,7 +72,7 @@ impl Reason {
 #[derive(Debug, Subcommand)]
 #[command(after_help = STEPS)]
 pub(super) enum KeyCommand {
-    /// Lists the keys, what each is used for now, and which partner holds which manifest.
+    /// Lists the keys, what each of them does, and which partner holds which manifest.
     List {
         /// The keys of another city, by id or name.
         #[arg(long)]
