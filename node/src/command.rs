@@ -416,20 +416,15 @@ async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Out
             batch.record("viewed", format!("{} {what}", actor.token).as_bytes());
             Done::Nothing
         }
-        DeskCommand::Looked(look) => {
-            batch.looked(actor, &look).await?;
-            Done::Nothing
-        }
+        DeskCommand::Looked(look) => batch.looked(actor, &look).await.map(|()| Done::Nothing)?,
         DeskCommand::AskSecond(wanted) => Done::Second(batch.ask_second(actor, &wanted).await?),
         DeskCommand::ApproveSecond(r) => Done::Second(batch.approve_second(actor, &r).await?),
         DeskCommand::UseSecond(id, look) => {
-            batch.use_second(actor, &id, &look).await?;
-            Done::Nothing
+            batch.use_second(actor, &id, &look).await.map(|()| Done::Nothing)?
         }
         DeskCommand::CarryOut(id) => Done::CarryOut(batch.begin_override(actor, &id).await?),
         DeskCommand::CarriedOut(id) => {
-            batch.end_override(actor, &id).await?;
-            Done::Nothing
+            batch.end_override(actor, &id).await.map(|()| Done::Nothing)?
         }
     })
 }

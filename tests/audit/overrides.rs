@@ -114,9 +114,9 @@ async fn one_person_with_two_tokens_is_one_pair_of_eyes() {
     let file = towns.kunming.dir.join("jieli.toml");
     let text = fs::read_to_string(&file).unwrap();
     let both = text
-        .replace("role = \"operator\"", "role = \"operator\"\nofficer = \"0042\"")
-        .replacen("role = \"approver\"", "role = \"approver\"\nofficer = \"0042\"", 1);
-    assert_eq!(both.matches("0042").count(), 2, "{text}");
+        .replace("role = \"operator\"", "role = \"operator\"\nofficer = \"0077\"")
+        .replacen("role = \"approver\"", "role = \"approver\"\nofficer = \"0077\"", 1);
+    assert_eq!(both.matches("0077").count(), 2, "{text}");
     fs::write(&file, both).unwrap();
     towns.kunming.start().await;
     let town = &towns.kunming;
@@ -139,14 +139,15 @@ async fn a_stolen_key_waits_for_nobody_and_nothing_slips_in_with_it() {
     let town = &towns.kunming;
     let stolen = town.key(KeyName::Message);
     let revoked = || vec![gone(stolen, RevocationReason::Compromised, &towns.ruian)];
-    let more = vec![town.make_key(KeyName::Message), town.make_key(KeyName::Tls)];
+    let new = town.make_key(KeyName::Message);
+    let more = vec![new.clone(), town.make_key(KeyName::Tls)];
     let slipped = town.ask_install(town.next_manifest(more, revoked())).await.unwrap();
     assert!(slipped.waits.is_some() && slipped.keys.is_none());
     let planned = vec![gone(stolen, RevocationReason::Retired, &towns.ruian)];
-    let planned = town.next_manifest(vec![town.make_key(KeyName::Message)], planned);
+    let planned = town.next_manifest(vec![new.clone()], planned);
     assert!(town.ask_install(planned).await.is_err(), "a planned one is not urgent either");
     assert_eq!(town.key(KeyName::Message), stolen);
-    let urgent = town.next_manifest(vec![town.make_key(KeyName::Message)], revoked());
+    let urgent = town.next_manifest(vec![new], revoked());
     let done = town.ask_install(urgent).await.unwrap();
     assert!(done.waits.is_none() && done.keys.is_some());
     assert_ne!(town.key(KeyName::Message), stolen);
