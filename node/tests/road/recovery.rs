@@ -357,14 +357,12 @@ async fn new_epoch(on: On) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "a thousand messages; by hand: cargo nextest run --workspace --run-ignored all -E 'binary(road) & test(thousand)'"]
 async fn a_thousand_messages_old() {
     restored(On::Sqlite, B, 1000).await;
     restored(On::Sqlite, A, 1000).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "a thousand messages; by hand: cargo nextest run --workspace --run-ignored all -E 'binary(road) & test(thousand)'"]
 async fn what_comes_meanwhile_waits_for_a_thousand() {
     meanwhile(On::Sqlite, 1000).await;
 }
@@ -432,7 +430,6 @@ mod the_same_on_postgres {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    #[ignore = "a thousand messages; by hand: cargo nextest run --workspace --run-ignored all -E 'binary(road) & test(thousand)'"]
     async fn a_thousand_messages_old() {
         if houses::is_here() {
             restored(On::Postgres, B, 1000).await;
@@ -440,7 +437,6 @@ mod the_same_on_postgres {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    #[ignore = "a thousand messages; by hand: cargo nextest run --workspace --run-ignored all -E 'binary(road) & test(thousand)'"]
     async fn what_comes_meanwhile_waits_for_a_thousand() {
         if houses::is_here() {
             meanwhile(On::Postgres, 1000).await;
