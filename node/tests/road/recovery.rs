@@ -1,6 +1,7 @@
 //! A restored backup: noticed at the first greeting, rebuilt to the root that was signed, and never
 //! two signed roots of one size.
 
+use crate::evidence;
 use crate::harness::*;
 use crate::witness;
 use jieli_node::command::Command;
@@ -315,6 +316,7 @@ async fn what_cannot_be_rebuilt_goes_on_in_a_new_epoch() {
     pair.cities[B].start().await;
     assert_eq!(pair.b().cause(), None);
     goes_on(&pair, id, 20).await;
+    evidence::verifies_across_epochs(&pair, id).await;
     witness::what_an_ended_epoch_says(&pair, successor.old_size).await;
     pair.stop().await;
 }

@@ -6,7 +6,10 @@ use crate::day::Day;
 use crate::id::{AgreementId, CityId, Digest, LegId};
 use crate::kinds::Kind;
 use crate::refusal::Refusal;
-use serde_json::{Value, json};
+use crate::tombstone::Reason;
+use crate::wire::SuccessorReason;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 /// Whether something holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +48,62 @@ pub struct CityVerdict {
     pub manifest_version: u32,
 }
 
+/// An epoch of a city's exchange log that ended, by the word of its root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EpochVerdict {
+    /// The city.
+    pub city: CityId,
+    /// The origin that ended.
+    pub ended: String,
+    /// Up to which size it counts.
+    pub size: u64,
+    /// The origin in which the log goes on.
+    pub next: String,
+    /// Why.
+    pub reason: SuccessorReason,
+    /// When, as the city claims, Unix milliseconds.
+    pub declared_unix_ms: u64,
+}
+
+/// How far a record's log is cosigned by those whom an agreement asks for unless it says
+/// otherwise: the counterparty and one uninvolved city.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PolicyMet {
+    /// Neither has cosigned a head that holds it.
+    Neither,
+    /// The counterparty alone: what there is where no third city takes part in cosigning.
+    Counterparty,
+    /// An uninvolved city alone.
+    Uninvolved,
+    /// Both.
+    Both,
+}
+
+impl PolicyMet {
+    /// All of them.
+    pub const ALL: [PolicyMet; 4] =
+        [PolicyMet::Both, PolicyMet::Counterparty, PolicyMet::Uninvolved, PolicyMet::Neither];
+
+    /// The word in `--json`.
+    pub fn name(self) -> &'static str {
+        match self {
+            PolicyMet::Neither => "neither",
+            PolicyMet::Counterparty => "counterparty",
+            PolicyMet::Uninvolved => "uninvolved",
+            PolicyMet::Both => "counterparty_and_uninvolved",
+        }
+    }
+
+    pub(super) fn of(counterparty: bool, uninvolved: bool) -> PolicyMet {
+        match (counterparty, uninvolved) {
+            (true, true) => PolicyMet::Both,
+            (true, false) => PolicyMet::Counterparty,
+            (false, true) => PolicyMet::Uninvolved,
+            (false, false) => PolicyMet::Neither,
+        }
+    }
+}
+
 /// An agreement version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agreed {
@@ -71,6 +130,8 @@ pub struct InLog {
     pub index: u64,
     /// Size of the head that proves it.
     pub size: u64,
+    /// Who has cosigned heads of this log that hold it.
+    pub policy: PolicyMet,
 }
 
 /// Who cosigned a head that covers the record.
@@ -87,7 +148,7 @@ pub struct Cosigner {
 }
 
 /// One bound of a time, and on whose word.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bound {
     /// POSIX seconds.
     pub unix_s: u64,
@@ -143,12 +204,38 @@ pub enum SectionVerdict {
     Differs,
     /// Not in the bundle; it may hold values or be empty.
     NotDisclosed,
-    /// Its destruction was confirmed.
-    Erased {
-        /// The civil date that the confirming city gives.
-        on: Day,
-        /// The confirming city.
-        by: CityId,
+    /// Gone: by whose word, in the order of days; at least one.
+    Erased(Vec<Gone>),
+}
+
+/// That a city no longer holds a section.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Gone {
+    /// The civil date that the city gives.
+    pub on: Day,
+    /// The city.
+    pub city: CityId,
+    /// How it is shown.
+    pub by: GoneBy,
+}
+
+/// How an erasure is shown.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GoneBy {
+    /// The city told the other one in an ERASE CONFIRM.
+    Confirmed,
+    /// A tombstone in its local log.
+    Logged {
+        /// Why.
+        reason: Reason,
+        /// When, as the city claims, Unix milliseconds.
+        claimed_unix_ms: u64,
+        /// The local log.
+        origin: String,
+        /// Index of the record, from 0.
+        index: u64,
+        /// Not after: the earliest cosignature of another city on a head that holds it.
+        not_after: Option<Bound>,
     },
 }
 
@@ -225,6 +312,10 @@ pub struct LegVerdict {
 pub struct Verdicts {
     /// Cities whose root was given and whose keys could be used.
     pub cities: Vec<CityVerdict>,
+    /// Cities that have cosigned here, and whose root was not given: their words are not judged.
+    pub not_judged: Vec<CityVerdict>,
+    /// Epochs of exchange logs that ended.
+    pub epochs: Vec<EpochVerdict>,
     /// Agreements.
     pub agreements: Vec<Agreed>,
     /// Envelopes, by lane and place.
@@ -243,6 +334,19 @@ impl Verdicts {
         self.failures.is_empty()
     }
 
+    /// By city: how many messages and acts its log is shown to hold, by who has cosigned that.
+    pub fn policies(&self) -> BTreeMap<CityId, BTreeMap<&'static str, u64>> {
+        let mut found: BTreeMap<CityId, BTreeMap<&str, u64>> = BTreeMap::new();
+        let both = |kind: Kind| matches!(kind, Kind::Message | Kind::Act);
+        for log in self.records.iter().filter(|found| both(found.kind)).flat_map(|r| &r.logs) {
+            if log.holds == Holds::Yes {
+                let of = found.entry(log.city.clone()).or_default();
+                *of.entry(log.policy.name()).or_default() += 1;
+            }
+        }
+        found
+    }
+
     /// The verdicts as compact JSON with sorted keys.
     pub fn to_json(&self) -> String {
         let mut found = json!({
@@ -250,6 +354,9 @@ impl Verdicts {
             "all_hold": self.all_hold(),
             "caveat": { "en": super::CAVEAT_EN, "zh": super::CAVEAT_ZH },
             "cities": self.cities.iter().map(city).collect::<Vec<_>>(),
+            "cosigned": self.policies().iter().map(policy).collect::<Map<_, _>>(),
+            "cosigners_not_judged": self.not_judged.iter().map(city).collect::<Vec<_>>(),
+            "epochs": self.epochs.iter().map(epoch).collect::<Vec<_>>(),
             "failures": self.failures.iter().map(failure).collect::<Vec<_>>(),
             "legs": self.legs.iter().map(leg).collect::<Vec<_>>(),
             "records": self.records.iter().map(record).collect::<Vec<_>>(),
@@ -270,12 +377,49 @@ fn agreed(found: &Agreed) -> Value {
     })
 }
 
-fn city(found: &CityVerdict) -> Value {
+pub(super) fn city(found: &CityVerdict) -> Value {
     json!({
         "id": found.city.as_str(),
         "manifest_version": found.manifest_version,
         "root": found.root.hex(),
     })
+}
+
+pub(super) fn policy((city, counts): (&CityId, &BTreeMap<&'static str, u64>)) -> (String, Value) {
+    let count = |met: PolicyMet| counts.get(met.name()).copied().unwrap_or_default();
+    let counts = PolicyMet::ALL.map(|met| (met.name().to_owned(), Value::from(count(met))));
+    (city.to_string(), Value::Object(counts.into_iter().collect()))
+}
+
+pub(super) fn epoch(found: &EpochVerdict) -> Value {
+    json!({
+        "city": found.city.as_str(),
+        "declared_unix_ms": found.declared_unix_ms,
+        "ended": found.ended,
+        "next": found.next,
+        "reason": found.reason.as_str_name(),
+        "size": found.size,
+    })
+}
+
+fn bound(bound: &Option<Bound>) -> Value {
+    bound.as_ref().map(|bound| json!({ "by": bound.by, "unix_s": bound.unix_s })).into()
+}
+
+fn gone(found: &Gone) -> Value {
+    let mut value = json!({ "by": found.city.as_str(), "on": found.on.number() });
+    match &found.by {
+        GoneBy::Confirmed => value["shown_by"] = "confirmation".into(),
+        GoneBy::Logged { reason, claimed_unix_ms, origin, index, not_after } => {
+            value["shown_by"] = "tombstone".into();
+            value["reason"] = reason.word().into();
+            value["claimed_unix_ms"] = (*claimed_unix_ms).into();
+            value["origin"] = origin.as_str().into();
+            value["index"] = (*index).into();
+            value["not_after"] = bound(not_after);
+        }
+    }
+    value
 }
 
 fn failure(found: &Failure) -> Value {
@@ -312,15 +456,13 @@ fn leg(found: &LegVerdict) -> Value {
 }
 
 fn record(found: &RecordVerdict) -> Value {
-    let bound = |bound: &Option<Bound>| {
-        bound.as_ref().map(|bound| json!({ "by": bound.by, "unix_s": bound.unix_s }))
-    };
     let log = |log: &InLog| {
         json!({
             "city": log.city.as_str(),
             "holds": log.holds.name(),
             "index": log.index,
             "origin": log.origin,
+            "policy": log.policy.name(),
             "size": log.size,
         })
     };
@@ -336,8 +478,10 @@ fn record(found: &RecordVerdict) -> Value {
         SectionVerdict::Matches => json!({ "section": number, "verdict": "matches" }),
         SectionVerdict::Differs => json!({ "section": number, "verdict": "differs" }),
         SectionVerdict::NotDisclosed => json!({ "section": number, "verdict": "not_disclosed" }),
-        SectionVerdict::Erased { on, by } => json!({
-            "by": by.as_str(), "on": on.number(), "section": number, "verdict": "erased",
+        SectionVerdict::Erased(all) => json!({
+            "erasures": all.iter().map(gone).collect::<Vec<_>>(),
+            "section": number,
+            "verdict": "erased",
         }),
     };
     json!({
