@@ -82,7 +82,7 @@ fn who_cosigned_is_told_for_each_log() {
     let found = verdicts(&world, &world.roots());
     assert_eq!(codes(&found), Vec::<&str>::new());
     let counts = found.policies();
-    assert!(counts[&city_a].get("counterparty_and_uninvolved").is_none());
+    assert!(!counts[&city_a].contains_key("counterparty_and_uninvolved"));
     assert!(counts[&city_a]["counterparty"] > 9);
     let city_b = world.cities[1].city_id();
     assert_eq!(counts[&city_b]["counterparty_and_uninvolved"], counts[&city_a]["counterparty"]);

@@ -168,12 +168,12 @@ fn a_forged_time_is_false() {
 fn only_the_local_log_of_a_party_shows_it() {
     type Change = fn(&World, &Tombstone) -> Proof;
     let wrong: [(Change, &str); 4] = [
-        // B signs in the name of A's log.
+        // B signs in the name of A's log, and C cosigns it.
         (
             |world, stone| {
                 let origin = world.cities[0].city_id().local_origin(1);
                 let leaf = jieli_proto::tree::leaf_hash(&stone.to_bytes());
-                let note = world.cities[1].signed(&origin, &[leaf], &[]);
+                let note = world.cities[1].signed(&origin, &[leaf], &[(&world.third, COSIGNED_S)]);
                 Proof { extra: stone.to_bytes(), index: 0, hashes: Vec::new(), note }
             },
             "ERASURE_FALSE",

@@ -145,7 +145,9 @@ fn record(found: &RecordVerdict) -> Value {
         SectionVerdict::Differs => json!({ "section": number, "verdict": "differs" }),
         SectionVerdict::NotDisclosed => json!({ "section": number, "verdict": "not_disclosed" }),
         SectionVerdict::Erased(all) => json!({
+            "by": all.first().map(|gone| gone.city.as_str()),
             "erasures": all.iter().map(gone).collect::<Vec<_>>(),
+            "on": all.first().map(|gone| gone.on.number()),
             "section": number,
             "verdict": "erased",
         }),

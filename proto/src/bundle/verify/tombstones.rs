@@ -69,7 +69,8 @@ impl<'a> Tombstones<'a> {
         found
     }
 
-    /// Who has erased a section of a message. `zone_of`: the zone of a city, minutes.
+    /// Who has erased a section of a message. `zone_of`: the zone of a city that is a party
+    /// to it, minutes.
     pub(super) fn of(
         &mut self,
         facts: &MessageFacts,
@@ -80,8 +81,7 @@ impl<'a> Tombstones<'a> {
         let mut gone = Vec::new();
         for Proven { path, city, stone, by } in &self.proven {
             let names = leg == Some(stone.leg) && stone.sections.contains(signed);
-            let is_party = [facts.sender(), &facts.head.recipient].contains(city);
-            let zone = zone_of(city).filter(|_| names && is_party);
+            let zone = zone_of(city).filter(|_| names);
             let Some(zone) = zone else { continue };
             self.used.insert(path);
             let on = Day::of_unix_ms(stone.at_unix_ms, zone);

@@ -227,7 +227,10 @@ impl Scene<'_> {
         let record = &self.records[&verdict.digest];
         let Some((facts, _)) = record.message() else { return };
         for slot in &facts.sections {
-            let zone_of = |_: &CityId| self.law.as_ref().map(|law| made_on(law, facts).1);
+            let zone_of = |city: &CityId| {
+                let law = self.law.as_ref().filter(|_| city == facts.sender())?;
+                Some(made_on(law, facts).1)
+            };
             let gone = buried.of(facts, &slot.1, &zone_of);
             let shown = disclosed(self.parts, &mut self.failures, (record, facts), *slot);
             verdict.sections.push((slot.0, shown.unwrap_or_else(|| not_shown(gone))));
