@@ -8,6 +8,7 @@ mod crash;
 mod evidence;
 mod forged;
 mod harness;
+mod houses;
 mod limits;
 mod lost;
 mod mirror;
