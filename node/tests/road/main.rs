@@ -5,6 +5,7 @@
 mod agree;
 mod cases;
 mod crash;
+mod evidence;
 mod forged;
 mod harness;
 mod houses;

@@ -1,6 +1,7 @@
 //! A restored backup: noticed at the first greeting, rebuilt to the root that was signed, and never
 //! two signed roots of one size.
 
+use crate::evidence;
 use crate::harness::*;
 use crate::houses::{self, On};
 use crate::witness;
@@ -352,6 +353,7 @@ async fn new_epoch(on: On) {
     pair.cities[B].start().await;
     assert_eq!(pair.b().cause(), None);
     goes_on(&pair, id, 20).await;
+    evidence::verifies_across_epochs(&pair, id).await;
     witness::what_an_ended_epoch_says(&pair, successor.old_size).await;
     pair.stop().await;
 }
