@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// What every account of the tests is set to.
-pub const PASSWORD: &str = "一句足够长的话 就是密码";
+pub(crate) const PASSWORD: &str = "一句足够长的话 就是密码";
 
 /// A console of its own process.
-pub struct Console {
+pub(crate) struct Console {
     child: Child,
-    pub host: String,
+    pub(crate) host: String,
     dir: tempfile::TempDir,
     first: String,
 }
@@ -28,19 +28,19 @@ impl Drop for Console {
 }
 
 /// An answer.
-pub struct Reply {
-    pub status: u16,
-    pub head: String,
-    pub bytes: Vec<u8>,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Reply {
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.bytes).into_owned()
     }
 
     /// Where it sends the browser.
-    pub fn location(&self) -> &str {
+    pub(crate) fn location(&self) -> &str {
         let line = self.head.lines().find_map(|line| line.strip_prefix("location: "));
         line.unwrap_or_default()
     }
@@ -48,7 +48,7 @@ impl Reply {
 
 impl Console {
     /// Made from a city's own configuration; `second_factor` as asked.
-    pub fn start(city: &City, second_factor: bool) -> Result<Console> {
+    pub(crate) fn start(city: &City, second_factor: bool) -> Result<Console> {
         let dir = tempfile::tempdir()?;
         let config = dir.path().join("gateway.toml");
         let address = free_port()?.to_string();
@@ -71,7 +71,7 @@ impl Console {
     }
 
     /// Stops it and serves again behind TLS, as `https://desk.example`.
-    pub fn restart_with_tls(&mut self, certificate: &str, key: &str) -> Result<()> {
+    pub(crate) fn restart_with_tls(&mut self, certificate: &str, key: &str) -> Result<()> {
         self.stop()?;
         let folder = self.dir.path();
         std::fs::write(folder.join("cert.pem"), certificate)?;
@@ -87,18 +87,18 @@ impl Console {
     }
 
     /// All that it wrote so far.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
     }
 
     /// Everything in its folder.
-    pub fn files(&self) -> Vec<PathBuf> {
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(self.dir.path()).unwrap();
         entries.map(|entry| entry.unwrap().path()).collect()
     }
 
     /// Asks it to stop as systemd does; its exit code.
-    pub fn stop(&mut self) -> Result<Option<i32>> {
+    pub(crate) fn stop(&mut self) -> Result<Option<i32>> {
         let id = self.child.id().to_string();
         Command::new("kill").args(["-TERM", &id]).status()?;
         Ok(self.child.wait()?.code())
@@ -111,19 +111,19 @@ impl Console {
     }
 
     /// A browser without cookies.
-    pub fn browser(&self) -> Browser {
+    pub(crate) fn browser(&self) -> Browser {
         Browser { host: self.host.clone(), cookies: BTreeMap::new(), page: String::new() }
     }
 
     /// A browser that is logged in.
-    pub fn logged_in(&self, name: &str) -> Result<Browser> {
+    pub(crate) fn logged_in(&self, name: &str) -> Result<Browser> {
         let mut browser = self.browser();
         browser.log_in(name, PASSWORD)?;
         Ok(browser)
     }
 
     /// Makes an account as the administrator does; returns its one-time password.
-    pub fn make(&self, name: &str, role: &str, token: &str) -> Result<String> {
+    pub(crate) fn make(&self, name: &str, role: &str, token: &str) -> Result<String> {
         let mut admin = self.logged_in("admin")?;
         admin.get("/accounts/new")?;
         let fields = [("name", name), ("role", role), ("token", token)];
@@ -134,7 +134,7 @@ impl Console {
     }
 
     /// Makes an account and gives it the password of the tests; logged in.
-    pub fn clerk(&self, name: &str, role: &str, token: &str) -> Result<Browser> {
+    pub(crate) fn clerk(&self, name: &str, role: &str, token: &str) -> Result<Browser> {
         let once = self.make(name, role, token)?;
         let mut browser = self.browser();
         browser.log_in(name, &once)?;
@@ -153,9 +153,15 @@ fn serve(folder: &Path) -> Result<Child> {
         .stdout(Stdio::piped())
         .stderr(log)
         .spawn()?;
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().context("a pipe")?).read_line(&mut line)?;
-    if !line.contains("url") {
+    let mut said = String::new();
+    let mut lines = BufReader::new(child.stdout.take().context("a pipe")?).lines();
+    while let Some(line) = lines.next().transpose()? {
+        said += &line;
+        if line == "}" {
+            break;
+        }
+    }
+    if !said.contains("url") {
         bail!("the console did not start: {}", std::fs::read_to_string(&file)?);
     }
     Ok(child)
@@ -163,16 +169,16 @@ fn serve(folder: &Path) -> Result<Child> {
 
 /// A browser without scripts.
 #[derive(Clone)]
-pub struct Browser {
+pub(crate) struct Browser {
     host: String,
-    pub cookies: BTreeMap<String, String>,
+    pub(crate) cookies: BTreeMap<String, String>,
     /// The last page.
-    pub page: String,
+    pub(crate) page: String,
 }
 
 impl Browser {
     /// One request; cookies are kept.
-    pub fn ask(
+    pub(crate) fn ask(
         &mut self,
         method: &str,
         path: &str,
@@ -215,12 +221,12 @@ impl Browser {
         Ok(reply)
     }
 
-    pub fn get(&mut self, path: &str) -> Result<Reply> {
+    pub(crate) fn get(&mut self, path: &str) -> Result<Reply> {
         self.ask("GET", path, "text/plain", b"", "")
     }
 
     /// Goes there and on, until a page is shown.
-    pub fn open(&mut self, path: &str) -> Result<String> {
+    pub(crate) fn open(&mut self, path: &str) -> Result<String> {
         let mut reply = self.get(path)?;
         for _ in 0..4 {
             if reply.status != 303 {
@@ -236,13 +242,13 @@ impl Browser {
     }
 
     /// What binds a form to this browser, out of the last page.
-    pub fn token(&self) -> String {
+    pub(crate) fn token(&self) -> String {
         let from = self.page.split_once("name=\"form\" value=\"").map_or("", |(_, rest)| rest);
         from.split('"').next().unwrap_or_default().to_owned()
     }
 
     /// Sends a form of the last page.
-    pub fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Result<Reply> {
+    pub(crate) fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Result<Reply> {
         let token = self.token();
         let fields = std::iter::once(("form", token.as_str())).chain(fields.iter().copied());
         let pairs = fields.map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
@@ -253,7 +259,7 @@ impl Browser {
     }
 
     /// The same, and on to the page that it leads to.
-    pub fn send(&mut self, path: &str, fields: &[(&str, &str)]) -> Result<String> {
+    pub(crate) fn send(&mut self, path: &str, fields: &[(&str, &str)]) -> Result<String> {
         let reply = self.post(path, fields)?;
         match reply.status {
             303 => self.open(&reply.location().to_owned()),
@@ -263,7 +269,7 @@ impl Browser {
     }
 
     /// Uploads a sheet, as a form with a file does.
-    pub fn upload(&mut self, name: &str, file: &[u8]) -> Result<Reply> {
+    pub(crate) fn upload(&mut self, name: &str, file: &[u8]) -> Result<Reply> {
         self.open("/sheet")?;
         let token = self.token();
         let edge = "----jieli-test-edge";
@@ -280,7 +286,7 @@ impl Browser {
         self.ask("POST", "/sheet", &kind, &body, &origin)
     }
 
-    pub fn log_in(&mut self, name: &str, password: &str) -> Result<()> {
+    pub(crate) fn log_in(&mut self, name: &str, password: &str) -> Result<()> {
         self.get("/login")?;
         let reply = self.post("/login", &[("name", name), ("password", password)])?;
         if reply.status != 303 {
@@ -290,7 +296,7 @@ impl Browser {
         Ok(())
     }
 
-    pub fn new_password(&mut self, old: &str, new: &str) -> Result<()> {
+    pub(crate) fn new_password(&mut self, old: &str, new: &str) -> Result<()> {
         self.get("/account/password")?;
         let fields = [("old", old), ("new", new), ("again", new)];
         let reply = self.post("/account/password", &fields)?;
@@ -303,7 +309,7 @@ impl Browser {
 }
 
 /// As browsers write it.
-pub fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
         match byte {

@@ -48,7 +48,7 @@ fn names() -> Vec<String> {
         "สมชาย",
         "한지민",
         "さくら",
-        "เด็กชาย",
+        "Đặng Thị Hoa",
     ]
     .map(str::to_owned)
     .to_vec();
@@ -116,7 +116,7 @@ fn unpacked(book: &[u8]) -> Result<Vec<String>> {
     let mut all = Vec::new();
     for at in 0..zip.len() {
         let mut file = zip.by_index(at)?;
-        if file.name().ends_with(".xml") {
+        if file.name()?.ends_with(".xml") {
             let mut text = String::new();
             std::io::Read::read_to_string(&mut file, &mut text)?;
             all.push(text);

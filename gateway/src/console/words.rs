@@ -126,6 +126,10 @@ mod tests {
                 waiting.extend(std::fs::read_dir(&path).unwrap().flatten().map(|e| e.path()));
                 continue;
             }
+            // Its keys are those of a file.
+            if path.ends_with("config.rs") {
+                continue;
+            }
             let text = std::fs::read_to_string(&path).unwrap();
             let plain = |c: char| c.is_ascii_lowercase() || c == '_' || c == '.';
             let files = [".rs", ".db", ".html", ".toml", ".css", ".svg"];

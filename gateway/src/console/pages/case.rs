@@ -98,7 +98,7 @@ fn leg(view: &wire::LegView, case: &wire::CaseLine, today: u32, lang: Lang) -> L
         let step = offer.step.as_str();
         let known = open.iter().any(|(other, _, _)| other == step);
         if !known && !matches!(step, "ask" | "undo") {
-            let main = open.is_empty() && !matches!(step, "withdraw" | "void" | "expire");
+            let main = matches!(step, "take-up" | "accept" | "supply" | "outcome");
             open.push((step.to_owned(), steps::word(step, lang), main));
         }
     }

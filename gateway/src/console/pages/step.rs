@@ -58,6 +58,9 @@ pub(crate) async fn page(visitor: Visitor, Path((case, number, step)): Place) ->
 
 fn check(visitor: &Visitor, page: FormPage, case: &str, number: u32, form: &Form) -> Response {
     let lang = visitor.lang;
+    // The person's stop waits for nobody.
+    let at_once = page.action.ends_with("/withdraw");
+    let lead = if at_once { lang.w("act.check_stop") } else { lang.w("act.check") };
     let given = page.inputs.iter().map(|input| (input.label.clone(), input.answer(lang)));
     let given = given.filter(|(_, answer)| !answer.is_empty());
     let mut answers = vec![
@@ -74,7 +77,7 @@ fn check(visitor: &Visitor, page: FormPage, case: &str, number: u32, form: &Form
     hidden.retain(|(_, value)| !value.is_empty());
     show(&CheckPage {
         f: page.f,
-        lead: vec![lang.w("act.check").to_owned()],
+        lead: vec![lead.to_owned()],
         answers,
         hidden,
         button: lang.w("act.send").to_owned(),
