@@ -121,7 +121,7 @@ impl Cities {
 
     /// Id and name.
     pub(crate) fn all(&self) -> Vec<(String, String)> {
-        self.0.iter().map(|(id, _)| (id.clone(), self.of(id))).collect()
+        self.0.keys().map(|id| (id.clone(), self.of(id))).collect()
     }
 }
 

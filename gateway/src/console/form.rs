@@ -138,14 +138,25 @@ pub(crate) fn taken(inputs: &mut [Input], form: &Form, lang: Lang) -> bool {
             && input.chosen.iter().any(|given| {
                 !given.is_empty() && !known.iter().any(|(value, _, _)| value == given)
             });
+        let missing = input.value.is_empty();
+        if missing && !input.needed {
+            continue;
+        }
         let key = match input.kind {
-            _ if input.value.is_empty() && input.needed => "error.missing",
-            _ if input.value.is_empty() => continue,
+            _ if missing => "error.missing",
+            _ if unknown => "error.choice",
             Kind::Date if crate::drafts::date(&input.value).is_none() => "error.date",
             Kind::Number if input.value.parse::<u32>().is_err() => "error.number",
             Kind::Time if minutes(&input.value).is_none() => "error.time",
-            _ if unknown => "error.choice",
-            _ => continue,
+            Kind::Date
+            | Kind::Number
+            | Kind::Time
+            | Kind::Text
+            | Kind::Password
+            | Kind::File
+            | Kind::Choice(_)
+            | Kind::Radio(_)
+            | Kind::Checks(_) => continue,
         };
         input.wrong = lang.fill(key, &[&input.label]);
         good = false;

@@ -2,7 +2,7 @@
 
 use crate::console::accounts::{Account, Event, Try, password, totp};
 use crate::console::form::{Input, Kind, taken};
-use crate::console::frame::{Answer, Button, DonePage, FormPage, Frame, Link, show};
+use crate::console::frame::{Answer, Button, DonePage, Failed, FormPage, Frame, Link, show};
 use crate::console::visitor::{Form, Visitor, set_cookie, set_language};
 use crate::console::world::random;
 use crate::paper;
@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 impl Visitor {
     /// Writes down what happened to an account.
-    pub(crate) async fn note(&self, account: &str, what: &str, by: &str) -> Result<(), Response> {
+    pub(crate) async fn note(&self, account: &str, what: &str, by: &str) -> Result<(), Failed> {
         let event = Event {
             at_ms: self.now_ms(),
             account: account.chars().take(32).collect(),
@@ -19,12 +19,12 @@ impl Visitor {
             address: self.address.to_string(),
         };
         let done = self.console.accounts.note(&event).await;
-        done.map_err(|error| self.broken()(error).into_response())
+        done.map_err(self.broken())
     }
 
     /// Whoever passed the gate is somebody.
-    fn somebody(&self) -> Result<&Account, Response> {
-        self.account.as_ref().ok_or_else(|| Redirect::to("/login").into_response())
+    fn somebody(&self) -> Result<&Account, Failed> {
+        self.account.as_ref().ok_or_else(|| Redirect::to("/login").into_response().into())
     }
 }
 

@@ -120,9 +120,9 @@ fn no_reader(visitor: &Visitor) -> Failed {
 }
 
 /// The sheet in hand, or back to where one is taken in.
-fn held(visitor: &Visitor) -> Result<Held, Response> {
+fn held(visitor: &Visitor) -> Result<Held, Failed> {
     let found = visitor.console.tray.get(&visitor.place(), visitor.now_ms());
-    found.ok_or_else(|| Redirect::to("/sheet").into_response())
+    found.ok_or_else(|| Redirect::to("/sheet").into_response().into())
 }
 
 /// What was read, before anything is sent.
