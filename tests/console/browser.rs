@@ -262,7 +262,7 @@ impl Browser {
     pub(crate) fn send(&mut self, path: &str, fields: &[(&str, &str)]) -> Result<String> {
         let reply = self.post(path, fields)?;
         match reply.status {
-            303 => self.open(&reply.location().to_owned()),
+            303 => self.open(reply.location()),
             200 => Ok(reply.text()),
             _ => bail!("{path}: {} {}", reply.head, reply.text()),
         }
