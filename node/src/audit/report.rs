@@ -5,6 +5,7 @@ use super::{Logged, Period, Walk, Within};
 use crate::directory::{Bond, Directory};
 use crate::house::House;
 use crate::legs::Standing;
+use crate::second;
 use crate::store::log::{self, Log};
 use crate::store::{self, Conn, StoreError};
 use jieli_proto::consent::CONSENT_DAYS;
@@ -52,6 +53,7 @@ pub(crate) async fn report(
         misbehaviour: misbehaviour(conn, bond, within).await?,
         cosigned: cosigned(conn, directory, bond).await?,
         made_unix_ms: house.world.clock.now_unix_ms(),
+        overrides: second::overridden(conn, within).await?,
     })
 }
 

@@ -50,6 +50,7 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 16 "0016_lookup",
                 17 "0017_cosign",
                 18 "0018_self_audit",
+                22 "0022_overrides",
             )
         };
     }

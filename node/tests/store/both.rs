@@ -29,6 +29,7 @@ const SCHEMA: &str = concat!(
     include_str!("../../src/store/schema/sqlite/0016_lookup.sql"),
     include_str!("../../src/store/schema/sqlite/0017_cosign.sql"),
     include_str!("../../src/store/schema/sqlite/0018_self_audit.sql"),
+    include_str!("../../src/store/schema/sqlite/0022_overrides.sql"),
 );
 
 #[derive(Clone, Debug)]
