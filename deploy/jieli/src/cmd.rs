@@ -25,6 +25,7 @@ mod dial;
 mod erase;
 mod evidence;
 mod examples;
+mod gateway;
 mod health;
 mod import;
 mod init;
@@ -142,6 +143,9 @@ enum Command {
     /// Runs the node.
     #[command(subcommand)]
     Node(node::NodeCommand),
+    /// The console: pages in a browser for the desks of this city.
+    #[command(subcommand)]
+    Gateway(gateway::GatewayCommand),
     /// The city's keys: new ones beside the old, retirement, revocation.
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -244,6 +248,7 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
     match cli.command {
         Command::Init(init) => init.run(&at.dir, out),
         Command::Node(command) => command.run(&at.dir, out).await,
+        Command::Gateway(command) => command.run(&at, out).await,
         Command::Key(command) => command.run(&at, out).await,
         Command::Peer(command) => command.run(&at, out).await,
         Command::Agreement(command) => command.run(&at, out).await,
@@ -287,6 +292,8 @@ mod tests {
         Cli::command().debug_assert();
         for line in [
             "jieli --dir d status --json",
+            "jieli gateway init --config g.toml --address 127.0.0.1:7500 --origin https://desk.example",
+            "jieli gateway serve --config g.toml",
             "jieli repair --dry-run --json",
             "jieli repair --new-epoch",
             "jieli peer add public.json --root-fpr 00 --end-point a:1",

@@ -12,6 +12,12 @@ const EXAMPLES: &[(&str, &str)] = &[
          11999999MB0000019T --approver-post 人社局局长 --approver-post 法制科科长",
     ),
     ("node serve", "jieli --dir /var/lib/jieli node serve"),
+    (
+        "gateway init",
+        "jieli --dir /var/lib/jieli gateway init --config /etc/jieli/gateway.toml \\\n      --address \
+         127.0.0.1:7500 --origin https://desk.example",
+    ),
+    ("gateway serve", "jieli gateway serve --config /etc/jieli/gateway.toml"),
     ("repair", "jieli repair --dry-run\njieli repair\njieli repair --new-epoch"),
     ("peer add", "jieli peer add ruian-public.json --root-fpr <64 hex digits>"),
     ("peer list", "jieli peer list --json"),
