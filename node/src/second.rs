@@ -311,7 +311,7 @@ fn read(row: &Row) -> Result<Request, StoreError> {
         lapses_ms: row.uint(8)?,
         approver_post: row.text(9)?,
         approved_ms: row.uint(10)?,
-        payload: row.bytes(11)?,
+        payload: row.maybe_bytes(11)?.unwrap_or_default(),
     })
 }
 

@@ -70,13 +70,17 @@ async fn a_third_citys_cosignatures_are_in_the_pack_of_both() {
     for city in &pair.cities {
         let origin = format!("jieli.{}/log/1", city.id());
         let sql = "SELECT COUNT(*) FROM own_head h JOIN cosignature c ON c.origin = h.origin \
-                   AND c.size = h.size WHERE h.origin = $1 AND h.size >= $2 \
-                   AND c.cosigner = 'jieli.dali.yn/cosigner/1'";
+                   AND c.size = h.size WHERE h.origin = $1 AND h.size >= $2 AND c.cosigner = $3";
         let size = city.node().hand().published().exchange.size;
-        eventually("the third city to cosign it", async || {
-            city.count(sql, vec![origin.as_str().into(), size.into()]).await > 0
-        })
-        .await;
+        let partner = pair.cities.iter().find(|other| other.id() != city.id()).unwrap();
+        for other in [&dali, partner] {
+            let cosigner = format!("jieli.{}/cosigner/1", other.id());
+            eventually(&cosigner, async || {
+                let vals = vec![origin.as_str().into(), size.into(), cosigner.as_str().into()];
+                city.count(sql, vals).await > 0
+            })
+            .await;
+        }
     }
     let third = dali.public.root_fpr();
     for city in &pair.cities {
