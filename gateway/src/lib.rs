@@ -3,5 +3,6 @@
 pub mod drafts;
 mod html;
 pub mod paper;
+pub mod sealed;
 pub mod sheet;
 pub mod start;

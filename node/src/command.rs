@@ -3,6 +3,7 @@
 use crate::agreements::OwnAct;
 use crate::audit::act::AuditCommand;
 use crate::batch::Batch;
+use crate::grievance::GrievanceCommand;
 use crate::keyring::Again;
 use crate::questions::{Look, received};
 use crate::receive::Received;
@@ -94,6 +95,8 @@ pub enum Command {
     Window(Actor, WindowCommand),
     /// From compliance.
     Audit(Actor, AuditCommand),
+    /// From the desk of a grievance body.
+    Grievance(Actor, GrievanceCommand),
     /// From the worker, with a code.
     Worker(WorkerCommand),
 }
@@ -160,6 +163,10 @@ pub enum WorkerCommand {
     LookBySlip(wire::SlipUse),
     StopBySlip(wire::SlipUse),
     EraseMine(wire::WithdrawRequest),
+    ListBodies(wire::WorkerRequest),
+    FileGrievance(wire::FileGrievanceRequest),
+    OpenCallBack(wire::OpenCallBackRequest),
+    AnswerCallBack(wire::AnswerCallBackRequest),
 }
 
 /// What came of it.
@@ -200,6 +207,14 @@ pub enum Done {
     Holds(wire::HoldList),
     Second(wire::SecondView),
     SignedOff(wire::SignOffReply),
+    CallBack(Box<wire::CallBackCounts>),
+    Bodies(wire::BodyList),
+    Filed(wire::FiledReply),
+    CallBackOpened(Box<wire::OpenCallBackReply>),
+    GrievanceKey(wire::GrievanceKey),
+    Sealed(Box<wire::SealedLine>),
+    Figures(wire::FiguresReply),
+    Finding(wire::WageFinding),
 }
 
 /// Where a letter stands.
@@ -338,7 +353,12 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
                 Ok(Done::Nothing)
             }
             AuditCommand::SignOff(r) => Ok(Done::SignedOff(batch.sign_off(&actor, &r).await?)),
+            AuditCommand::CallBack(r, drawn) => {
+                let counts = batch.start_call_back(&actor, &r, &drawn).await?;
+                Ok(Done::CallBack(Box::new(counts)))
+            }
         },
+        Command::Grievance(actor, command) => batch.grievance(&actor, &command).await,
         Command::Worker(command) => worker(batch, command).await,
     }
 }
@@ -434,6 +454,8 @@ async fn window(batch: &mut Batch<'_>, actor: &Actor, command: WindowCommand) ->
         WindowCommand::SetPin(r) => Done::Answered(batch.set_pin_at_window(actor, &r).await?),
         WindowCommand::Reopen(r) => Done::Answered(batch.reopen_at_window(actor, &r).await?),
         WindowCommand::Erase(r) => Done::Erased(batch.erase_at_window(actor, &r).await?),
+        WindowCommand::ListBodies(r) => Done::Bodies(batch.bodies_at_window(actor, &r).await?),
+        WindowCommand::File(r) => Done::Filed(batch.file_at_window(actor, &r).await?),
     })
 }
 
@@ -473,6 +495,14 @@ async fn worker(batch: &mut Batch<'_>, command: WorkerCommand) -> Outcome<Done> 
         WorkerCommand::LookBySlip(r) => Done::SlipStatus(batch.look_by_slip(&r).await?),
         WorkerCommand::StopBySlip(r) => Done::Answered(batch.stop_by_slip(&r).await?),
         WorkerCommand::EraseMine(r) => Done::Erased(batch.erase_by_code(&r).await?),
+        WorkerCommand::ListBodies(r) => {
+            Done::Bodies(batch.bodies_by_code(&r.case_number, &r.code).await?)
+        }
+        WorkerCommand::FileGrievance(r) => Done::Filed(batch.file_by_code(&r).await?),
+        WorkerCommand::OpenCallBack(r) => {
+            Done::CallBackOpened(Box::new(batch.open_call_back(&r.code).await?))
+        }
+        WorkerCommand::AnswerCallBack(r) => Done::Filed(batch.answer_call_back(&r).await?),
     })
 }
 

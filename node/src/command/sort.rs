@@ -11,6 +11,7 @@ impl Command {
             Command::Desk(..)
                 | Command::Window(..)
                 | Command::Audit(..)
+                | Command::Grievance(..)
                 | Command::Worker(_)
                 | Command::Ring(_)
                 | Command::InstallManifest(_)
@@ -39,11 +40,21 @@ impl Command {
                 command,
                 DeskCommand::AddPeer(_) | DeskCommand::Viewed(_) | DeskCommand::Looked(_)
             ),
-            Command::Window(_, command) => matches!(command, WindowCommand::Stop(_)),
+            Command::Window(_, command) => matches!(
+                command,
+                WindowCommand::Stop(_) | WindowCommand::ListBodies(_) | WindowCommand::File(_)
+            ),
             Command::Worker(command) => {
-                matches!(command, WorkerCommand::Withdraw(_) | WorkerCommand::StopBySlip(_))
+                matches!(
+                    command,
+                    WorkerCommand::Withdraw(_)
+                        | WorkerCommand::StopBySlip(_)
+                        | WorkerCommand::ListBodies(_)
+                        | WorkerCommand::FileGrievance(_)
+                )
             }
             Command::Audit(..)
+            | Command::Grievance(..)
             | Command::Receive(..)
             | Command::Noted(..)
             | Command::Cosign(..)
