@@ -5,7 +5,7 @@ use crate::audit::act::AuditCommand;
 use crate::batch::Batch;
 use crate::grievance::GrievanceCommand;
 use crate::keyring::Again;
-use crate::questions::{Look, received};
+use crate::questions::Look;
 use crate::receive::Received;
 use crate::reconcile::Reconciled;
 use crate::recovery::{self, Answers, Found, Greeted, Resume, Resumed};
@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 mod sort;
+mod worker;
 
 /// Who stands at the desk: never a name, an office and a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -359,7 +360,7 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
             }
         },
         Command::Grievance(actor, command) => batch.grievance(&actor, &command).await,
-        Command::Worker(command) => worker(batch, command).await,
+        Command::Worker(command) => worker::worker(batch, command).await,
     }
 }
 
@@ -456,53 +457,6 @@ async fn window(batch: &mut Batch<'_>, actor: &Actor, command: WindowCommand) ->
         WindowCommand::Erase(r) => Done::Erased(batch.erase_at_window(actor, &r).await?),
         WindowCommand::ListBodies(r) => Done::Bodies(batch.bodies_at_window(actor, &r).await?),
         WindowCommand::File(r) => Done::Filed(batch.file_at_window(actor, &r).await?),
-    })
-}
-
-async fn worker(batch: &mut Batch<'_>, command: WorkerCommand) -> Outcome<Done> {
-    Ok(match command {
-        WorkerCommand::Open(r) => Done::Opened(batch.open_question(&r.case_number, &r.code).await?),
-        WorkerCommand::Answer(r) => {
-            Done::Answered(batch.answer(&r.case_number, &r.code, &r.yes).await?)
-        }
-        WorkerCommand::Withdraw(r) => {
-            Done::Answered(batch.withdraw_by_code(&r.case_number, &r.code, &r.legs).await?)
-        }
-        WorkerCommand::Status(r) => {
-            Done::Stands(batch.worker_status(&r.case_number, &r.code).await?)
-        }
-        WorkerCommand::WhoLooked(r) => {
-            Done::WhoLooked(batch.who_looked(&r.case_number, &r.code).await?)
-        }
-        WorkerCommand::SetPin(r) => {
-            batch.set_pin_by_code(&r.case_number, &r.code, &r.pin).await?;
-            Done::Answered(received())
-        }
-        WorkerCommand::NotMe(r) => {
-            batch.not_me(&r.case_number, &r.code).await?;
-            Done::Answered(received())
-        }
-        WorkerCommand::Reopen(r) => {
-            batch.reopen(&r).await?;
-            Done::Answered(received())
-        }
-        WorkerCommand::Slip(r) => Done::Slip(batch.own_slip(&r.case_number, &r.code).await?),
-        WorkerCommand::Copy(r) => {
-            let (case, legs) = batch.own_legs(&r.case_number, &r.code).await?;
-            batch.record("own copy", &case.id.0);
-            Done::Copy(case.number, legs)
-        }
-        WorkerCommand::LookBySlip(r) => Done::SlipStatus(batch.look_by_slip(&r).await?),
-        WorkerCommand::StopBySlip(r) => Done::Answered(batch.stop_by_slip(&r).await?),
-        WorkerCommand::EraseMine(r) => Done::Erased(batch.erase_by_code(&r).await?),
-        WorkerCommand::ListBodies(r) => {
-            Done::Bodies(batch.bodies_by_code(&r.case_number, &r.code).await?)
-        }
-        WorkerCommand::FileGrievance(r) => Done::Filed(batch.file_by_code(&r).await?),
-        WorkerCommand::OpenCallBack(r) => {
-            Done::CallBackOpened(Box::new(batch.open_call_back(&r.code).await?))
-        }
-        WorkerCommand::AnswerCallBack(r) => Done::Filed(batch.answer_call_back(&r).await?),
     })
 }
 

@@ -11,7 +11,7 @@ use crate::legs::LegFile;
 use crate::store::{Conn, Row, StoreError, Val};
 use crate::trouble::{Denied, Outcome};
 use jieli_proto::day::Day;
-use jieli_proto::id::LegId;
+use jieli_proto::id::{AgreementId, LegId};
 use jieli_proto::sealed::FIGURE_MIN;
 use jieli_proto::wire::{self, OfficeKind};
 use std::collections::BTreeSet;
@@ -43,7 +43,8 @@ impl Batch<'_> {
             )
             .into());
         }
-        let mut files = self.reachable(&asked.office, drawn).await?;
+        self.is_new(agreement, period, &asked.seed).await?;
+        let files = self.reachable(&asked.office, drawn).await?;
         if files.len() < FIGURE_MIN as usize {
             return Err(Denied::new(
                 "TOO_FEW",
@@ -53,33 +54,11 @@ impl Batch<'_> {
             )
             .into());
         }
-        let id: [u8; 16] = self.random();
         let until = self.today.plus(i64::from(days));
-        let row: Vec<Val> = vec![
-            id.into(),
-            agreement.to_vec().into(),
-            period.from.number().into(),
-            period.to.number().into(),
-            asked.seed.as_str().into(),
-            asked.office.as_str().into(),
-            self.today.number().into(),
-            until.number().into(),
-            (drawn.len() as u32).into(),
-            (files.len() as u32).into(),
-        ];
-        let sql = "INSERT INTO call_back (call_back_id, agreement_id, from_on, to_on, seed, office, \
-                   started_on, until_on, drawn, asked, answered) \
-                   VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,0) ON CONFLICT DO NOTHING";
-        if self.conn.run(sql, row).await? == 0 {
-            return Err(Denied::new(
-                "ALREADY_CALLED_BACK",
-                "这个样本已经回访过，结果见 jieli audit call-back list。",
-                "This sample was called back before: see jieli audit call-back list.",
-            )
-            .into());
-        }
+        let counts = [drawn.len() as u32, files.len() as u32];
+        let id = self.keep_call_back(asked, (agreement, period), until, counts).await?;
         let mut tickets = BTreeSet::new();
-        for file in &mut files {
+        for file in &files {
             let sql = "INSERT INTO call_back_leg (leg_id, call_back_id) VALUES ($1,$2)";
             self.conn.run(sql, vec![file.id.to_vec().into(), id.into()]).await?;
             let code = format!("{}{}", self.fresh_code(), self.fresh_code());
@@ -105,6 +84,55 @@ impl Batch<'_> {
         let today = self.today;
         let found = by_id(self.conn, &self.directory, today, &id).await?;
         Ok(found.ok_or(StoreError::Corrupt("call_back"))?)
+    }
+
+    /// The row of a call-back; the numbers of those drawn and asked.
+    async fn keep_call_back(
+        &mut self,
+        asked: &wire::StartCallBackRequest,
+        (agreement, period): (AgreementId, Period),
+        until: Day,
+        [drawn, reached]: [u32; 2],
+    ) -> Result<[u8; 16], StoreError> {
+        let id: [u8; 16] = self.random();
+        let row: Vec<Val> = vec![
+            id.into(),
+            agreement.to_vec().into(),
+            period.from.number().into(),
+            period.to.number().into(),
+            asked.seed.as_str().into(),
+            asked.office.as_str().into(),
+            self.today.number().into(),
+            until.number().into(),
+            drawn.into(),
+            reached.into(),
+        ];
+        let sql = "INSERT INTO call_back (call_back_id, agreement_id, from_on, to_on, seed, office, \
+                   started_on, until_on, drawn, asked, answered) \
+                   VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,0)";
+        self.conn.run(sql, row).await?;
+        Ok(id)
+    }
+
+    /// A sample is called back once.
+    async fn is_new(&mut self, agreement: AgreementId, period: Period, seed: &str) -> Outcome<()> {
+        let sql = "SELECT 1 FROM call_back WHERE agreement_id = $1 AND from_on = $2 \
+                   AND to_on = $3 AND seed = $4";
+        let vals: Vec<Val> = vec![
+            agreement.to_vec().into(),
+            period.from.number().into(),
+            period.to.number().into(),
+            seed.into(),
+        ];
+        if self.conn.maybe(sql, vals).await?.is_none() {
+            return Ok(());
+        }
+        Err(Denied::new(
+            "ALREADY_CALLED_BACK",
+            "这个样本已经回访过，结果见 jieli audit call-back list。",
+            "This sample was called back before: see jieli audit call-back list.",
+        )
+        .into())
     }
 
     /// Not a desk of sender or receiver: a trade union or legal aid that holds a key.
