@@ -37,10 +37,21 @@ pub(crate) fn consent_line(
     let word = words::service(service);
     let (who_zh, who_en) = if for_child { ("孩子", "your child's ") } else { ("您", "your ") };
     format!(
-        "{number}. {who_zh}的{}：是否同意把申请交给{city}的{office}？\n   May {who_en}{} request go \
-         to {office} in {city}?",
-        word.zh, word.en
+        "{number}. {who_zh}的{}：是否同意把申请交给{}？\n   May {who_en}{} request go to {}?",
+        word.zh,
+        of_city_zh(city, office),
+        word.en,
+        of_city_en(city, office),
     )
+}
+
+/// An office and its city, which many an office has in its name.
+fn of_city_zh(city: &str, office: &str) -> String {
+    if office.starts_with(city) { office.to_owned() } else { format!("{city}的{office}") }
+}
+
+fn of_city_en(city: &str, office: &str) -> String {
+    if office.starts_with(city) { office.to_owned() } else { format!("{office} in {city}") }
 }
 
 /// The question whether the person will carry a letter.
@@ -237,10 +248,12 @@ pub(crate) fn receiving_line(
 ) -> String {
     let word = words::service(service);
     format!(
-        "{number}. 您在{from_city}提出的{}：是否同意{from_city}把您的信息交给{city}的{office}办理？\n   \
-         Your request of {from_city}: {}. May {from_city} hand your data to {office} in {city} for \
-         it?",
-        word.zh, word.en
+        "{number}. 您在{from_city}提出的{}：是否同意{from_city}把您的信息交给{}办理？\n   \
+         Your request of {from_city}: {}. May {from_city} hand your data to {} for it?",
+        word.zh,
+        of_city_zh(city, office),
+        word.en,
+        of_city_en(city, office),
     )
 }
 

@@ -374,9 +374,9 @@ fn clocks(reply: Option<&wire::CheckpointReply>, here_ms: u64) -> Found {
     };
     let ahead = reply.now_unix_ms > here_ms;
     let apart_s = apart_ms / 1000;
-    let (way_zh, way_en) = if ahead { ("快", "ahead") } else { ("慢", "behind") };
+    let (way_zh, way_en) = if ahead { ("快", "ahead of") } else { ("慢", "behind") };
     let zh = format!("对方时钟比本市{way_zh} {apart_s} 秒（对方自述）。");
-    let en = format!("Its clock is {apart_s} s {way_en} of ours (its own claim).");
+    let en = format!("Its clock is {apart_s} s {way_en} ours (its own claim).");
     let todo = if result == CheckResult::Ok {
         NOTHING
     } else {
