@@ -240,7 +240,6 @@ async fn v09_what_is_not_taken_in_two_working_days_is_a_count() {
         let said = complaint(GrievanceKind::Lodging, PLANTED);
         kunming.files(&sms, UNION[0], &key, said, seed).await.unwrap();
     }
-    // A calendar month under five, and a month that is not over, tell nothing.
     for _ in 0..3 {
         let overdue = kunming.sealed_list("body", "").await.overdue;
         let report = kunming.audit_report(towns.agreement.hex()).await;
