@@ -9,6 +9,7 @@ use crate::questions::Look;
 use crate::receive::Received;
 use crate::reconcile::Reconciled;
 use crate::recovery::{self, Answers, Found, Greeted, Resume, Resumed};
+use crate::second::Wanted;
 use crate::store::{self, StoreError, queue};
 use crate::trouble::{Denied, Outcome, Trouble};
 use crate::window::WindowCommand;
@@ -86,7 +87,7 @@ pub enum Command {
     NoticeReported([u8; 16], bool),
     /// What an old copy of the database had brought back was destroyed again at the start.
     ErasedAgain(Vec<Again>),
-    /// The next own key manifest, signed by the root.
+    /// The next own key manifest, signed by the root, as a start found it.
     InstallManifest(Box<wire::Envelope>),
     /// Something may end soon: see [`crate::expiry`].
     LookAhead,
@@ -134,17 +135,21 @@ pub enum DeskCommand {
     Erase(wire::EraseRequest),
     EnterHold(wire::HoldRequest),
     ApproveHold(wire::HoldRef),
-    /// The same as [`Command::InstallManifest`], from a desk.
+    /// The next own key manifest, from a desk: what can wait waits for a second pair of eyes.
     InstallManifest(Box<wire::Envelope>),
     /// A view or export of personal data: who, what, why.
     Viewed(String),
     /// The same of the persons of some legs, who can read it.
     Looked(Look),
-    /// Asks for an export with sections, which a second pair of eyes approves.
-    AskSecond(Look),
+    /// Asks for what a second pair of eyes approves.
+    AskSecond(Wanted),
     ApproveSecond(wire::ApproveSecondRequest),
     /// Uses an approval up; the look it was for is written down.
     UseSecond(String, Look),
+    /// Does, or begins, an override that was approved.
+    CarryOut(String),
+    /// What was begun is done.
+    CarriedOut(String),
 }
 
 /// What a worker asks for.
@@ -207,6 +212,8 @@ pub enum Done {
     Erased(wire::EraseReply),
     Holds(wire::HoldList),
     Second(wire::SecondView),
+    /// What is being carried out.
+    CarryOut(Wanted),
     SignedOff(wire::SignOffReply),
     CallBack(Box<wire::CallBackCounts>),
     Bodies(wire::BodyList),
@@ -339,7 +346,7 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
             Ok(Done::Nothing)
         }
         Command::InstallManifest(sealed) => {
-            batch.install_manifest(&sealed).await?;
+            batch.keys_at_start(&sealed).await?;
             Ok(Done::Nothing)
         }
         Command::LookAhead => {
@@ -424,22 +431,21 @@ async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Out
         DeskCommand::EnterHold(r) => Done::Holds(batch.enter_hold(actor, &r).await?),
         DeskCommand::ApproveHold(r) => Done::Holds(batch.approve_hold(actor, &r).await?),
         DeskCommand::InstallManifest(sealed) => {
-            batch.install_manifest(&sealed).await?;
-            Done::Nothing
+            batch.change_keys(actor, &sealed).await?.map_or(Done::Nothing, Done::Second)
         }
         DeskCommand::Viewed(what) => {
             batch.record("viewed", format!("{} {what}", actor.token).as_bytes());
             Done::Nothing
         }
-        DeskCommand::Looked(look) => {
-            batch.looked(actor, &look).await?;
-            Done::Nothing
-        }
-        DeskCommand::AskSecond(look) => Done::Second(batch.ask_second(actor, &look).await?),
+        DeskCommand::Looked(look) => batch.looked(actor, &look).await.map(|()| Done::Nothing)?,
+        DeskCommand::AskSecond(wanted) => Done::Second(batch.ask_second(actor, &wanted).await?),
         DeskCommand::ApproveSecond(r) => Done::Second(batch.approve_second(actor, &r).await?),
         DeskCommand::UseSecond(id, look) => {
-            batch.use_second(actor, &id, &look).await?;
-            Done::Nothing
+            batch.use_second(actor, &id, &look).await.map(|()| Done::Nothing)?
+        }
+        DeskCommand::CarryOut(id) => Done::CarryOut(batch.begin_override(actor, &id).await?),
+        DeskCommand::CarriedOut(id) => {
+            batch.end_override(actor, &id).await.map(|()| Done::Nothing)?
         }
     })
 }

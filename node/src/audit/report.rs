@@ -6,6 +6,7 @@ use crate::directory::{Bond, Directory};
 use crate::grievance::{call_back, counts};
 use crate::house::House;
 use crate::legs::Standing;
+use crate::second;
 use crate::store::log::{self, Log};
 use crate::store::{self, Conn, StoreError};
 use jieli_proto::consent::CONSENT_DAYS;
@@ -55,6 +56,7 @@ pub(crate) async fn report(
         made_unix_ms: house.world.clock.now_unix_ms(),
         call_backs: call_back::of_period(conn, directory, today, bond, period).await?,
         grievances: counts::grievances(conn, directory, &house.calendar, today, period).await?,
+        overrides: second::overridden(conn, within).await?,
     })
 }
 

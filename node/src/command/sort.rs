@@ -36,9 +36,15 @@ impl Command {
             Command::Desk(_, DeskCommand::Act(request)) => {
                 matches!(request.act, Some(Act::Withdraw(_)))
             }
+            Command::Desk(_, DeskCommand::AskSecond(wanted)) => wanted.is_of_recovery(),
             Command::Desk(_, command) => matches!(
                 command,
-                DeskCommand::AddPeer(_) | DeskCommand::Viewed(_) | DeskCommand::Looked(_)
+                DeskCommand::AddPeer(_)
+                    | DeskCommand::Viewed(_)
+                    | DeskCommand::Looked(_)
+                    | DeskCommand::ApproveSecond(_)
+                    | DeskCommand::CarryOut(_)
+                    | DeskCommand::CarriedOut(_)
             ),
             Command::Window(_, command) => matches!(
                 command,

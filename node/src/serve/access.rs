@@ -51,6 +51,7 @@ pub enum Call {
     ListSeconds,
     ApproveSecond,
     ExportApproved,
+    CarryOut,
     Reconcile,
     ListReconciled,
     SelfAudit,
@@ -71,7 +72,7 @@ pub enum Call {
 
 use Call::{
     AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve,
-    ApproveHold, ApproveSecond, Ask, AskCapacity, AskLetter, AskSecond, BackUpKeyring,
+    ApproveHold, ApproveSecond, Ask, AskCapacity, AskLetter, AskSecond, BackUpKeyring, CarryOut,
     CloseVacancy, CounterPropose, Countersign, EnterHold, Erase, ExportApproved, ExportCase,
     FindCases, HandOver, Import, InstallManifest, InvitePeer, ListAgreements, ListCapacity,
     ListCases, ListDisputed, ListFindings, ListHolds, ListKeys, ListPeers, ListReconciled,
@@ -117,9 +118,10 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (HandOver, &[Clerk]),
     (ExportCase, &[Clerk, Compliance]),
     (AskSecond, &[Clerk]),
-    (ListSeconds, &[Clerk, Approver]),
+    (ListSeconds, &[Clerk, Approver, Operator]),
     (ApproveSecond, &[Approver]),
     (ExportApproved, &[Clerk]),
+    (CarryOut, &[Operator]),
     (Reconcile, &[Operator, Compliance]),
     (ListReconciled, &[Operator, Compliance]),
     (SelfAudit, &[Operator, Compliance]),

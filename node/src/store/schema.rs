@@ -52,6 +52,7 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 18 "0018_self_audit",
                 19 "0019_grievance",
                 20 "0020_call_back",
+                22 "0022_overrides",
             )
         };
     }

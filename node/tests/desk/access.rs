@@ -75,6 +75,7 @@ async fn call(city: &City, call: Call, with: &With<'_>) -> Option<Status> {
         Call::ListSeconds => ask!(city, |m| with.make(m), list_seconds, ListSecondsRequest),
         Call::ApproveSecond => ask!(city, |m| with.make(m), approve_second, ApproveSecondRequest),
         Call::ExportApproved => ask!(city, |m| with.make(m), export_approved, SecondRef),
+        Call::CarryOut => ask!(city, |m| with.make(m), carry_out, SecondRef),
         Call::Reconcile => ask!(city, |m| with.make(m), reconcile, ReconcileRequest),
         Call::SelfAudit => ask!(city, |m| with.make(m), self_audit, SelfAuditRequest),
         Call::ListReconciled => {

@@ -7,6 +7,7 @@ mod cases;
 mod crash;
 mod forged;
 mod harness;
+mod houses;
 mod limits;
 mod lost;
 mod mirror;

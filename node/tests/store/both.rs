@@ -31,6 +31,7 @@ const SCHEMA: &str = concat!(
     include_str!("../../src/store/schema/sqlite/0018_self_audit.sql"),
     include_str!("../../src/store/schema/sqlite/0019_grievance.sql"),
     include_str!("../../src/store/schema/sqlite/0020_call_back.sql"),
+    include_str!("../../src/store/schema/sqlite/0022_overrides.sql"),
 );
 
 #[derive(Clone, Debug)]

@@ -3428,6 +3428,9 @@ pub struct MisbehaviourProof {
     /// what `jieli verify` checks
     #[prost(bytes = "vec", tag = "6")]
     pub file: ::prost::alloc::vec::Vec<u8>,
+    /// what is stored proves nothing any more: it accuses nobody
+    #[prost(bool, tag = "7")]
+    pub unreadable: bool,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -4023,6 +4026,54 @@ pub struct KeyringBackup {
     #[prost(uint64, tag = "3")]
     pub epoch: u64,
 }
+/// What one token asked for and the token of another post approves, before it is done once: an export
+/// with personal data, or an override of an operator. It names no person; it lapses after three
+/// working days.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SecondView {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// "export", "keys", "repair", "new-epoch"
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+    /// what is approved, in words
+    #[prost(string, tag = "3")]
+    pub shown: ::prost::alloc::string::String,
+    /// hex SHA-256 of `shown`: the approval names it
+    #[prost(string, tag = "4")]
+    pub shown_digest: ::prost::alloc::string::String,
+    /// who asked
+    #[prost(string, tag = "5")]
+    pub token: ::prost::alloc::string::String,
+    /// credit code
+    #[prost(string, tag = "6")]
+    pub office: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "7")]
+    pub lapses_unix_ms: u64,
+    /// empty while it waits
+    #[prost(string, tag = "8")]
+    pub approver_post: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SecondList {
+    #[prost(message, repeated, tag = "1")]
+    pub requests: ::prost::alloc::vec::Vec<SecondView>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListSecondsRequest {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ApproveSecondRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub shown_digest: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SecondRef {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListKeysRequest {
     #[prost(string, tag = "1")]
@@ -4105,6 +4156,16 @@ pub struct InstallManifestRequest {
     #[prost(message, optional, tag = "1")]
     pub manifest: ::core::option::Option<Envelope>,
 }
+/// One of them.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct InstallManifestReply {
+    /// it was taken in
+    #[prost(message, optional, tag = "1")]
+    pub keys: ::core::option::Option<KeyList>,
+    /// another post has to approve it first
+    #[prost(message, optional, tag = "2")]
+    pub waits: ::core::option::Option<SecondView>,
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListDisputedRequest {}
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -4148,10 +4209,10 @@ pub struct DisputedLine {
 /// Something that ends by its date.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Expiry {
-    /// "tls-certificate", "agreement", "key-review"
+    /// "tls-certificate", "agreement", "key-review", "peer-key-review"
     #[prost(string, tag = "1")]
     pub what: ::prost::alloc::string::String,
-    /// id or fingerprint
+    /// id or fingerprint; of a peer's key also its city, before a space
     #[prost(string, tag = "2")]
     pub subject: ::prost::alloc::string::String,
     /// yyyymmdd
@@ -4164,53 +4225,9 @@ pub struct Expiry {
     pub say_zh: ::prost::alloc::string::String,
     #[prost(string, tag = "6")]
     pub say_en: ::prost::alloc::string::String,
-}
-/// What one token asked for and the token of another post approves, before it is done once. It names
-/// no person; it lapses after three working days.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct SecondView {
-    /// hex
-    #[prost(string, tag = "1")]
-    pub id: ::prost::alloc::string::String,
-    /// "export"
-    #[prost(string, tag = "2")]
-    pub kind: ::prost::alloc::string::String,
-    /// what is approved, in words
-    #[prost(string, tag = "3")]
-    pub shown: ::prost::alloc::string::String,
-    /// hex SHA-256 of `shown`: the approval names it
-    #[prost(string, tag = "4")]
-    pub shown_digest: ::prost::alloc::string::String,
-    /// who asked
-    #[prost(string, tag = "5")]
-    pub token: ::prost::alloc::string::String,
-    /// credit code
-    #[prost(string, tag = "6")]
-    pub office: ::prost::alloc::string::String,
-    #[prost(uint64, tag = "7")]
-    pub lapses_unix_ms: u64,
-    /// empty while it waits
-    #[prost(string, tag = "8")]
-    pub approver_post: ::prost::alloc::string::String,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct SecondList {
-    #[prost(message, repeated, tag = "1")]
-    pub requests: ::prost::alloc::vec::Vec<SecondView>,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListSecondsRequest {}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ApproveSecondRequest {
-    #[prost(string, tag = "1")]
-    pub id: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub shown_digest: ::prost::alloc::string::String,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct SecondRef {
-    #[prost(string, tag = "1")]
-    pub id: ::prost::alloc::string::String,
+    /// the narrowest of 30, 7 and 1 that is reached
+    #[prost(uint32, tag = "7")]
+    pub warn_days: u32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReconcileRequest {
@@ -5651,7 +5668,7 @@ pub struct StatusReply {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RepairRequest {
-    /// changes nothing: only says what would come of it
+    /// asks nobody: only says what would come of it
     #[prost(bool, tag = "1")]
     pub plan: bool,
     /// the history cannot be rebuilt: the root's statement
@@ -5677,7 +5694,7 @@ pub struct RepairReply {
     /// the largest that is known to have been signed
     #[prost(uint64, tag = "6")]
     pub known_size: u64,
-    /// after; with `plan`: as far as it can be rebuilt
+    /// after; before: as far as it can be rebuilt
     #[prost(uint64, tag = "7")]
     pub rebuilt_size: u64,
     /// hex
@@ -5689,9 +5706,21 @@ pub struct RepairReply {
     /// what did not come back, Chinese and English
     #[prost(string, repeated, tag = "10")]
     pub notes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// with `plan`: what the root would have to sign
+    /// where it is not done: what the root would have to sign for a new epoch
     #[prost(message, optional, tag = "11")]
     pub successor: ::core::option::Option<Successor>,
+    /// what another post has to approve first; without `plan`
+    #[prost(message, optional, tag = "12")]
+    pub waits: ::core::option::Option<SecondView>,
+}
+/// What was carried out: one of them.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CarryOutReply {
+    /// where it is not `done`, the approval stands
+    #[prost(message, optional, tag = "1")]
+    pub repair: ::core::option::Option<RepairReply>,
+    #[prost(message, optional, tag = "2")]
+    pub keys: ::core::option::Option<KeyList>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LogStatus {
@@ -6458,7 +6487,8 @@ pub mod desk_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "Status"));
             self.inner.unary(req, path, codec).await
         }
-        /// Rebuilds the exchange log from the peers after a restore; or begins a new epoch.
+        /// Rebuilding the exchange log from the peers after a restore, or beginning a new epoch: says what
+        /// would come of it, and asks the token of another post. CarryOut does it.
         pub async fn repair(
             &mut self,
             request: impl tonic::IntoRequest<super::RepairRequest>,
@@ -7182,6 +7212,25 @@ pub mod desk_client {
                 .insert(GrpcMethod::new("jieli.v1.Desk", "ExportApproved"));
             self.inner.unary(req, path, codec).await
         }
+        /// An override that was approved, by the operator who asked: Repair, InstallManifest.
+        pub async fn carry_out(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SecondRef>,
+        ) -> std::result::Result<tonic::Response<super::CarryOutReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/CarryOut");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "CarryOut"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Compares signed statements of both cities about the lanes of an agreement, down to the message.
         pub async fn reconcile(
             &mut self,
@@ -7462,11 +7511,15 @@ pub mod desk_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "PlaceKey"));
             self.inner.unary(req, path, codec).await
         }
-        /// Takes in the next own manifest, signed by the root elsewhere, and sends it to every partner.
+        /// The next own manifest, signed by the root elsewhere. One that only revokes what is lost or stolen
+        /// is taken in at once and sent to every partner; any other waits for another post.
         pub async fn install_manifest(
             &mut self,
             request: impl tonic::IntoRequest<super::InstallManifestRequest>,
-        ) -> std::result::Result<tonic::Response<super::KeyList>, tonic::Status> {
+        ) -> std::result::Result<
+            tonic::Response<super::InstallManifestReply>,
+            tonic::Status,
+        > {
             self.inner
                 .ready()
                 .await
@@ -7525,7 +7578,8 @@ pub mod desk_server {
             &self,
             request: tonic::Request<super::StatusRequest>,
         ) -> std::result::Result<tonic::Response<super::StatusReply>, tonic::Status>;
-        /// Rebuilds the exchange log from the peers after a restore; or begins a new epoch.
+        /// Rebuilding the exchange log from the peers after a restore, or beginning a new epoch: says what
+        /// would come of it, and asks the token of another post. CarryOut does it.
         async fn repair(
             &self,
             request: tonic::Request<super::RepairRequest>,
@@ -7698,6 +7752,11 @@ pub mod desk_server {
             &self,
             request: tonic::Request<super::SecondRef>,
         ) -> std::result::Result<tonic::Response<super::ExportReply>, tonic::Status>;
+        /// An override that was approved, by the operator who asked: Repair, InstallManifest.
+        async fn carry_out(
+            &self,
+            request: tonic::Request<super::SecondRef>,
+        ) -> std::result::Result<tonic::Response<super::CarryOutReply>, tonic::Status>;
         /// Server streaming response type for the Reconcile method.
         type ReconcileStream: tonic::codegen::tokio_stream::Stream<
                 Item = std::result::Result<super::ReconcileStep, tonic::Status>,
@@ -7775,11 +7834,15 @@ pub mod desk_server {
             &self,
             request: tonic::Request<super::KeyPositionsRequest>,
         ) -> std::result::Result<tonic::Response<super::KeyPositions>, tonic::Status>;
-        /// Takes in the next own manifest, signed by the root elsewhere, and sends it to every partner.
+        /// The next own manifest, signed by the root elsewhere. One that only revokes what is lost or stolen
+        /// is taken in at once and sent to every partner; any other waits for another post.
         async fn install_manifest(
             &self,
             request: tonic::Request<super::InstallManifestRequest>,
-        ) -> std::result::Result<tonic::Response<super::KeyList>, tonic::Status>;
+        ) -> std::result::Result<
+            tonic::Response<super::InstallManifestReply>,
+            tonic::Status,
+        >;
         async fn list_disputed(
             &self,
             request: tonic::Request<super::ListDisputedRequest>,
@@ -9461,6 +9524,49 @@ pub mod desk_server {
                     };
                     Box::pin(fut)
                 }
+                "/jieli.v1.Desk/CarryOut" => {
+                    #[allow(non_camel_case_types)]
+                    struct CarryOutSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::SecondRef>
+                    for CarryOutSvc<T> {
+                        type Response = super::CarryOutReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SecondRef>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::carry_out(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CarryOutSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/jieli.v1.Desk/Reconcile" => {
                     #[allow(non_camel_case_types)]
                     struct ReconcileSvc<T: Desk>(pub Arc<T>);
@@ -10080,7 +10186,7 @@ pub mod desk_server {
                         T: Desk,
                     > tonic::server::UnaryService<super::InstallManifestRequest>
                     for InstallManifestSvc<T> {
-                        type Response = super::KeyList;
+                        type Response = super::InstallManifestReply;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
@@ -12621,12 +12727,42 @@ pub struct AuditReport {
     /// by this city's clock: the ages are counted from then
     #[prost(uint64, tag = "15")]
     pub made_unix_ms: u64,
-    /// started in the period, of this agreement
+    /// what operators of this city did against the ordinary course, whatever the agreement
     #[prost(message, repeated, tag = "16")]
+    pub overrides: ::prost::alloc::vec::Vec<AuditOverride>,
+    /// started in the period, of this agreement
+    #[prost(message, repeated, tag = "17")]
     pub call_backs: ::prost::alloc::vec::Vec<CallBackCounts>,
     /// of all of this city's bodies, whatever the agreement
-    #[prost(message, repeated, tag = "17")]
+    #[prost(message, repeated, tag = "18")]
     pub grievances: ::prost::alloc::vec::Vec<GrievanceCounts>,
+}
+/// A change of keys, a repair, a new epoch: asked for in the period.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditOverride {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// "keys", "repair", "new-epoch"; "keys-emergency", "keys-at-start": by no second person
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "3")]
+    pub asked_unix_ms: u64,
+    /// who asked; empty: read from the directory at a start
+    #[prost(string, tag = "4")]
+    pub token: ::prost::alloc::string::String,
+    /// empty: nobody has approved it
+    #[prost(string, tag = "5")]
+    pub approver_post: ::prost::alloc::string::String,
+    /// 0: not yet, or by nobody
+    #[prost(uint64, tag = "6")]
+    pub approved_unix_ms: u64,
+    /// 0: not yet
+    #[prost(uint64, tag = "7")]
+    pub done_unix_ms: u64,
+    /// hex SHA-256 of what was shown
+    #[prost(string, tag = "8")]
+    pub shown_digest: ::prost::alloc::string::String,
 }
 /// Messages of one type by one city.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

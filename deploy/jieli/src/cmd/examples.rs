@@ -172,6 +172,7 @@ const EXAMPLES: &[(&str, &str)] = &[
         "second approve",
         "jieli --as approver second approve 5d0c9a7711e2f084 --shown <64 hex digits>",
     ),
+    ("second carry-out", "jieli second carry-out 5d0c9a7711e2f084"),
     ("second export", "jieli second export 5d0c9a7711e2f084 --out case.zip"),
     ("export", "jieli export --case 2026-000001 --out case.zip"),
     ("self-audit", "jieli self-audit\njieli self-audit --last --json"),

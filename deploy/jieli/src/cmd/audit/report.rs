@@ -57,11 +57,45 @@ pub(super) fn json(found: &wire::AuditReport) -> Value {
         })).collect::<Vec<_>>(),
         "call_backs": found.call_backs.iter().map(show::call_back_value).collect::<Vec<_>>(),
         "grievances": found.grievances.iter().map(grievances_json).collect::<Vec<_>>(),
+        "overrides": found.overrides.iter().map(override_json).collect::<Vec<_>>(),
     })
 }
 
 fn event_json(one: &wire::AuditEvent) -> Value {
     json!({ "at": time(one.at_unix_ms), "kind": one.kind, "city": one.city })
+}
+
+fn override_json(one: &wire::AuditOverride) -> Value {
+    json!({
+        "id": one.id,
+        "kind": one.kind,
+        "asked": time(one.asked_unix_ms),
+        "token": one.token,
+        "approver_post": one.approver_post,
+        "approved": time(one.approved_unix_ms),
+        "done": time(one.done_unix_ms),
+        "shown_digest": one.shown_digest,
+    })
+}
+
+fn override_text(one: &wire::AuditOverride, out: Out) -> String {
+    let (zh, en) = match one.kind.as_str() {
+        "keys" => ("更换密钥", "change of keys"),
+        "repair" => ("还原日志", "repair of the log"),
+        "new-epoch" => ("新的日志期", "new epoch of the log"),
+        "keys-emergency" => ("紧急停用密钥", "emergency revocation"),
+        _ => ("启动时采用目录中的密钥清单", "key manifest of the directory, at a start"),
+    };
+    let by = match (one.approver_post.as_str(), one.done_unix_ms) {
+        ("", 0) => out.say("等待批准", "not approved yet"),
+        ("", _) => out.say("未经第二人批准", "approved by nobody"),
+        (post, 0) => {
+            out.say(&format!("“{post}”已批准，未执行"), &format!("approved by {post}, not done"))
+        }
+        (post, _) => out.say(&format!("“{post}”批准"), &format!("approved by {post}")),
+    };
+    let what = out.say(zh, en);
+    format!("  {} {what} {} {by} {}", time(one.asked_unix_ms), one.token, one.shown_digest)
 }
 
 fn duty(duty: wire::Duty) -> Word {
@@ -142,6 +176,10 @@ pub(super) fn text(found: &wire::AuditReport, out: Out) -> String {
     lines.extend(found.alarms.iter().map(event_text));
     lines.push(out.say("留存的违规证据", "Evidence of misbehaviour kept"));
     lines.extend(found.misbehaviour.iter().map(event_text));
+    lines.push(
+        out.say("管理员越过常规的操作（全市）", "Overrides by operators (of the whole city)"),
+    );
+    lines.extend(found.overrides.iter().map(|one| override_text(one, out)));
     lines.join("\n")
 }
 

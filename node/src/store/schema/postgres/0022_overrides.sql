@@ -1,0 +1,3 @@
+-- What an operator's override would do, kept until the holder of another token has approved it: the
+-- envelope that the root signed. Empty where there is none.
+ALTER TABLE seconded ADD COLUMN payload BYTEA NOT NULL DEFAULT '';
