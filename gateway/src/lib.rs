@@ -4,5 +4,6 @@ pub mod console;
 pub mod drafts;
 mod html;
 pub mod paper;
+pub mod sealed;
 pub mod sheet;
 pub mod start;

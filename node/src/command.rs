@@ -3,8 +3,9 @@
 use crate::agreements::OwnAct;
 use crate::audit::act::AuditCommand;
 use crate::batch::Batch;
+use crate::grievance::GrievanceCommand;
 use crate::keyring::Again;
-use crate::questions::{Look, received};
+use crate::questions::Look;
 use crate::receive::Received;
 use crate::reconcile::Reconciled;
 use crate::recovery::{self, Answers, Found, Greeted, Resume, Resumed};
@@ -23,6 +24,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 mod sort;
+mod worker;
 
 /// Who stands at the desk: never a name, an office and a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +97,8 @@ pub enum Command {
     Window(Actor, WindowCommand),
     /// From compliance.
     Audit(Actor, AuditCommand),
+    /// From the desk of a grievance body.
+    Grievance(Actor, GrievanceCommand),
     /// From the worker, with a code.
     Worker(WorkerCommand),
 }
@@ -165,6 +169,10 @@ pub enum WorkerCommand {
     LookBySlip(wire::SlipUse),
     StopBySlip(wire::SlipUse),
     EraseMine(wire::WithdrawRequest),
+    ListBodies(wire::WorkerRequest),
+    FileGrievance(wire::FileGrievanceRequest),
+    OpenCallBack(wire::OpenCallBackRequest),
+    AnswerCallBack(wire::AnswerCallBackRequest),
 }
 
 /// What came of it.
@@ -207,6 +215,14 @@ pub enum Done {
     /// What is being carried out.
     CarryOut(Wanted),
     SignedOff(wire::SignOffReply),
+    CallBack(Box<wire::CallBackCounts>),
+    Bodies(wire::BodyList),
+    Filed(wire::FiledReply),
+    CallBackOpened(Box<wire::OpenCallBackReply>),
+    GrievanceKey(wire::GrievanceKey),
+    Sealed(Box<wire::SealedLine>),
+    Figures(wire::FiguresReply),
+    Finding(wire::WageFinding),
 }
 
 /// Where a letter stands.
@@ -345,8 +361,13 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
                 Ok(Done::Nothing)
             }
             AuditCommand::SignOff(r) => Ok(Done::SignedOff(batch.sign_off(&actor, &r).await?)),
+            AuditCommand::CallBack(r, drawn) => {
+                let counts = batch.start_call_back(&actor, &r, &drawn).await?;
+                Ok(Done::CallBack(Box::new(counts)))
+            }
         },
-        Command::Worker(command) => worker(batch, command).await,
+        Command::Grievance(actor, command) => batch.grievance(&actor, &command).await,
+        Command::Worker(command) => worker::worker(batch, command).await,
     }
 }
 
@@ -440,45 +461,8 @@ async fn window(batch: &mut Batch<'_>, actor: &Actor, command: WindowCommand) ->
         WindowCommand::SetPin(r) => Done::Answered(batch.set_pin_at_window(actor, &r).await?),
         WindowCommand::Reopen(r) => Done::Answered(batch.reopen_at_window(actor, &r).await?),
         WindowCommand::Erase(r) => Done::Erased(batch.erase_at_window(actor, &r).await?),
-    })
-}
-
-async fn worker(batch: &mut Batch<'_>, command: WorkerCommand) -> Outcome<Done> {
-    Ok(match command {
-        WorkerCommand::Open(r) => Done::Opened(batch.open_question(&r.case_number, &r.code).await?),
-        WorkerCommand::Answer(r) => {
-            Done::Answered(batch.answer(&r.case_number, &r.code, &r.yes).await?)
-        }
-        WorkerCommand::Withdraw(r) => {
-            Done::Answered(batch.withdraw_by_code(&r.case_number, &r.code, &r.legs).await?)
-        }
-        WorkerCommand::Status(r) => {
-            Done::Stands(batch.worker_status(&r.case_number, &r.code).await?)
-        }
-        WorkerCommand::WhoLooked(r) => {
-            Done::WhoLooked(batch.who_looked(&r.case_number, &r.code).await?)
-        }
-        WorkerCommand::SetPin(r) => {
-            batch.set_pin_by_code(&r.case_number, &r.code, &r.pin).await?;
-            Done::Answered(received())
-        }
-        WorkerCommand::NotMe(r) => {
-            batch.not_me(&r.case_number, &r.code).await?;
-            Done::Answered(received())
-        }
-        WorkerCommand::Reopen(r) => {
-            batch.reopen(&r).await?;
-            Done::Answered(received())
-        }
-        WorkerCommand::Slip(r) => Done::Slip(batch.own_slip(&r.case_number, &r.code).await?),
-        WorkerCommand::Copy(r) => {
-            let (case, legs) = batch.own_legs(&r.case_number, &r.code).await?;
-            batch.record("own copy", &case.id.0);
-            Done::Copy(case.number, legs)
-        }
-        WorkerCommand::LookBySlip(r) => Done::SlipStatus(batch.look_by_slip(&r).await?),
-        WorkerCommand::StopBySlip(r) => Done::Answered(batch.stop_by_slip(&r).await?),
-        WorkerCommand::EraseMine(r) => Done::Erased(batch.erase_by_code(&r).await?),
+        WindowCommand::ListBodies(r) => Done::Bodies(batch.bodies_at_window(actor, &r).await?),
+        WindowCommand::File(r) => Done::Filed(batch.file_at_window(actor, &r).await?),
     })
 }
 

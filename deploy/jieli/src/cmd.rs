@@ -21,11 +21,13 @@ mod capacity;
 mod case;
 mod case_act;
 mod case_views;
+mod complain;
 mod dial;
 mod erase;
 mod evidence;
 mod examples;
 mod gateway;
+mod grievance;
 mod health;
 mod import;
 mod init;
@@ -199,6 +201,9 @@ enum Command {
     /// What compliance reads: figures, deadlines, consents. No personal data.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// The desk of a grievance body: what is sealed to it, opened with its own key file.
+    #[command(subcommand)]
+    Grievance(grievance::GrievanceCommand),
     /// Proofs that another city has contradicted what it signed.
     #[command(subcommand)]
     Misbehaviour(misbehaviour::MisbehaviourCommand),
@@ -269,6 +274,7 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
         Command::Reconcile(reconcile) => reconcile.run(&at, out).await,
         Command::Verify(verify) => verify.run(out),
         Command::Audit(command) => command.run(&at, out).await,
+        Command::Grievance(command) => command.run(&at, out).await,
         Command::Misbehaviour(command) => command.run(&at, out).await,
         Command::Repair(repair) => repair.run(&at, out).await,
         Command::Status => status::run(&at, out).await,
@@ -350,6 +356,15 @@ mod tests {
             "jieli reconcile --agreement 00 --period 2026-11 --json",
             "jieli reconcile --list",
             "jieli self-audit --last --json",
+            "jieli grievance key new --out body.key",
+            "jieli grievance list --key body.key --key older.key --json",
+            "jieli grievance report --month 2026-11 --key body.key",
+            "jieli grievance report --call-back 00 --key body.key",
+            "jieli worker grievance file --case 2026-000001 --code 12345678",
+            "jieli worker grievance status",
+            "jieli --as union worker window grievance --case 2026-000001",
+            "jieli worker call-back answer --code 1234567812345678",
+            "jieli audit call-back start --agreement 00 --from 2026-11-01 --to 2026-11-30 --seed s --body 00",
         ] {
             let words = line.split(' ');
             let last = if line.ends_with("--yes") { Some("1 3") } else { None };
@@ -375,6 +390,13 @@ mod tests {
             "jieli verify --slip a --letter b --root 00",
             "jieli verify --root 00",
             "jieli reconcile",
+            // What a worker says stands on no command line.
+            "jieli worker grievance file --case 2026-000001 --code 1 --kind fee-taken",
+            "jieli worker grievance file --case 2026-000001 --code 1 --words x",
+            "jieli worker grievance status --code 123412341234123412341234",
+            "jieli worker grievance file --case 2026-000001 --slip-code 12345678",
+            "jieli worker call-back answer --code 1 --own-choice no",
+            "jieli grievance report --month 2026-11",
             "jieli reconcile --agreement 00 --period 2026-13",
             "jieli reconcile --agreement 00 --period 2026-11 --list",
             "jieli worker answer --case 2026-000001 --slip-code 12345678 --yes 1",

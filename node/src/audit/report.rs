@@ -3,6 +3,7 @@
 use super::deadline::deadlines;
 use super::{Logged, Period, Walk, Within};
 use crate::directory::{Bond, Directory};
+use crate::grievance::{call_back, counts};
 use crate::house::House;
 use crate::legs::Standing;
 use crate::second;
@@ -53,6 +54,8 @@ pub(crate) async fn report(
         misbehaviour: misbehaviour(conn, bond, within).await?,
         cosigned: cosigned(conn, directory, bond).await?,
         made_unix_ms: house.world.clock.now_unix_ms(),
+        call_backs: call_back::of_period(conn, directory, today, bond, period).await?,
+        grievances: counts::grievances(conn, directory, &house.calendar, today, period).await?,
         overrides: second::overridden(conn, within).await?,
     })
 }

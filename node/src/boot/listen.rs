@@ -11,6 +11,7 @@ use crate::peers::Pinboard;
 use crate::serve::audit::audit;
 use crate::serve::desk::{DeskDoor, desk};
 use crate::serve::exchange::{ExchangeDoor, exchange};
+use crate::serve::grievance::grievance;
 use crate::serve::report::ReportDoor;
 use crate::serve::stack::listener;
 use crate::serve::window::keypad;
@@ -188,8 +189,9 @@ impl Doors {
         let window = keypad(hand.clone(), Arc::clone(&tokens), self.house.world.clone());
         let house = self.house.clone();
         let audit = audit(hand.clone(), store.clone(), house.clone(), Arc::clone(&tokens));
+        let bodies = grievance(hand.clone(), store.clone(), house.clone(), Arc::clone(&tokens));
         let desk = desk(hand, store, house, tokens);
-        Ok(Routes::new(desk).add_service(window).add_service(audit))
+        Ok(Routes::new(desk).add_service(window).add_service(audit).add_service(bodies))
     }
 
     /// Other cities: pinned TLS, and nothing but `Exchange`.

@@ -11,6 +11,7 @@ impl Command {
             Command::Desk(..)
                 | Command::Window(..)
                 | Command::Audit(..)
+                | Command::Grievance(..)
                 | Command::Worker(_)
                 | Command::Ring(_)
                 | Command::InstallManifest(_)
@@ -45,11 +46,21 @@ impl Command {
                     | DeskCommand::CarryOut(_)
                     | DeskCommand::CarriedOut(_)
             ),
-            Command::Window(_, command) => matches!(command, WindowCommand::Stop(_)),
+            Command::Window(_, command) => matches!(
+                command,
+                WindowCommand::Stop(_) | WindowCommand::ListBodies(_) | WindowCommand::File(_)
+            ),
             Command::Worker(command) => {
-                matches!(command, WorkerCommand::Withdraw(_) | WorkerCommand::StopBySlip(_))
+                matches!(
+                    command,
+                    WorkerCommand::Withdraw(_)
+                        | WorkerCommand::StopBySlip(_)
+                        | WorkerCommand::ListBodies(_)
+                        | WorkerCommand::FileGrievance(_)
+                )
             }
             Command::Audit(..)
+            | Command::Grievance(..)
             | Command::Receive(..)
             | Command::Noted(..)
             | Command::Cosign(..)

@@ -1,5 +1,6 @@
 //! The figures of a report, for people and as JSON.
 
+use super::super::grievance::show;
 use super::super::say::{Out, date, time};
 use jieli_proto::wire::{self, MessageType};
 use jieli_proto::words::{self, Word};
@@ -54,6 +55,8 @@ pub(super) fn json(found: &wire::AuditReport) -> Value {
             "at": time(one.at_unix_ms),
             "age_minutes": age(found, one),
         })).collect::<Vec<_>>(),
+        "call_backs": found.call_backs.iter().map(show::call_back_value).collect::<Vec<_>>(),
+        "grievances": found.grievances.iter().map(grievances_json).collect::<Vec<_>>(),
         "overrides": found.overrides.iter().map(override_json).collect::<Vec<_>>(),
     })
 }
@@ -166,6 +169,9 @@ pub(super) fn text(found: &wire::AuditReport, out: Out) -> String {
         lines.push(format!("  {} {} {}", one.origin, one.size, time(one.seen_unix_ms)));
     }
     lines.extend(cosigned(found, out));
+    lines.push(out.say("回访", "Call-backs"));
+    lines.extend(found.call_backs.iter().map(|one| show::call_back_text(one, out)));
+    lines.extend(grievances(found, out));
     lines.push(out.say("警报", "Alarms"));
     lines.extend(found.alarms.iter().map(event_text));
     lines.push(out.say("留存的违规证据", "Evidence of misbehaviour kept"));
@@ -175,6 +181,40 @@ pub(super) fn text(found: &wire::AuditReport, out: Out) -> String {
     );
     lines.extend(found.overrides.iter().map(|one| override_text(one, out)));
     lines.join("\n")
+}
+
+fn grievances_json(one: &wire::GrievanceCounts) -> Value {
+    json!({
+        "office": one.office, "office_name": one.office_name, "received": one.received,
+        "waiting": one.waiting, "overdue": one.overdue,
+        "months": one.months.iter().map(|month| json!({
+            "month": month.month, "late": month.late,
+            "lines": month.lines.iter().map(show::figure_value).collect::<Vec<_>>(),
+        })).collect::<Vec<_>>(),
+    })
+}
+
+/// Of this city's bodies, whatever the agreement: nothing says what a grievance is about.
+fn grievances(found: &wire::AuditReport, out: Out) -> Vec<String> {
+    let mut lines = vec![out.say("投诉（本市各受理机构）", "Grievances (of this city's bodies)")];
+    for one in &found.grievances {
+        let (received, waiting, overdue) = (one.received, one.waiting, one.overdue);
+        let said = out.say(
+            &format!("收到 {received}，等待受理 {waiting}，其中逾期 {overdue}"),
+            &format!("received {received}, waiting {waiting}, of these overdue {overdue}"),
+        );
+        lines.push(format!("  {} {}: {said}", one.office, one.office_name));
+        for month in &one.months {
+            let late = month.late;
+            let said = out.say(
+                &format!("{} 逾期答复 {late}", month.month),
+                &format!("{} answered late {late}", month.month),
+            );
+            lines.push(format!("  {said}"));
+            lines.extend(month.lines.iter().map(|line| show::figure_text(line, out)));
+        }
+    }
+    lines
 }
 
 /// Minutes since a cosignature.
