@@ -125,8 +125,8 @@ async fn init(
     Ok(OK)
 }
 
-/// Every token that a desk of this city has and the console can use. Windows and operators work
-/// elsewhere.
+/// Every token that a desk of this city has and the console can use. Windows, operators and bodies
+/// work elsewhere.
 fn from_city(at: &At, address: SocketAddr, origin: Option<String>) -> Result<Config, Fail> {
     let city = at.config()?;
     let dir = std::path::absolute(&at.dir).context("the city's directory")?;
@@ -135,7 +135,7 @@ fn from_city(at: &At, address: SocketAddr, origin: Option<String>) -> Result<Con
             DeskRole::Clerk => TokenRole::Clerk,
             DeskRole::Approver => TokenRole::Approver,
             DeskRole::Compliance => TokenRole::Compliance,
-            DeskRole::Operator | DeskRole::Window => return None,
+            DeskRole::Operator | DeskRole::Window | DeskRole::Body => return None,
         };
         let office = token.office.as_str().to_owned();
         let named = city.offices.iter().find(|known| known.credit_code == token.office);
