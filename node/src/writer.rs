@@ -152,7 +152,15 @@ impl Writer {
             publish,
             crash_at,
         };
-        Ok((writer, Hand { queue: send, published: watch, repairing: Arc::default() }))
+        Ok((
+            writer,
+            Hand {
+                queue: send,
+                published: watch,
+                repairing: Arc::default(),
+                missed: Arc::default(),
+            },
+        ))
     }
 
     /// Works until every hand is dropped, or until it must not go on.
