@@ -109,33 +109,36 @@ pub(crate) async fn own_words(
 async fn greet(
     house: &House,
     store: &Store,
-    published: &Published,
+    hand: &Hand,
     city: &CityId,
 ) -> Result<(Greeted, Option<jieli_proto::id::Digest>), Unheard> {
+    let published = &hand.published();
     let directory = &published.directory;
     let unknown = || PostError("no accepted peer of that name".to_owned());
     let peer = directory.peers.get(city).ok_or_else(unknown)?;
     let mut conn = store.read().await?;
     let held = held_of(&mut conn, peer).await?;
     let words = own_words(&mut conn, directory, &published.exchange, peer).await?;
+    // How long the log is, is said as late as can be: a newer head may reach the peer another way.
+    let words = GreetRequest { size: size_now(hand, published), ..words };
     let post = &house.world.post;
     let reply = post.greet(city, words.clone()).await?;
     let mut owed = rows::owed(&mut conn, city).await?;
-    if owed.is_none() && reply.held_back {
-        // It heard older words of ours after newer ones. The last statement says it again; where
-        // there is none, nothing was ever lost, and a proof says so.
+    let head = &published.exchange;
+    let provable = largest_seen(directory, &reply.seen)
+        .filter(|(epoch, (size, _))| *epoch == head.id.epoch && (1..=head.size).contains(size));
+    if owed.is_none() && reply.held_back && provable.is_none() {
+        // What it has seen cannot be proved from here, for instance of an epoch that has ended: the
+        // last statement says it again.
         owed = rows::statements(&mut conn, &directory.city).await?.pop();
     }
     if directory.recovering.is_some() || (owed.is_none() && !reply.held_back) {
         return Ok((Greeted::answered(&reply, held), None));
     }
-    let head = &published.exchange;
+    // Who is held back for older words that came after newer ones shows that nothing was lost since:
+    // an earlier statement would not reach as far as what was seen of the log after it.
     let mut consistency = Vec::new();
-    if let Some((epoch, (size, _))) = largest_seen(directory, &reply.seen)
-        && epoch == head.id.epoch
-        && size <= head.size
-        && size > 0
-    {
+    if let Some((_, (size, _))) = provable {
         let path = log::consistency(&mut conn, head.id, size, head.size).await?;
         consistency = path.iter().map(|hash| hash.to_vec()).collect();
     }
@@ -159,13 +162,20 @@ pub(crate) async fn meet(
     store: &Store,
     city: &CityId,
 ) -> Result<bool, Unheard> {
-    let (said, told) = greet(house, store, &hand.published(), city).await?;
+    let (said, told) = greet(house, store, hand, city).await?;
     hand.perform(Command::Greeted(city.clone(), Box::new(said))).await?;
     if let Some(digest) = told {
         hand.perform(Command::Told(city.clone(), digest)).await?;
     }
     // What was heard may have changed what may be sent.
     Ok(hand.published().directory.recovering.is_none())
+}
+
+/// The size of the own log by now, in the epoch of an earlier look.
+fn size_now(hand: &Hand, then: &Published) -> u64 {
+    let now = hand.published();
+    let same = now.exchange.id == then.exchange.id;
+    if same { now.exchange.size.max(then.exchange.size) } else { then.exchange.size }
 }
 
 async fn lost(conn: &mut Conn, city: &CityId) -> Result<Vec<wire::SectionsLost>, StoreError> {
