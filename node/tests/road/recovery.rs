@@ -12,8 +12,8 @@ use jieli_node::store::{log, mirror};
 use jieli_proto::envelope;
 use jieli_proto::id::{AgreementId, Digest};
 use jieli_proto::tree::Hash;
-use jieli_proto::wire::DeferReason;
 use jieli_proto::wire::answer::Answer;
+use jieli_proto::wire::{DeferReason, GreetRequest};
 use std::fs;
 use std::sync::atomic::Ordering;
 
@@ -202,6 +202,24 @@ async fn overtaken_after_repair(on: On) {
     let kinds: Vec<&str> = alarms.iter().map(|alarm| alarm.split(':').next().unwrap()).collect();
     assert!(kinds.contains(&"log-unbroken"), "{alarms:?}");
     assert!(!kinds.contains(&"statement-refused"), "{alarms:?}");
+    pair.stop().await;
+}
+
+/// A greeting that newer words have overtaken on its way is asked back before it accuses anybody.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_overtaken_greeting_is_asked_back() {
+    let (pair, id) = Pair::agreed_on(On::Sqlite).await;
+    pair.a().announce(0..5).await.unwrap();
+    pair.settled(id).await;
+    mirrored(&pair, A).await;
+    let (size, _) = head(pair.a());
+    let late =
+        GreetRequest { origin: ORIGINS[A].to_owned(), size: size - 2, ..GreetRequest::default() };
+    let reply = pair.a().post().greet(&pair.b().id(), late).await.unwrap();
+    assert!(!reply.held_back);
+    assert_eq!(pair.b().alarms().await, Vec::<String>::new());
+    goes_on(&pair, id, 5).await;
+    assert_eq!(pair.b().alarms().await, Vec::<String>::new());
     pair.stop().await;
 }
 
