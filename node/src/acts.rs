@@ -155,7 +155,7 @@ impl Batch<'_> {
         }
         if planned.ballot {
             let Act::Outcome(asked) = act else { return Err(Denied::not_found("outcome").into()) };
-            return self.hold_outcome(file, asked).await;
+            return self.hold_outcome(token, file, asked).await;
         }
         let digest = self.say(file, planned.speech).await?;
         match act {

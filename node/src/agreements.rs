@@ -319,7 +319,9 @@ impl Batch<'_> {
             | ActType::CounterPropose
             | ActType::Countersign
             | ActType::Manifest
-            | ActType::Pack => return Ok(()),
+            | ActType::Pack
+            | ActType::Flag
+            | ActType::AnswerFlag => return Ok(()),
         };
         let mut all: Vec<Val> = vec![bond.id.to_vec().into(), (side as i64).into()];
         all.extend(vals);
@@ -346,6 +348,7 @@ impl Batch<'_> {
             live: BTreeMap::new(),
             digests: BTreeMap::new(),
             said_by: Default::default(),
+            flags: Vec::new(),
         };
         self.directory.bonds.insert(id, bond.clone());
         self.directory_changed = true;

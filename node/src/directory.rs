@@ -5,6 +5,7 @@ mod own_keys;
 
 pub use own_keys::Voice;
 
+use crate::flags::{self, Flag};
 use crate::legs::LegFile;
 use crate::recovery::Recovering;
 use crate::store::recovery::Quarantine;
@@ -105,6 +106,8 @@ pub struct Bond {
     pub digests: BTreeMap<u32, Digest>,
     /// What each party has said about it, A and B: acts that cross both take effect.
     pub said_by: [SideActs; 2],
+    /// What was raised about it and is not answered (V17).
+    pub flags: Vec<Flag>,
 }
 
 /// The acts of one party that hold an agreement up or end it.
@@ -127,9 +130,15 @@ impl Bond {
         self.live.keys().next_back().copied().unwrap_or(0)
     }
 
-    /// Whether new cases are refused.
-    pub fn is_closed_to_new(&self) -> bool {
+    /// Whether new cases of that day are refused.
+    pub fn is_closed_to_new(&self, on: Day) -> bool {
         self.said_by.iter().any(|acts| acts.suspend.is_some() || acts.terminate.is_some())
+            || self.is_flagged_out(on)
+    }
+
+    /// Whether a flag was not answered in time.
+    pub fn is_flagged_out(&self, on: Day) -> bool {
+        self.flags.iter().any(|flag| flag.suspends(on))
     }
 
     /// What one party has said.
@@ -162,6 +171,7 @@ impl Bond {
             (None, false, _) => "SUSPENDED",
             (None, true, None) => "PROPOSED",
             (None, true, Some(agreement)) if today > agreement.to => "CLOSED",
+            (None, true, Some(_)) if self.is_flagged_out(today) => "SUSPENDED",
             (None, true, Some(_)) => "ACTIVE",
         }
     }
@@ -328,6 +338,7 @@ impl Directory {
             live: BTreeMap::from([(0, law)]),
             digests: BTreeMap::new(),
             said_by: Default::default(),
+            flags: Vec::new(),
         }
     }
 
@@ -381,6 +392,7 @@ async fn held_by_peers(conn: &mut Conn) -> Result<BTreeMap<String, u32>, StoreEr
 async fn bonds(conn: &mut Conn, city: &CityId) -> Result<BTreeMap<AgreementId, Bond>, StoreError> {
     let rows = conn.rows("SELECT agreement_id, peer FROM agreement", Vec::new()).await?;
     let mut said_by = side_acts(conn).await?;
+    let mut flags = flags::open(conn).await?;
     let mut bonds = BTreeMap::new();
     for row in rows {
         let id = AgreementId::from_slice(&row.bytes(0)?)
@@ -394,6 +406,7 @@ async fn bonds(conn: &mut Conn, city: &CityId) -> Result<BTreeMap<AgreementId, B
             live,
             digests,
             said_by: said_by.remove(&id).unwrap_or_default(),
+            flags: flags.remove(&id).unwrap_or_default(),
         };
         bonds.insert(id, bond);
     }

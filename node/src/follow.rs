@@ -433,7 +433,8 @@ pub(crate) async fn timer(batch: &mut Batch<'_>, file: LegFile, kind: TimerKind)
         | TimerKind::RenewCode
         | TimerKind::SayAgain
         | TimerKind::SendManifests
-        | TimerKind::SecondLapses => Ok(()),
+        | TimerKind::SecondLapses
+        | TimerKind::FlagDue => Ok(()),
     }
 }
 

@@ -123,7 +123,8 @@ pub(crate) fn whose(file: LegFile, kind: TimerKind) -> LegFile {
         | TimerKind::RequestDue
         | TimerKind::SayAgain
         | TimerKind::SendManifests
-        | TimerKind::SecondLapses => Side::Initiator,
+        | TimerKind::SecondLapses
+        | TimerKind::FlagDue => Side::Initiator,
     };
     file.seen_from(side)
 }

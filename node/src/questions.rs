@@ -28,6 +28,7 @@ mod text;
 
 pub(crate) use answer::{no_such_number, received};
 pub(crate) use call_back::call_back_text;
+pub(crate) use phones::phone_tag;
 pub use pin::RESET_HOURS;
 pub use status::{Look, View};
 pub(crate) use tell::{ARRIVAL_STATE, Letter, Told};

@@ -149,7 +149,7 @@ impl Batch<'_> {
     pub(crate) fn may_say(&self, bond: &Bond, file: &LegFile, ty: MessageType) -> Outcome<()> {
         let agreement = bond.in_force().ok_or_else(no_agreement)?;
         let opens = matches!(ty, MessageType::Offer | MessageType::Request);
-        if opens && bond.is_closed_to_new() {
+        if opens && bond.is_closed_to_new(self.today) {
             return Err(Refusal::Suspended.into());
         }
         agreement.authorise(&Asked {

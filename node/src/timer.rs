@@ -54,10 +54,12 @@ pub enum TimerKind {
     SendManifests,
     /// What needed a second pair of eyes was not done in time.
     SecondLapses,
+    /// The date by which a flag was to be answered is over.
+    FlagDue,
 }
 
 impl TimerKind {
-    const ALL: [TimerKind; 22] = [
+    const ALL: [TimerKind; 23] = [
         TimerKind::Release,
         TimerKind::Effect,
         TimerKind::AskTerms,
@@ -80,6 +82,7 @@ impl TimerKind {
         TimerKind::SayAgain,
         TimerKind::SendManifests,
         TimerKind::SecondLapses,
+        TimerKind::FlagDue,
     ];
 
     /// The word in the store.
@@ -107,6 +110,7 @@ impl TimerKind {
             TimerKind::SayAgain => "say-again",
             TimerKind::SendManifests => "send-manifests",
             TimerKind::SecondLapses => "second-lapses",
+            TimerKind::FlagDue => "flag-due",
         }
     }
 
@@ -155,6 +159,7 @@ impl Batch<'_> {
             TimerKind::SayAgain => return self.say_again(subject).await,
             TimerKind::SendManifests => return self.send_missing_manifests(subject).await,
             TimerKind::SecondLapses => return self.second_lapses(subject).await,
+            TimerKind::FlagDue => return self.flag_due(subject).await,
             TimerKind::Release
             | TimerKind::Effect
             | TimerKind::AskTerms

@@ -91,7 +91,7 @@ async fn a_yes_under_an_agreement_that_was_suspended_meanwhile_sends_nothing() {
     act_on(&towns.ruian, &towns, "suspend").await;
     eventually("the suspension", async || {
         let published = towns.kunming.node().hand().published();
-        published.directory.bonds[&towns.agreement].is_closed_to_new()
+        !published.directory.bonds[&towns.agreement].suspenders().is_empty()
     })
     .await;
     towns.next_working_day();

@@ -55,6 +55,8 @@ impl Batch<'_> {
             ActType::Manifest => self.receive_manifest(incoming, &facts).await?,
             // Announces a pack by digest; the pack itself is imported by its operators.
             ActType::Pack => {}
+            ActType::Flag => self.receive_flag(bond, incoming, &facts).await?,
+            ActType::AnswerFlag => self.receive_flag_answer(bond, incoming, &facts).await?,
             ActType::Unspecified => return Err(Refusal::BadBody.into()),
         }
         let header = act.header.unwrap_or_default();

@@ -67,7 +67,11 @@ impl Waiting {
             ActType::Suspend => "suspend",
             ActType::Resume => "resume",
             ActType::Terminate => "terminate",
-            ActType::Unspecified | ActType::Manifest | ActType::Pack => "-",
+            ActType::Unspecified
+            | ActType::Manifest
+            | ActType::Pack
+            | ActType::Flag
+            | ActType::AnswerFlag => "-",
         }
     }
 
@@ -295,7 +299,11 @@ impl Batch<'_> {
                 let on = Day::from_number(found.wind_down_on).ok_or_else(missing)?;
                 self.send_own_act(id, &OwnAct::Terminate(on), approvers).await
             }
-            ActType::Unspecified | ActType::Manifest | ActType::Pack => Err(missing().into()),
+            ActType::Unspecified
+            | ActType::Manifest
+            | ActType::Pack
+            | ActType::Flag
+            | ActType::AnswerFlag => Err(missing().into()),
         }
     }
 

@@ -181,7 +181,8 @@ impl Batch<'_> {
         file: Option<&LegFile>,
     ) -> Result<(), Refusal> {
         let opens = matches!(facts.kind, MessageType::Offer | MessageType::Request);
-        if opens && bond.is_closed_to_new() {
+        let on = self.day_of_sender(bond, facts.head.created_unix_ms);
+        if opens && bond.is_closed_to_new(on) {
             return Err(Refusal::Suspended);
         }
         let our_side = match file {
@@ -198,7 +199,7 @@ impl Batch<'_> {
             to_office: facts.to_office.as_str(),
             purpose: facts.purpose,
             holder: speak::holder(bond.our_side, our_side, facts.service),
-            on: self.day_of_sender(bond, facts.head.created_unix_ms),
+            on,
         })
     }
 

@@ -184,7 +184,7 @@ impl Batch<'_> {
         tokens.find(|token| token.name() == actor.token && token.office.as_str() == actor.office)
     }
 
-    fn officer(&self, actor: &Actor) -> String {
+    pub(super) fn officer(&self, actor: &Actor) -> String {
         self.token_of(actor).map_or(actor.token.clone(), |token| token.officer().to_owned())
     }
 }
