@@ -55,3 +55,5 @@ mod v21;
 mod v22;
 #[path = "safeguards/v23.rs"]
 mod v23;
+#[path = "safeguards/v23_same.rs"]
+mod v23_same;

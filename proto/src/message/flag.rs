@@ -61,3 +61,51 @@ pub fn check_flag(
     };
     Ok(FlagFacts { kind: found.kind(), month: found.month, answer_by, answer })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: AgreementId = AgreementId([7; 16]);
+
+    fn flag(kind: RiskFlagKind) -> wire::RiskFlag {
+        wire::RiskFlag {
+            agreement_id: ID.to_vec(),
+            kind: kind.into(),
+            month: 202_611,
+            answer_by: 20_261_214,
+            answer: 0,
+        }
+    }
+
+    #[test]
+    fn what_rests_on_the_ballot_is_no_flag() {
+        let made_on = Day::from_number(20_261_130);
+        let field = |found: &wire::RiskFlag| check_flag(found, ID, made_on).map_err(|f| f.field);
+        assert!(field(&flag(RiskFlagKind::SameMinute)).is_ok());
+        assert_eq!(field(&flag(RiskFlagKind::NotByChoice)), Err("kind"));
+        assert_eq!(field(&flag(RiskFlagKind::Unspecified)), Err("kind"));
+        assert!(!travels(RiskFlagKind::NotByChoice));
+    }
+
+    #[test]
+    fn a_flag_leaves_time_and_its_answer_is_a_code() {
+        let made_on = Day::from_number(20_261_130);
+        let wrong = |change: fn(&mut wire::RiskFlag), made_on| {
+            let mut found = flag(RiskFlagKind::OnePhone);
+            change(&mut found);
+            check_flag(&found, ID, made_on).map_err(|fault| fault.field).err()
+        };
+        assert_eq!(wrong(|_| {}, made_on), None);
+        assert_eq!(wrong(|f| f.answer_by = 20_261_209, made_on), Some("answer_by"));
+        assert_eq!(wrong(|f| f.answer_by = 20_261_232, made_on), Some("answer_by"));
+        assert_eq!(wrong(|f| f.month = 202_612, made_on), Some("month"));
+        assert_eq!(wrong(|f| f.month = 202_613, made_on), Some("month"));
+        assert_eq!(wrong(|f| f.month = u32::MAX, made_on), Some("month"));
+        assert_eq!(wrong(|f| f.agreement_id = vec![8; 16], made_on), Some("agreement_id"));
+        assert_eq!(wrong(|f| f.answer = 1, made_on), Some("answer"));
+        assert_eq!(wrong(|_| {}, None), Some("answer"));
+        assert_eq!(wrong(|f| f.answer = 4, None), None);
+        assert_eq!(wrong(|f| f.answer = 9, None), Some("answer"));
+    }
+}
