@@ -29,6 +29,10 @@ pub fn soon(house: &House, directory: &Directory, today: Day) -> Vec<wire::Expir
     for bond in directory.bonds.values().filter(|bond| bond.terminated().is_none()) {
         if let Some(agreement) = bond.in_force() {
             all.extend(expiry("agreement", &bond.id.hex(), agreement.to, today));
+            let reviews = agreement.wire.review_dates.iter().filter_map(|on| Day::from_number(*on));
+            for on in reviews.filter(|on| *on >= today) {
+                all.extend(expiry("agreement-review", &bond.id.hex(), on, today));
+            }
         }
     }
     let days = house.config.keys.review_days;
@@ -67,6 +71,10 @@ fn expiry(what: &str, subject: &str, on: Day, today: Day) -> Option<wire::Expiry
         "agreement" => (
             format!("协议 {short} 到期，请续签"),
             format!("agreement {short} ends: conclude the next version"),
+        ),
+        "agreement-review" => (
+            format!("协议 {short} 约定的复审日期"),
+            format!("the review that agreement {short} has fixed"),
         ),
         "peer-key-review" => (
             format!(

@@ -54,10 +54,16 @@ pub enum TimerKind {
     SendManifests,
     /// What needed a second pair of eyes was not done in time.
     SecondLapses,
+    /// The wind-down date of an agreement is over.
+    WindDownOver,
+    /// Close a leg with its agreement.
+    EndLeg,
+    /// The office that the person agreed to is another one now: ask about it.
+    AskAnew,
 }
 
 impl TimerKind {
-    const ALL: [TimerKind; 22] = [
+    const ALL: [TimerKind; 25] = [
         TimerKind::Release,
         TimerKind::Effect,
         TimerKind::AskTerms,
@@ -80,6 +86,9 @@ impl TimerKind {
         TimerKind::SayAgain,
         TimerKind::SendManifests,
         TimerKind::SecondLapses,
+        TimerKind::WindDownOver,
+        TimerKind::EndLeg,
+        TimerKind::AskAnew,
     ];
 
     /// The word in the store.
@@ -107,6 +116,9 @@ impl TimerKind {
             TimerKind::SayAgain => "say-again",
             TimerKind::SendManifests => "send-manifests",
             TimerKind::SecondLapses => "second-lapses",
+            TimerKind::WindDownOver => "wind-down-over",
+            TimerKind::EndLeg => "end-leg",
+            TimerKind::AskAnew => "ask-anew",
         }
     }
 
@@ -155,6 +167,7 @@ impl Batch<'_> {
             TimerKind::SayAgain => return self.say_again(subject).await,
             TimerKind::SendManifests => return self.send_missing_manifests(subject).await,
             TimerKind::SecondLapses => return self.second_lapses(subject).await,
+            TimerKind::WindDownOver => return self.wind_down_over(subject).await,
             TimerKind::Release
             | TimerKind::Effect
             | TimerKind::AskTerms
@@ -167,7 +180,9 @@ impl Batch<'_> {
             | TimerKind::Retention
             | TimerKind::ForgetMetadata
             | TimerKind::EraseAsked
-            | TimerKind::RequestDue => {}
+            | TimerKind::RequestDue
+            | TimerKind::EndLeg
+            | TimerKind::AskAnew => {}
         }
         let leg = LegId::from_slice(subject).ok_or(StoreError::Corrupt("timer.subject"))?;
         let Some(file) = self.take_leg(leg).await? else { return Ok(()) };
