@@ -86,7 +86,7 @@ impl Topic {
         Topic::Letter,
     ];
 
-    pub(super) fn word(self) -> &'static str {
+    fn word(self) -> &'static str {
         match self {
             Topic::Consent => "consent",
             Topic::Terms => "terms",

@@ -42,9 +42,8 @@ impl Batch<'_> {
             legs.push(LegId(row.array(0)?));
         }
         // What this batch has begun is not in the tables under its new office yet.
-        let added = self.legs.values().filter(|file| {
-            file.bond == Some(id) && [&file.our_office, &file.their_office].contains(&&code.to_owned())
-        });
+        let names = |file: &&LegFile| file.our_office == code || file.their_office == code;
+        let added = self.legs.values().filter(|file| file.bond == Some(id)).filter(names);
         legs.extend(added.map(|file| file.id));
         legs.sort_unstable();
         legs.dedup();
@@ -83,7 +82,7 @@ impl Batch<'_> {
         match file.local {
             Local::Asked => {
                 let refused = self.has_refused(file.id).await?;
-                self.void_questions(file.id).await?;
+                self.void_questions(file).await?;
                 Ok(!refused)
             }
             Local::OnTheRoad => Ok(needs_consent(file)),

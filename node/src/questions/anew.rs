@@ -86,13 +86,17 @@ impl Batch<'_> {
     }
 
     /// No answer to a question that was asked about a leg counts any more.
-    pub(crate) async fn void_questions(&mut self, leg: LegId) -> Result<(), StoreError> {
+    pub(crate) async fn void_questions(&mut self, file: &LegFile) -> Result<(), StoreError> {
+        let leg = file.id;
         self.close_questions(leg).await?;
-        // One sitting about several legs stays open for the others.
+        // One sitting about several legs stays open for the others; that this one was asked about
+        // goes on to count (V7).
         let sql = "DELETE FROM question_leg WHERE leg_id = $1 AND question_id IN \
                    (SELECT question_id FROM question WHERE closed = 0 AND kind = $2)";
         let kind = Topic::Consent.word();
-        self.conn.run(sql, vec![leg.to_vec().into(), kind.into()]).await?;
+        if self.conn.run(sql, vec![leg.to_vec().into(), kind.into()]).await? > 0 {
+            self.put_nothing(file).await?;
+        }
         Ok(())
     }
 }

@@ -232,7 +232,7 @@ impl Batch<'_> {
         let offices = |file: &LegFile| (file.our_office.clone(), file.their_office.clone());
         if old.bond.is_some() && offices(old) != offices(bound) {
             // V2: a yes to another office is none to this one.
-            self.void_questions(old.id).await?;
+            self.void_questions(old).await?;
         }
         store::legs::update(self.conn, bound).await?;
         self.put_leg(bound.clone());
