@@ -16,6 +16,7 @@ use crate::receive::decode;
 use crate::store::{StoreError, Val};
 use crate::timer::TimerKind;
 use crate::trouble::{Denied, Outcome};
+pub(crate) use ceiling::Opening;
 use jieli_proto::agreement::{Agreement, distinct};
 use jieli_proto::day::Day;
 use jieli_proto::envelope;
@@ -24,7 +25,6 @@ use jieli_proto::kinds::{Lane, PartySide};
 use jieli_proto::refusal::Refusal;
 use jieli_proto::wire::{self, Act, ActType};
 use prost::Message as _;
-pub(crate) use ceiling::Opening;
 use standing::Proposal;
 use std::collections::BTreeMap;
 

@@ -220,7 +220,8 @@ fn denied(done: Result<impl std::fmt::Debug, jieli_node::writer::Failure>) -> &'
 async fn a_successor_has_to_take_over_from_an_office_that_was_there() {
     let towns = Towns::new().await;
     for wrong in [
-        merged().replace(&format!("succeeds = [\"{HOUSING}\"]"), "succeeds = [\"11999999MB0000027M\"]"),
+        merged()
+            .replace(&format!("succeeds = [\"{HOUSING}\"]"), "succeeds = [\"11999999MB0000027M\"]"),
         merged().replace("kind = \"housing\"\nname", "kind = \"labour\"\nname"),
         AGREEMENT_DRAFT.replace(
             "telephone = \"0577-60000158\"",
@@ -367,10 +368,8 @@ async fn an_agreement_ended_with_forty_open_legs_closes_with_none() {
     }
     towns.clock.move_on(2 * HOUR_MS);
     for town in [kunming, ruian] {
-        eventually("no open leg", async || {
-            town.count("SELECT COUNT(*) FROM leg_open").await == 0
-        })
-        .await;
+        eventually("no open leg", async || town.count("SELECT COUNT(*) FROM leg_open").await == 0)
+            .await;
         assert_eq!(state(town, &towns), "CLOSED");
     }
     towns.settled().await;

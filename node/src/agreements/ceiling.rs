@@ -82,8 +82,8 @@ impl Batch<'_> {
         let provisional = Standing::Provisional.numbers().0;
         let mut open: BTreeMap<LegId, CaseId> = BTreeMap::new();
         for row in self.conn.rows(sql, vals).await? {
-            let is_unheard = row.int(2)? == provisional
-                && row.int(3)? == side_number(Side::Initiator);
+            let is_unheard =
+                row.int(2)? == provisional && row.int(3)? == side_number(Side::Initiator);
             if !(but_unheard && is_unheard) {
                 open.insert(LegId(row.array(0)?), CaseId(row.array(1)?));
             }

@@ -49,9 +49,9 @@ impl Batch<'_> {
     ) -> Result<Option<u64>, StoreError> {
         let Some(digest) = bond.digests.get(&version) else { return Ok(None) };
         let said = self.said(bond).await?;
-        let countersigned = said.into_iter().find(|one| {
-            one.act.act_type() == ActType::Countersign && one.act.subject == digest.0
-        });
+        let countersigned = said
+            .into_iter()
+            .find(|one| one.act.act_type() == ActType::Countersign && one.act.subject == digest.0);
         let Some(signed) = countersigned else { return Ok(None) };
         if signed.side != bond.our_side {
             return Ok(signed.act.header.map(|header| header.created_unix_ms));
@@ -59,11 +59,8 @@ impl Batch<'_> {
         let lane = Lane::acts(bond.our_side);
         let sql = "SELECT receipt_digest FROM receipt_item WHERE agreement_id = $1 AND lane = $2 \
                    AND lane_seq = $3";
-        let vals = vec![
-            bond.id.to_vec().into(),
-            i64::from(lane.number()).into(),
-            signed.seq.into(),
-        ];
+        let vals =
+            vec![bond.id.to_vec().into(), i64::from(lane.number()).into(), signed.seq.into()];
         let Some(row) = self.conn.maybe(sql, vals).await? else { return Ok(None) };
         let receipts = Lane::receipts(bond.our_side.other());
         let named = Digest(row.array(0)?);

@@ -3,8 +3,8 @@
 
 use super::access::{Call, Caller, enter};
 use super::answer::{Answer, odd};
-use crate::config::DeskRole;
 use crate::command::{Command, DeskCommand, Done};
+use crate::config::DeskRole;
 use crate::evidence;
 use crate::house::House;
 use crate::questions::Look;

@@ -89,9 +89,8 @@ impl Batch<'_> {
             ));
         }
         let token = self.token_of(actor).cloned();
-        let is = |code: &CreditCode, office: &str| {
-            self.directory.is_one_office(code.as_str(), office)
-        };
+        let is =
+            |code: &CreditCode, office: &str| self.directory.is_one_office(code.as_str(), office);
         let below = token.is_some_and(|t| t.answers_to.iter().any(|code| is(code, sender)));
         let mut tokens = self.house.config.desk.tokens.iter();
         let above = tokens.any(|token| {

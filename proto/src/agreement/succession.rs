@@ -13,7 +13,10 @@ pub(super) fn check(party: &wire::Party) -> Result<(), Flaw> {
     let mut taken = BTreeSet::new();
     for office in &party.offices {
         if office.succeeds.windows(2).any(|pair| pair[0] >= pair[1]) {
-            return flaw(&office.credit_code, "offices it takes over from are listed once, by code");
+            return flaw(
+                &office.credit_code,
+                "offices it takes over from are listed once, by code",
+            );
         }
         for code in &office.succeeds {
             if CreditCode::parse(code).is_err() {

@@ -53,7 +53,8 @@ pub(super) fn draft(
             }
         }
     }
-    let head: Vec<&str> = view.draft_toml.lines().take_while(|line| line.starts_with('#')).collect();
+    let head: Vec<&str> =
+        view.draft_toml.lines().take_while(|line| line.starts_with('#')).collect();
     let rest = toml::to_string(&text).map_err(|_| unreadable())?;
     Ok(format!("{}\n\n{rest}", head.join("\n")))
 }

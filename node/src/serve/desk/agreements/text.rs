@@ -136,10 +136,8 @@ fn office_line(office: &Office, tongue: Tongue) -> String {
         return line;
     }
     let before = tongue.list(&office.succeeds);
-    line + &tongue.say(
-        format!("，接办原机构 {before} 的事项"),
-        format!(", takes over from {before}"),
-    )
+    line + &tongue
+        .say(format!("，接办原机构 {before} 的事项"), format!(", takes over from {before}"))
 }
 
 fn service(lines: &mut Vec<String>, rule: &ServiceRule, whole: &Agreement, tongue: Tongue) {
