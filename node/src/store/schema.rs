@@ -54,6 +54,7 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 20 "0020_call_back",
                 22 "0022_overrides",
                 24 "0024_agreements",
+                28 "0028_queue",
             )
         };
     }
