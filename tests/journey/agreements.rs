@@ -406,3 +406,40 @@ async fn a_suspension_ends_with_the_agreement_and_reviews_are_told() {
     }
     towns.stop().await;
 }
+
+/// One more agreement between the two, in force in both.
+async fn one_more(towns: &Towns) {
+    let (kunming, ruian) = (&towns.kunming, &towns.ruian);
+    let request = wire::ProposeRequest { draft_toml: AGREEMENT_DRAFT.to_owned() };
+    let id = kunming.two_approve(DeskCommand::Propose(request)).await.unwrap();
+    let sign = wire::CountersignRequest { agreement_id: id.hex(), version: 1 };
+    eventually("the proposal", async || {
+        ruian.two_approve(DeskCommand::Countersign(sign.clone())).await.is_ok()
+    })
+    .await;
+    eventually("the counter-signature", async || {
+        let published = kunming.node().hand().published();
+        published.directory.bonds.get(&id).is_some_and(|bond| bond.version() == 1)
+    })
+    .await;
+}
+
+/// `JIELI_MANY_AGREEMENTS=300` makes as many as a large node has: what one more costs is then the
+/// difference of two runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_agreements_stand_beside_each_other() {
+    let towns = Towns::new().await;
+    let many = std::env::var("JIELI_MANY_AGREEMENTS").ok().and_then(|text| text.parse().ok());
+    let many = many.unwrap_or(40);
+    for _ in 0..many {
+        one_more(&towns).await;
+    }
+    for town in [&towns.kunming, &towns.ruian] {
+        let held = town.count("SELECT COUNT(*) FROM agreement WHERE live_version = 1").await;
+        assert_eq!(held, many + 1);
+    }
+    let (_, leg) = offered(&towns, 1).await;
+    towns.ruian.reaches(leg, Stage::Offered).await;
+    nobody_misbehaved(&towns).await;
+    towns.stop().await;
+}
