@@ -261,9 +261,14 @@ fn spell<T: Serialize>(parts: &T) -> String {
     serde_json::to_string(parts).unwrap_or_default()
 }
 
-/// A label a person reads: some characters, none of them a control or a mark that turns the line,
-/// and nothing that must never exist.
+/// A label a person reads, with nothing in it that must never exist.
 fn label(place: &str, text: &str) -> Result<(), PackError> {
+    shape(place, text)?;
+    denied(place, text)
+}
+
+/// Some characters, none of them a control or a hidden mark.
+fn shape(place: &str, text: &str) -> Result<(), PackError> {
     let entry = |what: &str| PackError::Entry { place: place.to_owned(), what: what.to_owned() };
     if text.trim() != text || text.is_empty() || text.chars().count() > LABEL_CHARS_MAX {
         return Err(entry("a label has 1 to 64 characters and no space at its ends"));
@@ -271,7 +276,7 @@ fn label(place: &str, text: &str) -> Result<(), PackError> {
     if text.chars().any(|c| is_hidden(c) || matches!(c, '\u{200c}' | '\u{200d}')) {
         return Err(entry("a label holds no control character and no hidden mark"));
     }
-    denied(place, text)
+    Ok(())
 }
 
 fn denied(place: &str, text: &str) -> Result<(), PackError> {

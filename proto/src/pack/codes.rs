@@ -7,7 +7,7 @@
 //! `from` and `to` are `yyyymmdd`, 0 for open. Codes ascend strictly; a code that has ended stays in
 //! the list, because old messages name it.
 
-use super::{PackError, Title, label};
+use super::{PackError, Title, label, shape};
 use crate::day::Day;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -153,7 +153,15 @@ impl CodeList {
                 return Err(wrong("codes ascend, each once"));
             }
             label(&place, &entry.zh)?;
-            label(&place, &entry.en)?;
+            // A place's name in Latin letters may sound like a denied word (Xinyang), its own does not.
+            match parts.list {
+                List::Divisions => shape(&place, &entry.en)?,
+                List::Occupations
+                | List::Schemes
+                | List::Bring
+                | List::Grounds
+                | List::Documents => label(&place, &entry.en)?,
+            }
             let (from, to) = (open(&place, entry.from)?, open(&place, entry.to)?);
             if from.zip(to).is_some_and(|(from, to)| to < from) {
                 return Err(PackError::Dates(place));
