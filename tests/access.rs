@@ -26,7 +26,7 @@ fn paper() -> Rows {
 /// Every call of every service.
 fn services() -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto");
-    let files = ["desk", "window", "audit", "exchange"]
+    let files = ["desk", "window", "audit", "grievance", "exchange"]
         .map(|name| root.join(format!("jieli/v1/{name}.proto")));
     let set = protox::compile(files, [root]).unwrap();
     let services = set.file.iter().flat_map(|file| &file.service);
@@ -76,6 +76,19 @@ fn the_audit_service_is_for_compliance() {
     assert!(audit().count() > 0);
     for (call, who) in audit() {
         assert_eq!(who, &["compliance"], "{call}");
+    }
+}
+
+#[test]
+fn the_grievance_service_is_for_bodies_and_bodies_open_nothing_else() {
+    let rows = paper();
+    let own = || rows.iter().filter(|(call, _)| call.starts_with("Grievance."));
+    assert!(own().count() > 0);
+    for (call, who) in own() {
+        assert_eq!(who, &["body"], "{call}");
+    }
+    for (call, roles) in TABLE {
+        assert!(!roles.contains(&DeskRole::Body), "{call:?}");
     }
 }
 

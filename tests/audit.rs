@@ -7,6 +7,8 @@
 mod access;
 #[path = "audit/desk.rs"]
 mod desk;
+#[path = "audit/overrides.rs"]
+mod overrides;
 #[path = "audit/pack.rs"]
 mod pack;
 #[path = "audit/report.rs"]

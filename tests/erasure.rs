@@ -10,6 +10,8 @@ mod afterwards;
 mod asked;
 #[path = "erasure/image.rs"]
 mod image;
+#[path = "erasure/shown.rs"]
+mod shown;
 
 use image::{Image, Needles};
 use jieli_node::command::DeskCommand;
@@ -125,14 +127,20 @@ async fn story(first: Database, erases: bool) -> (Found, usize) {
     let mut towns = Towns::with(first, Database::Sqlite, AGREEMENT_DRAFT).await;
     let planted = plant(&towns).await;
     let mut needles = Needles::of(&towns).await;
+    let mut found = Found::default();
+    found.plain.extend(shown::in_packs(&towns, &planted.values, false).await);
+    let first = &planted.legs[0].0;
+    let disclosed = shown::in_bundle(&towns.kunming, first, &planted.values).await;
+    assert!(!disclosed.is_empty(), "a search that finds nothing proves nothing");
     back_up_rings(&towns).await;
     let folder = tempfile::tempdir().unwrap();
     let before = Image::take(&mut towns, &folder.path().join("before")).await;
     if erases {
         erase(&towns, &planted).await;
+        shown::says_what_went(&towns, &planted).await;
+        found.plain.extend(shown::in_packs(&towns, &planted.values, true).await);
     }
     back_up_rings(&towns).await;
-    let mut found = Found::default();
     let values = &planted.values;
     let mut look = |text: Vec<Vec<u8>>, needles: &Needles| {
         for bytes in text {

@@ -5,6 +5,8 @@
 
 #[path = "journey/ballot.rs"]
 mod ballot;
+#[path = "journey/call_back.rs"]
+mod call_back;
 #[path = "journey/capacity.rs"]
 mod capacity;
 #[path = "journey/capture.rs"]

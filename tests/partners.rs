@@ -274,6 +274,9 @@ async fn a_proof_of_misbehaviour_is_exported_and_verified() {
     let sql = "INSERT INTO evidence (evidence_id, found_ms, kind, peer, agreement_id, lane, \
                lane_seq, bytes) VALUES ($1, 1, 'misbehaviour', 'kunming.yn', $1, 0, 0, $2)";
     tx.run(sql, vec![vec![5; 16].into(), proof.clone().into()]).await.unwrap();
+    let mut bent = proof.clone();
+    bent[proof.len() / 2] ^= 1;
+    tx.run(sql, vec![vec![6; 16].into(), bent.into()]).await.unwrap();
     tx.commit().await.unwrap();
     drop(writer);
     store.close().await;
@@ -281,7 +284,15 @@ async fn a_proof_of_misbehaviour_is_exported_and_verified() {
     let listed = ra.run(&["misbehaviour", "list"]).ok();
     let id = listed[0]["id"].as_str().unwrap();
     assert_eq!((listed[0]["city"].as_str().unwrap(), id), ("kunming.yn", &*"05".repeat(16)));
+    // A damaged row is named, accuses nobody, and hides no other.
+    assert_eq!(listed[0]["unreadable"], false);
+    assert_eq!(
+        (&listed[1]["id"], &listed[1]["unreadable"]),
+        (&"06".repeat(16).into(), &true.into())
+    );
+    assert_eq!(listed.as_array().unwrap().len(), 2);
     let text = ra.text(&["--lang", "both", "misbehaviour", "list"]);
+    assert!(text.contains("proves nothing") && text.contains(&"06".repeat(16)), "{text}");
     assert!(text.contains("两个不同的根") && text.contains("two different roots"), "{text}");
     let missing = ra.run(&["misbehaviour", "export", "00", "--out", "none.json"]);
     assert_eq!(missing.refused(2), "USAGE");

@@ -75,6 +75,8 @@ struct Walk {
     codes: BTreeMap<(String, String), String>,
     /// The sitting that a window opened last.
     sitting: String,
+    /// The code of a grievance, as it was shown once.
+    kept: String,
 }
 
 impl Walk {
@@ -95,7 +97,14 @@ impl Walk {
             Ok(Town { dir, child: None, ports })
         };
         let towns = [town("km")?, town("ra")?];
-        Ok(Walk { _dir: dir, clock, towns, codes: BTreeMap::new(), sitting: String::new() })
+        Ok(Walk {
+            _dir: dir,
+            clock,
+            towns,
+            codes: BTreeMap::new(),
+            sitting: String::new(),
+            kept: String::new(),
+        })
     }
 
     /// Types one command, and waits until it has done what the page says.
@@ -122,6 +131,9 @@ impl Walk {
             let text = String::from_utf8_lossy(&out.stdout).into_owned();
             if out.status.code().is_some_and(|code| allowed.contains(&code)) {
                 self.has_written(at, &typed)?;
+                if let Some((_, code)) = text.split_once("查询码 ") {
+                    self.kept = code.chars().take(29).collect();
+                }
                 if let Some(sitting) = hex_of(&text, 32) {
                     self.sitting = sitting;
                 }
@@ -206,6 +218,15 @@ impl Walk {
         if typed.contains("worker pin set") {
             return "246813\n246813\n".to_owned();
         }
+        if typed.contains("worker grievance file") {
+            return "1\n1\n收了两千元\n1\n".to_owned();
+        }
+        if typed.contains("worker grievance status") {
+            return format!("{}\n", self.kept);
+        }
+        if typed.contains("grievance answer") {
+            return "请周三上午来\n".to_owned();
+        }
         if typed.contains("worker window open") {
             return format!("{IN_HAND}\n");
         }
@@ -275,6 +296,12 @@ impl Walk {
                 bail!("no <{name}>")
             }
             "hex" => Ok(self.sitting.clone()),
+            "record" => {
+                let out = self.run(at, "jieli --as union-body grievance list --json", "")?;
+                let all: Value = serde_json::from_slice(&out.stdout)?;
+                let found = all["records"][0]["record"].as_str();
+                Ok(found.context("no <record>")?.to_owned())
+            }
             "request" | "digest" => {
                 let out = self.run(at, "jieli second list --json", "")?;
                 let all: Value = serde_json::from_slice(&out.stdout)?;

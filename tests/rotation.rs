@@ -16,6 +16,7 @@ use jieli_node::keys::{KeyName, ROTATING};
 use jieli_proto::bundle::{exit_code, verify};
 use jieli_proto::case::Stage;
 use jieli_proto::id::Digest;
+use jieli_proto::paper;
 use jieli_proto::wire::{self, Service};
 use jieli_tests::{Town, Towns, eventually, people};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -85,6 +86,7 @@ async fn every_key_changes_while_letters_travel_and_none_is_lost() {
     let towns = Towns::new().await;
     let (kunming, ruian) = (&towns.kunming, &towns.ruian);
     let before = towns.main_road().await;
+    let slip = kunming.slip(&before).await.qr;
     let (done, sent) = (AtomicBool::new(false), AtomicU32::new(0));
     let load = async {
         while !done.load(Ordering::SeqCst) {
@@ -121,6 +123,10 @@ async fn every_key_changes_while_letters_travel_and_none_is_lost() {
     for case in [&before, &after] {
         holds(&towns, case).await;
     }
+    // A slip from before the change is as good as it was, and a reader is told.
+    let (root, newest) = (kunming.public.root_fpr(), kunming.manifest().envelope.clone());
+    let retired = |newer| paper::open(&slip, &[root], newer).map(|checked| checked.is_retired);
+    assert_eq!((retired(None), retired(Some(&newest))), (Ok(false), Ok(true)));
     towns.stop().await;
 }
 

@@ -31,6 +31,10 @@ mod v06_capacity;
 mod v06_stops;
 #[path = "safeguards/v07.rs"]
 mod v07;
+#[path = "safeguards/v09.rs"]
+mod v09;
+#[path = "safeguards/v09_bodies.rs"]
+mod v09_bodies;
 #[path = "safeguards/v12.rs"]
 mod v12;
 #[path = "safeguards/v13.rs"]

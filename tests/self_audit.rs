@@ -2,12 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
-use jieli_node::command::DeskCommand;
+use jieli_node::command::{Command, DeskCommand};
 use jieli_node::config::Database;
 use jieli_node::keys::seal_envelope;
 use jieli_node::reconcile::reconcile;
 use jieli_node::self_audit::{COVERED, UNCOVERED, self_audit};
 use jieli_node::store::{AssertSqlSafe, Val};
+use jieli_node::writer::Failure;
 use jieli_proto::case::Stage;
 use jieli_proto::envelope;
 use jieli_proto::id::Digest;
@@ -115,6 +116,7 @@ const CASES: &[Case] = &[
     ("log_statement", "size", Flip::Number, "1 = 1", &["env_digest"]),
     ("audit_sign_off", "dsse", Flip::Text, "1 = 1", &["sign_off_id"]),
     ("seconded", "shown", Flip::Text, "1 = 1", &["request_id"]),
+    ("seconded", "payload", Flip::Blob, "LENGTH(payload) > 0", &["request_id"]),
     ("vacancy", "terms_digest", Flip::Blob, "1 = 1", &["city", "reference"]),
 ];
 
@@ -268,12 +270,13 @@ async fn kept(town: &Town) {
     let sql = "INSERT INTO audit_sign_off (sign_off_id, agreement_id, token, signed_ms, dsse) \
                VALUES ($1, $1, 'reviewer', 1, $2)";
     run(town, sql, vec![vec![1_u8; 16].into(), dsse.into()]).await;
-    let shown = "办件 2026-000001";
+    let shown = format!("清单 {}", envelope::env_digest(&sealed).hex());
     let sql = "INSERT INTO seconded (request_id, kind, subject, purpose, shown, shown_digest, \
-               token, office, made_ms, lapses_ms, approver, approver_post, approved_ms, used_ms) \
-               VALUES ($1, 'export', '', '', $2, $3, 'clerk', '', 1, 2, '', '', 0, 0)";
+               token, office, made_ms, lapses_ms, approver, approver_post, approved_ms, used_ms, \
+               payload) VALUES ($1, 'keys', '', '', $2, $3, 'operator', '', 1, 2, '', '', 0, 0, $4)";
     let digest = Digest::of(&[shown.as_bytes()]).to_vec();
-    run(town, sql, vec![vec![2_u8; 16].into(), shown.into(), digest.into()]).await;
+    let vals = vec![vec![2_u8; 16].into(), shown.into(), digest.into()];
+    run(town, sql, [vals, vec![sealed.encode_to_vec().into()]].concat()).await;
 }
 
 async fn every_flip_is_named(first: Database, second: Database, cases: &[Case]) {
@@ -287,6 +290,11 @@ async fn every_flip_is_named(first: Database, second: Database, cases: &[Case]) 
         let kunming = &towns.kunming;
         let (sql, keys, value) = held(kunming, case).await;
         run(kunming, &sql, [vec![flipped(&value)], keys.clone()].concat()).await;
+        if *table == "log_head" {
+            // Nothing is built on it, and the node does not end.
+            let refused = kunming.node().hand().perform(Command::LookAhead).await;
+            assert!(matches!(refused, Err(Failure::Busy(_))), "{refused:?}");
+        }
         let report = audited(kunming).await;
         let named = report.findings.iter().any(|found| {
             found.table == *table && found.column.contains(column) && !found.zh.is_empty()

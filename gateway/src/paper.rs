@@ -5,6 +5,7 @@
 //! checked: `jieli verify --slip slip.html --root FPR`.
 
 use crate::html::escape;
+use base64::Engine as _;
 use jieli_proto::day::Day;
 use jieli_proto::wire;
 use jieli_proto::words::{self, NOT_PROOF_OF_FREEDOM};
@@ -29,6 +30,18 @@ pub fn slip(page: &wire::SlipPage) -> Result<String, PageError> {
     slip::html(page)
 }
 
+/// A QR code of a text, as it stands on a page of the console.
+pub(crate) fn code_svg(text: &str, mm: u32) -> Result<String, PageError> {
+    qr::svg(text, mm)
+}
+
+/// What a page to print may be styled by, for its content security policy: its own style, by the
+/// digest of it, and nothing else.
+pub(crate) fn style_source() -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, STYLE.as_bytes());
+    format!("'sha256-{}'", base64::engine::general_purpose::STANDARD.encode(digest))
+}
+
 /// The letter to a city without a node, with its tear-off slip.
 pub fn letter(page: &wire::LetterPage) -> Result<String, PageError> {
     letter::html(page)
@@ -44,7 +57,10 @@ h2{font-size:10.5pt;margin:2.4mm 0 .8mm}p{margin:.7mm 0}\
 .head{display:flex;justify-content:space-between;align-items:flex-end;border-bottom:1.2pt solid #000;\
 padding-bottom:1.2mm}.head div{text-align:right}\
 table{border-collapse:collapse;width:100%;font-size:8.5pt;margin-top:1.6mm}\
-table.legs{table-layout:fixed;font-size:8pt;line-height:1.25}.legs .en{font-size:7pt}\
+table.legs{table-layout:fixed;font-size:8pt;line-height:1.25}\
+.legs col:nth-child(1){width:9mm}.legs col:nth-child(2){width:23mm}.legs col:nth-child(5){width:39mm}\
+.legs col:nth-child(3),.legs col:nth-child(4){width:41mm}.legs col:nth-child(6){width:31mm}\
+.legs .en{font-size:7pt}\
 tr{break-inside:avoid}\
 th,td{border:.6pt solid #000;padding:.7mm 1.1mm;text-align:left;vertical-align:top}\
 th{font-weight:bold}\

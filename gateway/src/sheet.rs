@@ -17,6 +17,7 @@ use std::collections::BTreeSet;
 
 use jieli_proto::day::Day;
 use jieli_proto::number::{AgeBand, CitizenNumber, MobileNumber, OtherNumber, PersonName};
+use jieli_proto::wire;
 use serde::{Deserialize, Serialize};
 
 mod back;
@@ -32,6 +33,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod text;
+pub mod told;
 mod values;
 mod weigh;
 mod xlsx;
@@ -108,6 +110,17 @@ impl Options {
             limits: Limits::default(),
         }
     }
+}
+
+/// References that a sheet may name on a day, from a node's list; `None` where nothing was announced
+/// yet, so that there is nothing to check against.
+pub fn known_vacancies(listed: &wire::VacancyList, today: u32) -> Option<BTreeSet<String>> {
+    // A reference without a date was given by word of mouth; one that is over is known no more.
+    let stands = |until: u32| until == 0 || until >= today;
+    let standing = listed.vacancies.iter().filter(|vacancy| stands(vacancy.valid_until));
+    let terms = standing.filter_map(|vacancy| vacancy.terms.as_ref());
+    let known: BTreeSet<String> = terms.map(|terms| terms.reference.clone()).collect();
+    (!known.is_empty()).then_some(known)
 }
 
 /// How large a sheet may be.

@@ -113,7 +113,10 @@ impl Batch<'_> {
                 self.place_is_left(file).await?;
                 Planned::now(self.accept(&bond, file, asked).await?)
             }
-            Act::Decline(asked) => Planned::now(decide::decline(file, asked)),
+            Act::Decline(asked) => {
+                self.arrears_were_found(file, asked.decision()).await?;
+                Planned::now(decide::decline(file, asked))
+            }
             Act::Outcome(asked) => return self.plan_outcome(&bond, file, asked).await,
             Act::Withdraw(_) => Planned::now(Speech::withdraw()),
             Act::Void(asked) => Planned::now(decide::void(asked)),

@@ -4,7 +4,7 @@
 use crate::batch::leaf_of;
 use crate::directory::{Bond, Directory};
 use crate::legs::Standing;
-use crate::store::{Conn, StoreError};
+use crate::store::{Conn, Row, StoreError};
 use crate::trouble::Denied;
 use jieli_proto::calendar::Calendar;
 use jieli_proto::day::Day;
@@ -12,7 +12,7 @@ use jieli_proto::envelope;
 use jieli_proto::id::{AgreementId, Digest};
 use jieli_proto::kinds::{Lane, PartySide};
 use jieli_proto::tree::{Hash, leaf_hash};
-use jieli_proto::wire::{self, Envelope};
+use jieli_proto::wire::{self, Envelope, ItemStatus};
 use prost::Message as _;
 
 pub(crate) mod access;
@@ -112,9 +112,12 @@ impl<'a> Walk<'a> {
                 .conn
                 .rows(
                     "SELECT e.lane_seq, e.env_digest, e.envelope, e.stored_ms, \
-                     COALESCE(m.status, 3), COALESCE(m.code, 0), e.leaf_idx FROM envelope e \
+                     COALESCE(m.status, -1), COALESCE(m.code, 0), e.leaf_idx, \
+                     COALESCE(i.item, $5) FROM envelope e \
                      LEFT JOIN message m ON m.agreement_id = e.agreement_id AND m.lane = e.lane \
                      AND m.lane_seq = e.lane_seq \
+                     LEFT JOIN receipt_item i ON i.agreement_id = e.agreement_id \
+                     AND i.lane = e.lane AND i.lane_seq = e.lane_seq \
                      WHERE e.agreement_id = $1 AND e.lane = $2 AND e.lane_seq > $3 \
                      ORDER BY e.lane_seq LIMIT $4",
                     vec![
@@ -122,6 +125,7 @@ impl<'a> Walk<'a> {
                         Lane::messages(side).number().into(),
                         self.last_seq.into(),
                         PAGE.into(),
+                        Vec::<u8>::new().into(),
                     ],
                 )
                 .await?;
@@ -139,7 +143,7 @@ impl<'a> Walk<'a> {
                     leaf: leaf_hash(&leaf),
                     log_index: row.uint(6)?,
                     env_digest: Digest(row.array(1)?),
-                    standing: Standing::from_numbers(row.int(4)?, row.int(5)?),
+                    standing: standing(row)?,
                     message,
                     day: self.calendar.day_of_unix_ms(at_ms),
                 });
@@ -154,4 +158,24 @@ impl<'a> Walk<'a> {
         }
         Ok(Vec::new())
     }
+}
+
+/// How a message stands: in its leg; one that belongs to no leg (places, vacancies), or to none that
+/// there is, as its receipt says.
+fn standing(row: &Row) -> Result<Standing, StoreError> {
+    let status = row.int(4)?;
+    if status >= 0 {
+        return Ok(Standing::from_numbers(status, row.int(5)?));
+    }
+    let item = row.bytes(7)?;
+    if item.is_empty() {
+        return Ok(Standing::Provisional);
+    }
+    let item = wire::Item::decode(item.as_slice());
+    let item = item.map_err(|_| StoreError::Corrupt("receipt_item.item"))?;
+    Ok(match item.status() {
+        ItemStatus::Stored => Standing::Stored,
+        ItemStatus::StoredWithheld => Standing::Withheld,
+        ItemStatus::Refused | ItemStatus::Unspecified => Standing::Refused(item.code),
+    })
 }

@@ -5,7 +5,7 @@ mod found;
 mod listen;
 mod open;
 
-pub use listen::{Addresses, SIGNING};
+pub use listen::{Addresses, ENDING, SIGNING};
 pub use open::StartError;
 
 use crate::chores::Chores;

@@ -3,11 +3,13 @@
 use crate::agreements::OwnAct;
 use crate::audit::act::AuditCommand;
 use crate::batch::Batch;
+use crate::grievance::GrievanceCommand;
 use crate::keyring::Again;
-use crate::questions::{Look, received};
+use crate::questions::Look;
 use crate::receive::Received;
 use crate::reconcile::Reconciled;
 use crate::recovery::{self, Answers, Found, Greeted, Resume, Resumed};
+use crate::second::Wanted;
 use crate::store::{self, StoreError, queue};
 use crate::trouble::{Denied, Outcome, Trouble};
 use crate::window::WindowCommand;
@@ -22,6 +24,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 mod sort;
+mod worker;
 
 /// Who stands at the desk: never a name, an office and a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +87,7 @@ pub enum Command {
     NoticeReported([u8; 16], bool),
     /// What an old copy of the database had brought back was destroyed again at the start.
     ErasedAgain(Vec<Again>),
-    /// The next own key manifest, signed by the root.
+    /// The next own key manifest, signed by the root, as a start found it.
     InstallManifest(Box<wire::Envelope>),
     /// Something may end soon: see [`crate::expiry`].
     LookAhead,
@@ -94,6 +97,8 @@ pub enum Command {
     Window(Actor, WindowCommand),
     /// From compliance.
     Audit(Actor, AuditCommand),
+    /// From the desk of a grievance body.
+    Grievance(Actor, GrievanceCommand),
     /// From the worker, with a code.
     Worker(WorkerCommand),
 }
@@ -130,17 +135,21 @@ pub enum DeskCommand {
     Erase(wire::EraseRequest),
     EnterHold(wire::HoldRequest),
     ApproveHold(wire::HoldRef),
-    /// The same as [`Command::InstallManifest`], from a desk.
+    /// The next own key manifest, from a desk: what can wait waits for a second pair of eyes.
     InstallManifest(Box<wire::Envelope>),
     /// A view or export of personal data: who, what, why.
     Viewed(String),
     /// The same of the persons of some legs, who can read it.
     Looked(Look),
-    /// Asks for an export with sections, which a second pair of eyes approves.
-    AskSecond(Look),
+    /// Asks for what a second pair of eyes approves.
+    AskSecond(Wanted),
     ApproveSecond(wire::ApproveSecondRequest),
     /// Uses an approval up; the look it was for is written down.
     UseSecond(String, Look),
+    /// Does, or begins, an override that was approved.
+    CarryOut(String),
+    /// What was begun is done.
+    CarriedOut(String),
 }
 
 /// What a worker asks for.
@@ -160,6 +169,10 @@ pub enum WorkerCommand {
     LookBySlip(wire::SlipUse),
     StopBySlip(wire::SlipUse),
     EraseMine(wire::WithdrawRequest),
+    ListBodies(wire::WorkerRequest),
+    FileGrievance(wire::FileGrievanceRequest),
+    OpenCallBack(wire::OpenCallBackRequest),
+    AnswerCallBack(wire::AnswerCallBackRequest),
 }
 
 /// What came of it.
@@ -199,7 +212,17 @@ pub enum Done {
     Erased(wire::EraseReply),
     Holds(wire::HoldList),
     Second(wire::SecondView),
+    /// What is being carried out.
+    CarryOut(Wanted),
     SignedOff(wire::SignOffReply),
+    CallBack(Box<wire::CallBackCounts>),
+    Bodies(wire::BodyList),
+    Filed(wire::FiledReply),
+    CallBackOpened(Box<wire::OpenCallBackReply>),
+    GrievanceKey(wire::GrievanceKey),
+    Sealed(Box<wire::SealedLine>),
+    Figures(wire::FiguresReply),
+    Finding(wire::WageFinding),
 }
 
 /// Where a letter stands.
@@ -323,7 +346,7 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
             Ok(Done::Nothing)
         }
         Command::InstallManifest(sealed) => {
-            batch.install_manifest(&sealed).await?;
+            batch.keys_at_start(&sealed).await?;
             Ok(Done::Nothing)
         }
         Command::LookAhead => {
@@ -338,8 +361,13 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
                 Ok(Done::Nothing)
             }
             AuditCommand::SignOff(r) => Ok(Done::SignedOff(batch.sign_off(&actor, &r).await?)),
+            AuditCommand::CallBack(r, drawn) => {
+                let counts = batch.start_call_back(&actor, &r, &drawn).await?;
+                Ok(Done::CallBack(Box::new(counts)))
+            }
         },
-        Command::Worker(command) => worker(batch, command).await,
+        Command::Grievance(actor, command) => batch.grievance(&actor, &command).await,
+        Command::Worker(command) => worker::worker(batch, command).await,
     }
 }
 
@@ -403,22 +431,21 @@ async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Out
         DeskCommand::EnterHold(r) => Done::Holds(batch.enter_hold(actor, &r).await?),
         DeskCommand::ApproveHold(r) => Done::Holds(batch.approve_hold(actor, &r).await?),
         DeskCommand::InstallManifest(sealed) => {
-            batch.install_manifest(&sealed).await?;
-            Done::Nothing
+            batch.change_keys(actor, &sealed).await?.map_or(Done::Nothing, Done::Second)
         }
         DeskCommand::Viewed(what) => {
             batch.record("viewed", format!("{} {what}", actor.token).as_bytes());
             Done::Nothing
         }
-        DeskCommand::Looked(look) => {
-            batch.looked(actor, &look).await?;
-            Done::Nothing
-        }
-        DeskCommand::AskSecond(look) => Done::Second(batch.ask_second(actor, &look).await?),
+        DeskCommand::Looked(look) => batch.looked(actor, &look).await.map(|()| Done::Nothing)?,
+        DeskCommand::AskSecond(wanted) => Done::Second(batch.ask_second(actor, &wanted).await?),
         DeskCommand::ApproveSecond(r) => Done::Second(batch.approve_second(actor, &r).await?),
         DeskCommand::UseSecond(id, look) => {
-            batch.use_second(actor, &id, &look).await?;
-            Done::Nothing
+            batch.use_second(actor, &id, &look).await.map(|()| Done::Nothing)?
+        }
+        DeskCommand::CarryOut(id) => Done::CarryOut(batch.begin_override(actor, &id).await?),
+        DeskCommand::CarriedOut(id) => {
+            batch.end_override(actor, &id).await.map(|()| Done::Nothing)?
         }
     })
 }
@@ -434,45 +461,8 @@ async fn window(batch: &mut Batch<'_>, actor: &Actor, command: WindowCommand) ->
         WindowCommand::SetPin(r) => Done::Answered(batch.set_pin_at_window(actor, &r).await?),
         WindowCommand::Reopen(r) => Done::Answered(batch.reopen_at_window(actor, &r).await?),
         WindowCommand::Erase(r) => Done::Erased(batch.erase_at_window(actor, &r).await?),
-    })
-}
-
-async fn worker(batch: &mut Batch<'_>, command: WorkerCommand) -> Outcome<Done> {
-    Ok(match command {
-        WorkerCommand::Open(r) => Done::Opened(batch.open_question(&r.case_number, &r.code).await?),
-        WorkerCommand::Answer(r) => {
-            Done::Answered(batch.answer(&r.case_number, &r.code, &r.yes).await?)
-        }
-        WorkerCommand::Withdraw(r) => {
-            Done::Answered(batch.withdraw_by_code(&r.case_number, &r.code, &r.legs).await?)
-        }
-        WorkerCommand::Status(r) => {
-            Done::Stands(batch.worker_status(&r.case_number, &r.code).await?)
-        }
-        WorkerCommand::WhoLooked(r) => {
-            Done::WhoLooked(batch.who_looked(&r.case_number, &r.code).await?)
-        }
-        WorkerCommand::SetPin(r) => {
-            batch.set_pin_by_code(&r.case_number, &r.code, &r.pin).await?;
-            Done::Answered(received())
-        }
-        WorkerCommand::NotMe(r) => {
-            batch.not_me(&r.case_number, &r.code).await?;
-            Done::Answered(received())
-        }
-        WorkerCommand::Reopen(r) => {
-            batch.reopen(&r).await?;
-            Done::Answered(received())
-        }
-        WorkerCommand::Slip(r) => Done::Slip(batch.own_slip(&r.case_number, &r.code).await?),
-        WorkerCommand::Copy(r) => {
-            let (case, legs) = batch.own_legs(&r.case_number, &r.code).await?;
-            batch.record("own copy", &case.id.0);
-            Done::Copy(case.number, legs)
-        }
-        WorkerCommand::LookBySlip(r) => Done::SlipStatus(batch.look_by_slip(&r).await?),
-        WorkerCommand::StopBySlip(r) => Done::Answered(batch.stop_by_slip(&r).await?),
-        WorkerCommand::EraseMine(r) => Done::Erased(batch.erase_by_code(&r).await?),
+        WindowCommand::ListBodies(r) => Done::Bodies(batch.bodies_at_window(actor, &r).await?),
+        WindowCommand::File(r) => Done::Filed(batch.file_at_window(actor, &r).await?),
     })
 }
 

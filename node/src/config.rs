@@ -334,6 +334,8 @@ pub enum DeskRole {
     Compliance,
     /// Takes a person's own word at the window of another office; sees and does nothing else.
     Window,
+    /// The desk of a grievance body: what is sealed to it, and nothing else.
+    Body,
 }
 
 impl DeskRole {
@@ -342,12 +344,13 @@ impl DeskRole {
         [DeskRole::Clerk, DeskRole::Approver, DeskRole::Operator, DeskRole::Compliance];
 
     /// All of them.
-    pub const ALL: [DeskRole; 5] = [
+    pub const ALL: [DeskRole; 6] = [
         DeskRole::Clerk,
         DeskRole::Approver,
         DeskRole::Operator,
         DeskRole::Compliance,
         DeskRole::Window,
+        DeskRole::Body,
     ];
 
     /// The name in the file.
@@ -358,6 +361,7 @@ impl DeskRole {
             DeskRole::Operator => "operator",
             DeskRole::Compliance => "compliance",
             DeskRole::Window => "window",
+            DeskRole::Body => "body",
         }
     }
 }

@@ -1,32 +1,31 @@
 //! The evidence of a case: everything a stranger needs to check it, and no personal data unless
 //! it is asked for.
 
-use crate::directory::{Bond, Directory, Peer};
+use crate::directory::{Bond, Peer};
 use crate::house::House;
-use crate::legs::{Entry, LegFile, Standing};
+use crate::legs::{Entry, LegFile};
 use crate::statements::open_leg;
 use crate::store::{self, Conn, Store, StoreError};
 use crate::trouble::{Denied, Outcome};
-use crate::vault;
-use crate::witness;
 use crate::writer::Published;
-use jieli_proto::bundle::{Bundle, BundledItem, Erasure, build};
+use jieli_proto::bundle::{Bundle, BundledItem, build};
 use jieli_proto::envelope;
 use jieli_proto::id::{Digest, LegId};
 use jieli_proto::kinds::{Lane, PartySide};
-use jieli_proto::note::{KeyKind, VKey};
-use jieli_proto::policy::Policy;
 use jieli_proto::section::{Phase, SectionKind};
 use jieli_proto::strict::Payload;
 use jieli_proto::tree::Hash;
+use jieli_proto::wire::Envelope;
 use jieli_proto::wire::message::Body;
-use jieli_proto::wire::{self, Envelope, Role};
 use prost::Message as _;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 mod collect;
+mod erased;
 mod pack;
+mod parts;
 mod proofs;
+mod trust;
 mod within;
 pub use collect::{ask_peer, next_missing};
 pub(crate) use pack::pack;
@@ -54,6 +53,10 @@ struct Export<'a> {
     notes: Vec<String>,
     /// Where each record stands in our own log.
     own: BTreeMap<Digest, (u32, u64)>,
+    /// By the origin of an epoch that ended: up to which size it counts.
+    ends: BTreeMap<String, u64>,
+    /// Heads that were linked to those with further cosignatures.
+    linked: BTreeSet<(String, u64)>,
 }
 
 /// What of a case is exported.
@@ -112,10 +115,8 @@ pub async fn export_part(
     let bond = files.first().and_then(|file| file.bond).and_then(|id| directory.bonds.get(&id));
     let bond = bond.ok_or_else(nothing_sent)?.clone();
     let peer = directory.peers.get(&bond.peer).cloned().ok_or_else(nothing_sent)?;
-    let bundle = Bundle { product: PRODUCT.to_owned(), ..Bundle::default() };
-    let (notes, own) = (Vec::new(), BTreeMap::new());
-    let mut export = Export { conn: &mut conn, house, published, bond, peer, bundle, notes, own };
-    export.trust(directory);
+    let mut export = Export::new(&mut conn, house, published, (bond, peer));
+    export.trust().await?;
     export.acts().await?;
     for file in &files {
         export.leg(file, &part).await?;
@@ -157,38 +158,24 @@ impl Part {
     }
 }
 
-impl Export<'_> {
-    /// Roots, manifests, policies, agreements.
-    fn trust(&mut self, directory: &Directory) {
-        let bundle = &mut self.bundle;
-        bundle.roots = vec![self.house.root, self.peer.root];
-        bundle.manifests = directory
-            .own
-            .values()
-            .chain(self.peer.manifests.values())
-            .map(|m| m.envelope.clone())
-            .collect();
-        let own = &directory.city;
-        for (city, manifests) in [(own, &directory.own), (&self.peer.city, &self.peer.manifests)] {
-            // A city's log goes on in another epoch only with a successor statement.
-            let origin = city.exchange_origin(self.published.exchange.id.epoch);
-            // Heads that are kept may be signed with a key that was replaced since.
-            let mut keys: Vec<VKey> = Vec::new();
-            for key in manifests.values().rev().flat_map(|manifest| manifest.keys_of(Role::Log)) {
-                if let Ok(key) = VKey::new(&origin, KeyKind::Ed25519, key.public)
-                    && !keys.contains(&key)
-                {
-                    keys.push(key);
-                }
-            }
-            // Both parties' cosigners; no quorum, for heads quoted in messages may have none.
-            let cosigners = [
-                witness::cosigner_keys(own, &directory.own),
-                witness::cosigner_keys(&self.peer.city, &self.peer.manifests),
-            ];
-            if let Ok(policy) = Policy::new(keys, cosigners.concat(), 0) {
-                bundle.policies.push((city.clone(), policy));
-            }
+impl<'a> Export<'a> {
+    fn new(
+        conn: &'a mut Conn,
+        house: &'a House,
+        published: &'a Published,
+        (bond, peer): (Bond, Peer),
+    ) -> Export<'a> {
+        Export {
+            conn,
+            house,
+            published,
+            bond,
+            peer,
+            bundle: Bundle { product: PRODUCT.to_owned(), ..Bundle::default() },
+            notes: Vec::new(),
+            own: BTreeMap::new(),
+            ends: BTreeMap::new(),
+            linked: BTreeSet::new(),
         }
     }
 
@@ -240,7 +227,7 @@ impl Export<'_> {
             let leaf = (row.uint(2)? as u32, row.uint(1)?);
             self.record(sealed, lane, entry.lane_seq, leaf).await?;
             let Some(message) = &entry.message else { continue };
-            self.consent(&message.consent_digest).await?;
+            parts::consent(self.conn, &mut self.bundle, &message.consent_digest).await?;
             let seen = message.header.as_ref().and_then(|header| header.seen_head.as_ref());
             self.quoted(seen).await?;
             if let Some(Body::Expire(expire)) = &message.body {
@@ -249,30 +236,24 @@ impl Export<'_> {
                     self.receipt(&expire.receipt, answers).await?;
                 }
             }
-            self.erasures(file, entry, message);
-            match part {
-                Part::Bare => {}
-                // V20: who sent the person does not read the school or the employer.
-                Part::Sections => self.sections(file, entry, message, !file.is_sender()).await?,
-                Part::Own(_) => self.sections(file, entry, message, true).await?,
-            }
+            erased::confirmed(&mut self.bundle, file, entry, message);
+            // V20: who sent the person does not read the school or the employer.
+            let reads = |kind: &SectionKind| match part {
+                Part::Bare => false,
+                Part::Sections => kind.phase != Phase::C || !file.is_sender(),
+                Part::Own(_) => true,
+            };
+            parts::sections(self.conn, self.house, &mut self.bundle, (file, entry), &reads).await?;
         }
+        let erased = erased::tombstones(self.conn, self.house, self.published, file).await?;
+        self.bundle.tombstones.extend(erased);
         Ok(())
     }
 
-    /// Our word on how many messages of a leg we have sent.
+    /// Our word on how many messages of a leg we have sent, and the other city's.
     async fn statement(&mut self, file: &LegFile) -> Outcome<()> {
-        let last = file.entries.iter().rfind(|entry| entry.side == file.our_side);
-        let statement = wire::LegStatement {
-            leg_id: file.id.to_vec(),
-            side: self.published.directory.city.as_str().to_owned(),
-            last_leg_seq: last.map_or(0, |entry| entry.seq),
-            last_env_digest: last.map_or(Digest::ZERO, |entry| entry.env_digest).to_vec(),
-            stated_unix_ms: self.house.world.clock.now_unix_ms(),
-        };
-        let now_ms = statement.stated_unix_ms;
-        let sealed = seal(self.house, self.published, now_ms, &statement).await?;
-        self.bundle.envelopes.push(sealed);
+        let bundle = &mut self.bundle;
+        parts::statement(self.house, self.published, bundle, (file, file.our_side)).await?;
         self.their_statement(file).await
     }
 
@@ -302,31 +283,6 @@ impl Export<'_> {
             )),
         }
         Ok(())
-    }
-
-    /// Sections of a message whose contents an ERASE CONFIRM of the leg says are gone.
-    fn erasures(&mut self, file: &LegFile, entry: &Entry, message: &wire::Message) {
-        for confirm in &file.entries {
-            let refused = matches!(confirm.standing, Standing::Refused(_));
-            let body = confirm.message.as_ref().and_then(|message| message.body.as_ref());
-            let Some(Body::EraseConfirm(body)) = body.filter(|_| !refused) else { continue };
-            if body.scope() != wire::EffectScope::Erased {
-                continue;
-            }
-            for slot in &message.section_digests {
-                let Some(kind) = SectionKind::of(slot.section) else { continue };
-                let known = self.bundle.erasures.iter().any(|erasure| {
-                    erasure.message == entry.env_digest && erasure.section == kind.number
-                });
-                if body.digests.contains(&slot.digest) && !known {
-                    self.bundle.erasures.push(Erasure {
-                        message: entry.env_digest,
-                        section: kind.number,
-                        confirm: confirm.env_digest,
-                    });
-                }
-            }
-        }
     }
 
     fn lane_of(&self, file: &LegFile, entry: &Entry) -> Lane {
@@ -396,43 +352,6 @@ impl Export<'_> {
             true if ours => self.peer_proof(&name).await?,
             true => drop(self.own.insert(name, (row.uint(2)? as u32, row.uint(1)?))),
             false => {}
-        }
-        Ok(())
-    }
-
-    async fn consent(&mut self, digest: &[u8]) -> Outcome<()> {
-        let known =
-            self.bundle.consents.iter().any(|sealed| envelope::env_digest(sealed).0[..] == *digest);
-        if digest.is_empty() || known {
-            return Ok(());
-        }
-        let row = self
-            .conn
-            .maybe("SELECT envelope FROM consent WHERE env_digest = $1", vec![digest.into()])
-            .await?
-            .ok_or_else(consent_is_over)?;
-        self.bundle.consents.push(decode(&row.bytes(0)?)?);
-        Ok(())
-    }
-
-    async fn sections(
-        &mut self,
-        file: &LegFile,
-        entry: &Entry,
-        message: &wire::Message,
-        outcome: bool,
-    ) -> Outcome<()> {
-        let Some(msg) = crate::legs::msg_id(message) else { return Ok(()) };
-        for slot in &message.section_digests {
-            let Some(kind) = SectionKind::of(slot.section) else { continue };
-            if kind.phase == Phase::C && !outcome {
-                continue;
-            }
-            let found =
-                vault::stored_section(self.conn, self.house, file, msg, kind.number).await?;
-            if let Some(section) = found {
-                self.bundle.sections.push((entry.env_digest, section));
-            }
         }
         Ok(())
     }

@@ -1,16 +1,17 @@
 //! What ends by its date: the certificate, agreements, and the day on which a key should be looked
-//! at. Shown while 30 days or fewer are left; an alarm is raised once at 30, at 7 and at 1.
+//! at, an own one or a partner's. Shown while 30 days or fewer are left; an alarm is raised once at 30, at 7 and at 1.
 
 use crate::batch::Batch;
 use crate::command::Command;
 use crate::courier::TICK;
 use crate::directory::Directory;
 use crate::house::House;
+use crate::keys::ROTATING;
 use crate::store::StoreError;
 use crate::writer::Hand;
 use jieli_proto::day::Day;
 use jieli_proto::id::Digest;
-use jieli_proto::wire::{self, Role};
+use jieli_proto::wire;
 use tokio_util::sync::CancellationToken;
 
 /// Days before the end at which operators are told.
@@ -32,12 +33,22 @@ pub fn soon(house: &House, directory: &Directory, today: Day) -> Vec<wire::Expir
     }
     let days = house.config.keys.review_days;
     let newest = directory.manifest().filter(|_| days > 0);
-    for role in [Role::Message, Role::Log, Role::Cosigner, Role::Tls] {
+    for role in ROTATING.iter().filter_map(|name| name.role()) {
         // The newest of a role is the one to be replaced next.
         let key = newest.and_then(|newest| newest.live_keys(role).first().copied());
         let Some(key) = key else { continue };
         let since = house.calendar.day_of_unix_ms(key.not_before_unix_ms);
         all.extend(expiry("key-review", &key.fpr.hex(), since.plus(days.into()), today));
+    }
+    for peer in directory.peers.values().filter(|_| days > 0) {
+        // One line a city: of the keys that it would use, the one that is due first.
+        let keys = ROTATING.iter().filter_map(|name| name.role()).filter_map(|role| {
+            peer.newest().and_then(|newest| newest.live_keys(role).first().copied())
+        });
+        let Some(key) = keys.min_by_key(|key| key.not_before_unix_ms) else { continue };
+        let since = house.calendar.day_of_unix_ms(key.not_before_unix_ms);
+        let subject = format!("{} {}", peer.city, key.fpr.hex());
+        all.extend(expiry("peer-key-review", &subject, since.plus(days.into()), today));
     }
     all.sort_by_key(|found| (found.on, found.what.clone(), found.subject.clone()));
     all
@@ -46,6 +57,7 @@ pub fn soon(house: &House, directory: &Directory, today: Day) -> Vec<wire::Expir
 fn expiry(what: &str, subject: &str, on: Day, today: Day) -> Option<wire::Expiry> {
     let left = (on.since_epoch() - today.since_epoch()).max(0);
     let days_left = u32::try_from(left).ok().filter(|left| *left <= WARN_DAYS[0])?;
+    let warn_days = passed(days_left);
     let short: String = subject.chars().take(16).collect();
     let (zh, en) = match what {
         "tls-certificate" => (
@@ -55,6 +67,15 @@ fn expiry(what: &str, subject: &str, on: Day, today: Day) -> Option<wire::Expiry
         "agreement" => (
             format!("协议 {short} 到期，请续签"),
             format!("agreement {short} ends: conclude the next version"),
+        ),
+        "peer-key-review" => (
+            format!(
+                "伙伴城市的密钥 {subject} 已久未更换，请电话核对其密钥清单（jieli key list --peer）"
+            ),
+            format!(
+                "the key {subject} of a partner is old: ask it, and compare its manifest (jieli \
+                 key list --peer)"
+            ),
         ),
         _ => (
             format!("密钥 {short} 应当复查或更换（jieli key rotate）"),
@@ -68,15 +89,20 @@ fn expiry(what: &str, subject: &str, on: Day, today: Day) -> Option<wire::Expiry
         days_left,
         say_zh: format!("{on} {zh}，还有 {days_left} 天。"),
         say_en: format!("{on}: {en}; {days_left} days left."),
+        warn_days,
     })
+}
+
+/// The narrowest of [`WARN_DAYS`] that is reached.
+fn passed(days_left: u32) -> u32 {
+    WARN_DAYS.iter().rev().find(|days| days_left <= **days).copied().unwrap_or_default()
 }
 
 impl Batch<'_> {
     /// Raises an alarm for each threshold that was passed and not told of yet.
     pub(crate) async fn look_ahead(&mut self) -> Result<(), StoreError> {
         for found in soon(self.house, &self.directory, self.today) {
-            let passed = WARN_DAYS.iter().rev().find(|days| found.days_left <= **days);
-            let threshold = passed.copied().unwrap_or_default();
+            let threshold = found.warn_days;
             let (on, at) = (found.on.to_be_bytes(), threshold.to_be_bytes());
             let parts: [&[u8]; 6] =
                 [b"expires\0", found.what.as_bytes(), b"\0", found.subject.as_bytes(), &on, &at];

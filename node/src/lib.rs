@@ -17,6 +17,7 @@ pub mod erase;
 pub mod evidence;
 pub mod expiry;
 pub mod follow;
+pub mod grievance;
 pub mod highwater;
 pub mod holds;
 pub mod house;

@@ -3,6 +3,7 @@
 
 use crate::batch::Batch;
 use crate::config::{are_end_points, is_city_name};
+use crate::directory::Peer;
 use crate::store::StoreError;
 use crate::trouble::{Denied, Outcome, Trouble};
 use jieli_proto::id::{CityId, Digest};
@@ -182,8 +183,8 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Stores a city that was checked. One that is known already may be reached elsewhere now, and
-    /// be called otherwise.
+    /// Stores a city that was checked. One that is known already may be reached elsewhere now, be
+    /// called otherwise, and have the next manifest of its chain.
     async fn admit(
         &mut self,
         manifest: &Manifest,
@@ -192,7 +193,8 @@ impl Batch<'_> {
     ) -> Outcome<wire::Peer> {
         let city = manifest.city.as_str();
         let ends = end_points.join("\n");
-        if self.directory.peers.contains_key(&manifest.city) {
+        if let Some(peer) = self.directory.peers.get(&manifest.city).cloned() {
+            self.next_of_peer(&peer, manifest).await?;
             let sql = "UPDATE peer SET name = $2, end_points = $3 WHERE city_id = $1";
             self.conn.run(sql, vec![city.into(), name.into(), ends.into()]).await?;
             self.record("peer changed", city.as_bytes());
@@ -207,6 +209,24 @@ impl Batch<'_> {
         }
         self.reload().await?;
         Ok(shown(manifest, name, end_points))
+    }
+
+    /// Takes in the manifest of a known city where it follows the one held: of the same chain, and
+    /// every key that it no longer lists is revoked. One that is held already changes nothing.
+    async fn next_of_peer(&mut self, peer: &Peer, manifest: &Manifest) -> Outcome<()> {
+        if peer.manifests.values().any(|held| held.env_digest == manifest.env_digest) {
+            return Ok(());
+        }
+        let held = peer.newest();
+        let next = Manifest::open(&manifest.envelope, &peer.root, held).map_err(|error| {
+            let next = held.map_or(1, |held| held.version + 1);
+            let zh = format!("与已有的清单不衔接，应为第 {next} 版，请对方提供");
+            bad("manifest", &zh, &format!("{error}; version {next} is the next: ask for it"))
+        })?;
+        self.keep_manifest(&next).await?;
+        self.tell_revoked(held, &next).await?;
+        self.record("peer manifest taken in by hand", &next.env_digest.0);
+        Ok(())
     }
 
     async fn known_nonce(&mut self, nonce: &[u8; 16]) -> Result<Option<Known>, StoreError> {

@@ -16,6 +16,7 @@ use prost::Message as _;
 
 mod answer;
 mod ask;
+mod call_back;
 mod codes;
 mod not_me;
 mod phones;
@@ -26,6 +27,7 @@ mod tell;
 mod text;
 
 pub(crate) use answer::{no_such_number, received};
+pub(crate) use call_back::call_back_text;
 pub use pin::RESET_HOURS;
 pub use status::{Look, View};
 pub(crate) use tell::{ARRIVAL_STATE, Letter, Told};

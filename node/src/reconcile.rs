@@ -133,10 +133,15 @@ impl<'a> Reconcile<'a> {
         let Some(asked) = self.asked(&at, last, report.period).await? else { return Ok(()) };
         let before = self.requests;
         told(u32::from(lane.number()), 1);
-        let [theirs] = self.ask(&at, &[asked]).await?.try_into().map_err(|_| Failed::Misstated)?;
         let ours = Range { from: asked.from, to: if asked.to == 0 { last } else { asked.to } };
-        let mut blocks = Blocks::default();
-        blocks.read_on(&mut self.conn, &at, ours.to, &mut u64::MAX.clone()).await?;
+        let (mut blocks, mut places_max) = (Blocks::default(), u64::MAX);
+        // Both cities read their lane at the same time.
+        let asking = [asked];
+        let theirs = ask(self.house, &self.peer, &mut self.requests, &at, &asking);
+        let read =
+            async { Ok(blocks.read_on(&mut self.conn, &at, ours.to, &mut places_max).await?) };
+        let (theirs, _) = tokio::try_join!(theirs, read)?;
+        let [theirs] = theirs.try_into().map_err(|_| Failed::Misstated)?;
         let held = blocks.of(&mut self.conn, &at, ours).await?;
         let sealed = lane_statement(self.house, &self.published, &at, ours, held).await?;
         let mut line = LaneCompared {
@@ -237,37 +242,47 @@ impl<'a> Reconcile<'a> {
         }
     }
 
-    /// Asks the other city about ranges, at most [`crate::statements::RANGES_MAX`].
     async fn ask(&mut self, at: &LaneAt, ranges: &[Range]) -> Result<Vec<Stated>, Failed> {
-        let asked = ranges.iter().map(|range| wire::LaneRange {
-            lane: u32::from(at.lane.number()),
-            from: range.from,
-            to: range.to,
-        });
-        let ask = wire::StateRequest {
-            agreement_id: at.agreement.to_vec(),
-            ranges: asked.collect(),
-            leg_id: Vec::new(),
-        };
-        for _ in 0..AGAIN_MAX {
-            self.requests += 1;
-            let reply = self.house.world.post.state(&self.peer.city, ask.clone()).await;
-            let reply = reply.map_err(|error| Failed::Unreachable(error.to_string()))?;
-            if reply.again {
-                continue;
-            }
-            if reply.statements.len() != ranges.len() {
-                return Err(Failed::Misstated);
-            }
-            let both = ranges.iter().zip(reply.statements);
-            let opened = both.map(|(range, sealed)| {
-                let (range, held) = open_lane(&self.peer, at, *range, &sealed)?;
-                Some(Stated { range, held, sealed })
-            });
-            return opened.collect::<Option<_>>().ok_or(Failed::Misstated);
-        }
-        Err(Failed::Unreachable("it reads without an end".to_owned()))
+        ask(self.house, &self.peer, &mut self.requests, at, ranges).await
     }
+}
+
+/// Asks the other city about ranges, at most [`crate::statements::RANGES_MAX`]; counts the requests.
+async fn ask(
+    house: &House,
+    peer: &Peer,
+    requests: &mut u32,
+    at: &LaneAt,
+    ranges: &[Range],
+) -> Result<Vec<Stated>, Failed> {
+    let asked = ranges.iter().map(|range| wire::LaneRange {
+        lane: u32::from(at.lane.number()),
+        from: range.from,
+        to: range.to,
+    });
+    let ask = wire::StateRequest {
+        agreement_id: at.agreement.to_vec(),
+        ranges: asked.collect(),
+        leg_id: Vec::new(),
+    };
+    for _ in 0..AGAIN_MAX {
+        *requests += 1;
+        let reply = house.world.post.state(&peer.city, ask.clone()).await;
+        let reply = reply.map_err(|error| Failed::Unreachable(error.to_string()))?;
+        if reply.again {
+            continue;
+        }
+        if reply.statements.len() != ranges.len() {
+            return Err(Failed::Misstated);
+        }
+        let both = ranges.iter().zip(reply.statements);
+        let opened = both.map(|(range, sealed)| {
+            let (range, held) = open_lane(peer, at, *range, &sealed)?;
+            Some(Stated { range, held, sealed })
+        });
+        return opened.collect::<Option<_>>().ok_or(Failed::Misstated);
+    }
+    Err(Failed::Unreachable("it reads without an end".to_owned()))
 }
 
 /// What the other city says it holds.

@@ -26,23 +26,9 @@ impl Batch<'_> {
     /// Takes in the next own manifest, which the root has signed, and sends it to every partner.
     /// The newest one again changes nothing.
     pub(crate) async fn install_manifest(&mut self, sealed: &Envelope) -> Outcome<()> {
-        let missing = || StoreError::Corrupt("manifest");
-        let newest = self.directory.manifest().cloned().ok_or_else(missing)?;
-        if envelope::env_digest(sealed) == newest.env_digest {
-            return Ok(());
-        }
-        let manifest =
-            Manifest::open(sealed, &self.house.root, Some(&newest)).map_err(|error| {
-                Denied::new(
-                    "BAD_MANIFEST",
-                    format!(
-                        "密钥清单未被接受：须由本市根密钥签名，并紧接现行第 {} 版。",
-                        newest.version
-                    ),
-                    format!("The manifest is not taken: {error}."),
-                )
-            })?;
-        self.may_install(&newest, &manifest).await?;
+        let Some(manifest) = self.next_manifest(sealed)? else { return Ok(()) };
+        self.may_install(&manifest).await?;
+        let newest = self.in_force()?;
         // What each city holds until it receipts this one.
         for city in self.directory.peers.keys() {
             let sql = "INSERT INTO manifest_held (city_id, version) VALUES ($1,$2) \
@@ -67,7 +53,32 @@ impl Batch<'_> {
         Ok(())
     }
 
-    async fn may_install(&mut self, newest: &Manifest, manifest: &Manifest) -> Outcome<()> {
+    fn in_force(&self) -> Result<Manifest, StoreError> {
+        self.directory.manifest().cloned().ok_or(StoreError::Corrupt("manifest"))
+    }
+
+    /// The manifest that follows the one in force; `None` if it is that one.
+    pub(crate) fn next_manifest(&self, sealed: &Envelope) -> Outcome<Option<Manifest>> {
+        let newest = self.in_force()?;
+        if envelope::env_digest(sealed) == newest.env_digest {
+            return Ok(None);
+        }
+        let next = Manifest::open(sealed, &self.house.root, Some(&newest));
+        Ok(Some(next.map_err(|error| {
+            Denied::new(
+                "BAD_MANIFEST",
+                format!(
+                    "密钥清单未被接受：须由本市根密钥签名，并紧接现行第 {} 版。",
+                    newest.version
+                ),
+                format!("The manifest is not taken: {error}."),
+            )
+        })?))
+    }
+
+    /// Whether this city can do with it what it says now.
+    pub(crate) async fn may_install(&mut self, manifest: &Manifest) -> Outcome<()> {
+        let newest = self.in_force()?;
         let claimed = manifest.keys_of(Role::Tls).find(|key| {
             self.directory.peers.values().any(|peer| peer.tls_keys().contains(&key.fpr))
         });
@@ -90,7 +101,7 @@ impl Batch<'_> {
             let is_new =
                 !newest.is_revoked(&Digest::from_slice(&revoked.fingerprint).unwrap_or_default());
             if is_new && revoked.reason() == RevocationReason::Retired {
-                self.may_retire(newest, manifest, &revoked.fingerprint).await?;
+                self.may_retire(&newest, manifest, &revoked.fingerprint).await?;
             }
         }
         Ok(())
@@ -241,6 +252,25 @@ impl Batch<'_> {
         }
         Ok(found)
     }
+}
+
+/// Whether a manifest does nothing but revoke what is lost or stolen: keys are added only where the
+/// last of a role goes, one each.
+pub fn is_emergency(newest: &Manifest, next: &Manifest) -> bool {
+    let mut gone = next.revocations.iter().filter(|gone| !newest.revocations.contains(gone));
+    let is_urgent = |reason| match reason {
+        RevocationReason::Lost | RevocationReason::Compromised => true,
+        RevocationReason::Unspecified | RevocationReason::Retired => false,
+    };
+    let mut added = next.keys.iter().filter(|key| newest.keys.iter().all(|k| k.fpr != key.fpr));
+    gone.clone().next().is_some()
+        && gone.all(|gone| is_urgent(gone.reason()))
+        && added.all(|key| {
+            key.roles.iter().all(|role| {
+                let left = newest.live_keys(*role).iter().any(|key| !next.is_revoked(&key.fpr));
+                !left && next.live_keys(*role).len() == 1
+            })
+        })
 }
 
 /// Keys of a role that one manifest lists and the next one revokes.

@@ -1,28 +1,82 @@
-//! A second pair of eyes on what leaves the house with persons in it: the holder of one token asks,
-//! the holder of another one, of another post, approves what was shown to both, and it is done once.
+//! A second pair of eyes on what leaves the house with persons in it, and on what operators do against
+//! the ordinary course: the holder of one token asks, the holder of another one, of another post,
+//! approves what was shown to both, and it is done once.
 //!
 //! The approval names the SHA-256 of what was shown. When it is used, the same words are made anew:
 //! where anything has changed since, they have another digest, and nothing is done.
+
+mod overrides;
+mod shown;
+
+pub(crate) use overrides::overridden;
 
 use crate::agreements::waiting::own_post;
 use crate::batch::Batch;
 use crate::command::Actor;
 use crate::config::{DeskRole, DeskToken};
 use crate::house::House;
-use crate::questions::purpose::Purpose;
-use crate::questions::{Look, View};
+use crate::questions::Look;
 use crate::store::{Conn, Row, StoreError};
 use crate::timer::TimerKind;
 use crate::trouble::{Denied, Outcome};
 use jieli_proto::id::Digest;
-use jieli_proto::section::SectionKind;
-use jieli_proto::wire;
-use jieli_proto::words;
+use jieli_proto::wire::{self, Envelope};
+use prost::Message as _;
 
 /// Working days after which a request lapses, approved or not.
 const WORKING_DAYS: u32 = 3;
 /// Evidence with the sections held here.
 const EXPORT: &str = "export";
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub enum Wanted {
+    /// Evidence with the sections held here.
+    Export(Look),
+    /// The next own key manifest, signed by the root.
+    Keys(Box<Envelope>),
+    /// The exchange log is rebuilt from the peers.
+    Repair,
+    /// It goes on in a new epoch, by the root's statement.
+    NewEpoch(Box<Envelope>),
+}
+
+impl Wanted {
+    fn kind(&self) -> &'static str {
+        match self {
+            Wanted::Export(_) => EXPORT,
+            Wanted::Keys(_) => "keys",
+            Wanted::Repair => "repair",
+            Wanted::NewEpoch(_) => "new-epoch",
+        }
+    }
+
+    /// Whose tokens may ask for it.
+    fn role(kind: &str) -> DeskRole {
+        if kind == EXPORT { DeskRole::Clerk } else { DeskRole::Operator }
+    }
+
+    /// Whether it ends a recovery, so that it cannot wait for its end.
+    pub(crate) fn is_of_recovery(&self) -> bool {
+        matches!(self, Wanted::Repair | Wanted::NewEpoch(_))
+    }
+
+    /// Case and purpose of an export; an override has none.
+    fn about(&self) -> (&str, &str) {
+        match self {
+            Wanted::Export(look) => (&look.case_number, &look.purpose),
+            Wanted::Keys(_) | Wanted::Repair | Wanted::NewEpoch(_) => ("", ""),
+        }
+    }
+
+    /// What is kept to do it with: an export is gathered anew.
+    fn payload(&self) -> Vec<u8> {
+        match self {
+            Wanted::Export(_) | Wanted::Repair => Vec::new(),
+            Wanted::Keys(sealed) | Wanted::NewEpoch(sealed) => sealed.encode_to_vec(),
+        }
+    }
+}
 
 /// A request as stored.
 #[derive(Clone, Debug)]
@@ -38,16 +92,17 @@ struct Request {
     lapses_ms: u64,
     approver_post: String,
     approved_ms: u64,
+    payload: Vec<u8>,
 }
 
 impl Batch<'_> {
-    /// Asks for an export with sections. The same one again is the same request.
+    /// Asks for it. The same once more is the same request.
     pub(crate) async fn ask_second(
         &mut self,
         actor: &Actor,
-        look: &Look,
+        wanted: &Wanted,
     ) -> Outcome<wire::SecondView> {
-        let shown = self.export_in_words(actor, look).await?;
+        let shown = self.in_words(actor, wanted).await?;
         let digest = Digest::of(&[shown.as_bytes()]);
         let waits = standing(self.conn, self.now_ms).await?;
         let same = |one: &&Request| one.shown_digest == digest.0 && one.token == actor.token;
@@ -55,24 +110,37 @@ impl Batch<'_> {
             return Ok(view(same));
         }
         let last = self.house.calendar.add_working_days(self.today, WORKING_DAYS);
-        let request = Request {
-            id: self.random(),
-            kind: EXPORT.to_owned(),
-            subject: look.case_number.clone(),
-            purpose: look.purpose.clone(),
-            shown,
-            shown_digest: digest.0,
-            token: actor.token.clone(),
-            office: actor.office.clone(),
-            lapses_ms: last.plus(1).start_unix_ms(self.house.calendar.zone_offset_min()),
-            approver_post: String::new(),
-            approved_ms: 0,
-        };
-        self.keep_request(&request).await?;
+        let lapses_ms = last.plus(1).start_unix_ms(self.house.calendar.zone_offset_min());
+        let request = self.new_request(actor, (wanted.kind(), wanted), shown, lapses_ms);
+        self.keep_request(&request, 0).await?;
         self.timer(request.lapses_ms, TimerKind::SecondLapses, &request.id).await?;
         let about = format!("{} {} {}", hex::encode(request.id), digest.hex(), actor.token);
         self.record("second eyes asked", about.as_bytes());
         Ok(view(&request))
+    }
+
+    fn new_request(
+        &self,
+        actor: &Actor,
+        (kind, wanted): (&str, &Wanted),
+        shown: String,
+        lapses_ms: u64,
+    ) -> Request {
+        let (subject, purpose) = wanted.about();
+        Request {
+            id: self.random(),
+            kind: kind.to_owned(),
+            subject: subject.to_owned(),
+            purpose: purpose.to_owned(),
+            shown_digest: Digest::of(&[shown.as_bytes()]).0,
+            shown,
+            token: actor.token.clone(),
+            office: actor.office.clone(),
+            lapses_ms,
+            approver_post: String::new(),
+            approved_ms: 0,
+            payload: wanted.payload(),
+        }
     }
 
     /// The second pair of eyes: approves what was shown, by its digest.
@@ -116,10 +184,17 @@ impl Batch<'_> {
         Ok(view(&found))
     }
 
-    /// Uses up an approval, and writes down the look, in one transaction.
+    /// Uses up the approval of an export, and writes down the look, in one transaction.
     pub(crate) async fn use_second(&mut self, actor: &Actor, id: &str, look: &Look) -> Outcome<()> {
+        let found = self.approved(actor, id, &Wanted::Export(look.clone())).await?;
+        self.used(&found).await?;
+        Ok(self.looked(actor, look).await?)
+    }
+
+    /// What this token asked for and another post approved, if it is the same still.
+    async fn approved(&mut self, actor: &Actor, id: &str, wanted: &Wanted) -> Outcome<Request> {
         let found = self.request(id).await?;
-        if found.token != actor.token {
+        if found.token != actor.token || found.kind != wanted.kind() {
             return Err(unknown(id).into());
         }
         if found.approved_ms == 0 {
@@ -130,19 +205,23 @@ impl Batch<'_> {
             )
             .into());
         }
-        let now = self.export_in_words(actor, look).await?;
+        let now = self.in_words(actor, wanted).await?;
         if Digest::of(&[now.as_bytes()]).0 != found.shown_digest {
             return Err(Denied::new(
                 "CHANGED_SINCE",
                 "批准之后内容有变化，批准不再适用，请重新申请。",
-                "What would leave has changed since it was approved: ask anew.",
+                "What was approved has changed since: ask anew.",
             )
             .into());
         }
+        Ok(found)
+    }
+
+    async fn used(&mut self, found: &Request) -> Result<(), StoreError> {
         let sql = "UPDATE seconded SET used_ms = $2 WHERE request_id = $1";
         self.conn.run(sql, vec![found.id.into(), self.now_ms.into()]).await?;
         self.record("second eyes used", &found.id);
-        Ok(self.looked(actor, look).await?)
+        Ok(())
     }
 
     /// It was not used in time.
@@ -154,50 +233,19 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// What both are shown: whose request, which case, which sections of which items, for what.
-    async fn export_in_words(&mut self, actor: &Actor, look: &Look) -> Outcome<String> {
-        // Own words could hold a name, which the second pair of eyes is not to read.
-        let purpose = Purpose::of(&look.purpose).ok_or_else(listed_only)?;
-        let mut text = format!(
-            "导出带个人信息的证据包 Evidence with personal data\n\
-             城市 City: {}\n机构 Office: {}\n令牌 Token: {}\n办件 Case: {}\n\
-             用途 Purpose: {} {}\n",
-            self.directory.city,
-            actor.office,
-            actor.token,
-            look.case_number,
-            purpose.zh,
-            purpose.en
-        );
-        for leg in &look.legs {
-            let Some(file) = self.take_leg(*leg).await? else { continue };
-            let service = words::service(file.service);
-            let sections = self.sections_of(View::Export, *leg).await?;
-            let names = sections.iter().filter_map(|number| SectionKind::of(u32::from(*number)));
-            let names: Vec<&str> = names.map(|kind| kind.name).collect();
-            text.push_str(&format!(
-                "事项 Item {}: {} {}: {}\n",
-                file.number,
-                service.zh,
-                service.en,
-                names.join(" ")
-            ));
-        }
-        Ok(text)
-    }
-
     async fn request(&mut self, id: &str) -> Outcome<Request> {
         let found = standing(self.conn, self.now_ms).await?;
         let found = found.into_iter().find(|one| hex::encode(one.id) == id.trim());
         found.ok_or_else(|| unknown(id).into())
     }
 
-    async fn keep_request(&mut self, new: &Request) -> Result<(), StoreError> {
+    /// `used_ms`: 0 for what waits.
+    async fn keep_request(&mut self, new: &Request, used_ms: u64) -> Result<(), StoreError> {
         self.conn
             .run(
                 "INSERT INTO seconded (request_id, kind, subject, purpose, shown, shown_digest, \
-                 token, office, made_ms, lapses_ms, approver, approver_post, approved_ms, used_ms) \
-                 VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,'','',0,0)",
+                 token, office, made_ms, lapses_ms, approver, approver_post, approved_ms, used_ms, \
+                 payload) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,'','',0,$11,$12)",
                 vec![
                     new.id.into(),
                     new.kind.as_str().into(),
@@ -209,6 +257,8 @@ impl Batch<'_> {
                     new.office.as_str().into(),
                     self.now_ms.into(),
                     new.lapses_ms.into(),
+                    used_ms.into(),
+                    new.payload.clone().into(),
                 ],
             )
             .await?;
@@ -219,12 +269,12 @@ impl Batch<'_> {
 /// Requests that were neither used nor have lapsed, oldest first.
 async fn standing(conn: &mut Conn, now_ms: u64) -> Result<Vec<Request>, StoreError> {
     let sql = "SELECT request_id, kind, subject, purpose, shown, shown_digest, token, office, \
-               lapses_ms, approver_post, approved_ms FROM seconded \
+               lapses_ms, approver_post, approved_ms, payload FROM seconded \
                WHERE used_ms = 0 AND lapses_ms > $1 ORDER BY made_ms, request_id";
     conn.rows(sql, vec![now_ms.into()]).await?.iter().map(read).collect()
 }
 
-/// What waits, as it is shown: all of it to an approver, the own to a clerk.
+/// What waits, as it is shown: all of it to an approver, the own to who asks.
 pub(crate) async fn list(
     conn: &mut Conn,
     now_ms: u64,
@@ -235,17 +285,17 @@ pub(crate) async fn list(
     Ok(seen.map(view).collect())
 }
 
-/// Case and purpose of a request, for who asked; what it opens is gathered anew.
+/// A request of this token: its kind, and case and purpose of an export, which is gathered anew.
 pub(crate) async fn asked(
     conn: &mut Conn,
     now_ms: u64,
     id: &str,
     token: &str,
-) -> Outcome<(String, String)> {
+) -> Outcome<(String, String, String)> {
     let all = standing(conn, now_ms).await?;
     let mine = |one: &&Request| hex::encode(one.id) == id.trim() && one.token == token;
     let found = all.iter().find(mine).ok_or_else(|| unknown(id))?;
-    Ok((found.subject.clone(), found.purpose.clone()))
+    Ok((found.kind.clone(), found.subject.clone(), found.purpose.clone()))
 }
 
 fn read(row: &Row) -> Result<Request, StoreError> {
@@ -261,6 +311,7 @@ fn read(row: &Row) -> Result<Request, StoreError> {
         lapses_ms: row.uint(8)?,
         approver_post: row.text(9)?,
         approved_ms: row.uint(10)?,
+        payload: row.maybe_bytes(11)?.unwrap_or_default(),
     })
 }
 
@@ -281,7 +332,7 @@ fn view(one: &Request) -> wire::SecondView {
 fn another_person(house: &House, found: &Request, actor: &Actor, post: &str) -> Result<(), Denied> {
     let entry = |name: &str| house.config.desk.tokens.iter().find(|one| one.name() == name);
     let officer = |name: &str| entry(name).map_or(name, DeskToken::officer).to_owned();
-    let first = entry(&found.token).filter(|one| one.role == DeskRole::Clerk);
+    let first = entry(&found.token).filter(|one| one.role == Wanted::role(&found.kind));
     let first = first.ok_or_else(|| unknown(&hex::encode(found.id)))?;
     let same_post = first.post.as_deref() == Some(post);
     if officer(&found.token) == officer(&actor.token) || same_post {
@@ -298,15 +349,5 @@ fn unknown(id: &str) -> Denied {
     Denied::no_such(
         &format!("申请 {id}（可能已使用或已逾期）"),
         &format!("request {id} (it may have been used or have lapsed)"),
-    )
-}
-
-fn listed_only() -> Denied {
-    Denied::new(
-        "LISTED_PURPOSE",
-        "带个人信息的导出，用途须是：办理业务、核对信息、更正信息、联系本人、导出证据、答复投诉、审计。",
-        "An export with personal data states one of these purposes: to handle the case, to check \
-         the data, to correct the data, to contact the person, to export evidence, to answer a \
-         complaint, audit.",
     )
 }

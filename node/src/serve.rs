@@ -5,6 +5,7 @@ mod answer;
 pub mod audit;
 pub mod desk;
 pub mod exchange;
+pub mod grievance;
 mod pace;
 pub(crate) mod report;
 pub mod stack;

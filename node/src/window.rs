@@ -41,6 +41,8 @@ pub enum WindowCommand {
     SetPin(wire::SetWindowPinRequest),
     Reopen(wire::ReopenAtWindowRequest),
     Erase(wire::StopRequest),
+    ListBodies(wire::InHand),
+    File(wire::FileAtWindowRequest),
 }
 
 /// An item about to be asked.

@@ -27,7 +27,7 @@ use crate::command::Command;
 use crate::courier::TICK;
 use crate::house::House;
 use crate::store::Store;
-use crate::writer::{Failure, Hand};
+use crate::writer::{Failure, Hand, Submitted};
 use ask::Ask;
 use jieli_proto::id::CityId;
 use jieli_proto::wire;
@@ -74,16 +74,17 @@ impl Witness {
     }
 }
 
-/// Takes in what a peer has told of signed heads and findings, as far as it is new.
-pub(crate) fn hear(hand: &Hand, from: &CityId, heads: &wire::Heads) -> Result<(), Failure> {
+/// Takes in what a peer has told of signed heads and findings, as far as it is new. Who answers it
+/// waits for what is returned: what these heads prove is told in the same exchange.
+pub(crate) fn hear(
+    hand: &Hand,
+    from: &CityId,
+    heads: &wire::Heads,
+) -> Result<Vec<Submitted>, Failure> {
     let news = news(&hand.published(), &heads.notes);
-    if !news.is_empty() {
-        hand.submit(Command::HeadsHeard(news))?;
-    }
-    for file in &heads.findings {
-        hand.submit(Command::FindingHeard(from.clone(), file.clone()))?;
-    }
-    Ok(())
+    let heard = (!news.is_empty()).then_some(Command::HeadsHeard(news));
+    let told = heads.findings.iter().map(|file| Command::FindingHeard(from.clone(), file.clone()));
+    heard.into_iter().chain(told).map(|command| hand.submit(command)).collect()
 }
 
 impl fmt::Debug for Witness {

@@ -152,7 +152,15 @@ impl Writer {
             publish,
             crash_at,
         };
-        Ok((writer, Hand { queue: send, published: watch, repairing: Arc::default() }))
+        Ok((
+            writer,
+            Hand {
+                queue: send,
+                published: watch,
+                repairing: Arc::default(),
+                missed: Arc::default(),
+            },
+        ))
     }
 
     /// Works until every hand is dropped, or until it must not go on.
@@ -473,10 +481,29 @@ async fn not_behind(
     };
     match start_rule(mark, head.size, root) {
         HeadRule::Good | HeadRule::Advance => Ok(()),
+        // The records beside it lead to what was signed: the row alone is damaged. Nothing is
+        // written on it, and the node lives on to be read and to tell of it.
+        HeadRule::RootDiffers if is_damaged(tx, mark, head).await? => {
+            Err(StoreError::Corrupt("log_head.root").into())
+        }
         rule @ (HeadRule::Recovering { .. } | HeadRule::RootDiffers | HeadRule::NoFile) => {
             let why = format!("{origin} in the database is not what was signed: {rule:?}");
             Err(Broken::Stop(Stopped::HighWater(why)))
         }
+    }
+}
+
+/// Whether the records themselves still have the root that was signed at the head's size.
+async fn is_damaged(
+    tx: &mut Tx<'_>,
+    mark: Option<(u64, [u8; 32])>,
+    head: &Head,
+) -> Result<bool, StoreError> {
+    match mark {
+        Some((size, signed)) if size == head.size => {
+            Ok(log::root_at(tx, head.id, size).await? == signed)
+        }
+        Some(_) | None => Ok(false),
     }
 }
 

@@ -17,12 +17,14 @@
 //! | `items/<env_digest>.json` | `{"item":base64,"path":[base64],"receipt":env_digest hex}` |
 //! | `proofs/<env_digest>.<city>.tlog-proof` | C2SP tlog-proof without `extra` |
 //! | `keys/<env_digest>.dsse.json` | key manifests, each city's as an unbroken chain |
+//! | `keys/<env_digest>.dsse.json` | also successor statements of a root |
 //! | `keys/<root fingerprint>.spki` | the root public key, DER: its SHA-256 is the name |
 //! | `agreement/`, `consents/`, `packs/` `<env_digest>.dsse.json` | DSSE JSON |
 //! | `heads/<city>.<epoch>.<size>.<tag>.note` | signed checkpoint; tag: 16 hex of its SHA-256 |
-//! | `policy/<city>.tlog-policy` | C2SP tlog-policy: keys of the log and its cosigners |
+//! | `policy/<city>.tlog-policy` | C2SP tlog-policy: keys of the log and its cosigners; `<city>+<epoch>` from epoch 2 on |
 //! | `sections/<env_digest>.<section>.json` | `{"disclosures":[base64],"field_digests":[base64],"section":n}` |
 //! | `erasures/<env_digest>.<section>.json` | `{"confirm":env_digest hex of the ERASE CONFIRM,"section":n}` |
+//! | `erasures/<city>.<epoch>.<index>.tlog-proof` | C2SP tlog-proof of a tombstone in a local log; `extra` is the record |
 //! | `consistency/<city>.<epoch>.<old>.<new>.json` | `{"hashes":[base64],"new_size":n,"old_size":n,"origin":text}` |
 //! | `REPORT.txt` | for people, zh then en; follows from the claim and the program's name |
 //!
@@ -55,8 +57,9 @@ pub use build::{BuildError, build};
 pub use code::{Code, Failure};
 pub use report::{CAVEAT_EN, CAVEAT_ZH};
 pub use verdict::{
-    Agreed, Bound, CaseVerdict, CityVerdict, Completeness, Cosigner, Holds, InLog, LegVerdict,
-    ReceiptVerdict, RecordVerdict, SectionVerdict, TimeVerdict, Verdicts,
+    Agreed, Bound, CaseVerdict, CityVerdict, Completeness, Cosigner, EpochVerdict, Gone, GoneBy,
+    Holds, InLog, LegVerdict, PolicyMet, ReceiptVerdict, RecordVerdict, SectionVerdict,
+    TimeVerdict, Verdicts,
 };
 pub use verify::{Unreadable, exit_code, verify, verify_at};
 pub use zip::{
@@ -117,6 +120,8 @@ pub struct Bundle {
     pub roots: Vec<PublicKey>,
     /// Key manifests of every city: all versions held, without gaps.
     pub manifests: Vec<Envelope>,
+    /// Successor statements: where an epoch of a city's exchange log ended.
+    pub successors: Vec<Envelope>,
     /// The agreement versions cited.
     pub agreements: Vec<Envelope>,
     /// Messages, the receipts of both sides, the acts that made the agreement, leg statements.
@@ -132,12 +137,14 @@ pub struct Bundle {
     pub packs: Vec<Envelope>,
     /// Further signed heads: those quoted in messages as seen_head, with their cosignatures.
     pub heads: Vec<Note>,
-    /// The policy of each city's exchange log.
+    /// The policy of each city's exchange log, one for each epoch.
     pub policies: Vec<(CityId, Policy)>,
     /// Sections that are disclosed to the reader of the bundle, by message.
     pub sections: Vec<(Digest, wire::Section)>,
     /// Sections that are gone.
     pub erasures: Vec<Erasure>,
+    /// Tombstones: proofs in a city's local log, each with the record as its `extra`.
+    pub tombstones: Vec<Proof>,
     /// Links between heads.
     pub consistency: Vec<Consistency>,
 }

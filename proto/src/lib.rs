@@ -27,6 +27,7 @@ pub mod pubkey;
 pub mod recovery;
 pub mod refusal;
 pub mod sample;
+pub mod sealed;
 pub mod section;
 pub mod strict;
 pub mod tombstone;

@@ -138,6 +138,13 @@ impl Manifest {
         self.revocations.iter().any(|revocation| revocation.fingerprint == fpr.0)
     }
 
+    /// Why a key no longer counts everywhere; `None` for one that is not revoked. A reason that is
+    /// not in the list is Unspecified.
+    pub fn revoked_for(&self, fpr: &Digest) -> Option<wire::RevocationReason> {
+        let found = self.revocations.iter().find(|revoked| revoked.fingerprint == fpr.0);
+        found.map(wire::Revocation::reason)
+    }
+
     /// The last index in `origin`'s log at which a revoked key still counts; `None` where none
     /// does. `Some(u64::MAX)` for a key that is not revoked.
     pub fn last_good(&self, fpr: &Digest, origin: &str) -> Option<u64> {

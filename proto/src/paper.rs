@@ -12,7 +12,7 @@ use crate::number::CreditCode;
 use crate::pubkey::PublicKey;
 use crate::section::{self, Phase, SectionError, SectionKind, TABLE, Value};
 use crate::strict::{self, NotCanonical};
-use crate::wire::{self, Envelope, Service};
+use crate::wire::{self, Envelope, RevocationReason, Service};
 use prost::Message as _;
 
 mod base32;
@@ -51,8 +51,8 @@ pub enum PaperError {
     /// The slip or letter is not signed by a message key of the manifest, or does not decode.
     #[error(transparent)]
     Seal(#[from] SealError),
-    /// Signed with a key that is revoked.
-    #[error("it is signed with a key that the city has revoked")]
+    /// Signed with a key that was lost or stolen.
+    #[error("it is signed with a key that the city has revoked as lost or stolen")]
     Revoked,
     /// The newer manifest belongs to another city, or is older.
     #[error("the manifest given is of another city, or older than the one on the paper")]
@@ -122,6 +122,9 @@ pub struct Checked {
     pub root: Digest,
     /// Version of the manifest on the paper.
     pub manifest_version: u32,
+    /// Whether its key has been replaced since, in the order of things: such a key stays good for
+    /// what it signed before, and paper does not show when that was.
+    pub is_retired: bool,
     /// When it was made, as the city claims, Unix milliseconds.
     pub issued_unix_ms: u64,
     /// Its name.
@@ -155,7 +158,8 @@ pub fn find(page: &str) -> Option<&str> {
 }
 
 /// Verifies a paper text by the root fingerprints given. `newer` is a later manifest of the city,
-/// where one is at hand: a key that it revokes no longer counts.
+/// where one is at hand: a key that it revokes as lost or stolen no longer counts; one that was
+/// replaced does, and is told.
 pub fn open(text: &str, roots: &[Digest], newer: Option<&Envelope>) -> Result<Checked, PaperError> {
     let paper = read(text)?;
     let root = PublicKey::from_spki(&paper.root_spki).map_err(|_| PaperError::Form("root_spki"))?;
@@ -170,19 +174,7 @@ pub fn open(text: &str, roots: &[Digest], newer: Option<&Envelope>) -> Result<Ch
     let kind = kind.ok_or(PaperError::Form("payload_type"))?;
     manifest.verify(sealed, kind)?;
     let key = envelope::key_fpr(sealed)?;
-    let revoked = match newer {
-        None => manifest.is_revoked(&key),
-        Some(newer) => {
-            let newer = Manifest::open(newer, &root, None)?;
-            if newer.city != manifest.city || newer.version < manifest.version {
-                return Err(PaperError::OtherManifest);
-            }
-            newer.is_revoked(&key)
-        }
-    };
-    if revoked {
-        return Err(PaperError::Revoked);
-    }
+    let is_retired = is_retired(&manifest, &root, newer, &key)?;
     let (issued_unix_ms, city, content) = if kind == Kind::Slip {
         let slip: wire::Slip = envelope::payload(sealed)?;
         let none = paper.sections.is_empty();
@@ -204,10 +196,34 @@ pub fn open(text: &str, roots: &[Digest], newer: Option<&Envelope>) -> Result<Ch
         city: manifest.city,
         root: fpr,
         manifest_version: manifest.version,
+        is_retired,
         issued_unix_ms,
         env_digest: envelope::env_digest(sealed),
         content,
     })
+}
+
+/// Whether a key was retired, by the newest manifest at hand. A key that was lost or stolen does
+/// not count: a thief could have dated the paper back, and no log holds it.
+fn is_retired(
+    manifest: &Manifest,
+    root: &PublicKey,
+    newer: Option<&Envelope>,
+    key: &Digest,
+) -> Result<bool, PaperError> {
+    let newer = newer.map(|newer| Manifest::open(newer, root, None)).transpose()?;
+    if let Some(newer) = &newer
+        && (newer.city != manifest.city || newer.version < manifest.version)
+    {
+        return Err(PaperError::OtherManifest);
+    }
+    match newer.as_ref().unwrap_or(manifest).revoked_for(key) {
+        None => Ok(false),
+        Some(RevocationReason::Retired) => Ok(true),
+        Some(
+            RevocationReason::Lost | RevocationReason::Compromised | RevocationReason::Unspecified,
+        ) => Err(PaperError::Revoked),
+    }
 }
 
 /// The section slots of a letter: phases A and B of its service, ascending.

@@ -133,6 +133,11 @@ impl Policy {
         &self.witnesses
     }
 
+    /// Whether it asks for any cosignature at all.
+    pub fn has_quorum(&self) -> bool {
+        self.quorum.is_some()
+    }
+
     /// Checks a signed checkpoint: a listed log whose name is the origin signed it, every line of a
     /// listed key verifies, and the quorum cosigned.
     pub fn check(&self, note: &Note) -> Result<Checked, PolicyError> {

@@ -45,7 +45,7 @@ pub enum ProofError {
 /// A proof: index, inclusion path and the signed checkpoint that gives size and root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proof {
-    /// Opaque bytes that no signature covers: kept so that the text round-trips, never used.
+    /// Opaque bytes that no signature covers. Of use only where they are the leaf itself.
     pub extra: Vec<u8>,
     /// Index of the leaf, from 0.
     pub index: u64,

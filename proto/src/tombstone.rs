@@ -75,6 +75,23 @@ impl Reason {
     }
 }
 
+impl Reason {
+    /// In plain words, Chinese and English.
+    pub fn says(self) -> [&'static str; 2] {
+        match self {
+            Reason::Withdrawn => ["本人停止", "the person withdrew"],
+            Reason::Lapsed => ["逾期无人确认", "nobody confirmed it"],
+            Reason::Retention => ["保存期满", "its time was over"],
+            Reason::PersonAsked => ["本人要求", "the person asked"],
+            Reason::OtherCityAsked => ["对方城市要求", "the other city asked"],
+            Reason::Overridden => ["事项已关闭", "the leg had closed"],
+            Reason::RecordedInError => ["登记有误", "recorded in error"],
+            Reason::PurposeOver => ["用途已完成", "its purpose was over"],
+            Reason::Again => ["旧备份带回后再次删除", "an old copy had brought it back"],
+        }
+    }
+}
+
 /// A tombstone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tombstone {

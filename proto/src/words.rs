@@ -3,7 +3,9 @@
 use crate::case::{Duty, Stage};
 use crate::day::Day;
 use crate::section::{Field, FieldType, Value};
-use crate::wire::{DecisionCode, HolderSide, KeepingDuty, MessageType, OfficeKind, Service};
+use crate::wire::{
+    DecisionCode, GrievanceKind, HolderSide, KeepingDuty, MessageType, OfficeKind, Service,
+};
 
 /// A word in both languages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +126,22 @@ pub fn office(kind: OfficeKind) -> Word {
         OfficeKind::TradeUnion => w("工会", "trade union"),
         OfficeKind::Coordination => w("综合窗口", "coordination window"),
         OfficeKind::Compliance => w("合规审计", "compliance"),
+    }
+}
+
+/// What a grievance is about.
+pub fn grievance(kind: GrievanceKind) -> Word {
+    match kind {
+        GrievanceKind::Unspecified => w("未写明", "not said"),
+        GrievanceKind::FeeTaken => w("被收费", "a fee was taken"),
+        GrievanceKind::IdWithheld => w("证件被扣", "a document is withheld"),
+        GrievanceKind::WageArrears => w("拖欠工资", "wages are owed"),
+        GrievanceKind::WorkInjury => w("工伤", "injured at work"),
+        GrievanceKind::Lodging => w("住宿问题", "lodging"),
+        GrievanceKind::NotByMyChoice => w("不是我自己决定的", "not by my choice"),
+        GrievanceKind::NeverConfirmed => w("我从没有确认过", "I never confirmed"),
+        GrievanceKind::TermsDiffer => w("条件和说的不一样", "the terms differ"),
+        GrievanceKind::LegalHelp => w("需要法律帮助", "legal help wanted"),
     }
 }
 

@@ -5,7 +5,7 @@ use prost_types::FileDescriptorSet;
 use prost_types::field_descriptor_proto::{Label, Type as Kind};
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 16] = [
+const FILES: [&str; 17] = [
     "envelope",
     "log",
     "case",
@@ -22,10 +22,11 @@ const FILES: [&str; 16] = [
     "checks_desk",
     "audit",
     "second",
+    "grievance",
 ];
 
 /// What never leaves a node: not decoded strictly.
-const LOCAL: [&str; 11] = [
+const LOCAL: [&str; 12] = [
     "desk.proto",
     "partners.proto",
     "case_desk.proto",
@@ -37,6 +38,7 @@ const LOCAL: [&str; 11] = [
     "checks_desk.proto",
     "audit.proto",
     "second.proto",
+    "grievance.proto",
 ];
 
 fn root() -> PathBuf {

@@ -164,6 +164,7 @@ async fn desk(doors: &Doors, call: Call, token: &str, cases: &Cases) -> Option<V
             let request = wire::SecondRef { id: ready.unwrap_or_default().id };
             ask!(doors.desk, doors, token, export_approved, request)
         }
+        Call::CarryOut => plain!(carry_out, SecondRef),
         Call::Reconcile => steps!(reconcile, ReconcileRequest),
         Call::SelfAudit => steps!(self_audit, SelfAuditRequest),
         Call::ListReconciled => plain!(list_reconciled, ListReconciledRequest),

@@ -8,21 +8,12 @@ use jieli_proto::wire;
 use jieli_proto::wire::audit_server::Audit;
 use jieli_tests::people::{self, FAMILY};
 use jieli_tests::{Town, Towns};
-use tokio_stream::StreamExt as _;
 use tonic::{Code, Status};
 
 const PERIOD: (u32, u32) = (20_261_101, 20_261_231);
 
 async fn pack(towns: &Towns, town: &Town, period: (u32, u32)) -> Result<Vec<u8>, Status> {
-    let doors = Doors::of(town);
-    let agreement_id = towns.agreement.hex();
-    let ask = wire::AuditReportRequest { agreement_id, from: period.0, to: period.1 };
-    let mut parts = doors.audit.pack(doors.ask("compliance", ask)).await?.into_inner();
-    let mut all = Vec::new();
-    while let Some(part) = parts.next().await {
-        all.extend(part?.data);
-    }
-    Ok(all)
+    town.pack(towns.agreement, period).await
 }
 
 fn checked(pack: &[u8], roots: &[Digest]) -> PackVerdicts {

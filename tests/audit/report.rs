@@ -39,6 +39,9 @@ async fn both_cities_report_the_same_road_from_their_own_sides() {
         assert_eq!(messages(one, MessageType::Request, !ours), 1);
         assert_eq!(messages(one, MessageType::Release, ours), 3);
         assert_eq!(messages(one, MessageType::Outcome, !ours), 3);
+        // Vacancies and questions for places belong to no leg, and stand as their receipts say.
+        assert!(messages(one, MessageType::VacancyNotice, !ours) > 0);
+        assert!(one.messages.iter().all(|line| (line.refused, line.withheld) == (0, 0)), "{one:?}");
         // Three RELEASEs and a REQUEST, each under a consent that lived.
         let consents = one.consents.clone().unwrap();
         assert_eq!((consents.opened, consents.covered), (4, 4), "{consents:?}");

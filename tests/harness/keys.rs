@@ -50,10 +50,47 @@ impl Town {
     }
 
     /// Hands a manifest to the running node, as `jieli key install` does.
-    pub async fn install(&self, manifest: Envelope) -> Result<wire::KeyList, Status> {
+    pub async fn ask_install(
+        &self,
+        manifest: Envelope,
+    ) -> Result<wire::InstallManifestReply, Status> {
         let request = wire::InstallManifestRequest { manifest: Some(manifest) };
         let request = self.signed("operator", request);
         Ok(self.door().install_manifest(request).await?.into_inner())
+    }
+
+    /// The same, approved by another post and carried out where it has to be.
+    pub async fn install(&self, manifest: Envelope) -> Result<wire::KeyList, Status> {
+        let reply = self.ask_install(manifest).await?;
+        let Some(waits) = reply.waits else { return Ok(reply.keys.unwrap()) };
+        self.approve_second(&waits).await?;
+        Ok(self.carry_out(&waits.id).await?.keys.unwrap())
+    }
+
+    /// Another post approves what it was shown.
+    pub async fn approve_second(
+        &self,
+        waits: &wire::SecondView,
+    ) -> Result<wire::SecondView, Status> {
+        let (id, shown_digest) = (waits.id.clone(), waits.shown_digest.clone());
+        let request = self.signed("approver", wire::ApproveSecondRequest { id, shown_digest });
+        Ok(self.door().approve_second(request).await?.into_inner())
+    }
+
+    /// The operator carries out what was approved.
+    pub async fn carry_out(&self, id: &str) -> Result<wire::CarryOutReply, Status> {
+        let request = self.signed("operator", wire::SecondRef { id: id.to_owned() });
+        Ok(self.door().carry_out(request).await?.into_inner())
+    }
+
+    /// What `jieli repair` asks for; with the root's statement a new epoch.
+    pub async fn ask_repair(
+        &self,
+        plan: bool,
+        successor: Option<Envelope>,
+    ) -> Result<wire::RepairReply, Status> {
+        let request = self.signed("operator", wire::RepairRequest { plan, successor });
+        Ok(self.door().repair(request).await?.into_inner())
     }
 
     /// A new key beside the old one.

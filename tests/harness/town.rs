@@ -58,6 +58,7 @@ fn tokens(at: usize) -> Vec<DeskToken> {
     let answers_to = vec![code(LABOUR[at])];
     all.push(DeskToken { answers_to, ..window("below", WINDOW[at]) });
     all.push(window("medical", MEDICAL[at]));
+    all.push(DeskToken::named("body", DeskRole::Body, &code(UNION[at])));
     all
 }
 

@@ -42,6 +42,18 @@ fn ok(dir: &Path, words: &[&str]) -> Value {
     out
 }
 
+/// The same with the approval of another post: its answer once it was carried out.
+fn agreed(dir: &Path, words: &[&str]) -> Value {
+    let asked = ok(dir, words);
+    let waits = |name: &str| asked["waits"][name].as_str().unwrap_or_default().to_owned();
+    let (id, shown) = (waits("id"), waits("shown_digest"));
+    assert_eq!(run(dir, &["second", "carry-out", &id]).2, "NOT_APPROVED", "{asked}");
+    let approve = ["--as", "approver", "second", "approve", &id, "--shown", &shown];
+    let approved = ok(dir, &approve);
+    assert_ne!(approved["requests"][0]["approver_post"], "");
+    ok(dir, &["second", "carry-out", &id])
+}
+
 impl City {
     fn start(parent: &Path) -> City {
         let ports = [(); 3].map(|()| free_port().unwrap().port().to_string());
@@ -108,13 +120,13 @@ fn every_command_does_what_the_runbook_says() {
     let old = city.key("message");
     assert_eq!(run(&dir, &["key", "rotate", "--key", "message"]).2, "KEYS");
     assert_eq!(ok(&dir, &["key", "list"])["version"], 1, "no key was made for nothing");
-    let list = ok(&dir, &["key", "rotate", "--key", "message", "--root", root]);
+    let list = agreed(&dir, &["key", "rotate", "--key", "message", "--root", root]);
     assert_eq!((&list["version"], list["keys"].as_array().unwrap().len()), (&Value::from(2), 5));
     let new = city.key("message");
     assert_ne!(new, old);
     let later = dir.join(format!("keys/message-{}.key", &new[..16]));
     assert!(later.exists() && dir.join("keys/message.key").exists());
-    ok(&dir, &["key", "retire", "--key", &old, "--root", root]);
+    agreed(&dir, &["key", "retire", "--key", &old, "--root", root]);
     assert!(!dir.join("keys/message.key").exists(), "the retired key is gone");
     let public: Value =
         serde_json::from_slice(&std::fs::read(dir.join("public.json")).unwrap()).unwrap();
@@ -135,7 +147,9 @@ fn every_command_does_what_the_runbook_says() {
     std::fs::write(file("changed.json"), text.replace("\"version\": 4", "\"version\": 5")).unwrap();
     let changed = ["key", "sign", &file("changed.json"), "--root", root, "--out", &file("no.json")];
     assert_eq!(run(elsewhere.path(), &changed).0, 2);
-    let list = ok(&dir, &["key", "install", &signed]);
+    // What can wait is not taken in past the second person.
+    assert_eq!(run(&dir, &["key", "install", &signed, "--stopped"]).2, "NEEDS_SECOND");
+    let list = agreed(&dir, &["key", "install", &signed]);
     assert_eq!(list["version"], 4);
     let both = list["keys"].as_array().unwrap().iter().filter(|key| key["state"] == "signs-too");
     assert_eq!(both.count(), 2, "{list}");
@@ -177,8 +191,8 @@ fn every_command_does_what_the_runbook_says() {
     assert_eq!(ok(&dir, &["key", "disputed"])["disputed"], Value::Array(Vec::new()));
     let shown = ok(&dir, &["key", "show", "--out", &file("manifest.json")]);
     assert_eq!(shown["revocations"].as_array().unwrap().len(), 2);
-    // The last of its kind is replaced by the same command.
-    ok(&dir, &stolen);
+    // The last of its kind is replaced by the same command. A thief waits for no colleague.
+    assert_eq!(ok(&dir, &stolen)["version"], 6);
     assert_ne!(city.key("message"), new);
     let health = ok(&dir, &["healthcheck"]);
     assert_eq!(health["expiries"], Value::Array(Vec::new()));

@@ -21,10 +21,13 @@ mod capacity;
 mod case;
 mod case_act;
 mod case_views;
+mod complain;
 mod dial;
 mod erase;
 mod evidence;
 mod examples;
+mod gateway;
+mod grievance;
 mod health;
 mod import;
 mod init;
@@ -142,6 +145,9 @@ enum Command {
     /// Runs the node.
     #[command(subcommand)]
     Node(node::NodeCommand),
+    /// The console: pages in a browser for the desks of this city.
+    #[command(subcommand)]
+    Gateway(gateway::GatewayCommand),
     /// The city's keys: new ones beside the old, retirement, revocation.
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -195,6 +201,9 @@ enum Command {
     /// What compliance reads: figures, deadlines, consents. No personal data.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// The desk of a grievance body: what is sealed to it, opened with its own key file.
+    #[command(subcommand)]
+    Grievance(grievance::GrievanceCommand),
     /// Proofs that another city has contradicted what it signed.
     #[command(subcommand)]
     Misbehaviour(misbehaviour::MisbehaviourCommand),
@@ -244,6 +253,7 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
     match cli.command {
         Command::Init(init) => init.run(&at.dir, out),
         Command::Node(command) => command.run(&at.dir, out).await,
+        Command::Gateway(command) => command.run(&at, out).await,
         Command::Key(command) => command.run(&at, out).await,
         Command::Peer(command) => command.run(&at, out).await,
         Command::Agreement(command) => command.run(&at, out).await,
@@ -264,6 +274,7 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
         Command::Reconcile(reconcile) => reconcile.run(&at, out).await,
         Command::Verify(verify) => verify.run(out),
         Command::Audit(command) => command.run(&at, out).await,
+        Command::Grievance(command) => command.run(&at, out).await,
         Command::Misbehaviour(command) => command.run(&at, out).await,
         Command::Repair(repair) => repair.run(&at, out).await,
         Command::Status => status::run(&at, out).await,
@@ -287,6 +298,8 @@ mod tests {
         Cli::command().debug_assert();
         for line in [
             "jieli --dir d status --json",
+            "jieli gateway init --config g.toml --address 127.0.0.1:7500 --origin https://desk.example",
+            "jieli gateway serve --config g.toml",
             "jieli repair --dry-run --json",
             "jieli repair --new-epoch",
             "jieli peer add public.json --root-fpr 00 --end-point a:1",
@@ -343,6 +356,15 @@ mod tests {
             "jieli reconcile --agreement 00 --period 2026-11 --json",
             "jieli reconcile --list",
             "jieli self-audit --last --json",
+            "jieli grievance key new --out body.key",
+            "jieli grievance list --key body.key --key older.key --json",
+            "jieli grievance report --month 2026-11 --key body.key",
+            "jieli grievance report --call-back 00 --key body.key",
+            "jieli worker grievance file --case 2026-000001 --code 12345678",
+            "jieli worker grievance status",
+            "jieli --as union worker window grievance --case 2026-000001",
+            "jieli worker call-back answer --code 1234567812345678",
+            "jieli audit call-back start --agreement 00 --from 2026-11-01 --to 2026-11-30 --seed s --body 00",
         ] {
             let words = line.split(' ');
             let last = if line.ends_with("--yes") { Some("1 3") } else { None };
@@ -368,6 +390,13 @@ mod tests {
             "jieli verify --slip a --letter b --root 00",
             "jieli verify --root 00",
             "jieli reconcile",
+            // What a worker says stands on no command line.
+            "jieli worker grievance file --case 2026-000001 --code 1 --kind fee-taken",
+            "jieli worker grievance file --case 2026-000001 --code 1 --words x",
+            "jieli worker grievance status --code 123412341234123412341234",
+            "jieli worker grievance file --case 2026-000001 --slip-code 12345678",
+            "jieli worker call-back answer --code 1 --own-choice no",
+            "jieli grievance report --month 2026-11",
             "jieli reconcile --agreement 00 --period 2026-13",
             "jieli reconcile --agreement 00 --period 2026-11 --list",
             "jieli worker answer --case 2026-000001 --slip-code 12345678 --yes 1",

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 const QUIET: usize = 4;
 
 /// A code of so many millimetres, at level M where it stays readable in print, else at level L. The
-/// text stands beside it in `data-jieli`; it is base32 and a prefix, so nothing has to be escaped.
+/// text stands beside it in `data-jieli`.
 pub(super) fn svg(text: &str, mm: u32) -> Result<String, PageError> {
     let code = QrCode::with_error_correction_level(text, EcLevel::M)
         .ok()
@@ -32,8 +32,9 @@ pub(super) fn svg(text: &str, mm: u32) -> Result<String, PageError> {
     let side = width + 2 * QUIET;
     Ok(format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" width=\"{mm}mm\" height=\"{mm}mm\" \
-         viewBox=\"0 0 {side} {side}\" shape-rendering=\"crispEdges\" data-jieli=\"{text}\">\
-         <path fill=\"#fff\" d=\"M0 0h{side}v{side}h-{side}z\"/><path d=\"{path}\"/></svg>"
+         viewBox=\"0 0 {side} {side}\" shape-rendering=\"crispEdges\" data-jieli=\"{}\">\
+         <path fill=\"#fff\" d=\"M0 0h{side}v{side}h-{side}z\"/><path d=\"{path}\"/></svg>",
+        crate::html::escape(text)
     ))
 }
 

@@ -5,8 +5,6 @@ use jieli_proto::wire::{SlipLine, SlipPage};
 
 /// Side of the QR code in millimetres.
 const QR_MM: u32 = 62;
-/// Widths of the columns: the names of offices stay on one line, so that eight legs fit the page.
-const COLUMNS_MM: [u32; 6] = [9, 23, 41, 41, 39, 31];
 
 pub(super) fn html(slip: &SlipPage) -> Result<String, PageError> {
     let svg = qr::svg(&slip.qr, QR_MM)?;
@@ -59,11 +57,8 @@ pub(super) fn html(slip: &SlipPage) -> Result<String, PageError> {
 }
 
 fn table(legs: &[SlipLine]) -> String {
-    let mut out = "<table class=\"legs\">\n<colgroup>".to_owned();
-    for mm in COLUMNS_MM {
-        out += &format!("<col style=\"width:{mm}mm\">");
-    }
-    out += "</colgroup>\n<tr>";
+    let mut out =
+        format!("<table class=\"legs\">\n<colgroup>{}</colgroup>\n<tr>", "<col>".repeat(6));
     for (zh, en) in [
         ("号", "no."),
         ("事项", "item"),

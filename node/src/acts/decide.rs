@@ -177,7 +177,7 @@ impl Batch<'_> {
     }
 
     /// The terms of the vacancy that an OFFER refers to; no ACCEPT of a job without them.
-    pub(super) async fn terms_for_offer(
+    pub(crate) async fn terms_for_offer(
         &mut self,
         file: &LegFile,
     ) -> Outcome<(Vec<u8>, wire::Terms)> {
@@ -218,6 +218,7 @@ impl Batch<'_> {
         file: &LegFile,
         asked: &wire::DeskOutcome,
     ) -> Outcome<Planned> {
+        self.arrears_were_found(file, asked.not_realised()).await?;
         let speech = self.outcome_speech(bond, file, asked);
         let fulfilled = asked.not_realised() == DecisionCode::Unspecified;
         for (kind, values) in &speech.sections {

@@ -1,13 +1,14 @@
 //! What a reviewer does: draws a sample, signs off. Both are records of the local log, and nothing
 //! of a case changes.
 
+use super::sample::drawn_before;
 use super::{Period, bond};
 use crate::batch::Batch;
 use crate::command::Actor;
 use crate::store::StoreError;
 use crate::trouble::{Denied, Outcome};
 use jieli_proto::envelope;
-use jieli_proto::id::Digest;
+use jieli_proto::id::{Digest, LegId};
 use jieli_proto::wire::{self, Envelope, ReviewFinding};
 use serde_json::json;
 
@@ -21,6 +22,8 @@ pub enum AuditCommand {
     Drawn(wire::SampleRequest, u64),
     /// Signs off.
     SignOff(wire::SignOffRequest),
+    /// Has the persons of a sample called back: the legs as they were drawn.
+    CallBack(wire::StartCallBackRequest, Vec<LegId>),
 }
 
 impl Batch<'_> {
@@ -71,7 +74,7 @@ impl Batch<'_> {
     ) -> Outcome<wire::SignOffReply> {
         let period = Period::read(asked.from, asked.to)?;
         let agreement = bond(&self.directory, &asked.agreement_id)?.id;
-        let (size, population) = self.sample_of(asked, &agreement.to_vec()).await?;
+        let (size, population) = drawn_before(self.conn, agreement, period, &asked.seed).await?;
         let statement = json!({
             "agreement_id": agreement.hex(),
             "city": self.directory.city.as_str(),
@@ -115,27 +118,6 @@ impl Batch<'_> {
             .await?;
         self.record("signed off", &digest.0);
         Ok(wire::SignOffReply { dsse, digest: digest.hex() })
-    }
-
-    /// Size and population of the sample that was drawn with that seed.
-    async fn sample_of(
-        &mut self,
-        asked: &wire::SignOffRequest,
-        agreement: &[u8],
-    ) -> Outcome<(u64, u64)> {
-        let sql = "SELECT size, population FROM audit_sample WHERE agreement_id = $1 \
-                   AND from_on = $2 AND to_on = $3 AND seed = $4 ORDER BY drawn_ms DESC LIMIT 1";
-        let vals =
-            vec![agreement.into(), asked.from.into(), asked.to.into(), asked.seed.as_str().into()];
-        let row = self.conn.maybe(sql, vals).await?.ok_or_else(|| {
-            Denied::new(
-                "NO_SAMPLE",
-                "这个协议、期间和种子没有抽过样本，请先 jieli audit sample。",
-                "No sample was drawn for this agreement, period and seed: jieli audit sample \
-                 first.",
-            )
-        })?;
-        Ok((row.uint(0)?, row.uint(1)?))
     }
 }
 

@@ -3,8 +3,10 @@
 use super::deadline::deadlines;
 use super::{Logged, Period, Walk, Within};
 use crate::directory::{Bond, Directory};
+use crate::grievance::{call_back, counts};
 use crate::house::House;
 use crate::legs::Standing;
+use crate::second;
 use crate::store::log::{self, Log};
 use crate::store::{self, Conn, StoreError};
 use jieli_proto::consent::CONSENT_DAYS;
@@ -52,6 +54,9 @@ pub(crate) async fn report(
         misbehaviour: misbehaviour(conn, bond, within).await?,
         cosigned: cosigned(conn, directory, bond).await?,
         made_unix_ms: house.world.clock.now_unix_ms(),
+        call_backs: call_back::of_period(conn, directory, today, bond, period).await?,
+        grievances: counts::grievances(conn, directory, &house.calendar, today, period).await?,
+        overrides: second::overridden(conn, within).await?,
     })
 }
 

@@ -5,8 +5,8 @@ use crate::directory::Bond;
 use crate::house::House;
 use crate::legs::Standing;
 use crate::store::{Conn, StoreError};
-use crate::trouble::Denied;
-use jieli_proto::id::{Digest, LegId};
+use crate::trouble::{Denied, Outcome};
+use jieli_proto::id::{AgreementId, Digest, LegId};
 use jieli_proto::sample::{draw, is_seed};
 use jieli_proto::tree::Hash;
 use jieli_proto::wire::{self, MessageType};
@@ -101,6 +101,57 @@ pub(crate) async fn items(
         });
     }
     Ok(found)
+}
+
+/// Size and population of the sample that was drawn with a seed.
+pub(crate) async fn drawn_before(
+    conn: &mut Conn,
+    agreement: AgreementId,
+    period: Period,
+    seed: &str,
+) -> Outcome<(u64, u64)> {
+    let sql = "SELECT size, population FROM audit_sample WHERE agreement_id = $1 \
+               AND from_on = $2 AND to_on = $3 AND seed = $4 ORDER BY drawn_ms DESC LIMIT 1";
+    let vals = vec![
+        agreement.to_vec().into(),
+        period.from.number().into(),
+        period.to.number().into(),
+        seed.into(),
+    ];
+    let row = conn.maybe(sql, vals).await?.ok_or_else(|| {
+        Denied::new(
+            "NO_SAMPLE",
+            "这个协议、期间和种子没有抽过样本，请先 jieli audit sample。",
+            "No sample was drawn for this agreement, period and seed: jieli audit sample first.",
+        )
+    })?;
+    Ok((row.uint(0)?, row.uint(1)?))
+}
+
+/// The legs of a sample that was drawn before; an item that came into the period since changes it.
+pub(crate) async fn drawn_again(
+    conn: &mut Conn,
+    house: &House,
+    bond: &Bond,
+    period: Period,
+    seed: &str,
+) -> Outcome<Vec<LegId>> {
+    let (size, population) = drawn_before(conn, bond.id, period, seed).await?;
+    let asked = wire::SampleRequest {
+        seed: seed.to_owned(),
+        size: u32::try_from(size).unwrap_or(SIZE_MAX),
+        ..wire::SampleRequest::default()
+    };
+    let found = sample(conn, house, bond, period, &asked).await?;
+    if found.population == population {
+        return Ok(found.drawn.into_iter().map(|one| one.leg).collect());
+    }
+    Err(Denied::new(
+        "SAMPLE_CHANGED",
+        "抽样之后这个期间又有新事项，样本变了，请重新抽样再回访。",
+        "Items came into this period since the sample was drawn: draw it again first.",
+    )
+    .into())
 }
 
 /// Seeds that were drawn with for this agreement and period, the first one first.

@@ -4,12 +4,14 @@ use super::StartError;
 use super::open::clock_ms;
 use crate::config::Config;
 use crate::disk;
+use crate::expiry;
 use crate::house::House;
 use crate::letters::Letters;
 use crate::peers::Pinboard;
 use crate::serve::audit::audit;
 use crate::serve::desk::{DeskDoor, desk};
 use crate::serve::exchange::{ExchangeDoor, exchange};
+use crate::serve::grievance::grievance;
 use crate::serve::report::ReportDoor;
 use crate::serve::stack::listener;
 use crate::serve::window::keypad;
@@ -32,6 +34,7 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
+use tonic_health::ServingStatus;
 use tonic_health::server::{HealthReporter, health_reporter};
 
 /// Unauthenticated handshakes at once, where more connections than that are allowed.
@@ -112,6 +115,10 @@ async fn bind_one(what: &'static str, address: SocketAddr) -> Result<TcpListener
 /// The name under which the health service tells whether this city signs, or recovers its log.
 pub const SIGNING: &str = "signing";
 
+/// The names under which the health service tells what ends: not serving while something ends within
+/// so many days. No reason to take the node out of service.
+pub const ENDING: [(&str, u32); 3] = [("ending-30", 30), ("ending-7", 7), ("ending-1", 1)];
+
 /// What the doors are opened with.
 pub(super) struct Doors {
     pub(super) hand: Hand,
@@ -182,8 +189,9 @@ impl Doors {
         let window = keypad(hand.clone(), Arc::clone(&tokens), self.house.world.clone());
         let house = self.house.clone();
         let audit = audit(hand.clone(), store.clone(), house.clone(), Arc::clone(&tokens));
+        let bodies = grievance(hand.clone(), store.clone(), house.clone(), Arc::clone(&tokens));
         let desk = desk(hand, store, house, tokens);
-        Ok(Routes::new(desk).add_service(window).add_service(audit))
+        Ok(Routes::new(desk).add_service(window).add_service(audit).add_service(bodies))
     }
 
     /// Other cities: pinned TLS, and nothing but `Exchange`.
@@ -233,18 +241,16 @@ async fn report(reporter: HealthReporter, house: House, hand: Hand, stop: Cancel
     reporter.set_serving::<WorkerServer<WorkerDoor>>().await;
     loop {
         // The writer ends the node when it ends, so what is left to look at is the disk.
-        let status = if disk_works(&house).await {
-            tonic_health::ServingStatus::Serving
-        } else {
-            tonic_health::ServingStatus::NotServing
-        };
-        reporter.set_service_status("", status).await;
+        reporter.set_service_status("", serving(disk_works(&house).await)).await;
         // Who recovers serves, and must not be started anew for it.
-        let signing = match hand.published().directory.recovering {
-            None => tonic_health::ServingStatus::Serving,
-            Some(_) => tonic_health::ServingStatus::NotServing,
-        };
-        reporter.set_service_status(SIGNING, signing).await;
+        let directory = std::sync::Arc::clone(&hand.published().directory);
+        reporter.set_service_status(SIGNING, serving(directory.recovering.is_none())).await;
+        let today = house.calendar.day_of_unix_ms(house.world.clock.now_unix_ms());
+        let ends = expiry::soon(&house, &directory, today);
+        for (name, days) in ENDING {
+            let none = ends.iter().all(|end| end.days_left > days);
+            reporter.set_service_status(name, serving(none)).await;
+        }
         tokio::select! {
             () = stop.cancelled() => break,
             () = house.world.sleep.sleep(DISK_EVERY) => {}
@@ -253,7 +259,11 @@ async fn report(reporter: HealthReporter, house: House, hand: Hand, stop: Cancel
     reporter.set_not_serving::<ExchangeServer<ExchangeDoor>>().await;
     reporter.set_not_serving::<DeskServer<DeskDoor>>().await;
     reporter.set_not_serving::<WorkerServer<WorkerDoor>>().await;
-    reporter.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+    reporter.set_service_status("", serving(false)).await;
+}
+
+fn serving(is: bool) -> ServingStatus {
+    if is { ServingStatus::Serving } else { ServingStatus::NotServing }
 }
 
 /// Whether the city's directory still takes and keeps bytes.

@@ -11,6 +11,7 @@ impl Command {
             Command::Desk(..)
                 | Command::Window(..)
                 | Command::Audit(..)
+                | Command::Grievance(..)
                 | Command::Worker(_)
                 | Command::Ring(_)
                 | Command::InstallManifest(_)
@@ -35,15 +36,31 @@ impl Command {
             Command::Desk(_, DeskCommand::Act(request)) => {
                 matches!(request.act, Some(Act::Withdraw(_)))
             }
+            Command::Desk(_, DeskCommand::AskSecond(wanted)) => wanted.is_of_recovery(),
             Command::Desk(_, command) => matches!(
                 command,
-                DeskCommand::AddPeer(_) | DeskCommand::Viewed(_) | DeskCommand::Looked(_)
+                DeskCommand::AddPeer(_)
+                    | DeskCommand::Viewed(_)
+                    | DeskCommand::Looked(_)
+                    | DeskCommand::ApproveSecond(_)
+                    | DeskCommand::CarryOut(_)
+                    | DeskCommand::CarriedOut(_)
             ),
-            Command::Window(_, command) => matches!(command, WindowCommand::Stop(_)),
+            Command::Window(_, command) => matches!(
+                command,
+                WindowCommand::Stop(_) | WindowCommand::ListBodies(_) | WindowCommand::File(_)
+            ),
             Command::Worker(command) => {
-                matches!(command, WorkerCommand::Withdraw(_) | WorkerCommand::StopBySlip(_))
+                matches!(
+                    command,
+                    WorkerCommand::Withdraw(_)
+                        | WorkerCommand::StopBySlip(_)
+                        | WorkerCommand::ListBodies(_)
+                        | WorkerCommand::FileGrievance(_)
+                )
             }
             Command::Audit(..)
+            | Command::Grievance(..)
             | Command::Receive(..)
             | Command::Noted(..)
             | Command::Cosign(..)

@@ -144,6 +144,13 @@ fn token_problem(tokens: &[DeskToken]) -> Option<(String, String)> {
             let what = format!("has two tokens named {name}: give one another name");
             return Some(("desk.tokens".to_owned(), what));
         }
+        // What is sealed to a body is read by nobody who works for another office.
+        let elsewhere =
+            |other: &&DeskToken| other.officer() == token.officer() && other.office != token.office;
+        if token.role == DeskRole::Body && tokens.iter().any(|other| elsewhere(&other)) {
+            let what = "is of the role body, and its officer holds a token of another office";
+            return Some(("desk.tokens".to_owned(), format!("{what} (token {name})")));
+        }
         if let Some(what) = post_problem(token) {
             return Some(("desk.tokens".to_owned(), format!("{what} (token {name})")));
         }
@@ -161,13 +168,22 @@ fn post_problem(token: &DeskToken) -> Option<&'static str> {
             Some("must have a post of 1 to 64 characters without blanks at its ends")
         }
         (
-            DeskRole::Clerk | DeskRole::Operator | DeskRole::Compliance | DeskRole::Window,
+            DeskRole::Clerk
+            | DeskRole::Operator
+            | DeskRole::Compliance
+            | DeskRole::Window
+            | DeskRole::Body,
             Some(_),
         ) => Some("has a post, which only an approver has"),
         (DeskRole::Approver, Some(_))
-        | (DeskRole::Clerk | DeskRole::Operator | DeskRole::Compliance | DeskRole::Window, None) => {
-            None
-        }
+        | (
+            DeskRole::Clerk
+            | DeskRole::Operator
+            | DeskRole::Compliance
+            | DeskRole::Window
+            | DeskRole::Body,
+            None,
+        ) => None,
     }
 }
 

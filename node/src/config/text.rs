@@ -78,6 +78,7 @@ const LIMITS: &str = r#"
 #"stopped.tell.v1" = "SMS_100007"
 #"pin.tell.v1" = "SMS_100008"
 #"letter.ask.v1" = "SMS_100009"
+#"call-back.ask.v1" = "SMS_100010"
 "#;
 
 const KEYRING: &str = "
@@ -124,6 +125,8 @@ const TOKENS: &str = r#"
 # The role window takes the person's own word at an office that does not send: one of another kind in
 # the agreement, such as the trade union. officer is a staff number, so that one officer with two
 # tokens is one officer; answers_to are credit codes of the offices that this one is subordinate to.
+# The role body is the desk of a grievance body; what it lists is sealed to a key that only the body
+# has, and its officer holds no token of another office.
 #[[desk.tokens]]
 #name = "union"
 #role = "window"

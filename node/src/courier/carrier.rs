@@ -251,6 +251,7 @@ impl Carrier {
                 let why = hold.why.clone();
                 self.holds.remove(&lane);
                 self.perform(Command::PutOff(head, why)).await?;
+                self.shared.hand.missed(&self.city);
             } else {
                 hold.ticks = 1 << (hold.tries - 1);
             }
@@ -289,6 +290,7 @@ impl Carrier {
         self.is_failing = true;
         self.has_greeted = false;
         self.put_off(waiting, sent, &error.0).await?;
+        self.shared.hand.missed(&self.city);
         self.perform(Command::Troubled(self.city.clone(), error.0.clone())).await?;
         self.last.clear();
         Ok(())

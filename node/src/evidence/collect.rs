@@ -72,7 +72,10 @@ async fn missing_proofs(
     };
     let rows = conn
         .rows(
-            "SELECT DISTINCT e.agreement_id, e.lane, e.lane_seq FROM envelope e \
+            "SELECT DISTINCT e.agreement_id, e.lane, e.lane_seq, COALESCE(r.lane_seq, 0) \
+             FROM envelope e \
+             LEFT JOIN receipt_item r ON r.agreement_id = e.agreement_id AND r.lane = e.lane \
+             AND r.lane_seq = e.lane_seq \
              LEFT JOIN message m ON m.agreement_id = e.agreement_id AND m.lane = e.lane \
              AND m.lane_seq = e.lane_seq \
              LEFT JOIN leg l ON l.leg_id = m.leg_id \
@@ -88,8 +91,8 @@ async fn missing_proofs(
         let id = AgreementId(row.array(0)?);
         let lane = lane_of(&row)?;
         let bond = published.directory.bonds.get(&id);
-        // Our own records are proven by their receipts.
-        if bond.is_some_and(|bond| lane.side() != bond.our_side) {
+        // Our own records are proven by their receipts, unless the peer's log began anew since.
+        if bond.is_some_and(|bond| lane.side() != bond.our_side) || row.uint(3)? > 0 {
             wanted.entry((id, lane)).or_default().push(row.uint(2)?);
         }
     }
@@ -192,15 +195,31 @@ pub async fn next_missing(
     let is_revoked = newest.is_some_and(|newest| !newest.revocations.is_empty());
     let receipts = i64::from(Lane::receipts(bond.our_side).number());
     let receipts = if is_revoked { receipts } else { -1 };
+    // And what we have sent, once the peer's log goes on in another epoch.
+    let own = [Lane::messages(bond.our_side), Lane::acts(bond.our_side)];
+    let has_moved = published.directory.peers.get(&bond.peer).is_some_and(|peer| peer.epoch > 1);
+    let own = own.map(|lane| if has_moved { i64::from(lane.number()) } else { -1 });
     let mut conn = store.read().await?;
     let row = conn
         .maybe(
             "SELECT e.lane, e.lane_seq FROM envelope e \
              LEFT JOIN peer_proof p ON p.env_digest = e.env_digest \
-             WHERE p.env_digest IS NULL AND e.agreement_id = $1 AND (e.lane = $2 OR e.lane = $3 OR e.lane = $6) \
+             LEFT JOIN receipt_item r ON r.agreement_id = e.agreement_id AND r.lane = e.lane \
+             AND r.lane_seq = e.lane_seq \
+             WHERE p.env_digest IS NULL AND e.agreement_id = $1 AND (e.lane = $2 OR e.lane = $3 \
+             OR e.lane = $6 OR (e.lane IN ($7,$8) AND r.lane_seq > 0)) \
              AND (e.lane > $4 OR (e.lane = $4 AND e.lane_seq >= $5)) \
              ORDER BY e.lane, e.lane_seq LIMIT 1",
-            vec![id.to_vec().into(), messages.into(), acts.into(), lane.into(), seq.into(), receipts.into()],
+            vec![
+                id.to_vec().into(),
+                messages.into(),
+                acts.into(),
+                lane.into(),
+                seq.into(),
+                receipts.into(),
+                own[0].into(),
+                own[1].into(),
+            ],
         )
         .await?;
     let Some(row) = row else { return Ok(None) };

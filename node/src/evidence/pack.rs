@@ -40,17 +40,8 @@ pub(crate) async fn pack(
         return Err(nothing_in_it().into());
     }
     let peer = published.directory.peers.get(&bond.peer).cloned().ok_or_else(no_peer_proof)?;
-    let mut export = Export {
-        conn: &mut conn,
-        house,
-        published,
-        bond: bond.clone(),
-        peer,
-        bundle: Bundle::default(),
-        notes: Vec::new(),
-        own: BTreeMap::new(),
-    };
-    export.trust(&published.directory);
+    let mut export = Export::new(&mut conn, house, published, (bond.clone(), peer));
+    export.trust().await?;
     export.acts().await?;
     export.own_proofs().await?;
     let about = About {
@@ -254,6 +245,7 @@ impl Export<'_> {
     fn take(&mut self) -> Bundle {
         self.own.clear();
         self.notes.clear();
+        self.linked.clear();
         std::mem::take(&mut self.bundle)
     }
 }

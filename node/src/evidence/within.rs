@@ -1,26 +1,21 @@
 //! The copy of a case within one city: what its offices said to each other, signed by the city
 //! alone. Complete by two statements about each leg, one for each office's lane.
 
-use super::{Exported, PRODUCT, Part, build_bundle, consent_is_over, decode, seal};
+use super::{Exported, PRODUCT, Part, build_bundle, decode, erased, parts, seal};
 use crate::house::House;
 use crate::legs::{Entry, LegFile};
 use crate::store::{Conn, StoreError};
 use crate::trouble::Outcome;
-use crate::vault;
 use crate::writer::Published;
 use jieli_proto::bundle::Bundle;
 use jieli_proto::case::Side;
-use jieli_proto::envelope;
-use jieli_proto::id::Digest;
 use jieli_proto::kinds::{Lane, PartySide};
 use jieli_proto::section::SectionKind;
-use jieli_proto::wire::{self, Envelope};
 
 /// What is being gathered.
 struct Copy<'a> {
     conn: &'a mut Conn,
     house: &'a House,
-    published: &'a Published,
     bundle: Bundle,
 }
 
@@ -39,7 +34,7 @@ pub(super) async fn copy(
         manifests: directory.own.values().map(|manifest| manifest.envelope.clone()).collect(),
         ..Bundle::default()
     };
-    let mut copy = Copy { conn, house, published, bundle };
+    let mut copy = Copy { conn, house, bundle };
     let law = directory.within_city(Side::Initiator).live.into_values().next();
     let law = law.ok_or(StoreError::Corrupt("the city's own offices"))?;
     let law = law.in_zone(house.calendar.zone_offset_min());
@@ -50,8 +45,10 @@ pub(super) async fn copy(
             copy.message(file, entry, part).await?;
         }
         for side in Side::BOTH {
-            copy.statement(file, side).await?;
+            parts::statement(house, published, &mut copy.bundle, (file, side)).await?;
         }
+        let erased = erased::tombstones(copy.conn, house, published, file).await?;
+        copy.bundle.tombstones.extend(erased);
     }
     build_bundle(&copy.bundle, Vec::new())
 }
@@ -68,58 +65,11 @@ impl Copy<'_> {
         let row = self.conn.one(sql, vals).await?;
         self.bundle.envelopes.push(decode(&row.bytes(0)?)?);
         let Some(message) = &entry.message else { return Ok(()) };
-        self.consent(&message.consent_digest).await?;
-        match part {
-            Part::Own(_) => self.sections(file, entry, message).await?,
-            Part::Bare | Part::Sections => {}
-        }
-        Ok(())
-    }
-
-    async fn consent(&mut self, digest: &[u8]) -> Outcome<()> {
-        let known = |sealed: &Envelope| envelope::env_digest(sealed).0[..] == *digest;
-        if digest.is_empty() || self.bundle.consents.iter().any(known) {
-            return Ok(());
-        }
-        let sql = "SELECT envelope FROM consent WHERE env_digest = $1";
-        let row = self.conn.maybe(sql, vec![digest.into()]).await?.ok_or_else(consent_is_over)?;
-        self.bundle.consents.push(decode(&row.bytes(0)?)?);
-        Ok(())
-    }
-
-    /// What was entered by either office: the person reads both.
-    async fn sections(
-        &mut self,
-        file: &LegFile,
-        entry: &Entry,
-        message: &wire::Message,
-    ) -> Outcome<()> {
-        let Some(msg) = crate::legs::msg_id(message) else { return Ok(()) };
+        let bundle = &mut self.bundle;
+        parts::consent(self.conn, bundle, &message.consent_digest).await?;
+        // What was entered by either office: the person reads both.
         let file = file.seen_from(entry.side);
-        for slot in &message.section_digests {
-            let Some(kind) = SectionKind::of(slot.section) else { continue };
-            let found =
-                vault::stored_section(self.conn, self.house, &file, msg, kind.number).await?;
-            if let Some(section) = found {
-                self.bundle.sections.push((entry.env_digest, section));
-            }
-        }
-        Ok(())
-    }
-
-    /// The city's word on the last message of a side of a leg.
-    async fn statement(&mut self, file: &LegFile, side: Side) -> Outcome<()> {
-        let last = file.entries.iter().rfind(|entry| entry.side == side);
-        let statement = wire::LegStatement {
-            leg_id: file.id.to_vec(),
-            side: self.published.directory.city.as_str().to_owned(),
-            last_leg_seq: last.map_or(0, |entry| entry.seq),
-            last_env_digest: last.map_or(Digest::ZERO, |entry| entry.env_digest).to_vec(),
-            stated_unix_ms: self.house.world.clock.now_unix_ms(),
-        };
-        let now_ms = statement.stated_unix_ms;
-        let sealed = seal(self.house, self.published, now_ms, &statement).await?;
-        self.bundle.envelopes.push(sealed);
-        Ok(())
+        let reads = |_: &SectionKind| matches!(part, Part::Own(_));
+        parts::sections(self.conn, self.house, bundle, (&file, entry), &reads).await
     }
 }

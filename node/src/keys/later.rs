@@ -44,24 +44,25 @@ pub fn load_root(
     FileSigner::from_seed(&secret)
 }
 
-/// Removes the file of a key that signs no more. `None` if no file here holds it.
+/// Removes the files of keys that sign no more. Returns those that were here.
 pub fn destroy(
     dir: &Path,
     city: &CityId,
-    fpr: &Digest,
+    keys: &[Digest],
     passphrase: Option<&Passphrase>,
-) -> Result<Option<PathBuf>, KeysError> {
+) -> Result<Vec<PathBuf>, KeysError> {
     let mut wrapping = Wrapping::new(passphrase);
+    let mut gone = Vec::new();
     for name in ROTATING {
         for path in files(dir, name)? {
             let Loaded { secret, .. } = file::load(&path, city, name, &mut wrapping)?;
-            if FileSigner::from_seed(&secret)?.fingerprint() == *fpr {
+            if keys.contains(&FileSigner::from_seed(&secret)?.fingerprint()) {
                 disk::remove(&path)?;
-                return Ok(Some(path));
+                gone.push(path);
             }
         }
     }
-    Ok(None)
+    Ok(gone)
 }
 
 /// All keys that sign and may be replaced, in the order of their files.

@@ -265,9 +265,13 @@ impl Look {
                     .to_owned(),
             );
         }
-        let (zh, en) = match done {
-            true => ("日志已还原，恢复收发。", "The log is whole again; traffic goes on."),
-            false => (
+        let (zh, en) = match (done, &self.ordered.missing) {
+            (true, _) => ("日志已还原，恢复收发。", "The log is whole again; traffic goes on."),
+            (false, None) => (
+                "可以还原，现在什么也没有改动。",
+                "The log can be rebuilt; nothing was changed now.",
+            ),
+            (false, Some(_)) => (
                 "现在无法完整还原，什么也没有改动。",
                 "The log cannot be rebuilt whole now; nothing was changed.",
             ),
@@ -284,6 +288,7 @@ impl Look {
             sources: sources.iter().map(|city| city.as_str().to_owned()).collect(),
             notes,
             successor: None,
+            waits: None,
         }
     }
 }

@@ -40,6 +40,7 @@ impl Batch<'_> {
         let known = rows::statements(self.conn, &peer.city).await?;
         if !known.iter().any(|held| held.digest == statement.digest) {
             rows::keep_statement(self.conn, &statement, self.now_ms).await?;
+            self.drop_proofs(&statement).await?;
             self.record("peer stated its log", &statement.digest.0);
             let size = statement.head.0;
             let detail = format!(
@@ -52,6 +53,18 @@ impl Batch<'_> {
         self.send_again(peer, &said.lost).await?;
         self.wake.insert(peer.city.clone());
         self.reload().await
+    }
+
+    /// Proofs in an epoch that has ended count up to its end; others are fetched again when they are
+    /// needed.
+    async fn drop_proofs(&mut self, statement: &Statement) -> Result<(), StoreError> {
+        if statement.next_epoch == 0 {
+            return Ok(());
+        }
+        let origin = statement.city.exchange_origin(statement.epoch);
+        let sql =
+            "DELETE FROM peer_proof WHERE origin = $1 AND (log_index >= $2 OR head_size > $2)";
+        self.conn.run(sql, vec![origin.into(), statement.head.0.into()]).await.map(drop)
     }
 
     /// A peer that was held back shows that its newest head extends all that was seen of it: it

@@ -17,18 +17,29 @@ const WITH_ROOTS: &str = "SELECT c.origin, c.size, c.cosigner, c.unix_s, c.line,
     WHERE c.origin > $1 OR (c.origin = $1 AND (c.size > $2 OR (c.size = $2 AND c.cosigner > $3))) \
     ORDER BY c.origin, c.size, c.cosigner LIMIT $5";
 
+const OWN_HEADS: &str = "SELECT origin, size, root, note FROM own_head \
+    WHERE origin > $1 OR (origin = $1 AND size > $2) ORDER BY origin, size LIMIT $3";
+
 impl Audit<'_> {
     pub(super) async fn cosigned(&mut self) -> Result<(), StoreError> {
-        self.own_heads().await?;
+        // Own heads that somebody cosigned, as this city signed them.
+        self.signed_heads("own_head", OWN_HEADS, |audit, origin, note| {
+            audit.own_signed(origin, note)
+        })
+        .await?;
         self.cosignatures().await?;
         self.given().await
     }
 
-    /// Own heads that somebody cosigned, as this city signed them.
-    async fn own_heads(&mut self) -> Result<(), StoreError> {
-        self.at("own_head");
-        let sql = "SELECT origin, size, root, note FROM own_head \
-                   WHERE origin > $1 OR (origin = $1 AND size > $2) ORDER BY origin, size LIMIT $3";
+    /// Signed heads of a table: each row says what its note says. `sql` takes the last origin, the
+    /// last size, and how many.
+    pub(super) async fn signed_heads(
+        &mut self,
+        table: &'static str,
+        sql: &'static str,
+        open: fn(&Audit<'_>, &str, &str) -> Option<Checkpoint>,
+    ) -> Result<(), StoreError> {
+        self.at(table);
         let mut after = (String::new(), 0);
         loop {
             let vals = vec![after.0.as_str().into(), after.1.into(), ROWS_AT_ONCE.into()];
@@ -36,7 +47,7 @@ impl Audit<'_> {
             for row in &rows {
                 after = (row.text(0)?, row.uint(1)?);
                 let key = format!("{}/{}", after.0, after.1);
-                match self.own_signed(&after.0, &row.text(3)?) {
+                match open(self, &after.0, &row.text(3)?) {
                     None => self.found(key, "note (or origin)", UNSIGNED),
                     Some(head) => {
                         self.expect(head.size() == after.1, &key, "size");

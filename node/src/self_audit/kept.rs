@@ -35,12 +35,18 @@ impl Audit<'_> {
             }
         }
         self.at("seconded");
-        let sql = "SELECT request_id, shown, shown_digest FROM seconded ORDER BY request_id";
+        let sql =
+            "SELECT request_id, shown, shown_digest, payload FROM seconded ORDER BY request_id";
         for row in self.rows(sql, Vec::new()).await? {
-            let shown = Digest::of(&[row.text(1)?.as_bytes()]);
-            if row.bytes(2)? != shown.0 {
-                self.found(hex::encode(row.bytes(0)?), "shown (or shown_digest)", DIFFERS);
+            let (key, shown) = (hex::encode(row.bytes(0)?), row.text(1)?);
+            if row.bytes(2)? != Digest::of(&[shown.as_bytes()]).0 {
+                self.found(key.as_str(), "shown (or shown_digest)", DIFFERS);
             }
+            let payload = row.maybe_bytes(3)?.unwrap_or_default();
+            // What was shown names the envelope that is to be used.
+            let is_named = sealed(&payload)
+                .is_some_and(|sealed| shown.contains(&envelope::env_digest(&sealed).hex()));
+            self.expect(payload.is_empty() || is_named, &key, "payload");
         }
         self.tombstones().await
     }

@@ -12,9 +12,15 @@ use jieli_proto::tree::{self, Hash};
 use jieli_proto::wire::{self, ReconcileReport};
 use prost::Message as _;
 
+const PEER_HEADS: &str = "SELECT origin, size, root, note FROM peer_head \
+    WHERE origin > $1 OR (origin = $1 AND size > $2) ORDER BY origin, size LIMIT $3";
+
 impl Audit<'_> {
     pub(super) async fn papers(&mut self) -> Result<(), StoreError> {
-        self.heads().await?;
+        self.signed_heads("peer_head", PEER_HEADS, |audit, origin, note| {
+            audit.open_note(origin, note)
+        })
+        .await?;
         self.proofs().await?;
         self.mirrors().await?;
         self.consents().await?;
@@ -26,31 +32,6 @@ impl Audit<'_> {
         let peers = self.published.directory.peers.values();
         let mut opened = peers.filter_map(|peer| open_head(peer, note));
         opened.find(|head| head.origin() == origin)
-    }
-
-    async fn heads(&mut self) -> Result<(), StoreError> {
-        self.at("peer_head");
-        let sql = "SELECT origin, size, root, note FROM peer_head \
-                   WHERE origin > $1 OR (origin = $1 AND size > $2) ORDER BY origin, size LIMIT $3";
-        let mut after = (String::new(), 0);
-        loop {
-            let vals = vec![after.0.as_str().into(), after.1.into(), ROWS_AT_ONCE.into()];
-            let rows = self.rows(sql, vals).await?;
-            for row in &rows {
-                after = (row.text(0)?, row.uint(1)?);
-                let key = format!("{}/{}", after.0, after.1);
-                match self.open_note(&after.0, &row.text(3)?) {
-                    None => self.found(key, "note (or origin)", UNSIGNED),
-                    Some(head) => {
-                        self.expect(head.size() == after.1, &key, "size");
-                        self.expect(row.bytes(2)? == head.root()[..], &key, "root");
-                    }
-                }
-            }
-            if (rows.len() as u32) < ROWS_AT_ONCE {
-                return Ok(());
-            }
-        }
     }
 
     /// Each proof leads from the leaf of its envelope to a head that is kept.

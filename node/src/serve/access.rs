@@ -51,6 +51,7 @@ pub enum Call {
     ListSeconds,
     ApproveSecond,
     ExportApproved,
+    CarryOut,
     Reconcile,
     ListReconciled,
     SelfAudit,
@@ -71,7 +72,7 @@ pub enum Call {
 
 use Call::{
     AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve,
-    ApproveHold, ApproveSecond, Ask, AskCapacity, AskLetter, AskSecond, BackUpKeyring,
+    ApproveHold, ApproveSecond, Ask, AskCapacity, AskLetter, AskSecond, BackUpKeyring, CarryOut,
     CloseVacancy, CounterPropose, Countersign, EnterHold, Erase, ExportApproved, ExportCase,
     FindCases, HandOver, Import, InstallManifest, InvitePeer, ListAgreements, ListCapacity,
     ListCases, ListDisputed, ListFindings, ListHolds, ListKeys, ListPeers, ListReconciled,
@@ -117,9 +118,10 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (HandOver, &[Clerk]),
     (ExportCase, &[Clerk, Compliance]),
     (AskSecond, &[Clerk]),
-    (ListSeconds, &[Clerk, Approver]),
+    (ListSeconds, &[Clerk, Approver, Operator]),
     (ApproveSecond, &[Approver]),
     (ExportApproved, &[Clerk]),
+    (CarryOut, &[Operator]),
     (Reconcile, &[Operator, Compliance]),
     (ListReconciled, &[Operator, Compliance]),
     (SelfAudit, &[Operator, Compliance]),
@@ -176,18 +178,28 @@ pub(super) fn enter(
 
 /// Lets a window in: the role opens the Keypad service and no desk, and no other role opens it.
 pub(super) fn enter_window(tokens: &Tokens, metadata: &MetadataMap) -> Result<Actor, Box<Status>> {
-    let holder = shown(tokens, metadata).ok_or_else(|| Box::new(answer::no_token()))?;
-    if holder.role != DeskRole::Window {
-        return Err(Box::new(answer::not_for_role("Keypad", holder.role)));
-    }
-    Ok(Actor { office: holder.office.as_str().to_owned(), token: holder.name.clone() })
+    enter_as(tokens, metadata, DeskRole::Window, "Keypad")
+}
+
+/// Lets the desk of a grievance body in: the role opens the Grievance service and nothing else.
+pub(super) fn enter_body(tokens: &Tokens, metadata: &MetadataMap) -> Result<Actor, Box<Status>> {
+    enter_as(tokens, metadata, DeskRole::Body, "Grievance")
 }
 
 /// Lets compliance in: no other role opens the Audit service.
 pub(super) fn enter_audit(tokens: &Tokens, metadata: &MetadataMap) -> Result<Actor, Box<Status>> {
+    enter_as(tokens, metadata, DeskRole::Compliance, "Audit")
+}
+
+fn enter_as(
+    tokens: &Tokens,
+    metadata: &MetadataMap,
+    role: DeskRole,
+    service: &str,
+) -> Result<Actor, Box<Status>> {
     let holder = shown(tokens, metadata).ok_or_else(|| Box::new(answer::no_token()))?;
-    if holder.role != DeskRole::Compliance {
-        return Err(Box::new(answer::not_for_role("Audit", holder.role)));
+    if holder.role != role {
+        return Err(Box::new(answer::not_for_role(service, holder.role)));
     }
     Ok(Actor { office: holder.office.as_str().to_owned(), token: holder.name.clone() })
 }

@@ -11,6 +11,7 @@ use crate::audit::statistics::{statistics, whole_months};
 use crate::audit::{Period, bond};
 use crate::command::{Actor, Command, Done};
 use crate::evidence;
+use crate::grievance::call_back;
 use crate::house::House;
 use crate::store::{Store, StoreError};
 use crate::tokens::Tokens;
@@ -129,6 +130,34 @@ impl AuditDoor {
         Ok(reply)
     }
 
+    /// The sample is drawn again, then its persons are asked.
+    async fn called_back(
+        &self,
+        actor: Actor,
+        asked: wire::StartCallBackRequest,
+    ) -> Answer<wire::CallBackCounts> {
+        let period = Period::read(asked.from, asked.to)?;
+        let published = self.hand.published();
+        let bond = bond(&published.directory, &asked.agreement_id)?;
+        let mut conn = self.store.read().await?;
+        let drawn = sample::drawn_again(&mut conn, &self.house, bond, period, &asked.seed).await?;
+        drop(conn);
+        let command = Command::Audit(actor, AuditCommand::CallBack(asked, drawn));
+        let Done::CallBack(counts) = self.hand.perform(command).await? else { return Err(odd()) };
+        Ok(*counts)
+    }
+
+    async fn call_backs(&self, asked: &wire::AuditReportRequest) -> Answer<wire::CallBackList> {
+        let period = Period::read(asked.from, asked.to)?;
+        let published = self.hand.published();
+        let bond = bond(&published.directory, &asked.agreement_id)?;
+        let today = self.house.calendar.day_of_unix_ms(self.house.world.clock.now_unix_ms());
+        let mut conn = self.store.read().await?;
+        let directory = &published.directory;
+        let call_backs = call_back::of_period(&mut conn, directory, today, bond, period).await?;
+        Ok(wire::CallBackList { call_backs })
+    }
+
     async fn figures(&self, asked: &wire::AuditReportRequest) -> Answer<wire::AuditReport> {
         let period = Period::read(asked.from, asked.to)?;
         let published = self.hand.published();
@@ -226,5 +255,21 @@ impl Audit for AuditDoor {
     async fn sign_off(&self, request: Request<wire::SignOffRequest>) -> Reply<wire::SignOffReply> {
         let (actor, request) = self.enter(request)?;
         self.reply(self.signed(actor, request).await)
+    }
+
+    async fn start_call_back(
+        &self,
+        request: Request<wire::StartCallBackRequest>,
+    ) -> Reply<wire::CallBackCounts> {
+        let (actor, request) = self.enter(request)?;
+        self.reply(self.called_back(actor, request).await)
+    }
+
+    async fn list_call_backs(
+        &self,
+        request: Request<wire::AuditReportRequest>,
+    ) -> Reply<wire::CallBackList> {
+        let (_, request) = self.enter(request)?;
+        self.reply(self.call_backs(&request).await)
     }
 }

@@ -2,12 +2,11 @@
 //! everything else; reads come from the store and the last published heads.
 
 use super::access::{Call, Caller, enter};
-use super::answer::{Answer, Unable, odd};
+use super::answer::{Answer, odd};
 use crate::command::{Command, DeskCommand, Done};
 use crate::evidence;
 use crate::house::House;
 use crate::questions::Look;
-use crate::recovery;
 use crate::store::Store;
 use crate::tokens::Tokens;
 use crate::trouble::Denied;
@@ -194,13 +193,8 @@ impl desk_server::Desk for DeskDoor {
     }
 
     async fn repair(&self, request: Request<wire::RepairRequest>) -> Reply<wire::RepairReply> {
-        let (_, request) = self.enter(Call::Repair, request)?;
-        let (hand, store, house) = (&self.hand, &self.store, &self.house);
-        let done = match request.plan {
-            true => recovery::plan(hand, store, house).await,
-            false => recovery::repair(hand, store, house, request.successor).await,
-        };
-        self.reply(done.map_err(Unable::from))
+        let (caller, request) = self.enter(Call::Repair, request)?;
+        self.reply(self.repair_asked(&caller, request).await)
     }
 
     async fn add_peer(&self, request: Request<wire::AddPeerRequest>) -> Reply<wire::Peer> {
@@ -528,6 +522,11 @@ impl desk_server::Desk for DeskDoor {
         self.reply(self.approved(&caller, &request.id).await)
     }
 
+    async fn carry_out(&self, request: Request<wire::SecondRef>) -> Reply<wire::CarryOutReply> {
+        let (caller, request) = self.enter(Call::CarryOut, request)?;
+        self.reply(self.carry_out_second(&caller, &request.id).await)
+    }
+
     type ReconcileStream = checks::Steps<wire::ReconcileStep>;
 
     async fn reconcile(
@@ -577,7 +576,7 @@ impl desk_server::Desk for DeskDoor {
     async fn install_manifest(
         &self,
         request: Request<wire::InstallManifestRequest>,
-    ) -> Reply<wire::KeyList> {
+    ) -> Reply<wire::InstallManifestReply> {
         let (caller, request) = self.enter(Call::InstallManifest, request)?;
         self.reply(self.install(&caller, request).await)
     }

@@ -164,12 +164,14 @@ impl ExchangeDoor {
         Ok(Caller { city, published })
     }
 
-    /// The peer is there: what waits for it need not wait. Not with every call.
+    /// The peer is there: what waits for it need not wait. Not with every call, but always with the
+    /// first one after letters did not reach it.
     fn note_contact(&self, city: &CityId) {
         let now_ms = self.world.clock.now_unix_ms();
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         let last_ms = heard.get(city).copied();
-        if last_ms.is_some_and(|last_ms| now_ms.abs_diff(last_ms) < HEARD_MS) {
+        let lately = last_ms.is_some_and(|last_ms| now_ms.abs_diff(last_ms) < HEARD_MS);
+        if lately && !self.hand.had_missed(city) {
             return;
         }
         if self.hand.submit(Command::Heard(city.clone())).is_ok() {

@@ -52,6 +52,22 @@ impl KeypadDoor {
         answer.map(Response::new).map_err(|unable| unable.status(Some(entropy)))
     }
 
+    async fn bodies(&self, actor: Actor, request: wire::InHand) -> Answer<wire::BodyList> {
+        let command = Command::Window(actor, WindowCommand::ListBodies(request));
+        let Done::Bodies(found) = self.hand.perform(command).await? else { return Err(odd()) };
+        Ok(found)
+    }
+
+    async fn filed(
+        &self,
+        actor: Actor,
+        request: wire::FileAtWindowRequest,
+    ) -> Answer<wire::FiledReply> {
+        let command = Command::Window(actor, WindowCommand::File(request));
+        let Done::Filed(reply) = self.hand.perform(command).await? else { return Err(odd()) };
+        Ok(reply)
+    }
+
     async fn answered(&self, actor: Actor, command: WindowCommand) -> Answer<AnswerReply> {
         let done = self.hand.perform(Command::Window(actor, command)).await?;
         let Done::Answered(reply) = done else { return Err(odd()) };
@@ -132,6 +148,19 @@ impl Keypad for KeypadDoor {
     ) -> Reply<AnswerReply> {
         let (actor, request) = self.enter(request)?;
         self.reply(self.answered(actor, WindowCommand::Reopen(request)).await)
+    }
+
+    async fn list_bodies_at_window(&self, request: Request<wire::InHand>) -> Reply<wire::BodyList> {
+        let (actor, request) = self.enter(request)?;
+        self.reply(self.bodies(actor, request).await)
+    }
+
+    async fn file_at_window(
+        &self,
+        request: Request<wire::FileAtWindowRequest>,
+    ) -> Reply<wire::FiledReply> {
+        let (actor, request) = self.enter(request)?;
+        self.reply(self.filed(actor, request).await)
     }
 
     async fn erase_at_window(

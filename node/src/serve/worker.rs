@@ -5,16 +5,22 @@ use super::answer::{Answer, Unable, odd};
 use super::pace::Pace;
 use crate::command::{Command, Done, WorkerCommand};
 use crate::evidence::{self, Part};
+use crate::grievance::body;
 use crate::house::House;
 use crate::store::Store;
+use crate::trouble::Denied;
 use crate::writer::{Failure, Hand};
+use jieli_proto::day::Day;
 use jieli_proto::id::CityId;
 use jieli_proto::wire::worker_server::{Worker, WorkerServer};
 use jieli_proto::wire::{
-    AnswerReply, AnswerRequest, CopyReply, EraseReply, NotMeRequest, OpenReply, OpenRequest,
-    ReopenRequest, SetPinRequest, SlipPage, SlipStatus, SlipUse, WhoLookedReply, WithdrawRequest,
-    WorkerRequest, WorkerStatusReply,
+    AnswerCallBackRequest, AnswerReply, AnswerRequest, BodyList, CopyReply, EraseReply,
+    FileGrievanceRequest, FiledReply, NotMeRequest, OpenCallBackReply, OpenCallBackRequest,
+    OpenReply, OpenRequest, ReopenRequest, SealedLine, SealedRef, SetPinRequest, SlipPage,
+    SlipStatus, SlipUse, WhoLookedReply, WithdrawRequest, WorkerRequest, WorkerStatusReply,
 };
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use tonic::{Request, Response, Status};
 
 /// The longest request, in bytes.
@@ -22,6 +28,9 @@ const REQUEST_BYTES_MAX: usize = 4 * 1024;
 
 /// Requests that the port takes in a second, all callers together.
 const REQUESTS_PER_S: u64 = 50;
+
+/// Grievances that one case may file in a day.
+const FILED_PER_DAY: u32 = 5;
 
 /// Requests that may wait for their turn.
 const WAITING_MAX: usize = 256;
@@ -36,6 +45,8 @@ pub struct WorkerDoor {
     house: House,
     /// All callers of an open port together; absent where there is no port.
     pace: Option<(Pace, CityId)>,
+    /// Grievances of today, by case; see [`WorkerDoor::filed_by_code`].
+    filed: Mutex<BTreeMap<(Day, String), u32>>,
 }
 
 impl std::fmt::Debug for WorkerDoor {
@@ -49,7 +60,7 @@ impl std::fmt::Debug for WorkerDoor {
 pub fn worker(hand: Hand, store: Store, house: House) -> WorkerServer<WorkerDoor> {
     let city = hand.published().directory.city.clone();
     let pace = Some((Pace::new(house.world.clone(), REQUESTS_PER_S, WAITING_MAX), city));
-    WorkerServer::new(WorkerDoor { hand, store, house, pace })
+    WorkerServer::new(WorkerDoor { pace, ..WorkerDoor::new(hand, store, house) })
         .max_decoding_message_size(REQUEST_BYTES_MAX)
         .max_encoding_message_size(REPLY_BYTES_MAX)
 }
@@ -57,16 +68,64 @@ pub fn worker(hand: Hand, store: Store, house: House) -> WorkerServer<WorkerDoor
 impl WorkerDoor {
     /// The door itself, without a listener.
     pub fn new(hand: Hand, store: Store, house: House) -> WorkerDoor {
-        WorkerDoor { hand, store, house, pace: None }
+        WorkerDoor { hand, store, house, pace: None, filed: Mutex::default() }
     }
 
-    async fn perform(&self, command: WorkerCommand) -> Answer<Done> {
+    /// Everybody's turn.
+    async fn turn(&self) -> Answer<()> {
         if let Some((pace, city)) = &self.pace
             && !pace.pass(city).await
         {
             return Err(Failure::Busy("too many at once".to_owned()).into());
         }
+        Ok(())
+    }
+
+    async fn perform(&self, command: WorkerCommand) -> Answer<Done> {
+        self.turn().await?;
         Ok(self.hand.perform(Command::Worker(command)).await?)
+    }
+
+    async fn filed(&self, command: WorkerCommand) -> Answer<FiledReply> {
+        let Done::Filed(reply) = self.perform(command).await? else { return Err(odd()) };
+        Ok(reply)
+    }
+
+    /// V9: a case may file so many a day. Counted here alone and never written down, for whoever
+    /// reads such a count knows who complained; a new start forgets it.
+    async fn filed_by_code(&self, request: FileGrievanceRequest) -> Answer<FiledReply> {
+        let today = self.today();
+        let case = request.case_number.trim().to_owned();
+        let spent = {
+            let mut filed = self.filed.lock().unwrap_or_else(PoisonError::into_inner);
+            filed.retain(|(day, _), _| *day == today);
+            filed.get(&(today, case.clone())).is_some_and(|count| *count >= FILED_PER_DAY)
+        };
+        if spent {
+            return Err(Denied::new(
+                "FILED_TODAY",
+                "今天已经提交了几次，请明天再来，或拨打回单上的电话。",
+                "Several were filed today: again tomorrow, or by one of the telephones on the slip.",
+            )
+            .into());
+        }
+        let reply = self.filed(WorkerCommand::FileGrievance(request)).await?;
+        let mut filed = self.filed.lock().unwrap_or_else(PoisonError::into_inner);
+        *filed.entry((today, case)).or_default() += 1;
+        Ok(reply)
+    }
+
+    fn today(&self) -> Day {
+        self.house.calendar.day_of_unix_ms(self.house.world.clock.now_unix_ms())
+    }
+
+    /// By the code that was shown once; who asks is not known and need not be.
+    async fn looked_at(&self, asked: &SealedRef) -> Answer<SealedLine> {
+        self.turn().await?;
+        let directory = &self.hand.published().directory;
+        let (calendar, today) = (&self.house.calendar, self.today());
+        let mut conn = self.store.read().await?;
+        Ok(body::look(&mut conn, directory, calendar, today, &asked.record_id).await?)
     }
 
     async fn answered(&self, command: WorkerCommand) -> Answer<AnswerReply> {
@@ -193,6 +252,49 @@ impl Worker for WorkerDoor {
         request: Request<SlipUse>,
     ) -> Result<Response<AnswerReply>, Status> {
         reply(self.answered(WorkerCommand::StopBySlip(request.into_inner())).await)
+    }
+
+    async fn list_bodies(
+        &self,
+        request: Request<WorkerRequest>,
+    ) -> Result<Response<BodyList>, Status> {
+        let done = self.perform(WorkerCommand::ListBodies(request.into_inner())).await;
+        reply(done.and_then(|done| {
+            let Done::Bodies(found) = done else { return Err(odd()) };
+            Ok(found)
+        }))
+    }
+
+    async fn file_grievance(
+        &self,
+        request: Request<FileGrievanceRequest>,
+    ) -> Result<Response<FiledReply>, Status> {
+        reply(self.filed_by_code(request.into_inner()).await)
+    }
+
+    async fn look_at_grievance(
+        &self,
+        request: Request<SealedRef>,
+    ) -> Result<Response<SealedLine>, Status> {
+        reply(self.looked_at(request.get_ref()).await)
+    }
+
+    async fn open_call_back(
+        &self,
+        request: Request<OpenCallBackRequest>,
+    ) -> Result<Response<OpenCallBackReply>, Status> {
+        let done = self.perform(WorkerCommand::OpenCallBack(request.into_inner())).await;
+        reply(done.and_then(|done| {
+            let Done::CallBackOpened(found) = done else { return Err(odd()) };
+            Ok(*found)
+        }))
+    }
+
+    async fn answer_call_back(
+        &self,
+        request: Request<AnswerCallBackRequest>,
+    ) -> Result<Response<FiledReply>, Status> {
+        reply(self.filed(WorkerCommand::AnswerCallBack(request.into_inner())).await)
     }
 
     async fn erase_mine(

@@ -50,6 +50,9 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 16 "0016_lookup",
                 17 "0017_cosign",
                 18 "0018_self_audit",
+                19 "0019_grievance",
+                20 "0020_call_back",
+                22 "0022_overrides",
             )
         };
     }

@@ -6,8 +6,8 @@ use crate::store::log::Head;
 use crate::trouble::Denied;
 use crate::witness::{Finding, Heads, Seen};
 use jieli_proto::id::CityId;
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot, watch};
 
@@ -79,9 +79,21 @@ pub struct Hand {
     pub(super) published: watch::Receiver<Arc<Published>>,
     /// Whoever repairs the log: one at a time.
     pub(super) repairing: Arc<Mutex<()>>,
+    /// Peers that letters did not reach since they were last heard.
+    pub(super) missed: Arc<std::sync::Mutex<BTreeSet<CityId>>>,
 }
 
 impl Hand {
+    /// Letters did not reach a peer: its next sign of life is not to be overheard.
+    pub(crate) fn missed(&self, city: &CityId) {
+        self.missed.lock().unwrap_or_else(PoisonError::into_inner).insert(city.clone());
+    }
+
+    /// Whether letters had not reached a peer that is heard now.
+    pub(crate) fn had_missed(&self, city: &CityId) -> bool {
+        self.missed.lock().unwrap_or_else(PoisonError::into_inner).remove(city)
+    }
+
     /// Hands a command over and waits until it is durable, signed and may be answered.
     pub async fn perform(&self, command: Command) -> Result<Done, Failure> {
         let (reply, answer) = oneshot::channel();

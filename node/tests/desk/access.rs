@@ -75,6 +75,7 @@ async fn call(city: &City, call: Call, with: &With<'_>) -> Option<Status> {
         Call::ListSeconds => ask!(city, |m| with.make(m), list_seconds, ListSecondsRequest),
         Call::ApproveSecond => ask!(city, |m| with.make(m), approve_second, ApproveSecondRequest),
         Call::ExportApproved => ask!(city, |m| with.make(m), export_approved, SecondRef),
+        Call::CarryOut => ask!(city, |m| with.make(m), carry_out, SecondRef),
         Call::Reconcile => ask!(city, |m| with.make(m), reconcile, ReconcileRequest),
         Call::SelfAudit => ask!(city, |m| with.make(m), self_audit, SelfAuditRequest),
         Call::ListReconciled => {
@@ -168,6 +169,8 @@ async fn the_keypad_is_for_windows_alone() {
             keypad.stop(with.make(wire::StopRequest::default())).await.err(),
             keypad.set_window_pin(with.make(wire::SetWindowPinRequest::default())).await.err(),
             keypad.reopen_at_window(with.make(wire::ReopenAtWindowRequest::default())).await.err(),
+            keypad.list_bodies_at_window(with.make(wire::InHand::default())).await.err(),
+            keypad.file_at_window(with.make(wire::FileAtWindowRequest::default())).await.err(),
         ];
         for refused in answers {
             let word = refused.as_ref().and_then(|status| status.metadata().get(CODE_KEY));

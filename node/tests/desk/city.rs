@@ -237,6 +237,7 @@ fn make(dir: &Path, id: &str, name: &str, clock: &dyn Clock, entropy: &dyn Entro
     let schools = CreditCode::parse(SCHOOLS).unwrap();
     tokens.push(DeskToken::named("schools", DeskRole::Clerk, &schools));
     tokens.push(DeskToken::named("window", DeskRole::Window, &schools));
+    tokens.push(DeskToken::named("body", DeskRole::Body, &schools));
     let options = InitOptions {
         database: Database::Sqlite,
         keyring: None,

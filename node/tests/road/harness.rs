@@ -1,5 +1,6 @@
 //! Two cities with a clock that tests move, and a post that tests can cut.
 
+use crate::houses::{self, On};
 use crate::windows::{Counter, Hands, Phones, RealSleep, Tap, Tapped};
 use jieli_node::boot::{Node, Start, WrapPost};
 use jieli_node::command::{Actor, Command, DeskCommand, Done};
@@ -37,6 +38,7 @@ pub(crate) struct City {
     pub(crate) dir: PathBuf,
     pub(crate) public: PublicBundle,
     pub(crate) address: SocketAddr,
+    pub(crate) database: Database,
     pub(crate) node: Option<Node>,
     pub(crate) tap: Arc<Tap>,
     pub(crate) phones: Arc<Phones>,
@@ -71,12 +73,22 @@ impl City {
     }
 
     pub(crate) fn named(parent: &TempDir, id: &str, office: &str, clock: &Arc<Hands>) -> City {
+        City::at(parent, id, office, clock, Database::Sqlite)
+    }
+
+    fn at(
+        parent: &TempDir,
+        id: &str,
+        office: &str,
+        clock: &Arc<Hands>,
+        database: Database,
+    ) -> City {
         let dir = parent.path().join(id);
         let address = own_port();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let options = InitOptions {
-            database: Database::Sqlite,
-            keyring: None,
+            database: database.clone(),
+            keyring: database.keyring_beside(),
             listen: Listen { peer: address, desk: any, worker: any, health: Some(any) },
             end_points: vec![address.to_string()],
             protection: Protection::Unprotected,
@@ -92,6 +104,7 @@ impl City {
             dir,
             public: made.public,
             address,
+            database,
             node: None,
             tap: Arc::default(),
             phones: Arc::default(),
@@ -364,9 +377,18 @@ pub(crate) fn only(delivered: Delivered) -> wire::answer::Answer {
 
 impl Pair {
     pub(crate) async fn new() -> Pair {
+        Pair::on(On::Sqlite).await
+    }
+
+    async fn on(on: On) -> Pair {
         let folder = TempDir::new().unwrap();
         let clock = Hands::running();
-        let mut cities = [City::new(&folder, A, &clock), City::new(&folder, B, &clock)];
+        let databases = [houses::fresh(on).await, houses::fresh(on).await];
+        let mut at = 0;
+        let mut cities = databases.map(|database| {
+            at += 1;
+            City::at(&folder, IDS[at - 1], OFFICES[at - 1][0], &clock, database)
+        });
         for city in &mut cities {
             city.start().await;
         }
@@ -378,7 +400,11 @@ impl Pair {
 
     /// With an agreement in force on both sides.
     pub(crate) async fn agreed() -> (Pair, AgreementId) {
-        let pair = Pair::new().await;
+        Pair::agreed_on(On::Sqlite).await
+    }
+
+    pub(crate) async fn agreed_on(on: On) -> (Pair, AgreementId) {
+        let pair = Pair::on(on).await;
         let id = pair.agree().await;
         (pair, id)
     }

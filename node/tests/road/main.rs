@@ -5,8 +5,10 @@
 mod agree;
 mod cases;
 mod crash;
+mod evidence;
 mod forged;
 mod harness;
+mod houses;
 mod limits;
 mod lost;
 mod mirror;

@@ -4,15 +4,19 @@
 use crate::harness::*;
 use jieli_node::command::{DeskCommand, Done};
 use jieli_node::config::Config;
+use jieli_node::keys::{KeyName, KeyRing, Signer as _, make_beside};
 use jieli_node::serve::desk::DeskDoor;
 use jieli_node::store::{Store, StoreOptions};
 use jieli_node::tokens::Tokens;
 use jieli_node::writer::Failure;
-use jieli_proto::id::AgreementId;
+use jieli_proto::envelope;
+use jieli_proto::id::{AgreementId, Digest};
 use jieli_proto::invite::spoken;
+use jieli_proto::manifest::Manifest;
 use jieli_proto::wire;
 use jieli_proto::wire::desk_server::Desk as _;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use tempfile::TempDir;
 
 const DAY_MS: u64 = 86_400_000;
@@ -93,6 +97,72 @@ fn propose(draft_toml: String) -> DeskCommand {
 /// The draft with another end.
 fn until(year: u32) -> String {
     draft().replace("2028-12-31", &format!("{year}-12-31"))
+}
+
+/// The public file of a city with another manifest than its first.
+fn by_hand(of: &City, manifest: &wire::Envelope) -> DeskCommand {
+    DeskCommand::AddPeer(wire::AddPeerRequest {
+        manifest: Some(manifest.clone()),
+        root_fpr: of.public.root_fpr().hex(),
+        name: of.public.name.clone(),
+        end_points: vec![of.address.to_string()],
+        root_spki: of.public.manifest.root.to_spki().to_vec(),
+    })
+}
+
+/// A manifest of a city, signed by its root.
+fn sealed_by(of: &City, payload: &wire::KeyManifest) -> (wire::Envelope, Option<Manifest>) {
+    let root = KeyRing::load(&of.dir, &of.id(), None).unwrap().root().unwrap();
+    let fpr = Digest(root.public().fingerprint());
+    let sealed = envelope::seal(payload, fpr, |pae| root.sign_now(pae));
+    let opened = Manifest::open(&sealed, &root.public(), None).ok();
+    (sealed, opened)
+}
+
+/// A known city's next manifest comes by hand where no letter reaches it: version by version, of one
+/// chain, and with every key that goes revoked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_known_peers_next_manifest_is_taken_in_by_hand() {
+    let pair = strangers().await;
+    let (a, b) = (pair.a(), pair.b());
+    a.add_peer(b).await;
+    let entropy = crate::windows::Counter(AtomicU64::new(0), 77);
+    let new_key = || {
+        let made = make_beside(&b.dir, &b.id(), KeyName::Message, None, &entropy).unwrap();
+        let roles = vec![wire::Role::Message.into()];
+        wire::KeyRecord { spki: made.to_spki().to_vec(), suite: 1, roles, not_before: 1 }
+    };
+    let first = &b.public.manifest;
+    let old = first.live_keys(wire::Role::Message)[0].fpr;
+    let gone = |reason: wire::RevocationReason| {
+        let last_good = Vec::new();
+        vec![wire::Revocation { fingerprint: old.to_vec(), last_good, reason: reason.into() }]
+    };
+    let (second, opened) = sealed_by(b, &first.next(vec![new_key()], Vec::new()));
+    let opened = opened.unwrap();
+    let (other, _) = sealed_by(b, &first.next(vec![new_key()], Vec::new()));
+    let third = opened.next(Vec::new(), gone(wire::RevocationReason::Compromised));
+    let dropped = wire::KeyManifest { revocations: Vec::new(), ..third.clone() };
+    let (third, dropped) = (sealed_by(b, &third).0, sealed_by(b, &dropped).0);
+    let held = || a.node().hand().published().directory.peers[&b.id()].newest().unwrap().version;
+    let refused = async |sealed: &wire::Envelope| {
+        assert_eq!(code(a.try_perform(by_hand(b, sealed)).await), "BAD_FIELD");
+    };
+    refused(&third).await;
+    assert_eq!(held(), 1, "the one between is missing");
+    a.perform(by_hand(b, &second)).await;
+    assert_eq!(held(), 2);
+    // An older one is known and changes nothing; another second one is of another chain.
+    a.perform(by_hand(b, &first.envelope)).await;
+    refused(&other).await;
+    refused(&dropped).await;
+    assert_eq!(held(), 2);
+    a.perform(by_hand(b, &third)).await;
+    assert_eq!(held(), 3);
+    let peer = a.node().hand().published().directory.peers[&b.id()].clone();
+    assert!(peer.newest().unwrap().is_revoked(&old));
+    assert!(a.alarms().await.iter().any(|alarm| alarm.starts_with("key-revoked")));
+    pair.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,9 @@
 //! A restored backup: noticed at the first greeting, rebuilt to the root that was signed, and never
 //! two signed roots of one size.
 
+use crate::evidence;
 use crate::harness::*;
+use crate::houses::{self, On};
 use crate::witness;
 use jieli_node::command::Command;
 use jieli_node::keys::{KeyRing, Signer as _};
@@ -42,6 +44,18 @@ pub(crate) async fn mirrored(pair: &Pair, which: usize) {
     .await;
 }
 
+/// Messages written at once; the cities take turns.
+const AT_ONCE: u32 = 50;
+
+fn writer(number: u32) -> usize {
+    (number / AT_ONCE % 2) as usize
+}
+
+/// Of so many messages those that a city writes.
+fn written(k: u32, by: usize) -> Vec<u32> {
+    (0..k).filter(|number| writer(*number) == by).collect()
+}
+
 /// A pair of which `which` has a backup that is `k` messages old, and then stopped. Returns the
 /// head that it had signed.
 pub(crate) async fn with_backup(
@@ -52,13 +66,12 @@ pub(crate) async fn with_backup(
 ) -> (u64, Hash) {
     pair.settled(id).await;
     pair.cities[which].stop().await;
-    let (dir, backup) = (pair.cities[which].dir.clone(), pair.folder.path().join("backup"));
-    copy(&dir, &backup);
+    let backup = pair.folder.path().join("backup");
+    houses::back_up(&pair.cities[which], &backup).await;
     pair.cities[which].start().await;
-    for from in (0..k).step_by(50) {
-        let to = k.min(from + 50);
-        let writer = &pair.cities[(from / 50 % 2) as usize];
-        writer.announce(from..to).await.unwrap();
+    for from in (0..k).step_by(AT_ONCE as usize) {
+        let writer = &pair.cities[writer(from)];
+        writer.announce(from..k.min(from + AT_ONCE)).await.unwrap();
     }
     pair.clock.move_on(3_600_000);
     pair.settled(id).await;
@@ -66,7 +79,7 @@ pub(crate) async fn with_backup(
     mirrored(pair, which).await;
     let signed = head(&pair.cities[which]);
     pair.cities[which].stop().await;
-    put_back(&backup, &dir);
+    houses::restore(&pair.cities[which], &backup).await;
     signed
 }
 
@@ -102,8 +115,8 @@ async fn was_noticed(city: &City) {
 }
 
 /// Plain: nothing new before the node is back.
-async fn restored(which: usize, k: u32) {
-    let (mut pair, id) = Pair::agreed().await;
+async fn restored(on: On, which: usize, k: u32) {
+    let (mut pair, id) = Pair::agreed_on(on).await;
     let (size, root) = with_backup(&mut pair, id, which, k).await;
     pair.cities[which].start().await;
     eventually("it signs again", async || pair.cities[which].cause().is_none()).await;
@@ -120,21 +133,25 @@ async fn restored(which: usize, k: u32) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_message_old() {
-    restored(B, 1).await;
-    restored(A, 1).await;
+    restored(On::Sqlite, B, 1).await;
+    restored(On::Sqlite, A, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_messages_old() {
-    restored(B, 10).await;
-    restored(A, 10).await;
+    restored(On::Sqlite, B, 10).await;
+    restored(On::Sqlite, A, 10).await;
 }
 
 /// Words about a log that newer ones have overtaken on the way accuse nobody; and who is held back
 /// all the same proves by its newest head that it never went back.
 #[tokio::test(flavor = "multi_thread")]
 async fn overtaken_words_hold_nobody_back_for_long() {
-    let (pair, id) = Pair::agreed().await;
+    overtaken(On::Sqlite).await;
+}
+
+async fn overtaken(on: On) {
+    let (pair, id) = Pair::agreed_on(on).await;
     pair.a().announce(0..5).await.unwrap();
     pair.settled(id).await;
     mirrored(&pair, 0).await;
@@ -165,14 +182,20 @@ async fn overtaken_words_hold_nobody_back_for_long() {
 /// With new traffic of the peer before the repair: its letters are put off, and nothing is lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_comes_meanwhile_waits() {
-    let (mut pair, id) = Pair::agreed().await;
-    let (size, root) = with_backup(&mut pair, id, B, 10).await;
+    meanwhile(On::Sqlite, 1).await;
+    meanwhile(On::Sqlite, 10).await;
+}
+
+async fn meanwhile(on: On, k: u32) {
+    let (mut pair, id) = Pair::agreed_on(on).await;
+    let (size, root) = with_backup(&mut pair, id, B, k).await;
     // It cannot ask anybody, but can be called.
     pair.b().cut(true);
     pair.cities[B].start().await;
     assert_eq!(pair.b().cause(), Some(Cause::Behind));
-    pair.a().announce(10..20).await.unwrap();
-    let letters = pair.a().letters(id, 0, 6..=6).await;
+    pair.a().announce(k..k + 10).await.unwrap();
+    let lost = u64::from(k.min(6));
+    let letters = pair.a().letters(id, 0, lost..=lost).await;
     let (post, to) = (pair.a().post(), pair.b().id());
     let Answer::Defer(defer) = only(post.deliver(&to, letters, Vec::new()).await.unwrap()) else {
         panic!("it was taken")
@@ -189,8 +212,8 @@ async fn what_comes_meanwhile_waits() {
     pair.b().cut(false);
     let report = pair.b().repair().await.unwrap();
     assert!(report.done && report.known_size == size, "{report:?}");
-    goes_on(&pair, id, 20).await;
-    assert_eq!(pair.b().lane(id, 0).await.len(), 23);
+    goes_on(&pair, id, k + 10).await;
+    assert_eq!(pair.b().lane(id, 0).await.len(), written(k, A).len() + 13);
     assert_eq!(root_at(pair.b(), size).await, root);
     was_noticed(pair.a()).await;
     pair.stop().await;
@@ -199,7 +222,11 @@ async fn what_comes_meanwhile_waits() {
 /// The high-water file came back with the backup: only the peer can tell.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_high_water_file_deceives_nobody() {
-    let (mut pair, id) = Pair::agreed().await;
+    old_file(On::Sqlite).await;
+}
+
+async fn old_file(on: On) {
+    let (mut pair, id) = Pair::agreed_on(on).await;
     pair.settled(id).await;
     let file = pair.b().dir.join(jieli_node::highwater::FILE);
     let old = fs::read(&file).unwrap();
@@ -218,11 +245,15 @@ async fn an_old_high_water_file_deceives_nobody() {
 /// What no mirror has yet is put into the one order that leads to the signed root.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tail_is_found_without_a_mirror() {
-    let (mut pair, id) = Pair::agreed().await;
+    tail(On::Sqlite).await;
+}
+
+async fn tail(on: On) {
+    let (mut pair, id) = Pair::agreed_on(on).await;
     pair.settled(id).await;
     pair.cities[B].stop().await;
-    let (dir, backup) = (pair.b().dir.clone(), pair.folder.path().join("backup"));
-    copy(&dir, &backup);
+    let backup = pair.folder.path().join("backup");
+    houses::back_up(pair.b(), &backup).await;
     pair.cities[B].start().await;
     // From now on nothing of Ruian's log is mirrored.
     pair.a().tap.twist.store(true, Ordering::SeqCst);
@@ -233,7 +264,7 @@ async fn the_tail_is_found_without_a_mirror() {
     pair.quiet(id).await;
     let (size, root) = head(pair.b());
     pair.cities[B].stop().await;
-    put_back(&backup, &dir);
+    houses::restore(pair.b(), &backup).await;
     pair.cities[B].start().await;
     eventually("it signs again", async || pair.b().cause().is_none()).await;
     assert_eq!(root_at(pair.b(), size).await, root);
@@ -245,10 +276,13 @@ async fn the_tail_is_found_without_a_mirror() {
 /// No database at all is the oldest copy of all: the peer is added by hand, all else comes back.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_database_comes_back() {
-    let (mut pair, id) = Pair::agreed().await;
+    lost(On::Sqlite).await;
+}
+
+async fn lost(on: On) {
+    let (mut pair, id) = Pair::agreed_on(on).await;
     let (size, root) = with_backup(&mut pair, id, B, 10).await;
-    let dir = pair.b().dir.clone();
-    put_back(std::path::Path::new("/nonexistent"), &dir);
+    houses::lose(pair.b()).await;
     pair.cities[B].start().await;
     assert_eq!(pair.b().cause(), Some(Cause::Behind));
     pair.b().add_peer(pair.a()).await;
@@ -264,11 +298,15 @@ async fn a_lost_database_comes_back() {
 /// peer holds goes into it again.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_rebuilt_goes_on_in_a_new_epoch() {
-    let (mut pair, id) = Pair::agreed().await;
+    new_epoch(On::Sqlite).await;
+}
+
+async fn new_epoch(on: On) {
+    let (mut pair, id) = Pair::agreed_on(on).await;
     pair.settled(id).await;
     pair.cities[B].stop().await;
-    let (dir, backup) = (pair.b().dir.clone(), pair.folder.path().join("backup"));
-    copy(&dir, &backup);
+    let backup = pair.folder.path().join("backup");
+    houses::back_up(pair.b(), &backup).await;
     pair.cities[B].start().await;
     pair.a().tap.twist.store(true, Ordering::SeqCst);
     pair.a().announce(0..2).await.unwrap();
@@ -279,7 +317,7 @@ async fn what_cannot_be_rebuilt_goes_on_in_a_new_epoch() {
     pair.b().announce(2..4).await.unwrap();
     pair.cities[B].stop().await;
     pair.b().cut(false);
-    put_back(&backup, &dir);
+    houses::restore(pair.b(), &backup).await;
     pair.cities[B].start().await;
     let report = pair.b().repair().await.unwrap();
     assert!(!report.done && pair.b().cause() == Some(Cause::Behind), "{report:?}");
@@ -315,13 +353,95 @@ async fn what_cannot_be_rebuilt_goes_on_in_a_new_epoch() {
     pair.cities[B].start().await;
     assert_eq!(pair.b().cause(), None);
     goes_on(&pair, id, 20).await;
+    evidence::verifies_across_epochs(&pair, id).await;
     witness::what_an_ended_epoch_says(&pair, successor.old_size).await;
     pair.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "a thousand messages take minutes; by hand: cargo test -p jieli-node --test road thousand -- --ignored"]
 async fn a_thousand_messages_old() {
-    restored(B, 1000).await;
-    restored(A, 1000).await;
+    restored(On::Sqlite, B, 1000).await;
+    restored(On::Sqlite, A, 1000).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_meanwhile_waits_for_a_thousand() {
+    meanwhile(On::Sqlite, 1000).await;
+}
+
+mod the_same_on_postgres {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn one_message_old() {
+        if houses::is_here() {
+            restored(On::Postgres, B, 1).await;
+            restored(On::Postgres, A, 1).await;
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn ten_messages_old() {
+        if houses::is_here() {
+            restored(On::Postgres, B, 10).await;
+            restored(On::Postgres, A, 10).await;
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_comes_meanwhile_waits() {
+        if houses::is_here() {
+            meanwhile(On::Postgres, 1).await;
+            meanwhile(On::Postgres, 10).await;
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_old_high_water_file_deceives_nobody() {
+        if houses::is_here() {
+            old_file(On::Postgres).await;
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn overtaken_words_hold_nobody_back_for_long() {
+        if houses::is_here() {
+            overtaken(On::Postgres).await;
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_tail_is_found_without_a_mirror() {
+        if houses::is_here() {
+            tail(On::Postgres).await;
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_lost_database_comes_back() {
+        if houses::is_here() {
+            lost(On::Postgres).await;
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_cannot_be_rebuilt_goes_on_in_a_new_epoch() {
+        if houses::is_here() {
+            new_epoch(On::Postgres).await;
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_thousand_messages_old() {
+        if houses::is_here() {
+            restored(On::Postgres, B, 1000).await;
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_comes_meanwhile_waits_for_a_thousand() {
+        if houses::is_here() {
+            meanwhile(On::Postgres, 1000).await;
+        }
+    }
 }

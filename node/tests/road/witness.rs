@@ -12,6 +12,7 @@ use jieli_proto::misbehaviour::{self, Unproved, What};
 use jieli_proto::note::{KeyKind, Note, VKey};
 use jieli_proto::policy::Policy;
 use jieli_proto::tree::Hash;
+use jieli_proto::wire::answer::Answer;
 use jieli_proto::wire::{self, CosignRequest, DeliverFrame, Heads, deliver_frame::Frame};
 use std::sync::Arc;
 use tonic::Code;
@@ -301,6 +302,25 @@ async fn two_roots_of_one_size_are_proved_by_both_honest_cities() {
     pair.b().add_peer(&dali).await;
     let what = both_prove(&pair, &dali).await;
     assert_eq!(what, What::SplitView { origin: A_LOG.to_owned(), size });
+    stop(pair, dali).await;
+}
+
+/// Who brings the other half of a contradiction is told the proof in the answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_answer_tells_what_its_own_heads_have_proved() {
+    let (pair, dali) = three().await;
+    let size = held(&pair).await;
+    pair.b().add_peer(&dali).await;
+    let forged = signed(pair.a(), A_LOG, size, [3; 32]).await;
+    let mut client = client(&dali, pair.b()).await.unwrap();
+    let heads = Heads { notes: vec![forged], findings: Vec::new() };
+    let frame = DeliverFrame { frame: Some(Frame::Heads(heads)) };
+    let mut answers = client.deliver(tokio_stream::iter([frame])).await.unwrap().into_inner();
+    let told = answers.message().await.unwrap().unwrap().answer;
+    let Some(Answer::Heads(told)) = told else { panic!("{told:?}") };
+    let [file] = told.findings.try_into().unwrap();
+    let (city, what) = misbehaviour::verify(&file, &[pair.a().public.root_fpr()]).unwrap();
+    assert_eq!((city, what), (pair.a().id(), What::SplitView { origin: A_LOG.to_owned(), size }));
     stop(pair, dali).await;
 }
 

@@ -29,6 +29,9 @@ const SCHEMA: &str = concat!(
     include_str!("../../src/store/schema/sqlite/0016_lookup.sql"),
     include_str!("../../src/store/schema/sqlite/0017_cosign.sql"),
     include_str!("../../src/store/schema/sqlite/0018_self_audit.sql"),
+    include_str!("../../src/store/schema/sqlite/0019_grievance.sql"),
+    include_str!("../../src/store/schema/sqlite/0020_call_back.sql"),
+    include_str!("../../src/store/schema/sqlite/0022_overrides.sql"),
 );
 
 #[derive(Clone, Debug)]
@@ -289,7 +292,7 @@ proptest! {
         let mut results = results_of(async |scratch| history(scratch, &batches).await);
         while let [(told, dump), (other_told, other_dump), ..] = results.as_slice() {
             prop_assert_eq!(told, other_told);
-            prop_assert_eq!(dump.len(), 89);
+            prop_assert_eq!(dump.len(), 98);
             for (table, rows) in dump {
                 prop_assert!(other_dump.get(table) == Some(rows), "table {} differs", table);
             }

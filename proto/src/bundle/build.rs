@@ -17,8 +17,8 @@ pub enum BuildError {
     /// A part with a wrong form.
     #[error("{0}")]
     Part(Failure),
-    /// A head or consistency proof that is not of an exchange log.
-    #[error("not the origin of an exchange log: {0}")]
+    /// A head or consistency proof that is not of an exchange log, or a tombstone not of a local one.
+    #[error("not the origin of such a log: {0}")]
     Origin(String),
     /// Too many or too large files.
     #[error(transparent)]
@@ -47,6 +47,7 @@ pub(super) fn files_of(bundle: &Bundle) -> Result<BTreeMap<String, Vec<u8>>, Bui
     let mut files = Files::default();
     files.envelopes("envelopes/", &bundle.envelopes)?;
     files.envelopes("keys/", &bundle.manifests)?;
+    files.envelopes("keys/", &bundle.successors)?;
     files.envelopes("agreement/", &bundle.agreements)?;
     files.envelopes("consents/", &bundle.consents)?;
     files.envelopes("packs/", &bundle.packs)?;
@@ -67,7 +68,9 @@ pub(super) fn files_of(bundle: &Bundle) -> Result<BTreeMap<String, Vec<u8>>, Bui
         files.add(path, text.into_bytes())?;
     }
     for (city, policy) in &bundle.policies {
-        files.add(layout::policy(city), policy.to_string().into_bytes())?;
+        let log = policy.logs().first().and_then(|log| layout::exchange(log.name()));
+        let epoch = log.map_or(1, |(_, epoch)| epoch);
+        files.add(layout::policy(city, epoch), policy.to_string().into_bytes())?;
     }
     for (digest, section) in &bundle.sections {
         let path = layout::section("sections/", digest, section.section as u8);
@@ -76,6 +79,12 @@ pub(super) fn files_of(bundle: &Bundle) -> Result<BTreeMap<String, Vec<u8>>, Bui
     for erasure in &bundle.erasures {
         let path = layout::section("erasures/", &erasure.message, erasure.section);
         files.add(path, parts::write_erasure(erasure.section, &erasure.confirm).into_bytes())?;
+    }
+    for proof in &bundle.tombstones {
+        let head = crate::checkpoint::Checkpoint::parse(proof.note.text()).ok();
+        let path = head.and_then(|head| layout::tombstone(head.origin(), proof.index));
+        let path = path.ok_or_else(|| BuildError::Origin(proof.note.text().to_owned()))?;
+        files.add(path, proof.to_string().into_bytes())?;
     }
     for proof in &bundle.consistency {
         let path = layout::consistency(&proof.origin, proof.old_size, proof.new_size);

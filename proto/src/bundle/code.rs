@@ -50,6 +50,7 @@ codes! {
     SplitView "SPLIT_VIEW", "同一日志同一大小出现两个不同的根：不当行为的证据", "Two signed heads of one log and size have different roots: proof of misbehaviour.";
     SeenHeadDiffers "SEEN_HEAD_DIFFERS", "消息引用的日志首部与该日志签名的首部不同", "A message quotes a head that is not the one its log signed at that size.";
     ConsistencyFalse "CONSISTENCY_FALSE", "一致性证明不成立", "A consistency proof does not hold.";
+    SuccessorFalse "SUCCESSOR_FALSE", "日志换代声明不成立", "A successor statement is not signed by the city's root, or contradicts another one.";
     ProofFalse "PROOF_FALSE", "日志存在证明不成立", "A proof that a log holds a record does not hold.";
     ProofMissing "PROOF_MISSING", "缺少该城市日志的存在证明", "The proof that a city's log holds a record is missing.";
     AgreementMissing "AGREEMENT_MISSING", "缺少所引用的协作协议版本", "The agreement version cited is missing.";
@@ -69,7 +70,7 @@ codes! {
     ConsentMissing "CONSENT_MISSING", "缺少所引用的同意书", "The consent cited is missing.";
     ConsentFalse "CONSENT_FALSE", "同意书不覆盖该事项、机构、用途或信息", "The consent does not cover this leg, office, purpose, section or day.";
     SectionFalse "SECTION_FALSE", "信息与签名摘要不符", "A section does not match the digest that was signed.";
-    ErasureFalse "ERASURE_FALSE", "删除记录不成立", "An erasure names a confirmation that does not confirm it.";
+    ErasureFalse "ERASURE_FALSE", "删除记录不成立", "An erasure is not confirmed by what it names, or not proven in the city's local log at that time.";
     PackLaneGap "PACK_LANE_GAP", "期间内的消息编号有缺失", "A message of the period is missing: the numbers of a lane do not run through.";
     Unreferenced "UNREFERENCED", "文件与包内任何记录无关", "A file belongs to no record in the bundle.";
     CaseLaw "CASE_LAW", "办件规则复核不一致", "The case law does not allow a message that was not refused, or allows one that was refused by it.";

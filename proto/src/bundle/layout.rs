@@ -52,8 +52,18 @@ pub(super) fn root(fpr: &Digest) -> String {
     format!("keys/{fpr}.spki")
 }
 
-pub(super) fn policy(city: &CityId) -> String {
-    format!("policy/{city}.tlog-policy")
+/// The policy of a city's exchange log in one epoch. No city id has a plus sign.
+pub(super) fn policy(city: &CityId, epoch: u64) -> String {
+    match epoch {
+        1 => format!("policy/{city}.tlog-policy"),
+        _ => format!("policy/{city}+{epoch}.tlog-policy"),
+    }
+}
+
+/// A tombstone: by its place in a local log.
+pub(super) fn tombstone(origin: &str, index: u64) -> Option<String> {
+    let (city, epoch) = local(origin)?;
+    Some(format!("erasures/{city}.{epoch}.{index}.tlog-proof"))
 }
 
 pub(super) fn section(directory: &str, digest: &Digest, section: u8) -> String {
@@ -65,6 +75,22 @@ pub(super) fn exchange(origin: &str) -> Option<(CityId, u64)> {
     match LogName::parse(origin)? {
         LogName::Exchange { city, epoch } => Some((CityId::parse(&city)?, epoch)),
         LogName::Local { .. } | LogName::Cosigner { .. } => None,
+    }
+}
+
+/// The city and epoch of a local log's origin.
+pub(super) fn local(origin: &str) -> Option<(CityId, u64)> {
+    match LogName::parse(origin)? {
+        LogName::Local { city, epoch } => Some((CityId::parse(&city)?, epoch)),
+        LogName::Exchange { .. } | LogName::Cosigner { .. } => None,
+    }
+}
+
+/// The city of a cosigner's key name.
+pub(super) fn cosigner(name: &str) -> Option<CityId> {
+    match LogName::parse(name)? {
+        LogName::Cosigner { city, .. } => CityId::parse(&city),
+        LogName::Exchange { .. } | LogName::Local { .. } => None,
     }
 }
 

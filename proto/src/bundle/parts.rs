@@ -5,10 +5,12 @@ use super::{BundledItem, Consistency, json, layout};
 use crate::checkpoint::Checkpoint;
 use crate::envelope;
 use crate::id::{CityId, Digest};
+use crate::kinds::Kind;
 use crate::note::Note;
 use crate::policy::Policy;
 use crate::proof::Proof;
 use crate::pubkey::PublicKey;
+use crate::tombstone::Tombstone;
 use crate::tree::PROOF_HASHES_MAX;
 use crate::wire::{self, Envelope};
 use serde_json::{Value, json};
@@ -25,14 +27,26 @@ pub(super) struct Parts {
     pub(super) proofs: BTreeMap<(Digest, CityId), Proof>,
     pub(super) roots: BTreeMap<Digest, PublicKey>,
     pub(super) manifests: Sealed,
+    /// Statements of a root that a log goes on in another epoch.
+    pub(super) successors: Sealed,
     pub(super) agreements: Sealed,
     pub(super) consents: Sealed,
     pub(super) packs: Sealed,
     pub(super) heads: BTreeMap<String, (Note, Checkpoint)>,
-    pub(super) policies: BTreeMap<CityId, Policy>,
+    /// By city and epoch.
+    pub(super) policies: BTreeMap<(CityId, u64), Policy>,
     pub(super) sections: BTreeMap<(Digest, u8), wire::Section>,
     pub(super) erasures: BTreeMap<(Digest, u8), Digest>,
+    pub(super) tombstones: BTreeMap<String, Buried>,
     pub(super) consistency: BTreeMap<String, Consistency>,
+}
+
+/// A tombstone with the head and path that prove it in its city's local log.
+pub(super) struct Buried {
+    pub(super) stone: Tombstone,
+    pub(super) city: CityId,
+    pub(super) head: Checkpoint,
+    pub(super) proof: Proof,
 }
 
 /// Reads every file but `manifest.json` and `REPORT.txt`.
@@ -65,7 +79,18 @@ impl Parts {
                 let fpr = Digest(key.fingerprint());
                 (layout::root(&fpr) == path).then(|| self.roots.insert(fpr, key)).map(drop)
             }
-            "keys/" => add_sealed(&mut self.manifests, path, directory, data),
+            "keys/" => {
+                let mut found = Sealed::new();
+                add_sealed(&mut found, path, directory, data)?;
+                for (digest, envelope) in found {
+                    let into = match envelope::kind(&envelope) {
+                        Some(Kind::Successor) => &mut self.successors,
+                        Some(_) | None => &mut self.manifests,
+                    };
+                    into.insert(digest, envelope);
+                }
+                Some(())
+            }
             "items/" => {
                 let item = read_item(path, data)?;
                 (layout::item(&item.answers) == path)
@@ -88,16 +113,23 @@ impl Parts {
             }
             "policy/" => {
                 let name = path.strip_prefix("policy/")?.strip_suffix(".tlog-policy")?;
+                let (city, epoch) = name.split_once('+').unwrap_or((name, "1"));
+                let (city, epoch) = (CityId::parse(city)?, epoch.parse().ok()?);
                 let text = std::str::from_utf8(data).ok()?;
                 let policy = Policy::parse(text).ok().filter(|found| found.to_string() == text)?;
-                self.policies.insert(CityId::parse(name)?, policy);
-                Some(())
+                let named = layout::policy(&city, epoch) == path;
+                named.then(|| self.policies.insert((city, epoch), policy)).map(drop)
             }
             "sections/" => {
                 let section = read_section(data)?;
                 let (digest, number) = slot(path, directory)?;
                 let named = section.section == u32::from(number);
                 named.then(|| self.sections.insert((digest, number), section)).map(drop)
+            }
+            "erasures/" if path.ends_with(".tlog-proof") => {
+                let found = read_tombstone(data)?;
+                let named = layout::tombstone(found.head.origin(), found.proof.index)? == path;
+                named.then(|| self.tombstones.insert(path.to_owned(), found)).map(drop)
             }
             "erasures/" => {
                 let (digest, number) = slot(path, directory)?;
@@ -176,6 +208,15 @@ fn read_section(data: &[u8]) -> Option<wire::Section> {
 /// `{"confirm":hex,"section":number}`.
 pub(super) fn write_erasure(section: u8, confirm: &Digest) -> String {
     json::write(&json!({ "confirm": confirm.hex(), "section": section }))
+}
+
+/// A tlog-proof whose `extra` is the record.
+fn read_tombstone(data: &[u8]) -> Option<Buried> {
+    let proof = Proof::parse(data).ok()?;
+    let stone = Tombstone::parse(&proof.extra)?;
+    let head = Checkpoint::parse(proof.note.text()).ok()?;
+    let (city, _) = layout::local(head.origin())?;
+    Some(Buried { stone, city, head, proof })
 }
 
 /// `{"hashes":[base64],"new_size":n,"old_size":n,"origin":text}`.

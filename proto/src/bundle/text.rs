@@ -2,8 +2,8 @@
 
 use super::report::{WITHIN_EN, WITHIN_ZH};
 use super::verdict::{
-    CaseVerdict, Completeness, Cosigner, Holds, InLog, LegVerdict, ReceiptVerdict, RecordVerdict,
-    SectionVerdict, Verdicts,
+    CaseVerdict, CityVerdict, Completeness, Cosigner, EpochVerdict, Gone, GoneBy, Holds, InLog,
+    LegVerdict, PolicyMet, ReceiptVerdict, RecordVerdict, SectionVerdict, Verdicts,
 };
 use super::{CAVEAT_EN, CAVEAT_ZH};
 use crate::day::Day;
@@ -11,12 +11,18 @@ use crate::id::CityId;
 use crate::kinds::Kind;
 use crate::refusal::Refusal;
 use crate::section::SectionKind;
+use std::collections::BTreeMap;
 
 /// The two languages of every text.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum In {
+pub(super) enum In {
     Zh,
     En,
+}
+
+/// Chinese, or English.
+pub(super) fn language(zh: bool) -> In {
+    if zh { In::Zh } else { In::En }
 }
 
 impl In {
@@ -71,6 +77,10 @@ impl Verdicts {
                 In::En => format!("City {id}: root {root}, keys as of manifest version {version}"),
             });
         }
+        for found in &self.not_judged {
+            lines.push(not_judged_line(found, say));
+        }
+        self.epochs.iter().for_each(|found| lines.push(epoch_line(found, say)));
         for found in &self.agreements {
             let signed = holds(found.signed, say);
             let (id, version) = (found.id.hex(), found.version);
@@ -79,6 +89,9 @@ impl Verdicts {
                 say.of("协议", "Agreement"),
                 say.of("双方签署并存证", "signed by both and logged"),
             ));
+        }
+        for (city, counts) in self.policies() {
+            lines.push(policy_line(&city, &counts, say));
         }
         self.records.iter().for_each(|record| record_lines(record, say, lines));
         self.legs.iter().for_each(|leg| lines.push(leg_line(leg, say)));
@@ -116,12 +129,85 @@ fn record_lines(record: &RecordVerdict, say: In, lines: &mut Vec<String>) {
             SectionVerdict::Matches => say.of("与签名相符", "matches").to_owned(),
             SectionVerdict::Differs => say.of("与签名不符", "does not match").to_owned(),
             SectionVerdict::NotDisclosed => say.of("未披露", "not disclosed").to_owned(),
-            SectionVerdict::Erased { on, by } => match say {
-                In::Zh => format!("{by} 确认于 {on} 删除"),
-                In::En => format!("erased on {on}, says {by}"),
-            },
+            SectionVerdict::Erased(all) => {
+                let all: Vec<String> = all.iter().map(|gone| gone_words(gone, say)).collect();
+                all.join(say.of("；", "; "))
+            }
         };
         lines.push(format!("    {} {number} ({name}): {words}", say.of("信息", "section")));
+    }
+}
+
+fn gone_words(gone: &Gone, say: In) -> String {
+    let Gone { on, city, by } = gone;
+    match by {
+        GoneBy::Confirmed => match say {
+            In::Zh => format!("{city} 确认于 {on} 删除"),
+            In::En => format!("erased on {on}, says {city}"),
+        },
+        GoneBy::Logged { reason, origin, index, not_after, .. } => {
+            let [zh, en] = reason.says();
+            let bound = not_after.as_ref().map(|bound| (stamp_s(bound.unix_s), &bound.by));
+            match (say, bound) {
+                (In::Zh, None) => {
+                    format!("{city} 于 {on} 删除（{zh}），{origin} 第 {index} 条为证")
+                }
+                (In::Zh, Some((at, who))) => format!(
+                    "{city} 于 {on} 删除（{zh}），{origin} 第 {index} 条为证，不晚于 {at}（{who}）"
+                ),
+                (In::En, None) => {
+                    format!("erased on {on} by {city} ({en}), logged in {origin} at {index}")
+                }
+                (In::En, Some((at, who))) => format!(
+                    "erased on {on} by {city} ({en}), logged in {origin} at {index}, not after \
+                     {at} ({who})"
+                ),
+            }
+        }
+    }
+}
+
+pub(super) fn epoch_line(found: &EpochVerdict, say: In) -> String {
+    let EpochVerdict { city, ended, size, next, declared_unix_ms, .. } = found;
+    let on = stamp(*declared_unix_ms);
+    match say {
+        In::Zh => {
+            format!("城市 {city}：其根密钥声明日志 {ended} 止于 {size} 条，其后为 {next}（{on}）")
+        }
+        In::En => format!(
+            "City {city}: its root says that {ended} counts up to {size} and goes on as {next} ({on})"
+        ),
+    }
+}
+
+pub(super) fn not_judged_line(found: &CityVerdict, say: In) -> String {
+    let (id, root) = (&found.city, found.root);
+    match say {
+        In::Zh => format!("城市 {id}：只作联署；未提供其根密钥指纹（{root}），其联署不作判断"),
+        In::En => format!(
+            "City {id} only cosigns; its root was not given ({root}): what it cosigned is not judged"
+        ),
+    }
+}
+
+/// Whom the log of a city has as witnesses, against the policy that agreements have by default.
+pub(super) fn policy_line(city: &CityId, counts: &BTreeMap<&'static str, u64>, say: In) -> String {
+    let each = PolicyMet::ALL.into_iter().filter_map(|met| {
+        let count = counts.get(met.name())?;
+        let words = match met {
+            PolicyMet::Both => {
+                say.of("对方与一个第三方均已联署", "the counterparty and an uninvolved city")
+            }
+            PolicyMet::Counterparty => say.of("仅对方联署", "the counterparty alone"),
+            PolicyMet::Uninvolved => say.of("仅第三方联署", "an uninvolved city alone"),
+            PolicyMet::Neither => say.of("无人联署", "nobody"),
+        };
+        Some(format!("{words} {count}"))
+    });
+    let each: Vec<String> = each.collect();
+    match say {
+        In::Zh => format!("{city} 日志的联署：{}", each.join("，")),
+        In::En => format!("Log of {city}, cosigned by: {}", each.join(", ")),
     }
 }
 

@@ -1,12 +1,16 @@
 //! What a verifier found, one question at a time.
 
 use super::code::Failure;
-use super::json;
 use crate::day::Day;
 use crate::id::{AgreementId, CityId, Digest, LegId};
 use crate::kinds::Kind;
 use crate::refusal::Refusal;
-use serde_json::{Value, json};
+use crate::tombstone::Reason;
+use crate::wire::SuccessorReason;
+use std::collections::BTreeMap;
+
+mod written;
+pub(super) use written::{city, epoch, policy};
 
 /// Whether something holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +49,62 @@ pub struct CityVerdict {
     pub manifest_version: u32,
 }
 
+/// An epoch of a city's exchange log that ended, by the word of its root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EpochVerdict {
+    /// The city.
+    pub city: CityId,
+    /// The origin that ended.
+    pub ended: String,
+    /// Up to which size it counts.
+    pub size: u64,
+    /// The origin in which the log goes on.
+    pub next: String,
+    /// Why.
+    pub reason: SuccessorReason,
+    /// When, as the city claims, Unix milliseconds.
+    pub declared_unix_ms: u64,
+}
+
+/// How far a record's log is cosigned by those whom an agreement asks for unless it says
+/// otherwise: the counterparty and one uninvolved city.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PolicyMet {
+    /// Neither has cosigned a head that holds it.
+    Neither,
+    /// The counterparty alone: what there is where no third city takes part in cosigning.
+    Counterparty,
+    /// An uninvolved city alone.
+    Uninvolved,
+    /// Both.
+    Both,
+}
+
+impl PolicyMet {
+    /// All of them.
+    pub const ALL: [PolicyMet; 4] =
+        [PolicyMet::Both, PolicyMet::Counterparty, PolicyMet::Uninvolved, PolicyMet::Neither];
+
+    /// The word in `--json`.
+    pub fn name(self) -> &'static str {
+        match self {
+            PolicyMet::Neither => "neither",
+            PolicyMet::Counterparty => "counterparty",
+            PolicyMet::Uninvolved => "uninvolved",
+            PolicyMet::Both => "counterparty_and_uninvolved",
+        }
+    }
+
+    pub(super) fn of(counterparty: bool, uninvolved: bool) -> PolicyMet {
+        match (counterparty, uninvolved) {
+            (true, true) => PolicyMet::Both,
+            (true, false) => PolicyMet::Counterparty,
+            (false, true) => PolicyMet::Uninvolved,
+            (false, false) => PolicyMet::Neither,
+        }
+    }
+}
+
 /// An agreement version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agreed {
@@ -71,6 +131,8 @@ pub struct InLog {
     pub index: u64,
     /// Size of the head that proves it.
     pub size: u64,
+    /// Who has cosigned heads of this log that hold it.
+    pub policy: PolicyMet,
 }
 
 /// Who cosigned a head that covers the record.
@@ -87,7 +149,7 @@ pub struct Cosigner {
 }
 
 /// One bound of a time, and on whose word.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bound {
     /// POSIX seconds.
     pub unix_s: u64,
@@ -143,12 +205,38 @@ pub enum SectionVerdict {
     Differs,
     /// Not in the bundle; it may hold values or be empty.
     NotDisclosed,
-    /// Its destruction was confirmed.
-    Erased {
-        /// The civil date that the confirming city gives.
-        on: Day,
-        /// The confirming city.
-        by: CityId,
+    /// Gone: by whose word, in the order of days; at least one.
+    Erased(Vec<Gone>),
+}
+
+/// That a city no longer holds a section.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Gone {
+    /// The civil date that the city gives.
+    pub on: Day,
+    /// The city.
+    pub city: CityId,
+    /// How it is shown.
+    pub by: GoneBy,
+}
+
+/// How an erasure is shown.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GoneBy {
+    /// The city told the other one in an ERASE CONFIRM.
+    Confirmed,
+    /// A tombstone in its local log.
+    Logged {
+        /// Why.
+        reason: Reason,
+        /// When, as the city claims, Unix milliseconds.
+        claimed_unix_ms: u64,
+        /// The local log.
+        origin: String,
+        /// Index of the record, from 0.
+        index: u64,
+        /// Not after: the earliest cosignature of another city on a head that holds it.
+        not_after: Option<Bound>,
     },
 }
 
@@ -225,6 +313,10 @@ pub struct LegVerdict {
 pub struct Verdicts {
     /// Cities whose root was given and whose keys could be used.
     pub cities: Vec<CityVerdict>,
+    /// Cities that have cosigned here, and whose root was not given: their words are not judged.
+    pub not_judged: Vec<CityVerdict>,
+    /// Epochs of exchange logs that ended.
+    pub epochs: Vec<EpochVerdict>,
     /// Agreements.
     pub agreements: Vec<Agreed>,
     /// Envelopes, by lane and place.
@@ -243,122 +335,16 @@ impl Verdicts {
         self.failures.is_empty()
     }
 
-    /// The verdicts as compact JSON with sorted keys.
-    pub fn to_json(&self) -> String {
-        let mut found = json!({
-            "agreements": self.agreements.iter().map(agreed).collect::<Vec<_>>(),
-            "all_hold": self.all_hold(),
-            "caveat": { "en": super::CAVEAT_EN, "zh": super::CAVEAT_ZH },
-            "cities": self.cities.iter().map(city).collect::<Vec<_>>(),
-            "failures": self.failures.iter().map(failure).collect::<Vec<_>>(),
-            "legs": self.legs.iter().map(leg).collect::<Vec<_>>(),
-            "records": self.records.iter().map(record).collect::<Vec<_>>(),
-        });
-        if self.within {
-            found["within_one_city"] = Value::Bool(true);
+    /// By city: how many messages and acts its log is shown to hold, by who has cosigned that.
+    pub fn policies(&self) -> BTreeMap<CityId, BTreeMap<&'static str, u64>> {
+        let mut found: BTreeMap<CityId, BTreeMap<&str, u64>> = BTreeMap::new();
+        let both = |kind: Kind| matches!(kind, Kind::Message | Kind::Act);
+        for log in self.records.iter().filter(|found| both(found.kind)).flat_map(|r| &r.logs) {
+            if log.holds == Holds::Yes {
+                let of = found.entry(log.city.clone()).or_default();
+                *of.entry(log.policy.name()).or_default() += 1;
+            }
         }
-        json::write(&found)
+        found
     }
-}
-
-fn agreed(found: &Agreed) -> Value {
-    json!({
-        "env_digest": found.digest.hex(),
-        "id": found.id.hex(),
-        "signed_by_both": found.signed.name(),
-        "version": found.version,
-    })
-}
-
-fn city(found: &CityVerdict) -> Value {
-    json!({
-        "id": found.city.as_str(),
-        "manifest_version": found.manifest_version,
-        "root": found.root.hex(),
-    })
-}
-
-fn failure(found: &Failure) -> Value {
-    json!({
-        "code": found.code.name(),
-        "detail": found.detail,
-        "en": found.code.en(),
-        "file": found.file,
-        "zh": found.code.zh(),
-    })
-}
-
-fn leg(found: &LegVerdict) -> Value {
-    let last = found.last.iter().map(|(city, seq)| (city.to_string(), Value::from(*seq)));
-    let (complete, unstated) = match &found.complete {
-        Completeness::Complete => ("complete", Vec::new()),
-        Completeness::LaterMayExist(cities) => {
-            ("later_messages_may_exist", cities.iter().map(CityId::to_string).collect())
-        }
-        Completeness::Gap => ("gap", Vec::new()),
-    };
-    let case = match &found.case {
-        CaseVerdict::NotReplayed => json!({ "verdict": "not_replayed" }),
-        CaseVerdict::Legal(stage) => json!({ "stage": stage, "verdict": "legal" }),
-        CaseVerdict::Illegal(what) => json!({ "verdict": "illegal", "what": what }),
-    };
-    json!({
-        "case_law": case,
-        "complete": complete,
-        "id": found.leg.hex(),
-        "last": last.collect::<serde_json::Map<String, Value>>(),
-        "unstated": unstated,
-    })
-}
-
-fn record(found: &RecordVerdict) -> Value {
-    let bound = |bound: &Option<Bound>| {
-        bound.as_ref().map(|bound| json!({ "by": bound.by, "unix_s": bound.unix_s }))
-    };
-    let log = |log: &InLog| {
-        json!({
-            "city": log.city.as_str(),
-            "holds": log.holds.name(),
-            "index": log.index,
-            "origin": log.origin,
-            "size": log.size,
-        })
-    };
-    let cosigner = |found: &Cosigner| {
-        json!({
-            "by": found.by,
-            "independent": found.independent,
-            "origin": found.origin,
-            "unix_s": found.unix_s,
-        })
-    };
-    let section = |(number, verdict): &(u8, SectionVerdict)| match verdict {
-        SectionVerdict::Matches => json!({ "section": number, "verdict": "matches" }),
-        SectionVerdict::Differs => json!({ "section": number, "verdict": "differs" }),
-        SectionVerdict::NotDisclosed => json!({ "section": number, "verdict": "not_disclosed" }),
-        SectionVerdict::Erased { on, by } => json!({
-            "by": by.as_str(), "on": on.number(), "section": number, "verdict": "erased",
-        }),
-    };
-    json!({
-        "author": found.author.as_ref().map(CityId::as_str),
-        "cosigners": found.cosigners.iter().map(cosigner).collect::<Vec<_>>(),
-        "env_digest": found.digest.hex(),
-        "key": found.key.name(),
-        "kind": found.kind.number(),
-        "lane": found.lane.map(|(lane, _)| lane),
-        "lane_seq": found.lane.map(|(_, seq)| seq),
-        "leg": found.leg.map(|(leg, _)| leg.hex()),
-        "leg_seq": found.leg.map(|(_, seq)| seq),
-        "logs": found.logs.iter().map(log).collect::<Vec<_>>(),
-        "receipt": found.receipt.name(),
-        "sections": found.sections.iter().map(section).collect::<Vec<_>>(),
-        "signature": found.signature.name(),
-        "time": {
-            "claimed_unix_ms": found.time.claimed_unix_ms,
-            "not_after": bound(&found.time.not_after),
-            "not_before": bound(&found.time.not_before),
-        },
-        "what": found.what,
-    })
 }

@@ -11,12 +11,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 mod agreements;
 mod content;
+mod epochs;
 mod items;
 mod lanes;
 mod legs;
 mod logs;
 mod replay;
 mod sections;
+mod tombstones;
 mod trust;
 mod within;
 
@@ -81,7 +83,7 @@ pub fn verify_at(
     }
     let trust = Trust::load(&parts, roots, &mut failures);
     if records::are_within(&records) {
-        return Ok(within::judge(&parts, &records, &trust, failures));
+        return Ok(within::judge(&parts, &records, &trust, now_unix_s, failures));
     }
     let mut heads = Heads::new(now_unix_s);
     Ok(judge(&parts, &records, &trust, &mut heads, failures))
@@ -103,9 +105,11 @@ pub(super) fn judge(
     let agreed = agreements::check(&mut scene);
     let legs = legs::check(&mut scene, &agreed);
     content::check(&mut scene, &agreed, &legs);
-    sections::check(&mut scene, &agreed, &mut found);
+    sections::check(&mut scene, &agreed, heads.now_unix_s(), &mut found);
     Verdicts {
         cities: scene.trust.verdicts(),
+        not_judged: scene.trust.not_judged(),
+        epochs: scene.trust.epochs.verdicts(),
         agreements: agreed.verdicts,
         records: found,
         legs: legs.into_iter().map(|leg| leg.verdict).collect(),

@@ -3,6 +3,8 @@
 
 mod bundle;
 mod case_law;
+mod cosigners;
+mod epochs;
 mod fixtures;
 mod forgery;
 mod message;
@@ -11,6 +13,7 @@ mod offices;
 mod pack;
 mod revoked;
 mod story;
+mod tombstones;
 mod vectors;
 mod world;
 mod wrong;

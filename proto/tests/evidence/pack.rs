@@ -2,7 +2,8 @@
 
 use crate::bundle::files;
 use crate::fixtures::*;
-use crate::story::played;
+use crate::story::{Plot, played, played_as};
+use crate::tombstones::bury;
 use crate::world::World;
 use jieli_proto::bundle::pack::{About, Pack, PackVerdicts, PackWriter, Source, verify};
 use jieli_proto::bundle::{self, Bundle, Entry, zip_write};
@@ -26,6 +27,7 @@ fn shared(world: &World) -> Bundle {
         manifests: all.manifests.clone(),
         agreements: all.agreements.clone(),
         policies: all.policies.clone(),
+        successors: all.successors.clone(),
         heads: all.heads.clone(),
         envelopes: all
             .envelopes
@@ -42,26 +44,26 @@ fn shared(world: &World) -> Bundle {
 /// Paths and bytes.
 type Files = Vec<(String, Vec<u8>)>;
 
-fn about() -> About {
+pub(crate) fn about() -> About {
     let agreement = AgreementId(AGREEMENT);
     About { agreement, from: 20_260_101, to: 20_281_231, product: "jieli 0.1.0".to_owned() }
 }
 
-fn written(world: &World, about: About) -> Vec<u8> {
+pub(crate) fn written(world: &World, about: About) -> Vec<u8> {
     let (mut writer, mut out) = PackWriter::new(about, &shared(world)).unwrap();
     out.extend(writer.bundle(&world.bundle).unwrap());
     out.extend(writer.finish().unwrap());
     out
 }
 
-fn checked(pack: &[u8], roots: &[Digest]) -> PackVerdicts {
+pub(crate) fn checked(pack: &[u8], roots: &[Digest]) -> PackVerdicts {
     let mut source = pack;
     let pack = Pack::open(&mut source).unwrap().unwrap();
     verify(pack, roots, None, &mut |_, _| ())
 }
 
 /// The codes of what does not hold, each once; ["UNREADABLE"] where nothing can be read.
-fn codes(pack: &[u8], roots: &[Digest]) -> Vec<&'static str> {
+pub(crate) fn codes(pack: &[u8], roots: &[Digest]) -> Vec<&'static str> {
     let mut source = pack;
     let Ok(Some(pack)) = Pack::open(&mut source) else { return vec!["UNREADABLE"] };
     let found = verify(pack, roots, None, &mut |_, _| ());
@@ -70,7 +72,7 @@ fn codes(pack: &[u8], roots: &[Digest]) -> Vec<&'static str> {
 }
 
 /// What a forger does who knows the format: writes the list of files anew.
-fn listed_anew(mut files: Files) -> Vec<u8> {
+pub(crate) fn listed_anew(mut files: Files) -> Vec<u8> {
     let (name, old) = files.pop().unwrap();
     let claim = serde_json::from_slice::<Value>(&old).unwrap()["claim"].clone();
     let hash = |(path, data): &(String, Vec<u8>)| (path.clone(), Digest::of(&[data]).hex());
@@ -109,6 +111,28 @@ fn a_pack_holds_and_says_what_is_in_it() {
     assert_eq!(found.exit_code(), 0);
     assert!(found.text().contains("none is missing"));
     assert_eq!(serde_json::from_str::<Value>(&found.to_json()).unwrap()["all_hold"], true);
+}
+
+/// The rehearsal in two epochs, after A has erased what it released.
+pub(crate) fn erased_in_two_epochs() -> World {
+    let mut world = played_as(&Plot { again: Some(5), ..Plot::default() });
+    bury(&mut world);
+    world
+}
+
+#[test]
+fn a_pack_says_what_was_erased_and_where_an_epoch_ended() {
+    let world = erased_in_two_epochs();
+    let pack = written(&world, about());
+    let found = checked(&pack, &world.roots());
+    assert_eq!(found.failures, []);
+    // Two of the RELEASE, and that of the OFFER which B confirmed.
+    assert_eq!((found.erased, found.epochs.len()), (3, 1));
+    assert!(found.text().contains("3 sections were erased"));
+    let shared = |(path, _): &(String, Vec<u8>)| path.starts_with("shared/policy/city-a+2.");
+    assert!(files(&pack).iter().any(shared), "what bundles have in common is there once");
+    let without = fewer_lines(&pack, |line| line.contains("\"path\":\"erasures/city-a."));
+    assert_eq!(checked(&without, &world.roots()).erased, 1);
 }
 
 #[test]

@@ -5,9 +5,11 @@
 use crate::fixtures::*;
 use crate::world::{World, index};
 use jieli_proto::bundle::Erasure;
+use jieli_proto::checkpoint::Checkpoint;
 use jieli_proto::envelope::env_digest;
 use jieli_proto::id::Digest;
 use jieli_proto::kinds::{Lane, PartySide};
+use jieli_proto::note::{KeyKind, VKey};
 use jieli_proto::policy::Policy;
 use jieli_proto::refusal::Refusal;
 use jieli_proto::section::Value;
@@ -101,6 +103,8 @@ pub(crate) struct Plot {
     pub(crate) version: u32,
     /// Whether it ends with RELEASE, and nobody cosigns.
     pub(crate) short: bool,
+    /// After RELEASE the log of A goes on in a new epoch: so many records are logged again in it.
+    pub(crate) again: Option<usize>,
 }
 
 impl Plot {
@@ -113,7 +117,7 @@ impl Plot {
 impl Default for Plot {
     fn default() -> Plot {
         let consent = consent([OFFICE_A[1], OFFICE_B[1]]);
-        Plot { consent, lost: 0, countersigned: true, version: 1, short: false }
+        Plot { consent, lost: 0, countersigned: true, version: 1, short: false, again: None }
     }
 }
 
@@ -158,6 +162,9 @@ pub(crate) fn story(plot: &Plot) -> World {
         return world;
     }
     rotate(&mut world, plot.lost);
+    if let Some(again) = plot.again {
+        begin_epoch(&mut world, again);
+    }
     world.deliver(b, T::Outcome, |_| ());
     let (reminded, seq) = world.send(a, T::Remind, |_| ());
     world.receipt(Lane::messages(a), &[(reminded, seq, Some(Refusal::IllegalStep))]);
@@ -239,6 +246,30 @@ fn rotate(world: &mut World, lost: u64) {
     city.publish(keys, vec![retired]);
 }
 
+/// The log of A has lost its last records; what B holds of them is logged again in a new epoch.
+fn begin_epoch(world: &mut World, again: usize) {
+    let city = &mut world.cities[0];
+    (city.base, city.epoch) = (city.size() - again, 2);
+    let successor = successor(world);
+    let sealed = world.city(PartySide::A).root.seal(&successor);
+    world.bundle.successors.push(sealed);
+}
+
+/// What the root of A says of the epoch that ended.
+pub(crate) fn successor(world: &World) -> wire::Successor {
+    let city = world.city(PartySide::A);
+    let ended = Checkpoint::parse(city.ended(&[]).text()).unwrap();
+    wire::Successor {
+        city_id: city.id.to_owned(),
+        old_origin: ended.origin().to_owned(),
+        old_size: ended.size(),
+        old_root: ended.root().to_vec(),
+        new_origin: city.origin(),
+        declared_unix_ms: NINE,
+        reason: wire::SuccessorReason::HistoryLost.into(),
+    }
+}
+
 /// The leg statement of a side.
 pub(crate) fn statement(world: &World, side: PartySide) -> wire::LegStatement {
     let (last_leg_seq, digest) = world.leg[index(side)];
@@ -270,15 +301,24 @@ pub(crate) fn close(world: &mut World, cosigned: bool) {
         let id = city.city_id();
         let mut cosigners = vec![(other, later), (&world.third, later + 60)];
         cosigners.truncate(if cosigned { 2 } else { 0 });
-        let keys = cosigners.iter().map(|(city, _)| city.cosigner_key()).collect();
-        let policy = Policy::new(vec![city.log_key()], keys, usize::from(cosigned)).unwrap();
+        let keys: Vec<VKey> = cosigners.iter().map(|(city, _)| city.cosigner_key()).collect();
+        let quorum = usize::from(cosigned);
+        let mut policies = vec![Policy::new(vec![city.log_key()], keys.clone(), quorum).unwrap()];
         let note = city.head(city.size(), &cosigners);
+        let before = (city.epoch > 1).then(|| city.ended(&cosigners));
+        if let Some(before) = &before {
+            let origin = Checkpoint::parse(before.text()).unwrap().origin().to_owned();
+            let key = VKey::new(&origin, KeyKind::Ed25519, city.log.public).unwrap();
+            policies.push(Policy::new(vec![key], keys, quorum).unwrap());
+        }
         let mut proofs = Vec::new();
-        for (digest, indices) in &world.logged {
-            proofs.push((*digest, city.city_id(), city.prove(indices[index(side)], &note)));
+        for (digest, places) in &world.logged {
+            let place = places[index(side)];
+            let note = before.as_ref().filter(|_| place < city.base).unwrap_or(&note);
+            proofs.push((*digest, city.city_id(), city.prove(place, note)));
         }
         world.bundle.proofs.extend(proofs);
-        world.bundle.policies.push((id, policy));
+        world.bundle.policies.extend(policies.into_iter().map(|policy| (id.clone(), policy)));
     }
 }
 

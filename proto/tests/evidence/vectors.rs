@@ -1,11 +1,12 @@
 //! Golden bytes for other implementations: `proto/vectors/{envelopes,refused,forms,local,
-//! sections,paper,receipts,bundle}.json` and `bundle.zip`. Written again with `JIELI_BLESS=1`; without it they
+//! sections,paper,receipts,bundle,pack}.json`, `bundle.zip` and `pack.zip`. Written again with `JIELI_BLESS=1`; without it they
 //! must be equal to what is made here. `proto/vectors/README.md` says how each byte comes about.
 
 mod bundles;
 mod envelopes;
 mod forms;
 mod local;
+mod packs;
 mod paper;
 mod payloads;
 mod readable;

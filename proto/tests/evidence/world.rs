@@ -26,10 +26,13 @@ pub(crate) struct City {
     pub(crate) cosigner: Signer,
     pub(crate) manifests: Vec<Envelope>,
     leaves: Vec<Hash>,
+    /// The epoch of its log, and how many leaves stand in the one before.
+    pub(crate) epoch: u32,
+    pub(crate) base: usize,
 }
 
 impl City {
-    fn new(id: &'static str, seed: u8) -> City {
+    pub(crate) fn new(id: &'static str, seed: u8) -> City {
         let key = |n: u8| Signer::new(seed + n);
         let mut city = City {
             id,
@@ -40,6 +43,8 @@ impl City {
             cosigner: key(5),
             manifests: Vec::new(),
             leaves: Vec::new(),
+            epoch: 1,
+            base: 0,
         };
         let keys = city.keys(&[&city.message]);
         city.publish(keys, Vec::new());
@@ -77,7 +82,7 @@ impl City {
     }
 
     pub(crate) fn origin(&self) -> String {
-        format!("jieli.{}/log/1", self.id)
+        self.city_id().exchange_origin(self.epoch)
     }
 
     pub(crate) fn city_id(&self) -> CityId {
@@ -95,9 +100,21 @@ impl City {
 
     /// The head at a size, cosigned.
     pub(crate) fn head(&self, size: usize, cosigners: &[(&City, u64)]) -> Note {
-        let root = tree::root(&self.leaves[..size]);
-        let text = Checkpoint::new(&self.origin(), size as u64, root).unwrap().text();
-        let line = self.log_key().sign(&text, 0, &|bytes| self.log.sign(bytes));
+        self.signed(&self.origin(), &self.leaves[self.base..self.base + size], cosigners)
+    }
+
+    /// The head with which the epoch before ended.
+    pub(crate) fn ended(&self, cosigners: &[(&City, u64)]) -> Note {
+        let origin = self.city_id().exchange_origin(self.epoch - 1);
+        self.signed(&origin, &self.leaves[..self.base], cosigners)
+    }
+
+    /// The head of a log with these leaves, cosigned.
+    pub(crate) fn signed(&self, origin: &str, leaves: &[Hash], cosigners: &[(&City, u64)]) -> Note {
+        let root = tree::root(leaves);
+        let text = Checkpoint::new(origin, leaves.len() as u64, root).unwrap().text();
+        let key = VKey::new(origin, KeyKind::Ed25519, self.log.public).unwrap();
+        let line = key.sign(&text, 0, &|bytes| self.log.sign(bytes));
         let mut note = Note::new(&text, line).unwrap();
         for (city, unix_s) in cosigners {
             let sign = |bytes: &[u8]| city.cosigner.sign(bytes);
@@ -107,17 +124,33 @@ impl City {
     }
 
     pub(crate) fn leaves(&self) -> &[Hash] {
-        &self.leaves
+        &self.leaves[self.base..]
     }
 
     pub(crate) fn size(&self) -> usize {
-        self.leaves.len()
+        self.leaves().len()
     }
 
-    pub(crate) fn prove(&self, index: usize, note: &Note) -> Proof {
-        let size = Checkpoint::parse(note.text()).unwrap().size() as usize;
-        let hashes = tree::audit_path(&self.leaves[..size], index).unwrap();
+    /// Of a leaf by its place among all leaves, in the epoch in which it stands.
+    pub(crate) fn prove(&self, place: usize, note: &Note) -> Proof {
+        let head = Checkpoint::parse(note.text()).unwrap();
+        let base = if head.origin() == self.origin() { self.base } else { 0 };
+        let (index, size) = (place - base, head.size() as usize);
+        let hashes = tree::audit_path(&self.leaves[base..base + size], index).unwrap();
         Proof { extra: Vec::new(), index: index as u64, hashes, note: note.clone() }
+    }
+
+    /// A tombstone among the records of its local log, proven by a cosigned head.
+    pub(crate) fn buried(
+        &self,
+        records: &[Vec<u8>],
+        index: usize,
+        cosigners: &[(&City, u64)],
+    ) -> Proof {
+        let leaves: Vec<Hash> = records.iter().map(|record| tree::leaf_hash(record)).collect();
+        let note = self.signed(&self.city_id().local_origin(1), &leaves, cosigners);
+        let hashes = tree::audit_path(&leaves, index).unwrap();
+        Proof { extra: records[index].clone(), index: index as u64, hashes, note }
     }
 }
 
@@ -214,7 +247,7 @@ impl World {
             sig: envelope.sig.as_slice().try_into().unwrap(),
             payload_type_tag: payload_type_tag(&envelope.payload_type),
         };
-        self.logged.push((digest, [self.cities[0].size(), self.cities[1].size()]));
+        self.logged.push((digest, [0, 1].map(|side| self.cities[side].leaves.len())));
         self.cities.iter_mut().for_each(|city| city.leaves.push(leaf.hash()));
         self.bundle.envelopes.push(envelope);
         digest
@@ -230,7 +263,7 @@ impl World {
                 wire::Item {
                     lane_seq: *lane_seq,
                     env_digest: digest.to_vec(),
-                    log_index: logged.1[index(side)] as u64,
+                    log_index: (logged.1[index(side)] - self.city(side).base) as u64,
                     status: match refused {
                         None => ItemStatus::Stored.into(),
                         Some(_) => ItemStatus::Refused.into(),

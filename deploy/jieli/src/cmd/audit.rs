@@ -10,6 +10,7 @@ use serde_json::json;
 use std::path::PathBuf;
 
 mod access;
+mod call_back;
 pub(super) mod pack;
 mod report;
 mod review;
@@ -75,6 +76,9 @@ pub(super) enum AuditCommand {
         #[arg(long)]
         size: u32,
     },
+    /// The call-back of a sample by a trade union or legal aid: counts alone.
+    #[command(subcommand)]
+    CallBack(call_back::CallBackCommand),
     /// Signs what was found in a sample, in codes, and writes it down in the local log.
     #[command(after_help = FINDINGS)]
     SignOff {
@@ -147,6 +151,7 @@ impl AuditCommand {
                 let found = at.audit().await?.sample(request).await?.into_inner();
                 out.show(&review::sample_json(&found), || review::sample_text(&found, out));
             }
+            AuditCommand::CallBack(command) => return command.run(at, out).await,
             AuditCommand::SignOff { scope, seed, codes, out: path } => {
                 let findings = codes.iter().map(|code| review::finding(code));
                 let findings = findings.collect::<Result<_, Fail>>()?;

@@ -7,6 +7,7 @@ use jieli_node::config::{Config, DeskRole};
 use jieli_node::tokens;
 use jieli_proto::wire::audit_client::AuditClient;
 use jieli_proto::wire::desk_client::DeskClient;
+use jieli_proto::wire::grievance_client::GrievanceClient;
 use jieli_proto::wire::keypad_client::KeypadClient;
 use jieli_proto::wire::worker_client::WorkerClient;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -38,6 +39,9 @@ pub(super) type Window = KeypadClient<InterceptedService<Channel, Bearer>>;
 
 /// The compliance desk with a token.
 pub(super) type Audit = AuditClient<InterceptedService<Channel, Bearer>>;
+
+/// The desk of a grievance body with a token.
+pub(super) type Body = GrievanceClient<InterceptedService<Channel, Bearer>>;
 
 /// Adds the token to every call.
 #[derive(Clone)]
@@ -91,6 +95,12 @@ impl At {
         let (channel, bearer) = self.with_token(DeskRole::Compliance).await?;
         let client = AuditClient::with_interceptor(channel, bearer);
         Ok(client.max_decoding_message_size(REPLY_BYTES_MAX))
+    }
+
+    /// The desk of a grievance body, with the token named or the first one of that role.
+    pub(super) async fn body(&self) -> Result<Body, Fail> {
+        let (channel, bearer) = self.with_token(DeskRole::Body).await?;
+        Ok(GrievanceClient::with_interceptor(channel, bearer))
     }
 
     async fn with_token(&self, role: DeskRole) -> Result<(Channel, Bearer), Fail> {

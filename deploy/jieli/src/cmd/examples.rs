@@ -12,6 +12,12 @@ const EXAMPLES: &[(&str, &str)] = &[
          11999999MB0000019T --approver-post 人社局局长 --approver-post 法制科科长",
     ),
     ("node serve", "jieli --dir /var/lib/jieli node serve"),
+    (
+        "gateway init",
+        "jieli --dir /var/lib/jieli gateway init --config /etc/jieli/gateway.toml \\\n      --address \
+         127.0.0.1:7500 --origin https://desk.example",
+    ),
+    ("gateway serve", "jieli gateway serve --config /etc/jieli/gateway.toml"),
     ("repair", "jieli repair --dry-run\njieli repair\njieli repair --new-epoch"),
     ("peer add", "jieli peer add ruian-public.json --root-fpr <64 hex digits>"),
     ("peer list", "jieli peer list --json"),
@@ -113,6 +119,19 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("worker who-looked", "jieli worker who-looked --case 2026-000001 --code 12345678"),
     ("worker not-me", "jieli worker not-me --case 2026-000001 --code 12345678"),
     ("worker reopen", "jieli worker reopen --case 2026-000001 --code 12345678 --leg 1"),
+    ("worker grievance bodies", "jieli worker grievance bodies --case 2026-000001 --code 12345678"),
+    (
+        "worker grievance file",
+        "jieli worker grievance file --case 2026-000001 --code 12345678   # 其余在提示后输入 the rest is \
+         typed when asked for",
+    ),
+    (
+        "worker grievance status",
+        "jieli worker grievance status   # 查询码在提示后输入 asks for the code",
+    ),
+    ("worker call-back open", "jieli worker call-back open --code 1234567812345678"),
+    ("worker call-back answer", "jieli worker call-back answer --code 1234567812345678"),
+    ("worker window grievance", "jieli --as union worker window grievance --case 2026-000001"),
     ("worker pin set", "jieli worker pin set --case 2026-000001 --code 12345678"),
     ("worker window open", "jieli --as union worker window open --case 2026-000001"),
     (
@@ -159,6 +178,7 @@ const EXAMPLES: &[(&str, &str)] = &[
         "second approve",
         "jieli --as approver second approve 5d0c9a7711e2f084 --shown <64 hex digits>",
     ),
+    ("second carry-out", "jieli second carry-out 5d0c9a7711e2f084"),
     ("second export", "jieli second export 5d0c9a7711e2f084 --out case.zip"),
     ("export", "jieli export --case 2026-000001 --out case.zip"),
     ("self-audit", "jieli self-audit\njieli self-audit --last --json"),
@@ -213,6 +233,39 @@ const EXAMPLES: &[(&str, &str)] = &[
     ),
     ("audit unpack", "jieli audit unpack pack.zip --bundle 1 --out one.zip"),
     ("audit access-log", "jieli audit access-log --from 2026-11-01 --to 2026-11-30 --json"),
+    (
+        "audit call-back start",
+        "jieli audit call-back start --agreement <id> --from 2026-11-01 --to 2026-11-30 \\\n      \
+         --seed 4262 --body 11999999MB00000604",
+    ),
+    (
+        "audit call-back list",
+        "jieli audit call-back list --agreement <id> --from 2026-11-01 --to 2026-11-30",
+    ),
+    ("grievance key new", "jieli grievance key new --out /media/union/body.key"),
+    ("grievance key place", "jieli --as union-body grievance key place /media/union/body.key"),
+    ("grievance key show", "jieli grievance key show /media/union/body.key"),
+    ("grievance list", "jieli --as union-body grievance list --key /media/union/body.key"),
+    ("grievance open", "jieli --as union-body grievance open 5d0c9a77 --key /media/union/body.key"),
+    ("grievance take", "jieli --as union-body grievance take 5d0c9a77"),
+    (
+        "grievance answer",
+        "jieli --as union-body grievance answer 5d0c9a77 --key /media/union/body.key   # 答复在提示后输入 \
+         the answer is typed when asked for",
+    ),
+    ("grievance close", "jieli --as union-body grievance close 5d0c9a77"),
+    (
+        "grievance report",
+        "jieli --as union-body grievance report --month 2026-11 --key /media/union/body.key\n\
+         jieli --as union-body grievance report --call-back <id> --key /media/union/body.key",
+    ),
+    (
+        "grievance finding add",
+        "jieli --as inspection grievance finding add --employer 91999999MA0000218Q \\\n      \
+         --reference 欠薪2026-17 --on 2026-11-20",
+    ),
+    ("grievance finding lift", "jieli --as inspection grievance finding lift 1"),
+    ("grievance finding list", "jieli --as inspection grievance finding list"),
     ("misbehaviour list", "jieli misbehaviour list"),
     ("misbehaviour export", "jieli misbehaviour export <id> --out proof.json"),
     ("status", "jieli status --json"),

@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use jieli_gateway::sheet::job::{Answer, Job, Refused, Work};
-use jieli_gateway::sheet::{Form, Limits, Mapping, SheetRefusal, template};
+use jieli_gateway::sheet::{Form, Limits, Mapping, SheetRefusal, known_vacancies, template};
 use jieli_node::config::DeskRole;
 use jieli_node::disk;
 use jieli_node::world::Clock;
@@ -25,7 +25,7 @@ mod measure;
 mod reader;
 mod tell;
 
-pub(super) use reader::be_reader;
+pub(super) use reader::{Reader, be_reader};
 pub(super) use tell::row_json;
 
 /// Rows handed over at once: the node does other work in between.
@@ -288,13 +288,7 @@ async fn known(at: &At, dry_run: bool) -> Result<Known, Fail> {
     let status = desk.status(wire::StatusRequest {}).await?.into_inner();
     let listed = desk.list_vacancies(wire::ListVacanciesRequest {}).await?.into_inner();
     let today = Day::of_unix_ms(status.now_unix_ms, ZONE_MIN);
-    // A reference without a date was given by word of mouth; one that is over is known no more.
-    let stands = |until: u32| until == 0 || until >= today.number();
-    let vacancies = listed.vacancies.into_iter().filter(|vacancy| stands(vacancy.valid_until));
-    let terms = vacancies.filter_map(|vacancy| vacancy.terms);
-    let vacancies: BTreeSet<String> = terms.map(|terms| terms.reference).collect();
-    // Where nothing was announced yet there is nothing to check against, and the sheet says so.
-    let vacancies = (!vacancies.is_empty()).then_some(vacancies);
+    let vacancies = known_vacancies(&listed, today.number());
     Ok(Known { desk: Some(desk), today, vacancies })
 }
 

@@ -4,7 +4,7 @@
 
 use super::dial::At;
 use super::say::{OK, Out};
-use super::{Done, Fail};
+use super::{Done, Fail, second};
 use clap::{Subcommand, ValueEnum};
 use jieli_node::config::DeskRole;
 use jieli_node::keys::{KeyName, destroy};
@@ -176,8 +176,7 @@ impl KeyCommand {
                 let mut draft = Draft::new(&at.dir, at.config()?)?;
                 draft.root_must_be(&root)?;
                 draft.add(key.name())?;
-                let manifest = draft.sign(&root)?;
-                installed(at, out, manifest).await?;
+                install(at, out, draft.sign(&root)?).await?;
             }
             KeyCommand::Request { keys, retire, out: file } => {
                 let mut draft = Draft::new(&at.dir, at.config()?)?;
@@ -196,7 +195,7 @@ impl KeyCommand {
                 out.show(&tell::manifest_json(&payload), || tell::manifest_text(&payload, out));
             }
             KeyCommand::Install { file, stopped: false } => {
-                installed(at, out, make::read_signed(&file)?).await?;
+                install(at, out, make::read_signed(&file)?).await?;
             }
             KeyCommand::Install { file, stopped: true } => {
                 let version = make::leave_for_start(at.config()?, &make::read_signed(&file)?)?;
@@ -215,16 +214,8 @@ impl KeyCommand {
             KeyCommand::Retire { key, root } => {
                 let mut draft = Draft::new(&at.dir, at.config()?)?;
                 draft.root_must_be(&root)?;
-                let revocation = retired(at, &key).await?;
-                let fpr = Digest::from_slice(&revocation.fingerprint).unwrap_or_default();
-                draft.revoke(revocation)?;
-                let manifest = draft.sign(&root)?;
-                let config = at.config()?;
-                installed(at, out, manifest).await?;
-                // It signs no more: the fewer copies there are, the better.
-                let passphrase = make::passphrase(&config)?;
-                destroy(&at.dir, &config.city.id, &fpr, passphrase.as_ref())
-                    .map_err(make::bad_keys)?;
+                draft.revoke(retired(at, &key).await?)?;
+                install(at, out, draft.sign(&root)?).await?;
             }
             KeyCommand::Revoke { key, last_good, reason, root, out: file } => {
                 let mut draft = Draft::new(&at.dir, at.config()?)?;
@@ -237,7 +228,7 @@ impl KeyCommand {
                 draft.replace_last()?;
                 match &file {
                     Some(file) => requested(draft, file, out)?,
-                    None => installed(at, out, draft.sign(&root)?).await?,
+                    None => install(at, out, draft.sign(&root)?).await?,
                 }
             }
             KeyCommand::Disputed => {
@@ -286,10 +277,29 @@ fn requested(draft: Draft, file: &std::path::Path, out: Out) -> Result<(), Fail>
     Ok(())
 }
 
-async fn installed(at: &At, out: Out, manifest: wire::Envelope) -> Result<(), Fail> {
+/// Hands the next manifest to the node, which takes it in or has another post approve it.
+async fn install(at: &At, out: Out, manifest: wire::Envelope) -> Result<(), Fail> {
     let mut desk = at.desk(DeskRole::Operator).await?;
     let request = wire::InstallManifestRequest { manifest: Some(manifest) };
-    let list = desk.install_manifest(request).await?.into_inner();
-    out.show(&tell::list_json(&list), || tell::list_text(&list, out));
+    let reply = desk.install_manifest(request).await?.into_inner();
+    if let Some(waits) = &reply.waits {
+        let value = json!({ "waits": second::value(waits) });
+        out.show(&value, || second::text(waits, out));
+    }
+    reply.keys.map_or(Ok(()), |keys| installed(at, out, &keys))
+}
+
+/// Tells what is in force now. A key that is retired signs no more: the fewer copies of it there
+/// are, the better.
+pub(super) fn installed(at: &At, out: Out, list: &wire::KeyList) -> Result<(), Fail> {
+    let retired = list.revoked.iter().filter(|key| key.reason() == RevocationReason::Retired);
+    let retired: Vec<Digest> = retired.filter_map(|key| Digest::from_hex(&key.fpr)).collect();
+    if !retired.is_empty() {
+        let config = at.config()?;
+        let passphrase = make::passphrase(&config)?;
+        let gone = destroy(&at.dir, &config.city.id, &retired, passphrase.as_ref());
+        gone.map_err(make::bad_keys)?;
+    }
+    out.show(&tell::list_json(list), || tell::list_text(list, out));
     Ok(())
 }

@@ -53,6 +53,7 @@ fn show(findings: &[wire::MisbehaviourProof], out: Out) {
         json!({
             "id": found.finding_id, "city": found.city, "say_zh": found.say_zh,
             "say_en": found.say_en, "found_unix_ms": found.found_unix_ms,
+            "unreadable": found.unreadable,
         })
     };
     out.show(&Value::Array(findings.iter().map(value).collect()), || {

@@ -24,7 +24,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 /// Names what is logged, as `info` or `jieli_node=debug`.
-const LOG_VARIABLE: &str = "JIELI_LOG";
+pub(super) const LOG_VARIABLE: &str = "JIELI_LOG";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum NodeCommand {

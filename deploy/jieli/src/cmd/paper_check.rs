@@ -121,6 +121,7 @@ fn as_json(checked: &Checked) -> Value {
         "city": checked.city.as_str(),
         "root": checked.root.hex(),
         "manifest_version": checked.manifest_version,
+        "key_retired_since": checked.is_retired,
         "issued_unix_ms": checked.issued_unix_ms,
         "issued_on": made_on(checked).to_string(),
         "env_digest": checked.env_digest.hex(),
@@ -189,6 +190,13 @@ fn as_text(checked: &Checked) -> String {
         ),
         format!("根密钥指纹 root fingerprint：{}", checked.root),
     ];
+    if checked.is_retired {
+        lines.push(
+            "签名密钥其后已正常更换；是否在更换之前签署，纸面上看不出来。 Its key has been replaced since; \
+             paper does not show whether it was signed before that."
+                .to_owned(),
+        );
+    }
     match &checked.content {
         Content::Slip(slip) => {
             lines.push(format!("办件 case：{}", slip.case_number));

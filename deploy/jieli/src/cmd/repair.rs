@@ -2,7 +2,7 @@
 
 use super::dial::At;
 use super::say::{OK, Out, REFUSED, WRONG_USE};
-use super::{Done, Fail};
+use super::{Done, Fail, second};
 use crate::ambient::passphrase_places;
 use anyhow::Context;
 use clap::Args;
@@ -15,9 +15,10 @@ use serde_json::{Value, json};
 
 const STEPS: &str = "\
 平时不需要这个命令：启动时发现数据库比已签署的旧，节点会自己尝试还原；联系不上伙伴城市时，等能联系再运行它。\
---new-epoch 只用于确实无法还原时：需要根密钥，伙伴城市核对根签名后在新的日志期继续。步骤见 deploy/runbook.md。
+它只提出申请：另一岗位用 jieli second approve 批准后，由 jieli second carry-out 执行。--new-epoch 只用于确实无法还原时：需要根密钥，伙伴城市核对根签名后在新的日志期继续。步骤见 deploy/runbook.md。
 Usually not needed: a node that finds its database older than what it signed tries by itself at its start; \
-where no peer could be reached, run it when one can. --new-epoch is for what cannot be rebuilt at all: it \
+where no peer could be reached, run it when one can. It asks for the repair: once another post has \
+approved it (`jieli second approve`), `jieli second carry-out` does it. --new-epoch is for what cannot be rebuilt at all: it \
 needs the root key, and peers go on in the new epoch of the log once they have checked the root's \
 signature. The steps are in deploy/runbook.md.";
 
@@ -50,10 +51,20 @@ impl Repair {
                 desk.repair(RepairRequest { plan: false, successor }).await?
             }
         };
-        let reply = reply.into_inner();
-        out.show(&value(&reply), || text(&reply, out));
-        Ok(if reply.done || self.dry_run { OK } else { Done(REFUSED) })
+        show(&reply.into_inner(), out);
+        Ok(OK)
     }
+}
+
+/// What a repair came to, or would come to, with what waits for another post.
+pub(super) fn show(reply: &RepairReply, out: Out) {
+    let waits = reply.waits.as_ref();
+    let mut shown = value(reply);
+    shown["waits"] = waits.map_or(Value::Null, second::value);
+    out.show(&shown, || {
+        let waits = waits.map(|waits| second::text(waits, out));
+        std::iter::once(text(reply, out)).chain(waits).collect::<Vec<_>>().join("\n\n")
+    });
 }
 
 /// The successor statement, signed by the root key of the directory.

@@ -1,9 +1,10 @@
-//! `jieli second`: exports with personal data, asked for at one desk and approved at another.
+//! `jieli second`: exports with personal data and operators' overrides, asked for at one desk and
+//! approved at another.
 
 use super::dial::At;
 use super::evidence::written;
 use super::say::{OK, Out, time};
-use super::{Done, Fail};
+use super::{Done, Fail, REFUSED, key, repair};
 use clap::Subcommand;
 use jieli_node::config::DeskRole;
 use jieli_proto::wire;
@@ -21,7 +22,8 @@ pub(super) enum SecondCommand {
         #[arg(long)]
         purpose: String,
     },
-    /// What waits, with the digest of what is shown; three working days.
+    /// What waits, with the digest of what is shown; three working days. An operator names its token
+    /// with --as.
     List,
     /// Approves what `list` shows, by its digest: another person, of another post.
     Approve {
@@ -38,6 +40,12 @@ pub(super) enum SecondCommand {
         /// Where to; must not exist.
         #[arg(long)]
         out: PathBuf,
+    },
+    /// Does what an operator asked for and another post approved: a change of keys, a repair, a new
+    /// epoch. Once; a repair that came to nothing may be tried again.
+    CarryOut {
+        /// Id of the request.
+        id: String,
     },
 }
 
@@ -64,6 +72,17 @@ impl SecondCommand {
                 let reply = desk.export_approved(wire::SecondRef { id }).await?.into_inner();
                 return written(&reply, &path, out);
             }
+            SecondCommand::CarryOut { id } => {
+                let mut desk = at.desk(DeskRole::Operator).await?;
+                let reply = desk.carry_out(wire::SecondRef { id }).await?.into_inner();
+                if let Some(keys) = &reply.keys {
+                    key::installed(at, out, keys)?;
+                }
+                if let Some(done) = &reply.repair {
+                    repair::show(done, out);
+                    return Ok(if done.done { OK } else { Done(REFUSED) });
+                }
+            }
         }
         Ok(OK)
     }
@@ -79,7 +98,7 @@ fn show(requests: &[wire::SecondView], out: Out) {
     });
 }
 
-fn value(one: &wire::SecondView) -> Value {
+pub(super) fn value(one: &wire::SecondView) -> Value {
     json!({
         "id": one.id,
         "kind": one.kind,
@@ -92,7 +111,7 @@ fn value(one: &wire::SecondView) -> Value {
     })
 }
 
-fn text(one: &wire::SecondView, out: Out) -> String {
+pub(super) fn text(one: &wire::SecondView, out: Out) -> String {
     let (id, digest, until) = (&one.id, &one.shown_digest, time(one.lapses_unix_ms));
     let next = if one.approver_post.is_empty() {
         out.lines(
@@ -103,9 +122,13 @@ fn text(one: &wire::SecondView, out: Out) -> String {
         )
     } else {
         let post = &one.approver_post;
+        let (verb, more) = match one.kind.as_str() {
+            "export" => ("export", " --out FILE.zip"),
+            _ => ("carry-out", ""),
+        };
         out.lines(
-            &format!("已由“{post}”批准：jieli second export {id} --out 文件.zip"),
-            &format!("Approved by {post}: jieli second export {id} --out FILE.zip"),
+            &format!("已由“{post}”批准：jieli second {verb} {id}{more}"),
+            &format!("Approved by {post}: jieli second {verb} {id}{more}"),
         )
     };
     let lapses = out.say(&format!("{until} 失效。"), &format!("Lapses at {until}."));

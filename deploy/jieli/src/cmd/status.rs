@@ -80,6 +80,7 @@ pub(super) fn expiries(status: &wire::StatusReply) -> Vec<Value> {
     let line = |end: &wire::Expiry| {
         json!({
             "what": end.what, "subject": end.subject, "on": end.on, "days_left": end.days_left,
+            "warn_days": end.warn_days,
         })
     };
     status.expiries.iter().map(line).collect()

@@ -86,6 +86,12 @@ pub(super) enum WindowCommand {
         #[arg(long, default_value = "")]
         legs: String,
     },
+    /// The person complains: what is typed is sealed to a body that is not concerned. Turn screen and
+    /// keypad to the person; the code is shown once.
+    Grievance {
+        #[command(flatten)]
+        in_hand: InHand,
+    },
     /// The person sets a PIN. Replacing one tells the phone and stops confirming for 72 hours.
     Pin {
         #[command(flatten)]
@@ -135,6 +141,10 @@ impl WindowCommand {
                 let request = wire::StopRequest { in_hand, legs };
                 super::erase::show(&window.erase_at_window(request).await?.into_inner(), out);
                 return Ok(OK);
+            }
+            WindowCommand::Grievance { in_hand } => {
+                let in_hand = in_hand.read()?.unwrap_or_default();
+                return super::complain::at_window(at, in_hand, out).await;
             }
             WindowCommand::Pin { in_hand } => {
                 let in_hand = in_hand.read()?;

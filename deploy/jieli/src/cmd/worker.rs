@@ -24,7 +24,7 @@ pub(super) struct Key {
 }
 
 impl Key {
-    fn request(self) -> wire::WorkerRequest {
+    pub(super) fn request(self) -> wire::WorkerRequest {
         wire::WorkerRequest { case_number: self.case_number, code: self.code }
     }
 }
@@ -108,6 +108,12 @@ pub(super) enum WorkerCommand {
     /// At a window with the person present; `--as` names a token of the role window.
     #[command(subcommand)]
     Window(super::window::WindowCommand),
+    /// Help and complaint, sealed to a body that is not concerned.
+    #[command(subcommand)]
+    Grievance(super::complain::ComplainCommand),
+    /// A call-back by a trade union or legal aid, answered with the code of its notice.
+    #[command(subcommand)]
+    CallBack(super::complain::CallBackCommand),
     /// The own slip to print, with a fresh slip code.
     Slip {
         #[command(flatten)]
@@ -211,6 +217,8 @@ impl WorkerCommand {
                 worker.reopen(request).await?.into_inner()
             }
             WorkerCommand::Window(command) => return command.run(at, out).await,
+            WorkerCommand::Grievance(command) => return command.run(at, out).await,
+            WorkerCommand::CallBack(command) => return command.run(at, out).await,
         };
         let value = json!({ "say_zh": said.say_zh, "say_en": said.say_en });
         out.show(&value, || format!("{}\n{}", said.say_zh, said.say_en));

@@ -15,7 +15,7 @@ use jieli_proto::wire::desk_client::DeskClient;
 use jieli_proto::wire::keypad_client::KeypadClient;
 use jieli_proto::wire::worker_client::WorkerClient;
 use jieli_proto::wire::{self, AnswerRequest, OpenRequest, Service};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -334,13 +334,19 @@ fn spawn(program: &Path, dir: &Path, clock: &Path) -> Result<Child> {
         .spawn()?)
 }
 
+/// Ports this process has given out. A UDP socket on the same number keeps other processes that
+/// draw here from giving it out too: a TCP listener itself would keep the city from its port.
+static GIVEN_OUT: Mutex<Vec<UdpSocket>> = Mutex::new(Vec::new());
+
 /// A port nobody listens on, outside of the range from which systems draw ports by themselves: a
-/// city that is started again must find its own port free.
+/// city that is started again must find its own port free, and it is this process's until it ends.
 pub fn free_port() -> Result<SocketAddr> {
     for _ in 0..1_000 {
         let drawn = u16::from_be_bytes(random(&SystemEntropy::new()));
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 10_240 + drawn % 20_000));
+        let Ok(held) = UdpSocket::bind(address) else { continue };
         if TcpListener::bind(address).is_ok() {
+            GIVEN_OUT.lock().unwrap_or_else(PoisonError::into_inner).push(held);
             return Ok(address);
         }
     }

@@ -63,7 +63,7 @@ impl DeskDoor {
         match caller.role {
             DeskRole::Compliance | DeskRole::Approver => true,
             DeskRole::Clerk => self.hand.published().directory.coordinates(&caller.actor.office),
-            DeskRole::Operator | DeskRole::Window => false,
+            DeskRole::Operator | DeskRole::Window | DeskRole::Body => false,
         }
     }
 }

@@ -52,7 +52,7 @@ impl Eyes<'_> {
                 let own = self.caller.actor.office == file.our_office || self.coordinates;
                 own && !file.is_page_closed(self.now_ms)
             }
-            DeskRole::Approver | DeskRole::Operator | DeskRole::Window => false,
+            DeskRole::Approver | DeskRole::Operator | DeskRole::Window | DeskRole::Body => false,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Keys as operators see them: what is in use, who holds which manifest, what is disputed.
 
 use super::{Answer, DeskDoor};
-use crate::command::DeskCommand;
+use crate::command::{DeskCommand, Done};
 use crate::directory::Directory;
 use crate::rotation::disputed::{self, Disputed};
 use crate::serve::access::Caller;
@@ -175,13 +175,23 @@ impl DeskDoor {
         Ok(sizes)
     }
 
-    /// Takes the next manifest in: the key files first, then the manifest, then it is written down.
+    /// The next manifest: the key files first, then the manifest, then it is written down.
     pub(super) async fn install(
         &self,
         caller: &Caller,
         request: wire::InstallManifestRequest,
-    ) -> Answer<wire::KeyList> {
+    ) -> Answer<wire::InstallManifestReply> {
         let sealed = Box::new(request.manifest.unwrap_or_default());
+        self.read_key_files().await?;
+        let done = self.perform(caller, DeskCommand::InstallManifest(sealed)).await?;
+        if let Done::Second(waits) = done {
+            return Ok(wire::InstallManifestReply { keys: None, waits: Some(waits) });
+        }
+        Ok(wire::InstallManifestReply { keys: Some(self.installed().await?), waits: None })
+    }
+
+    /// Takes in the key files that were made since.
+    pub(super) async fn read_key_files(&self) -> Answer<()> {
         let ring = std::sync::Arc::clone(&self.house.keys);
         let read = tokio::task::spawn_blocking(move || ring.reload()).await;
         if !matches!(read, Ok(Ok(()))) {
@@ -195,7 +205,11 @@ impl DeskDoor {
             )
             .into());
         }
-        self.perform(caller, DeskCommand::InstallManifest(sealed)).await?;
+        Ok(())
+    }
+
+    /// Writes the manifest that was taken in where the next start looks for it.
+    pub(super) async fn installed(&self) -> Answer<wire::KeyList> {
         let published = self.hand.published();
         if let Some(newest) = published.directory.manifest() {
             let written = crate::public::write_own(&self.house.config, newest);

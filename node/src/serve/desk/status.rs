@@ -220,9 +220,13 @@ impl DeskDoor {
         let mut findings = Vec::new();
         for row in conn.rows(sql, Vec::new()).await? {
             let (city, file) = (row.text(1)?, row.bytes(3)?);
+            let (finding_id, found_unix_ms) = (hex::encode(row.bytes(0)?), row.uint(2)?);
             // Checked again: a changed row must not accuse anybody.
             let proved = roots(&city).and_then(|root| misbehaviour::verify(&file, &[root]).ok());
-            let (by, what) = proved.ok_or(StoreError::Corrupt("evidence.bytes"))?;
+            let Some((by, what)) = proved else {
+                findings.push(unreadable(finding_id, city, found_unix_ms, file));
+                continue;
+            };
             let (mut say_zh, mut say_en) = what.say(&by);
             if witness::ended(&mut conn, &by, &what).await? {
                 say_zh += "；该市根密钥其后声明日志在此之前已止，其后所签不算";
@@ -230,15 +234,40 @@ impl DeskDoor {
                            signed beyond does not count";
             }
             findings.push(wire::MisbehaviourProof {
-                finding_id: hex::encode(row.bytes(0)?),
+                finding_id,
                 city,
                 say_zh,
                 say_en,
-                found_unix_ms: row.uint(2)?,
+                found_unix_ms,
                 file,
+                unreadable: false,
             });
         }
         Ok(wire::MisbehaviourList { findings })
+    }
+}
+
+/// A row that has been changed since it was kept: it is named, and says nothing about anybody.
+fn unreadable(
+    finding_id: String,
+    city: String,
+    found_unix_ms: u64,
+    file: Vec<u8>,
+) -> wire::MisbehaviourProof {
+    let say_zh =
+        "这条记录已损坏，什么也不能证明；请从备份或其他城市取回（jieli self-audit）".to_owned();
+    let say_en =
+        "this row is damaged and proves nothing: get it back from a backup or from another \
+                  city (jieli self-audit)"
+            .to_owned();
+    wire::MisbehaviourProof {
+        finding_id,
+        city,
+        say_zh,
+        say_en,
+        found_unix_ms,
+        file,
+        unreadable: true,
     }
 }
 

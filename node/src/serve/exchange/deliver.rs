@@ -35,8 +35,8 @@ struct Passing {
 
 impl Passing {
     /// Heads take no place.
-    fn of_heads(heads: Heads) -> Passing {
-        let state = State::Known(Box::new(What::Heads(heads)));
+    fn of_heads(from: CityId, heard: Vec<Submitted>) -> Passing {
+        let state = State::Heads(from, heard);
         let lane = Lane::messages(PartySide::A);
         let seat = Seat { agreement: AgreementId([0; 16]), lane, lane_seq: 0 };
         Passing { seat, digest: Vec::new(), state }
@@ -48,6 +48,8 @@ enum State {
     Known(Box<What>),
     /// With the writer.
     Submitted(Submitted),
+    /// Heads of this city, with the writer: what they prove goes into the answer.
+    Heads(CityId, Vec<Submitted>),
 }
 
 /// Begins a stream; the answers come out of the channel.
@@ -101,10 +103,10 @@ impl Reader {
                     let _ = self.door.hand.submit(Command::Noted(self.city.clone(), noted));
                 }
                 Checked::Heads(heads) => {
-                    // What cannot be taken now is told again with the next exchange.
-                    let _ = witness::hear(&self.door.hand, &self.city, &heads);
-                    let known = self.door.heads_for(&self.city);
-                    if self.passing.send(Passing::of_heads(known)).await.is_err() {
+                    let heard = witness::hear(&self.door.hand, &self.city, &heads);
+                    let heard = heard.unwrap_or_default();
+                    let passing = Passing::of_heads(self.city.clone(), heard);
+                    if self.passing.send(passing).await.is_err() {
                         return;
                     }
                 }
@@ -226,7 +228,7 @@ async fn answer_all(door: &ExchangeDoor, mut passed: Receiver<Passing>, answers:
                 None => return,
             },
         };
-        let mut group = vec![settle(first).await];
+        let mut group = vec![settle(door, first).await];
         while group.len() < limits::WINDOW
             && let Ok(mut next) = passed.try_recv()
         {
@@ -250,11 +252,18 @@ async fn answer_all(door: &ExchangeDoor, mut passed: Receiver<Passing>, answers:
 /// What is known of a letter: an answer, or that its receipt is to be looked up.
 type Settled = Option<What>;
 
-async fn settle(passing: Passing) -> (Seat, Settled) {
+async fn settle(door: &ExchangeDoor, passing: Passing) -> (Seat, Settled) {
     let settled = match passing.state {
         State::Known(what) => Some(*what),
         State::Submitted(mut submitted) => {
             said(submitted.done().await, &passing.seat, passing.digest)
+        }
+        State::Heads(city, heard) => {
+            for mut submitted in heard {
+                // What was not taken in is told again with the next exchange.
+                let _ = submitted.done().await;
+            }
+            Some(What::Heads(door.heads_for(&city)))
         }
     };
     (passing.seat, settled)
@@ -268,6 +277,7 @@ fn settle_now(passing: &mut Passing) -> Option<Settled> {
             let done = submitted.done().now_or_never()?;
             Some(said(done, &passing.seat, std::mem::take(&mut passing.digest)))
         }
+        State::Heads(..) => None,
     }
 }
 

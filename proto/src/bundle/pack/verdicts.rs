@@ -1,14 +1,18 @@
 //! What a verifier found in a pack: figures, since nobody reads a hundred thousand verdicts.
 
 use super::super::code::Failure;
+use super::super::text::{epoch_line, language, not_judged_line, policy_line};
 use super::super::verdict::{
-    Agreed, CaseVerdict, CityVerdict, Completeness, RecordVerdict, Verdicts,
+    Agreed, CaseVerdict, CityVerdict, Completeness, EpochVerdict, Holds, RecordVerdict,
+    SectionVerdict, Verdicts, city, epoch, policy,
 };
 use super::super::{CAVEAT_EN, CAVEAT_ZH, json};
 use super::About;
 use super::lanes::LanePart;
+use crate::id::CityId;
 use crate::kinds::Kind;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 /// Failures that are kept; more are counted.
 const FAILURES_KEPT_MAX: usize = 1_000;
@@ -30,6 +34,14 @@ pub struct PackVerdicts {
     pub messages: u64,
     /// Of these, how many a city that is no party has cosigned in one of the logs.
     pub cosigned: u64,
+    /// By city: how many messages its log is shown to hold, by who has cosigned that.
+    pub policies: BTreeMap<CityId, BTreeMap<&'static str, u64>>,
+    /// Cities that have cosigned here, and whose root was not given: their words are not judged.
+    pub not_judged: Vec<CityVerdict>,
+    /// Epochs of exchange logs that ended.
+    pub epochs: Vec<EpochVerdict>,
+    /// Sections of which it is shown that a city has erased them.
+    pub erased: u64,
     /// Legs by what is known of their end: complete, later messages may exist, a message missing.
     pub legs: [u64; 3],
     /// Legs by the case law: legal, illegal, not replayed.
@@ -70,6 +82,15 @@ impl PackVerdicts {
         self.bundles += 1;
         self.messages += messages().count() as u64;
         self.cosigned += messages().filter(independent).count() as u64;
+        for log in messages().flat_map(|record| &record.logs) {
+            if log.holds == Holds::Yes {
+                let of = self.policies.entry(log.city.clone()).or_default();
+                *of.entry(log.policy.name()).or_default() += 1;
+            }
+        }
+        let sections = messages().flat_map(|record| &record.sections);
+        let erased = sections.filter(|(_, said)| matches!(said, SectionVerdict::Erased(_)));
+        self.erased += erased.count() as u64;
         for leg in &found.legs {
             self.legs[match &leg.complete {
                 Completeness::Complete => 0,
@@ -88,9 +109,6 @@ impl PackVerdicts {
 impl PackVerdicts {
     /// The verdicts as compact JSON with sorted keys.
     pub fn to_json(&self) -> String {
-        let cities = self.cities.iter().map(
-            |city| json!({ "id": city.city.as_str(), "manifest_version": city.manifest_version, "root": city.root.hex() }),
-        );
         let agreements = self.agreements.iter().map(|found| {
             json!({ "id": found.id.hex(), "signed_by_both": found.signed.name(), "version": found.version })
         });
@@ -114,7 +132,11 @@ impl PackVerdicts {
             "bundles": self.bundles,
             "case_law": { "illegal": illegal, "legal": legal, "not_replayed": not_replayed },
             "caveat": { "en": CAVEAT_EN, "zh": CAVEAT_ZH },
-            "cities": cities.collect::<Value>(),
+            "cities": self.cities.iter().map(city).collect::<Value>(),
+            "cosigned": self.policies.iter().map(policy).collect::<Map<_, _>>(),
+            "cosigners_not_judged": self.not_judged.iter().map(city).collect::<Value>(),
+            "epochs": self.epochs.iter().map(epoch).collect::<Value>(),
+            "sections_erased": self.erased,
             "cosigned_by_an_uninvolved_city": self.cosigned,
             "failed": self.failed,
             "failures": failures.collect::<Value>(),
@@ -154,6 +176,9 @@ impl PackVerdicts {
                 format!("City {id}: root {root}, keys as of manifest version {version}"),
             ));
         }
+        let told = |found: &CityVerdict| not_judged_line(found, language(zh));
+        out.extend(self.not_judged.iter().map(told));
+        out.extend(self.epochs.iter().map(|found| epoch_line(found, language(zh))));
         if let Some(about) = &self.about {
             let (id, from, to) = (about.agreement.hex(), about.from, about.to);
             out.push(say(
@@ -179,6 +204,13 @@ impl PackVerdicts {
         out.push(say(
             format!("消息 {n} 条，证据包 {bundles} 个；其中 {cosigned} 条有第三方联署"),
             format!("{n} messages in {bundles} bundles; {cosigned} cosigned by an uninvolved city"),
+        ));
+        let lines = self.policies.iter();
+        out.extend(lines.map(|(city, counts)| policy_line(city, counts, language(zh))));
+        let erased = self.erased;
+        out.push(say(
+            format!("已删除的信息 {erased} 段，均有删除记录"),
+            format!("{erased} sections were erased; each erasure is on record"),
         ));
         let ([complete, later, gap], [legal, illegal, not]) = (self.legs, self.case_law);
         out.push(say(

@@ -236,6 +236,7 @@ impl<'s> Reading<'s> {
         self.said = verdicts.failures.iter().cloned().collect();
         self.found.fail(verdicts.failures.into_iter().map(shared));
         (self.found.cities, self.found.agreements) = (verdicts.cities, verdicts.agreements);
+        (self.found.not_judged, self.found.epochs) = (verdicts.not_judged, verdicts.epochs);
         self.found.about = tally::about(&self.pack.claim, String::new());
         let tally = self.found.about.as_ref().map(|about| Tally::new(about, &parts));
         (trust, tally.unwrap_or_default())

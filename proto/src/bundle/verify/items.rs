@@ -71,10 +71,16 @@ fn check_item(
         .map_err(|_| "path to items_root")?;
     // The receipt promises an index in its signer's log; the proof shows where it is.
     match scene.logs.proven.get(&(record.digest, signer.clone())) {
-        Some(proven) if proven.origin == receipt.origin && proven.index != item.log_index => {
-            Err("log_index")
+        Some(proven) if proven.origin == receipt.origin => match proven.index == item.log_index {
+            true => Ok(()),
+            false => Err("log_index"),
+        },
+        Some(proven) => {
+            let (from, to) = (&receipt.origin, &proven.origin);
+            let moved = scene.trust.epochs.has_moved(from, item.log_index, to);
+            if moved { Ok(()) } else { Err("origin") }
         }
-        Some(_) | None => Ok(()),
+        None => Ok(()),
     }
 }
 

@@ -4,7 +4,7 @@ use super::super::code::{Code, Failures};
 use super::super::layout;
 use super::super::records::{Content, Record};
 use super::super::verdict::{
-    Bound, Cosigner, Holds, InLog, ReceiptVerdict, RecordVerdict, TimeVerdict,
+    Bound, Cosigner, Holds, InLog, PolicyMet, ReceiptVerdict, RecordVerdict, TimeVerdict,
 };
 use super::Scene;
 use super::trust::Signer;
@@ -32,7 +32,6 @@ fn check_record(scene: &mut Scene<'_>, record: &Record<'_>) -> RecordVerdict {
     check_form(scene, record);
     let (signature, key) = check_seal(scene, record);
     let parties = parties(scene, record);
-    let logs = parties.iter().map(|city| in_log(scene, record, city)).collect();
     let cosigned = parties.iter().filter_map(|city| {
         let shown = scene.logs.proven.get(&(record.digest, city.clone()))?;
         Some(scene.logs.covering(shown).into_iter().map(|found| Cosigner {
@@ -43,6 +42,7 @@ fn check_record(scene: &mut Scene<'_>, record: &Record<'_>) -> RecordVerdict {
         }))
     });
     let cosigners: Vec<Cosigner> = cosigned.flatten().collect();
+    let logs = parties.iter().map(|city| in_log(scene, record, &cosigners, city)).collect();
     let time = time(scene, record, &cosigners);
     let key = if is_early(scene, record, &time) { Holds::No } else { key };
     let leg = record.message().and_then(|(facts, _)| facts.place);
@@ -165,7 +165,12 @@ fn parties(scene: &Scene<'_>, record: &Record<'_>) -> Vec<CityId> {
 }
 
 /// Messages and acts are proven in both logs; receipts and statements where it is shown.
-fn in_log(scene: &mut Scene<'_>, record: &Record<'_>, city: &CityId) -> InLog {
+fn in_log(
+    scene: &mut Scene<'_>,
+    record: &Record<'_>,
+    cosigners: &[Cosigner],
+    city: &CityId,
+) -> InLog {
     let key = (record.digest, city.clone());
     let path = layout::proof(&record.digest, city);
     let given = scene.parts.proofs.contains_key(&key);
@@ -174,6 +179,14 @@ fn in_log(scene: &mut Scene<'_>, record: &Record<'_>, city: &CityId) -> InLog {
         scene.failures.add(Code::ProofMissing, path, city.as_str());
     }
     let proven = scene.logs.proven.get(&key);
+    let has_cosigned = |independent: bool| {
+        let here = |found: &&Cosigner| proven.is_some_and(|log| log.origin == found.origin);
+        let mut here = cosigners.iter().filter(here);
+        here.any(|found| {
+            let is_other = layout::cosigner(&found.by).is_some_and(|by| by != *city);
+            found.independent == independent && is_other
+        })
+    };
     InLog {
         city: city.clone(),
         holds: match proven {
@@ -184,6 +197,7 @@ fn in_log(scene: &mut Scene<'_>, record: &Record<'_>, city: &CityId) -> InLog {
         origin: proven.map(|found| found.origin.clone()).unwrap_or_default(),
         index: proven.map_or(0, |found| found.index),
         size: proven.map_or(0, |found| found.size),
+        policy: PolicyMet::of(has_cosigned(false), has_cosigned(true)),
     }
 }
 

@@ -5,7 +5,7 @@ use super::super::layout;
 use super::super::parts::Parts;
 use super::super::records::{Place, Record};
 use super::trust::Trust;
-use crate::checkpoint::{Checkpoint, LogName};
+use crate::checkpoint::Checkpoint;
 use crate::id::{CityId, Digest};
 use crate::kinds::{Kind, SUITE};
 use crate::leaf::{Leaf, payload_type_tag};
@@ -38,7 +38,7 @@ pub(super) struct Cosigned {
 /// What the logs show.
 #[derive(Default)]
 pub(super) struct Logs {
-    policies: BTreeMap<CityId, Policy>,
+    policies: BTreeMap<(CityId, u64), Policy>,
     pub(super) proven: BTreeMap<(Digest, CityId), Proven>,
     /// Root of every verified head.
     pub(super) roots: BTreeMap<(String, u64), Hash>,
@@ -71,6 +71,11 @@ impl Heads {
     pub(in super::super) fn new(now_unix_s: Option<u64>) -> Heads {
         Heads { judged: BTreeMap::new(), roots: BTreeMap::new(), now_unix_s }
     }
+
+    /// The reader's clock, POSIX seconds, if there is one.
+    pub(super) fn now_unix_s(&self) -> Option<u64> {
+        self.now_unix_s
+    }
 }
 
 impl Logs {
@@ -83,10 +88,10 @@ impl Logs {
         failures: &mut Failures,
     ) -> Logs {
         let mut logs = Logs::default();
-        for (city, policy) in &parts.policies {
-            match check_policy(city, policy, trust) {
-                None => drop(logs.policies.insert(city.clone(), policy.clone())),
-                Some(key) => failures.add(Code::PolicyFalse, layout::policy(city), key),
+        for (of, policy) in &parts.policies {
+            match check_policy(of, policy, trust) {
+                None => drop(logs.policies.insert(of.clone(), policy.clone())),
+                Some(key) => failures.add(Code::PolicyFalse, layout::policy(&of.0, of.1), key),
             }
         }
         for (path, (note, head)) in &parts.heads {
@@ -105,8 +110,9 @@ impl Logs {
                 failures.add(Code::Unreferenced, path, "");
                 continue;
             };
-            if !logs.policies.contains_key(city) {
-                failures.add(Code::PolicyMissing, layout::policy(city), "");
+            let epoch = epoch_of(&proof.note).unwrap_or(1);
+            if !logs.policies.contains_key(&(city.clone(), epoch)) {
+                failures.add(Code::PolicyMissing, layout::policy(city, epoch), "");
                 continue;
             }
             match logs.prove((city, proof), &leaf(record, place).hash(), trust, heads) {
@@ -160,7 +166,8 @@ impl Logs {
         trust: &Trust,
         now_unix_s: Option<u64>,
     ) -> Result<Head, String> {
-        let policy = self.policies.get(city).ok_or("no policy of this log")?;
+        let epoch = epoch_of(note).ok_or("origin")?;
+        let policy = self.policies.get(&(city.clone(), epoch)).ok_or("no policy of this log")?;
         let checked = policy.check(note).map_err(|error| error.to_string())?;
         let head = &checked.checkpoint;
         let of_city = layout::exchange(head.origin()).is_some_and(|(found, _)| found == *city);
@@ -172,6 +179,7 @@ impl Logs {
         if !of_city || !checked.logs.iter().any(counts) {
             return Err("not signed by a key of this log that counts at this size".to_owned());
         }
+        trust.epochs.check(city, epoch, (head.size(), head.root()))?;
         let is_ahead = |unix_s: u64| now_unix_s.is_some_and(|now| is_ahead(unix_s, now));
         if checked.cosigned.iter().any(|(_, unix_s)| is_ahead(*unix_s)) {
             return Err("a cosignature is dated after this machine's clock".to_owned());
@@ -223,9 +231,13 @@ impl Logs {
     /// that are known to be of one history with it.
     pub(super) fn covering(&self, proven: &Proven) -> Vec<&Cosigned> {
         let ours = self.later(&proven.origin, proven.size);
+        let is_linked = |size: u64| {
+            ours.contains(&size)
+                || self.links.contains_key(&(proven.origin.clone(), size))
+                    && !ours.is_disjoint(&self.later(&proven.origin, size))
+        };
         let holds = |found: &&Cosigned| {
-            let of_log = found.origin == proven.origin && found.size > proven.index;
-            of_log && !ours.is_disjoint(&self.later(&found.origin, found.size))
+            found.origin == proven.origin && found.size > proven.index && is_linked(found.size)
         };
         self.cosigned.iter().filter(holds).collect()
     }
@@ -246,17 +258,24 @@ impl Logs {
     }
 }
 
+/// The epoch of the exchange log that a note is of.
+fn epoch_of(note: &Note) -> Option<u64> {
+    let (origin, _) = note.text().split_once('\n')?;
+    layout::exchange(origin).map(|(_, epoch)| epoch)
+}
+
 /// The first key of a policy that is not what the manifests say, or `None`.
-fn check_policy(city: &CityId, policy: &Policy, trust: &Trust) -> Option<String> {
+fn check_policy(of: &(CityId, u64), policy: &Policy, trust: &Trust) -> Option<String> {
+    let city = &of.0;
     for log in policy.logs() {
-        let named = layout::exchange(log.name()).is_some_and(|(found, _)| found == *city);
+        let named = layout::exchange(log.name()).is_some_and(|found| found == *of);
         if !named || !trust.has_key(city, log.key(), Role::Log) {
             return Some(log.name().to_owned());
         }
     }
     for witness in policy.witnesses() {
-        let of = cosigner_city(witness.key.name());
-        let known = of.is_some_and(|of| trust.has_key(&of, witness.key.key(), Role::Cosigner));
+        let of = layout::cosigner(witness.key.name());
+        let known = of.is_some_and(|of| trust.has_cosigner(&of, witness.key.key()));
         if !known || witness.name != witness.key.name() {
             return Some(witness.key.name().to_owned());
         }
@@ -264,19 +283,12 @@ fn check_policy(city: &CityId, policy: &Policy, trust: &Trust) -> Option<String>
     None
 }
 
-fn cosigner_city(name: &str) -> Option<CityId> {
-    match LogName::parse(name)? {
-        LogName::Cosigner { city, .. } => CityId::parse(&city),
-        LogName::Exchange { .. } | LogName::Local { .. } => None,
-    }
-}
-
 /// The cosignatures that the policy check verified, without those of keys revoked before.
 fn cosignatures(policy: &Policy, checked: &Checked, note: &Note, trust: &Trust) -> Vec<Cosigned> {
     let head: &Checkpoint = &checked.checkpoint;
     let found = checked.cosigned.iter().filter_map(|(witness, unix_s)| {
         let key = &policy.witnesses()[*witness].key;
-        let city = cosigner_city(key.name())?;
+        let city = layout::cosigner(key.name())?;
         let fpr = Digest(key.key().fingerprint());
         let last = trust.last_good(&city, &fpr, head.origin())?;
         let line = note

@@ -4,10 +4,11 @@ use super::super::code::{Code, Failures};
 use super::super::layout;
 use super::super::parts::Parts;
 use super::super::records::Record;
-use super::super::verdict::{RecordVerdict, SectionVerdict};
+use super::super::verdict::{Gone, GoneBy, RecordVerdict, SectionVerdict};
 use super::Scene;
 use super::agreements::Agreements;
 use super::content::{cited, made_on};
+use super::tombstones::Tombstones;
 use crate::consent::{self, Needed};
 use crate::day::Day;
 use crate::envelope;
@@ -20,17 +21,30 @@ use crate::wire::{self, EffectScope, Envelope};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Fills in the section verdicts and checks the consents.
-pub(super) fn check(scene: &mut Scene<'_>, agreed: &Agreements, found: &mut [RecordVerdict]) {
+pub(super) fn check(
+    scene: &mut Scene<'_>,
+    agreed: &Agreements,
+    now_unix_s: Option<u64>,
+    found: &mut [RecordVerdict],
+) {
+    let (parts, trust) = (scene.parts, scene.trust);
+    let mut buried = Tombstones::load(parts, trust, now_unix_s, &mut scene.failures);
     for verdict in found {
         let record = &scene.records[&verdict.digest];
         if let Some((facts, _)) = record.message() {
             for (number, digest) in &facts.sections {
-                let said = slot(scene, agreed, record, facts, (*number, *digest));
+                let zone_of = |city: &CityId| {
+                    let agreement = cited(agreed, facts)?;
+                    Some(agreement.party(agreement.side_of(city)?).zone_offset_min)
+                };
+                let gone = buried.of(facts, digest, &zone_of);
+                let said = slot(scene, agreed, (record, facts), (*number, *digest), gone);
                 verdict.sections.push((*number, said));
             }
         }
     }
     strays(scene.parts, scene.records, &mut scene.failures);
+    buried.strays(&mut scene.failures);
     consents(scene, agreed);
     packs(scene);
 }
@@ -78,27 +92,30 @@ pub(super) fn disclosed(
 fn slot(
     scene: &mut Scene<'_>,
     agreed: &Agreements,
-    record: &Record<'_>,
-    facts: &MessageFacts,
+    (record, facts): (&Record<'_>, &MessageFacts),
     (number, signed): (u8, Digest),
+    mut gone: Vec<Gone>,
 ) -> SectionVerdict {
-    let key = (record.digest, number);
-    let erased = scene.parts.erasures.get(&key).map(|confirm| {
-        let path = layout::section("erasures/", &record.digest, number);
-        let shown = erasure(scene, agreed, confirm, &signed, facts);
-        if shown.is_none() {
-            scene.failures.add(Code::ErasureFalse, path, confirm.hex());
+    if let Some(confirm) = scene.parts.erasures.get(&(record.digest, number)) {
+        match erasure(scene, agreed, confirm, &signed, facts) {
+            Some((on, city)) => gone.push(Gone { on, city, by: GoneBy::Confirmed }),
+            None => {
+                let path = layout::section("erasures/", &record.digest, number);
+                scene.failures.add(Code::ErasureFalse, path, confirm.hex());
+            }
         }
-        shown
-    });
+    }
     let of = (record, facts);
     let shown = disclosed(scene.parts, &mut scene.failures, of, (number, signed));
-    if let Some(shown) = shown {
-        return shown;
-    }
-    match erased.flatten() {
-        Some((on, by)) => SectionVerdict::Erased { on, by },
-        None => SectionVerdict::NotDisclosed,
+    shown.unwrap_or_else(|| not_shown(gone))
+}
+
+/// What is said of a section that is not in the bundle.
+pub(super) fn not_shown(mut gone: Vec<Gone>) -> SectionVerdict {
+    gone.sort();
+    match gone.is_empty() {
+        true => SectionVerdict::NotDisclosed,
+        false => SectionVerdict::Erased(gone),
     }
 }
 

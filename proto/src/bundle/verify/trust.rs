@@ -4,12 +4,14 @@ use super::super::code::{Code, Failures};
 use super::super::layout;
 use super::super::parts::Parts;
 use super::super::verdict::CityVerdict;
+use super::epochs::Epochs;
 use crate::envelope;
 use crate::id::{CityId, Digest};
 use crate::kinds::Kind;
-use crate::manifest::{Key, Manifest};
+use crate::manifest::{Key, Manifest, cosigner_number, log_keys_at};
+use crate::note::{KeyKind, VKey};
 use crate::pubkey::PublicKey;
-use crate::wire::{Envelope, KeyManifest, Role};
+use crate::wire::{self, Envelope, KeyManifest, Role};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A city whose root was given, with its chain of manifests, ascending and without gaps.
@@ -22,6 +24,10 @@ pub(super) struct City {
 #[derive(Default)]
 pub(in super::super) struct Trust {
     cities: BTreeMap<CityId, City>,
+    /// Cities that only cosign, and whose root was not given: their words are not judged.
+    strangers: BTreeMap<CityId, City>,
+    /// Where epochs of their logs ended.
+    pub(super) epochs: Epochs,
     /// Signatures that were verified before: many bundles of one pack share an envelope.
     seals: BTreeSet<Seal>,
 }
@@ -52,22 +58,36 @@ impl Trust {
             }
         }
         let mut trust = Trust::default();
+        let named = named_cosigners(parts);
         for (root, manifests) in &by_root {
             let file = layout::root(root);
             let Some(key) = parts.roots.get(root) else {
                 failures.add(Code::RootMissing, file, "");
                 continue;
             };
-            if !roots.contains(root) {
+            let is_given = roots.contains(root);
+            let may_be_unknown = |manifest: &KeyManifest| named.contains(&manifest.city_id);
+            let only_cosigns = manifests.iter().all(|(_, envelope)| {
+                envelope::payload::<KeyManifest>(envelope).is_ok_and(|found| may_be_unknown(&found))
+            });
+            if !is_given && !only_cosigns {
                 failures.add(Code::RootNotGiven, file, root.hex());
                 continue;
             }
             let chain = chain(key, manifests, failures);
             let Some(city) = chain.first().map(|manifest| manifest.city.clone()) else { continue };
-            if trust.cities.insert(city.clone(), City { root: *root, chain }).is_some() {
+            let twice = trust.cities.contains_key(&city) || trust.strangers.contains_key(&city);
+            let into = if is_given { &mut trust.cities } else { &mut trust.strangers };
+            into.insert(city.clone(), City { root: *root, chain });
+            if twice {
                 failures.add(Code::ManifestFalse, file, format!("{city} has two roots"));
             }
         }
+        let root_of = |fpr: &Digest| {
+            let city = trust.cities.iter().find(|(_, city)| city.root == *fpr)?.0;
+            Some((city.clone(), parts.roots.get(fpr)?))
+        };
+        trust.epochs = Epochs::load(&parts.successors, &root_of, failures);
         for root in parts.roots.keys().filter(|root| !by_root.contains_key(root)) {
             failures.add(Code::Unreferenced, layout::root(root), "");
         }
@@ -86,12 +106,12 @@ impl Trust {
 
     /// What is said of the cities.
     pub(in super::super) fn verdicts(&self) -> Vec<CityVerdict> {
-        let verdict = |(city, found): (&CityId, &City)| CityVerdict {
-            city: city.clone(),
-            root: found.root,
-            manifest_version: found.chain.last().map_or(0, |manifest| manifest.version),
-        };
-        self.cities.iter().map(verdict).collect()
+        self.cities.iter().map(City::verdict).collect()
+    }
+
+    /// The cities whose cosignatures are not judged.
+    pub(in super::super) fn not_judged(&self) -> Vec<CityVerdict> {
+        self.strangers.iter().map(City::verdict).collect()
     }
 
     /// The root of a city.
@@ -104,6 +124,36 @@ impl Trust {
         let fpr = Digest(key.fingerprint());
         let Some(city) = self.cities.get(city) else { return false };
         city.chain.iter().any(|manifest| manifest.key(&fpr, role).is_some())
+    }
+
+    /// The same of a cosigner's key, also of a city whose root was not given.
+    pub(super) fn has_cosigner(&self, city: &CityId, key: &PublicKey) -> bool {
+        let fpr = Digest(key.fingerprint());
+        let stranger = self.strangers.get(city).into_iter().flat_map(|city| &city.chain);
+        self.has_key(city, key, Role::Cosigner)
+            || stranger.into_iter().any(|manifest| manifest.key(&fpr, Role::Cosigner).is_some())
+    }
+
+    /// The keys that count on a head of a city's log, under its origin.
+    pub(super) fn log_keys(&self, city: &CityId, origin: &str, size: u64) -> Vec<VKey> {
+        let chain = self.cities.get(city).into_iter().flat_map(|city| &city.chain);
+        let keys = log_keys_at(chain, origin, size).into_iter();
+        keys.filter_map(|key| VKey::new(origin, KeyKind::Ed25519, key).ok()).collect()
+    }
+
+    /// The cosigner keys of all cities that count on a head, under their names.
+    pub(super) fn cosigner_keys(&self, origin: &str, size: u64) -> Vec<VKey> {
+        let mut found: Vec<VKey> = Vec::new();
+        for (id, City { chain, .. }) in &self.cities {
+            for key in chain.iter().flat_map(|manifest| manifest.keys_of(Role::Cosigner)) {
+                let counts = self.last_good(id, &key.fpr, origin).is_some_and(|last| size <= last);
+                let number = cosigner_number(chain, &key.fpr).filter(|_| counts);
+                let name = number.map(|number| format!("jieli.{id}/cosigner/{number}"));
+                let key = name.and_then(|n| VKey::new(&n, KeyKind::CosignatureV1, key.public).ok());
+                found.extend(key.filter(|key| !found.contains(key)));
+            }
+        }
+        found
     }
 
     /// The last index, or size, up to which a key of a city counts in a log.
@@ -154,6 +204,33 @@ impl Trust {
             keys.find(|key| key.fpr == *fpr).map(|key| (id, key))
         })
     }
+}
+
+impl City {
+    fn verdict((city, found): (&CityId, &City)) -> CityVerdict {
+        CityVerdict {
+            city: city.clone(),
+            root: found.root,
+            manifest_version: found.chain.last().map_or(0, |manifest| manifest.version),
+        }
+    }
+}
+
+/// Cities that do nothing here but cosign, where no policy asks for a cosignature: what is here
+/// holds without them, so their root need not be given.
+fn named_cosigners(parts: &Parts) -> BTreeSet<String> {
+    let mut named = BTreeSet::new();
+    let mut needed = BTreeSet::new();
+    for policy in parts.policies.values() {
+        let cities = policy.witnesses().iter();
+        let cities = cities.filter_map(|witness| layout::cosigner(witness.key.name()));
+        let into = if policy.has_quorum() { &mut needed } else { &mut named };
+        into.extend(cities.map(|city| city.to_string()));
+    }
+    let agreements = parts.agreements.values();
+    let parties = agreements.filter_map(|found| envelope::payload::<wire::Agreement>(found).ok());
+    needed.extend(parties.flat_map(|found| found.parties).map(|party| party.city_id));
+    &named - &needed
 }
 
 fn seal(envelope: &Envelope) -> Seal {

@@ -8,12 +8,11 @@ use super::super::code::{Code, Failures};
 use super::super::layout;
 use super::super::parts::{Parts, Sealed};
 use super::super::records::{Content, Record};
-use super::super::verdict::{
-    Holds, ReceiptVerdict, RecordVerdict, SectionVerdict, TimeVerdict, Verdicts,
-};
+use super::super::verdict::{Holds, ReceiptVerdict, RecordVerdict, TimeVerdict, Verdicts};
 use super::content::made_on;
 use super::lanes::{neighbours, what};
-use super::sections::{disclosed, says_yes, strays};
+use super::sections::{disclosed, not_shown, says_yes, strays};
+use super::tombstones::Tombstones;
 use super::trust::Trust;
 use crate::agreement::Agreement;
 use crate::envelope;
@@ -46,6 +45,7 @@ pub(super) fn judge(
     parts: &Parts,
     records: &BTreeMap<Digest, Record<'_>>,
     trust: &Trust,
+    now_unix_s: Option<u64>,
     failures: Failures,
 ) -> Verdicts {
     let mut scene = Scene {
@@ -65,9 +65,11 @@ pub(super) fn judge(
     neighbours(records, &mut scene.failures);
     let legs = legs::check(&mut scene);
     scene.old_keys(&mut found);
+    let mut buried = Tombstones::load(parts, trust, now_unix_s, &mut scene.failures);
     for verdict in &mut found {
-        scene.sections(verdict);
+        scene.sections(verdict, &mut buried);
     }
+    buried.strays(&mut scene.failures);
     strays(parts, records, &mut scene.failures);
     scene.consents();
     found.sort_by_key(|verdict| {
@@ -75,6 +77,8 @@ pub(super) fn judge(
     });
     Verdicts {
         cities: trust.verdicts(),
+        not_judged: trust.not_judged(),
+        epochs: trust.epochs.verdicts(),
         agreements: Vec::new(),
         records: found,
         legs,
@@ -93,8 +97,15 @@ impl Scene<'_> {
         let erasures = erasures.map(|(of, number)| layout::section("erasures/", of, *number));
         let packs = parts.packs.keys().map(|digest| layout::dsse("packs/", digest));
         let files = parts.heads.keys().chain(parts.consistency.keys()).cloned();
-        let policies = parts.policies.keys().map(layout::policy);
-        let all = items.chain(proofs).chain(erasures).chain(packs).chain(files).chain(policies);
+        let policies = parts.policies.keys().map(|(city, epoch)| layout::policy(city, *epoch));
+        let successors = parts.successors.keys().map(|digest| layout::dsse("keys/", digest));
+        let all = items
+            .chain(proofs)
+            .chain(erasures)
+            .chain(packs)
+            .chain(files)
+            .chain(policies)
+            .chain(successors);
         for file in all {
             self.failures.add(Code::Unreferenced, file, "");
         }
@@ -212,12 +223,17 @@ impl Scene<'_> {
         }
     }
 
-    fn sections(&mut self, verdict: &mut RecordVerdict) {
+    fn sections(&mut self, verdict: &mut RecordVerdict, buried: &mut Tombstones<'_>) {
         let record = &self.records[&verdict.digest];
         let Some((facts, _)) = record.message() else { return };
         for slot in &facts.sections {
+            let zone_of = |city: &CityId| {
+                let law = self.law.as_ref().filter(|_| city == facts.sender())?;
+                Some(made_on(law, facts).1)
+            };
+            let gone = buried.of(facts, &slot.1, &zone_of);
             let shown = disclosed(self.parts, &mut self.failures, (record, facts), *slot);
-            verdict.sections.push((slot.0, shown.unwrap_or(SectionVerdict::NotDisclosed)));
+            verdict.sections.push((slot.0, shown.unwrap_or_else(|| not_shown(gone))));
         }
     }
 

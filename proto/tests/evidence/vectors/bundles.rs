@@ -8,7 +8,7 @@ use jieli_proto::id::Digest;
 use serde_json::{Value, json};
 
 /// What turns `bundle.zip` into other bytes: from each `at`, `remove` bytes give way to `insert`.
-fn splices(from: &[u8], to: &[u8]) -> Vec<Value> {
+pub(super) fn splices(from: &[u8], to: &[u8]) -> Vec<Value> {
     let splice = |at: usize, removed: usize, insert: &[u8]| json!({ "at": at, "remove": removed, "insert": hex::encode(insert) });
     let same = |pairs: &mut dyn Iterator<Item = (&u8, &u8)>| {
         pairs.take_while(|(left, right)| left == right).count()

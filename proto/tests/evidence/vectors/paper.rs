@@ -110,15 +110,16 @@ fn case(name: &str, text: &str, roots: &[Digest], newer: Option<&Envelope>) -> V
         "newer_manifest": newer.map(|newer| hex::encode(newer.encode_to_vec())),
         "city": outcome.as_ref().ok().map(|checked| checked.city.as_str()),
         "env_digest": outcome.as_ref().ok().map(|checked| checked.env_digest.hex()),
+        "key_retired_since": outcome.as_ref().ok().map(|checked| checked.is_retired),
         "says": says,
         "text": text,
     })
 }
 
-fn revoking(city: &City) -> Envelope {
+fn revoking(city: &City, reason: wire::RevocationReason) -> Envelope {
     let revocation = wire::Revocation {
         fingerprint: city.message.fpr().to_vec(),
-        reason: wire::RevocationReason::Lost.into(),
+        reason: reason.into(),
         last_good: Vec::new(),
     };
     city.root.seal(&wire::KeyManifest {
@@ -144,14 +145,24 @@ fn papers() {
     let (letter, sections) = letter(city);
     let letter_paper = paper_of(city, city.message.seal(&letter), sections);
     let letter_text = paper::write(&letter_paper).unwrap();
-    let newer = revoking(city);
+    let newer = |reason| revoking(city, reason);
+    let lost = newer(wire::RevocationReason::Lost);
+    let stolen = newer(wire::RevocationReason::Compromised);
+    let retired = newer(wire::RevocationReason::Retired);
+    let open = |newer| paper::open(&text, &[root], newer).map(|checked| checked.is_retired);
+    assert_eq!((open(None), open(Some(&retired))), (Ok(false), Ok(true)));
+    assert_eq!(open(Some(&lost)), Err(PaperError::Revoked));
     let mut cases = vec![
         case("slip", &text, &[elsewhere, root], None),
         case("letter", &letter_text, &[root], None),
         case("letter, nothing disclosed", &bare(&letter_paper), &[root], None),
         case("slip, another root", &text, &[elsewhere], None),
         case("slip, no root", &text, &[], None),
-        case("slip, key revoked later", &text, &[root], Some(&newer)),
+        case("slip, key lost later", &text, &[root], Some(&lost)),
+        case("slip, key stolen later", &text, &[root], Some(&stolen)),
+        case("slip, key replaced later", &text, &[root], Some(&retired)),
+        case("letter, key replaced later", &letter_text, &[root], Some(&retired)),
+        case("letter, key stolen later", &letter_text, &[root], Some(&stolen)),
         case("slip, manifest of another city", &text, &[root], Some(&other.manifests[0])),
         case("slip, lower case", &text.to_lowercase(), &[root], None),
         case("slip, one character more", &format!("{text}A"), &[root], None),
@@ -192,7 +203,7 @@ fn papers() {
     twice.sections.push(twice.sections[0].clone());
     wrong("letter with a section twice", twice);
     let accepted = cases.iter().filter(|case| case["error"].is_null()).count();
-    assert_eq!(accepted, 3, "{cases:#?}");
+    assert_eq!(accepted, 5, "{cases:#?}");
     let about = "Papers: the text of the QR code of a slip or letter. `error` is null where it \
                  holds under `roots` and `newer_manifest`, else names the step that fails.";
     compare_cases("paper.json", about, &cases);

@@ -1,5 +1,6 @@
 //! The figures of a report, for people and as JSON.
 
+use super::super::grievance::show;
 use super::super::say::{Out, date, time};
 use jieli_proto::wire::{self, MessageType};
 use jieli_proto::words::{self, Word};
@@ -54,11 +55,47 @@ pub(super) fn json(found: &wire::AuditReport) -> Value {
             "at": time(one.at_unix_ms),
             "age_minutes": age(found, one),
         })).collect::<Vec<_>>(),
+        "call_backs": found.call_backs.iter().map(show::call_back_value).collect::<Vec<_>>(),
+        "grievances": found.grievances.iter().map(grievances_json).collect::<Vec<_>>(),
+        "overrides": found.overrides.iter().map(override_json).collect::<Vec<_>>(),
     })
 }
 
 fn event_json(one: &wire::AuditEvent) -> Value {
     json!({ "at": time(one.at_unix_ms), "kind": one.kind, "city": one.city })
+}
+
+fn override_json(one: &wire::AuditOverride) -> Value {
+    json!({
+        "id": one.id,
+        "kind": one.kind,
+        "asked": time(one.asked_unix_ms),
+        "token": one.token,
+        "approver_post": one.approver_post,
+        "approved": time(one.approved_unix_ms),
+        "done": time(one.done_unix_ms),
+        "shown_digest": one.shown_digest,
+    })
+}
+
+fn override_text(one: &wire::AuditOverride, out: Out) -> String {
+    let (zh, en) = match one.kind.as_str() {
+        "keys" => ("更换密钥", "change of keys"),
+        "repair" => ("还原日志", "repair of the log"),
+        "new-epoch" => ("新的日志期", "new epoch of the log"),
+        "keys-emergency" => ("紧急停用密钥", "emergency revocation"),
+        _ => ("启动时采用目录中的密钥清单", "key manifest of the directory, at a start"),
+    };
+    let by = match (one.approver_post.as_str(), one.done_unix_ms) {
+        ("", 0) => out.say("等待批准", "not approved yet"),
+        ("", _) => out.say("未经第二人批准", "approved by nobody"),
+        (post, 0) => {
+            out.say(&format!("“{post}”已批准，未执行"), &format!("approved by {post}, not done"))
+        }
+        (post, _) => out.say(&format!("“{post}”批准"), &format!("approved by {post}")),
+    };
+    let what = out.say(zh, en);
+    format!("  {} {what} {} {by} {}", time(one.asked_unix_ms), one.token, one.shown_digest)
 }
 
 fn duty(duty: wire::Duty) -> Word {
@@ -132,11 +169,52 @@ pub(super) fn text(found: &wire::AuditReport, out: Out) -> String {
         lines.push(format!("  {} {} {}", one.origin, one.size, time(one.seen_unix_ms)));
     }
     lines.extend(cosigned(found, out));
+    lines.push(out.say("回访", "Call-backs"));
+    lines.extend(found.call_backs.iter().map(|one| show::call_back_text(one, out)));
+    lines.extend(grievances(found, out));
     lines.push(out.say("警报", "Alarms"));
     lines.extend(found.alarms.iter().map(event_text));
     lines.push(out.say("留存的违规证据", "Evidence of misbehaviour kept"));
     lines.extend(found.misbehaviour.iter().map(event_text));
+    lines.push(
+        out.say("管理员越过常规的操作（全市）", "Overrides by operators (of the whole city)"),
+    );
+    lines.extend(found.overrides.iter().map(|one| override_text(one, out)));
     lines.join("\n")
+}
+
+fn grievances_json(one: &wire::GrievanceCounts) -> Value {
+    json!({
+        "office": one.office, "office_name": one.office_name, "received": one.received,
+        "waiting": one.waiting, "overdue": one.overdue,
+        "months": one.months.iter().map(|month| json!({
+            "month": month.month, "late": month.late,
+            "lines": month.lines.iter().map(show::figure_value).collect::<Vec<_>>(),
+        })).collect::<Vec<_>>(),
+    })
+}
+
+/// Of this city's bodies, whatever the agreement: nothing says what a grievance is about.
+fn grievances(found: &wire::AuditReport, out: Out) -> Vec<String> {
+    let mut lines = vec![out.say("投诉（本市各受理机构）", "Grievances (of this city's bodies)")];
+    for one in &found.grievances {
+        let (received, waiting, overdue) = (one.received, one.waiting, one.overdue);
+        let said = out.say(
+            &format!("收到 {received}，等待受理 {waiting}，其中逾期 {overdue}"),
+            &format!("received {received}, waiting {waiting}, of these overdue {overdue}"),
+        );
+        lines.push(format!("  {} {}: {said}", one.office, one.office_name));
+        for month in &one.months {
+            let late = month.late;
+            let said = out.say(
+                &format!("{} 逾期答复 {late}", month.month),
+                &format!("{} answered late {late}", month.month),
+            );
+            lines.push(format!("  {said}"));
+            lines.extend(month.lines.iter().map(|line| show::figure_text(line, out)));
+        }
+    }
+    lines
 }
 
 /// Minutes since a cosignature.

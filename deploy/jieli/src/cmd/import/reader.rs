@@ -6,6 +6,7 @@
 use crate::cmd::Fail;
 use crate::cmd::say::FAILED;
 use anyhow::Context;
+use jieli_gateway::console::world::{NoAnswer, SheetReader};
 use jieli_gateway::sheet::SheetRefusal;
 use jieli_gateway::sheet::job::{Answer, Job, Refused, packed, perform, unpacked};
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -88,6 +89,17 @@ pub(super) async fn read(job: &Job, file: &[u8]) -> Result<Work, Fail> {
     })
 }
 
+/// The same for the console.
+pub(crate) struct Reader;
+
+#[async_trait::async_trait]
+impl SheetReader for Reader {
+    async fn read(&self, job: &Job, file: &[u8]) -> Result<(Answer, Vec<u8>), NoAnswer> {
+        let work = read(job, file).await.map_err(|_| NoAnswer)?;
+        Ok((work.answer, work.body))
+    }
+}
+
 fn understood(output: &[u8]) -> Option<Work> {
     let (cost, rest) = unpacked::<Cost>(output)?;
     let (answer, body) = unpacked::<Answer>(rest)?;
@@ -110,7 +122,7 @@ fn why(status: ExitStatus) -> SheetRefusal {
     }
 }
 
-/// Is the reader: `jieli read-sheet`, started by `jieli import` alone. Returns the exit code.
+/// Is the reader: `jieli read-sheet`, started by `jieli import` and the console alone. Returns the exit code.
 pub(crate) fn be_reader() -> u8 {
     if limit().is_err() {
         return FAILED;

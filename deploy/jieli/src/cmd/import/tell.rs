@@ -4,10 +4,11 @@ use super::reader::Cost;
 use crate::cmd::Fail;
 use crate::cmd::say::Out;
 use jieli_gateway::sheet::job::{Reading, Said};
+use jieli_gateway::sheet::told::{self, Progress};
 use jieli_gateway::sheet::{Mapping, Note};
 use jieli_proto::wire;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Everything an import came to.
 pub(super) struct Told<'a> {
@@ -145,61 +146,13 @@ impl Told<'_> {
 
     /// What each row is told in the sheet that goes back.
     pub(super) fn notes(&self, out: Out) -> Vec<Note> {
-        let mut notes: BTreeMap<u32, Note> = BTreeMap::new();
-        let faulty: BTreeSet<u32> = self.reading.faulty_rows();
-        for said in &self.reading.findings {
-            if said.row <= self.reading.heading_row {
-                continue;
-            }
-            let note = notes.entry(said.row).or_insert_with(|| empty(said.row));
-            if !note.remedy.is_empty() {
-                note.remedy += "\n";
-            }
-            note.remedy += &finding_text(said, out);
-            note.wrong = faulty.contains(&said.row);
-            note.outcome = if note.wrong {
-                out.say("未导入，请更正后重新导入", "not imported: correct it and import it again")
-            } else {
-                out.say("没有另建办件", "no case of its own")
-            };
-        }
-        for row in &self.reading.rows {
-            let note = notes.entry(*row).or_insert_with(|| empty(*row));
-            note.outcome = match (self.dry_run, self.broken_off.is_some()) {
-                (true, _) => out.say("可以导入", "can be imported"),
-                (false, true) => out.say("尚未导入", "not in yet"),
-                (false, false) => out.say("仅告知医保，不建办件", "insurance only: told, no case"),
-            };
-        }
-        for row in self.rows {
-            let note = notes.entry(row.row).or_insert_with(|| empty(row.row));
-            note.case_number.clone_from(&row.case_number);
-            note.outcome = out.say(&row.say_zh, &row.say_en);
-            if row.code == "duplicate" {
-                let case = &row.case_number;
-                note.remedy = out.say(
-                    &format!(
-                        "本行没有改写该办件：已询问本人、已发出或事项不同的办件不由表格更正，请在办件中处理（jieli case show {case}）"
-                    ),
-                    &format!(
-                        "This row changed nothing there: what a person was asked, what has left, \
-                         or a case with other services is not changed by a sheet; see to it in \
-                         the case (jieli case show {case})."
-                    ),
-                );
-            }
-            if row.case_number.is_empty() {
-                note.wrong = true;
-                note.outcome = out.say("未导入", "not imported");
-                note.remedy = out.say(&row.say_zh, &row.say_en);
-            }
-        }
-        notes.into_values().collect()
+        let progress = match (self.dry_run, self.broken_off.is_some()) {
+            (true, _) => Progress::Tried,
+            (false, true) => Progress::BrokenOff,
+            (false, false) => Progress::Whole,
+        };
+        told::notes(self.reading, self.rows, progress, &|zh, en| out.say(zh, en))
     }
-}
-
-fn empty(row: u32) -> Note {
-    Note { row, ..Note::default() }
 }
 
 pub(crate) fn row_json(row: &wire::ImportedRow) -> Value {
@@ -235,11 +188,5 @@ fn finding_json(said: &Said) -> Value {
 }
 
 fn finding_text(said: &Said, out: Out) -> String {
-    let (zh, en) = if said.error { ("错误", "error") } else { ("提示", "warning") };
-    let (what, remedy) = (&said.what, &said.remedy);
-    let place = format!("{}（{}）", said.cell, said.heading);
-    out.say(
-        &format!("{place}{zh}：{}。{}。", what.zh, remedy.zh),
-        &format!("{place} {en}: {}; {}.", what.en, remedy.en),
-    )
+    told::finding(said, &|zh, en| out.say(zh, en))
 }

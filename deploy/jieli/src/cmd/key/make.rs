@@ -12,6 +12,7 @@ use jieli_node::keys::{
     FileSigner, KeyName, KeysError, Passphrase, Places, ROTATING, Signer, load_root, make_beside,
 };
 use jieli_node::public;
+use jieli_node::rotation::is_emergency;
 use jieli_node::world::Clock;
 use jieli_proto::envelope;
 use jieli_proto::id::{CityId, Digest};
@@ -203,6 +204,15 @@ pub(super) fn payload_of(sealed: &Envelope) -> Result<KeyManifest, Fail> {
 pub(super) fn leave_for_start(config: Config, sealed: &Envelope) -> Result<u32, Fail> {
     let held = public::own_manifest(&config.dir, &config.city.id).map_err(bad_manifest)?;
     let next = Manifest::open(sealed, &held.root, Some(&held)).map_err(bad_manifest)?;
+    if !is_emergency(&held, &next) {
+        return Err(Fail::new(
+            REFUSED,
+            "NEEDS_SECOND",
+            "节点停止时只能采用停用丢失或失窃密钥的清单；其他清单请在节点运行时采用，由另一岗位批准。",
+            "A node that is stopped takes in only what revokes a lost or stolen key: install any \
+             other manifest while it runs, where another post approves it.",
+        ));
+    }
     public::write_own(&config, &next).map_err(bad_manifest)?;
     Ok(next.version)
 }

@@ -1,0 +1,207 @@
+//! `jieli gateway`: the console of a city's desks.
+
+use super::dial::At;
+use super::import::Reader;
+use super::say::{FAILED, OK, Out, WRONG_USE};
+use super::{Done, Fail};
+use crate::ambient::{SystemClock, SystemEntropy};
+use anyhow::Context;
+use clap::Subcommand;
+use jieli_gateway::console::accounts::Accounts;
+use jieli_gateway::console::config::{AccountRules, Config, Listen, Node, Token};
+use jieli_gateway::console::role::TokenRole;
+use jieli_gateway::console::world::{Clock, Entropy};
+use jieli_gateway::console::{ConsoleError, Outside, Ready};
+use jieli_node::config::DeskRole;
+use jieli_node::disk::{self, PRIVATE};
+use jieli_node::tokens;
+use serde_json::json;
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// Name of the first account.
+const FIRST: &str = "admin";
+
+const CONFIG_HELP: &str = "\
+gateway.toml:
+  [listen]   address, origin (what browsers call it by), [listen.tls] certificate and key (PEM);
+             without TLS only a loopback address, behind a proxy of this machine
+  [node]     desk, worker: addresses of the own node
+  [accounts] file, second_factor (true: every account needs a code app), idle_minutes
+  [[token]]  name, role (clerk, approver, compliance), office, office_name, file: one desk token
+Health: GET /health answers 200 while the console serves. SIGTERM: what is being answered is answered.";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum GatewayCommand {
+    /// Writes gateway.toml from the city's jieli.toml if there is none, and makes the first account,
+    /// a security administrator, whose one-time password is printed once.
+    #[command(after_help = CONFIG_HELP)]
+    Init {
+        /// The console's configuration.
+        #[arg(long, default_value = "gateway.toml")]
+        config: PathBuf,
+        /// Where it will listen.
+        #[arg(long, default_value = "127.0.0.1:7500")]
+        address: SocketAddr,
+        /// What browsers call it by; else http:// and the address.
+        #[arg(long)]
+        origin: Option<String>,
+    },
+    /// Serves the console until it is told to stop.
+    #[command(after_help = CONFIG_HELP)]
+    Serve {
+        /// The console's configuration.
+        #[arg(long, default_value = "gateway.toml")]
+        config: PathBuf,
+    },
+}
+
+impl GatewayCommand {
+    pub(super) async fn run(self, at: &At, out: Out) -> Result<Done, Fail> {
+        match self {
+            GatewayCommand::Init { config, address, origin } => {
+                init(at, &config, address, origin, out).await
+            }
+            GatewayCommand::Serve { config } => serve(&config, out).await,
+        }
+    }
+}
+
+fn unusable(error: &dyn std::error::Error) -> Fail {
+    Fail::new(
+        WRONG_USE,
+        "GATEWAY_CONFIG",
+        "gateway.toml 不能使用，原因见英文说明。",
+        error.to_string(),
+    )
+}
+
+async fn init(
+    at: &At,
+    path: &Path,
+    address: SocketAddr,
+    origin: Option<String>,
+    out: Out,
+) -> Result<Done, Fail> {
+    if !path.exists() {
+        let config = from_city(at, address, origin)?;
+        let text = toml::to_string(&config).context("gateway.toml")?;
+        disk::write_new(path, text.as_bytes(), PRIVATE).context("gateway.toml")?;
+    }
+    let config = Config::load(path).map_err(|error| unusable(&error))?;
+    let file = config.place(&config.accounts.file);
+    let accounts = Accounts::open(&file).await.context("the accounts")?;
+    let now_ms = Clock::now_unix_ms(&SystemClock);
+    let made = accounts.first(FIRST, &SystemEntropy::new(), now_ms).await;
+    let made = made.context("the first account")?;
+    let value = json!({
+        "config": path.display().to_string(),
+        "account": made.as_ref().map(|_| FIRST),
+        "one_time_password": made,
+    });
+    out.show(&value, || match &made {
+        Some(password) => out.lines(
+            &format!(
+                "控制台已备好：{}。\n安全管理员 {FIRST} 的一次性密码（只显示这一次，首次登录时必须修改）：\n\n    {password}\n",
+                path.display()
+            ),
+            &format!(
+                "The console is ready: {}. The one-time password of the security administrator \
+                 {FIRST} stands above; it is shown this once and has to be changed at the first \
+                 log-in.",
+                path.display()
+            ),
+        ),
+        None => out.say(
+            "已有账户，没有新建。忘记密码请由另一位安全管理员重置。",
+            "There are accounts already: none was made. Another security administrator can reset \
+             a forgotten password.",
+        ),
+    });
+    Ok(OK)
+}
+
+/// Every token that a desk of this city has and the console can use. Windows, operators and bodies
+/// work elsewhere.
+fn from_city(at: &At, address: SocketAddr, origin: Option<String>) -> Result<Config, Fail> {
+    let city = at.config()?;
+    let dir = std::path::absolute(&at.dir).context("the city's directory")?;
+    let tokens = city.desk.tokens.iter().filter_map(|token| {
+        let role = match token.role {
+            DeskRole::Clerk => TokenRole::Clerk,
+            DeskRole::Approver => TokenRole::Approver,
+            DeskRole::Compliance => TokenRole::Compliance,
+            DeskRole::Operator | DeskRole::Window | DeskRole::Body => return None,
+        };
+        let office = token.office.as_str().to_owned();
+        let named = city.offices.iter().find(|known| known.credit_code == token.office);
+        Some(Token {
+            name: token.name().to_owned(),
+            role,
+            office_name: named.map_or_else(|| city.city.name.clone(), |known| known.name.clone()),
+            office,
+            file: tokens::path(&dir, token.name()),
+        })
+    });
+    Ok(Config {
+        listen: Listen {
+            address,
+            origin: origin.unwrap_or_else(|| format!("http://{address}")),
+            tls: None,
+        },
+        node: Node { desk: city.listen.desk, worker: city.listen.worker },
+        accounts: AccountRules::default(),
+        token: tokens.collect(),
+        dir: PathBuf::new(),
+    })
+}
+
+async fn serve(path: &Path, out: Out) -> Result<Done, Fail> {
+    let filter = EnvFilter::try_from_env(super::node::LOG_VARIABLE);
+    tracing_subscriber::fmt()
+        .with_env_filter(filter.unwrap_or_else(|_| EnvFilter::new("info")))
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
+    let config = Config::load(path).map_err(|error| unusable(&error))?;
+    let origin = config.listen.origin.clone();
+    let mut terminate = signal(SignalKind::terminate()).context("signals")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("signals")?;
+    let outside = Outside {
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy::new()),
+        reader: Arc::new(Reader),
+    };
+    let ready = Ready::new(config, outside).await.map_err(stopped)?;
+    out.show(&json!({ "url": origin }), || {
+        out.say(&format!("控制台已启动：{origin}"), &format!("The console runs: {origin}"))
+    });
+    let told = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    ready.serve(told).await.map_err(stopped)?;
+    Ok(OK)
+}
+
+fn stopped(error: ConsoleError) -> Fail {
+    Fail::new(FAILED, "GATEWAY", "控制台没有启动，或因故障停止。", error.to_string())
+}
+
+impl Clock for SystemClock {
+    fn now_unix_ms(&self) -> u64 {
+        jieli_node::world::Clock::now_unix_ms(self)
+    }
+}
+
+impl Entropy for SystemEntropy {
+    fn fill(&self, buffer: &mut [u8]) {
+        jieli_node::world::Entropy::fill(self, buffer);
+    }
+}

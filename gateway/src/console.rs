@@ -1,0 +1,128 @@
+//! The console: pages for the desks of one city. It speaks gRPC to its own node with the tokens
+//! it was given. It decides nothing, signs nothing and keeps no person: a sheet is held in memory
+//! between its check and its sending, and a person's data are on one page, once, for one purpose.
+//!
+//! ```text
+//! stack (host, headers, limits) -> gate (session, role, form) -> pages -> desks -> the own node
+//! ```
+
+use accounts::{Accounts, AccountsError};
+use config::Config;
+use desks::{Desks, DesksError};
+use limits::Limit;
+use stack::DoorError;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use world::{Clock, Entropy, SheetReader};
+
+pub mod accounts;
+pub mod config;
+mod desks;
+mod form;
+mod frame;
+mod limits;
+mod pages;
+pub mod role;
+pub mod routes;
+mod stack;
+mod steps;
+mod tray;
+mod visitor;
+mod words;
+pub mod world;
+
+/// What the console has from outside.
+pub struct Outside {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Reads sheets in a process of its own.
+    pub reader: Arc<dyn SheetReader>,
+}
+
+/// Why the console did not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ConsoleError {
+    /// The accounts.
+    #[error(transparent)]
+    Accounts(#[from] AccountsError),
+    /// The tokens or the node's address.
+    #[error(transparent)]
+    Desks(#[from] DesksError),
+    /// The listener or its certificate.
+    #[error(transparent)]
+    Door(#[from] DoorError),
+}
+
+type Shared = Arc<Console>;
+
+/// All that pages work with.
+struct Console {
+    config: Config,
+    accounts: Accounts,
+    desks: Desks,
+    outside: Outside,
+    limits: Limits,
+    tray: tray::Tray,
+}
+
+/// How much and how often.
+struct Limits {
+    /// Requests of one address.
+    requests: Limit,
+    /// Wrong tries to log in of one address: behind a proxy that is the whole house.
+    tries: Limit,
+}
+
+impl Limits {
+    /// Most bytes of a form with a sheet.
+    fn file_bytes(&self) -> usize {
+        SHEET_BYTES_MAX + (64 << 10)
+    }
+}
+
+/// Most bytes of a sheet.
+const SHEET_BYTES_MAX: usize = 20 << 20;
+const MINUTE_MS: u64 = 60_000;
+
+/// A console that is ready to serve.
+pub struct Ready {
+    shared: Shared,
+    tls: Option<rustls::ServerConfig>,
+    listener: TcpListener,
+}
+
+impl Ready {
+    /// Opens accounts, tokens, certificate and port.
+    pub async fn new(config: Config, outside: Outside) -> Result<Ready, ConsoleError> {
+        let accounts = Accounts::open(&config.place(&config.accounts.file)).await?;
+        if !accounts.any().await? {
+            return Err(AccountsError::Empty.into());
+        }
+        let tls = config.listen.tls.as_ref();
+        let tls = tls.map(|files| stack::tls(files, |path| config.place(path))).transpose()?;
+        let listener = TcpListener::bind(config.listen.address).await.map_err(DoorError::Io)?;
+        let desks = Desks::open(&config)?;
+        let limits =
+            Limits { requests: Limit::new(6_000, MINUTE_MS), tries: Limit::new(30, 5 * MINUTE_MS) };
+        let shared = Arc::new(Console {
+            config,
+            accounts,
+            desks,
+            outside,
+            limits,
+            tray: tray::Tray::default(),
+        });
+        Ok(Ready { shared, tls, listener })
+    }
+
+    /// Serves until told to stop.
+    pub async fn serve(
+        self,
+        told: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), ConsoleError> {
+        let router = stack::around(routes::router(&self.shared), self.shared);
+        Ok(stack::serve(router, self.listener, self.tls, told).await?)
+    }
+}

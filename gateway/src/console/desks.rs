@@ -1,0 +1,186 @@
+//! The own node over gRPC, with the tokens the console was given.
+
+use super::config::{Config, Token};
+use super::role::Role;
+use super::words::Lang;
+use axum::http::StatusCode;
+use jieli_proto::wire;
+use jieli_proto::wire::desk_client::DeskClient;
+use jieli_proto::wire::worker_client::WorkerClient;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::time::Duration;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request, Status};
+
+const CONNECT: Duration = Duration::from_secs(5);
+const ANSWER: Duration = Duration::from_secs(30);
+const REPLY_BYTES_MAX: usize = 16 << 20;
+/// Where the node puts the word of a denial, and its two sentences.
+const CODE_KEY: &str = "jieli-code";
+const SAYS_KEYS: [&str; 2] = ["jieli-zh-bin", "jieli-en-bin"];
+
+/// A desk of the node.
+pub(crate) type Desk = DeskClient<InterceptedService<Channel, Bearer>>;
+
+/// Adds the token to every call.
+#[derive(Clone)]
+pub(crate) struct Bearer(MetadataValue<Ascii>);
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        request.metadata_mut().insert("authorization", self.0.clone());
+        Ok(request)
+    }
+}
+
+/// Why the tokens cannot be used. Never holds one.
+#[derive(Debug, thiserror::Error)]
+pub enum DesksError {
+    /// A token file cannot be read.
+    #[error("{path}: {what}", path = .0.display(), what = .1)]
+    Token(PathBuf, String),
+    /// Not an address.
+    #[error("node: {0}")]
+    Address(#[from] tonic::transport::Error),
+}
+
+/// All desks, by the name of their token.
+pub(crate) struct Desks {
+    all: BTreeMap<String, (Token, Desk)>,
+    worker: Channel,
+}
+
+impl Desks {
+    pub(crate) fn open(config: &Config) -> Result<Desks, DesksError> {
+        let desk = channel(config.node.desk)?;
+        let mut all = BTreeMap::new();
+        for token in &config.token {
+            let bearer = bearer(&config.place(&token.file))?;
+            let client = DeskClient::with_interceptor(desk.clone(), bearer)
+                .max_decoding_message_size(REPLY_BYTES_MAX);
+            all.insert(token.name.clone(), (token.clone(), client));
+        }
+        Ok(Desks { all, worker: channel(config.node.worker)? })
+    }
+
+    /// The desk of a token, if the role may hold it.
+    pub(crate) fn desk(&self, name: &str, role: Role) -> Option<(&Token, Desk)> {
+        let (token, desk) = self.all.get(name)?;
+        (role.token() == Some(token.role)).then(|| (token, desk.clone()))
+    }
+
+    /// The tokens, by name.
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = &Token> {
+        self.all.values().map(|(token, _)| token)
+    }
+
+    /// The workers' listener.
+    pub(crate) fn worker(&self) -> WorkerClient<Channel> {
+        WorkerClient::new(self.worker.clone()).max_decoding_message_size(REPLY_BYTES_MAX)
+    }
+}
+
+fn channel(address: SocketAddr) -> Result<Channel, DesksError> {
+    let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
+    Ok(endpoint.connect_timeout(CONNECT).timeout(ANSWER).connect_lazy())
+}
+
+fn bearer(path: &std::path::Path) -> Result<Bearer, DesksError> {
+    let wrong = |what: String| DesksError::Token(path.to_owned(), what);
+    let meta = std::fs::metadata(path).map_err(|error| wrong(error.to_string()))?;
+    if meta.permissions().mode() & 0o077 != 0 {
+        return Err(wrong("others may read it: chmod 600".to_owned()));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    let value: Result<MetadataValue<Ascii>, _> = format!("Bearer {}", text.trim()).parse();
+    let mut value = value.map_err(|_| wrong("this is no token".to_owned()))?;
+    value.set_sensitive(true);
+    Ok(Bearer(value))
+}
+
+/// Partner cities by their ids.
+pub(crate) struct Cities(BTreeMap<String, String>);
+
+impl Cities {
+    /// As the node knows them.
+    pub(crate) async fn load(desk: &mut Desk) -> Result<Cities, Status> {
+        let list = desk.list_peers(wire::ListPeersRequest {}).await?.into_inner();
+        Ok(Cities(list.peers.into_iter().map(|peer| (peer.city_id, peer.name)).collect()))
+    }
+
+    /// A city as people know it; its id where it has no name here.
+    pub(crate) fn of(&self, id: &str) -> String {
+        self.0.get(id).filter(|name| !name.is_empty()).map_or_else(|| id.to_owned(), String::clone)
+    }
+
+    /// Id and name.
+    pub(crate) fn all(&self) -> Vec<(String, String)> {
+        self.0.keys().map(|id| (id.clone(), self.of(id))).collect()
+    }
+}
+
+/// Why the node did not do something, for a page.
+#[derive(Clone, Debug)]
+pub(crate) struct Said {
+    pub(crate) status: StatusCode,
+    pub(crate) code: String,
+    zh: String,
+    en: String,
+}
+
+impl Said {
+    /// In the language of the page.
+    pub(crate) fn text(&self, lang: Lang) -> String {
+        lang.pick(&self.zh, &self.en).to_owned()
+    }
+
+    /// A word list entry as an answer.
+    pub(crate) fn own(status: StatusCode, code: &str, key: &str) -> Said {
+        let (zh, en) = (Lang::Zh.w(key).to_owned(), Lang::En.w(key).to_owned());
+        Said { status, code: code.to_owned(), zh, en }
+    }
+
+    /// Whether the person at the screen can put it right, else the node is to be looked after.
+    pub(crate) fn is_denial(&self) -> bool {
+        self.status.is_client_error()
+    }
+}
+
+impl From<Status> for Said {
+    fn from(status: Status) -> Said {
+        let text = |key| {
+            let bytes = status.metadata().get_bin(key)?.to_bytes().ok()?;
+            String::from_utf8(bytes.to_vec()).ok()
+        };
+        let word = status.metadata().get(CODE_KEY).and_then(|word| word.to_str().ok());
+        let http = match status.code() {
+            Code::NotFound => StatusCode::NOT_FOUND,
+            Code::PermissionDenied => StatusCode::FORBIDDEN,
+            Code::InvalidArgument | Code::OutOfRange => StatusCode::UNPROCESSABLE_ENTITY,
+            Code::FailedPrecondition | Code::AlreadyExists | Code::Aborted => StatusCode::CONFLICT,
+            Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
+            Code::Unauthenticated
+            | Code::Ok
+            | Code::Cancelled
+            | Code::Unknown
+            | Code::DeadlineExceeded
+            | Code::Unimplemented
+            | Code::Internal
+            | Code::Unavailable
+            | Code::DataLoss => StatusCode::BAD_GATEWAY,
+        };
+        let [zh, en] = SAYS_KEYS;
+        match (text(zh), text(en), word) {
+            (Some(zh), Some(en), Some(word)) => {
+                Said { status: http, code: word.to_owned(), zh, en }
+            }
+            _ => Said::own(http, "NODE", "error.node"),
+        }
+    }
+}

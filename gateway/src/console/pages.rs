@@ -1,0 +1,12 @@
+//! The pages, one file a task.
+
+pub(super) mod account;
+pub(super) mod admin;
+pub(super) mod case;
+pub(super) mod find;
+pub(super) mod home;
+pub(super) mod partners;
+pub(super) mod places;
+pub(super) mod queue;
+pub(super) mod sheet;
+pub(super) mod step;

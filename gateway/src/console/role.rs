@@ -1,0 +1,72 @@
+//! What an account may do. The list is closed: one role an account, and what is not said here
+//! nobody may do.
+
+/// What an account may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Sends households: sheets, questions, steps of the office that hands over.
+    SendingClerk,
+    /// Receives them: queue, decisions, places, check-in at the window.
+    ReceivingClerk,
+    /// Reads agreements and approves what another post has entered.
+    Approver,
+    /// A village or township station: hands in sheets and sees no case.
+    StationIntake,
+    /// Reads agreements, and no person.
+    ComplianceReviewer,
+    /// Makes, resets and disables accounts, and sees no case at all.
+    SecurityAdministrator,
+}
+
+/// The role of a token at the node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenRole {
+    /// Works on cases.
+    Clerk,
+    /// Approves agreements.
+    Approver,
+    /// Reads without personal data.
+    Compliance,
+}
+
+impl Role {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Role; 6] = [
+        Role::SendingClerk,
+        Role::ReceivingClerk,
+        Role::Approver,
+        Role::StationIntake,
+        Role::ComplianceReviewer,
+        Role::SecurityAdministrator,
+    ];
+
+    /// Its name in the accounts and in forms.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::SendingClerk => "sending",
+            Role::ReceivingClerk => "receiving",
+            Role::Approver => "approver",
+            Role::StationIntake => "station",
+            Role::ComplianceReviewer => "compliance",
+            Role::SecurityAdministrator => "security",
+        }
+    }
+
+    /// The role of that name.
+    pub fn of_name(name: &str) -> Option<Role> {
+        Role::ALL.into_iter().find(|role| role.name() == name)
+    }
+
+    /// The token it speaks to the node with; an account of none never speaks to it.
+    pub fn token(self) -> Option<TokenRole> {
+        match self {
+            Role::SendingClerk | Role::ReceivingClerk | Role::StationIntake => {
+                Some(TokenRole::Clerk)
+            }
+            Role::Approver => Some(TokenRole::Approver),
+            Role::ComplianceReviewer => Some(TokenRole::Compliance),
+            Role::SecurityAdministrator => None,
+        }
+    }
+}

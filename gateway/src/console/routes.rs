@@ -1,0 +1,129 @@
+//! Every route with those who may take it. The router is made from this table and from nothing
+//! else; `gateway/access.txt` is the same table on paper.
+
+use super::pages::{account, admin, case, find, home, partners, places, queue, sheet, step};
+use super::role::Role;
+use super::visitor::gate;
+use super::{Shared, stack};
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodRouter, get, post};
+
+/// Who may take a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Everybody.
+    Anyone,
+    /// Everybody who is logged in, the password still to be changed or not.
+    Account,
+    /// Accounts of these roles.
+    Roles(&'static [Role]),
+}
+
+/// A route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    /// Path, its variables in braces.
+    pub path: &'static str,
+    /// Who may take it.
+    pub who: Who,
+}
+
+impl Route {
+    /// Whether a form with a file comes here.
+    pub(crate) fn takes_file(self) -> bool {
+        self.path == "/sheet"
+    }
+}
+
+use Role::{
+    Approver, ComplianceReviewer, ReceivingClerk, SecurityAdministrator, SendingClerk,
+    StationIntake,
+};
+
+const ALL: &[Role] = &Role::ALL;
+const CASES: &[Role] = &[SendingClerk, ReceivingClerk];
+const SENDING: &[Role] = &[SendingClerk];
+const RECEIVING: &[Role] = &[ReceivingClerk];
+const SHEETS: &[Role] = &[SendingClerk, StationIntake];
+const PARTNERS: &[Role] = &[SendingClerk, Approver, ComplianceReviewer];
+const APPROVES: &[Role] = &[Approver];
+const SECURITY: &[Role] = &[SecurityAdministrator];
+
+type Handler = MethodRouter<Shared>;
+
+fn table() -> Vec<(Route, Handler)> {
+    let at = |method, path, who, handler: Handler| (Route { method, path, who }, handler);
+    let read = |path, who, handler| at("GET", path, who, handler);
+    let write = |path, who, handler| at("POST", path, who, handler);
+    let to = Who::Roles;
+    vec![
+        read("/health", Who::Anyone, get(home::health)),
+        read("/console.css", Who::Anyone, get(home::style)),
+        read("/icon.svg", Who::Anyone, get(home::icon)),
+        write("/language", Who::Anyone, post(account::language)),
+        read("/login", Who::Anyone, get(account::login_page)),
+        write("/login", Who::Anyone, post(account::login)),
+        write("/logout", Who::Account, post(account::logout)),
+        write("/logout/everywhere", Who::Account, post(account::logout_everywhere)),
+        read("/account", Who::Account, get(account::page)),
+        read("/account/password", Who::Account, get(account::password_page)),
+        write("/account/password", Who::Account, post(account::password)),
+        read("/account/app", Who::Account, get(account::app_page)),
+        write("/account/app", Who::Account, post(account::app)),
+        read("/", to(ALL), get(home::page)),
+        read("/accounts", to(SECURITY), get(admin::list)),
+        read("/accounts/new", to(SECURITY), get(admin::new_page)),
+        write("/accounts/new", to(SECURITY), post(admin::new)),
+        write("/accounts/reset", to(SECURITY), post(admin::reset)),
+        write("/accounts/disable", to(SECURITY), post(admin::disable)),
+        read("/accounts/events", to(SECURITY), get(admin::events)),
+        read("/queue", to(CASES), get(queue::page)),
+        write("/ask", to(SENDING), post(queue::ask)),
+        read("/cases/{case}", to(CASES), get(case::page)),
+        write("/cases/{case}", to(CASES), post(case::open)),
+        write("/cases/{case}/slip", to(CASES), post(case::slip)),
+        write("/cases/{case}/ask", to(SENDING), post(case::ask)),
+        read("/cases/{case}/{leg}/done", to(CASES), get(step::done)),
+        write("/cases/{case}/{leg}/undo", to(CASES), post(step::undo)),
+        read("/cases/{case}/{leg}/act/{step}", to(CASES), get(step::page)),
+        write("/cases/{case}/{leg}/act/{step}", to(CASES), post(step::act)),
+        read("/cases/{case}/{leg}/letter", to(SENDING), get(case::letter_page)),
+        write("/cases/{case}/{leg}/letter", to(SENDING), post(case::letter)),
+        read("/find", to(CASES), get(find::page)),
+        write("/find", to(CASES), post(find::find)),
+        write("/find/slip", to(CASES), post(find::slip)),
+        read("/places", to(RECEIVING), get(places::page)),
+        read("/places/set", to(RECEIVING), get(places::set_page)),
+        write("/places/set", to(RECEIVING), post(places::set)),
+        read("/partners", to(PARTNERS), get(partners::page)),
+        read("/partners/ask", to(SENDING), get(partners::ask_page)),
+        write("/partners/ask", to(SENDING), post(partners::ask)),
+        write("/partners/approve", to(APPROVES), post(partners::approve)),
+        read("/sheet", to(SHEETS), get(sheet::page)),
+        write("/sheet", to(SHEETS), post(sheet::upload)),
+        read("/sheet/check", to(SHEETS), get(sheet::check)),
+        write("/sheet/map", to(SHEETS), post(sheet::map)),
+        write("/sheet/forget", to(SHEETS), post(sheet::forget)),
+        write("/sheet/send", to(SHEETS), post(sheet::send)),
+        read("/sheet/done", to(SHEETS), get(sheet::done)),
+        read("/sheet/files/{file}", to(SHEETS), get(sheet::file)),
+    ]
+}
+
+/// The table without what answers.
+pub fn routes() -> Vec<Route> {
+    table().into_iter().map(|(route, _)| route).collect()
+}
+
+/// The router, every route behind the gate.
+pub(super) fn router(console: &Shared) -> Router<Shared> {
+    let mut router = Router::new();
+    for (route, handler) in table() {
+        let gate = from_fn_with_state((console.clone(), route), gate);
+        router = router.route(route.path, handler.route_layer(gate));
+    }
+    router.fallback(stack::nowhere)
+}

@@ -1,0 +1,215 @@
+//! What stands around every page, and how it is served.
+
+use super::{Shared, config::Tls};
+use axum::Router;
+use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::serve::{IncomingStream, Listener};
+use rustls::ServerConfig;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::task::TaskTracker;
+use tower::limit::GlobalConcurrencyLimitLayer;
+
+/// Everything from here, no script at all, and nobody may frame it.
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
+    base-uri 'none'; frame-ancestors 'none'";
+/// Requests worked on at once.
+const AT_ONCE: usize = 64;
+/// The longest a request may take: a large sheet, row by row.
+const LONGEST: Duration = Duration::from_secs(120);
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// The stack, from outside in: headers and host, then how many and how long, then the pages.
+pub(super) fn around(pages: Router<Shared>, console: Shared) -> Router {
+    pages
+        .layer(middleware::from_fn(in_time))
+        .layer(GlobalConcurrencyLimitLayer::new(AT_ONCE))
+        .layer(middleware::from_fn_with_state(console.clone(), guard))
+        .with_state(console)
+}
+
+async fn in_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(LONGEST, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => StatusCode::GATEWAY_TIMEOUT.into_response(),
+    }
+}
+
+/// Answers to its own name alone, and not to more than a person can click; sets what a browser
+/// must hold to.
+async fn guard(State(console): State<Shared>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let is_health = parts.uri.path() == "/health";
+    let address = address(&parts);
+    let now = console.outside.clock.now_unix_ms();
+    let mut response = if !is_health && host != Some(console.config.host()) {
+        (StatusCode::MISDIRECTED_REQUEST, "wrong host\n").into_response()
+    } else if !console.limits.requests.allows(address, now) {
+        (StatusCode::TOO_MANY_REQUESTS, "请稍后再试。 Too many requests.\n").into_response()
+    } else {
+        next.run(Request::from_parts(parts, body)).await
+    };
+    let headers = response.headers_mut();
+    let fixed = [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        // Not `no-referrer`: with it browsers do not say where a form comes from.
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    for (name, value) in fixed {
+        // A page to print names its own style.
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if console.config.listen.origin.starts_with("https:") {
+        let year = HeaderValue::from_static("max-age=31536000");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
+    }
+    response
+}
+
+/// Where a browser calls from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Remote(IpAddr);
+
+impl Connected<IncomingStream<'_, TcpListener>> for Remote {
+    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Remote {
+        Remote(stream.remote_addr().ip())
+    }
+}
+
+impl Connected<IncomingStream<'_, TlsListener>> for Remote {
+    fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Remote {
+        Remote(stream.remote_addr().ip())
+    }
+}
+
+/// The address of a request.
+pub(super) fn address(parts: &Parts) -> IpAddr {
+    let remote = parts.extensions.get::<ConnectInfo<Remote>>();
+    remote.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(Remote(ip))| *ip)
+}
+
+/// Why the door did not open.
+#[derive(Debug, thiserror::Error)]
+pub enum DoorError {
+    /// Certificate or key cannot be used.
+    #[error("listen.tls: {0}")]
+    Tls(String),
+    /// The listener failed.
+    #[error("listen: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// Serves until told to stop; then what is being answered is answered.
+pub(super) async fn serve(
+    router: Router,
+    listener: TcpListener,
+    tls: Option<ServerConfig>,
+    told: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), DoorError> {
+    let service = router.into_make_service_with_connect_info::<Remote>();
+    match tls {
+        None => axum::serve(listener, service).with_graceful_shutdown(told).await?,
+        Some(config) => {
+            let tasks = TaskTracker::new();
+            let listener = TlsListener::new(listener, config, &tasks)?;
+            axum::serve(listener, service).with_graceful_shutdown(told).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Certificate and key, TLS 1.3 and 1.2 with ring.
+pub(super) fn tls(
+    tls: &Tls,
+    place: impl Fn(&Path) -> std::path::PathBuf,
+) -> Result<ServerConfig, DoorError> {
+    let wrong = |error: String| DoorError::Tls(error);
+    let chain = CertificateDer::pem_file_iter(place(&tls.certificate))
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| wrong(error.to_string()))?;
+    let key = PrivateKeyDer::from_pem_file(place(&tls.key)).map_err(|e| wrong(e.to_string()))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| wrong(error.to_string()))?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(|error| wrong(error.to_string()))?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// Handshakes side by side: a slow one keeps nobody waiting.
+struct TlsListener {
+    ready: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
+    at: SocketAddr,
+}
+
+impl TlsListener {
+    fn new(
+        listener: TcpListener,
+        config: ServerConfig,
+        tasks: &TaskTracker,
+    ) -> std::io::Result<TlsListener> {
+        let at = listener.local_addr()?;
+        let (done, ready) = mpsc::channel(AT_ONCE);
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let inner = tasks.clone();
+        tasks.spawn(async move {
+            let mut listener = listener;
+            loop {
+                // Its own errors are waited out by the listener.
+                let (stream, from) = Listener::accept(&mut listener).await;
+                if done.is_closed() {
+                    return;
+                }
+                let (done, acceptor) = (done.clone(), acceptor.clone());
+                inner.spawn(async move {
+                    let shaken = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await;
+                    if let Ok(Ok(stream)) = shaken {
+                        // Nobody listens any more: the connection ends here.
+                        let _ = done.send((stream, from)).await;
+                    }
+                });
+            }
+        });
+        Ok(TlsListener { ready, at })
+    }
+}
+
+impl Listener for TlsListener {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        match self.ready.recv().await {
+            Some(accepted) => accepted,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        Ok(self.at)
+    }
+}
+
+/// There is no such page.
+pub(super) async fn nowhere() -> Response {
+    (StatusCode::NOT_FOUND, "没有这个页面。 There is no such page.\n").into_response()
+}

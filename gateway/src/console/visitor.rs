@@ -1,0 +1,360 @@
+//! Who asks: the cookie, the session behind it, the form, and the one gate before every page.
+
+use super::accounts::Account;
+use super::config::Token;
+use super::desks::{Cities, Desk, Said};
+use super::frame::{Failed, Frame};
+use super::routes::{Route, Who};
+use super::words::Lang;
+use super::{Shared, stack};
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Multipart, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use ring::digest;
+use std::net::IpAddr;
+use subtle::ConstantTimeEq;
+
+/// The session's cookie. `__Host-`: only over TLS or on this machine, for this host alone.
+const COOKIE: &str = "__Host-jieli";
+const LANGUAGE: &str = "__Host-jieli-language";
+/// Most bytes of a form without a file.
+const FORM_BYTES_MAX: usize = 256 << 10;
+
+/// Who asks.
+#[derive(Clone)]
+pub(crate) struct Visitor {
+    pub(crate) console: Shared,
+    /// Value of the cookie; forms are bound to it.
+    pub(crate) key: String,
+    pub(crate) account: Option<Account>,
+    pub(crate) lang: Lang,
+    pub(crate) path: String,
+    pub(crate) address: IpAddr,
+}
+
+impl Visitor {
+    /// What stands in every form of this visitor.
+    pub(crate) fn csrf(&self) -> String {
+        let text = format!("jieli form {}", self.key);
+        hex::encode(digest::digest(&digest::SHA256, text.as_bytes()))
+    }
+
+    /// Name of the account, or empty.
+    pub(crate) fn name(&self) -> &str {
+        self.account.as_ref().map_or("", |account| account.name.as_str())
+    }
+
+    /// The office's token, and its desk.
+    pub(crate) fn office(&self) -> Result<(&Token, Desk), Failed> {
+        let account = self.account.as_ref();
+        let found = account.and_then(|a| self.console.desks.desk(&a.token, a.role));
+        found.ok_or_else(|| {
+            self.failed(Said::own(StatusCode::CONFLICT, "NO_TOKEN", "error.no_token"))
+        })
+    }
+
+    /// The office's desk.
+    pub(crate) fn desk(&self) -> Result<Desk, Failed> {
+        Ok(self.office()?.1)
+    }
+
+    /// Partner cities by name.
+    pub(crate) async fn cities(&self, desk: &mut Desk) -> Result<Cities, Failed> {
+        Cities::load(desk).await.map_err(self.sorry())
+    }
+
+    /// A page that says why nothing came of it.
+    pub(crate) fn failed(&self, said: impl Into<Said>) -> Failed {
+        Frame::failure(self, &said.into())
+    }
+
+    /// Why a call to the node came to nothing.
+    pub(crate) fn sorry(&self) -> impl Fn(tonic::Status) -> Failed + '_ {
+        |status| self.failed(status)
+    }
+
+    /// The account store, or nothing at all, went wrong: what is told does not tell it.
+    pub(crate) fn broken<E: std::fmt::Display>(&self) -> impl Fn(E) -> Failed + '_ {
+        |error| {
+            tracing::error!("console: {error}");
+            let status = StatusCode::INTERNAL_SERVER_ERROR;
+            self.failed(Said::own(status, "CONSOLE", "error.console"))
+        }
+    }
+
+    /// Now, as the accounts count.
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.console.outside.clock.now_unix_ms() as i64
+    }
+
+    /// The key of what is kept in memory for this session.
+    pub(crate) fn place(&self) -> String {
+        self.csrf()
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Visitor {
+    type Rejection = StatusCode;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Visitor, StatusCode> {
+        parts.extensions.get::<Visitor>().cloned().ok_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+/// A form that came from one of our own pages.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Form {
+    fields: Vec<(String, String)>,
+    /// The ending of a file's name, and its bytes.
+    pub(crate) file: Option<(String, Bytes)>,
+}
+
+impl Form {
+    /// A field, without blanks around it; empty where there is none.
+    pub(crate) fn get(&self, name: &str) -> &str {
+        self.fields.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.trim())
+    }
+
+    /// All values of a field.
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.fields.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Every field.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Form {
+    type Rejection = StatusCode;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Form, StatusCode> {
+        parts.extensions.get::<Form>().cloned().ok_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+/// Before every route: who asks, whether that role may, and whether a form is one of ours.
+pub(crate) async fn gate(
+    State((console, route)): State<(Shared, Route)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let known = cookie(&parts.headers, COOKIE);
+    let visitor = match visitor(&console, &parts, known.as_deref()).await {
+        Ok(visitor) => visitor,
+        Err(response) => return response,
+    };
+    if let Some(refused) = refused(&visitor, route) {
+        return refused;
+    }
+    if parts.method == Method::POST {
+        if !from_here(&parts.headers, &console.config.listen.origin) {
+            return forged(&visitor);
+        }
+        let most = if route.takes_file() { console.limits.file_bytes() } else { FORM_BYTES_MAX };
+        let request = Request::from_parts(parts.clone(), body);
+        let Ok(form) = read(request, most).await else { return too_large(&visitor) };
+        let own = visitor.csrf();
+        if known.is_none() || !bool::from(form.get("form").as_bytes().ct_eq(own.as_bytes())) {
+            return forged(&visitor);
+        }
+        parts.extensions.insert(form);
+    }
+    let key = visitor.key.clone();
+    parts.extensions.insert(visitor);
+    let mut response = next.run(Request::from_parts(parts, axum::body::Body::empty())).await;
+    // A page with a form needs something to bind the form to.
+    if known.is_none() && !response.headers().contains_key(header::SET_COOKIE) {
+        set_cookie(&mut response, &key);
+    }
+    response
+}
+
+async fn visitor(
+    console: &Shared,
+    parts: &Parts,
+    known: Option<&str>,
+) -> Result<Visitor, Response> {
+    let now = console.outside.clock.now_unix_ms() as i64;
+    let idle = i64::from(console.config.accounts.idle_minutes) * 60_000;
+    let account = match known {
+        Some(key) => console.accounts.session(key, idle, now).await,
+        None => Ok(None),
+    };
+    let key = match known {
+        Some(key) => key.to_owned(),
+        None => hex::encode(super::world::random::<32>(&*console.outside.entropy)),
+    };
+    let visitor = Visitor {
+        console: console.clone(),
+        key,
+        account: None,
+        lang: Lang::of_name(&cookie(&parts.headers, LANGUAGE).unwrap_or_default()),
+        path: parts.uri.path().to_owned(),
+        address: stack::address(parts),
+    };
+    match account {
+        Ok(account) => Ok(Visitor { account, ..visitor }),
+        Err(error) => Err(visitor.broken()(error).into_response()),
+    }
+}
+
+/// Who may not pass, and where to instead.
+fn refused(visitor: &Visitor, route: Route) -> Option<Response> {
+    let roles: &[_] = match route.who {
+        Who::Anyone => return None,
+        Who::Account => &[],
+        Who::Roles(roles) => roles,
+    };
+    let Some(account) = &visitor.account else {
+        return Some(Redirect::to("/login").into_response());
+    };
+    if roles.is_empty() {
+        return None;
+    }
+    if account.one_time {
+        return Some(Redirect::to("/account/password").into_response());
+    }
+    if visitor.console.config.accounts.second_factor && account.totp.is_none() {
+        return Some(Redirect::to("/account/app").into_response());
+    }
+    if roles.contains(&account.role) {
+        return None;
+    }
+    let said = Said::own(StatusCode::FORBIDDEN, "NOT_FOR_ROLE", "error.role");
+    Some(visitor.failed(said).into_response())
+}
+
+fn forged(visitor: &Visitor) -> Response {
+    let said = Said::own(StatusCode::FORBIDDEN, "NOT_OUR_FORM", "error.form");
+    visitor.failed(said).into_response()
+}
+
+fn too_large(visitor: &Visitor) -> Response {
+    let said = Said::own(StatusCode::PAYLOAD_TOO_LARGE, "TOO_LARGE", "error.large");
+    visitor.failed(said).into_response()
+}
+
+/// Every browser says from which site a form comes.
+fn from_here(headers: &HeaderMap, own: &str) -> bool {
+    headers.get(header::ORIGIN).is_some_and(|origin| origin == own)
+}
+
+async fn read(request: Request, most: usize) -> Result<Form, ()> {
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default().to_owned();
+    let (parts, body) = request.into_parts();
+    let bytes = axum::body::to_bytes(body, most).await.map_err(drop)?;
+    let request = Request::from_parts(parts, axum::body::Body::from(bytes));
+    if !kind.starts_with("multipart/form-data") {
+        let fields = axum::extract::RawForm::from_request(request, &()).await.map_err(drop)?;
+        let fields = fields.0;
+        return Ok(Form { fields: pairs(&fields), file: None });
+    }
+    let mut form = Form::default();
+    let mut parts = Multipart::from_request(request, &()).await.map_err(drop)?;
+    while let Some(part) = parts.next_field().await.map_err(drop)? {
+        let name = part.name().unwrap_or_default().to_owned();
+        match part.file_name().map(str::to_owned) {
+            Some(file) => {
+                // The name itself may be a person's: its ending is all that is kept.
+                let ending = file.rsplit_once('.').map_or("", |(_, ending)| ending);
+                let ending = ending.chars().take(8).collect::<String>().to_lowercase();
+                form.file = Some((ending, part.bytes().await.map_err(drop)?));
+            }
+            None => form.fields.push((name, part.text().await.map_err(drop)?)),
+        }
+    }
+    Ok(form)
+}
+
+/// `application/x-www-form-urlencoded`, as browsers write it.
+fn pairs(bytes: &[u8]) -> Vec<(String, String)> {
+    let pairs = bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| {
+            let at = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
+            (plain(&pair[..at]), plain(pair.get(at + 1..).unwrap_or_default()))
+        })
+        .collect()
+}
+
+fn plain(bytes: &[u8]) -> String {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let escaped = bytes.get(at + 1..at + 3).and_then(|two| {
+            let two = std::str::from_utf8(two).ok()?;
+            u8::from_str_radix(two, 16).ok()
+        });
+        match (bytes[at], escaped) {
+            (b'%', Some(byte)) => {
+                out.push(byte);
+                at += 2;
+            }
+            (b'+', _) => out.push(b' '),
+            (byte, _) => out.push(byte),
+        }
+        at += 1;
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = all.flat_map(|line| line.split("; ")).filter_map(|pair| pair.split_once('='));
+    pairs.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned()).filter(|v| v.len() <= 64)
+}
+
+/// Gives a browser its cookie.
+pub(crate) fn set_cookie(response: &mut Response, key: &str) {
+    append(response, &format!("{COOKIE}={key}; Path=/; Secure; HttpOnly; SameSite=Lax"));
+}
+
+/// Remembers the language.
+pub(crate) fn set_language(response: &mut Response, lang: &str) {
+    let year = 365 * 86_400;
+    append(
+        response,
+        &format!("{LANGUAGE}={lang}; Path=/; Max-Age={year}; Secure; HttpOnly; SameSite=Lax"),
+    );
+}
+
+fn append(response: &mut Response, line: &str) {
+    if let Ok(value) = HeaderValue::from_str(line) {
+        response.headers_mut().append(header::SET_COOKIE, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{from_here, pairs};
+    use axum::http::{HeaderMap, header};
+
+    #[test]
+    fn a_form_is_read_as_browsers_write_it() {
+        let form = pairs("a=%E6%96%BD%C2%B7x+y&b=&c&d=%zz%2&e=%F0%A0%AE%B7".as_bytes());
+        let expect = [("a", "施·x y"), ("b", ""), ("c", ""), ("d", "%zz%2"), ("e", "𠮷")];
+        assert_eq!(form, expect.map(|(a, b)| (a.to_owned(), b.to_owned())));
+    }
+
+    #[test]
+    fn a_form_comes_from_here_or_not_at_all() {
+        let mut headers = HeaderMap::new();
+        assert!(!from_here(&headers, "https://desk.example"));
+        for (origin, ours) in [
+            ("null", false),
+            ("https://desk.example", true),
+            ("https://desk.example.evil", false),
+            ("http://desk.example", false),
+        ] {
+            headers.insert(header::ORIGIN, origin.parse().unwrap());
+            assert_eq!(from_here(&headers, "https://desk.example"), ours, "{origin}");
+        }
+    }
+}
