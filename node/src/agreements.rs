@@ -88,6 +88,7 @@ impl Batch<'_> {
                 .into());
             }
         }
+        self.holds_own_calendar(&agreement, us)?;
         Ok(Proposable { agreement, us, peer, bond })
     }
 
@@ -161,6 +162,7 @@ impl Batch<'_> {
         let payload = self.text_of(bond, &proposal.digest).await?;
         let agreement =
             Agreement::check(&payload).map_err(|_| StoreError::Corrupt("agreement_version"))?;
+        self.holds_own_calendar(&agreement, bond.our_side)?;
         Ok(Some((proposal, agreement)))
     }
 
@@ -417,7 +419,7 @@ impl Batch<'_> {
                 vec![id.to_vec().into(), version.into(), self.now_ms.into()],
             )
             .await?;
-        Ok(())
+        self.announce_later(id).await
     }
 
     fn check_parties(
@@ -443,6 +445,7 @@ impl Batch<'_> {
             self.conn,
             &self.house.root,
             &self.directory.offices.clone(),
+            &self.house.configured,
             generation,
         )
         .await?;

@@ -96,7 +96,7 @@ pub async fn export_part(
         .ok_or_else(|| Denied::not_found(case_number))?;
     let mut files = Vec::new();
     for leg in store::legs::legs_of(&mut conn, case.id).await? {
-        if let Some(file) = store::legs::load(&mut conn, leg, &house.calendar).await?
+        if let Some(file) = store::legs::load(&mut conn, leg, &house.shelf()).await?
             && !file.entries.is_empty()
             && part.holds(leg)
         {

@@ -52,12 +52,14 @@ pub enum TimerKind {
     SayAgain,
     /// Send the key manifests that a new partner does not hold.
     SendManifests,
+    /// Announce the own packs in an agreement that has come into force.
+    SendPacks,
     /// What needed a second pair of eyes was not done in time.
     SecondLapses,
 }
 
 impl TimerKind {
-    const ALL: [TimerKind; 22] = [
+    const ALL: [TimerKind; 23] = [
         TimerKind::Release,
         TimerKind::Effect,
         TimerKind::AskTerms,
@@ -79,6 +81,7 @@ impl TimerKind {
         TimerKind::RequestDue,
         TimerKind::SayAgain,
         TimerKind::SendManifests,
+        TimerKind::SendPacks,
         TimerKind::SecondLapses,
     ];
 
@@ -106,6 +109,7 @@ impl TimerKind {
             TimerKind::RequestDue => "request-due",
             TimerKind::SayAgain => "say-again",
             TimerKind::SendManifests => "send-manifests",
+            TimerKind::SendPacks => "send-packs",
             TimerKind::SecondLapses => "second-lapses",
         }
     }
@@ -154,6 +158,7 @@ impl Batch<'_> {
             TimerKind::RenewCode => return self.renew_code(subject).await,
             TimerKind::SayAgain => return self.say_again(subject).await,
             TimerKind::SendManifests => return self.send_missing_manifests(subject).await,
+            TimerKind::SendPacks => return self.announce_to(subject).await,
             TimerKind::SecondLapses => return self.second_lapses(subject).await,
             TimerKind::Release
             | TimerKind::Effect

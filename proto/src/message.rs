@@ -19,7 +19,7 @@ mod head;
 mod lanes;
 mod terms;
 
-pub use act::{Context, act_of, direction, duty_of, rules, wire_duty};
+pub use act::{Context, act_of, counted_by, direction, duty_of, rules, wire_duty};
 pub use head::{Cosigned, Frame, Head, SeenHead, check_header};
 pub use lanes::{
     ActFacts, ItemFacts, ItemVerdict, ReceiptFacts, check_act, check_item, check_receipt,

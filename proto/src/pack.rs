@@ -30,7 +30,7 @@ use serde::de::DeserializeOwned;
 pub const LABEL_CHARS_MAX: usize = 64;
 
 /// Largest content of a pack, in bytes: one envelope must carry it.
-pub const CONTENT_BYTES_MAX: usize = 192 * 1024;
+pub const CONTENT_BYTES_MAX: usize = 60 * 1024;
 
 /// Why data is no pack.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -55,7 +55,7 @@ pub enum PackError {
     #[error("{0} bytes; a pack holds {CONTENT_BYTES_MAX} at most")]
     TooLarge(usize),
     /// The content is JSON of the kind but not in the one form that is signed.
-    #[error("the content is not in its one canonical form: write it anew with `jieli pack make`")]
+    #[error("the content is not in its one canonical form: `jieli pack import` of its file form writes that")]
     Spelling,
     /// What the envelope says of name, version, kind or validity differs from the content.
     #[error("{0} stands otherwise in the content")]

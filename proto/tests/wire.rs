@@ -5,7 +5,7 @@ use prost_types::FileDescriptorSet;
 use prost_types::field_descriptor_proto::{Label, Type as Kind};
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 17] = [
+const FILES: [&str; 18] = [
     "envelope",
     "log",
     "case",
@@ -23,10 +23,11 @@ const FILES: [&str; 17] = [
     "audit",
     "second",
     "grievance",
+    "packs_desk",
 ];
 
 /// What never leaves a node: not decoded strictly.
-const LOCAL: [&str; 12] = [
+const LOCAL: [&str; 13] = [
     "desk.proto",
     "partners.proto",
     "case_desk.proto",
@@ -38,6 +39,7 @@ const LOCAL: [&str; 12] = [
     "checks_desk.proto",
     "audit.proto",
     "second.proto",
+    "packs_desk.proto",
     "grievance.proto",
 ];
 

@@ -426,7 +426,7 @@ impl Town {
     /// A leg, if it is here.
     pub async fn find(&self, leg: LegId) -> Option<LegFile> {
         let mut conn = self.node().store().read().await.unwrap();
-        legs::load(&mut conn, leg, &self.node().house().calendar).await.unwrap()
+        legs::load(&mut conn, leg, &self.node().house().shelf()).await.unwrap()
     }
 
     /// A leg that is here.
@@ -440,7 +440,7 @@ impl Town {
         let case = legs::case(&mut conn, case).await.unwrap().unwrap();
         let mut files = Vec::new();
         for leg in legs::legs_of(&mut conn, case.id).await.unwrap() {
-            let file = legs::load(&mut conn, leg, &self.node().house().calendar).await.unwrap();
+            let file = legs::load(&mut conn, leg, &self.node().house().shelf()).await.unwrap();
             files.push(file.unwrap());
         }
         files

@@ -58,7 +58,7 @@ impl Towns {
 
     /// The calendar of both.
     pub fn calendar(&self) -> Arc<Calendar> {
-        Arc::clone(&self.ruian.node().house().calendar)
+        Arc::clone(&self.ruian.node().house().calendar())
     }
 
     /// To 09:05 of the next working day.

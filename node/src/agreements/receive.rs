@@ -53,8 +53,10 @@ impl Batch<'_> {
                 self.apply_act(bond, side, facts.act, &incoming.digest, wind_down).await?;
             }
             ActType::Manifest => self.receive_manifest(incoming, &facts).await?,
-            // Announces a pack by digest; the pack itself is imported by its operators.
-            ActType::Pack => {}
+            ActType::Pack => {
+                let digest = facts.subject.ok_or(Refusal::BadBody)?;
+                self.pack_announced(bond, bond.our_side.other(), &digest).await?;
+            }
             ActType::Unspecified => return Err(Refusal::BadBody.into()),
         }
         let header = act.header.unwrap_or_default();

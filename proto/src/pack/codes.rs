@@ -1,7 +1,7 @@
 //! Code lists: numbers with a word in Chinese and in English, each with its own validity.
 //!
 //! ```json
-//! {"list":"divisions","name":"cn-divisions","version":1,"valid_from":20260101,"valid_to":20271231,
+//! {"list":"divisions","name":"divisions-cn","version":1,"valid_from":20260101,"valid_to":20271231,
 //!  "codes":[{"code":110000,"zh":"北京市","en":"Beijing","from":0,"to":0}]}
 //! ```
 //! `from` and `to` are `yyyymmdd`, 0 for open. Codes ascend strictly; a code that has ended stays in

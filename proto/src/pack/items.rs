@@ -3,7 +3,7 @@
 //! data, not code.
 //!
 //! ```json
-//! {"name":"cn-items","version":1,"valid_from":20260101,"valid_to":20271231,
+//! {"name":"items-cn","version":1,"valid_from":20260101,"valid_to":20271231,
 //!  "items":[{"code":1,"zh":"职工医保关系转移接续","en":"transfer of employee medical cover",
 //!            "service":"insurance","decides":"medical_security","bring":[1,6],
 //!            "legal_days":10,"fields":["action","from_division","to_division","scheme"]}]}

@@ -107,7 +107,7 @@ impl<'a> Scene<'a> {
         let mut next: Vec<String> = steps.iter().map(|step| step.step.clone()).collect();
         next.dedup();
         let person_told = if may_act { self.person_told(file).await? } else { "" }.to_owned();
-        let letter = paper::letter_state(self.conn, file.id, &self.house.calendar).await?;
+        let letter = paper::letter_state(self.conn, file.id, &self.house.calendar()).await?;
         Ok(wire::LegView {
             line: Some(line),
             messages,
@@ -165,7 +165,7 @@ impl<'a> Scene<'a> {
 
     /// What this city alone knows of a leg.
     async fn leg_desk(&mut self, file: &LegFile, owed: Option<Owed>) -> Answer<wire::LegDesk> {
-        let calendar = &self.house.calendar;
+        let calendar = &self.house.calendar();
         let today = calendar.day_of_unix_ms(self.house.world.clock.now_unix_ms());
         let owed = owed.filter(|_| !file.law.is_closed());
         let turn = owed
