@@ -3,8 +3,8 @@
 use crate::config::Config;
 use crate::keyring::Ring;
 use crate::keys::KeyRing;
-use crate::world::World;
 use crate::shelf::{Shelf, Shelves};
+use crate::world::World;
 use jieli_proto::calendar::Calendar;
 use jieli_proto::pubkey::PublicKey;
 use std::fmt;

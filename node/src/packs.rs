@@ -30,7 +30,7 @@ impl Batch<'_> {
         let (city, content, sealed) = match envelope::from_json(text) {
             Ok(sealed) => self.signed_pack(sealed)?,
             Err(_) => {
-                let content = Content::guess(text).map_err(|error| bad_pack(&error))?;
+                let content = Content::guess(text).map_err(|error| bad_pack(&error, text))?;
                 let sealed = self.seal(&content.to_wire()).await?;
                 (self.directory.city.clone(), content, sealed)
             }
@@ -79,7 +79,7 @@ impl Batch<'_> {
     /// Who signed an envelope with a message key that counts, and what is in it.
     fn signed_pack(&self, sealed: Envelope) -> Outcome<(CityId, Content, Envelope)> {
         if sealed.encoded_len() > ENVELOPE_LEN_MAX {
-            return Err(bad_pack(&PackError::TooLarge(sealed.encoded_len())).into());
+            return Err(bad_pack(&PackError::TooLarge(sealed.encoded_len()), "").into());
         }
         let peers = self.directory.peers.values();
         let peer = peers.into_iter().find(|peer| peer.has_signed(&sealed, Kind::Pack));
@@ -96,25 +96,28 @@ impl Batch<'_> {
                 "No city known here has signed this pack with a key in force: it is not taken.",
             )
         })?;
-        let content = Content::of_envelope(&sealed).map_err(|error| bad_pack(&error))?;
+        let content = Content::of_envelope(&sealed).map_err(|error| bad_pack(&error, ""))?;
         Ok((city, content, sealed))
     }
 
     /// Versions of a name only grow, and each is said once.
     fn may_keep(&self, city: &CityId, content: &Content, sealed: &Envelope) -> Outcome<()> {
         if sealed.encoded_len() > ENVELOPE_LEN_MAX {
-            return Err(bad_pack(&PackError::TooLarge(sealed.encoded_len())).into());
+            return Err(bad_pack(&PackError::TooLarge(sealed.encoded_len()), "").into());
         }
         let title = content.title();
         let is_own = *city == self.directory.city;
         let held = self.directory.shelf.held().iter();
         let mut of_name = held.filter(|held| {
             let same_city = held.city.as_ref() == Some(city) || is_own && held.city.is_none();
-            same_city && held.content.kind() == content.kind() && held.content.title().name == title.name
+            same_city
+                && held.content.kind() == content.kind()
+                && held.content.title().name == title.name
         });
         let clash = of_name.find(|held| {
             let version = held.content.title().version;
-            version == title.version && held.content != *content || is_own && version > title.version
+            version == title.version && held.content != *content
+                || is_own && version > title.version
         });
         if let Some(held) = clash {
             let (name, version, newest) = (title.name, title.version, held.content.title().version);
@@ -137,13 +140,16 @@ impl Batch<'_> {
     /// A calendar stays in the zone that agreements in force have written down for it.
     fn fits_agreements(&self, city: &CityId, calendar: &Calendar) -> Outcome<()> {
         for bond in self.directory.bonds.values() {
-            let party = if *city == self.directory.city { bond.our_side } else { bond.our_side.other() };
+            let party =
+                if *city == self.directory.city { bond.our_side } else { bond.our_side.other() };
             if *city != self.directory.city && *city != bond.peer {
                 continue;
             }
             let Some(agreement) = bond.in_force() else { continue };
             let party = agreement.party(party);
-            if party.calendar == calendar.name() && party.zone_offset_min != calendar.zone_offset_min() {
+            if party.calendar == calendar.name()
+                && party.zone_offset_min != calendar.zone_offset_min()
+            {
                 return Err(zone_differs(calendar.name(), party.zone_offset_min));
             }
         }
@@ -170,11 +176,8 @@ impl Batch<'_> {
             if packs::has_said(self.conn, bond.id, bond.our_side, &digest).await? {
                 continue;
             }
-            let act = Act {
-                act_type: ActType::Pack.into(),
-                subject: digest.to_vec(),
-                ..Act::default()
-            };
+            let act =
+                Act { act_type: ActType::Pack.into(), subject: digest.to_vec(), ..Act::default() };
             self.send_act(bond, act).await?;
             packs::said(self.conn, bond.id, bond.our_side, &digest).await?;
         }
@@ -190,7 +193,11 @@ impl Batch<'_> {
 
     /// Sets that in motion.
     pub(crate) async fn announce_later(&mut self, id: AgreementId) -> Result<(), StoreError> {
-        self.timer(self.now_ms, TimerKind::SendPacks, &id.0).await
+        let own = Some(&self.directory.city);
+        if self.directory.shelf.held().iter().any(|held| held.city.as_ref() == own) {
+            self.timer(self.now_ms, TimerKind::SendPacks, &id.0).await?;
+        }
+        Ok(())
     }
 
     /// A city has announced a pack: it is fetched unless it is held.
@@ -227,7 +234,9 @@ impl Batch<'_> {
             Ok((signer, content, sealed)) => match self.may_keep(&signer, &content, &sealed) {
                 Ok(()) => Ok((signer, content, sealed)),
                 // An own one that comes back after a restore may be older than what is held.
-                Err(Trouble::Denied(_)) if signer == self.directory.city => Ok((signer, content, sealed)),
+                Err(Trouble::Denied(_)) if signer == self.directory.city => {
+                    Ok((signer, content, sealed))
+                }
                 Err(Trouble::Denied(denied)) => Err(denied.en),
                 Err(Trouble::Store(error)) => return Err(error),
             },
@@ -272,7 +281,12 @@ impl Batch<'_> {
     }
 
     /// The civil date of an instant where a party is, by the agreement version that is cited.
-    pub(crate) fn day_at(&self, bond: &Bond, party: PartySide, header: Option<&wire::Header>) -> Day {
+    pub(crate) fn day_at(
+        &self,
+        bond: &Bond,
+        party: PartySide,
+        header: Option<&wire::Header>,
+    ) -> Day {
         let (version, ms) = header.map_or((0, 0), |h| (h.agreement_version, h.created_unix_ms));
         self.directory.shelf.day(bond.id, version, party, ms)
     }
@@ -304,7 +318,10 @@ impl Batch<'_> {
         match self.directory.shelf.own_named(&party.calendar) {
             None => Err(Denied::new(
                 "CALENDAR_NOT_HELD",
-                format!("协议为本市写明日历 {}，本市还没有。请先用 jieli pack import 导入。", party.calendar),
+                format!(
+                    "协议为本市写明日历 {}，本市还没有。请先用 jieli pack import 导入。",
+                    party.calendar
+                ),
                 format!(
                     "The agreement names the calendar {} for this city, which is not held: import \
                      it first with `jieli pack import`.",
@@ -326,7 +343,10 @@ pub(crate) const NOT_YET: &str = "CALENDAR_AWAITED";
 fn not_held(bond: &Bond) -> Denied {
     Denied::new(
         NOT_YET,
-        format!("还没有收到 {} 的工作日历，期限无法计算。节点正在取，请稍后再试；取不到时用 jieli pack import 导入对方签名的文件。", bond.peer),
+        format!(
+            "还没有收到 {} 的工作日历，期限无法计算。节点正在取，请稍后再试；取不到时用 jieli pack import 导入对方签名的文件。",
+            bond.peer
+        ),
         format!(
             "The calendar of {} is not held yet, so no date can be counted. The node is fetching \
              it: try again later, or import the file that city signed with `jieli pack import`.",
@@ -352,8 +372,12 @@ fn bad(what: &str) -> Denied {
     )
 }
 
-fn bad_pack(error: &PackError) -> Denied {
-    bad(&error.to_string())
+fn bad_pack(error: &PackError, text: &str) -> Denied {
+    match (error, error.line(text)) {
+        // It says its line itself.
+        (PackError::Form { .. }, _) | (_, None) => bad(&error.to_string()),
+        (_, Some(line)) => bad(&format!("line {line}: {error}")),
+    }
 }
 
 /// A pack as it is listed.

@@ -72,7 +72,8 @@ impl Shelf {
     ) -> Result<Shelf, StoreError> {
         let mut held = Vec::new();
         for text in BUILT_IN {
-            let content = Content::guess(text).map_err(|_| StoreError::Corrupt("a built-in pack"))?;
+            let content =
+                Content::guess(text).map_err(|_| StoreError::Corrupt("a built-in pack"))?;
             held.push(Arc::new(Held { city: None, digest: None, is_fetched: false, content }));
         }
         for row in packs::all(conn).await? {

@@ -55,7 +55,9 @@ pub enum PackError {
     #[error("{0} bytes; a pack holds {CONTENT_BYTES_MAX} at most")]
     TooLarge(usize),
     /// The content is JSON of the kind but not in the one form that is signed.
-    #[error("the content is not in its one canonical form: `jieli pack import` of its file form writes that")]
+    #[error(
+        "the content is not in its one canonical form: `jieli pack import` of its file form writes that"
+    )]
     Spelling,
     /// What the envelope says of name, version, kind or validity differs from the content.
     #[error("{0} stands otherwise in the content")]
@@ -85,6 +87,62 @@ pub enum PackError {
         /// The topic of the deny list.
         topic: &'static str,
     },
+}
+
+impl PackError {
+    /// The line of the file form at which the error stands, from 1; `None` where it is about the
+    /// whole file.
+    pub fn line(&self, text: &str) -> Option<usize> {
+        let member = |name: &str| format!("\"{name}\"");
+        let (token, is_last) = match self {
+            PackError::Form { line, .. } => return Some(*line),
+            PackError::Seal(_)
+            | PackError::TooLarge(_)
+            | PackError::Spelling
+            | PackError::Differs(_) => return None,
+            PackError::Calendar(error) => match error {
+                CalendarError::Form { line, .. } => return Some(*line),
+                CalendarError::Name => (member("name"), false),
+                CalendarError::Version => (member("version"), false),
+                CalendarError::Zone(_) => (member("zone_offset_min"), false),
+                CalendarError::Weekend => (member("weekend"), false),
+                CalendarError::Date(number) => (number.to_string(), false),
+                CalendarError::Range { .. } => (member("valid_to"), false),
+                CalendarError::TooMany(_) => (member("off"), false),
+                // The second of two that stand the wrong way round, or are the same.
+                CalendarError::Order(day) | CalendarError::Both(day) => {
+                    (day.number().to_string(), true)
+                }
+                CalendarError::Outside(day) | CalendarError::NotWeekend(day) => {
+                    (day.number().to_string(), false)
+                }
+            },
+            PackError::Name => (member("name"), false),
+            PackError::Version => (member("version"), false),
+            PackError::Dates(what) if what == "reviewed_on" => (member("reviewed_on"), false),
+            PackError::Dates(_) => (member("valid_from"), false),
+            PackError::Entry { place, .. } | PackError::Denied { place, .. } => {
+                return line_of_place(text, place);
+            }
+        };
+        let mut lines = text.lines().zip(1..).filter(|(line, _)| line.contains(&token));
+        let found = if is_last { lines.last() } else { lines.next() };
+        found.map(|(_, number)| number)
+    }
+}
+
+/// The line of `item 12`, `code 110000` or of a member by its name.
+fn line_of_place(text: &str, place: &str) -> Option<usize> {
+    let last = place.split_whitespace().next_back()?;
+    let is_entry = last.bytes().all(|b| b.is_ascii_digit());
+    let holds = |line: &str| {
+        let bare: String = line.chars().filter(|c| !c.is_whitespace()).collect();
+        match is_entry {
+            true => bare.split(['{', ',', '}']).any(|part| part == format!("\"code\":{last}")),
+            false => bare.contains(&format!("\"{last}\":")),
+        }
+    };
+    text.lines().zip(1..).find(|(line, _)| holds(line)).map(|(_, number)| number)
 }
 
 /// What every content says first.

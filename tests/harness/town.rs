@@ -122,6 +122,14 @@ impl Town {
         }
     }
 
+    /// Its configuration names this calendar file.
+    pub(crate) fn counts_by(&self, file: &str) {
+        std::fs::write(self.dir.join("calendar.json"), file).unwrap();
+        let path = self.dir.join("jieli.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(path, format!("calendar = \"calendar.json\"\n{text}")).unwrap();
+    }
+
     /// Credit code of its coordination window.
     pub fn window_office(&self) -> &'static str {
         WINDOW[self.at]

@@ -36,6 +36,7 @@ mod keypad;
 mod letter;
 mod misbehaviour;
 mod node;
+mod pack;
 mod paper_check;
 mod peer;
 mod reconcile;
@@ -157,6 +158,9 @@ enum Command {
     /// Agreements with other cities.
     #[command(subcommand)]
     Agreement(agreement::AgreementCommand),
+    /// Calendars, code lists, item catalogues and languages, as signed data.
+    #[command(subcommand)]
+    Pack(pack::PackCommand),
     /// Vacancies with their job terms.
     #[command(subcommand)]
     Vacancy(vacancy::VacancyCommand),
@@ -257,6 +261,7 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
         Command::Key(command) => command.run(&at, out).await,
         Command::Peer(command) => command.run(&at, out).await,
         Command::Agreement(command) => command.run(&at, out).await,
+        Command::Pack(command) => command.run(&at, out).await,
         Command::Vacancy(command) => command.run(&at, out).await,
         Command::Capacity(command) => command.run(&at, out).await,
         Command::Rule(command) => command.run(&at, out).await,

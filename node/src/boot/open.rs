@@ -137,8 +137,9 @@ pub(super) async fn open(start: Start) -> Result<Opened, StartError> {
         // A crash came between taking it in and writing it down.
         public::write_own(&config, &manifest)?;
     }
-    let board =
-        Arc::new(Pinboard::new(Arc::new(directory(&store, &manifest.root, &config, &calendar).await?)));
+    let board = Arc::new(Pinboard::new(Arc::new(
+        directory(&store, &manifest.root, &config, &calendar).await?,
+    )));
     let mut faces = Faces::new(Arc::clone(&keys), city.clone());
     let identity = faces.first(&board.directory(), clock.as_ref(), entropy.as_ref())?;
     let connections = Connections::new();

@@ -246,7 +246,8 @@ impl Batch<'_> {
                 self.apply_act(bond, bond.our_side, act_type, &digest, act.wind_down_on).await?;
             }
             ActType::Pack => {
-                let digest = Digest::from_slice(&act.subject).ok_or_else(|| unfit(found, "subject"))?;
+                let digest =
+                    Digest::from_slice(&act.subject).ok_or_else(|| unfit(found, "subject"))?;
                 self.pack_announced(bond, bond.our_side, &digest).await?;
             }
             ActType::Unspecified | ActType::Manifest => {}

@@ -77,10 +77,11 @@ use Call::{
     AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve,
     ApproveHold, ApproveSecond, Ask, AskCapacity, AskLetter, AskSecond, BackUpKeyring, CarryOut,
     CloseVacancy, CounterPropose, Countersign, EnterHold, Erase, ExportApproved, ExportCase,
-    FindCases, HandOver, Import, ImportPack, InstallManifest, InvitePeer, ListAgreements, ListCapacity,
-    ListCases, ListDisputed, ListFindings, ListHolds, ListKeys, ListPacks, ListPeers, ListReconciled,
-    ListRules, ListSeconds, ListVacancies, PlaceKey, PrintSlip, Propose, Reconcile, RemoveRule,
-    Repair, SelfAudit, SetCapacity, ShowAgreement, ShowCase, ShowPack, TestPeer, UndoAct, WriteLetter,
+    FindCases, HandOver, Import, ImportPack, InstallManifest, InvitePeer, ListAgreements,
+    ListCapacity, ListCases, ListDisputed, ListFindings, ListHolds, ListKeys, ListPacks, ListPeers,
+    ListReconciled, ListRules, ListSeconds, ListVacancies, PlaceKey, PrintSlip, Propose, Reconcile,
+    RemoveRule, Repair, SelfAudit, SetCapacity, ShowAgreement, ShowCase, ShowPack, TestPeer,
+    UndoAct, WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 

@@ -20,7 +20,8 @@ pub(crate) struct PackRow {
 
 /// All packs, by kind, name, city and version.
 pub(crate) async fn all(conn: &mut Conn) -> Result<Vec<PackRow>, StoreError> {
-    let sql = "SELECT city_id, is_fetched, envelope FROM pack ORDER BY kind, name, city_id, version";
+    let sql =
+        "SELECT city_id, is_fetched, envelope FROM pack ORDER BY kind, name, city_id, version";
     let mut found = Vec::new();
     for row in conn.rows(sql, Vec::new()).await? {
         let city = CityId::parse(&row.text(0)?).ok_or(StoreError::Corrupt("pack.city_id"))?;

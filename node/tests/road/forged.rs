@@ -170,13 +170,8 @@ async fn an_accepted_peer_sees_nothing_of_the_others() {
         refused.push(client.prove(wire::ProveRequest { what: Some(what) }).await.unwrap_err());
     }
     for agreement_id in [id.to_vec(), vec![9; 16], Vec::new()] {
-        let ask = wire::FetchRequest {
-            agreement_id,
-            lane: 0,
-            from_seq: 1,
-            most: 10,
-            pack: Vec::new(),
-        };
+        let ask =
+            wire::FetchRequest { agreement_id, lane: 0, from_seq: 1, most: 10, pack: Vec::new() };
         refused.push(client.fetch(ask).await.unwrap_err());
     }
     for status in refused {

@@ -3504,6 +3504,12 @@ pub struct LegDesk {
     pub pending: ::core::option::Option<PendingAct>,
     #[prost(message, optional, tag = "5")]
     pub not_sent: ::core::option::Option<UnsentAct>,
+    /// the calendar that the due date was counted by, with its version
+    #[prost(string, tag = "6")]
+    pub due_calendar: ::prost::alloc::string::String,
+    /// the date lies outside what that version publishes
+    #[prost(bool, tag = "7")]
+    pub due_provisional: bool,
 }
 /// Entered, and not sent before its time: until then it can be undone.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

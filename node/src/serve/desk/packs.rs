@@ -35,8 +35,8 @@ impl DeskDoor {
             (own, held.city.is_none(), held.content.title().version)
         };
         let found = shelf.held().iter().filter(named).max_by_key(|held| rank(held));
-        let found =
-            found.ok_or_else(|| Denied::no_such(&format!("数据包 {name}"), &format!("pack {name}")))?;
+        let found = found
+            .ok_or_else(|| Denied::no_such(&format!("数据包 {name}"), &format!("pack {name}")))?;
         let mut conn = self.store.read().await?;
         let envelope = match &found.digest {
             Some(digest) => packs::by_digest(&mut conn, digest).await?,
