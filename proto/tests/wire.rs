@@ -5,7 +5,7 @@ use prost_types::FileDescriptorSet;
 use prost_types::field_descriptor_proto::{Label, Type as Kind};
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 18] = [
+const FILES: [&str; 19] = [
     "envelope",
     "log",
     "case",
@@ -15,6 +15,7 @@ const FILES: [&str; 18] = [
     "case_desk",
     "capacity_desk",
     "desk",
+    "operate",
     "window",
     "paper",
     "erasure_desk",
@@ -27,7 +28,7 @@ const FILES: [&str; 18] = [
 ];
 
 /// What never leaves a node: not decoded strictly.
-const LOCAL: [&str; 13] = [
+const LOCAL: [&str; 14] = [
     "desk.proto",
     "partners.proto",
     "case_desk.proto",
@@ -41,6 +42,7 @@ const LOCAL: [&str; 13] = [
     "second.proto",
     "packs_desk.proto",
     "grievance.proto",
+    "operate.proto",
 ];
 
 fn root() -> PathBuf {

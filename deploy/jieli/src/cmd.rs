@@ -39,6 +39,7 @@ mod node;
 mod pack;
 mod paper_check;
 mod peer;
+mod queue;
 mod reconcile;
 mod repair;
 mod rule;
@@ -155,6 +156,9 @@ enum Command {
     /// Other cities.
     #[command(subcommand)]
     Peer(peer::PeerCommand),
+    /// The letters that wait for other cities.
+    #[command(subcommand)]
+    Queue(queue::QueueCommand),
     /// Agreements with other cities.
     #[command(subcommand)]
     Agreement(agreement::AgreementCommand),
@@ -260,6 +264,7 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
         Command::Gateway(command) => command.run(&at, out).await,
         Command::Key(command) => command.run(&at, out).await,
         Command::Peer(command) => command.run(&at, out).await,
+        Command::Queue(command) => command.run(&at, out).await,
         Command::Agreement(command) => command.run(&at, out).await,
         Command::Pack(command) => command.run(&at, out).await,
         Command::Vacancy(command) => command.run(&at, out).await,

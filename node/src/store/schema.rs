@@ -54,6 +54,7 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 20 "0020_call_back",
                 22 "0022_overrides",
                 23 "0023_packs",
+                28 "0028_queue",
             )
         };
     }
