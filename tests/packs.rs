@@ -54,7 +54,9 @@ fn code(done: Result<wire::PackLine, Failure>) -> (&'static str, String) {
 
 /// How many packs of a name a town holds.
 async fn held(town: &Town, name: &str) -> i64 {
-    town.count(&format!("SELECT COUNT(*) FROM pack WHERE name = '{name}'")).await
+    let mut conn = town.node().store().read().await.unwrap();
+    let sql = "SELECT CAST(COUNT(*) AS BIGINT) FROM pack WHERE name = $1";
+    conn.one(sql, vec![name.into()]).await.unwrap().int(0).unwrap()
 }
 
 /// The newest message of a type in a leg, as a town holds it.

@@ -215,9 +215,9 @@ impl Carrier {
                     let came = Command::PackFetched(self.city.clone(), *digest, Box::new(sealed));
                     self.perform(came).await?;
                 }
+                // With the next sweep again; another pack may be there.
                 Err(error) => {
                     tracing::warn!(peer = %self.city, %error, "a pack could not be fetched yet");
-                    return Ok(());
                 }
             }
         }

@@ -239,7 +239,7 @@ impl Audit<'_> {
             let signed = sealed(&row.bytes(7)?).filter(|s| self.is_of(&city, s));
             let content = signed.as_ref().and_then(|s| Content::of_envelope(s).ok());
             let Some((signed, content)) = signed.as_ref().zip(content) else {
-                self.found(key, "envelope", UNSIGNED);
+                self.found(key, "envelope (or city_id)", UNSIGNED);
                 continue;
             };
             self.expect(envelope::env_digest(signed).hex() == key, &key, "env_digest");
