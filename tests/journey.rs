@@ -11,6 +11,8 @@ mod call_back;
 mod capacity;
 #[path = "journey/capture.rs"]
 mod capture;
+#[path = "journey/correction.rs"]
+mod correction;
 #[path = "journey/cosigned.rs"]
 mod cosigned;
 #[path = "journey/crossing.rs"]
@@ -25,6 +27,8 @@ mod local;
 mod offers;
 #[path = "journey/parties.rs"]
 mod parties;
+#[path = "journey/redirect.rs"]
+mod redirect;
 #[path = "journey/restored.rs"]
 mod restored;
 #[path = "journey/road.rs"]

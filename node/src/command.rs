@@ -127,6 +127,7 @@ pub enum DeskCommand {
     FindCases(wire::FindCasesRequest),
     UndoAct(wire::UndoRequest),
     HandOver(wire::HandOverRequest),
+    OpenAgain(wire::OpenAgainRequest),
     /// A slip about these legs of a case: those that the desk sees.
     PrintSlip(String, Vec<LegId>),
     AskLetter(wire::LetterRequest),
@@ -421,6 +422,7 @@ async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Out
         DeskCommand::FindCases(request) => Done::Found(batch.find_cases(actor, &request).await?),
         DeskCommand::UndoAct(request) => Done::Acted(batch.undo_act(actor, &request).await?),
         DeskCommand::HandOver(request) => Done::Acted(batch.hand_over(actor, &request).await?),
+        DeskCommand::OpenAgain(request) => Done::Acted(batch.open_again(actor, &request).await?),
         DeskCommand::PrintSlip(case, legs) => {
             Done::Slip(batch.print_slip(actor, &case, &legs).await?)
         }

@@ -1,6 +1,7 @@
 //! A leg as this city holds it: the case law's two lanes, and what belongs to each place.
 
 mod heard;
+mod offices;
 pub use heard::heard;
 
 use jieli_proto::calendar::Calendar;
@@ -245,7 +246,11 @@ impl LegFile {
         if act.is_none_or(|act| self.law.admit(act, verdict).is_err()) {
             self.law.admit_unreadable(entry.side);
         }
+        let redirects = entry.message.as_ref().is_some_and(is_redirect);
         self.entries.push(entry);
+        if redirects {
+            self.follow_redirects();
+        }
     }
 
     /// Whether a refusal leaves an own message without a place in this leg, on both sides alike. One
@@ -285,6 +290,7 @@ impl LegFile {
             let message = self.entries[at].message.clone();
             self.was_refused(message.as_ref());
         }
+        let redirected = self.entries[at].message.as_ref().is_some_and(is_redirect);
         if self.loses_place(digest, standing) {
             self.entries.remove(at);
         }
@@ -302,7 +308,14 @@ impl LegFile {
             }
         }
         self.law = law;
+        if redirected {
+            self.follow_redirects();
+        }
     }
+}
+
+fn is_redirect(message: &wire::Message) -> bool {
+    message.r#type() == MessageType::Redirect
 }
 
 /// Whether a refusal leaves a message without a place in its leg, on both sides alike.

@@ -67,6 +67,11 @@ impl<'a> Offered<'a> {
             "decline" => {
                 vec![input("code", "act.reason", Kind::Radio(decisions(lang)))]
             }
+            "redirect" => {
+                let words = self.commands.iter().filter_map(|command| command.rsplit(' ').next());
+                let offices = words.map(|code| (code.to_owned(), code.to_owned()));
+                vec![input("office", "act.redirect_to", Kind::Radio(offices.collect()))]
+            }
             "supply" => self.supplied(lang),
             "correct" => self.corrected(lang),
             "return" => {
@@ -164,6 +169,7 @@ impl<'a> Offered<'a> {
                 fields: fields(form)?,
                 terms: form.get("terms") == "yes",
             }),
+            "redirect" => Act::Redirect(wire::DeskRedirect { office: form.get("office").to_owned() }),
             "return" => {
                 let code = ReturnCode::from_str_name(&format!("RETURN_CODE_{}", form.get("code")));
                 Act::Return(wire::DeskReturn { code: code.unwrap_or_default().into() })
@@ -318,6 +324,7 @@ pub(crate) fn word(step: &str, lang: Lang) -> &'static str {
         "remind" => "step.remind",
         "expire" => "step.expire",
         "progress" => "step.progress",
+        "redirect" => "step.redirect",
         "ask" => "step.ask",
         "undo" => "step.undo",
         _ => return "",
@@ -334,6 +341,7 @@ mod tests {
         for step in [
             "take-up", "accept", "clarify", "supply", "waitlist", "decline", "correct", "return",
             "outcome", "withdraw", "void", "remind", "expire", "progress", "ask", "undo",
+            "redirect",
         ] {
             assert!(!word(step, Lang::Zh).is_empty() && !word(step, Lang::En).is_empty(), "{step}");
         }

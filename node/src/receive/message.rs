@@ -50,7 +50,15 @@ impl Batch<'_> {
         };
         let mut file = self.leg_for(bond, &message, &facts, &place).await?;
         self.authorise(bond, &agreement, &facts, Some(&file))?;
+        if let Some(Body::Redirect(to)) = &message.body
+            && !agreement.is_competent(bond.our_side.other(), &to.office, facts.service)
+        {
+            return Err(Refusal::OfficeNotCovered.into());
+        }
         let opened = open_sections(incoming, &facts)?;
+        if !rests_on_a_new_yes(&file, &message, &opened) {
+            return Err(Refusal::ConsentInvalid.into());
+        }
         let withheld = match self.stands {
             None => opened.is_empty() && always_opens(&message, facts.kind),
             Some(stands) => stands == Standing::Withheld,
@@ -87,6 +95,9 @@ impl Batch<'_> {
         let seq = entry.seq;
         file.admit(entry, Some(act), verdict);
         self.keep_sections(&file, seq, &facts, opened).await?;
+        if facts.kind == MessageType::Redirect {
+            self.moved(&file).await?;
+        }
         self.put_leg(file.clone());
         // What is put back comes without its sections: what follows from these, follows with them.
         self.follow(&mut file, facts.kind, withheld || self.stands.is_some()).await?;
@@ -243,13 +254,13 @@ impl Batch<'_> {
             // They have seen it, so the receipt exists: it has to come first.
             return Err(Stop::Wait(DeferReason::CitedNotHeld).into());
         }
-        if store::legs::seen_seq(&file, side, &place.seen).is_none() {
+        let Some(seen) = store::legs::seen_seq(&file, side, &place.seen) else {
             return Err(Refusal::BadChain.into());
-        }
-        let offices = facts.from_office.as_str() == file.their_office
-            && facts.to_office.as_str() == file.our_office
+        };
+        let named = [facts.from_office.as_str(), facts.to_office.as_str()];
+        let fits = named == file.expected_offices(side, place.seq, seen)
             && facts.service == file.service;
-        if offices { Ok(file) } else { Err(Refusal::OfficeNotCovered.into()) }
+        if fits { Ok(file) } else { Err(Refusal::OfficeNotCovered.into()) }
     }
 
     async fn judge_theirs(
@@ -390,6 +401,21 @@ impl Batch<'_> {
 fn always_opens(message: &wire::Message, kind: MessageType) -> bool {
     let fulfilled = matches!(&message.body, Some(Body::Outcome(body)) if body.not_realised == 0);
     matches!(kind, MessageType::Offer | MessageType::Request | MessageType::Release) || fulfilled
+}
+
+/// A correction of who the person is cites a yes of its own, one that nothing was said under before;
+/// an answer to a question never says who it is.
+fn rests_on_a_new_yes(file: &LegFile, message: &wire::Message, opened: &Opened) -> bool {
+    let names = opened.iter().any(|(number, _, _)| *number == section::PERSON);
+    if message.r#type() == MessageType::Supply {
+        return !names;
+    }
+    let of_person = matches!(&message.body, Some(Body::Correct(body))
+        if body.section == u32::from(section::PERSON));
+    !of_person
+        || file.entries.iter().all(|entry| {
+            entry.message.as_ref().is_none_or(|m| m.consent_digest != message.consent_digest)
+        })
 }
 
 fn new_leg(

@@ -136,16 +136,17 @@ impl Audit<'_> {
             entry.message.as_ref().filter(|_| opens)
         }) {
             let ours = side_number(file.our_side) == 0;
+            let examiner = file.examiner_office(u32::MAX);
             let (us, them) = if ours {
-                (&first.from_office, &first.to_office)
+                (first.from_office.as_str(), examiner)
             } else {
-                (&first.to_office, &first.from_office)
+                (examiner, first.from_office.as_str())
             };
             let bond = file.bond.map(|id| id.to_vec());
             let agreement = first.header.as_ref().map(|header| header.agreement_id.clone());
             let holds = [
-                ("our_office", file.our_office == *us),
-                ("their_office", file.their_office == *them),
+                ("our_office", file.our_office == us),
+                ("their_office", file.their_office == them),
                 ("service", file.service as i32 == first.service),
                 ("case_id", file.case.0[..] == first.case_id),
                 ("agreement_id", file.is_local() || bond == agreement),

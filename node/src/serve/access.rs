@@ -46,6 +46,7 @@ pub enum Call {
     Act,
     UndoAct,
     HandOver,
+    OpenAgain,
     ExportCase,
     AskSecond,
     ListSeconds,
@@ -76,7 +77,7 @@ use Call::{
     CloseVacancy, CounterPropose, Countersign, EnterHold, Erase, ExportApproved, ExportCase,
     FindCases, HandOver, Import, InstallManifest, InvitePeer, ListAgreements, ListCapacity,
     ListCases, ListDisputed, ListFindings, ListHolds, ListKeys, ListPeers, ListReconciled,
-    ListRules, ListSeconds, ListVacancies, PlaceKey, PrintSlip, Propose, Reconcile, RemoveRule,
+    ListRules, ListSeconds, ListVacancies, OpenAgain, PlaceKey, PrintSlip, Propose, Reconcile, RemoveRule,
     Repair, SelfAudit, SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct, WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
@@ -116,6 +117,7 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (Act, &[Clerk]),
     (UndoAct, &[Clerk]),
     (HandOver, &[Clerk]),
+    (OpenAgain, &[Clerk]),
     (ExportCase, &[Clerk, Compliance]),
     (AskSecond, &[Clerk]),
     (ListSeconds, &[Clerk, Approver, Operator]),

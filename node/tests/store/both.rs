@@ -32,6 +32,7 @@ const SCHEMA: &str = concat!(
     include_str!("../../src/store/schema/sqlite/0019_grievance.sql"),
     include_str!("../../src/store/schema/sqlite/0020_call_back.sql"),
     include_str!("../../src/store/schema/sqlite/0022_overrides.sql"),
+    include_str!("../../src/store/schema/sqlite/0025_desk_acts.sql"),
 );
 
 #[derive(Clone, Debug)]

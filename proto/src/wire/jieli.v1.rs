@@ -3564,6 +3564,16 @@ pub struct UndoRequest {
     #[prost(uint32, tag = "2")]
     pub leg: u32,
 }
+/// A pull declined as WRONG_OFFICE, once more: the office it goes to, empty where there is only one.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OpenAgainRequest {
+    #[prost(string, tag = "1")]
+    pub case_number: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub leg: u32,
+    #[prost(string, tag = "3")]
+    pub office: ::prost::alloc::string::String,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct HandOverRequest {
     #[prost(string, tag = "1")]
@@ -5862,6 +5872,17 @@ pub mod draft_field {
         Flag(bool),
     }
 }
+/// What a person is asked to confirm, as it waits encrypted: the words with old and new, and the salt
+/// of the check value that stands in the question.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HeldCorrection {
+    #[prost(message, repeated, tag = "1")]
+    pub fields: ::prost::alloc::vec::Vec<DraftField>,
+    #[prost(string, tag = "2")]
+    pub shown: ::prost::alloc::string::String,
+    #[prost(bytes = "vec", tag = "3")]
+    pub salt: ::prost::alloc::vec::Vec<u8>,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ImportReply {
     #[prost(message, repeated, tag = "1")]
@@ -6070,6 +6091,9 @@ pub struct MessageLine {
     pub env_digest: ::prost::alloc::string::String,
     #[prost(uint32, tag = "8")]
     pub due_date: u32,
+    /// of a REDIRECT: the office that has the leg from then on
+    #[prost(string, tag = "10")]
+    pub handed_to: ::prost::alloc::string::String,
     /// past the last good place of a revoked key; it keeps its effect
     #[prost(bool, tag = "9")]
     pub disputed: bool,
@@ -6095,7 +6119,7 @@ pub struct ActRequest {
     pub leg: u32,
     #[prost(
         oneof = "act_request::Act",
-        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16"
+        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17"
     )]
     pub act: ::core::option::Option<act_request::Act>,
 }
@@ -6131,6 +6155,8 @@ pub mod act_request {
         Return(super::DeskReturn),
         #[prost(message, tag = "16")]
         Correct(super::DeskCorrect),
+        #[prost(message, tag = "17")]
+        Redirect(super::DeskRedirect),
     }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -6222,6 +6248,12 @@ pub struct DeskCorrect {
     pub fields: ::prost::alloc::vec::Vec<DraftField>,
     #[prost(bool, tag = "2")]
     pub terms: bool,
+}
+/// To the competent office of the same city: its credit code, or empty where there is only one.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeskRedirect {
+    #[prost(string, tag = "1")]
+    pub office: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ActReply {
@@ -7111,6 +7143,25 @@ pub mod desk_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "HandOver"));
             self.inner.unary(req, path, codec).await
         }
+        /// A new leg in the place of a pull that went to the wrong office.
+        pub async fn open_again(
+            &mut self,
+            request: impl tonic::IntoRequest<super::OpenAgainRequest>,
+        ) -> std::result::Result<tonic::Response<super::ActReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/OpenAgain");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "OpenAgain"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Without sections. With them: AskSecond, ApproveSecond, ExportApproved.
         pub async fn export_case(
             &mut self,
@@ -7728,6 +7779,11 @@ pub mod desk_server {
         async fn hand_over(
             &self,
             request: tonic::Request<super::HandOverRequest>,
+        ) -> std::result::Result<tonic::Response<super::ActReply>, tonic::Status>;
+        /// A new leg in the place of a pull that went to the wrong office.
+        async fn open_again(
+            &self,
+            request: tonic::Request<super::OpenAgainRequest>,
         ) -> std::result::Result<tonic::Response<super::ActReply>, tonic::Status>;
         /// Without sections. With them: AskSecond, ApproveSecond, ExportApproved.
         async fn export_case(
@@ -9292,6 +9348,49 @@ pub mod desk_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = HandOverSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/OpenAgain" => {
+                    #[allow(non_camel_case_types)]
+                    struct OpenAgainSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::OpenAgainRequest>
+                    for OpenAgainSvc<T> {
+                        type Response = super::ActReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::OpenAgainRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::open_again(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = OpenAgainSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -127,6 +127,13 @@ pub(super) enum Step {
         #[arg(long, conflicts_with_all = ["fields", "cleared"])]
         terms: bool,
     },
+    /// Hands it to the competent office of the same city; the filing date stays, and the person is
+    /// asked anew before any identity travels.
+    Redirect {
+        /// Credit code of that office; may be left out where there is only one.
+        #[arg(long = "to", default_value = "")]
+        office: String,
+    },
     /// It ended, or was recorded in error. Leaves no mark on the person.
     Return {
         /// JOB_ENDED, FAMILY_LEAVES, SLOT_LOST, HOME_AGAIN or RECORDED_IN_ERROR.
@@ -202,6 +209,7 @@ impl Step {
                 }
                 Act::Correct(wire::DeskCorrect { fields, terms })
             }
+            Step::Redirect { office } => Act::Redirect(wire::DeskRedirect { office }),
             Step::Return { code } => {
                 let known = ReturnCode::from_str_name(&format!("RETURN_CODE_{}", upper(&code)));
                 let known = known.filter(|known| *known != ReturnCode::Unspecified);

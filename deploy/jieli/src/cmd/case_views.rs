@@ -96,6 +96,7 @@ fn message_json(message: &wire::MessageLine) -> Value {
         "disputed": message.disputed,
         "env_digest": message.env_digest,
         "due_date": date(message.due_date),
+        "handed_to": message.handed_to,
     })
 }
 
@@ -330,6 +331,10 @@ fn message_text(message: &wire::MessageLine, out: Out) -> String {
     }];
     if message.overridden {
         notes.push(out.say("被另一步盖过，未生效", "overridden by another step"));
+    }
+    if !message.handed_to.is_empty() {
+        let to = &message.handed_to;
+        notes.insert(0, out.say(&format!("转给 {to}"), &format!("to {to}")));
     }
     if message.disputed {
         notes.push(out.say(

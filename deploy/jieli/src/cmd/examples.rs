@@ -85,6 +85,7 @@ const EXAMPLES: &[(&str, &str)] = &[
         "jieli --as window case find --purpose 办理业务   # 证件号码在提示后输入 the number is typed when asked for",
     ),
     ("case undo", "jieli case undo 2026-000001 1"),
+    ("case again", "jieli case again 2026-000001 1 --to 11999999MB00001312"),
     ("case hand-over", "jieli case hand-over 2026-000001 1 --to window2"),
     ("case act take-up", "jieli --as window case act 2026-000001 1 take-up"),
     ("case act accept", "jieli --as window case act 2026-000001 1 accept --slot-until 2026-12-11"),
@@ -95,6 +96,7 @@ const EXAMPLES: &[(&str, &str)] = &[
         "case act correct",
         "jieli case act 2026-000001 1 correct --field school_offer.grade=4 --clear school_offer.district",
     ),
+    ("case act redirect", "jieli --as window case act 2026-000001 1 redirect --to 11999999MB0000123Y"),
     ("case act return", "jieli case act 2026-000001 1 return --code FAMILY_LEAVES"),
     ("case act decline", "jieli --as window case act 2026-000001 2 decline --code CAPACITY"),
     (

@@ -100,7 +100,8 @@ impl<'a> Scene<'a> {
         let messages = file.entries.iter().map(|entry| {
             let from = if entry.side == file.our_side { &us } else { &peer };
             let disputed = disputed.contains(&entry.env_digest);
-            wire::MessageLine { disputed, ..message_line(file, entry, from) }
+            let handed_to = self.handed_to(file, entry);
+            wire::MessageLine { disputed, handed_to, ..message_line(file, entry, from) }
         });
         let messages = messages.collect();
         let steps = if may_act { self.steps(case, file).await? } else { Vec::new() };
@@ -118,6 +119,23 @@ impl<'a> Scene<'a> {
             window: self.window(file),
             letter,
         })
+    }
+
+    /// The office that a REDIRECT names, by its name.
+    fn handed_to(&self, file: &LegFile, entry: &Entry) -> String {
+        let Some(Body::Redirect(to)) = entry.message.as_ref().and_then(|m| m.body.as_ref()) else {
+            return String::new();
+        };
+        let bond = self.bond(file);
+        let of = |bond: &Bond| {
+            let side = if file.our_side == Side::Examiner {
+                bond.our_side
+            } else {
+                bond.our_side.other()
+            };
+            Some(bond.in_force()?.office(side, &to.office)?.name.clone())
+        };
+        bond.as_deref().and_then(of).unwrap_or_else(|| to.office.clone())
     }
 
     /// V22, at the city that got the person: whether the person has heard of it by now.
@@ -155,6 +173,12 @@ impl<'a> Scene<'a> {
         let mut batch = Batch::new(self.conn, self.house, directory, head, now_ms);
         let offers = batch.offers(file).await?;
         let mut steps = Vec::new();
+        if let Ok(offices) = batch.may_open_again(file).await {
+            let again = format!("case again {case} {}", file.number);
+            steps.extend(
+                offices.iter().map(|o| next("again", format!("{again} --to {}", o.credit_code))),
+            );
+        }
         if waits {
             steps.push(next("undo", format!("case undo {case} {}", file.number)));
         }
@@ -268,6 +292,7 @@ fn message_line(file: &LegFile, entry: &Entry, from: &str) -> wire::MessageLine 
         env_digest: entry.env_digest.hex(),
         due_date: message.map_or(0, |message| message.due_date),
         disputed: false,
+        handed_to: String::new(),
     }
 }
 

@@ -8,9 +8,10 @@ use super::agreements::Agreements;
 use super::replay::{self, LegHistory, Unread};
 use crate::id::{CityId, Digest, LegId};
 use crate::kinds::Kind;
-use crate::message::LegPlace;
+use crate::message::{LegPlace, examiner_office};
 use crate::refusal::Refusal;
 use crate::wire::MessageType;
+use crate::wire::message::Body;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A leg as far as it is here.
@@ -18,8 +19,51 @@ pub(super) struct Leg {
     pub(super) verdict: LegVerdict,
     /// Who sent the OFFER or REQUEST.
     pub(super) initiator: Option<CityId>,
-    /// The offices it has fixed: the initiator's, the examiner's.
-    pub(super) offices: Option<[String; 2]>,
+    /// The offices that its messages have to name.
+    pub(super) offices: Option<Offices>,
+}
+
+/// The offices of a leg.
+pub(super) struct Offices {
+    /// The initiator's.
+    initiator: String,
+    /// The examiner's, by the first message.
+    opened: String,
+    /// Those that a REDIRECT named, by its place.
+    redirects: BTreeMap<u32, String>,
+    /// The places of the examiner's lane.
+    places: BTreeMap<Digest, u32>,
+}
+
+impl Offices {
+    fn of(opening: &Record<'_>, lanes: &BTreeMap<CityId, Lane<'_>>) -> Option<Offices> {
+        let (facts, _) = opening.message()?;
+        let examiner = lanes.get(&facts.head.recipient)?;
+        let counts = |(seq, (_, record)): (&u32, &Step<'_>)| {
+            let (_, message) = record.message().filter(|_| record.refused().is_none())?;
+            match &message.body {
+                Some(Body::Redirect(redirect)) => Some((*seq, redirect.office.clone())),
+                Some(_) | None => None,
+            }
+        };
+        Some(Offices {
+            initiator: facts.from_office.as_str().to_owned(),
+            opened: facts.to_office.as_str().to_owned(),
+            redirects: examiner.iter().filter_map(counts).collect(),
+            places: examiner.iter().map(|(seq, (_, record))| (record.digest, *seq)).collect(),
+        })
+    }
+
+    /// From where and to where a message goes: its author is the initiator, or the examiner.
+    pub(super) fn expected(&self, by_initiator: bool, place: &LegPlace) -> [&str; 2] {
+        let known = match by_initiator {
+            true => self.places.get(&place.seen).copied().unwrap_or(0),
+            false => place.seq.saturating_sub(1),
+        };
+        let redirects = self.redirects.iter().map(|(seq, office)| (*seq, office.as_str()));
+        let examiner = examiner_office(&self.opened, redirects, known);
+        if by_initiator { [&self.initiator, examiner] } else { [examiner, &self.initiator] }
+    }
 }
 
 /// A message of a leg.
@@ -100,9 +144,7 @@ fn check_leg(
         scene.failures.add(Code::LegGap, "", format!("{} has no opening", leg.hex()));
     }
     let initiator = opening.and_then(|(_, record)| record.author());
-    let offices = opening.and_then(|(_, record)| record.message()).map(|(facts, _)| {
-        [&facts.from_office, &facts.to_office].map(|office| office.as_str().to_owned())
-    });
+    let offices = opening.and_then(|(_, record)| Offices::of(record, &lanes));
     let (unstated, agree) = statements(scene, leg, &lanes);
     let last = lanes
         .iter()
