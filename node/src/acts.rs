@@ -89,6 +89,9 @@ impl Batch<'_> {
             self.drop_pending(&file).await?;
             return self.desk_withdraw(actor, &mut file).await;
         }
+        if let Act::Correct(wire::DeskCorrect { not_as_asked: true, .. }) = act {
+            return self.decline_correction(actor, &file).await;
+        }
         if let Some(pending) = waiting(self.conn, &file).await? {
             return Err(self.is_pending(&pending, &name).into());
         }
@@ -168,6 +171,7 @@ impl Batch<'_> {
         }
         if !planned.confirm.is_empty() {
             self.ask_correction(file, &planned.confirm).await?;
+            self.correction_answered(file).await?;
             return Ok(told(
                 "已录入，正请本人确认；本人确认后由系统发出，不确认就不更正。",
                 "Entered; the person is asked. It goes out after the person's yes, or not at all.",

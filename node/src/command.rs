@@ -170,6 +170,7 @@ pub enum WorkerCommand {
     LookBySlip(wire::SlipUse),
     StopBySlip(wire::SlipUse),
     EraseMine(wire::WithdrawRequest),
+    AskCorrection(wire::CorrectionRequest),
     ListBodies(wire::WorkerRequest),
     FileGrievance(wire::FileGrievanceRequest),
     OpenCallBack(wire::OpenCallBackRequest),
@@ -462,6 +463,9 @@ async fn window(batch: &mut Batch<'_>, actor: &Actor, command: WindowCommand) ->
         WindowCommand::Stop(r) => Done::Answered(batch.stop_at_window(actor, &r).await?),
         WindowCommand::SetPin(r) => Done::Answered(batch.set_pin_at_window(actor, &r).await?),
         WindowCommand::Reopen(r) => Done::Answered(batch.reopen_at_window(actor, &r).await?),
+        WindowCommand::Correction(r) => {
+            Done::Answered(batch.correction_at_window(actor, &r).await?)
+        }
         WindowCommand::Erase(r) => Done::Erased(batch.erase_at_window(actor, &r).await?),
         WindowCommand::ListBodies(r) => Done::Bodies(batch.bodies_at_window(actor, &r).await?),
         WindowCommand::File(r) => Done::Filed(batch.file_at_window(actor, &r).await?),

@@ -41,6 +41,7 @@ pub enum WindowCommand {
     SetPin(wire::SetWindowPinRequest),
     Reopen(wire::ReopenAtWindowRequest),
     Erase(wire::StopRequest),
+    Correction(wire::CorrectionAtWindowRequest),
     ListBodies(wire::InHand),
     File(wire::FileAtWindowRequest),
 }

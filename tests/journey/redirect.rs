@@ -4,20 +4,19 @@
 use jieli_node::command::{DeskCommand, Done};
 use jieli_node::writer::Failure;
 use jieli_proto::bundle::{exit_code, verify};
-use jieli_proto::case::Stage;
+use jieli_proto::case::{Illegal, Stage};
+use jieli_proto::envelope;
 use jieli_proto::id::LegId;
+use jieli_proto::refusal::Refusal;
 use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::message::Body;
-use jieli_proto::wire::{self, DecisionCode, MessageType, Service};
+use jieli_proto::wire::{self, DecisionCode, ItemStatus, MessageType, Service};
 use jieli_tests::people::{self, home, number};
 use jieli_tests::{
-    AGREEMENT_DRAFT, HOUR_MS, HOUSING, LABOUR_HERE, SCHOOLS_TOO, Sms, TestPg, Town, Towns, Within,
+    AGREEMENT_DRAFT, Forger, HOMES, HOMES_TOO, HOUR_MS, HOUSING, LABOUR_HERE, SCHOOLS_TOO, Sms, TestPg, Town, Towns, Within,
     sqlite,
 };
 
-/// Ruian's office for housing, and the one of a district.
-const HOMES: &str = "11999999MB0000140P";
-const DISTRICT: &str = "11999999MB00007332";
 /// Kunming's second office for medical security.
 const MEDICAL_TOO: &str = "11999999MB0000741W";
 
@@ -29,7 +28,7 @@ fn draft() -> String {
              telephone = \"0577-60000733\"\n\n"
         )
     };
-    let home = more(DISTRICT, "housing", "瑞安市塘下镇住房保障所");
+    let home = more(HOMES_TOO, "housing", "瑞安市塘下镇住房保障所");
     let medical = more(MEDICAL_TOO, "medical-security", "昆明市盘龙区医疗保障局");
     let (first, second) = AGREEMENT_DRAFT.split_once("[[party]]").unwrap();
     let (one, two) = second.split_once("[[party]]").unwrap();
@@ -70,9 +69,14 @@ async fn taken_up(towns: &Towns, serial: u32) -> (String, LegId, Sms) {
 
 /// With the district, in both cities.
 async fn handed_over(towns: &Towns, leg: LegId) {
-    towns.ruian.act_of(HOMES, leg, redirect(DISTRICT)).await.unwrap();
+    towns.ruian.act_of(HOMES, leg, redirect(HOMES_TOO)).await.unwrap();
     towns.kunming.holds(leg, MessageType::Redirect).await;
     towns.quiet().await;
+}
+
+fn is_illegal<T: std::fmt::Debug>(result: Result<T, Failure>, why: Illegal) {
+    let Err(Failure::Denied(denied)) = result else { panic!("{result:?}") };
+    assert!(denied.en.contains(&why.to_string()), "{denied:?}");
 }
 
 async fn nobody_misbehaved(towns: &Towns) {
@@ -95,23 +99,25 @@ async fn handed_on(towns: Towns) {
     for office in [HOMES, kunming.window_office(), ruian.window_office(), "11999999MB0000123Y"] {
         assert_eq!(code(ruian.act_of(HOMES, leg, redirect(office)).await), "BAD_OPTION", "{office}");
     }
-    assert_eq!(code(kunming.act(leg, redirect(DISTRICT)).await), "BAD_OPTION");
+    assert_eq!(code(kunming.act(leg, redirect(HOMES_TOO)).await), "BAD_OPTION");
     handed_over(&towns, leg).await;
     // It has left the first office's queue and stands in the other's, to be taken up.
     assert_eq!(code(ruian.act_of(HOMES, leg, take_up()).await), "NOT_FOUND");
-    assert_eq!(ruian.leg(leg).await.our_office, DISTRICT);
-    assert_eq!(kunming.leg(leg).await.their_office, DISTRICT);
+    assert_eq!(ruian.leg(leg).await.our_office, HOMES_TOO);
+    assert_eq!(kunming.leg(leg).await.their_office, HOMES_TOO);
     for town in [kunming, ruian] {
         assert_eq!(town.stage(leg).await, Some(Stage::Offered));
         let view = town.view(leg).await;
         let said = view.messages.iter().find(|line| line.r#type == "REDIRECT").unwrap();
         assert_eq!(said.handed_to, "瑞安市塘下镇住房保障所");
     }
+    let queue = async |token| ruian.queue(token, wire::ListCasesRequest::default()).await.cases.len();
+    assert_eq!((queue("homes").await, queue("district-homes").await), (0, 1));
     // Until it is taken up there, who had it here answers for it; nobody skips the taking up.
     assert_eq!(ruian.desk_view(leg).await.handler, "test");
     assert_eq!(code(ruian.hand_over(leg, "window").await), "NOT_TAKEN_UP");
-    ruian.act_of(DISTRICT, leg, take_up()).await.unwrap();
-    ruian.act_of(DISTRICT, leg, accept()).await.unwrap();
+    ruian.act_of(HOMES_TOO, leg, take_up()).await.unwrap();
+    ruian.act_of(HOMES_TOO, leg, accept()).await.unwrap();
     kunming.reaches(leg, Stage::Accepted).await;
     towns.quiet().await;
     // The yes was given for the first office: nothing is released under it.
@@ -122,13 +128,13 @@ async fn handed_on(towns: Towns) {
         assert!(shown.text.contains(office), "{}", shown.text);
     }
     let fields = vec![number(3, 2, 5)];
-    let correct = Act::Correct(wire::DeskCorrect { fields, terms: false });
-    assert_eq!(code(kunming.act(leg, correct).await), "CONSENT_MISSING");
+    let correct = Act::Correct(wire::DeskCorrect { fields, terms: false, ..Default::default() });
+    is_illegal(kunming.act(leg, correct).await, Illegal::ConsentMissing);
     kunming.answer(&question, &[1]).await.unwrap();
     ruian.reaches(leg, Stage::Released).await;
     let file = ruian.leg(leg).await;
     let released = file.latest(MessageType::Release).unwrap().message.clone().unwrap();
-    assert_eq!(released.to_office, DISTRICT);
+    assert_eq!(released.to_office, HOMES_TOO);
     let opening = file.latest(MessageType::Offer).unwrap().message.clone().unwrap();
     let Some(Body::Opening(opening)) = opening.body else { panic!() };
     assert_eq!(opening.filed_on, 20_261_123, "the filing date is kept");
@@ -181,7 +187,7 @@ async fn v23_no_and_silence_about_another_office_are_one_withdrawal() {
         ruian.reaches(*leg, Stage::Withdrawn).await;
         let file = ruian.leg(*leg).await;
         let mut last = file.latest(MessageType::Withdraw).unwrap().message.clone().unwrap();
-        assert_eq!(last.to_office, DISTRICT);
+        assert_eq!(last.to_office, HOMES_TOO);
         let head = last.header.take().unwrap();
         let day = towns.calendar().day_of_unix_ms(head.created_unix_ms);
         let len = prost::Message::encoded_len(&last);
@@ -199,11 +205,11 @@ async fn a_leg_goes_back_once_and_no_further_and_an_old_yes_is_no_yes() {
     let (case, leg, _) = taken_up(&towns, 1).await;
     handed_over(&towns, leg).await;
     let first = kunming.sms(&case, "已把申请转给同城的瑞安市塘下镇住房保障所").await;
-    ruian.act_of(DISTRICT, leg, redirect("")).await.unwrap();
+    ruian.act_of(HOMES_TOO, leg, redirect("")).await.unwrap();
     towns.quiet().await;
     let second = kunming.sms(&case, "已把申请转给同城的瑞安市住房和城乡建设局").await;
     ruian.act_of(HOMES, leg, take_up()).await.unwrap();
-    assert_eq!(code(ruian.act_of(HOMES, leg, redirect(DISTRICT)).await), "REDIRECTS_USED");
+    is_illegal(ruian.act_of(HOMES, leg, redirect(HOMES_TOO)).await, Illegal::RedirectsUsed);
     ruian.act_of(HOMES, leg, accept()).await.unwrap();
     kunming.reaches(leg, Stage::Accepted).await;
     towns.quiet().await;
@@ -231,7 +237,7 @@ fn crossing(kind: MessageType) -> Option<Act> {
         }
         MessageType::Correct => Some(Act::Correct(wire::DeskCorrect {
             fields: vec![number(3, 2, 4)],
-            terms: false,
+            terms: false, ..Default::default()
         })),
         _ => None,
     }
@@ -251,7 +257,7 @@ async fn crosses(kind: MessageType, redirect_first: bool, serial: u32, towns: &T
     for town in [kunming, ruian] {
         town.tap.set_cut(true);
     }
-    ruian.act_of(HOMES, leg, redirect(DISTRICT)).await.unwrap();
+    ruian.act_of(HOMES, leg, redirect(HOMES_TOO)).await.unwrap();
     match crossing(kind) {
         Some(act) => drop(kunming.act(leg, act).await.unwrap()),
         None => drop(kunming.withdraw(&sms).await.unwrap()),
@@ -273,7 +279,7 @@ async fn crosses(kind: MessageType, redirect_first: bool, serial: u32, towns: &T
     for town in [kunming, ruian] {
         let file = town.leg(leg).await;
         assert_eq!(file.law.state().stage, stage, "{kind:?} {redirect_first} {town:?}");
-        assert_eq!(file.examiner_office(u32::MAX), DISTRICT);
+        assert_eq!(file.examiner_office(u32::MAX), HOMES_TOO);
         assert!(file.law.state().question.is_none());
         let entry = file.latest(kind).unwrap().message.clone().unwrap();
         // Its author had not seen the REDIRECT: it names the first office, and counts all the same.
@@ -283,10 +289,11 @@ async fn crosses(kind: MessageType, redirect_first: bool, serial: u32, towns: &T
         kunming.holds(leg, MessageType::WithdrawEffect).await;
         assert!(kunming.phones.about(&case, "转给同城的").is_empty());
     } else {
-        assert_eq!(ruian.leg(leg).await.our_office, DISTRICT);
+        assert_eq!(ruian.leg(leg).await.our_office, HOMES_TOO);
         kunming.sms(&case, "转给同城的").await;
         let there = ruian.case_of(&ruian.leg(leg).await).await;
-        let seen = ruian.case_seen("window", &there, "test").await.unwrap();
+        assert!(ruian.case_seen("homes", &there, "test").await.is_err());
+        let seen = ruian.case_seen("district-homes", &there, "test").await.unwrap();
         let fields = &seen.legs[0].fields;
         let size = if kind == MessageType::Supply { "5" } else { "4" };
         assert!(fields.iter().any(|f| (f.section, f.field) == (3, 2) && f.value == size));
@@ -326,7 +333,7 @@ async fn a_pull_to_the_wrong_office_is_opened_again_with_its_filing_date() {
         ruian.desk_of(ruian.window_office(), DeskCommand::OpenAgain(request)).await
     };
     assert_eq!(code(again("").await), "NOT_WRONG_OFFICE");
-    assert_eq!(code(kunming.act(old, redirect(MEDICAL_TOO)).await), "WRONG_DIRECTION");
+    is_illegal(kunming.act(old, redirect(MEDICAL_TOO)).await, Illegal::WrongDirection);
     let decision = DecisionCode::WrongOffice.into();
     let decline = Act::Decline(wire::DeskDecline { decision, ..Default::default() });
     kunming.act(old, decline).await.unwrap();
@@ -383,4 +390,36 @@ async fn a_local_leg_is_handed_on_within_the_city() {
     town.reaches(leg, Stage::Released).await;
     let mut town = city.town;
     town.stop().await;
+}
+
+/// A modified node over here that releases under the yes to the first office.
+#[tokio::test(flavor = "multi_thread")]
+async fn v02_a_release_under_the_first_offices_yes_is_refused() {
+    let towns = towns().await;
+    let (_, leg, _) = taken_up(&towns, 1).await;
+    handed_over(&towns, leg).await;
+    towns.kunming.tap.set_cut(true);
+    towns.ruian.act_of(HOMES_TOO, leg, take_up()).await.unwrap();
+    towns.ruian.act_of(HOMES_TOO, leg, accept()).await.unwrap();
+    let forger = Forger::beside(towns);
+    let ruian = &forger.towns.ruian;
+    ruian.receipted(leg).await;
+    for (office, expected) in
+        [(HOMES, Err(Refusal::ConsentInvalid)), (HOMES_TOO, Ok(ItemStatus::StoredWithheld))]
+    {
+        let body = Body::Release(wire::Release::default());
+        let mut forged = forger.next_in(leg, MessageType::Release, body).await;
+        forged.message.due_date = 20_261_222;
+        let consent = forger.consent(leg, office, Service::Housing).await;
+        let sealed = forger.seal(&consent).await;
+        forged.message.consent_digest = envelope::env_digest(&sealed).to_vec();
+        forged.consents = vec![sealed];
+        assert_eq!(forger.say(&forged).await, expected, "{office}");
+    }
+    // What names an office that the leg is not with has no place in it either.
+    let body = Body::Void(wire::Void { code: wire::VoidCode::SentInError.into() });
+    let mut forged = forger.next_in(leg, MessageType::Void, body).await;
+    forged.message.to_office = HOMES.to_owned();
+    assert_eq!(forger.say(&forged).await, Err(Refusal::OfficeNotCovered));
+    forger.towns.stop().await;
 }

@@ -5,7 +5,7 @@ use super::form::{Input, Kind, minutes};
 use super::visitor::Form;
 use super::words::Lang;
 use crate::drafts;
-use jieli_proto::section::{self, Field, FieldType, PERSON, SUPPORT_NEED, SectionKind, TABLE};
+use jieli_proto::section::{self, Field, FieldType, PERSON, PERSON_CORRECTABLE, SUPPORT_NEED, SectionKind, TABLE};
 use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::{
     self, DecisionCode, Duty, HandledIn, MessageType, ProgressStep, ReturnCode, Service, VoidCode,
@@ -115,9 +115,12 @@ impl<'a> Offered<'a> {
                 .any(|w| w.starts_with(&begin))
         };
         for kind in TABLE.iter().filter(named) {
-            if kind.number != PERSON && kind.number != SUPPORT_NEED {
-                all.extend(kind.fields.iter().map(|field| asked(kind, field, lang).optional()));
-            }
+            let open = |field: &&Field| match kind.number {
+                PERSON => PERSON_CORRECTABLE.contains(&field.number),
+                number => number != SUPPORT_NEED,
+            };
+            let fields = kind.fields.iter().filter(open);
+            all.extend(fields.map(|field| asked(kind, field, lang).optional()));
         }
         all
     }
@@ -168,6 +171,7 @@ impl<'a> Offered<'a> {
             "correct" => Act::Correct(wire::DeskCorrect {
                 fields: fields(form)?,
                 terms: form.get("terms") == "yes",
+                ..wire::DeskCorrect::default()
             }),
             "redirect" => Act::Redirect(wire::DeskRedirect { office: form.get("office").to_owned() }),
             "return" => {

@@ -78,7 +78,7 @@ impl Batch<'_> {
         file: &LegFile,
         asked: &wire::DeskCorrect,
     ) -> Outcome<Speech> {
-        if asked.terms != asked.fields.is_empty() {
+        if !asked.as_asked && asked.terms != asked.fields.is_empty() {
             return Err(wrong_option(
                 "--field / --clear / --terms",
                 "请填写要更正的内容，或更正用工条件，二者选一",
@@ -134,6 +134,11 @@ impl Batch<'_> {
         file: &LegFile,
         asked: &wire::DeskCorrect,
     ) -> Outcome<Option<Vec<DraftField>>> {
+        if asked.as_asked {
+            let named = self.asked_correction(file).await?;
+            let one = wire::DeskCorrect { fields: vec![named], ..wire::DeskCorrect::default() };
+            return Box::pin(self.of_person(file, &one)).await;
+        }
         if !asked.fields.iter().any(|field| field.section == u32::from(PERSON)) {
             return Ok(None);
         }
@@ -145,6 +150,9 @@ impl Batch<'_> {
             if field.value.is_none() && named.required {
                 return Err(must_be_there(named));
             }
+        }
+        if file.law.is_closed() {
+            return Err(Illegal::WrongStage.into());
         }
         let mut numbers: Vec<u32> = asked.fields.iter().map(|field| field.field).collect();
         for entry in file.entries.iter().filter(|entry| names(entry, u32::from(PERSON))) {
@@ -212,18 +220,14 @@ impl Batch<'_> {
         }
         let state = file.law.state();
         let Some(in_force) = state.terms else { return Err(nothing_stated().into()) };
-        if !matches!(state.stage, Stage::Accepted | Stage::TakenUp) {
-            return Err(Denied::new(
-                "TOO_LATE",
-                "身份移交之后更正用工条件，需要本人在窗口重新确认，程序尚未提供。",
-                "Once identity has travelled, new terms need the person's acknowledgement at a \
-                 window, which is still to come.",
-            )
-            .into());
+        if !matches!(state.stage, Stage::Accepted | Stage::TakenUp | Stage::Released) {
+            return Err(Illegal::WrongStage.into());
         }
         let calendar = &self.house.calendar;
         let earliest = calendar.add_working_days(self.today, SLOT_DAYS_MIN);
-        if state.due(jieli_proto::case::Duty::Release).is_some_and(|slot| slot < earliest) {
+        // Once identity has travelled no slot runs out: the OUTCOME waits for the person.
+        let slot = state.due(jieli_proto::case::Duty::Release);
+        if state.stage != Stage::Released && slot.is_some_and(|slot| slot < earliest) {
             return Err(Denied::new(
                 "SLOT_TOO_SOON",
                 format!("名额保留到 {earliest} 之前，本人来不及看新的条件。"),

@@ -133,10 +133,12 @@ impl Batch<'_> {
                 sample.value = Some(Value::Text("某某".to_owned()));
             }
             let fields = vec![sample];
-            let act = Act::Correct(wire::DeskCorrect { fields, terms: false });
+            let act = Act::Correct(wire::DeskCorrect { fields, ..wire::DeskCorrect::default() });
             all.push((act, format!("--field {}.{}={BLANK}", kind.name, field.name)));
         }
-        let terms = wire::DeskCorrect { fields: Vec::new(), terms: true };
+        let as_asked = wire::DeskCorrect { as_asked: true, ..wire::DeskCorrect::default() };
+        all.push((Act::Correct(as_asked), "--as-asked".to_owned()));
+        let terms = wire::DeskCorrect { terms: true, ..wire::DeskCorrect::default() };
         all.push((Act::Correct(terms), "--terms".to_owned()));
         all
     }

@@ -342,7 +342,7 @@ impl Batch<'_> {
 
     /// The slot date, the last day for an answer, and its end. The answer closes at 24:00 of the
     /// last working day before the slot date; after RELEASE on the day the outcome is due.
-    fn until_read(&self, file: &LegFile) -> (Day, Day, u64) {
+    pub(crate) fn until_read(&self, file: &LegFile) -> (Day, Day, u64) {
         let (state, calendar) = (file.law.state(), &self.house.calendar);
         let (slot, last) = if state.stage == Stage::Accepted {
             let slot = state.due(Duty::Release).unwrap_or(self.today);

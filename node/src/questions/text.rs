@@ -293,6 +293,17 @@ pub(crate) fn pin_replaced(city: &str, case_number: &str) -> String {
     )
 }
 
+/// The person's request for a correction came to nothing. No code in it.
+pub(crate) fn not_corrected(city: &str, case_number: &str, service: Service) -> String {
+    let word = words::service(service);
+    format!(
+        "【接力】{city}，办件 {case_number}\n您要求更正{}一事中的本人信息：经核对证件，没有更正。可带证件到窗口再提出。\n\
+         Case {case_number}. You asked for a correction ({}): by the document it was not made. You can \
+         ask again at a window, with the document.",
+        word.zh, word.en
+    )
+}
+
 /// What a receiving window asks about an item that another city sent.
 pub(crate) fn receiving_line(
     number: u32,

@@ -414,7 +414,10 @@ fn rests_on_a_new_yes(file: &LegFile, message: &wire::Message, opened: &Opened) 
         if body.section == u32::from(section::PERSON));
     !of_person
         || file.entries.iter().all(|entry| {
-            entry.message.as_ref().is_none_or(|m| m.consent_digest != message.consent_digest)
+            let place = file.law.place(entry.side, entry.seq);
+            let counts = place.is_some_and(|place| place.legal().is_some());
+            let cited = entry.message.as_ref().map(|found| &found.consent_digest);
+            !counts || cited != Some(&message.consent_digest)
         })
 }
 

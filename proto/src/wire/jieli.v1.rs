@@ -3500,6 +3500,18 @@ pub struct LegDesk {
     pub pending: ::core::option::Option<PendingAct>,
     #[prost(message, optional, tag = "5")]
     pub not_sent: ::core::option::Option<UnsentAct>,
+    #[prost(message, optional, tag = "6")]
+    pub correction: ::core::option::Option<CorrectionAsked>,
+}
+/// The person asked for a correction; what is right stands among the fields, for a purpose.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CorrectionAsked {
+    #[prost(string, tag = "1")]
+    pub name_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name_en: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "3")]
+    pub due_on: u32,
 }
 /// Entered, and not sent before its time: until then it can be undone.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -6248,6 +6260,12 @@ pub struct DeskCorrect {
     pub fields: ::prost::alloc::vec::Vec<DraftField>,
     #[prost(bool, tag = "2")]
     pub terms: bool,
+    /// what the person asked for: the person confirms it
+    #[prost(bool, tag = "3")]
+    pub as_asked: bool,
+    /// the document says otherwise: the person is told
+    #[prost(bool, tag = "4")]
+    pub not_as_asked: bool,
 }
 /// To the competent office of the same city: its credit code, or empty where there is only one.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -6273,6 +6291,20 @@ pub struct ExportReply {
     /// what the verifier will not find complete, and why
     #[prost(string, repeated, tag = "3")]
     pub notes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// A field of the person block, and what is right; leg: its number in the question of the code.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CorrectionRequest {
+    #[prost(string, tag = "1")]
+    pub case_number: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub code: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "3")]
+    pub leg: u32,
+    #[prost(uint32, tag = "4")]
+    pub field: u32,
+    #[prost(string, tag = "5")]
+    pub value: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OpenRequest {
@@ -10759,6 +10791,28 @@ pub mod worker_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Worker", "EraseMine"));
             self.inner.unary(req, path, codec).await
         }
+        /// "This about me is wrong": answered within 15 working days.
+        pub async fn ask_correction(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CorrectionRequest>,
+        ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Worker/AskCorrection",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Worker", "AskCorrection"));
+            self.inner.unary(req, path, codec).await
+        }
         /// To whom the person can turn about this case: never an office that is concerned in it.
         pub async fn list_bodies(
             &mut self,
@@ -10955,6 +11009,11 @@ pub mod worker_server {
             &self,
             request: tonic::Request<super::WithdrawRequest>,
         ) -> std::result::Result<tonic::Response<super::EraseReply>, tonic::Status>;
+        /// "This about me is wrong": answered within 15 working days.
+        async fn ask_correction(
+            &self,
+            request: tonic::Request<super::CorrectionRequest>,
+        ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status>;
         /// To whom the person can turn about this case: never an office that is concerned in it.
         async fn list_bodies(
             &self,
@@ -11619,6 +11678,49 @@ pub mod worker_server {
                     };
                     Box::pin(fut)
                 }
+                "/jieli.v1.Worker/AskCorrection" => {
+                    #[allow(non_camel_case_types)]
+                    struct AskCorrectionSvc<T: Worker>(pub Arc<T>);
+                    impl<T: Worker> tonic::server::UnaryService<super::CorrectionRequest>
+                    for AskCorrectionSvc<T> {
+                        type Response = super::AnswerReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CorrectionRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Worker>::ask_correction(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AskCorrectionSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/jieli.v1.Worker/ListBodies" => {
                     #[allow(non_camel_case_types)]
                     struct ListBodiesSvc<T: Worker>(pub Arc<T>);
@@ -11967,6 +12069,17 @@ pub struct FileAtWindowRequest {
     #[prost(message, optional, tag = "2")]
     pub filed: ::core::option::Option<SealedBox>,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CorrectionAtWindowRequest {
+    #[prost(message, optional, tag = "1")]
+    pub in_hand: ::core::option::Option<InHand>,
+    #[prost(uint32, tag = "2")]
+    pub leg: u32,
+    #[prost(uint32, tag = "3")]
+    pub field: u32,
+    #[prost(string, tag = "4")]
+    pub value: ::prost::alloc::string::String,
+}
 /// Generated client implementations.
 #[cfg(feature = "grpc")]
 pub mod keypad_client {
@@ -12194,6 +12307,28 @@ pub mod keypad_client {
                 .insert(GrpcMethod::new("jieli.v1.Keypad", "EraseAtWindow"));
             self.inner.unary(req, path, codec).await
         }
+        /// "This about me is wrong", at any window; leg: its number in the case.
+        pub async fn correction_at_window(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CorrectionAtWindowRequest>,
+        ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Keypad/CorrectionAtWindow",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Keypad", "CorrectionAtWindow"));
+            self.inner.unary(req, path, codec).await
+        }
         /// To whom the person can turn, and what the person sealed on the keypad: at the window of an
         /// office that is not concerned.
         pub async fn list_bodies_at_window(
@@ -12288,6 +12423,11 @@ pub mod keypad_server {
             &self,
             request: tonic::Request<super::StopRequest>,
         ) -> std::result::Result<tonic::Response<super::EraseReply>, tonic::Status>;
+        /// "This about me is wrong", at any window; leg: its number in the case.
+        async fn correction_at_window(
+            &self,
+            request: tonic::Request<super::CorrectionAtWindowRequest>,
+        ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status>;
         /// To whom the person can turn, and what the person sealed on the keypad: at the window of an
         /// office that is not concerned.
         async fn list_bodies_at_window(
@@ -12628,6 +12768,51 @@ pub mod keypad_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = EraseAtWindowSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Keypad/CorrectionAtWindow" => {
+                    #[allow(non_camel_case_types)]
+                    struct CorrectionAtWindowSvc<T: Keypad>(pub Arc<T>);
+                    impl<
+                        T: Keypad,
+                    > tonic::server::UnaryService<super::CorrectionAtWindowRequest>
+                    for CorrectionAtWindowSvc<T> {
+                        type Response = super::AnswerReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CorrectionAtWindowRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Keypad>::correction_at_window(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CorrectionAtWindowSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -309,6 +309,21 @@ pub(super) fn case_text(view: &wire::CaseView, program: String, out: Out) -> Str
             );
             lines.push(format!("     {text}"));
         }
+        if let Some(asked) = shown.desk.as_ref().and_then(|desk| desk.correction.as_ref()) {
+            let due = date(asked.due_on);
+            let text = out.say(
+                &format!(
+                    "本人要求更正{}，最晚 {due} 答复：correct --as-asked 或 --not-as-asked",
+                    asked.name_zh
+                ),
+                &format!(
+                    "the person asks to correct: {}; answer by {due}: correct --as-asked or \
+                     --not-as-asked",
+                    asked.name_en
+                ),
+            );
+            lines.push(format!("     {text}"));
+        }
         if !leg.steps.is_empty() {
             lines.push(format!("     {}", out.say("可办：", "next:")));
             let steps = leg.steps.iter();
@@ -398,5 +413,10 @@ fn desk_json(desk: &wire::LegDesk) -> Value {
         "handler": desk.handler,
         "pending": pending,
         "not_sent": unsent,
+        "correction": desk.correction.as_ref().map(|asked| json!({
+            "name_zh": asked.name_zh,
+            "name_en": asked.name_en,
+            "due_on": date(asked.due_on),
+        })),
     })
 }

@@ -153,6 +153,8 @@ const EXAMPLES: &[(&str, &str)] = &[
          jieli worker withdraw --case 2026-000001 --slip-code 12345678",
     ),
     ("worker erase", "jieli worker erase --case 2026-000001 --code 12345678"),
+    ("worker correct", "jieli worker correct --case 2026-000001 --code 12345678 --what phone --is 19900019876"),
+    ("worker window correct", "jieli --as union worker window correct --case 2026-000001 --what name --is 张三"),
     ("worker window erase", "jieli --as union worker window erase --case 2026-000001"),
     ("erase", "jieli --as window erase --case 2026-000001 --leg 1 --reason person-asked"),
     (

@@ -8,12 +8,13 @@ use crate::directory::Bond;
 use crate::house::House;
 use crate::legs::{Entry, LegFile, Local, Standing, heard};
 use crate::paper;
-use crate::questions::{ARRIVAL_STATE, Told};
+use crate::questions::{ARRIVAL_STATE, Told, open_request};
 use crate::rotation::disputed;
 use crate::store::{Conn, StoreError};
 use crate::writer::Published;
 use jieli_proto::case::{self, Direction, Owed, Side};
 use jieli_proto::refusal::Refusal;
+use jieli_proto::section::{PERSON, SectionKind};
 use jieli_proto::wire;
 use jieli_proto::wire::message::Body;
 use jieli_proto::words;
@@ -121,6 +122,25 @@ impl<'a> Scene<'a> {
         })
     }
 
+    /// What the person asked to have corrected, by its name alone.
+    async fn correction(
+        &mut self,
+        file: &LegFile,
+    ) -> Result<Option<wire::CorrectionAsked>, StoreError> {
+        if file.our_side != Side::Initiator {
+            return Ok(None);
+        }
+        let asked = open_request(self.conn, file).await?;
+        Ok(asked.and_then(|(field, due)| {
+            let named = SectionKind::of(u32::from(PERSON))?.field(field)?;
+            Some(wire::CorrectionAsked {
+                name_zh: named.zh.to_owned(),
+                name_en: named.en.to_owned(),
+                due_on: due.number(),
+            })
+        }))
+    }
+
     /// The office that a REDIRECT names, by its name.
     fn handed_to(&self, file: &LegFile, entry: &Entry) -> String {
         let Some(Body::Redirect(to)) = entry.message.as_ref().and_then(|m| m.body.as_ref()) else {
@@ -214,6 +234,7 @@ impl<'a> Scene<'a> {
         Ok(wire::LegDesk {
             turn: turn.to_owned(),
             urgency: urgency.to_owned(),
+            correction: self.correction(file).await?,
             handler: handler(self.conn, file).await?.unwrap_or_default(),
             pending,
             not_sent: unsent.map(|unsent| wire::UnsentAct {
