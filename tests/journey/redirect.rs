@@ -13,8 +13,8 @@ use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, DecisionCode, ItemStatus, MessageType, Service};
 use jieli_tests::people::{self, home, number};
 use jieli_tests::{
-    AGREEMENT_DRAFT, Forger, HOMES, HOMES_TOO, HOUR_MS, HOUSING, LABOUR_HERE, SCHOOLS_TOO, Sms, TestPg, Town, Towns, Within,
-    sqlite,
+    AGREEMENT_DRAFT, Forger, HOMES, HOMES_TOO, HOUR_MS, HOUSING, LABOUR_HERE, SCHOOLS_TOO, Sms,
+    TestPg, Town, Towns, Within, sqlite,
 };
 
 /// Kunming's second office for medical security.
@@ -97,7 +97,11 @@ async fn handed_on(towns: Towns) {
     let there = ruian.case_of(&ruian.leg(leg).await).await;
     // Only another office of this city, to which the agreement gives the service.
     for office in [HOMES, kunming.window_office(), ruian.window_office(), "11999999MB0000123Y"] {
-        assert_eq!(code(ruian.act_of(HOMES, leg, redirect(office)).await), "BAD_OPTION", "{office}");
+        assert_eq!(
+            code(ruian.act_of(HOMES, leg, redirect(office)).await),
+            "BAD_OPTION",
+            "{office}"
+        );
     }
     assert_eq!(code(kunming.act(leg, redirect(HOMES_TOO)).await), "BAD_OPTION");
     handed_over(&towns, leg).await;
@@ -111,7 +115,8 @@ async fn handed_on(towns: Towns) {
         let said = view.messages.iter().find(|line| line.r#type == "REDIRECT").unwrap();
         assert_eq!(said.handed_to, "瑞安市塘下镇住房保障所");
     }
-    let queue = async |token| ruian.queue(token, wire::ListCasesRequest::default()).await.cases.len();
+    let queue =
+        async |token| ruian.queue(token, wire::ListCasesRequest::default()).await.cases.len();
     assert_eq!((queue("homes").await, queue("district-homes").await), (0, 1));
     // Until it is taken up there, who had it here answers for it; nobody skips the taking up.
     assert_eq!(ruian.desk_view(leg).await.handler, "test");
@@ -237,7 +242,8 @@ fn crossing(kind: MessageType) -> Option<Act> {
         }
         MessageType::Correct => Some(Act::Correct(wire::DeskCorrect {
             fields: vec![number(3, 2, 4)],
-            terms: false, ..Default::default()
+            terms: false,
+            ..Default::default()
         })),
         _ => None,
     }
@@ -274,8 +280,7 @@ async fn crosses(kind: MessageType, redirect_first: bool, serial: u32, towns: &T
         town.holds(leg, MessageType::Redirect).await;
     }
     towns.quiet().await;
-    let stage =
-        if kind == MessageType::Withdraw { Stage::Withdrawn } else { Stage::Offered };
+    let stage = if kind == MessageType::Withdraw { Stage::Withdrawn } else { Stage::Offered };
     for town in [kunming, ruian] {
         let file = town.leg(leg).await;
         assert_eq!(file.law.state().stage, stage, "{kind:?} {redirect_first} {town:?}");
@@ -325,11 +330,8 @@ async fn a_pull_to_the_wrong_office_is_opened_again_with_its_filing_date() {
     kunming.reaches(old, Stage::Offered).await;
     kunming.act(old, take_up()).await.unwrap();
     let again = async |office: &str| {
-        let request = wire::OpenAgainRequest {
-            case_number: case.clone(),
-            leg: 1,
-            office: office.to_owned(),
-        };
+        let request =
+            wire::OpenAgainRequest { case_number: case.clone(), leg: 1, office: office.to_owned() };
         ruian.desk_of(ruian.window_office(), DeskCommand::OpenAgain(request)).await
     };
     assert_eq!(code(again("").await), "NOT_WRONG_OFFICE");

@@ -221,7 +221,8 @@ async fn v04_terms_changed_after_release_are_agreed_to_at_the_receiving_window()
     }
     let request = wire::AddVacanciesRequest { vacancies, announce: true, change: true };
     ruian.desk(DeskCommand::AddVacancies(request)).await.unwrap();
-    let changed = Act::Correct(wire::DeskCorrect { fields: Vec::new(), terms: true, ..Default::default() });
+    let changed =
+        Act::Correct(wire::DeskCorrect { fields: Vec::new(), terms: true, ..Default::default() });
     ruian.act(leg, changed).await.unwrap();
     kunming.holds(leg, MessageType::Correct).await;
     let now = towns.terms(leg).await;

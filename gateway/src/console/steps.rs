@@ -5,7 +5,9 @@ use super::form::{Input, Kind, minutes};
 use super::visitor::Form;
 use super::words::Lang;
 use crate::drafts;
-use jieli_proto::section::{self, Field, FieldType, PERSON, PERSON_CORRECTABLE, SUPPORT_NEED, SectionKind, TABLE};
+use jieli_proto::section::{
+    self, Field, FieldType, PERSON, PERSON_CORRECTABLE, SUPPORT_NEED, SectionKind, TABLE,
+};
 use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::{
     self, DecisionCode, Duty, HandledIn, MessageType, ProgressStep, ReturnCode, Service, VoidCode,
@@ -173,7 +175,9 @@ impl<'a> Offered<'a> {
                 terms: form.get("terms") == "yes",
                 ..wire::DeskCorrect::default()
             }),
-            "redirect" => Act::Redirect(wire::DeskRedirect { office: form.get("office").to_owned() }),
+            "redirect" => {
+                Act::Redirect(wire::DeskRedirect { office: form.get("office").to_owned() })
+            }
             "return" => {
                 let code = ReturnCode::from_str_name(&format!("RETURN_CODE_{}", form.get("code")));
                 Act::Return(wire::DeskReturn { code: code.unwrap_or_default().into() })

@@ -47,7 +47,9 @@ impl Batch<'_> {
         self.record("opened again", format!("{} {name} {}", actor.token, new.number).as_bytes());
         let (case, number, office) = (&asked.case_number, new.number, &office.name);
         Ok(told(
-            format!("已建新事项 {case}/{number}，交给{office}，提交日期不变。请询问本人：case ask {case}"),
+            format!(
+                "已建新事项 {case}/{number}，交给{office}，提交日期不变。请询问本人：case ask {case}"
+            ),
             format!(
                 "{case}/{number} is a new draft to {office} and keeps the filing date. Ask the \
                  person: case ask {case}"
@@ -77,10 +79,7 @@ impl Batch<'_> {
         }
         let taken = self
             .conn
-            .maybe(
-                "SELECT 1 FROM superseding WHERE supersedes = $1",
-                vec![file.id.to_vec().into()],
-            )
+            .maybe("SELECT 1 FROM superseding WHERE supersedes = $1", vec![file.id.to_vec().into()])
             .await?;
         if taken.is_some() {
             return Err(Denied::new(

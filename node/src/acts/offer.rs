@@ -8,7 +8,9 @@ use crate::questions::Told;
 use crate::store::StoreError;
 use crate::trouble::Trouble;
 use jieli_proto::case::{Direction, Side};
-use jieli_proto::section::{self, Field, FieldType, PERSON, PERSON_NAME, Phase, SUPPORT_NEED, TABLE};
+use jieli_proto::section::{
+    self, Field, FieldType, PERSON, PERSON_NAME, Phase, SUPPORT_NEED, TABLE,
+};
 use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::draft_field::Value;
 use jieli_proto::wire::{self, DecisionCode, MessageType, ProgressStep, ReturnCode, VoidCode};

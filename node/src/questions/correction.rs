@@ -128,9 +128,7 @@ impl Batch<'_> {
             };
             let new = match &field.value {
                 Some(wire::draft_field::Value::Text(text)) => text.as_str(),
-                Some(
-                    wire::draft_field::Value::Number(_) | wire::draft_field::Value::Flag(_),
-                )
+                Some(wire::draft_field::Value::Number(_) | wire::draft_field::Value::Flag(_))
                 | None => "-",
             };
             let old = text(old.map(|(_, value)| value));
@@ -310,9 +308,8 @@ pub(crate) fn amend(person: &mut wire::DraftPerson, fields: &[wire::DraftField])
 
 /// The text given for a field of the person block.
 pub(crate) fn text_of(fields: &[wire::DraftField], number: u32) -> Option<&str> {
-    let found = fields
-        .iter()
-        .find(|field| field.section == u32::from(PERSON) && field.field == number)?;
+    let found =
+        fields.iter().find(|field| field.section == u32::from(PERSON) && field.field == number)?;
     match &found.value {
         Some(wire::draft_field::Value::Text(text)) => Some(text),
         Some(wire::draft_field::Value::Number(_) | wire::draft_field::Value::Flag(_)) | None => {

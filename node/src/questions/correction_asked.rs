@@ -131,10 +131,7 @@ impl Batch<'_> {
     }
 
     /// What the person asked for, as the desk may propose it to that person.
-    pub(crate) async fn asked_correction(
-        &mut self,
-        file: &LegFile,
-    ) -> Outcome<wire::DraftField> {
+    pub(crate) async fn asked_correction(&mut self, file: &LegFile) -> Outcome<wire::DraftField> {
         if open_request(self.conn, file).await?.is_none() {
             return Err(nothing_asked().into());
         }

@@ -13,7 +13,10 @@ use jieli_proto::wire::MessageType;
 impl Batch<'_> {
     /// A REDIRECT has come. No yes to an office before opens anything any more.
     pub(crate) async fn redirected(&mut self, file: &LegFile) -> Result<(), StoreError> {
-        if file.our_side != Side::Initiator || !file.law.state().stage.is_live() || file.is_stopped() {
+        if file.our_side != Side::Initiator
+            || !file.law.state().stage.is_live()
+            || file.is_stopped()
+        {
             return Ok(());
         }
         self.end_consents(file.id).await?;
@@ -50,8 +53,7 @@ impl Batch<'_> {
             let when = When { due_ms, deadline_ms };
             self.put_with(topic.template(), topic, &[file], body, &digest.0, when).await?;
         } else {
-            let put =
-                Put { topic, text: &body, subject: &digest.0, deadline_ms, language: "" };
+            let put = Put { topic, text: &body, subject: &digest.0, deadline_ms, language: "" };
             self.store_question(&put, &[file]).await?;
         }
         self.lapse_timer(file, deadline_ms).await
@@ -63,7 +65,9 @@ impl Batch<'_> {
         file: &LegFile,
     ) -> Result<Option<Question>, StoreError> {
         match last_redirect(file) {
-            Some((digest, _)) => self.open_question_about(file.id, Topic::Redirect, &digest.0).await,
+            Some((digest, _)) => {
+                self.open_question_about(file.id, Topic::Redirect, &digest.0).await
+            }
             None => Ok(None),
         }
     }

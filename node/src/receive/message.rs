@@ -258,8 +258,8 @@ impl Batch<'_> {
             return Err(Refusal::BadChain.into());
         };
         let named = [facts.from_office.as_str(), facts.to_office.as_str()];
-        let fits = named == file.expected_offices(side, place.seq, seen)
-            && facts.service == file.service;
+        let fits =
+            named == file.expected_offices(side, place.seq, seen) && facts.service == file.service;
         if fits { Ok(file) } else { Err(Refusal::OfficeNotCovered.into()) }
     }
 

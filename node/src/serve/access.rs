@@ -77,8 +77,9 @@ use Call::{
     CloseVacancy, CounterPropose, Countersign, EnterHold, Erase, ExportApproved, ExportCase,
     FindCases, HandOver, Import, InstallManifest, InvitePeer, ListAgreements, ListCapacity,
     ListCases, ListDisputed, ListFindings, ListHolds, ListKeys, ListPeers, ListReconciled,
-    ListRules, ListSeconds, ListVacancies, OpenAgain, PlaceKey, PrintSlip, Propose, Reconcile, RemoveRule,
-    Repair, SelfAudit, SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct, WriteLetter,
+    ListRules, ListSeconds, ListVacancies, OpenAgain, PlaceKey, PrintSlip, Propose, Reconcile,
+    RemoveRule, Repair, SelfAudit, SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct,
+    WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 

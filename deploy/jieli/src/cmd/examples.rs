@@ -96,7 +96,10 @@ const EXAMPLES: &[(&str, &str)] = &[
         "case act correct",
         "jieli case act 2026-000001 1 correct --field school_offer.grade=4 --clear school_offer.district",
     ),
-    ("case act redirect", "jieli --as window case act 2026-000001 1 redirect --to 11999999MB0000123Y"),
+    (
+        "case act redirect",
+        "jieli --as window case act 2026-000001 1 redirect --to 11999999MB0000123Y",
+    ),
     ("case act return", "jieli case act 2026-000001 1 return --code FAMILY_LEAVES"),
     ("case act decline", "jieli --as window case act 2026-000001 2 decline --code CAPACITY"),
     (
@@ -153,8 +156,14 @@ const EXAMPLES: &[(&str, &str)] = &[
          jieli worker withdraw --case 2026-000001 --slip-code 12345678",
     ),
     ("worker erase", "jieli worker erase --case 2026-000001 --code 12345678"),
-    ("worker correct", "jieli worker correct --case 2026-000001 --code 12345678 --what phone --is 19900019876"),
-    ("worker window correct", "jieli --as union worker window correct --case 2026-000001 --what name --is 张三"),
+    (
+        "worker correct",
+        "jieli worker correct --case 2026-000001 --code 12345678 --what phone --is 19900019876",
+    ),
+    (
+        "worker window correct",
+        "jieli --as union worker window correct --case 2026-000001 --what name --is 张三",
+    ),
     ("worker window erase", "jieli --as union worker window erase --case 2026-000001"),
     ("erase", "jieli --as window erase --case 2026-000001 --leg 1 --reason person-asked"),
     (

@@ -130,7 +130,9 @@ fn said(message: &wire::MessageLine, lang: Lang) -> (String, String, String, boo
         _ => (lang.w("case.refused"), false),
     };
     let over = if message.overridden { lang.w("case.overridden") } else { "" };
-    let text = [what.as_str(), message.handed_to.as_str(), state, over].into_iter().filter(|part| !part.is_empty());
+    let text = [what.as_str(), message.handed_to.as_str(), state, over]
+        .into_iter()
+        .filter(|part| !part.is_empty());
     let text = text.collect::<Vec<_>>().join(" · ");
     (lang.time(message.created_unix_ms), message.from.clone(), text, good && !message.overridden)
 }

@@ -148,11 +148,8 @@ impl<'a> Scene<'a> {
         };
         let bond = self.bond(file);
         let of = |bond: &Bond| {
-            let side = if file.our_side == Side::Examiner {
-                bond.our_side
-            } else {
-                bond.our_side.other()
-            };
+            let side =
+                if file.our_side == Side::Examiner { bond.our_side } else { bond.our_side.other() };
             Some(bond.in_force()?.office(side, &to.office)?.name.clone())
         };
         bond.as_deref().and_then(of).unwrap_or_else(|| to.office.clone())

@@ -12,9 +12,7 @@ use crate::case::{self, Both, Proof, Side, Verdict};
 use crate::day::Day;
 use crate::id::{CityId, Digest, LegId};
 use crate::kinds::PartySide;
-use crate::message::{
-    Context, LegPlace, MessageFacts, act_of, duty_of, examiner_office, rules,
-};
+use crate::message::{Context, LegPlace, MessageFacts, act_of, duty_of, examiner_office, rules};
 use crate::refusal::Refusal;
 use crate::section;
 use crate::wire::message::Body;
@@ -153,10 +151,10 @@ fn has_seen(scene: &mut Scene<'_>, history: &History<'_>, side: Side) -> bool {
 /// A leg is one service for one person in one case, between two offices; which one examines it
 /// changes with a REDIRECT.
 fn same_subject(scene: &mut Scene<'_>, history: &History<'_>, opening: &Step<'_>) {
-    let of =
-        |step: &Step<'_>| (step.place.case, step.facts.service, step.facts.sender().clone());
+    let of = |step: &Step<'_>| (step.place.case, step.facts.service, step.facts.sender().clone());
     let first = of(opening);
-    let (initiator, opened) = (opening.facts.from_office.as_str(), opening.facts.to_office.as_str());
+    let (initiator, opened) =
+        (opening.facts.from_office.as_str(), opening.facts.to_office.as_str());
     for side in Side::BOTH {
         for step in history.lanes.of(side).values() {
             let known = match side {
@@ -287,12 +285,7 @@ fn judge(
     Some(leg.judge(&act, &calendar).map(|()| act).map_err(|why| format!("{} {why}", why.number())))
 }
 
-fn authorised(
-    law: &Agreement,
-    side: Side,
-    step: &Step<'_>,
-    on: Day,
-) -> Result<(), &'static str> {
+fn authorised(law: &Agreement, side: Side, step: &Step<'_>, on: Day) -> Result<(), &'static str> {
     let facts = step.facts;
     let sender = match side {
         Side::Initiator => PartySide::A,
