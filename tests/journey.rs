@@ -29,6 +29,8 @@ mod offers;
 mod parties;
 #[path = "journey/redirect.rs"]
 mod redirect;
+#[path = "journey/queues.rs"]
+mod queues;
 #[path = "journey/restored.rs"]
 mod restored;
 #[path = "journey/road.rs"]

@@ -54,6 +54,7 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 20 "0020_call_back",
                 22 "0022_overrides",
                 25 "0025_desk_acts",
+                28 "0028_queue",
             )
         };
     }
