@@ -27,10 +27,10 @@ mod local;
 mod offers;
 #[path = "journey/parties.rs"]
 mod parties;
-#[path = "journey/redirect.rs"]
-mod redirect;
 #[path = "journey/queues.rs"]
 mod queues;
+#[path = "journey/redirect.rs"]
+mod redirect;
 #[path = "journey/restored.rs"]
 mod restored;
 #[path = "journey/road.rs"]

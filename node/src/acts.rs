@@ -142,10 +142,13 @@ impl Batch<'_> {
             Act::Supply(asked) => Planned::now(self.supply(&bond, file, asked).await?),
             Act::Waitlist(asked) => Planned::now(self.waitlist(asked)?),
             Act::Return(asked) => Planned::now(decide::give_back(asked)?),
-            Act::Correct(asked) => {
-                let confirm = self.of_person(file, asked).await?.unwrap_or_default();
-                Planned { confirm, ..Planned::now(self.correct(&bond, file, asked).await?) }
-            }
+            Act::Correct(asked) => match self.of_person(file, asked).await? {
+                Some(confirm) => {
+                    let speech = self.correction_of_person(file, &confirm).await?;
+                    Planned { confirm, ..Planned::now(speech) }
+                }
+                None => Planned::now(self.correct(&bond, file, asked).await?),
+            },
             Act::Redirect(asked) => Planned::now(self.redirect(&bond, file, asked)?),
         };
         self.prepare(file, &planned.speech).await?;

@@ -78,7 +78,7 @@ impl Batch<'_> {
         file: &LegFile,
         asked: &wire::DeskCorrect,
     ) -> Outcome<Speech> {
-        if !asked.as_asked && asked.terms != asked.fields.is_empty() {
+        if asked.terms != asked.fields.is_empty() {
             return Err(wrong_option(
                 "--field / --clear / --terms",
                 "请填写要更正的内容，或更正用工条件，二者选一",
@@ -87,9 +87,6 @@ impl Batch<'_> {
         }
         if asked.terms {
             return self.correct_terms(file).await;
-        }
-        if let Some(fields) = self.of_person(file, asked).await? {
-            return self.correction_of_person(file, &fields).await;
         }
         let mut kind = None;
         for field in &asked.fields {

@@ -361,7 +361,9 @@ impl Batch<'_> {
         let own = file.our_side;
         let erased = *state.erase_notice.of(own) || *state.erase_confirm.of(own);
         let stopped = file.is_stopped() || erased;
-        if stopped || file.law.overridden(file.our_side.other(), seq) {
+        // A correction that crossed a REDIRECT counts at the other office.
+        let follows = facts.kind == MessageType::Correct && !file.law.is_closed();
+        if stopped || !follows && file.law.overridden(file.our_side.other(), seq) {
             return Ok(());
         }
         for (number, section, values) in opened {
