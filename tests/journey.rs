@@ -13,6 +13,8 @@ mod call_back;
 mod capacity;
 #[path = "journey/capture.rs"]
 mod capture;
+#[path = "journey/correction.rs"]
+mod correction;
 #[path = "journey/cosigned.rs"]
 mod cosigned;
 #[path = "journey/crossing.rs"]
@@ -29,6 +31,8 @@ mod offers;
 mod parties;
 #[path = "journey/queues.rs"]
 mod queues;
+#[path = "journey/redirect.rs"]
+mod redirect;
 #[path = "journey/restored.rs"]
 mod restored;
 #[path = "journey/road.rs"]

@@ -20,11 +20,13 @@ use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, MessageType};
 
+mod again;
 mod correct;
 mod decide;
 mod handler;
 mod offer;
 mod pending;
+mod redirect;
 
 pub(crate) use decide::{SLOT_DAYS_MIN, may_work};
 pub(crate) use handler::handler;
@@ -36,11 +38,13 @@ struct Planned {
     speech: Speech,
     /// V3: the worker is asked in private first.
     ballot: bool,
+    /// Fields of the person block: the person confirms them first.
+    confirm: Vec<wire::DraftField>,
 }
 
 impl Planned {
     fn now(speech: Speech) -> Planned {
-        Planned { speech, ballot: false }
+        Planned { speech, ballot: false, confirm: Vec::new() }
     }
 }
 
@@ -61,6 +65,7 @@ pub(crate) fn step_word(act: &Act) -> &'static str {
         Act::Waitlist(_) => "waitlist",
         Act::Return(_) => "return",
         Act::Correct(_) => "correct",
+        Act::Redirect(_) => "redirect",
     }
 }
 
@@ -83,6 +88,9 @@ impl Batch<'_> {
             // The person's word waits for nothing, and what was entered before it goes no more.
             self.drop_pending(&file).await?;
             return self.desk_withdraw(actor, &mut file).await;
+        }
+        if let Act::Correct(wire::DeskCorrect { not_as_asked: true, .. }) = act {
+            return self.decline_correction(actor, &file).await;
         }
         if let Some(pending) = waiting(self.conn, &file).await? {
             return Err(self.is_pending(&pending, &name).into());
@@ -134,7 +142,14 @@ impl Batch<'_> {
             Act::Supply(asked) => Planned::now(self.supply(&bond, file, asked).await?),
             Act::Waitlist(asked) => Planned::now(self.waitlist(asked)?),
             Act::Return(asked) => Planned::now(decide::give_back(asked)?),
-            Act::Correct(asked) => Planned::now(self.correct(&bond, file, asked).await?),
+            Act::Correct(asked) => match self.of_person(file, asked).await? {
+                Some(confirm) => {
+                    let speech = self.correction_of_person(file, &confirm).await?;
+                    Planned { confirm, ..Planned::now(speech) }
+                }
+                None => Planned::now(self.correct(&bond, file, asked).await?),
+            },
+            Act::Redirect(asked) => Planned::now(self.redirect(&bond, file, asked)?),
         };
         self.prepare(file, &planned.speech).await?;
         Ok(planned)
@@ -157,6 +172,17 @@ impl Batch<'_> {
             let Act::Outcome(asked) = act else { return Err(Denied::not_found("outcome").into()) };
             return self.hold_outcome(token, file, asked).await;
         }
+        if !planned.confirm.is_empty() {
+            self.ask_correction(file, &planned.confirm).await?;
+            self.correction_answered(file).await?;
+            return Ok(told(
+                "已录入，正请本人确认；本人确认后由系统发出，不确认就不更正。",
+                "Entered; the person is asked. It goes out after the person's yes, or not at all.",
+            ));
+        }
+        if let Act::Redirect(_) = act {
+            self.leaves_office(file).await?;
+        }
         let digest = self.say(file, planned.speech).await?;
         match act {
             Act::TakeUp(_) => self.first_handler(file, token).await?,
@@ -172,7 +198,8 @@ impl Batch<'_> {
             | Act::Progress(_)
             | Act::Clarify(_)
             | Act::Waitlist(_)
-            | Act::Return(_) => {}
+            | Act::Return(_)
+            | Act::Redirect(_) => {}
         }
         Ok(recorded(&digest))
     }

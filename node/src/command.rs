@@ -137,6 +137,7 @@ pub enum DeskCommand {
     FindCases(wire::FindCasesRequest),
     UndoAct(wire::UndoRequest),
     HandOver(wire::HandOverRequest),
+    OpenAgain(wire::OpenAgainRequest),
     /// A slip about these legs of a case: those that the desk sees.
     PrintSlip(String, Vec<LegId>),
     AskLetter(wire::LetterRequest),
@@ -180,6 +181,7 @@ pub enum WorkerCommand {
     LookBySlip(wire::SlipUse),
     StopBySlip(wire::SlipUse),
     EraseMine(wire::WithdrawRequest),
+    AskCorrection(wire::CorrectionRequest),
     ListBodies(wire::WorkerRequest),
     FileGrievance(wire::FileGrievanceRequest),
     OpenCallBack(wire::OpenCallBackRequest),
@@ -453,6 +455,7 @@ async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Out
         DeskCommand::FindCases(request) => Done::Found(batch.find_cases(actor, &request).await?),
         DeskCommand::UndoAct(request) => Done::Acted(batch.undo_act(actor, &request).await?),
         DeskCommand::HandOver(request) => Done::Acted(batch.hand_over(actor, &request).await?),
+        DeskCommand::OpenAgain(request) => Done::Acted(batch.open_again(actor, &request).await?),
         DeskCommand::PrintSlip(case, legs) => {
             Done::Slip(batch.print_slip(actor, &case, &legs).await?)
         }
@@ -492,6 +495,9 @@ async fn window(batch: &mut Batch<'_>, actor: &Actor, command: WindowCommand) ->
         WindowCommand::Stop(r) => Done::Answered(batch.stop_at_window(actor, &r).await?),
         WindowCommand::SetPin(r) => Done::Answered(batch.set_pin_at_window(actor, &r).await?),
         WindowCommand::Reopen(r) => Done::Answered(batch.reopen_at_window(actor, &r).await?),
+        WindowCommand::Correction(r) => {
+            Done::Answered(batch.correction_at_window(actor, &r).await?)
+        }
         WindowCommand::Erase(r) => Done::Erased(batch.erase_at_window(actor, &r).await?),
         WindowCommand::ListBodies(r) => Done::Bodies(batch.bodies_at_window(actor, &r).await?),
         WindowCommand::File(r) => Done::Filed(batch.file_at_window(actor, &r).await?),

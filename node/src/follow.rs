@@ -92,11 +92,15 @@ impl Batch<'_> {
                 self.timer(now, TimerKind::Effect, &leg).await
             }
             MessageType::Correct => {
+                if file.our_side == Side::Examiner && !withheld {
+                    self.person_corrected(file).await?;
+                }
                 self.keep_terms_of_accept(file).await?;
                 // Changed terms are asked about anew; the yes to the old ones counts no more.
                 self.timer(now, TimerKind::AskTerms, &leg).await
             }
             MessageType::Consent => self.consent_arrived(file).await,
+            MessageType::Redirect => self.redirected(file).await,
             MessageType::Accept
             | MessageType::Release
             | MessageType::Outcome
@@ -110,7 +114,6 @@ impl Batch<'_> {
             | MessageType::Decline
             | MessageType::Progress
             | MessageType::Complete
-            | MessageType::Redirect
             | MessageType::WithdrawEffect
             | MessageType::Return
             | MessageType::Expire

@@ -51,7 +51,7 @@ fn is_concerned(config: &Config, directory: &Directory, office: &str, files: &[L
     directory.coordinates(office)
         || files
             .iter()
-            .flat_map(|file| [&file.our_office, &file.their_office])
+            .flat_map(LegFile::offices)
             .any(|party| party == office || answers(office, party) || answers(party, office))
 }
 

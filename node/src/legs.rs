@@ -1,9 +1,9 @@
 //! A leg as this city holds it: the case law's two lanes, and what belongs to each place.
 
 mod heard;
+mod offices;
 pub use heard::heard;
 
-use crate::directory::Bond;
 use jieli_proto::case::{Act, Direction, Leg, Rules, Side, Verdict};
 use jieli_proto::id::{AgreementId, CaseId, Digest, LegId, MsgId};
 use jieli_proto::message;
@@ -230,20 +230,6 @@ impl LegFile {
         self.entries.iter().find(|entry| entry.env_digest == *digest)
     }
 
-    /// Our office and theirs under a version of the agreement: those that its first message names, or
-    /// who has taken over from them. `None` before there is a first message.
-    pub fn offices_at(&self, bond: &Bond, version: u32) -> Option<(String, String)> {
-        let opens = |e: &&Entry| e.seq == 1 && e.side == Side::Initiator;
-        let first = self.entries.iter().find(opens)?.message.as_ref()?;
-        let since = first.header.as_ref().map_or(0, |header| header.agreement_version);
-        let (ours, theirs) = match self.our_side {
-            Side::Initiator => (&first.from_office, &first.to_office),
-            Side::Examiner => (&first.to_office, &first.from_office),
-        };
-        let at = |side, code: &str| bond.office_at(side, code, (since, version));
-        Some((at(bond.our_side, ours), at(bond.our_side.other(), theirs)))
-    }
-
     /// The newest message of a type that takes effect.
     pub fn latest(&self, ty: MessageType) -> Option<&Entry> {
         self.entries.iter().rfind(|entry| {
@@ -258,7 +244,11 @@ impl LegFile {
         if act.is_none_or(|act| self.law.admit(act, verdict).is_err()) {
             self.law.admit_unreadable(entry.side);
         }
+        let redirects = entry.message.as_ref().is_some_and(is_redirect);
         self.entries.push(entry);
+        if redirects {
+            self.follow_redirects();
+        }
     }
 
     /// Whether a refusal leaves an own message without a place in this leg, on both sides alike. One
@@ -298,6 +288,7 @@ impl LegFile {
             let message = self.entries[at].message.clone();
             self.was_refused(message.as_ref());
         }
+        let redirected = self.entries[at].message.as_ref().is_some_and(is_redirect);
         if self.loses_place(digest, standing) {
             self.entries.remove(at);
         }
@@ -315,7 +306,14 @@ impl LegFile {
             }
         }
         self.law = law;
+        if redirected {
+            self.follow_redirects();
+        }
     }
+}
+
+fn is_redirect(message: &wire::Message) -> bool {
+    message.r#type() == MessageType::Redirect
 }
 
 /// Whether a refusal leaves a message without a place in its leg, on both sides alike.

@@ -126,6 +126,9 @@ impl Batch<'_> {
             file.local = Local::OnTheRoad;
             store::legs::update(self.conn, file).await?;
         }
+        if speech.ty == MessageType::Redirect {
+            self.moved(file).await?;
+        }
         self.put_leg(file.clone());
         self.end_with_leg(file).await?;
         if file.is_local() {

@@ -175,6 +175,18 @@ impl Agreement {
         }
     }
 
+    /// Whether a side's office may be handed a leg of a service by REDIRECT: one to whose kind the
+    /// agreement opens all that the person's side tells of that service.
+    pub fn is_competent(&self, side: PartySide, office: &str, service: Service) -> bool {
+        let (Some(office), Some(rule)) = (self.office(side, office), self.rule(service)) else {
+            return false;
+        };
+        [MessageType::Offer, MessageType::Release]
+            .into_iter()
+            .flat_map(|message| section::slots(message, service))
+            .all(|kind| self.opens(rule, office.kind(), kind))
+    }
+
     fn opens(&self, rule: &wire::ServiceRule, office: OfficeKind, kind: &SectionKind) -> bool {
         rule.sections.iter().any(|allowed| {
             allowed.kind() == office && allowed.sections.contains(&u32::from(kind.number))

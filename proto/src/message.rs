@@ -18,6 +18,7 @@ mod body;
 mod flag;
 mod head;
 mod lanes;
+mod office;
 mod terms;
 
 pub use act::{Context, act_of, counted_by, direction, duty_of, rules, wire_duty};
@@ -26,6 +27,7 @@ pub use head::{Cosigned, Frame, Head, SeenHead, check_header};
 pub use lanes::{
     ActFacts, ItemFacts, ItemVerdict, ReceiptFacts, check_act, check_item, check_receipt,
 };
+pub use office::examiner_office;
 pub use terms::{check_terms, terms_digest};
 
 /// Why a payload is refused, and which field is to blame. Only the [`Refusal`] travels.

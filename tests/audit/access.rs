@@ -144,6 +144,7 @@ async fn desk(doors: &Doors, call: Call, token: &str, cases: &Cases) -> Option<V
             ask!(doors.desk, doors, token, find_cases, request)
         }
         Call::UndoAct => plain!(undo_act, UndoRequest),
+        Call::OpenAgain => plain!(open_again, OpenAgainRequest),
         Call::HandOver => plain!(hand_over, HandOverRequest),
         Call::ExportCase => ask!(doors.desk, doors, token, export_case, of(&cases.sent, true)),
         Call::AskSecond => {

@@ -42,6 +42,11 @@ pub const SCHOOLS: [&str; 2] = ["11999999MB0000027M", "11999999MB0000123Y"];
 /// Ruian's medical security office, which pulls.
 pub(crate) const MEDICAL: [&str; 2] = ["11999999MB0000035G", "11999999MB0000131R"];
 
+/// Ruian's office for housing, and one of a district that the sample agreement does not name.
+pub const HOMES: &str = "11999999MB0000140P";
+/// See [`HOMES`].
+pub const HOMES_TOO: &str = "11999999MB00007332";
+
 /// The desks of the labour office, and windows: the union's; the labour office's own; one of the
 /// schools, held by an officer of the labour office; one of an office that answers to it; and one
 /// of the medical office.
@@ -58,6 +63,11 @@ fn tokens(at: usize) -> Vec<DeskToken> {
     let answers_to = vec![code(LABOUR[at])];
     all.push(DeskToken { answers_to, ..window("below", WINDOW[at]) });
     all.push(window("medical", MEDICAL[at]));
+    if at == 1 {
+        for (name, office) in [("homes", HOMES), ("district-homes", HOMES_TOO)] {
+            all.push(DeskToken::named(name, DeskRole::Clerk, &code(office)));
+        }
+    }
     all.push(DeskToken::named("body", DeskRole::Body, &code(UNION[at])));
     all
 }

@@ -248,7 +248,7 @@ impl Batch<'_> {
         if self.contact(file).await?.is_none() {
             return Err(crate::questions::unreachable_person().into());
         }
-        Ok(Planned { speech, ballot: true })
+        Ok(Planned { ballot: true, ..Planned::now(speech) })
     }
 
     /// V14: whatever the other city sent, under 16 nobody is placed.

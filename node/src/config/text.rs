@@ -79,6 +79,10 @@ const LIMITS: &str = r#"
 #"pin.tell.v1" = "SMS_100008"
 #"letter.ask.v1" = "SMS_100009"
 #"call-back.ask.v1" = "SMS_100010"
+#"redirect.ask.v1" = "SMS_100011"
+#"correction.ask.v1" = "SMS_100012"
+#"phone.tell.v1" = "SMS_100013"
+#"correction.tell.v1" = "SMS_100014"
 "#;
 
 const KEYRING: &str = "

@@ -55,7 +55,7 @@ impl Batch<'_> {
         self.may_ask(&file).await?;
         let question = if self.is_open_to_letter(&file).await? {
             let draft = self.draft(&file).await?.unwrap_or_default();
-            let for_child = draft.relation == 3 || draft.relation == 4;
+            let for_child = crate::questions::is_for_child(&draft);
             let city = store::legs::case_by_id(self.conn, file.case).await?;
             let city = city.map_or(String::new(), |case| case.city);
             let text = letter_text(file.service, for_child, &city, &office);

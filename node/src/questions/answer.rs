@@ -43,8 +43,12 @@ impl Batch<'_> {
                 answer_from = opened.unwrap_or(self.now_ms) + TERMS_HOURS * HOUR_MS;
             }
         }
+        let mut text = question.text.clone();
+        if question.topic == Topic::Correction {
+            text = format!("{text}\n{}", self.shown_correction(&question).await?);
+        }
         Ok(wire::OpenReply {
-            text: question.text,
+            text,
             legs,
             answer_from_unix_ms: answer_from,
             answer_until_unix_ms: question.deadline_ms,
@@ -108,7 +112,10 @@ impl Batch<'_> {
 
     /// A no to what was a yes before, and is on the road by now, stops it.
     async fn take_back(&mut self, question: &Question, yes: &[u32]) -> Outcome<()> {
-        if !matches!(question.topic, Topic::Consent | Topic::Terms | Topic::Letter) {
+        if !matches!(
+            question.topic,
+            Topic::Consent | Topic::Terms | Topic::Letter | Topic::Redirect
+        ) {
             return Ok(());
         }
         for (number, leg, answered) in question.legs.clone() {
@@ -123,7 +130,9 @@ impl Batch<'_> {
                 | Topic::Ballot
                 | Topic::Complete
                 | Topic::Arrival
-                | Topic::Stopped => file.local == Local::OnTheRoad,
+                | Topic::Stopped
+                | Topic::Redirect
+                | Topic::Correction => file.local == Local::OnTheRoad,
             };
             if answered && counts && !yes.contains(&number) && stands {
                 self.stop_leg(leg).await?;
@@ -220,11 +229,20 @@ impl Batch<'_> {
                 self.say(file, speech).await?;
                 Ok(())
             }
+            Topic::Redirect if !self.redirect_is_over(question, file).await? => {
+                self.sign_consent(question, file).await?;
+                Ok(self.timer(self.now_ms, TimerKind::Release, &leg).await?)
+            }
+            Topic::Correction => self.corrected(question, file).await,
             Topic::Letter => {
                 let agreed = self.letter_agreed(question, file).await;
                 self.yes_stands(question, agreed).await
             }
-            Topic::Consent | Topic::Complete | Topic::Arrival | Topic::Stopped => Ok(()),
+            Topic::Consent
+            | Topic::Complete
+            | Topic::Arrival
+            | Topic::Stopped
+            | Topic::Redirect => Ok(()),
         }
     }
 
@@ -334,7 +352,7 @@ impl Batch<'_> {
         self.conn
             .run("UPDATE question SET closed = 1 WHERE question_id = $1", vec![id.into()])
             .await?;
-        if !matches!(question.topic, Topic::Consent | Topic::Terms | Topic::Ballot) {
+        if question.topic != Topic::Consent && question.topic.counts_hours() {
             return Ok(());
         }
         for (_, leg, answer) in question.legs.clone() {
@@ -346,12 +364,21 @@ impl Batch<'_> {
                 }
                 continue;
             }
-            let state = file.law.state();
-            let others = question.topic == Topic::Terms
-                && (state.stage != Stage::Accepted
-                    // At the receiving window: RELEASE may wait for this very morning.
-                    || state.terms_acknowledged()
-                    || state.terms.is_none_or(|terms| terms.as_slice() != question.subject));
+            if question.topic == Topic::Correction {
+                // Nothing changes, and nobody is told.
+                self.drop_correction(&file).await?;
+                continue;
+            }
+            let others = if question.topic == Topic::Redirect {
+                self.redirect_is_over(&question, &file).await?
+            } else {
+                let state = file.law.state();
+                question.topic == Topic::Terms
+                    && (state.stage != Stage::Accepted
+                        // At the receiving window: RELEASE may wait for this very morning.
+                        || state.terms_acknowledged()
+                        || state.terms.is_none_or(|terms| terms.as_slice() != question.subject))
+            };
             // Terms that are no longer in force, or were agreed to elsewhere, lapse without a word.
             if !answer && !others && file.local == Local::OnTheRoad && !file.law.is_closed() {
                 let said_no = question.topic == Topic::Ballot && question.answered_ms > 0;
@@ -404,8 +431,28 @@ impl Batch<'_> {
         let Some(msg) = found else { return Ok(None) };
         let place = crate::vault::Place { leg: file.id, slot: jieli_proto::section::PERSON, msg };
         let Some(bytes) = self.reveal(file, &place).await? else { return Ok(None) };
-        Ok(crate::vault::person_of(&bytes, &msg))
+        let Some(mut values) = crate::vault::values_of(&bytes, &msg) else { return Ok(None) };
+        for (fields, msg) in corrections(file) {
+            let place = crate::vault::Place { msg, ..place.clone() };
+            let Some(bytes) = self.reveal(file, &place).await? else { continue };
+            let Some(now) = crate::vault::values_of(&bytes, &msg) else { continue };
+            values.retain(|(number, _)| !fields.contains(number));
+            values.extend(now);
+        }
+        Ok(Some(crate::vault::person_of(&values)))
     }
+}
+
+/// The corrections of the person block in effect, oldest first: their fields and ids.
+fn corrections(file: &LegFile) -> Vec<(Vec<u32>, jieli_proto::id::MsgId)> {
+    let of = |entry: &crate::legs::Entry| {
+        file.law.place(entry.side, entry.seq)?.legal()?;
+        let message = entry.message.as_ref()?;
+        let Body::Correct(body) = message.body.as_ref()? else { return None };
+        let of_person = body.section == u32::from(jieli_proto::section::PERSON);
+        Some((body.fields.clone(), crate::legs::msg_id(message)?)).filter(|_| of_person)
+    };
+    file.entries.iter().filter_map(of).collect()
 }
 
 /// Every number named has to be one that was asked.

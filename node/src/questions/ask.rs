@@ -184,7 +184,11 @@ impl Batch<'_> {
         let Some(bond) = bond else { return Err(no_partner(city)) };
         let Some(agreement) = bond.in_force() else { return Err(no_partner(city)) };
         let kind = jieli_proto::words::kind_of_service(file.service);
-        let theirs = agreement.office_of_kind(bond.our_side.other(), kind);
+        let side = bond.our_side.other();
+        let theirs = match self.heir_office(file.id).await? {
+            Some(named) => agreement.office(side, &named),
+            None => agreement.office_of_kind(side, kind),
+        };
         let Some(theirs) = theirs else {
             return Err(jieli_proto::refusal::Refusal::OfficeNotCovered.into());
         };
@@ -200,7 +204,10 @@ impl Batch<'_> {
 
     /// The same for a draft to another office of this city.
     async fn ready_in_city(&mut self, file: &LegFile) -> Outcome<LegFile> {
-        let bound = self.bound_in_city(file)?;
+        let mut bound = self.bound_in_city(file)?;
+        if let Some(named) = self.heir_office(file.id).await? {
+            bound.their_office = named;
+        }
         let bond = self.bond_of(&bound).ok_or_else(|| Denied::no_agreement(bound.bond))?;
         self.may_say(&bond, &bound, bound.opening())?;
         self.may_have_a_place(&bound, &bond).await?;
@@ -270,7 +277,7 @@ impl Batch<'_> {
         file: &LegFile,
     ) -> Result<String, StoreError> {
         let draft = self.draft(file).await?.unwrap_or_default();
-        let for_child = draft.relation == 3 || draft.relation == 4;
+        let for_child = super::is_for_child(&draft);
         let city = self.other_city(file);
         let office = self.office_name(file);
         Ok(text::consent_line(number, file.service, for_child, &city, &office))
@@ -342,7 +349,7 @@ impl Batch<'_> {
 
     /// The slot date, the last day for an answer, and its end. The answer closes at 24:00 of the
     /// last working day before the slot date; after RELEASE on the day the outcome is due.
-    fn until_read(&self, file: &LegFile) -> (Day, Day, u64) {
+    pub(crate) fn until_read(&self, file: &LegFile) -> (Day, Day, u64) {
         let (state, calendar) = (file.law.state(), &self.house.calendar());
         let (slot, last) = if state.stage == Stage::Accepted {
             let slot = state.due(Duty::Release).unwrap_or(self.today);
@@ -476,7 +483,7 @@ impl Batch<'_> {
         Ok(())
     }
 
-    async fn lapse_timer(&mut self, file: &LegFile, deadline_ms: u64) -> Outcome<()> {
+    pub(super) async fn lapse_timer(&mut self, file: &LegFile, deadline_ms: u64) -> Outcome<()> {
         // Silence is sent at 09:00 of the first working day after the deadline.
         let when = self.nine_next_working_day(deadline_ms.saturating_sub(1));
         let row = self

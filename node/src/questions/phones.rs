@@ -42,6 +42,18 @@ impl Batch<'_> {
         Some(row).filter(|_| !worker.phone.is_empty())
     }
 
+    /// Whether a phone is given for another worker than this one.
+    pub(crate) async fn is_phone_of_another(
+        &mut self,
+        worker: &wire::DraftPerson,
+    ) -> Result<bool, StoreError> {
+        let keys = &self.house.keys;
+        let owner = keys.blind_tag(worker.document, &worker.number);
+        let tag = keys.blind_tag(PHONE, &worker.phone);
+        let sql = "SELECT 1 FROM phone_index WHERE tag = $1 AND worker <> $2 LIMIT 1";
+        Ok(self.conn.maybe(sql, vec![tag.into(), owner.into()]).await?.is_some())
+    }
+
     /// V1: a phone that two households gave asks nobody.
     pub(crate) async fn is_own_phone(&mut self, file: &LegFile) -> Outcome<()> {
         let Some(worker) = self.contact(file).await? else { return Ok(()) };

@@ -60,7 +60,15 @@ impl Batch<'_> {
                 return Err(Refusal::CeilingReached.into());
             }
         }
+        if let Some(Body::Redirect(to)) = &message.body
+            && !agreement.is_competent(bond.our_side.other(), &to.office, facts.service)
+        {
+            return Err(Refusal::OfficeNotCovered.into());
+        }
         let opened = open_sections(incoming, &facts)?;
+        if !rests_on_a_new_yes(&file, &message, &opened) {
+            return Err(Refusal::ConsentInvalid.into());
+        }
         let withheld = match self.stands {
             None => opened.is_empty() && always_opens(&message, facts.kind),
             Some(stands) => stands == Standing::Withheld,
@@ -98,6 +106,9 @@ impl Batch<'_> {
         let seq = entry.seq;
         file.admit(entry, Some(act), verdict);
         self.keep_sections(&file, seq, &facts, opened).await?;
+        if facts.kind == MessageType::Redirect {
+            self.moved(&mut file).await?;
+        }
         self.put_leg(file.clone());
         // What is put back comes without its sections: what follows from these, follows with them.
         self.follow(&mut file, facts.kind, withheld || self.stands.is_some()).await?;
@@ -232,18 +243,14 @@ impl Batch<'_> {
             // They have seen it, so the receipt exists: it has to come first.
             return Err(Stop::Wait(DeferReason::CitedNotHeld).into());
         }
-        if store::legs::seen_seq(&file, side, &place.seen).is_none() {
+        let Some(seen) = store::legs::seen_seq(&file, side, &place.seen) else {
             return Err(Refusal::BadChain.into());
-        }
-        // The offices of the version it cites: one that was on its way while an office was taken over
-        // names the one before.
-        let then = file.offices_at(bond, facts.head.agreement_version);
-        let (ours, theirs) =
-            then.unwrap_or_else(|| (file.our_office.clone(), file.their_office.clone()));
-        let offices = facts.from_office.as_str() == theirs
-            && facts.to_office.as_str() == ours
+        };
+        let version = facts.head.agreement_version;
+        let fits = file.expected_offices((bond, version), side, place.seq, seen)
+            == [facts.from_office.as_str(), facts.to_office.as_str()]
             && facts.service == file.service;
-        if offices { Ok(file) } else { Err(Refusal::OfficeNotCovered.into()) }
+        if fits { Ok(file) } else { Err(Refusal::OfficeNotCovered.into()) }
     }
 
     async fn judge_theirs(
@@ -344,7 +351,9 @@ impl Batch<'_> {
         let own = file.our_side;
         let erased = *state.erase_notice.of(own) || *state.erase_confirm.of(own);
         let stopped = file.is_stopped() || erased;
-        if stopped || file.law.overridden(file.our_side.other(), seq) {
+        // A correction that crossed a REDIRECT counts at the other office.
+        let follows = facts.kind == MessageType::Correct && !file.law.is_closed();
+        if stopped || !follows && file.law.overridden(file.our_side.other(), seq) {
             return Ok(());
         }
         for (number, section, values) in opened {
@@ -388,6 +397,24 @@ fn always_opens(message: &wire::Message, kind: MessageType) -> bool {
 
 fn opens(kind: MessageType) -> bool {
     matches!(kind, MessageType::Offer | MessageType::Request)
+}
+
+/// A correction of who the person is cites a yes of its own, one that nothing was said under before;
+/// an answer to a question never says who it is.
+fn rests_on_a_new_yes(file: &LegFile, message: &wire::Message, opened: &Opened) -> bool {
+    let names = opened.iter().any(|(number, _, _)| *number == section::PERSON);
+    if message.r#type() == MessageType::Supply {
+        return !names;
+    }
+    let of_person = matches!(&message.body, Some(Body::Correct(body))
+        if body.section == u32::from(section::PERSON));
+    !of_person
+        || file.entries.iter().all(|entry| {
+            let place = file.law.place(entry.side, entry.seq);
+            let counts = place.is_some_and(|place| place.legal().is_some());
+            let cited = entry.message.as_ref().map(|found| &found.consent_digest);
+            !counts || cited != Some(&message.consent_digest)
+        })
 }
 
 fn new_leg(

@@ -303,6 +303,9 @@ impl Batch<'_> {
             (file.local, file.bond) = (Local::OnTheRoad, Some(bond.id));
             store::legs::update(self.conn, &file).await?;
         }
+        if message.r#type() == MessageType::Redirect {
+            self.moved(&mut file).await?;
+        }
         self.put_leg(file.clone());
         self.questions_are_over(leg, message.r#type()).await?;
         if message.r#type() == MessageType::Withdraw {

@@ -139,10 +139,12 @@ impl Audit<'_> {
             let bond = file.bond.and_then(|id| directory.bonds.get(&id));
             let (us, them) = match bond.and_then(|bond| file.offices_at(bond, bond.version())) {
                 Some(offices) => offices,
-                None if side_number(file.our_side) == 0 => {
-                    (first.from_office.clone(), first.to_office.clone())
+                None => {
+                    let examiner = file.examiner_office(u32::MAX).to_owned();
+                    let ours = side_number(file.our_side) == 0;
+                    let initiator = first.from_office.clone();
+                    if ours { (initiator, examiner) } else { (examiner, initiator) }
                 }
-                None => (first.to_office.clone(), first.from_office.clone()),
             };
             let bond = file.bond.map(|id| id.to_vec());
             let agreement = first.header.as_ref().map(|header| header.agreement_id.clone());

@@ -62,6 +62,7 @@ pub const UNCOVERED: &[(&str, &str)] = &[
     ("case_counter", "the next number: a case number is unique by its own key"),
     ("cosign_last", "when each city last cosigned, by the own clock: it does so again"),
     ("document_lookup", "counts of one day"),
+    ("correction_request", "when a person asked and was answered; what was asked is encrypted"),
     ("desk_presence", "ninety days of who was where"),
     ("erase_request", "when a person asked and was answered; the local log holds the erasure"),
     ("evidence", "other cities' bytes as they came, also wrong ones"),

@@ -46,6 +46,7 @@ pub enum Call {
     Act,
     UndoAct,
     HandOver,
+    OpenAgain,
     ExportCase,
     AskSecond,
     ListSeconds,
@@ -79,9 +80,9 @@ use Call::{
     CloseVacancy, CounterPropose, Countersign, EnterHold, Erase, ExportApproved, ExportCase,
     FindCases, HandOver, Import, ImportPack, InstallManifest, InvitePeer, ListAgreements,
     ListCapacity, ListCases, ListDisputed, ListFindings, ListHolds, ListKeys, ListPacks, ListPeers,
-    ListReconciled, ListRules, ListSeconds, ListVacancies, PlaceKey, PrintSlip, Propose, Reconcile,
-    RemoveRule, Repair, SelfAudit, SetCapacity, ShowAgreement, ShowCase, ShowPack, TestPeer,
-    UndoAct, WriteLetter,
+    ListReconciled, ListRules, ListSeconds, ListVacancies, OpenAgain, PlaceKey, PrintSlip, Propose,
+    Reconcile, RemoveRule, Repair, SelfAudit, SetCapacity, ShowAgreement, ShowCase, ShowPack,
+    TestPeer, UndoAct, WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -120,6 +121,7 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (Act, &[Clerk]),
     (UndoAct, &[Clerk]),
     (HandOver, &[Clerk]),
+    (OpenAgain, &[Clerk]),
     (ExportCase, &[Clerk, Compliance]),
     (AskSecond, &[Clerk]),
     (ListSeconds, &[Clerk, Approver, Operator]),

@@ -444,6 +444,11 @@ impl desk_server::Desk for DeskDoor {
         self.reply(self.acted(&caller, DeskCommand::UndoAct(request)).await)
     }
 
+    async fn open_again(&self, request: Request<wire::OpenAgainRequest>) -> Reply<wire::ActReply> {
+        let (caller, request) = self.enter(Call::OpenAgain, request)?;
+        self.reply(self.acted(&caller, DeskCommand::OpenAgain(request)).await)
+    }
+
     async fn hand_over(&self, request: Request<wire::HandOverRequest>) -> Reply<wire::ActReply> {
         let (caller, request) = self.enter(Call::HandOver, request)?;
         self.reply(self.acted(&caller, DeskCommand::HandOver(request)).await)

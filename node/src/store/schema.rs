@@ -55,6 +55,7 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 22 "0022_overrides",
                 23 "0023_packs",
                 24 "0024_agreements",
+                25 "0025_desk_acts",
                 26 "0026_flags",
                 28 "0028_queue",
             )

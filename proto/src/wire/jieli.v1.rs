@@ -3628,6 +3628,18 @@ pub struct LegDesk {
     /// the date lies outside what that version publishes
     #[prost(bool, tag = "7")]
     pub due_provisional: bool,
+    #[prost(message, optional, tag = "8")]
+    pub correction: ::core::option::Option<CorrectionAsked>,
+}
+/// The person asked for a correction; what is right stands among the fields, for a purpose.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CorrectionAsked {
+    #[prost(string, tag = "1")]
+    pub name_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name_en: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "3")]
+    pub due_on: u32,
 }
 /// Entered, and not sent before its time: until then it can be undone.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3691,6 +3703,16 @@ pub struct UndoRequest {
     pub case_number: ::prost::alloc::string::String,
     #[prost(uint32, tag = "2")]
     pub leg: u32,
+}
+/// A pull declined as WRONG_OFFICE, once more: the office it goes to, empty where there is only one.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OpenAgainRequest {
+    #[prost(string, tag = "1")]
+    pub case_number: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub leg: u32,
+    #[prost(string, tag = "3")]
+    pub office: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct HandOverRequest {
@@ -6048,6 +6070,17 @@ pub mod draft_field {
         Flag(bool),
     }
 }
+/// What a person is asked to confirm, as it waits encrypted: the words with old and new, and the salt
+/// of the check value that stands in the question.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HeldCorrection {
+    #[prost(message, repeated, tag = "1")]
+    pub fields: ::prost::alloc::vec::Vec<DraftField>,
+    #[prost(string, tag = "2")]
+    pub shown: ::prost::alloc::string::String,
+    #[prost(bytes = "vec", tag = "3")]
+    pub salt: ::prost::alloc::vec::Vec<u8>,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ImportReply {
     #[prost(message, repeated, tag = "1")]
@@ -6256,6 +6289,9 @@ pub struct MessageLine {
     pub env_digest: ::prost::alloc::string::String,
     #[prost(uint32, tag = "8")]
     pub due_date: u32,
+    /// of a REDIRECT: the office that has the leg from then on
+    #[prost(string, tag = "10")]
+    pub handed_to: ::prost::alloc::string::String,
     /// past the last good place of a revoked key; it keeps its effect
     #[prost(bool, tag = "9")]
     pub disputed: bool,
@@ -6281,7 +6317,7 @@ pub struct ActRequest {
     pub leg: u32,
     #[prost(
         oneof = "act_request::Act",
-        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16"
+        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17"
     )]
     pub act: ::core::option::Option<act_request::Act>,
 }
@@ -6317,6 +6353,8 @@ pub mod act_request {
         Return(super::DeskReturn),
         #[prost(message, tag = "16")]
         Correct(super::DeskCorrect),
+        #[prost(message, tag = "17")]
+        Redirect(super::DeskRedirect),
     }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -6408,6 +6446,18 @@ pub struct DeskCorrect {
     pub fields: ::prost::alloc::vec::Vec<DraftField>,
     #[prost(bool, tag = "2")]
     pub terms: bool,
+    /// what the person asked for: the person confirms it
+    #[prost(bool, tag = "3")]
+    pub as_asked: bool,
+    /// the document says otherwise: the person is told
+    #[prost(bool, tag = "4")]
+    pub not_as_asked: bool,
+}
+/// To the competent office of the same city: its credit code, or empty where there is only one.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeskRedirect {
+    #[prost(string, tag = "1")]
+    pub office: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ActReply {
@@ -6427,6 +6477,20 @@ pub struct ExportReply {
     /// what the verifier will not find complete, and why
     #[prost(string, repeated, tag = "3")]
     pub notes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// A field of the person block, and what is right; leg: its number in the question of the code.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CorrectionRequest {
+    #[prost(string, tag = "1")]
+    pub case_number: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub code: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "3")]
+    pub leg: u32,
+    #[prost(uint32, tag = "4")]
+    pub field: u32,
+    #[prost(string, tag = "5")]
+    pub value: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OpenRequest {
@@ -7353,6 +7417,25 @@ pub mod desk_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "HandOver"));
             self.inner.unary(req, path, codec).await
         }
+        /// A new leg in the place of a pull that went to the wrong office.
+        pub async fn open_again(
+            &mut self,
+            request: impl tonic::IntoRequest<super::OpenAgainRequest>,
+        ) -> std::result::Result<tonic::Response<super::ActReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/OpenAgain");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "OpenAgain"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Without sections. With them: AskSecond, ApproveSecond, ExportApproved.
         pub async fn export_case(
             &mut self,
@@ -7984,6 +8067,11 @@ pub mod desk_server {
         async fn hand_over(
             &self,
             request: tonic::Request<super::HandOverRequest>,
+        ) -> std::result::Result<tonic::Response<super::ActReply>, tonic::Status>;
+        /// A new leg in the place of a pull that went to the wrong office.
+        async fn open_again(
+            &self,
+            request: tonic::Request<super::OpenAgainRequest>,
         ) -> std::result::Result<tonic::Response<super::ActReply>, tonic::Status>;
         /// Without sections. With them: AskSecond, ApproveSecond, ExportApproved.
         async fn export_case(
@@ -9692,6 +9780,49 @@ pub mod desk_server {
                     };
                     Box::pin(fut)
                 }
+                "/jieli.v1.Desk/OpenAgain" => {
+                    #[allow(non_camel_case_types)]
+                    struct OpenAgainSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::OpenAgainRequest>
+                    for OpenAgainSvc<T> {
+                        type Response = super::ActReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::OpenAgainRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::open_again(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = OpenAgainSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/jieli.v1.Desk/ExportCase" => {
                     #[allow(non_camel_case_types)]
                     struct ExportCaseSvc<T: Desk>(pub Arc<T>);
@@ -11045,6 +11176,28 @@ pub mod worker_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Worker", "EraseMine"));
             self.inner.unary(req, path, codec).await
         }
+        /// "This about me is wrong": answered within 15 working days.
+        pub async fn ask_correction(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CorrectionRequest>,
+        ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Worker/AskCorrection",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Worker", "AskCorrection"));
+            self.inner.unary(req, path, codec).await
+        }
         /// To whom the person can turn about this case: never an office that is concerned in it.
         pub async fn list_bodies(
             &mut self,
@@ -11241,6 +11394,11 @@ pub mod worker_server {
             &self,
             request: tonic::Request<super::WithdrawRequest>,
         ) -> std::result::Result<tonic::Response<super::EraseReply>, tonic::Status>;
+        /// "This about me is wrong": answered within 15 working days.
+        async fn ask_correction(
+            &self,
+            request: tonic::Request<super::CorrectionRequest>,
+        ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status>;
         /// To whom the person can turn about this case: never an office that is concerned in it.
         async fn list_bodies(
             &self,
@@ -11890,6 +12048,49 @@ pub mod worker_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = EraseMineSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Worker/AskCorrection" => {
+                    #[allow(non_camel_case_types)]
+                    struct AskCorrectionSvc<T: Worker>(pub Arc<T>);
+                    impl<T: Worker> tonic::server::UnaryService<super::CorrectionRequest>
+                    for AskCorrectionSvc<T> {
+                        type Response = super::AnswerReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CorrectionRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Worker>::ask_correction(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AskCorrectionSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -12898,6 +13099,17 @@ pub struct FileAtWindowRequest {
     #[prost(message, optional, tag = "2")]
     pub filed: ::core::option::Option<SealedBox>,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CorrectionAtWindowRequest {
+    #[prost(message, optional, tag = "1")]
+    pub in_hand: ::core::option::Option<InHand>,
+    #[prost(uint32, tag = "2")]
+    pub leg: u32,
+    #[prost(uint32, tag = "3")]
+    pub field: u32,
+    #[prost(string, tag = "4")]
+    pub value: ::prost::alloc::string::String,
+}
 /// Generated client implementations.
 #[cfg(feature = "grpc")]
 pub mod keypad_client {
@@ -13125,6 +13337,28 @@ pub mod keypad_client {
                 .insert(GrpcMethod::new("jieli.v1.Keypad", "EraseAtWindow"));
             self.inner.unary(req, path, codec).await
         }
+        /// "This about me is wrong", at any window; leg: its number in the case.
+        pub async fn correction_at_window(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CorrectionAtWindowRequest>,
+        ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Keypad/CorrectionAtWindow",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Keypad", "CorrectionAtWindow"));
+            self.inner.unary(req, path, codec).await
+        }
         /// To whom the person can turn, and what the person sealed on the keypad: at the window of an
         /// office that is not concerned.
         pub async fn list_bodies_at_window(
@@ -13219,6 +13453,11 @@ pub mod keypad_server {
             &self,
             request: tonic::Request<super::StopRequest>,
         ) -> std::result::Result<tonic::Response<super::EraseReply>, tonic::Status>;
+        /// "This about me is wrong", at any window; leg: its number in the case.
+        async fn correction_at_window(
+            &self,
+            request: tonic::Request<super::CorrectionAtWindowRequest>,
+        ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status>;
         /// To whom the person can turn, and what the person sealed on the keypad: at the window of an
         /// office that is not concerned.
         async fn list_bodies_at_window(
@@ -13559,6 +13798,51 @@ pub mod keypad_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = EraseAtWindowSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Keypad/CorrectionAtWindow" => {
+                    #[allow(non_camel_case_types)]
+                    struct CorrectionAtWindowSvc<T: Keypad>(pub Arc<T>);
+                    impl<
+                        T: Keypad,
+                    > tonic::server::UnaryService<super::CorrectionAtWindowRequest>
+                    for CorrectionAtWindowSvc<T> {
+                        type Response = super::AnswerReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CorrectionAtWindowRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Keypad>::correction_at_window(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CorrectionAtWindowSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

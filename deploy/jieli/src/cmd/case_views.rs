@@ -96,6 +96,7 @@ fn message_json(message: &wire::MessageLine) -> Value {
         "disputed": message.disputed,
         "env_digest": message.env_digest,
         "due_date": date(message.due_date),
+        "handed_to": message.handed_to,
     })
 }
 
@@ -315,6 +316,21 @@ pub(super) fn case_text(view: &wire::CaseView, program: String, out: Out) -> Str
             );
             lines.push(format!("     {text}"));
         }
+        if let Some(asked) = shown.desk.as_ref().and_then(|desk| desk.correction.as_ref()) {
+            let due = date(asked.due_on);
+            let text = out.say(
+                &format!(
+                    "本人要求更正{}，最晚 {due} 答复：correct --as-asked 或 --not-as-asked",
+                    asked.name_zh
+                ),
+                &format!(
+                    "the person asks to correct: {}; answer by {due}: correct --as-asked or \
+                     --not-as-asked",
+                    asked.name_en
+                ),
+            );
+            lines.push(format!("     {text}"));
+        }
         if !leg.steps.is_empty() {
             lines.push(format!("     {}", out.say("可办：", "next:")));
             let steps = leg.steps.iter();
@@ -337,6 +353,10 @@ fn message_text(message: &wire::MessageLine, out: Out) -> String {
     }];
     if message.overridden {
         notes.push(out.say("被另一步盖过，未生效", "overridden by another step"));
+    }
+    if !message.handed_to.is_empty() {
+        let to = &message.handed_to;
+        notes.insert(0, out.say(&format!("转给 {to}"), &format!("to {to}")));
     }
     if message.disputed {
         notes.push(out.say(
@@ -400,5 +420,10 @@ fn desk_json(desk: &wire::LegDesk) -> Value {
         "handler": desk.handler,
         "pending": pending,
         "not_sent": unsent,
+        "correction": desk.correction.as_ref().map(|asked| json!({
+            "name_zh": asked.name_zh,
+            "name_en": asked.name_en,
+            "due_on": date(asked.due_on),
+        })),
     })
 }

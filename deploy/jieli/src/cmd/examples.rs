@@ -100,6 +100,7 @@ const EXAMPLES: &[(&str, &str)] = &[
         "jieli --as window case find --purpose 办理业务   # 证件号码在提示后输入 the number is typed when asked for",
     ),
     ("case undo", "jieli case undo 2026-000001 1"),
+    ("case again", "jieli case again 2026-000001 1 --to 11999999MB00001312"),
     ("case hand-over", "jieli case hand-over 2026-000001 1 --to window2"),
     ("case act take-up", "jieli --as window case act 2026-000001 1 take-up"),
     ("case act accept", "jieli --as window case act 2026-000001 1 accept --slot-until 2026-12-11"),
@@ -109,6 +110,10 @@ const EXAMPLES: &[(&str, &str)] = &[
     (
         "case act correct",
         "jieli case act 2026-000001 1 correct --field school_offer.grade=4 --clear school_offer.district",
+    ),
+    (
+        "case act redirect",
+        "jieli --as window case act 2026-000001 1 redirect --to 11999999MB0000123Y",
     ),
     ("case act return", "jieli case act 2026-000001 1 return --code FAMILY_LEAVES"),
     ("case act decline", "jieli --as window case act 2026-000001 2 decline --code CAPACITY"),
@@ -166,6 +171,14 @@ const EXAMPLES: &[(&str, &str)] = &[
          jieli worker withdraw --case 2026-000001 --slip-code 12345678",
     ),
     ("worker erase", "jieli worker erase --case 2026-000001 --code 12345678"),
+    (
+        "worker correct",
+        "jieli worker correct --case 2026-000001 --code 12345678 --what phone --is 19900019876",
+    ),
+    (
+        "worker window correct",
+        "jieli --as union worker window correct --case 2026-000001 --what name --is 张三",
+    ),
     ("worker window erase", "jieli --as union worker window erase --case 2026-000001"),
     ("erase", "jieli --as window erase --case 2026-000001 --leg 1 --reason person-asked"),
     (

@@ -97,7 +97,7 @@ fn leg(view: &wire::LegView, case: &wire::CaseLine, today: u32, lang: Lang) -> L
     for offer in &view.steps {
         let step = offer.step.as_str();
         let known = open.iter().any(|(other, _, _)| other == step);
-        if !known && !matches!(step, "ask" | "undo") {
+        if !known && !matches!(step, "ask" | "undo" | "again") {
             let main = matches!(step, "take-up" | "accept" | "supply" | "outcome");
             open.push((step.to_owned(), steps::word(step, lang), main));
         }
@@ -130,7 +130,9 @@ fn said(message: &wire::MessageLine, lang: Lang) -> (String, String, String, boo
         _ => (lang.w("case.refused"), false),
     };
     let over = if message.overridden { lang.w("case.overridden") } else { "" };
-    let text = [what.as_str(), state, over].into_iter().filter(|part| !part.is_empty());
+    let text = [what.as_str(), message.handed_to.as_str(), state, over]
+        .into_iter()
+        .filter(|part| !part.is_empty());
     let text = text.collect::<Vec<_>>().join(" · ");
     (lang.time(message.created_unix_ms), message.from.clone(), text, good && !message.overridden)
 }

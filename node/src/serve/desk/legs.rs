@@ -8,7 +8,7 @@ use crate::directory::Bond;
 use crate::house::House;
 use crate::legs::{Entry, LegFile, Local, Standing, heard};
 use crate::paper;
-use crate::questions::{ARRIVAL_STATE, Told};
+use crate::questions::{ARRIVAL_STATE, Told, open_request};
 use crate::rotation::disputed;
 use crate::shelf::party_of;
 use crate::store::{Conn, StoreError};
@@ -17,6 +17,7 @@ use jieli_proto::calendar::Calendar;
 use jieli_proto::case::{self, Direction, Owed, Side};
 use jieli_proto::day::Day;
 use jieli_proto::refusal::Refusal;
+use jieli_proto::section::{PERSON, SectionKind};
 use jieli_proto::wire;
 use jieli_proto::wire::message::Body;
 use jieli_proto::words;
@@ -104,7 +105,8 @@ impl<'a> Scene<'a> {
         let messages = file.entries.iter().map(|entry| {
             let from = if entry.side == file.our_side { &us } else { &peer };
             let disputed = disputed.contains(&entry.env_digest);
-            wire::MessageLine { disputed, ..message_line(file, entry, from) }
+            let handed_to = self.handed_to(file, entry);
+            wire::MessageLine { disputed, handed_to, ..message_line(file, entry, from) }
         });
         let messages = messages.collect();
         let steps = if may_act { self.steps(case, file).await? } else { Vec::new() };
@@ -122,6 +124,39 @@ impl<'a> Scene<'a> {
             window: self.window(file),
             letter,
         })
+    }
+
+    /// What the person asked to have corrected, by its name alone.
+    async fn correction(
+        &mut self,
+        file: &LegFile,
+    ) -> Result<Option<wire::CorrectionAsked>, StoreError> {
+        if file.our_side != Side::Initiator {
+            return Ok(None);
+        }
+        let asked = open_request(self.conn, file).await?;
+        Ok(asked.and_then(|(field, due)| {
+            let named = SectionKind::of(u32::from(PERSON))?.field(field)?;
+            Some(wire::CorrectionAsked {
+                name_zh: named.zh.to_owned(),
+                name_en: named.en.to_owned(),
+                due_on: due.number(),
+            })
+        }))
+    }
+
+    /// The office that a REDIRECT names, by its name.
+    fn handed_to(&self, file: &LegFile, entry: &Entry) -> String {
+        let Some(Body::Redirect(to)) = entry.message.as_ref().and_then(|m| m.body.as_ref()) else {
+            return String::new();
+        };
+        let bond = self.bond(file);
+        let of = |bond: &Bond| {
+            let side =
+                if file.our_side == Side::Examiner { bond.our_side } else { bond.our_side.other() };
+            Some(bond.in_force()?.office(side, &to.office)?.name.clone())
+        };
+        bond.as_deref().and_then(of).unwrap_or_else(|| to.office.clone())
     }
 
     /// V22, at the city that got the person: whether the person has heard of it by now.
@@ -159,6 +194,12 @@ impl<'a> Scene<'a> {
         let mut batch = Batch::new(self.conn, self.house, directory, head, now_ms);
         let offers = batch.offers(file).await?;
         let mut steps = Vec::new();
+        if let Ok(offices) = batch.may_open_again(file).await {
+            let again = format!("case again {case} {}", file.number);
+            steps.extend(
+                offices.iter().map(|o| next("again", format!("{again} --to {}", o.credit_code))),
+            );
+        }
         if waits {
             steps.push(next("undo", format!("case undo {case} {}", file.number)));
         }
@@ -197,6 +238,7 @@ impl<'a> Scene<'a> {
         Ok(wire::LegDesk {
             turn: turn.to_owned(),
             urgency: urgency.to_owned(),
+            correction: self.correction(file).await?,
             handler: handler(self.conn, file).await?.unwrap_or_default(),
             due_calendar: due.zip(counted.as_ref()).map_or(String::new(), |(_, calendar)| {
                 format!("{} {}", calendar.name(), calendar.version())
@@ -293,6 +335,7 @@ fn message_line(file: &LegFile, entry: &Entry, from: &str) -> wire::MessageLine 
         env_digest: entry.env_digest.hex(),
         due_date: message.map_or(0, |message| message.due_date),
         disputed: false,
+        handed_to: String::new(),
     }
 }
 

@@ -3,23 +3,22 @@
 use super::super::code::Code;
 use super::Scene;
 use super::agreements::Agreements;
-use super::legs::Leg;
-use crate::agreement::{Agreement, Asked, office_at};
+use super::legs::{Leg, Offices};
+use crate::agreement::{Agreement, Asked};
 use crate::day::Day;
 use crate::id::{AgreementId, CityId, LegId};
 use crate::kinds::PartySide;
 use crate::message::MessageFacts;
 use crate::refusal::Refusal;
 use crate::section;
+use crate::wire;
+use crate::wire::message::Body;
 use std::collections::BTreeMap;
 
 /// What the first message of a leg has fixed.
 struct Opening<'a> {
     initiator: &'a CityId,
-    /// The initiator's, the examiner's.
-    offices: &'a [String; 2],
-    /// The agreement version it cites.
-    version: u32,
+    offices: &'a Offices,
 }
 
 /// Every message that was not refused cites an agreement version that is here and allows it.
@@ -28,7 +27,7 @@ pub(super) fn check(scene: &mut Scene<'_>, agreed: &Agreements, legs: &[Leg]) {
         .iter()
         .filter_map(|leg| {
             let (initiator, offices) = (leg.initiator.as_ref()?, leg.offices.as_ref()?);
-            Some((leg.verdict.leg, Opening { initiator, offices, version: leg.version }))
+            Some((leg.verdict.leg, Opening { initiator, offices }))
         })
         .collect();
     let mut live: BTreeMap<AgreementId, BTreeMap<u32, Agreement>> = BTreeMap::new();
@@ -37,14 +36,14 @@ pub(super) fn check(scene: &mut Scene<'_>, agreed: &Agreements, legs: &[Leg]) {
     }
     let none = BTreeMap::new();
     for record in scene.records.values().filter(|record| record.refused().is_none()) {
-        let Some((facts, _)) = record.message() else { continue };
+        let Some((facts, message)) = record.message() else { continue };
         let Some(agreement) = cited(agreed, facts) else {
             let version = format!("version {}", facts.head.agreement_version);
             scene.failures.add(Code::AgreementMissing, &record.path, version);
             continue;
         };
         let live = live.get(&facts.head.agreement).unwrap_or(&none);
-        if let Err(why) = authorised((agreement, live), facts, &openings) {
+        if let Err(why) = authorised((agreement, live), (facts, message), &openings) {
             scene.failures.add(Code::NotAuthorised, &record.path, why);
         }
     }
@@ -64,7 +63,7 @@ pub(super) fn made_on(agreement: &Agreement, facts: &MessageFacts) -> (Day, i32)
 
 fn authorised(
     (agreement, live): (&Agreement, &BTreeMap<u32, Agreement>),
-    facts: &MessageFacts,
+    (facts, message): (&MessageFacts, &wire::Message),
     openings: &BTreeMap<LegId, Opening<'_>>,
 ) -> Result<(), String> {
     let side = |city: &CityId| agreement.side_of(city).ok_or_else(|| format!("{city} is no party"));
@@ -73,13 +72,13 @@ fn authorised(
     let Some(place) = facts.place else { return Ok(()) };
     let Some(opening) = openings.get(&place.leg) else { return Ok(()) };
     let initiator = side(opening.initiator)?;
-    // The offices of the first message, or who has taken over from them by the version cited.
-    let [theirs, others] = opening.offices;
-    let span = (opening.version, facts.head.agreement_version);
-    let theirs = office_at(live, initiator, theirs, span);
-    let others = office_at(live, initiator.other(), others, span);
-    let (from, to) = if sender == initiator { (theirs, others) } else { (others, theirs) };
-    if (facts.from_office.as_str(), facts.to_office.as_str()) != (from, to) {
+    let at = facts.head.agreement_version;
+    let expected = opening.offices.expected((sender, initiator), &place, (live, at));
+    let competent = match &message.body {
+        Some(Body::Redirect(to)) => agreement.is_competent(sender, &to.office, facts.service),
+        Some(_) | None => true,
+    };
+    if [facts.from_office.as_str(), facts.to_office.as_str()] != expected || !competent {
         return Err(Refusal::OfficeNotCovered.name().to_owned());
     }
     let holder = if section::is_pull(facts.service) { initiator.other() } else { initiator };
