@@ -66,6 +66,7 @@ const CASES: &[Case] = &[
     ("leg", "their_office", Flip::Text, "number = 1", &["leg_id"]),
     ("leg", "case_id", Flip::Blob, "number = 1", &["leg_id"]),
     ("leg_due", "sort_on", Flip::Number, "1 = 1", &["leg_id"]),
+    ("leg_open", "service", Flip::Number, "1 = 1", &["leg_id"]),
     ("leg_statement", "envelope", Flip::Blob, "1 = 1", &["leg_id"]),
     ("log_head", "root", Flip::Blob, "log = 'exchange'", &["log"]),
     ("log_head", "root", Flip::Blob, "log = 'local'", &["log"]),

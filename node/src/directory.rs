@@ -10,7 +10,7 @@ use crate::legs::LegFile;
 use crate::recovery::Recovering;
 use crate::store::recovery::Quarantine;
 use crate::store::{Conn, StoreError, recovery};
-use jieli_proto::agreement::Agreement;
+use jieli_proto::agreement::{self, Agreement};
 use jieli_proto::case::Side;
 use jieli_proto::day::Day;
 use jieli_proto::envelope;
@@ -168,12 +168,18 @@ impl Bond {
         match (self.terminated(), self.suspenders().is_empty(), self.in_force()) {
             (Some((_, on)), _, _) if today > on => "CLOSED",
             (Some(_), _, _) => "TERMINATED",
-            (None, false, _) => "SUSPENDED",
-            (None, true, None) => "PROPOSED",
-            (None, true, Some(agreement)) if today > agreement.to => "CLOSED",
+            (None, _, None) => "PROPOSED",
+            // A suspension ends with what it holds up.
+            (None, _, Some(agreement)) if today > agreement.to => "CLOSED",
+            (None, false, Some(_)) => "SUSPENDED",
             (None, true, Some(_)) if self.is_flagged_out(today) => "SUSPENDED",
             (None, true, Some(_)) => "ACTIVE",
         }
+    }
+
+    /// See [`jieli_proto::agreement::office_at`].
+    pub fn office_at(&self, side: PartySide, code: &str, span: (u32, u32)) -> String {
+        agreement::office_at(&self.live, side, code, span).to_owned()
     }
 }
 
@@ -238,6 +244,20 @@ impl Directory {
         let offices = Arc::clone(offices);
         let recovering = recovery::recovering(conn).await?;
         Ok(Directory { city, name, own, peers, bonds, offices, recovering, generation })
+    }
+
+    /// Reads one agreement anew, whatever else there is.
+    pub async fn reload_bond(
+        &mut self,
+        conn: &mut Conn,
+        id: AgreementId,
+    ) -> Result<(), StoreError> {
+        let Some(peer) = self.bonds.get(&id).map(|bond| bond.peer.clone()) else { return Ok(()) };
+        let said_by = side_acts(conn, Some(id)).await?.remove(&id).unwrap_or_default();
+        let flags = flags::open(conn).await?.remove(&id).unwrap_or_default();
+        let found = bond(conn, &self.city, (id, peer), (said_by, flags)).await?;
+        self.bonds.insert(id, found);
+        Ok(())
     }
 
     /// The newest own manifest.
@@ -306,6 +326,41 @@ impl Directory {
                 .is_some_and(|office| office.kind() == kind)
         });
         agreed || self.own_office(office).is_some_and(|office| office.kind() == kind)
+    }
+
+    /// The office for which who is employed at one works now: itself, or, where no agreement and no
+    /// configuration names it any more, who has taken over from it.
+    pub fn office_now<'a>(&'a self, code: &'a str) -> &'a str {
+        let mut code = code;
+        // As often as there are offices at most: nobody takes over from itself.
+        for _ in 0..=self.bonds.len() {
+            if self.own_office(code).is_some() {
+                return code;
+            }
+            let mut own = self.bonds.values().filter_map(|bond| {
+                let offices = &bond.in_force()?.party(bond.our_side).offices;
+                offices.iter().find(|office| office.succeeds.iter().any(|other| other == code))
+            });
+            match own.next() {
+                Some(heir) => code = &heir.credit_code,
+                None => return code,
+            }
+        }
+        code
+    }
+
+    /// Whether two offices of this city are one, as somebody outside would see it: one of them takes
+    /// over from the other in some agreement.
+    pub fn is_one_office(&self, one: &str, other: &str) -> bool {
+        let takes_over = |heir: &str, from: &str| {
+            self.bonds.values().any(|bond| {
+                bond.live.values().any(|version| {
+                    let office = version.office(bond.our_side, heir);
+                    office.is_some_and(|office| office.succeeds.iter().any(|code| code == from))
+                })
+            })
+        };
+        one == other || takes_over(one, other) || takes_over(other, one)
     }
 
     /// The name of an own office; else empty.
@@ -391,33 +446,40 @@ async fn held_by_peers(conn: &mut Conn) -> Result<BTreeMap<String, u32>, StoreEr
 
 async fn bonds(conn: &mut Conn, city: &CityId) -> Result<BTreeMap<AgreementId, Bond>, StoreError> {
     let rows = conn.rows("SELECT agreement_id, peer FROM agreement", Vec::new()).await?;
-    let mut said_by = side_acts(conn).await?;
+    let mut said_by = side_acts(conn, None).await?;
     let mut flags = flags::open(conn).await?;
     let mut bonds = BTreeMap::new();
     for row in rows {
         let id = AgreementId::from_slice(&row.bytes(0)?)
             .ok_or(StoreError::Corrupt("agreement.agreement_id"))?;
         let peer = city_id(&row.text(1)?)?;
-        let (live, digests) = live_versions(conn, &id).await?;
-        let bond = Bond {
-            id,
-            our_side: PartySide::of(city.as_str(), peer.as_str()),
-            peer,
-            live,
-            digests,
-            said_by: said_by.remove(&id).unwrap_or_default(),
-            flags: flags.remove(&id).unwrap_or_default(),
-        };
-        bonds.insert(id, bond);
+        let said = (said_by.remove(&id).unwrap_or_default(), flags.remove(&id).unwrap_or_default());
+        bonds.insert(id, bond(conn, city, (id, peer), said).await?);
     }
     Ok(bonds)
 }
 
-async fn side_acts(conn: &mut Conn) -> Result<BTreeMap<AgreementId, [SideActs; 2]>, StoreError> {
+async fn bond(
+    conn: &mut Conn,
+    city: &CityId,
+    (id, peer): (AgreementId, CityId),
+    (said_by, flags): ([SideActs; 2], Vec<Flag>),
+) -> Result<Bond, StoreError> {
+    let (live, digests) = live_versions(conn, &id).await?;
+    let our_side = PartySide::of(city.as_str(), peer.as_str());
+    Ok(Bond { id, peer, our_side, live, digests, said_by, flags })
+}
+
+/// Of one agreement, or of all.
+async fn side_acts(
+    conn: &mut Conn,
+    of: Option<AgreementId>,
+) -> Result<BTreeMap<AgreementId, [SideActs; 2]>, StoreError> {
     let sql = "SELECT agreement_id, side, suspend_digest, terminate_digest, wind_down_on \
-         FROM agreement_side";
+         FROM agreement_side WHERE agreement_id = $1 OR $2 = 0";
     let mut found: BTreeMap<AgreementId, [SideActs; 2]> = BTreeMap::new();
-    for row in conn.rows(sql, Vec::new()).await? {
+    let id = of.map_or(Vec::new(), |id| id.to_vec());
+    for row in conn.rows(sql, vec![id.into(), of.is_some().into()]).await? {
         let id = AgreementId::from_slice(&row.bytes(0)?)
             .ok_or(StoreError::Corrupt("agreement_side.agreement_id"))?;
         let side = usize::try_from(row.int(1)?).ok().filter(|side| *side < 2);

@@ -29,6 +29,10 @@ pub fn soon(house: &House, directory: &Directory, today: Day) -> Vec<wire::Expir
     for bond in directory.bonds.values().filter(|bond| bond.terminated().is_none()) {
         if let Some(agreement) = bond.in_force() {
             all.extend(expiry("agreement", &bond.id.hex(), agreement.to, today));
+            let reviews = agreement.wire.review_dates.iter().filter_map(|on| Day::from_number(*on));
+            for on in reviews.filter(|on| *on >= today) {
+                all.extend(expiry("agreement-review", &bond.id.hex(), on, today));
+            }
         }
         for flag in &bond.flags {
             let what = if flag.side == bond.our_side { "flag-there" } else { "flag-here" };
@@ -85,6 +89,10 @@ fn expiry(what: &str, subject: &str, on: Day, today: Day) -> Option<wire::Expiry
                 "the other city's reviewer answers the flag {short} by then; after it nothing new \
                  is sent or taken"
             ),
+        ),
+        "agreement-review" => (
+            format!("协议 {short} 约定的复审日期"),
+            format!("the review that agreement {short} has fixed"),
         ),
         "peer-key-review" => (
             format!(

@@ -124,7 +124,10 @@ pub(crate) fn whose(file: LegFile, kind: TimerKind) -> LegFile {
         | TimerKind::SayAgain
         | TimerKind::SendManifests
         | TimerKind::SecondLapses
-        | TimerKind::FlagDue => Side::Initiator,
+        | TimerKind::FlagDue
+        | TimerKind::WindDownOver
+        | TimerKind::EndLeg
+        | TimerKind::AskAnew => Side::Initiator,
     };
     file.seen_from(side)
 }

@@ -14,6 +14,7 @@ use jieli_proto::id::{Digest, LegId};
 use jieli_proto::wire::{self, Service};
 use prost::Message as _;
 
+mod anew;
 mod answer;
 mod ask;
 mod call_back;

@@ -135,6 +135,9 @@ impl Batch<'_> {
     pub(crate) async fn prepare(&mut self, file: &LegFile, speech: &Speech) -> Outcome<Prepared> {
         let bond = self.bond_of(file).ok_or_else(no_agreement)?;
         self.may_say(&bond, file, speech.ty)?;
+        if speech.ty == file.opening() && !file.is_local() {
+            self.below_ceiling(&bond, file).await?;
+        }
         let lane = Lane::messages(bond.our_side);
         let header = self.header(&bond, lane).await?;
         let msg = MsgId(self.random());

@@ -154,14 +154,14 @@ impl Batch<'_> {
         let bonds: Vec<Bond> = self.directory.bonds.values().cloned().collect();
         let is_known = bonds.iter().any(|bond| bond.id.0[..] == draft.agreement_id);
         for bond in bonds {
-            if is_known && bond.id.0[..] != draft.agreement_id {
+            let other = is_known && bond.id.0[..] != draft.agreement_id;
+            if other || bond.version() >= draft.version {
                 continue;
             }
             let Some(proposal) = self.proposal_standing(&bond, draft.version).await? else {
                 continue;
             };
-            let waits = bond.version() < draft.version && proposal.is_open_at(self.now_ms);
-            if proposal.side != bond.our_side || !waits {
+            if proposal.side != bond.our_side || !proposal.is_open_at(self.now_ms) {
                 continue;
             }
             let text = self.text_of(&bond, &proposal.digest).await?;

@@ -211,6 +211,7 @@ impl Batch<'_> {
                 let opened = self.open_leg(question, file).await;
                 self.yes_stands(question, opened).await
             }
+            Topic::Consent if file.local == Local::OnTheRoad => self.yes_anew(question, file).await,
             Topic::Terms => Ok(self.timer(self.now_ms, TimerKind::Release, &leg).await?),
             Topic::Ballot => Ok(self.timer(self.now_ms, TimerKind::SendOutcome, &leg).await?),
             Topic::Complete if file.law.state().stage == Stage::Fulfilled => {
@@ -333,12 +334,18 @@ impl Batch<'_> {
         self.conn
             .run("UPDATE question SET closed = 1 WHERE question_id = $1", vec![id.into()])
             .await?;
-        if !matches!(question.topic, Topic::Terms | Topic::Ballot) {
+        if !matches!(question.topic, Topic::Consent | Topic::Terms | Topic::Ballot) {
             return Ok(());
         }
         for (_, leg, answer) in question.legs.clone() {
             let Some(file) = self.take_leg(leg).await? else { continue };
             let mut file = question.topic.view(file);
+            if question.topic == Topic::Consent {
+                if !answer && self.lapses_anew(&question, &file).await? {
+                    self.withdraw(&mut file, &WithdrawnBy::Person).await?;
+                }
+                continue;
+            }
             let state = file.law.state();
             let others = question.topic == Topic::Terms
                 && (state.stage != Stage::Accepted

@@ -191,7 +191,9 @@ impl Batch<'_> {
         let mut bound = file.clone();
         bound.bond = Some(bond.id);
         bound.their_office = theirs.credit_code.clone();
+        bound.our_office = bond.office_at(bond.our_side, &file.our_office, (0, bond.version()));
         self.may_say(&bond, &bound, bound.opening())?;
+        self.below_ceiling(&bond, &bound).await?;
         self.may_have_a_place(file, &bond).await?;
         Ok(bound)
     }
@@ -226,6 +228,11 @@ impl Batch<'_> {
                     self.hide(bound, &place, &plain).await?;
                 }
             }
+        }
+        let offices = |file: &LegFile| (file.our_office.clone(), file.their_office.clone());
+        if old.bond.is_some() && offices(old) != offices(bound) {
+            // V2: a yes to another office is none to this one.
+            self.void_questions(old).await?;
         }
         store::legs::update(self.conn, bound).await?;
         self.put_leg(bound.clone());
@@ -459,6 +466,14 @@ impl Batch<'_> {
             Ok(_) | Err(Trouble::Denied(_)) => Ok(()),
             Err(Trouble::Store(error)) => Err(error),
         }
+    }
+
+    /// The same for a question that closes with its code.
+    pub(super) async fn lapse_after_code(&mut self, id: &[u8]) -> Outcome<()> {
+        let question = self.question(id).await?.ok_or(StoreError::Corrupt("question"))?;
+        let when = self.nine_next_working_day(question.deadline_ms.saturating_sub(1));
+        self.timer(when, LAPSE, id).await?;
+        Ok(())
     }
 
     async fn lapse_timer(&mut self, file: &LegFile, deadline_ms: u64) -> Outcome<()> {

@@ -16,6 +16,7 @@ pub const COVERED: &[&str] = &[
     "lane",
     "leg",
     "leg_due",
+    "leg_open",
     "leg_statement",
     "local_envelope",
     "log_epoch",

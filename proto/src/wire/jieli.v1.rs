@@ -1793,6 +1793,10 @@ pub struct Office {
     pub name: ::prost::alloc::string::String,
     #[prost(string, tag = "4")]
     pub telephone: ::prost::alloc::string::String,
+    /// Credit codes, ascending, of offices of this city that it takes over from: of the same kind, in
+    /// the version before, and no longer in this one.
+    #[prost(string, repeated, tag = "5")]
+    pub succeeds: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ServiceRule {
@@ -3494,6 +3498,9 @@ pub struct AgreementView {
     /// C2SP tlog-policy for the own log
     #[prost(string, tag = "17")]
     pub policy: ::prost::alloc::string::String,
+    /// ShowAgreement: the text as approvers draft it, without id and version
+    #[prost(string, tag = "18")]
+    pub draft_toml: ::prost::alloc::string::String,
 }
 /// What one approver has entered and another has to approve.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

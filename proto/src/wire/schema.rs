@@ -454,6 +454,7 @@ pub const SCHEMAS: &[Schema] = &[
         Field { number: 2, ty: Type::Enum(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]), repeated: false, oneof: false },
         Field { number: 3, ty: Type::String, repeated: false, oneof: false },
         Field { number: 4, ty: Type::String, repeated: false, oneof: false },
+        Field { number: 5, ty: Type::String, repeated: true, oneof: false },
     ] },
     Schema { name: "ServiceRule", fields: &[
         Field { number: 1, ty: Type::Enum(&[1, 2, 3, 4, 5, 6]), repeated: false, oneof: false },

@@ -39,6 +39,12 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("agreement approve", "jieli --as approver-2 agreement approve 5d0c9a7711e2f084"),
     ("agreement list", "jieli agreement list"),
     ("agreement show", "jieli agreement show <id>"),
+    (
+        "agreement copy",
+        "jieli agreement copy <id> > new.toml\n\
+         jieli agreement copy <id> --for yiwu.zj > yiwu.toml\n\
+         jieli agreement copy <id> --next > version2.toml",
+    ),
     ("agreement suspend", "jieli agreement suspend <id>"),
     ("agreement resume", "jieli agreement resume <id>"),
     ("agreement terminate", "jieli agreement terminate <id> --on 2027-06-30"),
