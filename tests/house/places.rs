@@ -37,10 +37,11 @@ fn walk_words(place: &str, table: &toml::Table, faults: &mut Vec<String>) {
     for (key, value) in table {
         faults.extend(fault(place, key));
         let here = format!("{place}.{key}");
-        match value {
-            toml::Value::Table(inner) => walk_words(&here, inner, faults),
-            toml::Value::String(text) if !is_allowed(&here) => faults.extend(fault(&here, text)),
-            _ => {}
+        if let Some(inner) = value.as_table() {
+            walk_words(&here, inner, faults);
+        }
+        if let Some(text) = value.as_str().filter(|_| !is_allowed(&here)) {
+            faults.extend(fault(&here, text));
         }
     }
 }
@@ -67,17 +68,16 @@ pub(crate) fn json_faults(code: &str) -> Vec<String> {
 
 /// Names of members in an OpenAPI document, or any other JSON one.
 pub(crate) fn document_faults(document: &serde_json::Value) -> Vec<String> {
-    match document {
-        serde_json::Value::Object(members) => {
-            let inner = members.values().flat_map(document_faults);
-            members.keys().filter_map(|name| fault("json", name)).chain(inner).collect()
-        }
-        serde_json::Value::Array(items) => {
-            let named = items.iter().filter_map(|item| fault("json", item.as_str()?));
-            named.chain(items.iter().flat_map(document_faults)).collect()
-        }
-        _ => Vec::new(),
+    let mut faults = Vec::new();
+    for (name, inner) in document.as_object().into_iter().flatten() {
+        faults.extend(fault("json", name));
+        faults.extend(document_faults(inner));
     }
+    for item in document.as_array().into_iter().flatten() {
+        faults.extend(item.as_str().and_then(|name| fault("json", name)));
+        faults.extend(document_faults(item));
+    }
+    faults
 }
 
 /// Headings under which a column of a sheet is taken.

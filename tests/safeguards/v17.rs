@@ -116,7 +116,7 @@ async fn v17_sixty_workers_on_one_phone_within_five_minutes_are_flagged_and_new_
     let later = kunming.import(vec![home(102)]).await;
     let reply = kunming.ask(&later).await;
     assert_eq!(reply.asked, 0);
-    assert!(reply.why[0].contains("SUSPENDED"), "{reply:?}");
+    assert!(reply.why[0].contains("The agreement is suspended"), "{reply:?}");
     // Stopping is as free as ever.
     let leg = kunming.legs(&cases[0]).await[0].id;
     kunming.withdraw(&first.unwrap()).await.unwrap();

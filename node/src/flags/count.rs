@@ -96,9 +96,12 @@ pub(super) fn after_leaving(items: &[Item], month: u32) -> u64 {
     lost.map(|item| item.case).collect::<BTreeSet<_>>().len() as u64
 }
 
+/// Jobs by case.
+type Jobs = BTreeMap<[u8; 16], BTreeSet<[u8; 16]>>;
+
 /// The most workers for whom one phone confirmed: cases, and in a case every further job.
 pub(super) fn one_phone(yes: &[Yes]) -> u64 {
-    let mut of_phone: BTreeMap<[u8; 32], BTreeMap<[u8; 16], BTreeSet<[u8; 16]>>> = BTreeMap::new();
+    let mut of_phone: BTreeMap<[u8; 32], Jobs> = BTreeMap::new();
     for one in yes {
         let Some(phone) = one.phone else { continue };
         let jobs = of_phone.entry(phone).or_default().entry(one.case).or_default();
@@ -106,9 +109,8 @@ pub(super) fn one_phone(yes: &[Yes]) -> u64 {
             jobs.insert(one.leg);
         }
     }
-    let workers = |cases: &BTreeMap<_, BTreeSet<_>>| -> u64 {
-        cases.values().map(|jobs| jobs.len().max(1) as u64).sum()
-    };
+    let workers =
+        |cases: &Jobs| -> u64 { cases.values().map(|jobs| jobs.len().max(1) as u64).sum() };
     of_phone.values().map(workers).max().unwrap_or(0)
 }
 

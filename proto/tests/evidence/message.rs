@@ -292,11 +292,9 @@ fn an_item_has_a_code_if_and_only_if_it_refuses() {
 #[test]
 fn acts_carry_or_name_what_they_are_about() {
     let act = |act_type: ActType| {
-        let kind = match act_type {
-            ActType::Manifest => Kind::Manifest,
-            ActType::Flag | ActType::AnswerFlag => Kind::Flag,
-            _ => Kind::Agreement,
-        };
+        let flags = matches!(act_type, ActType::Flag | ActType::AnswerFlag);
+        let other = if act_type == ActType::Manifest { Kind::Manifest } else { Kind::Agreement };
+        let kind = if flags { Kind::Flag } else { other };
         let carries = matches!(
             act_type,
             ActType::Propose
