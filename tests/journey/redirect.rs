@@ -236,17 +236,12 @@ async fn a_leg_goes_back_once_and_no_further_and_an_old_yes_is_no_yes() {
 
 /// What Kunming says while the leg is on its way to another office over there.
 fn crossing(kind: MessageType) -> Option<Act> {
-    match kind {
-        MessageType::Supply => {
-            Some(Act::Supply(wire::DeskSupply { fields: vec![number(3, 2, 5)], at_window: false }))
-        }
-        MessageType::Correct => Some(Act::Correct(wire::DeskCorrect {
-            fields: vec![number(3, 2, 4)],
-            terms: false,
-            ..Default::default()
-        })),
-        _ => None,
-    }
+    let size = |value| vec![number(3, 2, value)];
+    let supply = wire::DeskSupply { fields: size(5), at_window: false };
+    let correct = wire::DeskCorrect { fields: size(4), ..Default::default() };
+    [(MessageType::Supply, Act::Supply(supply)), (MessageType::Correct, Act::Correct(correct))]
+        .into_iter()
+        .find_map(|(of, act)| (of == kind).then_some(act))
 }
 
 /// REDIRECT and an act of the sending side, neither of which has seen the other; the one that
