@@ -10,25 +10,26 @@ use accounts::{Accounts, AccountsError};
 use config::Config;
 use desks::{Desks, DesksError};
 use limits::Limit;
-use stack::DoorError;
+pub use stack::DoorError;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use world::{Clock, Entropy, SheetReader};
 
 pub mod accounts;
 pub mod config;
-mod desks;
-mod form;
-mod frame;
-mod limits;
+pub(crate) mod desks;
+pub(crate) mod form;
+pub(crate) mod frame;
+pub(crate) mod limits;
 mod pages;
+pub(crate) mod posted;
 pub mod role;
 pub mod routes;
-mod stack;
+pub(crate) mod stack;
 mod steps;
 mod tray;
 mod visitor;
-mod words;
+pub(crate) mod words;
 pub mod world;
 
 /// What the console has from outside.
@@ -58,7 +59,7 @@ pub enum ConsoleError {
 type Shared = Arc<Console>;
 
 /// All that pages work with.
-struct Console {
+pub(crate) struct Console {
     config: Config,
     accounts: Accounts,
     desks: Desks,
@@ -68,9 +69,7 @@ struct Console {
 }
 
 /// How much and how often.
-struct Limits {
-    /// Requests of one address.
-    requests: Limit,
+pub(crate) struct Limits {
     /// Wrong tries to log in of one address: behind a proxy that is the whole house.
     tries: Limit,
 }
@@ -104,8 +103,7 @@ impl Ready {
         let tls = tls.map(|files| stack::tls(files, |path| config.place(path))).transpose()?;
         let listener = TcpListener::bind(config.listen.address).await.map_err(DoorError::Io)?;
         let desks = Desks::open(&config)?;
-        let limits =
-            Limits { requests: Limit::new(6_000, MINUTE_MS), tries: Limit::new(30, 5 * MINUTE_MS) };
+        let limits = Limits { tries: Limit::new(30, 5 * MINUTE_MS) };
         let shared = Arc::new(Console {
             config,
             accounts,
@@ -122,7 +120,9 @@ impl Ready {
         self,
         told: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), ConsoleError> {
-        let router = stack::around(routes::router(&self.shared), self.shared);
+        let clock = self.shared.outside.clock.clone();
+        let door = stack::Door::new(&self.shared.config.listen, 6_000, clock);
+        let router = stack::around(routes::router(&self.shared), self.shared, door);
         Ok(stack::serve(router, self.listener, self.tls, told).await?)
     }
 }

@@ -20,7 +20,8 @@ use tonic::{Code, Request, Status};
 
 const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(30);
-const REPLY_BYTES_MAX: usize = 16 << 20;
+/// The longest reply.
+pub(crate) const REPLY_BYTES_MAX: usize = 16 << 20;
 /// Where the node puts the word of a denial, and its two sentences.
 const CODE_KEY: &str = "jieli-code";
 const SAYS_KEYS: [&str; 2] = ["jieli-zh-bin", "jieli-en-bin"];
@@ -86,7 +87,8 @@ impl Desks {
     }
 }
 
-fn channel(address: SocketAddr) -> Result<Channel, DesksError> {
+/// A connection to a listener of the own node, made when it is needed.
+pub(crate) fn channel(address: SocketAddr) -> Result<Channel, tonic::transport::Error> {
     let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
     Ok(endpoint.connect_timeout(CONNECT).timeout(ANSWER).connect_lazy())
 }
@@ -138,6 +140,11 @@ impl Said {
     /// In the language of the page.
     pub(crate) fn text(&self, lang: Lang) -> String {
         lang.pick(&self.zh, &self.en).to_owned()
+    }
+
+    /// Chinese and English, for who reads both.
+    pub(crate) fn both(&self) -> (&str, &str) {
+        (&self.zh, &self.en)
     }
 
     /// A word list entry as an answer.

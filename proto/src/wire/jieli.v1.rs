@@ -6260,6 +6260,9 @@ pub struct OpenReply {
     pub answer_from_unix_ms: u64,
     #[prost(uint64, tag = "4")]
     pub answer_until_unix_ms: u64,
+    /// "consent", "terms", "ballot", "complete", "arrival", "stopped", "letter"
+    #[prost(string, tag = "5")]
+    pub topic: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AskedLeg {

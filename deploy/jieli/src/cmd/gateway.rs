@@ -1,4 +1,4 @@
-//! `jieli gateway`: the console of a city's desks.
+//! `jieli gateway`: the console of a city's desks, and the worker's pages.
 
 use super::dial::At;
 use super::import::Reader;
@@ -12,6 +12,7 @@ use jieli_gateway::console::config::{AccountRules, Config, Listen, Node, Token};
 use jieli_gateway::console::role::TokenRole;
 use jieli_gateway::console::world::{Clock, Entropy};
 use jieli_gateway::console::{ConsoleError, Outside, Ready};
+use jieli_gateway::worker;
 use jieli_node::config::DeskRole;
 use jieli_node::disk::{self, PRIVATE};
 use jieli_node::tokens;
@@ -34,6 +35,17 @@ gateway.toml:
   [accounts] file, second_factor (true: every account needs a code app), idle_minutes
   [[token]]  name, role (clerk, approver, compliance), office, office_name, file: one desk token
 Health: GET /health answers 200 while the console serves. SIGTERM: what is being answered is answered.";
+
+const WORKER_HELP: &str = "\
+worker.toml:
+  city       name of the city, as it stands on the pages
+  [listen]   address, origin (what browsers call it by), [listen.tls] certificate and key (PEM);
+             without TLS only a loopback address, behind a proxy of this machine
+  [node]     worker: the workers' listener of the own node, and no other
+  complaints true: complaints can be typed here and are sealed by this process at once; false:
+             the pages name telephones and windows alone
+The process keeps nothing on disk and needs no token: run it as a user of its own, on a machine of
+the outer zone, which may reach the workers' listener and nothing else. GET /health answers 200.";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum GatewayCommand {
@@ -58,6 +70,26 @@ pub(super) enum GatewayCommand {
         #[arg(long, default_value = "gateway.toml")]
         config: PathBuf,
     },
+    /// Writes worker.toml from the city's jieli.toml, if there is none.
+    #[command(after_help = WORKER_HELP)]
+    WorkerInit {
+        /// The configuration of the worker's pages.
+        #[arg(long, default_value = "worker.toml")]
+        config: PathBuf,
+        /// Where they will listen.
+        #[arg(long, default_value = "127.0.0.1:7510")]
+        address: SocketAddr,
+        /// What browsers call them by; else http:// and the address.
+        #[arg(long)]
+        origin: Option<String>,
+    },
+    /// Serves the worker's pages, and no desk, until it is told to stop.
+    #[command(after_help = WORKER_HELP)]
+    WorkerServe {
+        /// The configuration of the worker's pages.
+        #[arg(long, default_value = "worker.toml")]
+        config: PathBuf,
+    },
 }
 
 impl GatewayCommand {
@@ -67,6 +99,10 @@ impl GatewayCommand {
                 init(at, &config, address, origin, out).await
             }
             GatewayCommand::Serve { config } => serve(&config, out).await,
+            GatewayCommand::WorkerInit { config, address, origin } => {
+                worker_init(at, &config, address, origin, out)
+            }
+            GatewayCommand::WorkerServe { config } => worker_serve(&config, out).await,
         }
     }
 }
@@ -160,17 +196,64 @@ fn from_city(at: &At, address: SocketAddr, origin: Option<String>) -> Result<Con
     })
 }
 
-async fn serve(path: &Path, out: Out) -> Result<Done, Fail> {
+fn worker_init(
+    at: &At,
+    path: &Path,
+    address: SocketAddr,
+    origin: Option<String>,
+    out: Out,
+) -> Result<Done, Fail> {
+    if !path.exists() {
+        let city = at.config()?;
+        let origin = origin.unwrap_or_else(|| format!("http://{address}"));
+        let config = worker::Config {
+            city: city.city.name.clone(),
+            listen: Listen { address, origin, tls: None },
+            node: worker::Node { worker: city.listen.worker },
+            complaints: true,
+            dir: PathBuf::new(),
+        };
+        let text = toml::to_string(&config).context("worker.toml")?;
+        disk::write_new(path, text.as_bytes(), PRIVATE).context("worker.toml")?;
+    }
+    worker::Config::load(path).map_err(|error| unusable(&error))?;
+    let file = path.display().to_string();
+    out.show(&json!({ "config": file }), || {
+        out.say(
+            &format!("本人页面已备好：{file}"),
+            &format!("The worker's pages are ready: {file}"),
+        )
+    });
+    Ok(OK)
+}
+
+/// Log lines go to standard error; no line has a value of a request.
+fn log() {
     let filter = EnvFilter::try_from_env(super::node::LOG_VARIABLE);
     tracing_subscriber::fmt()
         .with_env_filter(filter.unwrap_or_else(|_| EnvFilter::new("info")))
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
-    let config = Config::load(path).map_err(|error| unusable(&error))?;
-    let origin = config.listen.origin.clone();
+}
+
+/// Ends with SIGTERM or an interrupt.
+fn told() -> Result<impl Future<Output = ()> + Send + 'static, Fail> {
     let mut terminate = signal(SignalKind::terminate()).context("signals")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("signals")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+async fn serve(path: &Path, out: Out) -> Result<Done, Fail> {
+    log();
+    let config = Config::load(path).map_err(|error| unusable(&error))?;
+    let origin = config.listen.origin.clone();
+    let told = told()?;
     let outside = Outside {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy::new()),
@@ -180,13 +263,25 @@ async fn serve(path: &Path, out: Out) -> Result<Done, Fail> {
     out.show(&json!({ "url": origin }), || {
         out.say(&format!("控制台已启动：{origin}"), &format!("The console runs: {origin}"))
     });
-    let told = async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    };
     ready.serve(told).await.map_err(stopped)?;
+    Ok(OK)
+}
+
+async fn worker_serve(path: &Path, out: Out) -> Result<Done, Fail> {
+    log();
+    let config = worker::Config::load(path).map_err(|error| unusable(&error))?;
+    let origin = config.listen.origin.clone();
+    let told = told()?;
+    let outside = worker::Outside {
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy::new()),
+    };
+    let door = |error: jieli_gateway::console::DoorError| stopped(error.into());
+    let ready = worker::Ready::new(config, outside).await.map_err(door)?;
+    out.show(&json!({ "url": origin }), || {
+        out.say(&format!("本人页面已启动：{origin}"), &format!("The worker's pages run: {origin}"))
+    });
+    ready.serve(told).await.map_err(door)?;
     Ok(OK)
 }
 

@@ -3,7 +3,8 @@
 use crate::console::accounts::{Account, Event, Try, password, totp};
 use crate::console::form::{Input, Kind, taken};
 use crate::console::frame::{Answer, Button, DonePage, Failed, FormPage, Frame, Link, show};
-use crate::console::visitor::{Form, Visitor, set_cookie, set_language};
+use crate::console::posted::Form;
+use crate::console::visitor::{Visitor, set_cookie, set_language};
 use crate::console::world::random;
 use crate::paper;
 use axum::response::{IntoResponse, Redirect, Response};
