@@ -319,20 +319,36 @@ impl Browser {
 
     /// Uploads a sheet, as a form with a file does.
     pub(crate) fn upload(&mut self, name: &str, file: &[u8]) -> Result<Reply> {
-        self.open("/sheet")?;
+        self.upload_to("/sheet", &[], ("sheet", name), file)
+    }
+
+    /// Uploads a file to a page that has such a form, with other fields of it.
+    pub(crate) fn upload_to(
+        &mut self,
+        path: &str,
+        fields: &[(&str, &str)],
+        (field, name): (&str, &str),
+        file: &[u8],
+    ) -> Result<Reply> {
+        self.open(path)?;
         let token = self.token();
         let edge = "----jieli-test-edge";
-        let mut body = format!(
-            "--{edge}\r\nContent-Disposition: form-data; name=\"form\"\r\n\r\n{token}\r\n--{edge}\r\n\
-             Content-Disposition: form-data; name=\"sheet\"; filename=\"{name}\"\r\n\
+        let mut body = String::new();
+        for (name, value) in [("form", token.as_str())].iter().chain(fields) {
+            body += &format!(
+                "--{edge}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+            );
+        }
+        body += &format!(
+            "--{edge}\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"{name}\"\r\n\
              Content-Type: application/octet-stream\r\n\r\n"
-        )
-        .into_bytes();
+        );
+        let mut body = body.into_bytes();
         body.extend_from_slice(file);
         body.extend_from_slice(format!("\r\n--{edge}--\r\n").as_bytes());
         let origin = format!("http://{}", self.host);
         let kind = format!("multipart/form-data; boundary={edge}");
-        self.ask("POST", "/sheet", &kind, &body, &origin)
+        self.ask("POST", path, &kind, &body, &origin)
     }
 
     pub(crate) fn log_in(&mut self, name: &str, password: &str) -> Result<()> {

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use jieli::demo::city::City;
 use jieli_gateway::worker::routes::{Route, Who, routes};
 use jieli_node::tokens;
+use jieli_proto::wire::ListCasesRequest;
 use jieli_tests::{Pair, Seeded, program, until};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -128,7 +129,7 @@ async fn a_person_reads_answers_sees_who_looked_and_stops() -> Result<()> {
     let after = worker.open("/mine")?;
     assert_eq!(items(&after)[1], items(&before)[1], "refused and silent read alike (V23)");
     until("the offer", async || {
-        let list = them.desk("school")?.list_cases(Default::default()).await?.into_inner();
+        let list = them.desk("school")?.list_cases(ListCasesRequest::default()).await?.into_inner();
         Ok(!list.cases.is_empty())
     })
     .await?;

@@ -5,6 +5,7 @@ use super::role::Role;
 use super::words::Lang;
 use axum::http::StatusCode;
 use jieli_proto::wire;
+use jieli_proto::wire::audit_client::AuditClient;
 use jieli_proto::wire::desk_client::DeskClient;
 use jieli_proto::wire::worker_client::WorkerClient;
 use std::collections::BTreeMap;
@@ -28,6 +29,9 @@ const SAYS_KEYS: [&str; 2] = ["jieli-zh-bin", "jieli-en-bin"];
 
 /// A desk of the node.
 pub(crate) type Desk = DeskClient<InterceptedService<Channel, Bearer>>;
+
+/// What compliance reads of the node.
+pub(crate) type Audit = AuditClient<InterceptedService<Channel, Bearer>>;
 
 /// Adds the token to every call.
 #[derive(Clone)]
@@ -53,7 +57,7 @@ pub enum DesksError {
 
 /// All desks, by the name of their token.
 pub(crate) struct Desks {
-    all: BTreeMap<String, (Token, Desk)>,
+    all: BTreeMap<String, (Token, Desk, Audit)>,
     worker: Channel,
 }
 
@@ -63,22 +67,31 @@ impl Desks {
         let mut all = BTreeMap::new();
         for token in &config.token {
             let bearer = bearer(&config.place(&token.file))?;
+            let audit = AuditClient::with_interceptor(desk.clone(), bearer.clone())
+                .max_decoding_message_size(REPLY_BYTES_MAX);
             let client = DeskClient::with_interceptor(desk.clone(), bearer)
                 .max_decoding_message_size(REPLY_BYTES_MAX);
-            all.insert(token.name.clone(), (token.clone(), client));
+            all.insert(token.name.clone(), (token.clone(), client, audit));
         }
         Ok(Desks { all, worker: channel(config.node.worker)? })
     }
 
     /// The desk of a token, if the role may hold it.
     pub(crate) fn desk(&self, name: &str, role: Role) -> Option<(&Token, Desk)> {
-        let (token, desk) = self.all.get(name)?;
+        let (token, desk, _) = self.all.get(name)?;
         (role.token() == Some(token.role)).then(|| (token, desk.clone()))
+    }
+
+    /// What compliance reads, with a token of that role.
+    pub(crate) fn audit(&self, name: &str, role: Role) -> Option<Audit> {
+        let (token, _, audit) = self.all.get(name)?;
+        let may = role == Role::ComplianceReviewer && role.token() == Some(token.role);
+        may.then(|| audit.clone())
     }
 
     /// The tokens, by name.
     pub(crate) fn tokens(&self) -> impl Iterator<Item = &Token> {
-        self.all.values().map(|(token, _)| token)
+        self.all.values().map(|(token, _, _)| token)
     }
 
     /// The workers' listener.

@@ -37,6 +37,8 @@ pub(crate) struct Input {
     pub(crate) needed: bool,
     /// What a browser may fill in.
     pub(crate) fill: &'static str,
+    /// Endings of a file.
+    pub(crate) accepts: &'static str,
 }
 
 impl Input {
@@ -51,11 +53,17 @@ impl Input {
             wrong: String::new(),
             needed: true,
             fill: "off",
+            accepts: ".xlsx,.csv,.txt",
         }
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Input {
         self.hint = hint.into();
+        self
+    }
+
+    pub(crate) fn accepts(mut self, endings: &'static str) -> Input {
+        self.accepts = endings;
         self
     }
 

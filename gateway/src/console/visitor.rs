@@ -2,7 +2,7 @@
 
 use super::accounts::Account;
 use super::config::Token;
-use super::desks::{Cities, Desk, Said};
+use super::desks::{Audit, Cities, Desk, Said};
 use super::frame::{Failed, Frame};
 use super::posted::{append, cookie, from_here, read};
 use super::routes::{Route, Who};
@@ -17,8 +17,6 @@ use ring::digest;
 use std::net::IpAddr;
 use subtle::ConstantTimeEq;
 
-/// The session's cookie. `__Host-`: only over TLS or on this machine, for this host alone.
-const COOKIE: &str = "__Host-jieli";
 const LANGUAGE: &str = "__Host-jieli-language";
 /// Most bytes of a form without a file.
 const FORM_BYTES_MAX: usize = 256 << 10;
@@ -59,6 +57,15 @@ impl Visitor {
     /// The office's desk.
     pub(crate) fn desk(&self) -> Result<Desk, Failed> {
         Ok(self.office()?.1)
+    }
+
+    /// What compliance reads of the node.
+    pub(crate) fn audit(&self) -> Result<Audit, Failed> {
+        let account = self.account.as_ref();
+        let found = account.and_then(|a| self.console.desks.audit(&a.token, a.role));
+        found.ok_or_else(|| {
+            self.failed(Said::own(StatusCode::CONFLICT, "NO_TOKEN", "error.no_token"))
+        })
     }
 
     /// Partner cities by name.
@@ -111,7 +118,7 @@ pub(crate) async fn gate(
     next: Next,
 ) -> Response {
     let (mut parts, body) = request.into_parts();
-    let known = cookie(&parts.headers, COOKIE);
+    let known = cookie(&parts.headers, &console.cookie);
     let visitor = match visitor(&console, &parts, known.as_deref()).await {
         Ok(visitor) => visitor,
         Err(response) => return response,
@@ -137,7 +144,7 @@ pub(crate) async fn gate(
     let mut response = next.run(Request::from_parts(parts, axum::body::Body::empty())).await;
     // A page with a form needs something to bind the form to.
     if known.is_none() && !response.headers().contains_key(header::SET_COOKIE) {
-        set_cookie(&mut response, &key);
+        set_cookie(&mut response, &console.cookie, &key);
     }
     response
 }
@@ -208,8 +215,8 @@ fn too_large(visitor: &Visitor) -> Response {
 }
 
 /// Gives a browser its cookie.
-pub(crate) fn set_cookie(response: &mut Response, key: &str) {
-    append(response, &format!("{COOKIE}={key}; Path=/; Secure; HttpOnly; SameSite=Lax"));
+pub(crate) fn set_cookie(response: &mut Response, name: &str, key: &str) {
+    append(response, &format!("{name}={key}; Path=/; Secure; HttpOnly; SameSite=Lax"));
 }
 
 /// Remembers the language.

@@ -5,17 +5,15 @@ use super::import::Reader;
 use super::say::{FAILED, OK, Out, WRONG_USE};
 use super::{Done, Fail};
 use crate::ambient::{SystemClock, SystemEntropy};
+use crate::consoles;
 use anyhow::Context;
 use clap::Subcommand;
 use jieli_gateway::console::accounts::Accounts;
-use jieli_gateway::console::config::{AccountRules, Config, Listen, Node, Token};
-use jieli_gateway::console::role::TokenRole;
+use jieli_gateway::console::config::Config;
 use jieli_gateway::console::world::{Clock, Entropy};
 use jieli_gateway::console::{ConsoleError, Outside, Ready};
 use jieli_gateway::worker;
-use jieli_node::config::DeskRole;
 use jieli_node::disk::{self, PRIVATE};
-use jieli_node::tokens;
 use serde_json::json;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -124,7 +122,9 @@ async fn init(
     out: Out,
 ) -> Result<Done, Fail> {
     if !path.exists() {
-        let config = from_city(at, address, origin)?;
+        let dir = std::path::absolute(&at.dir).context("the city's directory")?;
+        let origin = origin.unwrap_or_else(|| format!("http://{address}"));
+        let config = consoles::of_city(&at.config()?, &dir, address, origin);
         let text = toml::to_string(&config).context("gateway.toml")?;
         disk::write_new(path, text.as_bytes(), PRIVATE).context("gateway.toml")?;
     }
@@ -161,41 +161,6 @@ async fn init(
     Ok(OK)
 }
 
-/// Every token that a desk of this city has and the console can use. Windows, operators and bodies
-/// work elsewhere.
-fn from_city(at: &At, address: SocketAddr, origin: Option<String>) -> Result<Config, Fail> {
-    let city = at.config()?;
-    let dir = std::path::absolute(&at.dir).context("the city's directory")?;
-    let tokens = city.desk.tokens.iter().filter_map(|token| {
-        let role = match token.role {
-            DeskRole::Clerk => TokenRole::Clerk,
-            DeskRole::Approver => TokenRole::Approver,
-            DeskRole::Compliance => TokenRole::Compliance,
-            DeskRole::Operator | DeskRole::Window | DeskRole::Body => return None,
-        };
-        let office = token.office.as_str().to_owned();
-        let named = city.offices.iter().find(|known| known.credit_code == token.office);
-        Some(Token {
-            name: token.name().to_owned(),
-            role,
-            office_name: named.map_or_else(|| city.city.name.clone(), |known| known.name.clone()),
-            office,
-            file: tokens::path(&dir, token.name()),
-        })
-    });
-    Ok(Config {
-        listen: Listen {
-            address,
-            origin: origin.unwrap_or_else(|| format!("http://{address}")),
-            tls: None,
-        },
-        node: Node { desk: city.listen.desk, worker: city.listen.worker },
-        accounts: AccountRules::default(),
-        token: tokens.collect(),
-        dir: PathBuf::new(),
-    })
-}
-
 fn worker_init(
     at: &At,
     path: &Path,
@@ -204,15 +169,8 @@ fn worker_init(
     out: Out,
 ) -> Result<Done, Fail> {
     if !path.exists() {
-        let city = at.config()?;
         let origin = origin.unwrap_or_else(|| format!("http://{address}"));
-        let config = worker::Config {
-            city: city.city.name.clone(),
-            listen: Listen { address, origin, tls: None },
-            node: worker::Node { worker: city.listen.worker },
-            complaints: true,
-            dir: PathBuf::new(),
-        };
+        let config = consoles::pages_of_city(&at.config()?, address, origin);
         let text = toml::to_string(&config).context("worker.toml")?;
         disk::write_new(path, text.as_bytes(), PRIVATE).context("worker.toml")?;
     }
