@@ -158,7 +158,9 @@ impl Ready {
             tray: tray::Tray::default(),
             // A demo's consoles are one host: their cookies are kept apart by name.
             cookie: match &demo {
-                Some(_) => format!("{COOKIE}-{}", listener.local_addr().map_err(DoorError::Io)?.port()),
+                Some(_) => {
+                    format!("{COOKIE}-{}", listener.local_addr().map_err(DoorError::Io)?.port())
+                }
                 None => COOKIE.to_owned(),
             },
             demo,

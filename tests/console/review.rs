@@ -100,6 +100,9 @@ async fn evidence_that_is_handed_in_is_checked_and_not_kept() -> Result<()> {
     let (mut reviewer, query) = reviewer(&console).await?;
     let pack = reviewer.get(&format!("/review/pack?{query}"))?;
     assert!(pack.bytes.starts_with(b"PK") && pack.head.contains("jieli-pack-20261101"));
+    let empty = query.replace("2026-11-", "2025-11-");
+    let nothing = reviewer.get(&format!("/review/pack?{empty}"))?;
+    assert!((400..500).contains(&nothing.status), "said on a page: {}", nothing.head);
     let page = reviewer.open("/verify")?;
     let from = page.split_once("<textarea").and_then(|(_, rest)| rest.split_once('>'));
     let roots = from.and_then(|(_, rest)| rest.split('<').next()).context("roots")?.to_owned();

@@ -204,7 +204,9 @@ fn cells(browser: &mut Browser, column: usize) -> Result<()> {
         };
         let told = format!("{column} {} {}: {}", route.method, route.path, reply.head);
         match (cell, column) {
-            (true, _) => assert!(reply.status != 403 || reply.text().contains("编号或码"), "{told}"),
+            (true, _) => {
+                assert!(reply.status != 403 || reply.text().contains("编号或码"), "{told}")
+            }
             (false, 0) => assert_eq!((reply.status, reply.location()), (303, "/"), "{told}"),
             (false, _) => assert_eq!(reply.status, 403, "{told}"),
         }
@@ -250,7 +252,10 @@ async fn a_form_is_its_own_and_three_languages_are_whole() -> Result<()> {
             assert!(page.contains(&format!("<html lang=\"{tag}\" dir=\"{dir}\">")), "{page}");
         }
         let page = worker.post("/asked", &[])?.text();
-        assert!(page.contains("lang=\"zh-CN\" dir=\"ltr\">请逐项回答"), "the text as it is: {page}");
+        assert!(
+            page.contains("lang=\"zh-CN\" dir=\"ltr\">请逐项回答"),
+            "the text as it is: {page}"
+        );
     }
     // The PIN is typed twice and shown never; leaving clears all.
     worker.open("/pin")?;
@@ -266,7 +271,8 @@ async fn a_form_is_its_own_and_three_languages_are_whole() -> Result<()> {
 }
 
 fn jieli(city: &City, args: &[&str]) -> Result<String> {
-    let done = Command::new(program()?).args(["--json", "--dir"]).arg(&city.dir).args(args).output()?;
+    let done =
+        Command::new(program()?).args(["--json", "--dir"]).arg(&city.dir).args(args).output()?;
     let said = String::from_utf8_lossy(&done.stdout).into_owned();
     anyhow::ensure!(done.status.success(), "{said}{}", String::from_utf8_lossy(&done.stderr));
     Ok(said)

@@ -134,6 +134,12 @@ impl Cities {
         self.0.get(id).filter(|name| !name.is_empty()).map_or_else(|| id.to_owned(), String::clone)
     }
 
+    /// With one more, such as the own.
+    pub(crate) fn and(mut self, id: String, name: String) -> Cities {
+        self.0.insert(id, name);
+        self
+    }
+
     /// Id and name.
     pub(crate) fn all(&self) -> Vec<(String, String)> {
         self.0.keys().map(|id| (id.clone(), self.of(id))).collect()

@@ -70,12 +70,16 @@ pub(super) fn city(token: &str, door: &Door, look: &CityLook, now: Moment) -> St
 
 /// The desks and the person's own pages, one press each.
 fn entrances(door: &Door) -> String {
-    let line = |one: &Entrance| {
-        format!("<li><a href=\"{}\">{}</a></li>", text(&one.url), both(&one.zh, &one.en))
+    let id = text(&door.id);
+    let line = |(at, one): (usize, &Entrance)| {
+        format!("<li><a href=\"/enter/{id}/{at}\">{}</a></li>", both(&one.zh, &one.en))
     };
-    let lines: String = door.entrances.iter().map(line).collect();
+    let lines: String = door.entrances.iter().enumerate().map(line).collect();
     let title = both("打开这里的页面，不用密码", "Open the pages here, no password");
-    format!("<details class=enter data-key=\"enter-{}\"><summary>{title}</summary><ul>{lines}</ul></details>", text(&door.id))
+    format!(
+        "<details class=enter data-key=\"enter-{id}\"><summary>{title}</summary>\
+         <ul>{lines}</ul></details>"
+    )
 }
 
 fn sights(door: &Door, sights: &[SightLine]) -> String {

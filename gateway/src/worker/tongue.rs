@@ -80,7 +80,16 @@ impl Tongue {
     }
 
     pub(crate) fn fill(self, key: &str, with: &[&str]) -> String {
-        filled(self.w(key), with)
+        match self {
+            Tongue::Zh | Tongue::En => filled(self.w(key), with),
+            Tongue::Ar => {
+                // Names and numbers in the other direction stand apart (UAX #9 isolates).
+                let apart: Vec<String> =
+                    with.iter().map(|value| format!("\u{2068}{value}\u{2069}")).collect();
+                let apart: Vec<&str> = apart.iter().map(String::as_str).collect();
+                filled(self.w(key), &apart)
+            }
+        }
     }
 
     /// What the node says in two languages: in that of the page, or in both.

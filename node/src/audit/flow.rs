@@ -32,7 +32,10 @@ impl Flows {
         *cell(flow, file.law.state().stage) += 1;
         let first = |verbs: &[Verb]| acts().find(|act| verbs.contains(&act.verb()));
         let outcomes = [Verb::OutcomeFulfilled, Verb::OutcomeNotRealised];
-        let waited = [(MessageType::TakeUp, first(&[Verb::TakeUp])), (MessageType::Outcome, first(&outcomes))];
+        let waited = [
+            (MessageType::TakeUp, first(&[Verb::TakeUp])),
+            (MessageType::Outcome, first(&outcomes)),
+        ];
         for (ty, act) in waited {
             if let Some(act) = act {
                 self.wait(ty, !ours, opened, act.made_on);
@@ -64,11 +67,9 @@ impl Flows {
 
 fn cell(flow: &mut wire::AuditFlow, stage: Stage) -> &mut u64 {
     match stage {
-        Stage::Offered
-        | Stage::TakenUp
-        | Stage::Waitlisted
-        | Stage::Accepted
-        | Stage::Released => &mut flow.open,
+        Stage::Offered | Stage::TakenUp | Stage::Waitlisted | Stage::Accepted | Stage::Released => {
+            &mut flow.open
+        }
         Stage::Fulfilled | Stage::Unconfirmed | Stage::Completed => &mut flow.fulfilled,
         Stage::Declined | Stage::NotRealised => &mut flow.not_given,
         Stage::Withdrawn | Stage::Returned | Stage::Expired | Stage::Voided => &mut flow.ended,

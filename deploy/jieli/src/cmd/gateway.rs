@@ -230,10 +230,8 @@ async fn worker_serve(path: &Path, out: Out) -> Result<Done, Fail> {
     let config = worker::Config::load(path).map_err(|error| unusable(&error))?;
     let origin = config.listen.origin.clone();
     let told = told()?;
-    let outside = worker::Outside {
-        clock: Arc::new(SystemClock),
-        entropy: Arc::new(SystemEntropy::new()),
-    };
+    let outside =
+        worker::Outside { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy::new()) };
     let door = |error: jieli_gateway::console::DoorError| stopped(error.into());
     let ready = worker::Ready::new(config, outside).await.map_err(door)?;
     out.show(&json!({ "url": origin }), || {

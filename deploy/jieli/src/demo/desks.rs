@@ -35,10 +35,10 @@ impl Desks {
     /// Opens both beside a city that runs. `sends`: people leave from it.
     pub async fn open(city: &City, sends: bool, tasks: &TaskTracker) -> Result<Desks> {
         let known = Config::load(&city.dir)?;
-        let (over, key) = (CancellationToken::new(), hex::encode(random::<16>(&SystemEntropy::new())));
+        let (over, key) =
+            (CancellationToken::new(), hex::encode(random::<16>(&SystemEntropy::new())));
         let address = free_port()?;
-        let mut config =
-            consoles::of_city(&known, &city.dir, address, format!("http://{address}"));
+        let mut config = consoles::of_city(&known, &city.dir, address, format!("http://{address}"));
         config.accounts.second_factor = false;
         config.accounts.file = city.dir.join("console.db");
         for token in &mut config.token {
@@ -50,8 +50,10 @@ impl Desks {
             .iter()
             .map(|(name, role, token)| {
                 let ([office_zh, office_en], [zh, en]) = (office(token), post(*role));
-                let zh = if token.is_empty() { zh.to_owned() } else { format!("{office_zh} · {zh}") };
-                let en = if token.is_empty() { en.to_owned() } else { format!("{office_en}: {en}") };
+                let zh =
+                    if token.is_empty() { zh.to_owned() } else { format!("{office_zh} · {zh}") };
+                let en =
+                    if token.is_empty() { en.to_owned() } else { format!("{office_en}: {en}") };
                 Entrance { zh, en, url: format!("http://{address}/demo/{key}/{name}") }
             })
             .collect();
@@ -103,7 +105,8 @@ fn accounts(city: &City, sends: bool) -> Vec<(String, Role, String)> {
             (DeskRole::Compliance, _, _) => &[Role::ComplianceReviewer],
             (DeskRole::Operator | DeskRole::Window | DeskRole::Body, _, _) => &[],
         };
-        let account = |role: &Role| (format!("{token}-{}", role.name()), *role, (*token).to_owned());
+        let account =
+            |role: &Role| (format!("{token}-{}", role.name()), *role, (*token).to_owned());
         all.extend(roles.iter().filter(|role| role.token() != None::<TokenRole>).map(account));
     }
     all.push(("security".to_owned(), Role::SecurityAdministrator, String::new()));

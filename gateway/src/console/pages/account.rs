@@ -1,9 +1,9 @@
 //! Logging in and out, and the own account.
 
+use crate::console::Shared;
 use crate::console::accounts::{Account, Event, Try, password, totp};
 use crate::console::form::{Input, Kind, taken};
 use crate::console::frame::{Answer, Button, DonePage, Failed, FormPage, Frame, Link, show};
-use crate::console::Shared;
 use crate::console::posted::Form;
 use crate::console::stack::nowhere;
 use crate::console::visitor::{Visitor, set_cookie, set_language};

@@ -4,9 +4,9 @@
 use super::queue::{Line, asked, line};
 use crate::console::form::{Input, Kind, taken};
 use crate::console::frame::{Answer, FormPage, Frame, Link, show};
+use crate::console::posted::Form;
 use crate::console::role::Role;
 use crate::console::steps;
-use crate::console::posted::Form;
 use crate::console::visitor::Visitor;
 use crate::console::words::Lang;
 use crate::paper;

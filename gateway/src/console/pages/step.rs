@@ -5,8 +5,8 @@ use crate::console::form::{Input, taken};
 use crate::console::frame::{
     Answer, Button, CheckPage, DonePage, Failed, FormPage, Frame, Link, show,
 };
-use crate::console::steps::{self, Offered};
 use crate::console::posted::Form;
+use crate::console::steps::{self, Offered};
 use crate::console::visitor::Visitor;
 use axum::extract::Path;
 use axum::http::StatusCode;

@@ -57,11 +57,7 @@ fn question(guest: &Guest, opened: &wire::OpenReply) -> Page {
             if opened.topic == "terms" && opened.answer_from_unix_ms > guest.pages.now_ms() {
                 let from = tongue.time(opened.answer_from_unix_ms);
                 let first = Para::own(tongue.fill("question.from", &[&from]));
-                page.blocks.push(Block {
-                    class: "first",
-                    paras: vec![first],
-                    ..Block::default()
-                });
+                page.blocks.push(Block { class: "first", paras: vec![first], ..Block::default() });
             }
             let until = tongue.time(opened.answer_until_unix_ms);
             let inputs = opened.legs.iter().map(|leg| input(guest, leg)).collect();

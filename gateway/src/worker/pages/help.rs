@@ -54,11 +54,7 @@ fn form(guest: &Guest, bodies: &[wire::GrievanceBody]) -> Page {
         let case = [("yes".to_owned(), guest.w("help.name_case").to_owned())];
         let most = WORDS_MAX.to_string();
         let inputs = vec![
-            Input::new(
-                "body",
-                guest.w("help.to"),
-                Kind::Radio(here.iter().map(named).collect()),
-            ),
+            Input::new("body", guest.w("help.to"), Kind::Radio(here.iter().map(named).collect())),
             Input::new("kind", guest.w("help.kind"), Kind::Radio(kinds.collect())),
             Input::new("words", guest.w("help.words"), Kind::Words)
                 .hint(guest.tongue.fill("help.words_hint", &[&most]))
@@ -93,7 +89,8 @@ pub(crate) async fn file(guest: Guest, sent: Form) -> Answer {
     let Some(ask) = ask else { return Ok(page.show()) };
     let good = taken(&mut ask.inputs, &sent, guest.tongue);
     let body = bodies.iter().find(|body| body.office == sent.get("body"));
-    let kind = sent.get("kind").parse::<i32>().ok().and_then(|kind| GrievanceKind::try_from(kind).ok());
+    let kind =
+        sent.get("kind").parse::<i32>().ok().and_then(|kind| GrievanceKind::try_from(kind).ok());
     let (true, Some(body), Some(kind)) = (good, body, kind) else { return Ok(page.show()) };
     let Typed { case, code, .. } = guest.typed()?;
     let named = if sent.get("case") == "yes" { case.clone() } else { String::new() };
@@ -158,10 +155,8 @@ fn kept_form(guest: &Guest) -> Page {
     let input = Input::new("kept", guest.w("kept.code"), Kind::Digits).hint(guest.w("kept.hint"));
     let button = guest.w("kept.button");
     let ask = Ask { action: "/kept", button, inputs: vec![input], ..Ask::default() };
-    page.blocks = vec![
-        Block { asks: vec![ask], ..Block::default() },
-        Block::link("/", guest.w("page.back")),
-    ];
+    page.blocks =
+        vec![Block { asks: vec![ask], ..Block::default() }, Block::link("/", guest.w("page.back"))];
     page
 }
 

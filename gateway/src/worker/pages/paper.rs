@@ -14,8 +14,11 @@ pub(crate) async fn copy(guest: Guest, _: Form) -> Answer {
     let Typed { case, code, .. } = guest.typed()?;
     let asked = wire::OpenRequest { code: code.clone(), case_number: case.clone() };
     let copy = guest.pages.node().copy(asked).await.map_err(guest.sorry())?.into_inner();
-    let name: String =
-        copy.file_name.chars().filter(|c| c.is_ascii_alphanumeric() || "-._".contains(*c)).collect();
+    let name: String = copy
+        .file_name
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || "-._".contains(*c))
+        .collect();
     let to_keep = format!("attachment; filename=\"{name}\"");
     let heads = [
         (header::CONTENT_TYPE, "application/zip".to_owned()),

@@ -191,9 +191,7 @@ pub(crate) async fn stopped(
     let mut node = guest.pages.node();
     let (case_number, code) = (typed.case.clone(), typed.code.clone());
     let reply = match typed.by {
-        By::Slip => {
-            node.stop_by_slip(wire::SlipUse { case_number, slip_code: code, legs }).await?
-        }
+        By::Slip => node.stop_by_slip(wire::SlipUse { case_number, slip_code: code, legs }).await?,
         By::Notice => node.withdraw(wire::WithdrawRequest { case_number, code, legs }).await?,
     };
     Ok(reply.into_inner())

@@ -1,7 +1,7 @@
 //! Verifies a bundle or a pack that somebody hands over: in memory, by the roots that are given.
 //! Nothing is stored and no node is needed for the judgement.
 
-use super::timeline::roots;
+use super::timeline::{Known, known};
 use super::{Ask, ReviewPage};
 use crate::console::form::{Input, Kind, taken};
 use crate::console::frame::Answer;
@@ -35,18 +35,18 @@ fn questions(lang: Lang, roots: &[Digest]) -> Ask {
 
 pub(crate) async fn page(visitor: Visitor) -> Answer {
     let lang = visitor.lang;
-    let (known, _) = roots(&visitor).await?;
+    let Known { roots, .. } = known(&visitor).await?;
     let mut page = ReviewPage::new(&visitor, lang.w("nav.verify"));
     page.lead = vec![lang.w("verify.lead").to_owned()];
-    page.forms = vec![questions(lang, &known)];
+    page.forms = vec![questions(lang, &roots)];
     Ok(page.show())
 }
 
 /// The verdict, in the words of the verifier that everybody has.
 pub(crate) async fn verify(visitor: Visitor, form: Form) -> Answer {
     let lang = visitor.lang;
-    let (known, now_s) = roots(&visitor).await?;
-    let mut ask = questions(lang, &known);
+    let Known { roots, now_s, .. } = known(&visitor).await?;
+    let mut ask = questions(lang, &roots);
     let file = form.file.clone().filter(|(_, file)| !file.is_empty()).map(|(_, file)| file);
     taken(&mut ask.inputs, &form, lang);
     let given = given(form.get("roots"));

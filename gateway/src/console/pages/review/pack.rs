@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::extract::Query;
 use axum::http::header;
 use axum::response::IntoResponse;
-use futures::TryStreamExt as _;
+use futures::{StreamExt as _, TryStreamExt as _};
 use jieli_proto::wire;
 use std::collections::BTreeMap;
 
@@ -23,7 +23,11 @@ const SHOWN: usize = 200;
 pub(crate) async fn download(visitor: Visitor, query: Query<BTreeMap<String, String>>) -> Answer {
     let scope = Scope::of_query(&query);
     let parts = visitor.audit()?.pack(scope.request()).await.map_err(visitor.sorry())?;
-    let bytes = parts.into_inner().map_ok(|part| axum::body::Bytes::from(part.data));
+    let mut parts = parts.into_inner();
+    // A period without messages is refused here, and not in the middle of a file.
+    let first = parts.message().await.map_err(visitor.sorry())?.unwrap_or_default();
+    let all = futures::stream::once(async { Ok(first) }).chain(parts);
+    let bytes = all.map_ok(|part| axum::body::Bytes::from(part.data));
     let name = format!("jieli-pack-{}-{}.zip", scope.from, scope.to);
     let heads = [
         (header::CONTENT_TYPE, "application/zip".to_owned()),

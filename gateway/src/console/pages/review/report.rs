@@ -208,10 +208,7 @@ fn declines(found: &wire::AuditReport, names: &Names, lang: Lang) -> Chart {
     let row = |one: &wire::AuditDecision| {
         let ty = lang.of(words::message(one.r#type()));
         let code = lang.of(words::decision(one.code()));
-        Row {
-            label: format!("{} · {ty} · {code}", names.of(one.ours)),
-            counts: vec![one.count],
-        }
+        Row { label: format!("{} · {ty} · {code}", names.of(one.ours)), counts: vec![one.count] }
     };
     Chart {
         series: series(lang, &[("chart.count", "s4")]),
@@ -253,7 +250,12 @@ fn events(found: &wire::AuditReport, cities: &Cities, lang: Lang) -> Table {
     let row = |key: &'static str| {
         move |one: &wire::AuditEvent| {
             let at = lang.time(one.at_unix_ms);
-            vec![at.into(), lang.w(key).to_owned().into(), cities.of(&one.city).into(), one.kind.clone().into()]
+            vec![
+                at.into(),
+                lang.w(key).to_owned().into(),
+                cities.of(&one.city).into(),
+                one.kind.clone().into(),
+            ]
         }
     };
     let alarms = found.alarms.iter().map(row("review.alarm"));

@@ -13,26 +13,35 @@ use jieli_proto::kinds::Kind;
 use jieli_proto::wire::{self, MessageType};
 use jieli_proto::words;
 
-/// The roots that this city has, its own and its partners', and the node's time in seconds.
-pub(super) async fn roots(visitor: &Visitor) -> Result<(Vec<Digest>, u64), Failed> {
+/// What evidence is judged by.
+pub(super) struct Known {
+    /// The roots that this city has, its own and its partners'.
+    pub(super) roots: Vec<Digest>,
+    /// The node's time, POSIX seconds.
+    pub(super) now_s: u64,
+    /// All of these cities.
+    pub(super) cities: Cities,
+}
+
+pub(super) async fn known(visitor: &Visitor) -> Result<Known, Failed> {
     let mut desk = visitor.desk()?;
     let status = desk.status(wire::StatusRequest {}).await.map_err(visitor.sorry())?.into_inner();
     let ask = wire::ListPeersRequest {};
     let peers = desk.list_peers(ask).await.map_err(visitor.sorry())?.into_inner().peers;
     let all = peers.iter().map(|peer| peer.root_fpr.as_str());
-    let all = all.chain([status.root_fpr.as_str()]).filter_map(Digest::from_hex);
-    Ok((all.collect(), status.now_unix_ms / 1_000))
+    let roots = all.chain([status.root_fpr.as_str()]).filter_map(Digest::from_hex).collect();
+    let cities = visitor.cities(&mut desk).await?.and(status.city_id, status.name);
+    Ok(Known { roots, now_s: status.now_unix_ms / 1_000, cities })
 }
 
 /// Gathers the evidence without sections and verifies it, as a stranger would.
 pub(crate) async fn page(visitor: Visitor, Path(case): Path<String>) -> Answer {
     let lang = visitor.lang;
     let mut desk = visitor.desk()?;
-    let cities = visitor.cities(&mut desk).await?;
     let ask = wire::CaseRef { case_number: case, ..Default::default() };
     let view = desk.show_case(ask.clone()).await.map_err(visitor.sorry())?.into_inner();
     let zip = desk.export_case(ask).await.map_err(visitor.sorry())?.into_inner().zip;
-    let (roots, now_s) = roots(&visitor).await?;
+    let Known { roots, now_s, cities } = known(&visitor).await?;
     let judged = tokio::task::spawn_blocking(move || bundle::verify_at(&zip, &roots, Some(now_s)));
     let judged = judged.await.map_err(visitor.broken())?.map_err(|error| {
         tracing::error!("console: own evidence cannot be read: {error}");
@@ -107,7 +116,7 @@ fn proved(record: &RecordVerdict, cities: &Cities, lang: Lang) -> [String; 4] {
         ReceiptVerdict::StoredWithheld => "case.withheld",
         ReceiptVerdict::Refused(_) => "case.refused",
     });
-    let mut seen: Vec<String> = record.cosigners.iter().map(|one| one.by.clone()).collect();
+    let mut seen: Vec<String> = record.cosigners.iter().map(|one| by(&one.by, cities)).collect();
     seen.sort();
     seen.dedup();
     let joined = |all: Vec<String>| match all.is_empty() {
@@ -115,4 +124,10 @@ fn proved(record: &RecordVerdict, cities: &Cities, lang: Lang) -> [String; 4] {
         false => all.join(lang.pick("、", ", ")),
     };
     [lang.w(signed).to_owned(), joined(logs), receipt.to_owned(), joined(seen)]
+}
+
+/// The city of a cosigner, whose name is `jieli.<city id>/cosigner/<n>`.
+fn by(cosigner: &str, cities: &Cities) -> String {
+    let city = cosigner.strip_prefix("jieli.").and_then(|rest| rest.split('/').next());
+    cities.of(city.unwrap_or(cosigner))
 }
