@@ -25,6 +25,8 @@ mod local;
 mod offers;
 #[path = "journey/parties.rs"]
 mod parties;
+#[path = "journey/queues.rs"]
+mod queues;
 #[path = "journey/restored.rs"]
 mod restored;
 #[path = "journey/road.rs"]

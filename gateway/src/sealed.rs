@@ -14,6 +14,8 @@ use std::convert::Infallible;
 use std::fmt;
 use zeroize::Zeroizing;
 
+pub mod figures;
+
 type Private = <X25519HkdfSha256 as hpke::Kem>::PrivateKey;
 type Public = <X25519HkdfSha256 as hpke::Kem>::PublicKey;
 type Encapped = <X25519HkdfSha256 as hpke::Kem>::EncappedKey;

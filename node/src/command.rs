@@ -6,6 +6,7 @@ use crate::batch::Batch;
 use crate::grievance::GrievanceCommand;
 use crate::keyring::Again;
 use crate::questions::Look;
+use crate::queues::OperateCommand;
 use crate::receive::Received;
 use crate::reconcile::Reconciled;
 use crate::recovery::{self, Answers, Found, Greeted, Resume, Resumed};
@@ -99,6 +100,8 @@ pub enum Command {
     Audit(Actor, AuditCommand),
     /// From the desk of a grievance body.
     Grievance(Actor, GrievanceCommand),
+    /// From operators, about the letters that wait.
+    Operate(Actor, OperateCommand),
     /// From the worker, with a code.
     Worker(WorkerCommand),
 }
@@ -367,6 +370,10 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
             }
         },
         Command::Grievance(actor, command) => batch.grievance(&actor, &command).await,
+        Command::Operate(actor, command) => {
+            batch.operate(&actor, command).await?;
+            Ok(Done::Nothing)
+        }
         Command::Worker(command) => worker::worker(batch, command).await,
     }
 }

@@ -36,6 +36,7 @@ pub mod partners;
 pub mod peers;
 pub mod public;
 pub mod questions;
+pub mod queues;
 pub mod receive;
 pub mod reconcile;
 pub mod recovery;

@@ -6,6 +6,7 @@ pub mod audit;
 pub mod desk;
 pub mod exchange;
 pub mod grievance;
+pub mod operate;
 mod pace;
 pub(crate) mod report;
 pub mod stack;

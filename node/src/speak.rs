@@ -104,7 +104,9 @@ impl Batch<'_> {
         let (digest, standing) = if file.is_local() {
             (self.keep_local(&header, &message).await?, Standing::Stored)
         } else {
-            (self.send(&bond, &header, &message).await?, Standing::Provisional)
+            let digest = self.send(&bond, &header, &message).await?;
+            self.let_pass(&bond.peer, speech.ty).await?;
+            (digest, Standing::Provisional)
         };
         let entry = Entry {
             env_digest: digest,

@@ -5,7 +5,7 @@ use prost_types::FileDescriptorSet;
 use prost_types::field_descriptor_proto::{Label, Type as Kind};
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 17] = [
+const FILES: [&str; 18] = [
     "envelope",
     "log",
     "case",
@@ -15,6 +15,7 @@ const FILES: [&str; 17] = [
     "case_desk",
     "capacity_desk",
     "desk",
+    "operate",
     "window",
     "paper",
     "erasure_desk",
@@ -26,7 +27,7 @@ const FILES: [&str; 17] = [
 ];
 
 /// What never leaves a node: not decoded strictly.
-const LOCAL: [&str; 12] = [
+const LOCAL: [&str; 13] = [
     "desk.proto",
     "partners.proto",
     "case_desk.proto",
@@ -39,6 +40,7 @@ const LOCAL: [&str; 12] = [
     "audit.proto",
     "second.proto",
     "grievance.proto",
+    "operate.proto",
 ];
 
 fn root() -> PathBuf {

@@ -38,6 +38,7 @@ mod misbehaviour;
 mod node;
 mod paper_check;
 mod peer;
+mod queue;
 mod reconcile;
 mod repair;
 mod rule;
@@ -154,6 +155,9 @@ enum Command {
     /// Other cities.
     #[command(subcommand)]
     Peer(peer::PeerCommand),
+    /// The letters that wait for other cities.
+    #[command(subcommand)]
+    Queue(queue::QueueCommand),
     /// Agreements with other cities.
     #[command(subcommand)]
     Agreement(agreement::AgreementCommand),
@@ -256,6 +260,7 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
         Command::Gateway(command) => command.run(&at, out).await,
         Command::Key(command) => command.run(&at, out).await,
         Command::Peer(command) => command.run(&at, out).await,
+        Command::Queue(command) => command.run(&at, out).await,
         Command::Agreement(command) => command.run(&at, out).await,
         Command::Vacancy(command) => command.run(&at, out).await,
         Command::Capacity(command) => command.run(&at, out).await,

@@ -12,6 +12,7 @@ use crate::serve::audit::audit;
 use crate::serve::desk::{DeskDoor, desk};
 use crate::serve::exchange::{ExchangeDoor, exchange};
 use crate::serve::grievance::grievance;
+use crate::serve::operate::operate;
 use crate::serve::report::ReportDoor;
 use crate::serve::stack::listener;
 use crate::serve::window::keypad;
@@ -190,8 +191,10 @@ impl Doors {
         let house = self.house.clone();
         let audit = audit(hand.clone(), store.clone(), house.clone(), Arc::clone(&tokens));
         let bodies = grievance(hand.clone(), store.clone(), house.clone(), Arc::clone(&tokens));
+        let operate = operate(hand.clone(), store.clone(), house.clone(), Arc::clone(&tokens));
         let desk = desk(hand, store, house, tokens);
-        Ok(Routes::new(desk).add_service(window).add_service(audit).add_service(bodies))
+        let routes = Routes::new(desk).add_service(window).add_service(audit);
+        Ok(routes.add_service(bodies).add_service(operate))
     }
 
     /// Other cities: pinned TLS, and nothing but `Exchange`.

@@ -216,8 +216,12 @@ impl Carrier {
     async fn wanted(&self, conn: &mut Conn) -> Result<Vec<Waiting>, StoreError> {
         let until_ms = if self.wants_receipts { u64::MAX } else { self.now_ms() };
         let now_ms = self.now_ms();
+        let hold = queue::held(conn, &self.city, now_ms).await?;
         let mut due = queue::due(conn, &self.city, until_ms, WINDOW as u32).await?;
         due.retain(|letter| {
+            if hold.is_some() && letter.place.lane.kind() == Kind::Message {
+                return false;
+            }
             let early = letter.due_ms > now_ms && letter.place.lane.kind() != Kind::Receipt;
             !early && !self.is_held(&(letter.place.agreement_id, letter.place.lane))
         });
@@ -397,9 +401,14 @@ impl Carrier {
     /// When the first letter of a lane that is not held falls due.
     async fn next_due(&self, conn: &mut Conn) -> Result<Option<u64>, StoreError> {
         let heads = queue::due(conn, &self.city, u64::MAX, 1).await?;
+        let hold = queue::held(conn, &self.city, self.now_ms()).await?;
         let free =
             heads.iter().filter(|head| !self.is_held(&(head.place.agreement_id, head.place.lane)));
-        Ok(free.map(|head| head.due_ms).min())
+        let due_ms = free.map(|head| match &hold {
+            Some(hold) if head.place.lane.kind() == Kind::Message => head.due_ms.max(hold.until_ms),
+            Some(_) | None => head.due_ms,
+        });
+        Ok(due_ms.min())
     }
 }
 

@@ -84,6 +84,7 @@ pub const UNCOVERED: &[(&str, &str)] = &[
     ("pending_act", "waits for a few minutes"),
     ("phone_index", "a keyed tag, deleted with the draft"),
     ("quarantine", "until a peer has stated what happened to its log"),
+    ("queue_hold", "some hours of an operator; the local log holds each step by itself"),
     ("question_code", "keyed codes of some days"),
     ("question_leg", "the legs of a question while it is open"),
     ("recovery", "while this city signs nothing, and worked out from the high-water file"),

@@ -191,6 +191,11 @@ pub(super) fn enter_audit(tokens: &Tokens, metadata: &MetadataMap) -> Result<Act
     enter_as(tokens, metadata, DeskRole::Compliance, "Audit")
 }
 
+/// Lets operators in, to the Operate service.
+pub(super) fn enter_operate(tokens: &Tokens, metadata: &MetadataMap) -> Result<Actor, Box<Status>> {
+    enter_as(tokens, metadata, DeskRole::Operator, "Operate")
+}
+
 fn enter_as(
     tokens: &Tokens,
     metadata: &MetadataMap,

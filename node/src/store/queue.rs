@@ -196,6 +196,68 @@ pub async fn backlogs(conn: &mut Conn) -> Result<Vec<Backlog>, StoreError> {
     Ok(all)
 }
 
+/// How many letters wait in each lane.
+pub async fn lane_counts(
+    conn: &mut Conn,
+) -> Result<BTreeMap<(AgreementId, Lane), u64>, StoreError> {
+    let sql = "SELECT agreement_id, lane, CAST(COUNT(*) AS BIGINT) FROM outbox \
+               GROUP BY agreement_id, lane";
+    let rows = conn.rows(sql, vec![]).await?;
+    let count = |row: &Row| Ok((lane_of(row)?, row.uint(2)?));
+    rows.iter().map(count).collect()
+}
+
+/// Messages to a city that an operator holds back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueHold {
+    /// Why: a code.
+    pub reason: String,
+    /// Token of who holds them.
+    pub token: String,
+    /// Since when, in Unix milliseconds.
+    pub since_ms: u64,
+    /// Until when at most, in Unix milliseconds.
+    pub until_ms: u64,
+}
+
+/// Holds messages to a city back, in the place of an earlier hold.
+pub async fn hold(conn: &mut Conn, peer: &CityId, hold: &QueueHold) -> Result<(), StoreError> {
+    let sql = "INSERT INTO queue_hold (city_id, reason, token, since_ms, until_ms) \
+               VALUES ($1,$2,$3,$4,$5) ON CONFLICT (city_id) DO UPDATE SET \
+               reason = excluded.reason, token = excluded.token, since_ms = excluded.since_ms, \
+               until_ms = excluded.until_ms";
+    let vals = vec![
+        peer.as_str().into(),
+        hold.reason.as_str().into(),
+        hold.token.as_str().into(),
+        hold.since_ms.into(),
+        hold.until_ms.into(),
+    ];
+    conn.run(sql, vals).await.map(drop)
+}
+
+/// Ends a hold; whether there was one.
+pub async fn release(conn: &mut Conn, peer: &CityId) -> Result<bool, StoreError> {
+    let sql = "DELETE FROM queue_hold WHERE city_id = $1";
+    Ok(conn.run(sql, vec![peer.as_str().into()]).await? > 0)
+}
+
+/// The hold on a city's messages that has not ended.
+pub async fn held(
+    conn: &mut Conn,
+    peer: &CityId,
+    now_ms: u64,
+) -> Result<Option<QueueHold>, StoreError> {
+    let sql = "SELECT reason, token, since_ms, until_ms FROM queue_hold \
+               WHERE city_id = $1 AND until_ms > $2";
+    let row = conn.maybe(sql, vec![peer.as_str().into(), now_ms.into()]).await?;
+    let read = |row: Row| {
+        let (reason, token) = (row.text(0)?, row.text(1)?);
+        Ok(QueueHold { reason, token, since_ms: row.uint(2)?, until_ms: row.uint(3)? })
+    };
+    row.map(read).transpose()
+}
+
 /// The wait after so many attempts: 10 s, 20 s, 40 s, .. up to an hour, give or take a fifth.
 pub fn backoff_ms(attempts: u64, random: u64) -> u64 {
     let doublings = attempts.min(16);
@@ -293,11 +355,16 @@ fn lane_vals(place: &Place) -> [Val; 2] {
     [place.agreement_id.0.into(), place.lane.number().into()]
 }
 
-fn read(row: &Row) -> Result<Waiting, StoreError> {
+/// An agreement and a lane, in the first two columns.
+fn lane_of(row: &Row) -> Result<(AgreementId, Lane), StoreError> {
     let lane = u32::try_from(row.int(1)?).ok().and_then(Lane::from_number);
-    let lane = lane.ok_or(StoreError::Corrupt("a lane"))?;
+    Ok((AgreementId(row.array(0)?), lane.ok_or(StoreError::Corrupt("a lane"))?))
+}
+
+fn read(row: &Row) -> Result<Waiting, StoreError> {
+    let (agreement_id, lane) = lane_of(row)?;
     Ok(Waiting {
-        place: Place { agreement_id: AgreementId(row.array(0)?), lane, lane_seq: row.uint(2)? },
+        place: Place { agreement_id, lane, lane_seq: row.uint(2)? },
         peer: city(row, 3)?,
         due_ms: row.uint(4)?,
         attempts: row.uint(5)?,

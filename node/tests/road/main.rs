@@ -4,6 +4,7 @@
 
 mod agree;
 mod cases;
+mod contact;
 mod crash;
 mod evidence;
 mod forged;

@@ -89,16 +89,13 @@ pub(crate) async fn goes_on(pair: &Pair, id: AgreementId, from: u32) {
     pair.b().announce(from..from + 3).await.unwrap();
     pair.clock.move_on(3_600_000);
     pair.quiet(id).await;
-    let held_back = pair
-        .a()
-        .node()
-        .hand()
-        .published()
-        .directory
-        .peers
-        .values()
-        .any(|peer| peer.quarantine.is_some());
-    assert!(!held_back);
+    // What newer words have overtaken on the way can hold a peer back for a moment.
+    eventually("the peer is not held back", async || {
+        pair.clock.move_on(1_000);
+        let published = pair.a().node().hand().published();
+        published.directory.peers.values().all(|peer| peer.quarantine.is_none())
+    })
+    .await;
     witness::nobody_is_accused(pair).await;
     witness::quiet_both(pair).await;
 }

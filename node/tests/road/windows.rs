@@ -13,7 +13,10 @@ use std::time::Duration;
 use tokio_util::task::TaskTracker;
 
 /// Runs on from 2026-11-23, 10:00 in China; tests move it on.
-pub(crate) struct Hands(AtomicU64);
+pub(crate) struct Hands {
+    now_ms: AtomicU64,
+    stands: AtomicBool,
+}
 
 /// How often the clock moves by itself.
 const STEP_MS: u64 = 5;
@@ -21,11 +24,14 @@ const STEP_MS: u64 = 5;
 impl Hands {
     /// A clock that runs as long as somebody holds it.
     pub(crate) fn running() -> Arc<Hands> {
-        let hands = Arc::new(Hands(AtomicU64::new(1_795_399_200_000)));
+        let now_ms = AtomicU64::new(1_795_399_200_000);
+        let hands = Arc::new(Hands { now_ms, stands: AtomicBool::new(false) });
         let held = Arc::downgrade(&hands);
         TaskTracker::new().spawn(async move {
             while let Some(hands) = held.upgrade() {
-                hands.move_on(STEP_MS);
+                if !hands.stands.load(Ordering::SeqCst) {
+                    hands.move_on(STEP_MS);
+                }
                 drop(hands);
                 tokio::time::sleep(Duration::from_millis(STEP_MS)).await;
             }
@@ -34,13 +40,18 @@ impl Hands {
     }
 
     pub(crate) fn move_on(&self, ms: u64) {
-        self.0.fetch_add(ms, Ordering::SeqCst);
+        self.now_ms.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    /// From now on it moves by hand alone.
+    pub(crate) fn stand_still(&self) {
+        self.stands.store(true, Ordering::SeqCst);
     }
 }
 
 impl Clock for Hands {
     fn now_unix_ms(&self) -> u64 {
-        self.0.load(Ordering::SeqCst)
+        self.now_ms.load(Ordering::SeqCst)
     }
 }
 

@@ -11784,6 +11784,651 @@ pub mod worker_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListQueuesRequest {
+    #[prost(string, tag = "1")]
+    pub peer: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct QueueRef {
+    #[prost(string, tag = "1")]
+    pub peer: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HoldQueueRequest {
+    /// city id
+    #[prost(string, tag = "1")]
+    pub peer: ::prost::alloc::string::String,
+    /// a code of the closed list
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+    /// 1 to 24
+    #[prost(uint32, tag = "3")]
+    pub hours: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct QueueList {
+    #[prost(message, repeated, tag = "1")]
+    pub queues: ::prost::alloc::vec::Vec<PeerQueue>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PeerQueue {
+    /// city id
+    #[prost(string, tag = "1")]
+    pub peer: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(enumeration = "QueueState", tag = "3")]
+    pub state: i32,
+    #[prost(uint64, tag = "4")]
+    pub letters: u64,
+    /// 0: nothing waits
+    #[prost(uint64, tag = "5")]
+    pub oldest_unix_ms: u64,
+    /// 0: nothing waits
+    #[prost(uint64, tag = "6")]
+    pub next_try_unix_ms: u64,
+    /// when it last answered or called; 0: never
+    #[prost(uint64, tag = "7")]
+    pub last_contact_unix_ms: u64,
+    /// what went wrong since; empty: nothing
+    #[prost(string, tag = "8")]
+    pub trouble: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "9")]
+    pub hold: ::core::option::Option<QueueHold>,
+    #[prost(message, repeated, tag = "10")]
+    pub lanes: ::prost::alloc::vec::Vec<LaneQueue>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct QueueHold {
+    #[prost(string, tag = "1")]
+    pub reason: ::prost::alloc::string::String,
+    /// who holds it
+    #[prost(string, tag = "2")]
+    pub token: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "3")]
+    pub since_unix_ms: u64,
+    #[prost(uint64, tag = "4")]
+    pub until_unix_ms: u64,
+}
+/// One lane of one agreement. Its letters go in their order: the first one holds back all behind it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LaneQueue {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+    /// 0, 1 messages; 2, 3 receipts; 4, 5 acts
+    #[prost(uint32, tag = "2")]
+    pub lane: u32,
+    #[prost(uint64, tag = "3")]
+    pub letters: u64,
+    #[prost(uint64, tag = "4")]
+    pub first_seq: u64,
+    #[prost(uint64, tag = "5")]
+    pub since_unix_ms: u64,
+    #[prost(uint64, tag = "6")]
+    pub next_try_unix_ms: u64,
+    /// since the last contact
+    #[prost(uint32, tag = "7")]
+    pub attempts: u32,
+    /// why the last try failed; empty: none did
+    #[prost(string, tag = "8")]
+    pub problem: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum QueueState {
+    Unspecified = 0,
+    /// nothing waits
+    Empty = 1,
+    /// on its way, or waits for its turn
+    Flowing = 2,
+    /// the last try failed; the next one is at next_try_unix_ms
+    Paused = 3,
+    /// held by an operator
+    Held = 4,
+    /// the city's log went back: it is heard again when it has proved itself
+    Quarantined = 5,
+}
+impl QueueState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "QUEUE_STATE_UNSPECIFIED",
+            Self::Empty => "QUEUE_STATE_EMPTY",
+            Self::Flowing => "QUEUE_STATE_FLOWING",
+            Self::Paused => "QUEUE_STATE_PAUSED",
+            Self::Held => "QUEUE_STATE_HELD",
+            Self::Quarantined => "QUEUE_STATE_QUARANTINED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "QUEUE_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "QUEUE_STATE_EMPTY" => Some(Self::Empty),
+            "QUEUE_STATE_FLOWING" => Some(Self::Flowing),
+            "QUEUE_STATE_PAUSED" => Some(Self::Paused),
+            "QUEUE_STATE_HELD" => Some(Self::Held),
+            "QUEUE_STATE_QUARANTINED" => Some(Self::Quarantined),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+#[cfg(feature = "grpc")]
+pub mod operate_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// On the desk listener, for tokens of the role `operator` alone. It names no person and no case.
+    #[derive(Debug, Clone)]
+    pub struct OperateClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl OperateClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> OperateClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> OperateClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            OperateClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// What waits for which city, since when, why, and when it is tried next.
+        pub async fn list_queues(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListQueuesRequest>,
+        ) -> std::result::Result<tonic::Response<super::QueueList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Operate/ListQueues",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Operate", "ListQueues"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Tries everything that waits for a city at once.
+        pub async fn retry_queue(
+            &mut self,
+            request: impl tonic::IntoRequest<super::QueueRef>,
+        ) -> std::result::Result<tonic::Response<super::QueueList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Operate/RetryQueue",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Operate", "RetryQueue"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Keeps messages from going to a city for some hours. Acts, keys and receipts go all the same,
+        /// and a withdrawal or an erasure ends the hold.
+        pub async fn hold_queue(
+            &mut self,
+            request: impl tonic::IntoRequest<super::HoldQueueRequest>,
+        ) -> std::result::Result<tonic::Response<super::QueueList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Operate/HoldQueue",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Operate", "HoldQueue"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Ends a hold.
+        pub async fn release_queue(
+            &mut self,
+            request: impl tonic::IntoRequest<super::QueueRef>,
+        ) -> std::result::Result<tonic::Response<super::QueueList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Operate/ReleaseQueue",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Operate", "ReleaseQueue"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "grpc")]
+pub mod operate_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with OperateServer.
+    #[async_trait]
+    pub trait Operate: std::marker::Send + std::marker::Sync + 'static {
+        /// What waits for which city, since when, why, and when it is tried next.
+        async fn list_queues(
+            &self,
+            request: tonic::Request<super::ListQueuesRequest>,
+        ) -> std::result::Result<tonic::Response<super::QueueList>, tonic::Status>;
+        /// Tries everything that waits for a city at once.
+        async fn retry_queue(
+            &self,
+            request: tonic::Request<super::QueueRef>,
+        ) -> std::result::Result<tonic::Response<super::QueueList>, tonic::Status>;
+        /// Keeps messages from going to a city for some hours. Acts, keys and receipts go all the same,
+        /// and a withdrawal or an erasure ends the hold.
+        async fn hold_queue(
+            &self,
+            request: tonic::Request<super::HoldQueueRequest>,
+        ) -> std::result::Result<tonic::Response<super::QueueList>, tonic::Status>;
+        /// Ends a hold.
+        async fn release_queue(
+            &self,
+            request: tonic::Request<super::QueueRef>,
+        ) -> std::result::Result<tonic::Response<super::QueueList>, tonic::Status>;
+    }
+    /// On the desk listener, for tokens of the role `operator` alone. It names no person and no case.
+    #[derive(Debug)]
+    pub struct OperateServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> OperateServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for OperateServer<T>
+    where
+        T: Operate,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/jieli.v1.Operate/ListQueues" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListQueuesSvc<T: Operate>(pub Arc<T>);
+                    impl<
+                        T: Operate,
+                    > tonic::server::UnaryService<super::ListQueuesRequest>
+                    for ListQueuesSvc<T> {
+                        type Response = super::QueueList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListQueuesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operate>::list_queues(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListQueuesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Operate/RetryQueue" => {
+                    #[allow(non_camel_case_types)]
+                    struct RetryQueueSvc<T: Operate>(pub Arc<T>);
+                    impl<T: Operate> tonic::server::UnaryService<super::QueueRef>
+                    for RetryQueueSvc<T> {
+                        type Response = super::QueueList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::QueueRef>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operate>::retry_queue(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RetryQueueSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Operate/HoldQueue" => {
+                    #[allow(non_camel_case_types)]
+                    struct HoldQueueSvc<T: Operate>(pub Arc<T>);
+                    impl<T: Operate> tonic::server::UnaryService<super::HoldQueueRequest>
+                    for HoldQueueSvc<T> {
+                        type Response = super::QueueList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::HoldQueueRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operate>::hold_queue(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = HoldQueueSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Operate/ReleaseQueue" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReleaseQueueSvc<T: Operate>(pub Arc<T>);
+                    impl<T: Operate> tonic::server::UnaryService<super::QueueRef>
+                    for ReleaseQueueSvc<T> {
+                        type Response = super::QueueList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::QueueRef>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operate>::release_queue(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReleaseQueueSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for OperateServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "jieli.v1.Operate";
+    impl<T> tonic::server::NamedService for OperateServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 /// The document in hand must be that of the case.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct InHand {

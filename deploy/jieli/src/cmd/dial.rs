@@ -9,6 +9,7 @@ use jieli_proto::wire::audit_client::AuditClient;
 use jieli_proto::wire::desk_client::DeskClient;
 use jieli_proto::wire::grievance_client::GrievanceClient;
 use jieli_proto::wire::keypad_client::KeypadClient;
+use jieli_proto::wire::operate_client::OperateClient;
 use jieli_proto::wire::worker_client::WorkerClient;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -42,6 +43,9 @@ pub(super) type Audit = AuditClient<InterceptedService<Channel, Bearer>>;
 
 /// The desk of a grievance body with a token.
 pub(super) type Body = GrievanceClient<InterceptedService<Channel, Bearer>>;
+
+/// What operators see and steer, with a token.
+pub(super) type Operate = OperateClient<InterceptedService<Channel, Bearer>>;
 
 /// Adds the token to every call.
 #[derive(Clone)]
@@ -101,6 +105,13 @@ impl At {
     pub(super) async fn body(&self) -> Result<Body, Fail> {
         let (channel, bearer) = self.with_token(DeskRole::Body).await?;
         Ok(GrievanceClient::with_interceptor(channel, bearer))
+    }
+
+    /// The letters that wait, with the token named or the first one of an operator.
+    pub(super) async fn operate(&self) -> Result<Operate, Fail> {
+        let (channel, bearer) = self.with_token(DeskRole::Operator).await?;
+        let client = OperateClient::with_interceptor(channel, bearer);
+        Ok(client.max_decoding_message_size(REPLY_BYTES_MAX))
     }
 
     async fn with_token(&self, role: DeskRole) -> Result<(Channel, Bearer), Fail> {

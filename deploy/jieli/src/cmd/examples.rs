@@ -26,6 +26,11 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("gateway worker-serve", "jieli gateway worker-serve --config /etc/jieli-worker/worker.toml"),
     ("repair", "jieli repair --dry-run\njieli repair\njieli repair --new-epoch"),
     ("peer add", "jieli peer add ruian-public.json --root-fpr <64 hex digits>"),
+    ("queue list", "jieli queue list"),
+    ("queue show", "jieli queue show ruian.zj"),
+    ("queue retry", "jieli queue retry ruian.zj"),
+    ("queue hold", "jieli queue hold ruian.zj --reason peer-asked --hours 4"),
+    ("queue release", "jieli queue release ruian.zj"),
     ("peer list", "jieli peer list --json"),
     ("peer invite", "jieli peer invite --out invite.json"),
     (
