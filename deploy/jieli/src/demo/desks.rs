@@ -6,7 +6,7 @@ use crate::cmd::import::Reader;
 use crate::consoles;
 use crate::demo::city::{City, free_port};
 use anyhow::Result;
-use jieli_gateway::console::role::{Role, TokenRole};
+use jieli_gateway::console::role::Role;
 use jieli_gateway::console::{self, Demo};
 use jieli_gateway::start::stage::Entrance;
 use jieli_gateway::worker;
@@ -18,8 +18,6 @@ use tokio_util::task::TaskTracker;
 
 /// Those of one city, until it is dropped.
 pub struct Desks {
-    /// City id.
-    pub city: &'static str,
     /// Each log-in, and the worker's pages last.
     pub entrances: Vec<Entrance>,
     over: CancellationToken,
@@ -87,7 +85,7 @@ impl Desks {
             en: "The person's own pages (case number and code are on the phones)".to_owned(),
             url: format!("http://{address}/"),
         });
-        Ok(Desks { city: city.plan.id, entrances, over })
+        Ok(Desks { entrances, over })
     }
 }
 
@@ -107,7 +105,7 @@ fn accounts(city: &City, sends: bool) -> Vec<(String, Role, String)> {
         };
         let account =
             |role: &Role| (format!("{token}-{}", role.name()), *role, (*token).to_owned());
-        all.extend(roles.iter().filter(|role| role.token() != None::<TokenRole>).map(account));
+        all.extend(roles.iter().map(account));
     }
     all.push(("security".to_owned(), Role::SecurityAdministrator, String::new()));
     all
