@@ -17,9 +17,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// Those of one city, until it is dropped.
-pub struct Desks {
+pub(super) struct Desks {
     /// Each log-in, and the worker's pages last.
-    pub entrances: Vec<Entrance>,
+    pub(super) entrances: Vec<Entrance>,
     over: CancellationToken,
 }
 
@@ -31,7 +31,7 @@ impl Drop for Desks {
 
 impl Desks {
     /// Opens both beside a city that runs. `sends`: people leave from it.
-    pub async fn open(city: &City, sends: bool, tasks: &TaskTracker) -> Result<Desks> {
+    pub(super) async fn open(city: &City, sends: bool, tasks: &TaskTracker) -> Result<Desks> {
         let known = Config::load(&city.dir)?;
         let (over, key) =
             (CancellationToken::new(), hex::encode(random::<16>(&SystemEntropy::new())));
