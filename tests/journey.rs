@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "journey/agreements.rs"]
+mod agreements;
 #[path = "journey/ballot.rs"]
 mod ballot;
 #[path = "journey/call_back.rs"]

@@ -4,6 +4,7 @@
 
 use jieli_node::command::{Command, DeskCommand};
 use jieli_node::config::Database;
+use jieli_node::flags::Measured;
 use jieli_node::keys::seal_envelope;
 use jieli_node::reconcile::reconcile;
 use jieli_node::self_audit::{COVERED, UNCOVERED, self_audit};
@@ -65,6 +66,7 @@ const CASES: &[Case] = &[
     ("leg", "their_office", Flip::Text, "number = 1", &["leg_id"]),
     ("leg", "case_id", Flip::Blob, "number = 1", &["leg_id"]),
     ("leg_due", "sort_on", Flip::Number, "1 = 1", &["leg_id"]),
+    ("leg_open", "service", Flip::Number, "1 = 1", &["leg_id"]),
     ("leg_statement", "envelope", Flip::Blob, "1 = 1", &["leg_id"]),
     ("log_head", "root", Flip::Blob, "log = 'exchange'", &["log"]),
     ("log_head", "root", Flip::Blob, "log = 'local'", &["log"]),
@@ -112,6 +114,8 @@ const CASES: &[Case] = &[
     ("log_tile", "hashes", Flip::Blob, "log = 'exchange'", &["log", "level", "idx"]),
     ("log_tile", "root", Flip::Blob, "log = 'exchange'", &["log", "level", "idx"]),
     ("agreement_side", "suspend_digest", Flip::Blob, "LENGTH(suspend_digest) = 32", &["side"]),
+    ("risk_flag", "flag_digest", Flip::Blob, "1 = 1", &["kind", "month"]),
+    ("risk_flag", "answer_by", Flip::Number, "1 = 1", &["kind", "month"]),
     ("log_statement", "envelope", Flip::Blob, "1 = 1", &["env_digest"]),
     ("log_statement", "size", Flip::Number, "1 = 1", &["env_digest"]),
     ("audit_sign_off", "dsse", Flip::Text, "1 = 1", &["sign_off_id"]),
@@ -198,6 +202,15 @@ async fn lived(first: Database, second: Database) -> Towns {
         ..wire::AgreementActRequest::default()
     };
     kunming.two_approve(DeskCommand::ActOnAgreement(suspend)).await.unwrap();
+    let found = Measured {
+        agreement: towns.agreement,
+        kind: wire::RiskFlagKind::SameMinute,
+        month: 202_611,
+        counted: 12,
+        out_of: 12,
+        raised: true,
+    };
+    kunming.node().hand().perform(Command::Measured(vec![found])).await.unwrap();
     towns.settled().await;
     kunming.exported(&case, false).await;
     let node = kunming.node();

@@ -155,7 +155,7 @@ impl Batch<'_> {
         }
         if planned.ballot {
             let Act::Outcome(asked) = act else { return Err(Denied::not_found("outcome").into()) };
-            return self.hold_outcome(file, asked).await;
+            return self.hold_outcome(token, file, asked).await;
         }
         let digest = self.say(file, planned.speech).await?;
         match act {
@@ -209,6 +209,22 @@ impl Batch<'_> {
         file: &LegFile,
         duty: wire::Duty,
     ) -> Outcome<Speech> {
+        let before =
+            matches!(file.law.state().stage, Stage::Offered | Stage::TakenUp | Stage::Waitlisted);
+        let ended = bond.terminated().filter(|(_, on)| before || self.today >= *on);
+        if let Some((digest, wind_down)) = ended {
+            // Ended with its agreement: whoever owes what, either side closes it.
+            let waits_for = file.law.owed().into_iter().next();
+            let duty = match waits_for {
+                Some(owed) if duty == wire::Duty::Unspecified => wire_duty(owed.duty),
+                Some(_) | None => named_or_owed(file, duty)?,
+            };
+            let body =
+                wire::Expire { duty: duty.into(), terminate: digest.to_vec(), receipt: Vec::new() };
+            let mut speech = Speech::plain(MessageType::Expire, Body::Expire(body));
+            speech.proof = Some(Proof::Terminated { wind_down });
+            return Ok(speech);
+        }
         let duty = named_or_owed(file, duty)?;
         if file.is_local() {
             let (digest, proof) = local::silence(file, duty)?;
@@ -216,17 +232,6 @@ impl Batch<'_> {
                 wire::Expire { duty: duty.into(), receipt: digest.to_vec(), terminate: Vec::new() };
             let mut speech = Speech::plain(MessageType::Expire, Body::Expire(body));
             speech.proof = Some(proof);
-            return Ok(speech);
-        }
-        let before =
-            matches!(file.law.state().stage, Stage::Offered | Stage::TakenUp | Stage::Waitlisted);
-        if let Some((digest, wind_down)) = bond.terminated()
-            && (before || self.today >= wind_down)
-        {
-            let body =
-                wire::Expire { duty: duty.into(), terminate: digest.to_vec(), receipt: Vec::new() };
-            let mut speech = Speech::plain(MessageType::Expire, Body::Expire(body));
-            speech.proof = Some(Proof::Terminated { wind_down });
             return Ok(speech);
         }
         let lane = Lane::receipts(bond.our_side.other());

@@ -3,6 +3,7 @@
 use crate::agreements::OwnAct;
 use crate::audit::act::AuditCommand;
 use crate::batch::Batch;
+use crate::flags::Measured;
 use crate::grievance::GrievanceCommand;
 use crate::keyring::Again;
 use crate::questions::Look;
@@ -67,6 +68,8 @@ pub enum Command {
     Mirrored(Box<Stretch>),
     /// What was found when the own tables were worked out anew.
     SelfAudited(Box<wire::SelfAuditReport>),
+    /// What was counted of agreements.
+    Measured(Vec<Measured>),
     /// What a peer said in a greeting.
     Greeted(CityId, Box<Greeted>),
     /// A peer has accepted a statement about our log.
@@ -218,6 +221,7 @@ pub enum Done {
     /// What is being carried out.
     CarryOut(Wanted),
     SignedOff(wire::SignOffReply),
+    Flag(wire::FlagLine),
     CallBack(Box<wire::CallBackCounts>),
     Bodies(wire::BodyList),
     Filed(wire::FiledReply),
@@ -305,6 +309,10 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
             batch.keep_self_audit(&report).await?;
             Ok(Done::Nothing)
         }
+        Command::Measured(found) => {
+            batch.keep_flags(&found).await?;
+            Ok(Done::Nothing)
+        }
         Command::Greeted(city, said) => {
             batch.greeted(&city, &said).await?;
             Ok(Done::Nothing)
@@ -364,6 +372,7 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
                 Ok(Done::Nothing)
             }
             AuditCommand::SignOff(r) => Ok(Done::SignedOff(batch.sign_off(&actor, &r).await?)),
+            AuditCommand::AnswerFlag(r) => Ok(Done::Flag(batch.answer_flag(&actor, &r).await?)),
             AuditCommand::CallBack(r, drawn) => {
                 let counts = batch.start_call_back(&actor, &r, &drawn).await?;
                 Ok(Done::CallBack(Box::new(counts)))

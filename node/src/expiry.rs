@@ -1,5 +1,5 @@
 //! What ends by its date: the certificate, agreements, and the day on which a key should be looked
-//! at, an own one or a partner's. Shown while 30 days or fewer are left; an alarm is raised once at 30, at 7 and at 1.
+//! at, an own one or a partner's, and the date by which a flag is answered. Shown while 30 days or fewer are left; an alarm is raised once at 30, at 7 and at 1.
 
 use crate::batch::Batch;
 use crate::command::Command;
@@ -29,6 +29,14 @@ pub fn soon(house: &House, directory: &Directory, today: Day) -> Vec<wire::Expir
     for bond in directory.bonds.values().filter(|bond| bond.terminated().is_none()) {
         if let Some(agreement) = bond.in_force() {
             all.extend(expiry("agreement", &bond.id.hex(), agreement.to, today));
+            let reviews = agreement.wire.review_dates.iter().filter_map(|on| Day::from_number(*on));
+            for on in reviews.filter(|on| *on >= today) {
+                all.extend(expiry("agreement-review", &bond.id.hex(), on, today));
+            }
+        }
+        for flag in &bond.flags {
+            let what = if flag.side == bond.our_side { "flag-there" } else { "flag-here" };
+            all.extend(expiry(what, &flag.digest.hex(), flag.answer_by, today));
         }
     }
     let days = house.config.keys.review_days;
@@ -67,6 +75,24 @@ fn expiry(what: &str, subject: &str, on: Day, today: Day) -> Option<wire::Expiry
         "agreement" => (
             format!("协议 {short} 到期，请续签"),
             format!("agreement {short} ends: conclude the next version"),
+        ),
+        "flag-here" => (
+            format!("前答复风险提示 {short}（jieli audit flags），逾期不收发新办件"),
+            format!(
+                "the reviewer answers the flag {short} by then (jieli audit flags); after it \
+                 nothing new is sent or taken"
+            ),
+        ),
+        "flag-there" => (
+            format!("前由对方城市审阅人员答复风险提示 {short}，逾期不收发新办件"),
+            format!(
+                "the other city's reviewer answers the flag {short} by then; after it nothing new \
+                 is sent or taken"
+            ),
+        ),
+        "agreement-review" => (
+            format!("协议 {short} 约定的复审日期"),
+            format!("the review that agreement {short} has fixed"),
         ),
         "peer-key-review" => (
             format!(

@@ -425,6 +425,8 @@ pub(crate) async fn timer(batch: &mut Batch<'_>, file: LegFile, kind: TimerKind)
         TimerKind::ForgetMetadata => batch.forget_metadata(&file).await,
         TimerKind::EraseAsked => batch.erase_asked(&mut file).await,
         TimerKind::RequestDue => batch.request_due(&file).await,
+        TimerKind::EndLeg => batch.end_leg(&mut file).await,
+        TimerKind::AskAnew => batch.ask_anew(&mut file).await,
         TimerKind::YesTakesEffect
         | TimerKind::OfferWaits
         | TimerKind::QuestionLapses
@@ -433,7 +435,9 @@ pub(crate) async fn timer(batch: &mut Batch<'_>, file: LegFile, kind: TimerKind)
         | TimerKind::RenewCode
         | TimerKind::SayAgain
         | TimerKind::SendManifests
-        | TimerKind::SecondLapses => Ok(()),
+        | TimerKind::SecondLapses
+        | TimerKind::FlagDue
+        | TimerKind::WindDownOver => Ok(()),
     }
 }
 

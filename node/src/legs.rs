@@ -3,6 +3,7 @@
 mod heard;
 pub use heard::heard;
 
+use crate::directory::Bond;
 use jieli_proto::calendar::Calendar;
 use jieli_proto::case::{Act, Direction, Leg, Rules, Side, Verdict};
 use jieli_proto::day::Day;
@@ -229,6 +230,20 @@ impl LegFile {
     /// The entry of a digest.
     pub fn entry(&self, digest: &Digest) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.env_digest == *digest)
+    }
+
+    /// Our office and theirs under a version of the agreement: those that its first message names, or
+    /// who has taken over from them. `None` before there is a first message.
+    pub fn offices_at(&self, bond: &Bond, version: u32) -> Option<(String, String)> {
+        let opens = |e: &&Entry| e.seq == 1 && e.side == Side::Initiator;
+        let first = self.entries.iter().find(opens)?.message.as_ref()?;
+        let since = first.header.as_ref().map_or(0, |header| header.agreement_version);
+        let (ours, theirs) = match self.our_side {
+            Side::Initiator => (&first.from_office, &first.to_office),
+            Side::Examiner => (&first.to_office, &first.from_office),
+        };
+        let at = |side, code: &str| bond.office_at(side, code, (since, version));
+        Some((at(bond.our_side, ours), at(bond.our_side.other(), theirs)))
     }
 
     /// The newest message of a type that takes effect.

@@ -16,6 +16,7 @@ pub mod draft;
 pub mod erase;
 pub mod evidence;
 pub mod expiry;
+pub mod flags;
 pub mod follow;
 pub mod grievance;
 pub mod highwater;

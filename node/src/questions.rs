@@ -14,6 +14,7 @@ use jieli_proto::id::{Digest, LegId};
 use jieli_proto::wire::{self, Service};
 use prost::Message as _;
 
+mod anew;
 mod answer;
 mod ask;
 mod call_back;
@@ -28,6 +29,7 @@ mod text;
 
 pub(crate) use answer::{no_such_number, received};
 pub(crate) use call_back::call_back_text;
+pub(crate) use phones::phone_tag;
 pub use pin::RESET_HOURS;
 pub use status::{Look, View};
 pub(crate) use tell::{ARRIVAL_STATE, Letter, Told};

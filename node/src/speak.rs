@@ -135,6 +135,9 @@ impl Batch<'_> {
     pub(crate) async fn prepare(&mut self, file: &LegFile, speech: &Speech) -> Outcome<Prepared> {
         let bond = self.bond_of(file).ok_or_else(no_agreement)?;
         self.may_say(&bond, file, speech.ty)?;
+        if speech.ty == file.opening() && !file.is_local() {
+            self.below_ceiling(&bond, file).await?;
+        }
         let lane = Lane::messages(bond.our_side);
         let header = self.header(&bond, lane).await?;
         let msg = MsgId(self.random());
@@ -151,7 +154,7 @@ impl Batch<'_> {
     pub(crate) fn may_say(&self, bond: &Bond, file: &LegFile, ty: MessageType) -> Outcome<()> {
         let agreement = bond.in_force().ok_or_else(no_agreement)?;
         let opens = matches!(ty, MessageType::Offer | MessageType::Request);
-        if opens && bond.is_closed_to_new() {
+        if opens && bond.is_closed_to_new(self.today) {
             return Err(Refusal::Suspended.into());
         }
         agreement.authorise(&Asked {

@@ -54,10 +54,18 @@ pub enum TimerKind {
     SendManifests,
     /// What needed a second pair of eyes was not done in time.
     SecondLapses,
+    /// The date by which a flag was to be answered is over.
+    FlagDue,
+    /// The wind-down date of an agreement is over.
+    WindDownOver,
+    /// Close a leg with its agreement.
+    EndLeg,
+    /// The office that the person agreed to is another one now: ask about it.
+    AskAnew,
 }
 
 impl TimerKind {
-    const ALL: [TimerKind; 22] = [
+    const ALL: [TimerKind; 26] = [
         TimerKind::Release,
         TimerKind::Effect,
         TimerKind::AskTerms,
@@ -80,6 +88,10 @@ impl TimerKind {
         TimerKind::SayAgain,
         TimerKind::SendManifests,
         TimerKind::SecondLapses,
+        TimerKind::FlagDue,
+        TimerKind::WindDownOver,
+        TimerKind::EndLeg,
+        TimerKind::AskAnew,
     ];
 
     /// The word in the store.
@@ -107,6 +119,10 @@ impl TimerKind {
             TimerKind::SayAgain => "say-again",
             TimerKind::SendManifests => "send-manifests",
             TimerKind::SecondLapses => "second-lapses",
+            TimerKind::FlagDue => "flag-due",
+            TimerKind::WindDownOver => "wind-down-over",
+            TimerKind::EndLeg => "end-leg",
+            TimerKind::AskAnew => "ask-anew",
         }
     }
 
@@ -155,6 +171,8 @@ impl Batch<'_> {
             TimerKind::SayAgain => return self.say_again(subject).await,
             TimerKind::SendManifests => return self.send_missing_manifests(subject).await,
             TimerKind::SecondLapses => return self.second_lapses(subject).await,
+            TimerKind::FlagDue => return self.flag_due(subject).await,
+            TimerKind::WindDownOver => return self.wind_down_over(subject).await,
             TimerKind::Release
             | TimerKind::Effect
             | TimerKind::AskTerms
@@ -167,7 +185,9 @@ impl Batch<'_> {
             | TimerKind::Retention
             | TimerKind::ForgetMetadata
             | TimerKind::EraseAsked
-            | TimerKind::RequestDue => {}
+            | TimerKind::RequestDue
+            | TimerKind::EndLeg
+            | TimerKind::AskAnew => {}
         }
         let leg = LegId::from_slice(subject).ok_or(StoreError::Corrupt("timer.subject"))?;
         let Some(file) = self.take_leg(leg).await? else { return Ok(()) };

@@ -15,6 +15,7 @@ use jieli_proto::id::{CaseId, LegId};
 use jieli_proto::wire::{self, Method};
 use std::collections::BTreeSet;
 
+mod ballot;
 mod person;
 mod receiving;
 mod standing;
@@ -81,6 +82,7 @@ impl Batch<'_> {
         let mut items = self.consent_items(&fit, &case.city).await?;
         items.extend(self.terms_items(&fit, asked.waive_day).await?);
         items.extend(self.receiving_items(&fit, asked.waive_day).await?);
+        items.extend(self.ballot_items(actor, &fit).await?);
         let look = Look {
             case_number: case.number.clone(),
             view: View::Window,

@@ -15,11 +15,13 @@ use crate::wire::{self, LegalBasis, MessageType, Purpose, Service};
 
 mod act;
 mod body;
+mod flag;
 mod head;
 mod lanes;
 mod terms;
 
 pub use act::{Context, act_of, direction, duty_of, rules, wire_duty};
+pub use flag::{FlagFacts, check_flag, travels};
 pub use head::{Cosigned, Frame, Head, SeenHead, check_header};
 pub use lanes::{
     ActFacts, ItemFacts, ItemVerdict, ReceiptFacts, check_act, check_item, check_receipt,

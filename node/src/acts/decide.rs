@@ -275,17 +275,21 @@ impl Batch<'_> {
     /// V3: the worker is asked in private before a job counts as done.
     pub(super) async fn hold_outcome(
         &mut self,
+        token: &str,
         file: &LegFile,
         asked: &wire::DeskOutcome,
     ) -> Outcome<wire::ActReply> {
         let place = Place::of_leg(file.id, HELD);
         self.hide(file, &place, &asked.encode_to_vec()).await?;
+        let mut tokens = self.house.config.desk.tokens.iter();
+        let officer = tokens.find(|entry| entry.name() == token).map(|entry| entry.officer());
+        let officer = officer.unwrap_or(token).to_owned();
         let held = self
             .conn
             .run(
-                "INSERT INTO held_outcome (leg_id, held_ms) VALUES ($1,$2) \
+                "INSERT INTO held_outcome (leg_id, held_ms, officer) VALUES ($1,$2,$3) \
                  ON CONFLICT (leg_id) DO NOTHING",
-                vec![file.id.to_vec().into(), self.now_ms.into()],
+                vec![file.id.to_vec().into(), self.now_ms.into(), officer.into()],
             )
             .await?;
         if held > 0 {
@@ -329,6 +333,9 @@ impl Batch<'_> {
         let bond = bond.ok_or_else(|| Denied::no_agreement(file.bond))?;
         let speech = self.outcome_speech(&bond, file, &asked);
         self.say(file, speech).await?;
+        if let Some(agreement) = file.bond.filter(|id| !id.is_local()) {
+            self.count_ballot(agreement, false).await?;
+        }
         self.conn
             .run("DELETE FROM held_outcome WHERE leg_id = $1", vec![file.id.to_vec().into()])
             .await?;

@@ -58,7 +58,7 @@ impl Batch<'_> {
         let to = request.to_token.trim();
         let tokens = &self.house.config.desk.tokens;
         let able = tokens.iter().any(|token| {
-            let office = token.office.as_str();
+            let office = self.directory.office_now(token.office.as_str());
             token.name() == to
                 && token.role == DeskRole::Clerk
                 && (office == file.our_office || self.directory.coordinates(office))

@@ -3,6 +3,7 @@
 use super::deadline::of_legs;
 use super::{Logged, Period, Walk, Within};
 use crate::directory::{Bond, Directory};
+use crate::flags;
 use crate::grievance::{call_back, counts};
 use crate::house::House;
 use crate::legs::Standing;
@@ -10,6 +11,7 @@ use crate::second;
 use crate::store::log::{self, Log};
 use crate::store::{self, Conn, StoreError};
 use jieli_proto::consent::CONSENT_DAYS;
+use jieli_proto::day::Day;
 use jieli_proto::id::Digest;
 use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, DecisionCode, MessageType};
@@ -61,7 +63,24 @@ pub(crate) async fn report(
         overrides: second::overridden(conn, within).await?,
         flows,
         paces,
+        flags: flagged(conn, directory, bond, today, within).await?,
     })
+}
+
+/// Raised in the period, or not answered yet.
+async fn flagged(
+    conn: &mut Conn,
+    directory: &Directory,
+    bond: &Bond,
+    today: Day,
+    within: Within,
+) -> Result<Vec<wire::FlagLine>, StoreError> {
+    let mut found = flags::shown::lines(conn, directory, today, Some(bond.id)).await?;
+    found.retain(|flag| {
+        let raised = (within.from_ms..within.until_ms).contains(&flag.raised_unix_ms);
+        raised || flag.answered_unix_ms == 0 && !flag.refused
+    });
+    Ok(found)
 }
 
 /// A RELEASE or REQUEST: what opens a person to the other city.

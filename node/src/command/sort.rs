@@ -74,6 +74,7 @@ impl Command {
             | Command::LegStated(..)
             | Command::Reconciled(_)
             | Command::SelfAudited(_)
+            | Command::Measured(_)
             | Command::Told(..)
             | Command::Ring(_)
             | Command::Unset(_)

@@ -151,10 +151,12 @@ impl Batch<'_> {
 
     /// What is fast takes effect now, what is slow at 09:00 of the next working day.
     async fn schedule(&mut self, question: &Question, yes: &[u32]) -> Outcome<()> {
+        // V3: nothing happens while whoever was at the counter can still be seen there.
+        let seen = question.topic == Topic::Ballot && self.was_at_window(&question.id).await?;
         let mut slow = false;
         for (number, leg, _) in &question.legs {
             let Some(mut file) = self.take_leg(*leg).await? else { continue };
-            if is_slow(question.topic, file.service) {
+            if is_slow(question.topic, file.service) || seen {
                 slow |= yes.contains(number);
             } else if yes.contains(number) {
                 self.apply_yes(question, &mut file).await?;
@@ -173,12 +175,17 @@ impl Batch<'_> {
         Ok(())
     }
 
+    async fn was_at_window(&mut self, question: &[u8]) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM sitting_item WHERE question_id = $1 LIMIT 1";
+        Ok(self.conn.maybe(sql, vec![question.into()]).await?.is_some())
+    }
+
     /// The timer behind a slow yes: whatever the answer is by now counts.
     pub(crate) async fn yes_takes_effect(&mut self, id: &[u8]) -> Outcome<()> {
         let Some(question) = self.question(id).await? else { return Ok(()) };
         for (_, leg, answer) in question.legs.clone() {
             let Some(mut file) = self.take_leg(leg).await? else { continue };
-            let due = if is_slow(question.topic, file.service) {
+            let due = if is_slow(question.topic, file.service) || question.topic == Topic::Ballot {
                 (1..=self.now_ms).contains(&question.effective_ms)
             } else {
                 // A yes that could not be sent when it was given is tried again.
@@ -205,6 +212,7 @@ impl Batch<'_> {
                 let opened = self.open_leg(question, file).await;
                 self.yes_stands(question, opened).await
             }
+            Topic::Consent if file.local == Local::OnTheRoad => self.yes_anew(question, file).await,
             Topic::Terms => Ok(self.timer(self.now_ms, TimerKind::Release, &leg).await?),
             Topic::Ballot => Ok(self.timer(self.now_ms, TimerKind::SendOutcome, &leg).await?),
             Topic::Complete if file.law.state().stage == Stage::Fulfilled => {
@@ -327,12 +335,18 @@ impl Batch<'_> {
         self.conn
             .run("UPDATE question SET closed = 1 WHERE question_id = $1", vec![id.into()])
             .await?;
-        if !matches!(question.topic, Topic::Terms | Topic::Ballot) {
+        if !matches!(question.topic, Topic::Consent | Topic::Terms | Topic::Ballot) {
             return Ok(());
         }
         for (_, leg, answer) in question.legs.clone() {
             let Some(file) = self.take_leg(leg).await? else { continue };
             let mut file = question.topic.view(file);
+            if question.topic == Topic::Consent {
+                if !answer && self.lapses_anew(&question, &file).await? {
+                    self.withdraw(&mut file, &WithdrawnBy::Person).await?;
+                }
+                continue;
+            }
             let state = file.law.state();
             let others = question.topic == Topic::Terms
                 && (state.stage != Stage::Accepted
@@ -341,6 +355,10 @@ impl Batch<'_> {
                     || state.terms.is_none_or(|terms| terms.as_slice() != question.subject));
             // Terms that are no longer in force, or were agreed to elsewhere, lapse without a word.
             if !answer && !others && file.local == Local::OnTheRoad && !file.law.is_closed() {
+                let said_no = question.topic == Topic::Ballot && question.answered_ms > 0;
+                if let Some(agreement) = file.bond.filter(|id| said_no && !id.is_local()) {
+                    self.count_ballot(agreement, true).await?;
+                }
                 self.withdraw(&mut file, &WithdrawnBy::Person).await?;
             }
         }

@@ -1,7 +1,7 @@
 //! Asking: consent before anything leaves, terms, ballot, confirmation, arrival.
 
 use super::tell::CONSENT_TAKEN;
-use super::{CODE_HOURS, DRAFT_DAYS, HOUR_MS, LAPSE, Topic, When, asked, text};
+use super::{CODE_HOURS, DRAFT_DAYS, HOUR_MS, LAPSE, Put, Topic, When, asked, text};
 use crate::batch::Batch;
 use crate::command::Actor;
 use crate::legs::{LegFile, Local};
@@ -191,7 +191,9 @@ impl Batch<'_> {
         let mut bound = file.clone();
         bound.bond = Some(bond.id);
         bound.their_office = theirs.credit_code.clone();
+        bound.our_office = bond.office_at(bond.our_side, &file.our_office, (0, bond.version()));
         self.may_say(&bond, &bound, bound.opening())?;
+        self.below_ceiling(&bond, &bound).await?;
         self.may_have_a_place(file, &bond).await?;
         Ok(bound)
     }
@@ -226,6 +228,11 @@ impl Batch<'_> {
                     self.hide(bound, &place, &plain).await?;
                 }
             }
+        }
+        let offices = |file: &LegFile| (file.our_office.clone(), file.their_office.clone());
+        if old.bond.is_some() && offices(old) != offices(bound) {
+            // V2: a yes to another office is none to this one.
+            self.void_questions(old).await?;
         }
         store::legs::update(self.conn, bound).await?;
         self.put_leg(bound.clone());
@@ -389,13 +396,8 @@ impl Batch<'_> {
             return Ok(None);
         }
         let body = text::acknowledge(&text::terms(&terms), last);
-        let put = super::Put {
-            topic: Topic::Terms,
-            text: &body,
-            subject: &digest,
-            deadline_ms,
-            language: "",
-        };
+        let put =
+            Put { topic: Topic::Terms, text: &body, subject: &digest, deadline_ms, language: "" };
         let id = self.store_question(&put, &[file]).await?;
         self.lapse_timer(file, deadline_ms).await?;
         Ok(self.question(&id).await?)
@@ -422,19 +424,27 @@ impl Batch<'_> {
         let deadline_ms = last.plus(1).start_unix_ms(calendar.zone_offset_min());
         let body = text::ballot(&self.directory.name);
         let (topic, when) = (Topic::Ballot, When { due_ms, deadline_ms });
-        self.put_with(topic.template(), topic, &[file], body, &[], when).await?;
+        let has_phone = self.contact(file).await?.is_some_and(|person| !person.phone.is_empty());
+        if has_phone {
+            self.put_with(topic.template(), topic, &[file], body, &[], when).await?;
+        } else {
+            // Asked at a window; nobody there is the same as silence.
+            let put = Put { topic, text: &body, subject: &[], deadline_ms, language: "" };
+            self.store_question(&put, &[file]).await?;
+        }
         self.lapse_timer(file, deadline_ms).await
     }
 
     /// V22: tells the person what arrived under that name.
     pub(crate) async fn tell_arrival(&mut self, file: &LegFile) -> Result<(), StoreError> {
         let Some(person) = self.released_person(file).await? else { return Ok(()) };
-        if person.phone.is_empty() {
-            return Ok(());
-        }
         let place = crate::vault::Place::of_contact(file);
         let bytes = prost::Message::encode_to_vec(&person);
         self.hide(file, &place, &bytes).await?;
+        // Whoever has no phone is found at a window, by the document.
+        if person.phone.is_empty() {
+            return Ok(());
+        }
         // Within one city its name says nothing: the office is named.
         let from = if file.is_local() { self.office_name(file) } else { self.other_city(file) };
         let body = text::arrival(&from, file.service);
@@ -456,6 +466,14 @@ impl Batch<'_> {
             Ok(_) | Err(Trouble::Denied(_)) => Ok(()),
             Err(Trouble::Store(error)) => Err(error),
         }
+    }
+
+    /// The same for a question that closes with its code.
+    pub(super) async fn lapse_after_code(&mut self, id: &[u8]) -> Outcome<()> {
+        let question = self.question(id).await?.ok_or(StoreError::Corrupt("question"))?;
+        let when = self.nine_next_working_day(question.deadline_ms.saturating_sub(1));
+        self.timer(when, LAPSE, id).await?;
+        Ok(())
     }
 
     async fn lapse_timer(&mut self, file: &LegFile, deadline_ms: u64) -> Outcome<()> {

@@ -77,6 +77,15 @@ pub(crate) fn consent(lines: &[String]) -> String {
     )
 }
 
+/// The office that was agreed to has been merged or renamed.
+pub(crate) fn successor(line: &str) -> String {
+    format!(
+        "您原先同意的机构已合并或更名，由下面的机构接办。没有您的同意，什么也不会再交出。\n{}",
+        consent(&[line.to_owned()])
+    ) + "\nThe office you agreed to was merged or renamed; the one above takes over. Nothing more is \
+         handed on without your yes."
+}
+
 /// Job terms in plain words.
 pub(crate) fn terms(terms: &wire::Terms) -> String {
     let yuan = |fen: u32| format!("{}.{:02}", fen / 100, fen % 100);

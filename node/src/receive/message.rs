@@ -2,6 +2,7 @@
 
 use super::consent::Cited;
 use super::{Halt, Incoming, Stop, check_key_time, decode};
+use crate::agreements::Opening;
 use crate::batch::Batch;
 use crate::directory::Bond;
 use crate::legs::{self, Context, Entry, LegFile, Local, OneCalendar, Standing};
@@ -42,7 +43,7 @@ impl Batch<'_> {
         if self.knows_msg(bond, incoming.frame.lane, &facts.msg_id).await? {
             return Err(Refusal::Equivocation.into());
         }
-        let agreement = self.cited(bond, incoming.frame.lane, &facts).await?;
+        let agreement = self.cited(bond, &facts).await?;
         let Some(place) = facts.place else {
             self.authorise(bond, &agreement, &facts, None)?;
             check_key_time(incoming, &facts.head)?;
@@ -50,6 +51,13 @@ impl Batch<'_> {
         };
         let mut file = self.leg_for(bond, &message, &facts, &place).await?;
         self.authorise(bond, &agreement, &facts, Some(&file))?;
+        // What is put back from the logs was counted when it came.
+        if opens(facts.kind) && self.stands.is_none() {
+            let opening = Opening { case: file.case, service: file.service, is_theirs: true };
+            if !self.has_room(bond, &agreement, opening).await? {
+                return Err(Refusal::CeilingReached.into());
+            }
+        }
         let opened = open_sections(incoming, &facts)?;
         let withheld = match self.stands {
             None => opened.is_empty() && always_opens(&message, facts.kind),
@@ -152,27 +160,6 @@ impl Batch<'_> {
         Ok(pending || row.is_some())
     }
 
-    /// The agreement version a message cites: the live one, or the one before until that lane has
-    /// cited the live one.
-    async fn cited(
-        &mut self,
-        bond: &Bond,
-        lane: Lane,
-        facts: &MessageFacts,
-    ) -> Result<Agreement, Halt> {
-        let version = facts.head.agreement_version;
-        if version > bond.version() {
-            // Its COUNTERSIGN is on its way in the act lane.
-            return Err(Stop::Wait(DeferReason::CitedNotHeld).into());
-        }
-        let end = self.lane_end(bond.id, lane).await?;
-        let previous = bond.live.keys().rev().nth(1).copied();
-        let allowed = version == bond.version()
-            || (Some(version) == previous && end.last_version < bond.version());
-        let found = bond.live.get(&version).filter(|_| allowed);
-        found.cloned().ok_or_else(|| Refusal::NoAgreement.into())
-    }
-
     fn authorise(
         &self,
         bond: &Bond,
@@ -180,8 +167,8 @@ impl Batch<'_> {
         facts: &MessageFacts,
         file: Option<&LegFile>,
     ) -> Result<(), Refusal> {
-        let opens = matches!(facts.kind, MessageType::Offer | MessageType::Request);
-        if opens && bond.is_closed_to_new() {
+        let on = self.day_of_sender(bond, facts.head.created_unix_ms);
+        if opens(facts.kind) && bond.is_closed_to_new(on) {
             return Err(Refusal::Suspended);
         }
         let our_side = match file {
@@ -198,7 +185,7 @@ impl Batch<'_> {
             to_office: facts.to_office.as_str(),
             purpose: facts.purpose,
             holder: speak::holder(bond.our_side, our_side, facts.service),
-            on: self.day_of_sender(bond, facts.head.created_unix_ms),
+            on,
         })
     }
 
@@ -216,9 +203,8 @@ impl Batch<'_> {
         facts: &MessageFacts,
         place: &LegPlace,
     ) -> Result<LegFile, Halt> {
-        let opens = matches!(facts.kind, MessageType::Offer | MessageType::Request);
         let Some(file) = self.take_leg(place.leg).await? else {
-            if !opens || place.seq != 1 {
+            if !opens(facts.kind) || place.seq != 1 {
                 return Err(Refusal::NoSuchLeg.into());
             }
             if !place.seen.is_zero() {
@@ -246,8 +232,13 @@ impl Batch<'_> {
         if store::legs::seen_seq(&file, side, &place.seen).is_none() {
             return Err(Refusal::BadChain.into());
         }
-        let offices = facts.from_office.as_str() == file.their_office
-            && facts.to_office.as_str() == file.our_office
+        // The offices of the version it cites: one that was on its way while an office was taken over
+        // names the one before.
+        let then = file.offices_at(bond, facts.head.agreement_version);
+        let (ours, theirs) =
+            then.unwrap_or_else(|| (file.our_office.clone(), file.their_office.clone()));
+        let offices = facts.from_office.as_str() == theirs
+            && facts.to_office.as_str() == ours
             && facts.service == file.service;
         if offices { Ok(file) } else { Err(Refusal::OfficeNotCovered.into()) }
     }
@@ -392,12 +383,19 @@ fn always_opens(message: &wire::Message, kind: MessageType) -> bool {
     matches!(kind, MessageType::Offer | MessageType::Request | MessageType::Release) || fulfilled
 }
 
+fn opens(kind: MessageType) -> bool {
+    matches!(kind, MessageType::Offer | MessageType::Request)
+}
+
 fn new_leg(
     bond: &Bond,
     facts: &MessageFacts,
     place: &LegPlace,
     message: &wire::Message,
 ) -> LegFile {
+    // Who has the place by now, where the first message was on its way meanwhile.
+    let span = (facts.head.agreement_version, bond.version());
+    let now = |side, code: &str| bond.office_at(side, code, span);
     LegFile {
         id: place.leg,
         case: place.case,
@@ -406,8 +404,8 @@ fn new_leg(
         service: facts.service,
         our_side: Side::Examiner,
         local: Local::OnTheRoad,
-        our_office: message.to_office.clone(),
-        their_office: message.from_office.clone(),
+        our_office: now(bond.our_side, &message.to_office),
+        their_office: now(bond.our_side.other(), &message.from_office),
         reference: String::new(),
         law: Leg::new(LegFile::rules(facts.service)),
         entries: Vec::new(),

@@ -245,6 +245,8 @@ impl Batch<'_> {
             ActType::Suspend | ActType::Resume | ActType::Terminate => {
                 self.apply_act(bond, bond.our_side, act_type, &digest, act.wind_down_on).await?;
             }
+            ActType::Flag => self.own_flag_back(bond, &act, &digest).await?,
+            ActType::AnswerFlag => self.own_answer_back(&act, &digest).await?,
             ActType::Unspecified | ActType::Manifest | ActType::Pack => {}
         }
         Ok(self.reload().await?)

@@ -4,6 +4,7 @@
 use super::access::{Call, Caller, enter};
 use super::answer::{Answer, odd};
 use crate::command::{Command, DeskCommand, Done};
+use crate::config::DeskRole;
 use crate::evidence;
 use crate::house::House;
 use crate::questions::Look;
@@ -82,7 +83,13 @@ impl DeskDoor {
     }
 
     fn enter<T>(&self, call: Call, request: Request<T>) -> Result<(Caller, T), Status> {
-        let caller = enter(&self.tokens, call, request.metadata()).map_err(|status| *status)?;
+        let mut caller = enter(&self.tokens, call, request.metadata()).map_err(|status| *status)?;
+        if caller.role == DeskRole::Clerk {
+            // A clerk of an office that was taken over works for who took over.
+            let directory = std::sync::Arc::clone(&self.hand.published().directory);
+            let now = directory.office_now(&caller.actor.office).to_owned();
+            caller.actor.office = now;
+        }
         Ok((caller, request.into_inner()))
     }
 

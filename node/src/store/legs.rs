@@ -24,6 +24,13 @@ pub async fn load(
     id: LegId,
     calendar: &Calendar,
 ) -> Result<Option<LegFile>, StoreError> {
+    let Some(mut file) = bare(conn, id).await? else { return Ok(None) };
+    load_entries(conn, &mut file, calendar).await?;
+    Ok(Some(file))
+}
+
+/// The same without its messages.
+pub async fn bare(conn: &mut Conn, id: LegId) -> Result<Option<LegFile>, StoreError> {
     let row = conn
         .maybe(
             "SELECT case_id, number, agreement_id, service, our_side, local_state, our_office, \
@@ -34,7 +41,7 @@ pub async fn load(
     let Some(row) = row else { return Ok(None) };
     let service =
         Service::try_from(row.int(3)? as i32).map_err(|_| StoreError::Corrupt("leg.service"))?;
-    let mut file = LegFile {
+    Ok(Some(LegFile {
         id,
         case: CaseId::from_slice(&row.bytes(0)?).ok_or(StoreError::Corrupt("leg.case_id"))?,
         number: row.int(1)? as u32,
@@ -48,9 +55,7 @@ pub async fn load(
         law: Leg::new(LegFile::rules(service)),
         entries: Vec::new(),
         stop_refused: false,
-    };
-    load_entries(conn, &mut file, calendar).await?;
-    Ok(Some(file))
+    }))
 }
 
 async fn load_entries(

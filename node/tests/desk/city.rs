@@ -337,6 +337,7 @@ fn party(id: &str, name: &str, root: [u8; 32], kinds: &[(&str, OfficeKind)]) -> 
             kind: (*kind).into(),
             name: format!("{name}{}", jieli_proto::words::office(*kind).zh),
             telephone: "0871-1234".to_owned(),
+            succeeds: Vec::new(),
         })
         .collect();
     offices.sort_by(|a, b| a.credit_code.cmp(&b.credit_code));

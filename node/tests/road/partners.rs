@@ -393,7 +393,7 @@ async fn a_next_version_and_a_suspension_take_two_as_well() {
     b.as_token("approver", act("suspend")).await.unwrap();
     let suspended = |city: &City| {
         let published = city.node().hand().published();
-        published.directory.bonds[&id].is_closed_to_new()
+        !published.directory.bonds[&id].suspenders().is_empty()
     };
     assert!(!suspended(b));
     let waiting = b.drafts().await.remove(0);

@@ -1793,6 +1793,10 @@ pub struct Office {
     pub name: ::prost::alloc::string::String,
     #[prost(string, tag = "4")]
     pub telephone: ::prost::alloc::string::String,
+    /// Credit codes, ascending, of offices of this city that it takes over from: of the same kind, in
+    /// the version before, and no longer in this one.
+    #[prost(string, repeated, tag = "5")]
+    pub succeeds: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ServiceRule {
@@ -1849,15 +1853,33 @@ pub struct Act {
     /// the two posts that approved, ascending
     #[prost(string, repeated, tag = "4")]
     pub approvers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// env_digest: COUNTERSIGN the agreement, RESUME the SUSPEND, PACK the pack
+    /// env_digest: COUNTERSIGN the agreement, RESUME the SUSPEND, PACK the pack, ANSWER_FLAG the FLAG
     #[prost(bytes = "vec", tag = "5")]
     pub subject: ::prost::alloc::vec::Vec<u8>,
     /// TERMINATE: yyyymmdd
     #[prost(uint32, tag = "6")]
     pub wind_down_on: u32,
-    /// PROPOSE, COUNTER_PROPOSE: the agreement; MANIFEST: the manifest
+    /// PROPOSE, COUNTER_PROPOSE: the agreement; MANIFEST: the manifest; FLAG, ANSWER_FLAG: the flag
     #[prost(message, optional, tag = "7")]
     pub carried: ::core::option::Option<Envelope>,
+}
+/// payload type "flag": what one city raises about an agreement and month, and the other answers.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RiskFlag {
+    /// 16
+    #[prost(bytes = "vec", tag = "1")]
+    pub agreement_id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(enumeration = "RiskFlagKind", tag = "2")]
+    pub kind: i32,
+    /// yyyymm, by the calendar of the city that raises it
+    #[prost(uint32, tag = "3")]
+    pub month: u32,
+    /// yyyymmdd: unanswered after it, no new OFFER or REQUEST
+    #[prost(uint32, tag = "4")]
+    pub answer_by: u32,
+    /// ANSWER_FLAG
+    #[prost(enumeration = "RiskFlagAnswer", tag = "5")]
+    pub answer: i32,
 }
 /// Closed list: there is no police, intelligence, ethnic, religious or ideological kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -1957,6 +1979,8 @@ pub enum ActType {
     Terminate = 6,
     Manifest = 7,
     Pack = 8,
+    Flag = 9,
+    AnswerFlag = 10,
 }
 impl ActType {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1974,6 +1998,8 @@ impl ActType {
             Self::Terminate => "ACT_TYPE_TERMINATE",
             Self::Manifest => "ACT_TYPE_MANIFEST",
             Self::Pack => "ACT_TYPE_PACK",
+            Self::Flag => "ACT_TYPE_FLAG",
+            Self::AnswerFlag => "ACT_TYPE_ANSWER_FLAG",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1988,6 +2014,95 @@ impl ActType {
             "ACT_TYPE_TERMINATE" => Some(Self::Terminate),
             "ACT_TYPE_MANIFEST" => Some(Self::Manifest),
             "ACT_TYPE_PACK" => Some(Self::Pack),
+            "ACT_TYPE_FLAG" => Some(Self::Flag),
+            "ACT_TYPE_ANSWER_FLAG" => Some(Self::AnswerFlag),
+            _ => None,
+        }
+    }
+}
+/// What makes an agreement worth a look. Never about a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum RiskFlagKind {
+    Unspecified = 0,
+    /// of 200 items or more that ended, under 1 % by WITHDRAW or DECLINE
+    FewSayNo = 1,
+    /// more placements at one employer than posts it announced
+    BeyondPosts = 2,
+    /// a no in the private ballot: counted at the receiving city, never in an act
+    NotByChoice = 3,
+    /// one phone confirmed for many
+    OnePhone = 4,
+    /// many confirmed within one minute
+    SameMinute = 5,
+    /// other items given back or declined soon after somebody left the job
+    AfterLeaving = 6,
+}
+impl RiskFlagKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "RISK_FLAG_KIND_UNSPECIFIED",
+            Self::FewSayNo => "RISK_FLAG_KIND_FEW_SAY_NO",
+            Self::BeyondPosts => "RISK_FLAG_KIND_BEYOND_POSTS",
+            Self::NotByChoice => "RISK_FLAG_KIND_NOT_BY_CHOICE",
+            Self::OnePhone => "RISK_FLAG_KIND_ONE_PHONE",
+            Self::SameMinute => "RISK_FLAG_KIND_SAME_MINUTE",
+            Self::AfterLeaving => "RISK_FLAG_KIND_AFTER_LEAVING",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "RISK_FLAG_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "RISK_FLAG_KIND_FEW_SAY_NO" => Some(Self::FewSayNo),
+            "RISK_FLAG_KIND_BEYOND_POSTS" => Some(Self::BeyondPosts),
+            "RISK_FLAG_KIND_NOT_BY_CHOICE" => Some(Self::NotByChoice),
+            "RISK_FLAG_KIND_ONE_PHONE" => Some(Self::OnePhone),
+            "RISK_FLAG_KIND_SAME_MINUTE" => Some(Self::SameMinute),
+            "RISK_FLAG_KIND_AFTER_LEAVING" => Some(Self::AfterLeaving),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum RiskFlagAnswer {
+    Unspecified = 0,
+    /// looked into: there is a reason
+    Explained = 1,
+    /// how it is done was changed
+    PracticeChanged = 2,
+    /// the offices concerned were instructed
+    OfficeInstructed = 3,
+    /// a union or legal aid calls persons of a sample back
+    CallBack = 4,
+}
+impl RiskFlagAnswer {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "RISK_FLAG_ANSWER_UNSPECIFIED",
+            Self::Explained => "RISK_FLAG_ANSWER_EXPLAINED",
+            Self::PracticeChanged => "RISK_FLAG_ANSWER_PRACTICE_CHANGED",
+            Self::OfficeInstructed => "RISK_FLAG_ANSWER_OFFICE_INSTRUCTED",
+            Self::CallBack => "RISK_FLAG_ANSWER_CALL_BACK",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "RISK_FLAG_ANSWER_UNSPECIFIED" => Some(Self::Unspecified),
+            "RISK_FLAG_ANSWER_EXPLAINED" => Some(Self::Explained),
+            "RISK_FLAG_ANSWER_PRACTICE_CHANGED" => Some(Self::PracticeChanged),
+            "RISK_FLAG_ANSWER_OFFICE_INSTRUCTED" => Some(Self::OfficeInstructed),
+            "RISK_FLAG_ANSWER_CALL_BACK" => Some(Self::CallBack),
             _ => None,
         }
     }
@@ -3383,6 +3498,9 @@ pub struct AgreementView {
     /// C2SP tlog-policy for the own log
     #[prost(string, tag = "17")]
     pub policy: ::prost::alloc::string::String,
+    /// ShowAgreement: the text as approvers draft it, without id and version
+    #[prost(string, tag = "18")]
+    pub draft_toml: ::prost::alloc::string::String,
 }
 /// What one approver has entered and another has to approve.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -13384,6 +13502,9 @@ pub struct AuditReport {
     /// of all of this city's bodies, whatever the agreement
     #[prost(message, repeated, tag = "18")]
     pub grievances: ::prost::alloc::vec::Vec<GrievanceCounts>,
+    /// raised in the period, or not answered yet
+    #[prost(message, repeated, tag = "19")]
+    pub flags: ::prost::alloc::vec::Vec<FlagLine>,
     #[prost(message, repeated, tag = "21")]
     pub flows: ::prost::alloc::vec::Vec<AuditFlow>,
     #[prost(message, repeated, tag = "22")]
@@ -13430,6 +13551,82 @@ pub struct AuditPace {
     pub within_60: u64,
     #[prost(uint64, tag = "7")]
     pub longer: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListFlagsRequest {
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AnswerFlagRequest {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub flag_id: ::prost::alloc::string::String,
+    #[prost(enumeration = "RiskFlagAnswer", tag = "2")]
+    pub answer: i32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FlagList {
+    /// oldest first
+    #[prost(message, repeated, tag = "1")]
+    pub flags: ::prost::alloc::vec::Vec<FlagLine>,
+    /// of this city alone
+    #[prost(message, repeated, tag = "2")]
+    pub figures: ::prost::alloc::vec::Vec<FlagFigure>,
+}
+/// A flag that travelled.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FlagLine {
+    /// hex: the act
+    #[prost(string, tag = "1")]
+    pub flag_id: ::prost::alloc::string::String,
+    /// hex
+    #[prost(string, tag = "2")]
+    pub agreement_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub peer: ::prost::alloc::string::String,
+    #[prost(enumeration = "RiskFlagKind", tag = "4")]
+    pub kind: i32,
+    /// yyyymm
+    #[prost(uint32, tag = "5")]
+    pub month: u32,
+    /// raised by this city, to be answered by the other one
+    #[prost(bool, tag = "6")]
+    pub ours: bool,
+    /// as the act says
+    #[prost(uint64, tag = "7")]
+    pub raised_unix_ms: u64,
+    /// yyyymmdd
+    #[prost(uint32, tag = "8")]
+    pub answer_by: u32,
+    /// absent: not answered
+    #[prost(enumeration = "RiskFlagAnswer", tag = "9")]
+    pub answer: i32,
+    #[prost(uint64, tag = "10")]
+    pub answered_unix_ms: u64,
+    /// nothing new is sent or taken
+    #[prost(bool, tag = "11")]
+    pub suspends: bool,
+    /// the other city did not take it: it suspends nothing
+    #[prost(bool, tag = "12")]
+    pub refused: bool,
+}
+/// What this city counted. A no in the private ballot is told from five on, where five others said yes.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FlagFigure {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+    #[prost(enumeration = "RiskFlagKind", tag = "2")]
+    pub kind: i32,
+    /// yyyymm
+    #[prost(uint32, tag = "3")]
+    pub month: u32,
+    #[prost(uint64, tag = "4")]
+    pub count: u64,
+    /// of so many; 0: does not apply
+    #[prost(uint64, tag = "5")]
+    pub of: u64,
 }
 /// A change of keys, a repair, a new epoch: asked for in the period.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -14019,6 +14216,46 @@ pub mod audit_client {
                 .insert(GrpcMethod::new("jieli.v1.Audit", "ListCallBacks"));
             self.inner.unary(req, path, codec).await
         }
+        /// What either city has raised about agreements, and what this one has counted. No person.
+        pub async fn list_flags(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListFlagsRequest>,
+        ) -> std::result::Result<tonic::Response<super::FlagList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Audit/ListFlags");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "ListFlags"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Answers, in codes, what the other city has raised. The answer travels.
+        pub async fn answer_flag(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AnswerFlagRequest>,
+        ) -> std::result::Result<tonic::Response<super::FlagLine>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Audit/AnswerFlag",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "AnswerFlag"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -14081,6 +14318,16 @@ pub mod audit_server {
             &self,
             request: tonic::Request<super::AuditReportRequest>,
         ) -> std::result::Result<tonic::Response<super::CallBackList>, tonic::Status>;
+        /// What either city has raised about agreements, and what this one has counted. No person.
+        async fn list_flags(
+            &self,
+            request: tonic::Request<super::ListFlagsRequest>,
+        ) -> std::result::Result<tonic::Response<super::FlagList>, tonic::Status>;
+        /// Answers, in codes, what the other city has raised. The answer travels.
+        async fn answer_flag(
+            &self,
+            request: tonic::Request<super::AnswerFlagRequest>,
+        ) -> std::result::Result<tonic::Response<super::FlagLine>, tonic::Status>;
     }
     /// On the desk listener, for tokens of the role `compliance` alone. It changes nothing of a case.
     #[derive(Debug)]
@@ -14493,6 +14740,92 @@ pub mod audit_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListCallBacksSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Audit/ListFlags" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListFlagsSvc<T: Audit>(pub Arc<T>);
+                    impl<T: Audit> tonic::server::UnaryService<super::ListFlagsRequest>
+                    for ListFlagsSvc<T> {
+                        type Response = super::FlagList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListFlagsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Audit>::list_flags(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListFlagsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Audit/AnswerFlag" => {
+                    #[allow(non_camel_case_types)]
+                    struct AnswerFlagSvc<T: Audit>(pub Arc<T>);
+                    impl<T: Audit> tonic::server::UnaryService<super::AnswerFlagRequest>
+                    for AnswerFlagSvc<T> {
+                        type Response = super::FlagLine;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AnswerFlagRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Audit>::answer_flag(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AnswerFlagSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

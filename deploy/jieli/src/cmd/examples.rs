@@ -45,6 +45,12 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("agreement approve", "jieli --as approver-2 agreement approve 5d0c9a7711e2f084"),
     ("agreement list", "jieli agreement list"),
     ("agreement show", "jieli agreement show <id>"),
+    (
+        "agreement copy",
+        "jieli agreement copy <id> > new.toml\n\
+         jieli agreement copy <id> --for yiwu.zj > yiwu.toml\n\
+         jieli agreement copy <id> --next > version2.toml",
+    ),
     ("agreement suspend", "jieli agreement suspend <id>"),
     ("agreement resume", "jieli agreement resume <id>"),
     ("agreement terminate", "jieli agreement terminate <id> --on 2027-06-30"),
@@ -253,6 +259,8 @@ const EXAMPLES: &[(&str, &str)] = &[
         "audit call-back list",
         "jieli audit call-back list --agreement <id> --from 2026-11-01 --to 2026-11-30",
     ),
+    ("audit flags list", "jieli audit flags list\njieli audit flags list --agreement <id> --json"),
+    ("audit flags answer", "jieli audit flags answer <id of the flag> --answer office-instructed"),
     ("grievance key new", "jieli grievance key new --out /media/union/body.key"),
     ("grievance key place", "jieli --as union-body grievance key place /media/union/body.key"),
     ("grievance key show", "jieli grievance key show /media/union/body.key"),

@@ -4,9 +4,9 @@ use super::super::code::Code;
 use super::Scene;
 use super::agreements::Agreements;
 use super::legs::Leg;
-use crate::agreement::{Agreement, Asked};
+use crate::agreement::{Agreement, Asked, office_at};
 use crate::day::Day;
-use crate::id::{CityId, LegId};
+use crate::id::{AgreementId, CityId, LegId};
 use crate::kinds::PartySide;
 use crate::message::MessageFacts;
 use crate::refusal::Refusal;
@@ -18,6 +18,8 @@ struct Opening<'a> {
     initiator: &'a CityId,
     /// The initiator's, the examiner's.
     offices: &'a [String; 2],
+    /// The agreement version it cites.
+    version: u32,
 }
 
 /// Every message that was not refused cites an agreement version that is here and allows it.
@@ -26,9 +28,14 @@ pub(super) fn check(scene: &mut Scene<'_>, agreed: &Agreements, legs: &[Leg]) {
         .iter()
         .filter_map(|leg| {
             let (initiator, offices) = (leg.initiator.as_ref()?, leg.offices.as_ref()?);
-            Some((leg.verdict.leg, Opening { initiator, offices }))
+            Some((leg.verdict.leg, Opening { initiator, offices, version: leg.version }))
         })
         .collect();
+    let mut live: BTreeMap<AgreementId, BTreeMap<u32, Agreement>> = BTreeMap::new();
+    for ((id, version), agreement) in &agreed.by_version {
+        live.entry(*id).or_default().insert(*version, agreement.clone());
+    }
+    let none = BTreeMap::new();
     for record in scene.records.values().filter(|record| record.refused().is_none()) {
         let Some((facts, _)) = record.message() else { continue };
         let Some(agreement) = cited(agreed, facts) else {
@@ -36,7 +43,8 @@ pub(super) fn check(scene: &mut Scene<'_>, agreed: &Agreements, legs: &[Leg]) {
             scene.failures.add(Code::AgreementMissing, &record.path, version);
             continue;
         };
-        if let Err(why) = authorised(agreement, facts, &openings) {
+        let live = live.get(&facts.head.agreement).unwrap_or(&none);
+        if let Err(why) = authorised((agreement, live), facts, &openings) {
             scene.failures.add(Code::NotAuthorised, &record.path, why);
         }
     }
@@ -55,7 +63,7 @@ pub(super) fn made_on(agreement: &Agreement, facts: &MessageFacts) -> (Day, i32)
 }
 
 fn authorised(
-    agreement: &Agreement,
+    (agreement, live): (&Agreement, &BTreeMap<u32, Agreement>),
     facts: &MessageFacts,
     openings: &BTreeMap<LegId, Opening<'_>>,
 ) -> Result<(), String> {
@@ -65,7 +73,11 @@ fn authorised(
     let Some(place) = facts.place else { return Ok(()) };
     let Some(opening) = openings.get(&place.leg) else { return Ok(()) };
     let initiator = side(opening.initiator)?;
+    // The offices of the first message, or who has taken over from them by the version cited.
     let [theirs, others] = opening.offices;
+    let span = (opening.version, facts.head.agreement_version);
+    let theirs = office_at(live, initiator, theirs, span);
+    let others = office_at(live, initiator.other(), others, span);
     let (from, to) = if sender == initiator { (theirs, others) } else { (others, theirs) };
     if (facts.from_office.as_str(), facts.to_office.as_str()) != (from, to) {
         return Err(Refusal::OfficeNotCovered.name().to_owned());

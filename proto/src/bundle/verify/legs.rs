@@ -20,6 +20,8 @@ pub(super) struct Leg {
     pub(super) initiator: Option<CityId>,
     /// The offices it has fixed: the initiator's, the examiner's.
     pub(super) offices: Option<[String; 2]>,
+    /// The agreement version that the first message cites.
+    pub(super) version: u32,
 }
 
 /// A message of a leg.
@@ -119,7 +121,9 @@ fn check_leg(
         Some((_, record)) => case_law(scene, agreed, unread, (record, &lanes)),
         None => CaseVerdict::NotReplayed,
     };
-    Leg { verdict: LegVerdict { leg, last, complete, case }, initiator, offices }
+    let version = opening.and_then(|(_, record)| record.head());
+    let version = version.map_or(0, |head| head.agreement_version);
+    Leg { verdict: LegVerdict { leg, last, complete, case }, initiator, offices, version }
 }
 
 /// Whether every message has a place to itself.

@@ -2,6 +2,7 @@
 
 use super::super::grievance::show;
 use super::super::say::{Out, date, time};
+use super::flags;
 use jieli_proto::wire::{self, MessageType};
 use jieli_proto::words::{self, Word};
 use serde_json::{Value, json};
@@ -57,6 +58,7 @@ pub(super) fn json(found: &wire::AuditReport) -> Value {
         })).collect::<Vec<_>>(),
         "call_backs": found.call_backs.iter().map(show::call_back_value).collect::<Vec<_>>(),
         "grievances": found.grievances.iter().map(grievances_json).collect::<Vec<_>>(),
+        "flags": found.flags.iter().map(flags::value).collect::<Vec<_>>(),
         "overrides": found.overrides.iter().map(override_json).collect::<Vec<_>>(),
         "flows": found.flows.iter().map(|one| json!({
             "service": words::service(one.service()).en, "ours": one.ours, "open": one.open,
@@ -217,6 +219,8 @@ pub(super) fn text(found: &wire::AuditReport, out: Out) -> String {
     lines.push(out.say("回访", "Call-backs"));
     lines.extend(found.call_backs.iter().map(|one| show::call_back_text(one, out)));
     lines.extend(grievances(found, out));
+    lines.push(out.say("风险提示", "Flags on the agreement"));
+    lines.extend(found.flags.iter().map(|one| flags::text(one, out)));
     lines.push(out.say("警报", "Alarms"));
     lines.extend(found.alarms.iter().map(event_text));
     lines.push(out.say("留存的违规证据", "Evidence of misbehaviour kept"));
