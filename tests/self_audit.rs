@@ -82,6 +82,10 @@ const CASES: &[Case] = &[
     ("mirror_tile", "hashes", Flip::Blob, "1 = 1", &["origin", "level", "idx"]),
     ("own_head", "note", Flip::Text, "1 = 1", &["origin", "size"]),
     ("own_head", "root", Flip::Blob, "1 = 1", &["origin", "size"]),
+    ("pack", "envelope", Flip::Blob, "1 = 1", &["env_digest"]),
+    ("pack", "name", Flip::Text, "1 = 1", &["env_digest"]),
+    ("pack", "city_id", Flip::Text, "1 = 1", &["env_digest"]),
+    ("pack", "version", Flip::Number, "1 = 1", &["env_digest"]),
     ("peer", "root_spki", Flip::Blob, "1 = 1", &["city_id"]),
     ("peer", "end_points", Flip::Text, "1 = 1", &["city_id"]),
     ("peer_head", "root", Flip::Blob, "1 = 1", &["origin", "size"]),
@@ -247,8 +251,11 @@ async fn lived(first: Database, second: Database) -> Towns {
     towns
 }
 
-/// A statement about a log, a sign-off, and a request for a second pair of eyes.
+/// A pack, a statement about a log, a sign-off, and a request for a second pair of eyes.
 async fn kept(town: &Town) {
+    let file = include_bytes!("../proto/packs/language-es.json").to_vec();
+    let import = DeskCommand::ImportPack(wire::ImportPackRequest { file });
+    town.desk(import).await.unwrap();
     let keys = &town.node().house().keys;
     let published = town.node().hand().published();
     let head = &published.exchange;

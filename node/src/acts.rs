@@ -108,7 +108,7 @@ impl Batch<'_> {
         let bond = self.bond_of(file);
         let bond = bond.ok_or_else(|| Denied::no_agreement(file.bond))?;
         let planned = match act {
-            Act::TakeUp(_) => Planned::now(self.take_up(&bond, file)),
+            Act::TakeUp(_) => Planned::now(self.take_up(&bond, file)?),
             Act::Accept(asked) => {
                 self.place_is_left(file).await?;
                 Planned::now(self.accept(&bond, file, asked).await?)
@@ -252,7 +252,10 @@ impl Batch<'_> {
         let body =
             wire::Expire { duty: duty.into(), receipt: digest.to_vec(), terminate: Vec::new() };
         let mut speech = Speech::plain(MessageType::Expire, Body::Expire(body));
-        let received_on = self.house.calendar.day_of_unix_ms(receipt.received_unix_ms);
+        // In the zone of this city, which cites it.
+        let version = bond.version();
+        let received_ms = receipt.received_unix_ms;
+        let received_on = self.directory.shelf.day(bond.id, version, bond.our_side, received_ms);
         speech.proof = Some(silence(file, file.our_side.other(), &receipt, received_on));
         Ok(speech)
     }

@@ -97,6 +97,7 @@ impl Batch<'_> {
                 .into());
             }
         }
+        self.holds_own_calendar(&agreement, us)?;
         Ok(Proposable { agreement, us, peer, bond })
     }
 
@@ -170,6 +171,7 @@ impl Batch<'_> {
         let payload = self.text_of(bond, &proposal.digest).await?;
         let agreement =
             Agreement::check(&payload).map_err(|_| StoreError::Corrupt("agreement_version"))?;
+        self.holds_own_calendar(&agreement, bond.our_side)?;
         Ok(Some((proposal, agreement)))
     }
 
@@ -431,6 +433,7 @@ impl Batch<'_> {
                 vec![id.to_vec().into(), version.into(), self.now_ms.into()],
             )
             .await?;
+        self.announce_later(id).await?;
         self.reload_bond(id).await?;
         self.offices_move(id).await
     }
@@ -464,6 +467,7 @@ impl Batch<'_> {
             self.conn,
             &self.house.root,
             &self.directory.offices.clone(),
+            &self.house.configured,
             generation,
         )
         .await?;

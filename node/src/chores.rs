@@ -85,7 +85,7 @@ impl Chores {
     }
 
     async fn look(&mut self, now_ms: u64) -> Result<(), StoreError> {
-        let calendar = &self.house.calendar;
+        let calendar = &self.house.calendar();
         let today = calendar.day_of_unix_ms(now_ms);
         let begun_ms = today.start_unix_ms(calendar.zone_offset_min());
         let minutes = now_ms.saturating_sub(begun_ms) / 60_000;

@@ -93,6 +93,10 @@ pub enum Command {
     ErasedAgain(Vec<Again>),
     /// The next own key manifest, signed by the root, as a start found it.
     InstallManifest(Box<wire::Envelope>),
+    /// What a peer gave for a pack that was announced.
+    PackFetched(CityId, Digest, Box<wire::Envelope>),
+    /// The calendar file of the configuration, as a start found it.
+    HomeCalendar,
     /// Something may end soon: see [`crate::expiry`].
     LookAhead,
     /// From the desk.
@@ -139,6 +143,7 @@ pub enum DeskCommand {
     WriteLetter(wire::LetterRequest),
     AnswerLetter(wire::LetterAnswer),
     Erase(wire::EraseRequest),
+    ImportPack(wire::ImportPackRequest),
     EnterHold(wire::HoldRequest),
     ApproveHold(wire::HoldRef),
     /// The next own key manifest, from a desk: what can wait waits for a second pair of eyes.
@@ -216,6 +221,7 @@ pub enum Done {
     Letter(wire::LetterPage),
     LetterSaid(wire::LetterReply),
     Erased(wire::EraseReply),
+    Pack(wire::PackLine),
     Holds(wire::HoldList),
     Second(wire::SecondView),
     /// What is being carried out.
@@ -360,6 +366,15 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
             batch.keys_at_start(&sealed).await?;
             Ok(Done::Nothing)
         }
+        Command::PackFetched(city, digest, sealed) => {
+            batch.pack_fetched(&city, &digest, *sealed).await?;
+            Ok(Done::Nothing)
+        }
+        Command::HomeCalendar => {
+            let calendar = Arc::clone(&batch.house.configured);
+            batch.keep_home_calendar(&calendar).await?;
+            Ok(Done::Nothing)
+        }
         Command::LookAhead => {
             batch.look_ahead().await?;
             Ok(Done::Nothing)
@@ -413,6 +428,7 @@ async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Out
         DeskCommand::Approve(request) => {
             Done::Agreement(batch.approve(actor, &request.draft_id).await?)
         }
+        DeskCommand::ImportPack(request) => Done::Pack(batch.import_pack(&request.file).await?),
         DeskCommand::AddVacancies(request) => {
             Done::Vacancies(batch.add_vacancies(actor, request).await?)
         }

@@ -8,9 +8,11 @@ pub use own_keys::Voice;
 use crate::flags::{self, Flag};
 use crate::legs::LegFile;
 use crate::recovery::Recovering;
+use crate::shelf::Shelf;
 use crate::store::recovery::Quarantine;
 use crate::store::{Conn, StoreError, recovery};
 use jieli_proto::agreement::{self, Agreement};
+use jieli_proto::calendar::Calendar;
 use jieli_proto::case::Side;
 use jieli_proto::day::Day;
 use jieli_proto::envelope;
@@ -198,6 +200,8 @@ pub struct Directory {
     pub bonds: BTreeMap<AgreementId, Bond>,
     /// Offices of this city that the configuration names.
     pub offices: Arc<Vec<wire::Office>>,
+    /// Packs, and by which calendars cities count.
+    pub shelf: Arc<Shelf>,
     /// The own log is behind what was signed: nothing is signed, sent or taken.
     pub recovering: Option<Recovering>,
     /// Generation of the head row this was loaded at.
@@ -205,11 +209,12 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Loads the snapshot. `offices` are those that the configuration names.
+    /// Loads the snapshot. `offices` and `calendar` are those that the configuration names.
     pub async fn load(
         conn: &mut Conn,
         own_root: &PublicKey,
         offices: &Arc<Vec<wire::Office>>,
+        calendar: &Arc<Calendar>,
         generation: i64,
     ) -> Result<Directory, StoreError> {
         let row = conn.one("SELECT city_id, name FROM city", Vec::new()).await?;
@@ -243,7 +248,9 @@ impl Directory {
         let bonds = bonds(conn, &city).await?;
         let offices = Arc::clone(offices);
         let recovering = recovery::recovering(conn).await?;
-        Ok(Directory { city, name, own, peers, bonds, offices, recovering, generation })
+        let shelf = Shelf::load(conn, &city, calendar, &own, &peers, &bonds).await?;
+        let shelf = Arc::new(shelf);
+        Ok(Directory { city, name, own, peers, bonds, offices, shelf, recovering, generation })
     }
 
     /// Reads one agreement anew, whatever else there is.
@@ -256,6 +263,7 @@ impl Directory {
         let said_by = side_acts(conn, Some(id)).await?.remove(&id).unwrap_or_default();
         let flags = flags::open(conn).await?.remove(&id).unwrap_or_default();
         let found = bond(conn, &self.city, (id, peer), (said_by, flags)).await?;
+        Arc::make_mut(&mut self.shelf).put_zones(&found);
         self.bonds.insert(id, found);
         Ok(())
     }

@@ -22,7 +22,7 @@ pub fn soon(house: &House, directory: &Directory, today: Day) -> Vec<wire::Expir
     let mut all = Vec::new();
     let certificate_until = house.keys.certificate_until();
     if certificate_until > 0 {
-        let on = house.calendar.day_of_unix_ms(certificate_until);
+        let on = house.calendar().day_of_unix_ms(certificate_until);
         let subject = directory.city.as_str();
         all.extend(expiry("tls-certificate", subject, on, today));
     }
@@ -45,7 +45,7 @@ pub fn soon(house: &House, directory: &Directory, today: Day) -> Vec<wire::Expir
         // The newest of a role is the one to be replaced next.
         let key = newest.and_then(|newest| newest.live_keys(role).first().copied());
         let Some(key) = key else { continue };
-        let since = house.calendar.day_of_unix_ms(key.not_before_unix_ms);
+        let since = house.calendar().day_of_unix_ms(key.not_before_unix_ms);
         all.extend(expiry("key-review", &key.fpr.hex(), since.plus(days.into()), today));
     }
     for peer in directory.peers.values().filter(|_| days > 0) {
@@ -54,7 +54,7 @@ pub fn soon(house: &House, directory: &Directory, today: Day) -> Vec<wire::Expir
             peer.newest().and_then(|newest| newest.live_keys(role).first().copied())
         });
         let Some(key) = keys.min_by_key(|key| key.not_before_unix_ms) else { continue };
-        let since = house.calendar.day_of_unix_ms(key.not_before_unix_ms);
+        let since = house.calendar().day_of_unix_ms(key.not_before_unix_ms);
         let subject = format!("{} {}", peer.city, key.fpr.hex());
         all.extend(expiry("peer-key-review", &subject, since.plus(days.into()), today));
     }
@@ -159,7 +159,7 @@ pub(crate) async fn watch(hand: Hand, house: House, stop: CancellationToken) {
     let mut looked: Option<Day> = None;
     let (mut begun, mut rest) = (None, 0u32);
     loop {
-        let today = house.calendar.day_of_unix_ms(house.world.clock.now_unix_ms());
+        let today = house.calendar().day_of_unix_ms(house.world.clock.now_unix_ms());
         rest = if begun == Some(today) { rest.saturating_sub(1) } else { RENEWAL_TICKS };
         begun = Some(today);
         let directory = std::sync::Arc::clone(&hand.published().directory);

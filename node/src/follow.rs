@@ -272,7 +272,7 @@ impl Batch<'_> {
             purpose: purpose_of(file.service),
             sections: &[PERSON],
             on: self.today,
-            zone_offset_min: self.house.calendar.zone_offset_min(),
+            zone_offset_min: self.house.calendar().zone_offset_min(),
         };
         for row in rows {
             let corrupt = || StoreError::Corrupt("consent.envelope");
@@ -435,6 +435,7 @@ pub(crate) async fn timer(batch: &mut Batch<'_>, file: LegFile, kind: TimerKind)
         | TimerKind::RenewCode
         | TimerKind::SayAgain
         | TimerKind::SendManifests
+        | TimerKind::SendPacks
         | TimerKind::SecondLapses
         | TimerKind::FlagDue
         | TimerKind::WindDownOver => Ok(()),
@@ -467,7 +468,7 @@ async fn release(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
     let Some(draft) = batch.draft(file).await? else { return Ok(()) };
     let bond = batch.bond_of(file);
     let bond = bond.ok_or_else(|| Denied::no_agreement(file.bond))?;
-    let due = batch.due(&bond, file.service, wire::Duty::Outcome);
+    let due = batch.due(&bond, file, wire::Duty::Outcome)?;
     let mut speech =
         Speech::plain(MessageType::Release, Body::Release(wire::Release { terms_digest: terms }))
             .due(due);

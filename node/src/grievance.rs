@@ -271,7 +271,7 @@ impl Batch<'_> {
     }
 
     fn filed(&self) -> wire::FiledReply {
-        let take_by = self.house.calendar.add_working_days(self.today, TAKE_DAYS);
+        let take_by = self.house.calendar().add_working_days(self.today, TAKE_DAYS);
         wire::FiledReply { received_on: self.today.number(), take_by: take_by.number() }
     }
 }

@@ -4,9 +4,7 @@ mod heard;
 pub use heard::heard;
 
 use crate::directory::Bond;
-use jieli_proto::calendar::Calendar;
 use jieli_proto::case::{Act, Direction, Leg, Rules, Side, Verdict};
-use jieli_proto::day::Day;
 use jieli_proto::id::{AgreementId, CaseId, Digest, LegId, MsgId};
 use jieli_proto::message;
 use jieli_proto::refusal::Refusal;
@@ -336,16 +334,6 @@ pub fn side_number(side: Side) -> i64 {
 /// The side of a number.
 pub fn side_from(number: i64) -> Side {
     if number == 0 { Side::Initiator } else { Side::Examiner }
-}
-
-/// Working days by one calendar for both sides.
-#[derive(Debug)]
-pub struct OneCalendar<'a>(pub &'a Calendar);
-
-impl jieli_proto::case::Calendar for OneCalendar<'_> {
-    fn working_days(&self, _of: Side, after: Day, to: Day) -> u32 {
-        self.0.working_days_between(after, to)
-    }
 }
 
 /// The id of a message as typed.

@@ -123,6 +123,7 @@ pub(crate) fn whose(file: LegFile, kind: TimerKind) -> LegFile {
         | TimerKind::RequestDue
         | TimerKind::SayAgain
         | TimerKind::SendManifests
+        | TimerKind::SendPacks
         | TimerKind::SecondLapses
         | TimerKind::FlagDue
         | TimerKind::WindDownOver

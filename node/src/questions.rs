@@ -472,7 +472,7 @@ impl Batch<'_> {
 
     /// 09:00 of the next working day after a day, Unix milliseconds.
     pub(crate) fn nine_next_working_day(&self, after_ms: u64) -> u64 {
-        let calendar = &self.house.calendar;
+        let calendar = &self.house.calendar();
         let day = calendar.day_of_unix_ms(after_ms);
         let next = calendar.add_working_days(day, 1);
         next.start_unix_ms(calendar.zone_offset_min()) + 9 * HOUR_MS

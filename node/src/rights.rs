@@ -260,12 +260,12 @@ impl Batch<'_> {
             let due = u32::try_from(row.int(0)?).ok().and_then(Day::from_number);
             return due.ok_or(StoreError::Corrupt("erase_request.due_on"));
         }
-        let due = self.house.calendar.add_working_days(self.today, REQUEST_WORKING_DAYS);
+        let due = self.house.calendar().add_working_days(self.today, REQUEST_WORKING_DAYS);
         let sql = "INSERT INTO erase_request (leg_id, asked_ms, due_on, done_ms) \
                    VALUES ($1,$2,$3,0)";
         let vals = vec![leg.to_vec().into(), self.now_ms.into(), due.number().into()];
         self.conn.run(sql, vals).await?;
-        let over_ms = due.plus(1).start_unix_ms(self.house.calendar.zone_offset_min());
+        let over_ms = due.plus(1).start_unix_ms(self.house.calendar().zone_offset_min());
         self.timer(over_ms, TimerKind::RequestDue, &leg.0).await?;
         Ok(due)
     }

@@ -52,6 +52,8 @@ pub enum TimerKind {
     SayAgain,
     /// Send the key manifests that a new partner does not hold.
     SendManifests,
+    /// Announce the own packs in an agreement that has come into force.
+    SendPacks,
     /// What needed a second pair of eyes was not done in time.
     SecondLapses,
     /// The date by which a flag was to be answered is over.
@@ -65,7 +67,7 @@ pub enum TimerKind {
 }
 
 impl TimerKind {
-    const ALL: [TimerKind; 26] = [
+    const ALL: [TimerKind; 27] = [
         TimerKind::Release,
         TimerKind::Effect,
         TimerKind::AskTerms,
@@ -87,6 +89,7 @@ impl TimerKind {
         TimerKind::RequestDue,
         TimerKind::SayAgain,
         TimerKind::SendManifests,
+        TimerKind::SendPacks,
         TimerKind::SecondLapses,
         TimerKind::FlagDue,
         TimerKind::WindDownOver,
@@ -118,6 +121,7 @@ impl TimerKind {
             TimerKind::RequestDue => "request-due",
             TimerKind::SayAgain => "say-again",
             TimerKind::SendManifests => "send-manifests",
+            TimerKind::SendPacks => "send-packs",
             TimerKind::SecondLapses => "second-lapses",
             TimerKind::FlagDue => "flag-due",
             TimerKind::WindDownOver => "wind-down-over",
@@ -170,6 +174,7 @@ impl Batch<'_> {
             TimerKind::RenewCode => return self.renew_code(subject).await,
             TimerKind::SayAgain => return self.say_again(subject).await,
             TimerKind::SendManifests => return self.send_missing_manifests(subject).await,
+            TimerKind::SendPacks => return self.announce_to(subject).await,
             TimerKind::SecondLapses => return self.second_lapses(subject).await,
             TimerKind::FlagDue => return self.flag_due(subject).await,
             TimerKind::WindDownOver => return self.wind_down_over(subject).await,

@@ -20,7 +20,7 @@ mod head;
 mod lanes;
 mod terms;
 
-pub use act::{Context, act_of, direction, duty_of, rules, wire_duty};
+pub use act::{Context, act_of, counted_by, direction, duty_of, rules, wire_duty};
 pub use flag::{FlagFacts, check_flag, travels};
 pub use head::{Cosigned, Frame, Head, SeenHead, check_header};
 pub use lanes::{

@@ -122,6 +122,14 @@ impl Town {
         }
     }
 
+    /// Its configuration names this calendar file.
+    pub(crate) fn counts_by(&self, file: &str) {
+        std::fs::write(self.dir.join("calendar.json"), file).unwrap();
+        let path = self.dir.join("jieli.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(path, format!("calendar = \"calendar.json\"\n{text}")).unwrap();
+    }
+
     /// Credit code of its coordination window.
     pub fn window_office(&self) -> &'static str {
         WINDOW[self.at]
@@ -426,7 +434,7 @@ impl Town {
     /// A leg, if it is here.
     pub async fn find(&self, leg: LegId) -> Option<LegFile> {
         let mut conn = self.node().store().read().await.unwrap();
-        legs::load(&mut conn, leg, &self.node().house().calendar).await.unwrap()
+        legs::load(&mut conn, leg, &self.node().house().shelf()).await.unwrap()
     }
 
     /// A leg that is here.
@@ -440,7 +448,7 @@ impl Town {
         let case = legs::case(&mut conn, case).await.unwrap().unwrap();
         let mut files = Vec::new();
         for leg in legs::legs_of(&mut conn, case.id).await.unwrap() {
-            let file = legs::load(&mut conn, leg, &self.node().house().calendar).await.unwrap();
+            let file = legs::load(&mut conn, leg, &self.node().house().shelf()).await.unwrap();
             files.push(file.unwrap());
         }
         files

@@ -97,7 +97,7 @@ impl Within {
 
     /// To 09:05 of the next working day.
     pub fn next_working_day(&self) {
-        self.clock.next_working_day(&self.town.node().house().calendar, 9, 5);
+        self.clock.next_working_day(&self.town.node().house().calendar(), 9, 5);
     }
 
     /// The first job of the roster, to the district's labour office; its case.

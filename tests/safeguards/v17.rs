@@ -49,14 +49,14 @@ async fn answer(
 
 fn state(towns: &Towns, town: &Town) -> &'static str {
     let node = town.node();
-    let today = node.house().calendar.day_of_unix_ms(node.house().world.clock.now_unix_ms());
+    let today = node.house().calendar().day_of_unix_ms(node.house().world.clock.now_unix_ms());
     node.hand().published().directory.bonds[&towns.agreement].state(today)
 }
 
 /// What ends soon, as status and healthcheck tell it.
 fn told(town: &Town) -> Vec<String> {
     let node = town.node();
-    let today = node.house().calendar.day_of_unix_ms(node.house().world.clock.now_unix_ms());
+    let today = node.house().calendar().day_of_unix_ms(node.house().world.clock.now_unix_ms());
     let soon = expiry::soon(node.house(), &node.hand().published().directory, today);
     soon.into_iter().map(|end| end.what).collect()
 }

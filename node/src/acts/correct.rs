@@ -46,11 +46,8 @@ impl Batch<'_> {
             || state.stage == Stage::Accepted && file.law.rules().direction == Direction::Pull;
         let duty = if decided { Duty::Outcome } else { Duty::Decide };
         let body = wire::Supply { answers: named.env_digest.to_vec() };
-        let mut speech = Speech::plain(MessageType::Supply, Body::Supply(body)).due(self.due(
-            bond,
-            file.service,
-            duty,
-        ));
+        let due = self.due(bond, file, duty)?;
+        let mut speech = Speech::plain(MessageType::Supply, Body::Supply(body)).due(due);
         for field in &asked.fields {
             self.own_field(file, field)?;
         }
@@ -117,7 +114,7 @@ impl Batch<'_> {
         // Phase A is what the examiner decided on: a new decision, within its own time.
         let early = [Stage::Offered, Stage::TakenUp, Stage::Waitlisted, Stage::Accepted];
         if kind.phase == Phase::A && early.contains(&file.law.state().stage) {
-            speech = speech.due(self.due(bond, file.service, Duty::Decide));
+            speech = speech.due(self.due(bond, file, Duty::Decide)?);
         }
         Ok(speech)
     }
@@ -141,7 +138,7 @@ impl Batch<'_> {
             )
             .into());
         }
-        let calendar = &self.house.calendar;
+        let calendar = &self.house.calendar();
         let earliest = calendar.add_working_days(self.today, SLOT_DAYS_MIN);
         if state.due(jieli_proto::case::Duty::Release).is_some_and(|slot| slot < earliest) {
             return Err(Denied::new(

@@ -55,7 +55,7 @@ impl Batch<'_> {
     /// Every act with values as favourable as can be, and its options as they are typed.
     fn samples(&self, file: &LegFile) -> Vec<(Act, String)> {
         let pull = file.law.rules().direction == Direction::Pull;
-        let later = self.house.calendar.add_working_days(self.today, SLOT_DAYS);
+        let later = self.house.calendar().add_working_days(self.today, SLOT_DAYS);
         let none = String::new;
         let slot = if pull { none() } else { format!("--slot-until {later}") };
         let mut all = vec![

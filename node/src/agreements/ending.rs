@@ -24,7 +24,7 @@ impl Batch<'_> {
         id: AgreementId,
         on: Day,
     ) -> Result<(), StoreError> {
-        let due_ms = on.plus(1).start_unix_ms(self.house.calendar.zone_offset_min());
+        let due_ms = on.plus(1).start_unix_ms(self.house.calendar().zone_offset_min());
         self.timer(due_ms.max(self.now_ms), TimerKind::WindDownOver, &id.0).await
     }
 

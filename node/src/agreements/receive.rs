@@ -53,8 +53,10 @@ impl Batch<'_> {
                 self.apply_act(bond, side, facts.act, &incoming.digest, wind_down).await?;
             }
             ActType::Manifest => self.receive_manifest(incoming, &facts).await?,
-            // Announces a pack by digest; the pack itself is imported by its operators.
-            ActType::Pack => {}
+            ActType::Pack => {
+                let digest = facts.subject.ok_or(Refusal::BadBody)?;
+                self.pack_announced(bond, bond.our_side.other(), &digest).await?;
+            }
             ActType::Flag => self.receive_flag(bond, incoming, &facts).await?,
             ActType::AnswerFlag => self.receive_flag_answer(bond, incoming, &facts).await?,
             ActType::Unspecified => return Err(Refusal::BadBody.into()),
@@ -62,7 +64,7 @@ impl Batch<'_> {
         let header = act.header.unwrap_or_default();
         self.log_envelope(bond.id, incoming.frame.lane, &header, &incoming.sealed)?;
         match facts.act {
-            ActType::Manifest => self.reload().await?,
+            ActType::Manifest | ActType::Pack => self.reload().await?,
             ActType::Propose
             | ActType::CounterPropose
             | ActType::Countersign
@@ -71,7 +73,7 @@ impl Batch<'_> {
             | ActType::Terminate
             | ActType::Flag
             | ActType::AnswerFlag => self.reload_bond(bond.id).await?,
-            ActType::Pack | ActType::Unspecified => {}
+            ActType::Unspecified => {}
         }
         Ok(ItemStatus::Stored)
     }

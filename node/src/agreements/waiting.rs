@@ -233,8 +233,8 @@ impl Batch<'_> {
         new.id = self.random();
         new.token = actor.token.clone();
         new.post = post;
-        let last = self.house.calendar.add_working_days(self.today, DRAFT_WORKING_DAYS);
-        new.lapses_ms = last.plus(1).start_unix_ms(self.house.calendar.zone_offset_min());
+        let last = self.house.calendar().add_working_days(self.today, DRAFT_WORKING_DAYS);
+        new.lapses_ms = last.plus(1).start_unix_ms(self.house.calendar().zone_offset_min());
         self.keep(&new).await?;
         self.timer(new.lapses_ms, TimerKind::DraftLapses, &new.id).await?;
         self.record("agreement act entered", format!("{} {}", new.word(), new.post).as_bytes());

@@ -47,7 +47,7 @@ pub(crate) async fn of_legs(
         after = last.bytes(0)?;
         for row in &rows {
             let id = LegId(row.array(0)?);
-            if let Some(file) = legs::load(conn, id, &house.calendar).await? {
+            if let Some(file) = legs::load(conn, id, &house.shelf()).await? {
                 of_leg(&file, period, today, &mut lines);
                 flows.add(&file, period);
             }

@@ -28,7 +28,8 @@ pub(crate) async fn report(
     period: Period,
 ) -> Result<wire::AuditReport, StoreError> {
     let mut count = Count::default();
-    let mut walk = Walk::new(conn, bond.id, &house.calendar);
+    let calendar = house.calendar();
+    let mut walk = Walk::new(conn, bond.id, &calendar);
     loop {
         let page = walk.page().await?;
         if page.is_empty() {
@@ -38,8 +39,8 @@ pub(crate) async fn report(
             count.message(one, one.side == bond.our_side);
         }
     }
-    let within = period.within(&house.calendar);
-    let today = house.calendar.day_of_unix_ms(house.world.clock.now_unix_ms());
+    let within = period.within(&house.calendar());
+    let today = house.calendar().day_of_unix_ms(house.world.clock.now_unix_ms());
     let (deadlines, flows) = of_legs(conn, house, bond, period, today).await?;
     let (flows, paces) = flows.lines();
     Ok(wire::AuditReport {
@@ -59,7 +60,7 @@ pub(crate) async fn report(
         cosigned: cosigned(conn, directory, bond).await?,
         made_unix_ms: house.world.clock.now_unix_ms(),
         call_backs: call_back::of_period(conn, directory, today, bond, period).await?,
-        grievances: counts::grievances(conn, directory, &house.calendar, today, period).await?,
+        grievances: counts::grievances(conn, directory, &house.calendar(), today, period).await?,
         overrides: second::overridden(conn, within).await?,
         flows,
         paces,

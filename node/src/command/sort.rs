@@ -79,6 +79,8 @@ impl Command {
             | Command::Ring(_)
             | Command::Unset(_)
             | Command::InstallManifest(_)
+            | Command::PackFetched(..)
+            | Command::HomeCalendar
             | Command::LookAhead
             | Command::ErasedAgain(_)
             | Command::NoticeDone(..)

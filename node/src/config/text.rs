@@ -153,10 +153,8 @@ pub fn render(start: &Start) -> String {
     );
     let end_points: Vec<String> = start.end_points.iter().map(|text| quoted(text)).collect();
     line(&mut out, "", "end_points", &format!("[{}]", end_points.join(", ")));
-    out.push_str(
-        "\n# A calendar pack; the built-in cn-2026 where absent. It also gives the zone.\n",
-    );
-    out.push_str("#calendar = \"calendar.dsse.json\"\n");
+    out.push_str("\n# A calendar pack; the built-in `cn` where absent. It also gives the zone.\n");
+    out.push_str("#calendar = \"calendar.json\"\n");
     out.push_str("\n[city]\n# The id is bound to the root key: it cannot be changed.\n");
     line(&mut out, "", "id", &quoted(start.city.as_str()));
     line(&mut out, "", "name", &quoted(&start.name));

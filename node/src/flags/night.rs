@@ -63,7 +63,7 @@ fn of_agreement(
     let (said_no, ended, is_few) = count::few_say_no(items);
     let (beyond, announced) = count::beyond_posts(items, posts);
     let phone = count::one_phone(yes);
-    let day_of = |ms: u64| house.calendar.day_of_unix_ms(ms);
+    let day_of = |ms: u64| house.calendar().day_of_unix_ms(ms);
     let (minute, of_day) = count::same_minute(yes, &day_of);
     let lost = count::after_leaving(items, month);
     let all = [
@@ -83,7 +83,7 @@ async fn items(
     bond: &Bond,
     since: Day,
 ) -> Result<Vec<Item>, StoreError> {
-    let since_ms = since.start_unix_ms(house.calendar.zone_offset_min());
+    let since_ms = since.start_unix_ms(house.calendar().zone_offset_min());
     let mut found = Items::new();
     let mut terms: BTreeMap<[u8; 16], Vec<u8>> = BTreeMap::new();
     let mut placed = Vec::new();
@@ -144,7 +144,7 @@ async fn items(
 /// What one message says about its item.
 fn note(item: &mut Item, message: &wire::Message, house: &House) {
     let made_ms = message.header.as_ref().map_or(0, |header| header.created_unix_ms);
-    let on = house.calendar.day_of_unix_ms(made_ms);
+    let on = house.calendar().day_of_unix_ms(made_ms);
     item.case = message.case_id.as_slice().try_into().unwrap_or_default();
     item.job = message.service() == Service::Employment;
     let ty = message.r#type();
@@ -219,7 +219,7 @@ async fn confirmed(
 ) -> Result<BTreeMap<AgreementId, Vec<Yes>>, StoreError> {
     let missing = StoreError::Corrupt("a month");
     let first = Day::from_number(month * 100 + 1).ok_or(missing)?;
-    let since_ms = first.start_unix_ms(house.calendar.zone_offset_min());
+    let since_ms = first.start_unix_ms(house.calendar().zone_offset_min());
     let sql = "SELECT c.env_digest, c.leg_id, c.given_ms, c.envelope FROM consent c \
                WHERE c.given_ms >= $1 AND (c.given_ms > $2 \
                OR (c.given_ms = $2 AND c.env_digest > $3)) \
@@ -237,7 +237,7 @@ async fn confirmed(
             let Ok(consent) = consent else { continue };
             let at_ms = consent.given_unix_ms;
             if consent.method() != Method::PhoneCode
-                || house.calendar.day_of_unix_ms(at_ms).number() / 100 != month
+                || house.calendar().day_of_unix_ms(at_ms).number() / 100 != month
             {
                 continue;
             }

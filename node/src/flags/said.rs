@@ -59,7 +59,10 @@ impl Batch<'_> {
     }
 
     async fn raise(&mut self, bond: &Bond, one: &Measured) -> Result<(), StoreError> {
-        let answer_by = self.house.calendar.add_working_days(self.today, ANSWER_WORKING_DAYS);
+        // The other city owes the answer: its days count.
+        let theirs = self.directory.shelf.of_party(bond, bond.our_side.other());
+        let calendar = theirs.unwrap_or_else(|| self.house.calendar());
+        let answer_by = calendar.add_working_days(self.today, ANSWER_WORKING_DAYS);
         let flag = wire::RiskFlag {
             agreement_id: bond.id.to_vec(),
             kind: one.kind.into(),
@@ -101,7 +104,7 @@ impl Batch<'_> {
             Vec::new().into(),
         ];
         if self.conn.run(sql, vals).await? > 0 {
-            let zone = self.house.calendar.zone_offset_min();
+            let zone = self.house.calendar().zone_offset_min();
             let due_ms = facts.answer_by.plus(1).start_unix_ms(zone);
             self.timer(due_ms, TimerKind::FlagDue, &digest.0).await?;
         }
@@ -172,7 +175,7 @@ impl Batch<'_> {
         digest: &Digest,
     ) -> Result<(), StoreError> {
         let made_ms = act.header.as_ref().map_or(0, |header| header.created_unix_ms);
-        let made_on = self.house.calendar.day_of_unix_ms(made_ms);
+        let made_on = self.house.calendar().day_of_unix_ms(made_ms);
         let flag = act.carried.as_ref().and_then(|sealed| decode::<wire::RiskFlag>(sealed).ok());
         let facts = flag.and_then(|flag| check_flag(&flag, bond.id, Some(made_on)).ok());
         let facts = facts.ok_or(StoreError::Corrupt("a flag of our own"))?;

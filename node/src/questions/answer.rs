@@ -259,7 +259,7 @@ impl Batch<'_> {
             return Err(not_cosigned().into());
         }
         let consent = self.sign_consent(question, file).await?;
-        let due = self.due(&bond, file.service, Duty::TakeUp);
+        let due = self.due(&bond, file, Duty::TakeUp)?;
         let opening = Body::Opening(self.opening_of(file.id, draft.item_code).await?);
         let ty = if push { MessageType::Offer } else { MessageType::Request };
         let mut speech = Speech::plain(ty, opening).due(due);

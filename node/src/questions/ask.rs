@@ -343,7 +343,7 @@ impl Batch<'_> {
     /// The slot date, the last day for an answer, and its end. The answer closes at 24:00 of the
     /// last working day before the slot date; after RELEASE on the day the outcome is due.
     fn until_read(&self, file: &LegFile) -> (Day, Day, u64) {
-        let (state, calendar) = (file.law.state(), &self.house.calendar);
+        let (state, calendar) = (file.law.state(), &self.house.calendar());
         let (slot, last) = if state.stage == Stage::Accepted {
             let slot = state.due(Duty::Release).unwrap_or(self.today);
             (slot, calendar.last_working_day_before(slot))
@@ -367,7 +367,7 @@ impl Batch<'_> {
         let made_ms = accepted
             .and_then(|entry| entry.message.as_ref()?.header.as_ref())
             .map_or(self.now_ms, |header| header.created_unix_ms);
-        let calendar = &self.house.calendar;
+        let calendar = &self.house.calendar();
         let made_on = calendar.day_of_unix_ms(made_ms);
         let earliest = calendar.add_working_days(made_on, crate::acts::SLOT_DAYS_MIN);
         let hours = super::TERMS_HOURS + super::ANSWER_HOURS;
@@ -416,7 +416,7 @@ impl Batch<'_> {
 
     /// V3: the receiving city asks in private whether the job is the worker's own choice.
     pub(crate) async fn ask_ballot(&mut self, file: &LegFile) -> Outcome<()> {
-        let calendar = &self.house.calendar;
+        let calendar = &self.house.calendar();
         // However late the result was entered, the person has the hours of a code to answer.
         let due_ms = self.notice_due(Topic::Ballot.is_spread());
         let hours_over = calendar.day_of_unix_ms(due_ms + CODE_HOURS * HOUR_MS);

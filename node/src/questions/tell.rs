@@ -138,7 +138,7 @@ impl Batch<'_> {
         }
         let most = if is_spread { minutes * MINUTE_MS } else { 1 };
         let drawn = u64::from_be_bytes(self.random()) % most;
-        after_daytime(&self.house.calendar, self.now_ms, drawn)
+        after_daytime(&self.house.calendar(), self.now_ms, drawn)
     }
 
     /// Puts a notice where the sweeper finds it at its time.

@@ -75,7 +75,7 @@ impl Batch<'_> {
             (facts.from_office.as_str(), facts.to_office.as_str())
         };
         let zone = bond.in_force().map(|a| a.party(bond.our_side.other()).zone_offset_min);
-        let zone = zone.unwrap_or(self.house.calendar.zone_offset_min());
+        let zone = zone.unwrap_or(self.directory.shelf.home().zone_offset_min());
         let needed = Needed {
             leg: file.id,
             from_office: offices.0,

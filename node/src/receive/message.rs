@@ -5,7 +5,8 @@ use super::{Halt, Incoming, Stop, check_key_time, decode};
 use crate::agreements::Opening;
 use crate::batch::Batch;
 use crate::directory::Bond;
-use crate::legs::{self, Context, Entry, LegFile, Local, OneCalendar, Standing};
+use crate::legs::{self, Context, Entry, LegFile, Local, Standing};
+use crate::shelf::Days;
 use crate::speak::{self, message_row};
 use crate::store::{self, StoreError, Val};
 use crate::timer::TimerKind;
@@ -46,6 +47,7 @@ impl Batch<'_> {
         let agreement = self.cited(bond, &facts).await?;
         let Some(place) = facts.place else {
             self.authorise(bond, &agreement, &facts, None)?;
+            self.cited_days(bond, Side::Examiner, &message)?;
             check_key_time(incoming, &facts.head)?;
             return self.receive_notice(bond, incoming, &message, &facts).await;
         };
@@ -64,9 +66,10 @@ impl Batch<'_> {
             Some(stands) => stands == Standing::Withheld,
         };
         let consent = self.check_consent(bond, incoming, &facts, &file, &opened).await?;
-        let (act, verdict) = self.judge_theirs(bond, &file, &message, &facts, &place).await?;
+        let days = self.cited_days(bond, file.our_side, &message)?;
+        let (act, verdict) = self.judge_theirs(bond, &file, &message, &facts, &days).await?;
         if let Verdict::Illegal(why) = verdict {
-            let follows = !file.law.misbehaves(&act, &OneCalendar(&self.house.calendar));
+            let follows = !file.law.misbehaves(&act, &days);
             tracing::warn!(why = %why, "illegal step of a peer");
             let refusal = if follows { Refusal::FollowsRefused } else { Refusal::IllegalStep };
             return Err(refusal.into());
@@ -191,8 +194,8 @@ impl Batch<'_> {
 
     /// The civil date of an instant in the zone that the agreement names for the other city.
     pub(crate) fn day_of_sender(&self, bond: &Bond, unix_ms: u64) -> Day {
-        let zone = bond.in_force().map(|a| a.party(bond.our_side.other()).zone_offset_min);
-        Day::of_unix_ms(unix_ms, zone.unwrap_or(self.house.calendar.zone_offset_min()))
+        let version = bond.version();
+        self.directory.shelf.day(bond.id, version, bond.our_side.other(), unix_ms)
     }
 
     /// The leg a message belongs to, its chain checked; a new one for OFFER and REQUEST.
@@ -249,15 +252,15 @@ impl Batch<'_> {
         file: &LegFile,
         message: &wire::Message,
         facts: &MessageFacts,
-        place: &LegPlace,
+        days: &Days,
     ) -> Result<(Act, Verdict), Halt> {
         let proof = match &message.body {
             Some(Body::Expire(body)) => Some(self.proof_of(bond, file, body).await?),
             _ => None,
         };
         let act = theirs(file, message, self, proof)?;
-        debug_assert_eq!((act.seq, facts.kind), (place.seq, message.r#type()));
-        Ok(match file.law.judge(&act, &OneCalendar(&self.house.calendar)) {
+        debug_assert_eq!((act.seq, facts.kind), (message.leg_seq, message.r#type()));
+        Ok(match file.law.judge(&act, days) {
             Ok(()) => (act, Verdict::Legal),
             Err(why) if !why.takes_place() => return Err(Refusal::BadChain.into()),
             Err(why) => (act, Verdict::Illegal(why)),
@@ -438,11 +441,10 @@ fn theirs(
     proof: Option<Proof>,
 ) -> Result<Act, Refusal> {
     let by = file.our_side.other();
-    let created = message.header.as_ref().map_or(0, |header| header.created_unix_ms);
-    let bond = batch.bond_of(file);
-    let made_on = match &bond {
-        Some(bond) => batch.day_of_sender(bond, created),
-        None => batch.house.calendar.day_of_unix_ms(created),
+    let header = message.header.as_ref();
+    let made_on = match batch.bond_of(file) {
+        Some(bond) => batch.day_at(&bond, bond.our_side.other(), header),
+        None => batch.today,
     };
     let seen = Digest::from_slice(&message.leg_seen)
         .and_then(|seen| store::legs::seen_seq(file, by, &seen))

@@ -36,7 +36,7 @@ impl Audit<'_> {
                 if !row.flag(1)? {
                     self.found_in("leg", key.as_str(), "case_id (or case_file)", DIFFERS);
                 }
-                match legs::load(&mut self.conn, id, &self.house.calendar).await {
+                match legs::load(&mut self.conn, id, &self.house.shelf()).await {
                     Ok(Some(file)) => self.leg(&file).await?,
                     Ok(None) => {}
                     Err(StoreError::Corrupt(what)) => {
@@ -260,7 +260,7 @@ impl Audit<'_> {
             self.found(key, "leg_id, slot, key_id", why);
             return Ok(());
         };
-        let file = match legs::load(&mut self.conn, leg, &self.house.calendar).await {
+        let file = match legs::load(&mut self.conn, leg, &self.house.shelf()).await {
             Ok(Some(file)) => file,
             Ok(None) | Err(StoreError::Corrupt(_)) => {
                 self.found(key, "leg_id", ["没有这个事项", "there is no such leg"]);

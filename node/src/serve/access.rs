@@ -68,16 +68,20 @@ pub enum Call {
     ApproveHold,
     ListHolds,
     BackUpKeyring,
+    ListPacks,
+    ShowPack,
+    ImportPack,
 }
 
 use Call::{
     AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve,
     ApproveHold, ApproveSecond, Ask, AskCapacity, AskLetter, AskSecond, BackUpKeyring, CarryOut,
     CloseVacancy, CounterPropose, Countersign, EnterHold, Erase, ExportApproved, ExportCase,
-    FindCases, HandOver, Import, InstallManifest, InvitePeer, ListAgreements, ListCapacity,
-    ListCases, ListDisputed, ListFindings, ListHolds, ListKeys, ListPeers, ListReconciled,
-    ListRules, ListSeconds, ListVacancies, PlaceKey, PrintSlip, Propose, Reconcile, RemoveRule,
-    Repair, SelfAudit, SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct, WriteLetter,
+    FindCases, HandOver, Import, ImportPack, InstallManifest, InvitePeer, ListAgreements,
+    ListCapacity, ListCases, ListDisputed, ListFindings, ListHolds, ListKeys, ListPacks, ListPeers,
+    ListReconciled, ListRules, ListSeconds, ListVacancies, PlaceKey, PrintSlip, Propose, Reconcile,
+    RemoveRule, Repair, SelfAudit, SetCapacity, ShowAgreement, ShowCase, ShowPack, TestPeer,
+    UndoAct, WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -138,6 +142,9 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (PlaceKey, &[Operator]),
     (InstallManifest, &[Operator]),
     (ListDisputed, &[Approver, Operator, Compliance]),
+    (ListPacks, &[Clerk, Approver, Operator, Compliance]),
+    (ShowPack, &[Clerk, Approver, Operator, Compliance]),
+    (ImportPack, &[Operator]),
 ];
 
 impl Call {

@@ -88,7 +88,7 @@ impl AuditDoor {
             "" => None,
             text => Some(bond(directory, text)?.id),
         };
-        let within = period.within(&self.house.calendar);
+        let within = period.within(&self.house.calendar());
         let mut conn = self.store.read().await?;
         Ok(access_log(&mut conn, directory, id, within, asked).await?)
     }
@@ -152,7 +152,7 @@ impl AuditDoor {
         let period = Period::read(asked.from, asked.to)?;
         let published = self.hand.published();
         let bond = bond(&published.directory, &asked.agreement_id)?;
-        let today = self.house.calendar.day_of_unix_ms(self.house.world.clock.now_unix_ms());
+        let today = self.house.calendar().day_of_unix_ms(self.house.world.clock.now_unix_ms());
         let mut conn = self.store.read().await?;
         let directory = &published.directory;
         let call_backs = call_back::of_period(&mut conn, directory, today, bond, period).await?;
@@ -166,7 +166,7 @@ impl AuditDoor {
             "" => None,
             text => Some(bond(directory, text)?.id),
         };
-        let today = self.house.calendar.day_of_unix_ms(self.house.world.clock.now_unix_ms());
+        let today = self.house.calendar().day_of_unix_ms(self.house.world.clock.now_unix_ms());
         let mut conn = self.store.read().await?;
         Ok(flags::shown::list(&mut conn, directory, today, agreement).await?)
     }

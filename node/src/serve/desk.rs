@@ -27,6 +27,7 @@ mod erasure;
 mod fields;
 mod keys;
 mod legs;
+mod packs;
 mod paper;
 mod partners;
 mod queue;
@@ -79,7 +80,7 @@ impl DeskDoor {
 
     /// The civil date here and now.
     fn today(&self) -> Day {
-        self.house.calendar.day_of_unix_ms(self.house.world.clock.now_unix_ms())
+        self.house.calendar().day_of_unix_ms(self.house.world.clock.now_unix_ms())
     }
 
     fn enter<T>(&self, call: Call, request: Request<T>) -> Result<(Caller, T), Status> {
@@ -565,6 +566,24 @@ impl desk_server::Desk for DeskDoor {
     async fn export_case(&self, request: Request<wire::CaseRef>) -> Reply<wire::ExportReply> {
         let (caller, request) = self.enter(Call::ExportCase, request)?;
         self.reply(self.export(&caller, request).await)
+    }
+
+    async fn list_packs(&self, request: Request<wire::ListPacksRequest>) -> Reply<wire::PackList> {
+        self.enter(Call::ListPacks, request)?;
+        self.reply(Ok(self.packs()))
+    }
+
+    async fn show_pack(&self, request: Request<wire::PackRef>) -> Reply<wire::PackView> {
+        let (_, request) = self.enter(Call::ShowPack, request)?;
+        self.reply(self.pack(&request).await)
+    }
+
+    async fn import_pack(
+        &self,
+        request: Request<wire::ImportPackRequest>,
+    ) -> Reply<wire::PackLine> {
+        let (caller, request) = self.enter(Call::ImportPack, request)?;
+        self.reply(self.pack_imported(&caller, request).await)
     }
 
     async fn list_keys(&self, request: Request<wire::ListKeysRequest>) -> Reply<wire::KeyList> {

@@ -116,14 +116,14 @@ impl WorkerDoor {
     }
 
     fn today(&self) -> Day {
-        self.house.calendar.day_of_unix_ms(self.house.world.clock.now_unix_ms())
+        self.house.calendar().day_of_unix_ms(self.house.world.clock.now_unix_ms())
     }
 
     /// By the code that was shown once; who asks is not known and need not be.
     async fn looked_at(&self, asked: &SealedRef) -> Answer<SealedLine> {
         self.turn().await?;
         let directory = &self.hand.published().directory;
-        let (calendar, today) = (&self.house.calendar, self.today());
+        let (calendar, today) = (&self.house.calendar(), self.today());
         let mut conn = self.store.read().await?;
         Ok(body::look(&mut conn, directory, calendar, today, &asked.record_id).await?)
     }

@@ -96,9 +96,11 @@ impl Batch<'_> {
         let Some(terms) = self.terms(&digest).await? else { return Ok(None) };
         // A yes leaves here the next working day, and the city that sends releases on the one after:
         // that has to be before the slot date.
-        let calendar = &self.house.calendar;
+        let calendar = &self.house.calendar();
         let slot = state.due(Duty::Release).unwrap_or(self.today);
-        let at_home = calendar.last_working_day_before(slot);
+        let bond = self.bond_of(file).ok_or_else(|| Denied::no_agreement(file.bond))?;
+        let theirs = self.calendar_of(&bond, file.our_side, file.our_side.other())?;
+        let at_home = theirs.last_working_day_before(slot);
         let days = 0..TRAVEL_DAYS;
         let last = days.fold(at_home, |day, _| calendar.last_working_day_before(day));
         let deadline_ms = last.plus(1).start_unix_ms(calendar.zone_offset_min());

@@ -97,6 +97,9 @@ async fn call(city: &City, call: Call, with: &With<'_>) -> Option<Status> {
         Call::InstallManifest => {
             ask!(city, |m| with.make(m), install_manifest, InstallManifestRequest)
         }
+        Call::ListPacks => ask!(city, |m| with.make(m), list_packs, ListPacksRequest),
+        Call::ShowPack => ask!(city, |m| with.make(m), show_pack, PackRef),
+        Call::ImportPack => ask!(city, |m| with.make(m), import_pack, ImportPackRequest),
         Call::ListDisputed => ask!(city, |m| with.make(m), list_disputed, ListDisputedRequest),
     }
 }

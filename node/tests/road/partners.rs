@@ -278,7 +278,7 @@ async fn what_nobody_approves_lapses_after_ten_working_days() {
     let a = pair.a();
     a.as_token("approver", propose(draft())).await.unwrap();
     let waiting = a.drafts().await.remove(0);
-    let calendar = Arc::clone(&a.node().house().calendar);
+    let calendar = Arc::clone(&a.node().house().calendar());
     let today = calendar.day_of_unix_ms(a.clock_ms());
     let end = calendar.add_working_days(today, 10).plus(1);
     let end_ms = end.start_unix_ms(calendar.zone_offset_min());

@@ -2244,11 +2244,15 @@ pub struct FetchRequest {
     /// at most 256
     #[prost(uint32, tag = "4")]
     pub most: u32,
+    /// env_digest of a pack announced in this agreement; then no lane
+    #[prost(bytes = "vec", tag = "5")]
+    pub pack: ::prost::alloc::vec::Vec<u8>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FetchReply {
     #[prost(uint64, tag = "1")]
     pub lane_seq: u64,
+    /// of the record, or the pack that was asked for
     #[prost(message, optional, tag = "2")]
     pub envelope: ::core::option::Option<Envelope>,
     #[prost(message, repeated, tag = "3")]
@@ -3618,6 +3622,12 @@ pub struct LegDesk {
     pub pending: ::core::option::Option<PendingAct>,
     #[prost(message, optional, tag = "5")]
     pub not_sent: ::core::option::Option<UnsentAct>,
+    /// the calendar that the due date was counted by, with its version
+    #[prost(string, tag = "6")]
+    pub due_calendar: ::prost::alloc::string::String,
+    /// the date lies outside what that version publishes
+    #[prost(bool, tag = "7")]
+    pub due_provisional: bool,
 }
 /// Entered, and not sent before its time: until then it can be undone.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3847,6 +3857,64 @@ pub struct RuleRef {
 pub struct VacancyRef {
     #[prost(string, tag = "1")]
     pub reference: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListPacksRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PackList {
+    #[prost(message, repeated, tag = "1")]
+    pub packs: ::prost::alloc::vec::Vec<PackLine>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PackRef {
+    /// or the first digits of its digest
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// 0: the newest
+    #[prost(uint32, tag = "2")]
+    pub version: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ImportPackRequest {
+    #[prost(bytes = "vec", tag = "1")]
+    pub file: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PackLine {
+    #[prost(enumeration = "PackKind", tag = "1")]
+    pub kind: i32,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "3")]
+    pub version: u32,
+    /// yyyymmdd
+    #[prost(uint32, tag = "4")]
+    pub valid_from: u32,
+    #[prost(uint32, tag = "5")]
+    pub valid_to: u32,
+    /// whose message key signed it; empty: built in
+    #[prost(string, tag = "6")]
+    pub city: ::prost::alloc::string::String,
+    /// hex; empty: built in
+    #[prost(string, tag = "7")]
+    pub env_digest: ::prost::alloc::string::String,
+    /// from the city that announced it
+    #[prost(bool, tag = "8")]
+    pub is_fetched: bool,
+    /// the newest of its name by this city
+    #[prost(bool, tag = "9")]
+    pub in_force: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PackView {
+    #[prost(message, optional, tag = "1")]
+    pub line: ::core::option::Option<PackLine>,
+    /// the JSON that is signed
+    #[prost(string, tag = "2")]
+    pub content: ::prost::alloc::string::String,
+    /// absent: built in
+    #[prost(message, optional, tag = "3")]
+    pub envelope: ::core::option::Option<Envelope>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SlipRequest {
@@ -6895,6 +6963,62 @@ pub mod desk_client {
                 .insert(GrpcMethod::new("jieli.v1.Desk", "ListFindings"));
             self.inner.unary(req, path, codec).await
         }
+        /// Packs: calendars, code lists, item catalogues, languages.
+        pub async fn list_packs(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListPacksRequest>,
+        ) -> std::result::Result<tonic::Response<super::PackList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/ListPacks");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "ListPacks"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn show_pack(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PackRef>,
+        ) -> std::result::Result<tonic::Response<super::PackView>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/ShowPack");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "ShowPack"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Checks everything before anything is stored; what this city signs is announced to its partners.
+        pub async fn import_pack(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ImportPackRequest>,
+        ) -> std::result::Result<tonic::Response<super::PackLine>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/ImportPack");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "ImportPack"));
+            self.inner.unary(req, path, codec).await
+        }
         pub async fn add_vacancies(
             &mut self,
             request: impl tonic::IntoRequest<super::AddVacanciesRequest>,
@@ -7767,6 +7891,20 @@ pub mod desk_server {
             tonic::Response<super::MisbehaviourList>,
             tonic::Status,
         >;
+        /// Packs: calendars, code lists, item catalogues, languages.
+        async fn list_packs(
+            &self,
+            request: tonic::Request<super::ListPacksRequest>,
+        ) -> std::result::Result<tonic::Response<super::PackList>, tonic::Status>;
+        async fn show_pack(
+            &self,
+            request: tonic::Request<super::PackRef>,
+        ) -> std::result::Result<tonic::Response<super::PackView>, tonic::Status>;
+        /// Checks everything before anything is stored; what this city signs is announced to its partners.
+        async fn import_pack(
+            &self,
+            request: tonic::Request<super::ImportPackRequest>,
+        ) -> std::result::Result<tonic::Response<super::PackLine>, tonic::Status>;
         async fn add_vacancies(
             &self,
             request: tonic::Request<super::AddVacanciesRequest>,
@@ -8680,6 +8818,135 @@ pub mod desk_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListFindingsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/ListPacks" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListPacksSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::ListPacksRequest>
+                    for ListPacksSvc<T> {
+                        type Response = super::PackList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListPacksRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::list_packs(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListPacksSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/ShowPack" => {
+                    #[allow(non_camel_case_types)]
+                    struct ShowPackSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::PackRef>
+                    for ShowPackSvc<T> {
+                        type Response = super::PackView;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PackRef>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::show_pack(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ShowPackSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/ImportPack" => {
+                    #[allow(non_camel_case_types)]
+                    struct ImportPackSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::ImportPackRequest>
+                    for ImportPackSvc<T> {
+                        type Response = super::PackLine;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ImportPackRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::import_pack(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ImportPackSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

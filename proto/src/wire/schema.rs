@@ -547,6 +547,7 @@ pub const SCHEMAS: &[Schema] = &[
         Field { number: 2, ty: Type::U32, repeated: false, oneof: false },
         Field { number: 3, ty: Type::U64, repeated: false, oneof: false },
         Field { number: 4, ty: Type::U32, repeated: false, oneof: false },
+        Field { number: 5, ty: Type::Bytes, repeated: false, oneof: false },
     ] },
     Schema { name: "FetchReply", fields: &[
         Field { number: 1, ty: Type::U64, repeated: false, oneof: false },

@@ -236,6 +236,13 @@ fn marks(leg: &wire::LegLine, desk: &wire::LegDesk, out: Out) -> String {
         "needs-person" => marks.push(out.say("需人工处理", "needs a person")),
         _ => {}
     }
+    if desk.due_provisional {
+        let calendar = &desk.due_calendar;
+        marks.push(out.say(
+            &format!("期限暂定：日历 {calendar} 还没有公布到那一天"),
+            &format!("provisional date: the calendar {calendar} does not reach that far"),
+        ));
+    }
     if leg.question_open {
         marks.push(out.say("待补正", "question open"));
     }

@@ -10,15 +10,19 @@ use crate::legs::{Entry, LegFile, Local, Standing, heard};
 use crate::paper;
 use crate::questions::{ARRIVAL_STATE, Told};
 use crate::rotation::disputed;
+use crate::shelf::party_of;
 use crate::store::{Conn, StoreError};
 use crate::writer::Published;
+use jieli_proto::calendar::Calendar;
 use jieli_proto::case::{self, Direction, Owed, Side};
+use jieli_proto::day::Day;
 use jieli_proto::refusal::Refusal;
 use jieli_proto::wire;
 use jieli_proto::wire::message::Body;
 use jieli_proto::words;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Working days past the due date after which somebody should telephone.
 const LATE_DAYS: u32 = 3;
@@ -107,7 +111,7 @@ impl<'a> Scene<'a> {
         let mut next: Vec<String> = steps.iter().map(|step| step.step.clone()).collect();
         next.dedup();
         let person_told = if may_act { self.person_told(file).await? } else { "" }.to_owned();
-        let letter = paper::letter_state(self.conn, file.id, &self.house.calendar).await?;
+        let letter = paper::letter_state(self.conn, file.id, &self.house.calendar()).await?;
         Ok(wire::LegView {
             line: Some(line),
             messages,
@@ -165,14 +169,17 @@ impl<'a> Scene<'a> {
 
     /// What this city alone knows of a leg.
     async fn leg_desk(&mut self, file: &LegFile, owed: Option<Owed>) -> Answer<wire::LegDesk> {
-        let calendar = &self.house.calendar;
+        let own = self.house.calendar();
+        let counted = self.counted(file, owed);
+        let calendar = counted.as_ref().unwrap_or(&own);
         let today = calendar.day_of_unix_ms(self.house.world.clock.now_unix_ms());
+        let due = owed.and_then(|owed| owed.due);
         let owed = owed.filter(|_| !file.law.is_closed());
         let turn = owed
             .as_ref()
             .map_or("", |owed| if owed.by == file.our_side { "ours" } else { "theirs" });
         let pending = waiting(self.conn, file).await?.map(|pending| wire::PendingAct {
-            goes_out_at: time_of(calendar, pending.due_ms),
+            goes_out_at: time_of(&own, pending.due_ms),
             step: pending.step,
             goes_out_unix_ms: pending.due_ms,
             token: pending.token,
@@ -191,6 +198,10 @@ impl<'a> Scene<'a> {
             turn: turn.to_owned(),
             urgency: urgency.to_owned(),
             handler: handler(self.conn, file).await?.unwrap_or_default(),
+            due_calendar: due.zip(counted.as_ref()).map_or(String::new(), |(_, calendar)| {
+                format!("{} {}", calendar.name(), calendar.version())
+            }),
+            due_provisional: due.is_some_and(|due| calendar.is_provisional(due)),
             pending,
             not_sent: unsent.map(|unsent| wire::UnsentAct {
                 step: unsent.step,
@@ -199,6 +210,20 @@ impl<'a> Scene<'a> {
                 say_en: unsent.say_en,
             }),
         })
+    }
+
+    /// The calendar of who owes what a leg waits for, in the version that its date was said with.
+    fn counted(&self, file: &LegFile, owed: Option<Owed>) -> Option<Arc<Calendar>> {
+        let (owed, directory) = (owed?, &self.published.directory);
+        let bond = directory.bond_of(file)?;
+        let said = file.entries.iter().rev().find_map(|entry| {
+            let message = entry.message.as_ref()?;
+            let gave = message.due_date > 0 && owed.due.map(Day::number) == Some(message.due_date);
+            gave.then_some(message.calendar_version)
+        });
+        let party = party_of(&bond, file.our_side, owed.by);
+        let version = directory.shelf.of_version(&bond, party, said);
+        version.or_else(|| directory.shelf.of_party(&bond, party))
     }
 
     /// Where the person goes, as the examiner told it last.

@@ -42,7 +42,7 @@ impl<'a> Told<'a> {
         pending: Option<(&Proposal, &Version)>,
     ) -> (&'static str, String, String) {
         let now_ms = self.house.world.clock.now_unix_ms();
-        let state = self.bond.state(self.house.calendar.day_of_unix_ms(now_ms));
+        let state = self.bond.state(self.house.calendar().day_of_unix_ms(now_ms));
         let (mut zh, mut en) = self.in_force(state);
         let mut word = state;
         if !self.bond.flags.is_empty() && state != "CLOSED" {
@@ -232,8 +232,8 @@ pub(super) fn waiting(house: &House, one: &Waiting) -> (String, String) {
 
 /// Date and time of day in the zone of the calendar.
 fn moment(house: &House, unix_ms: u64) -> String {
-    let zone = house.calendar.zone_offset_min();
-    let day = house.calendar.day_of_unix_ms(unix_ms);
+    let zone = house.calendar().zone_offset_min();
+    let day = house.calendar().day_of_unix_ms(unix_ms);
     let minutes = unix_ms.saturating_sub(day.start_unix_ms(zone)) / 60_000;
     format!("{day} {:02}:{:02}", minutes / 60, minutes % 60)
 }
