@@ -29,7 +29,7 @@ mod examples;
 mod gateway;
 mod grievance;
 mod health;
-mod import;
+pub(crate) mod import;
 mod init;
 mod key;
 mod keypad;

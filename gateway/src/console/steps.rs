@@ -2,7 +2,7 @@
 //! takes them. What is legal the node has said; here is only what a step needs to be told.
 
 use super::form::{Input, Kind, minutes};
-use super::visitor::Form;
+use super::posted::Form;
 use super::words::Lang;
 use crate::drafts;
 use jieli_proto::section::{

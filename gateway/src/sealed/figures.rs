@@ -14,16 +14,19 @@ pub fn by_kind(opened: &[GrievanceKind]) -> Vec<FigureLine> {
     lines(kinds, opened.len())
 }
 
+/// Whether an answer speaks against it.
+type Against = fn(&CallBackWords) -> bool;
+
 /// What was said against it in a call-back, in the words of a grievance; a line for each question,
 /// also where nobody said it.
 pub fn said_against(answers: &[CallBackWords]) -> Vec<FigureLine> {
-    let asked: [(GrievanceKind, fn(&CallBackWords) -> bool); 4] = [
+    let asked: [(GrievanceKind, Against); 4] = [
         (GrievanceKind::FeeTaken, |said| said.money_taken() == CallBackWord::Yes),
         (GrievanceKind::IdWithheld, |said| said.document_kept() == CallBackWord::Yes),
         (GrievanceKind::NotByMyChoice, |said| said.own_choice() == CallBackWord::No),
         (GrievanceKind::TermsDiffer, |said| said.terms_as_told() == CallBackWord::No),
     ];
-    let count = |is: fn(&CallBackWords) -> bool| {
+    let count = |is: Against| {
         let said = answers.iter().filter(|said| is(said)).count();
         u32::try_from(said).unwrap_or(u32::MAX)
     };

@@ -1,6 +1,6 @@
 //! The figures of one agreement and period.
 
-use super::deadline::deadlines;
+use super::deadline::of_legs;
 use super::{Logged, Period, Walk, Within};
 use crate::directory::{Bond, Directory};
 use crate::flags;
@@ -41,6 +41,8 @@ pub(crate) async fn report(
     }
     let within = period.within(&house.calendar());
     let today = house.calendar().day_of_unix_ms(house.world.clock.now_unix_ms());
+    let (deadlines, flows) = of_legs(conn, house, bond, period, today).await?;
+    let (flows, paces) = flows.lines();
     Ok(wire::AuditReport {
         agreement_id: bond.id.hex(),
         city: directory.city.as_str().to_owned(),
@@ -49,7 +51,7 @@ pub(crate) async fn report(
         to: period.to.number(),
         legs: count.legs,
         messages: count.messages.into_values().collect(),
-        deadlines: deadlines(conn, house, bond, period, today).await?,
+        deadlines,
         consents: Some(consents(conn, &count.opened).await?),
         decisions: count.decisions.into_values().collect(),
         heads: heads(conn, bond).await?,
@@ -60,6 +62,8 @@ pub(crate) async fn report(
         call_backs: call_back::of_period(conn, directory, today, bond, period).await?,
         grievances: counts::grievances(conn, directory, &house.calendar(), today, period).await?,
         overrides: second::overridden(conn, within).await?,
+        flows,
+        paces,
         flags: flagged(conn, directory, bond, today, within).await?,
     })
 }

@@ -52,6 +52,7 @@ impl Batch<'_> {
             legs,
             answer_from_unix_ms: answer_from,
             answer_until_unix_ms: question.deadline_ms,
+            topic: question.topic.word().to_owned(),
         })
     }
 

@@ -6510,6 +6510,9 @@ pub struct OpenReply {
     pub answer_from_unix_ms: u64,
     #[prost(uint64, tag = "4")]
     pub answer_until_unix_ms: u64,
+    /// "consent", "terms", "ballot", "complete", "arrival", "stopped", "letter"
+    #[prost(string, tag = "5")]
+    pub topic: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AskedLeg {
@@ -14053,6 +14056,52 @@ pub struct AuditReport {
     /// raised in the period, or not answered yet
     #[prost(message, repeated, tag = "19")]
     pub flags: ::prost::alloc::vec::Vec<FlagLine>,
+    #[prost(message, repeated, tag = "21")]
+    pub flows: ::prost::alloc::vec::Vec<AuditFlow>,
+    #[prost(message, repeated, tag = "22")]
+    pub paces: ::prost::alloc::vec::Vec<AuditPace>,
+}
+/// Legs opened in the period, of one service, and how they stand now.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditFlow {
+    #[prost(enumeration = "Service", tag = "1")]
+    pub service: i32,
+    /// opened by this city
+    #[prost(bool, tag = "2")]
+    pub ours: bool,
+    #[prost(uint64, tag = "3")]
+    pub open: u64,
+    #[prost(uint64, tag = "4")]
+    pub fulfilled: u64,
+    /// declined or not realised
+    #[prost(uint64, tag = "5")]
+    pub not_given: u64,
+    /// stopped, returned, expired or void
+    #[prost(uint64, tag = "6")]
+    pub ended: u64,
+}
+/// How long the examiner of those legs took, in calendar days from the opening.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditPace {
+    /// the first TAKE UP, or the first OUTCOME
+    #[prost(enumeration = "MessageType", tag = "1")]
+    pub r#type: i32,
+    /// examined by this city
+    #[prost(bool, tag = "2")]
+    pub ours: bool,
+    #[prost(uint64, tag = "3")]
+    pub within_1: u64,
+    /// of the others
+    #[prost(uint64, tag = "4")]
+    pub within_5: u64,
+    /// of the others
+    #[prost(uint64, tag = "5")]
+    pub within_15: u64,
+    /// of the others
+    #[prost(uint64, tag = "6")]
+    pub within_60: u64,
+    #[prost(uint64, tag = "7")]
+    pub longer: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListFlagsRequest {

@@ -18,6 +18,12 @@ const EXAMPLES: &[(&str, &str)] = &[
          127.0.0.1:7500 --origin https://desk.example",
     ),
     ("gateway serve", "jieli gateway serve --config /etc/jieli/gateway.toml"),
+    (
+        "gateway worker-init",
+        "jieli --dir /var/lib/jieli gateway worker-init --config /etc/jieli-worker/worker.toml \\\n      \
+         --address 127.0.0.1:7510 --origin https://my.example",
+    ),
+    ("gateway worker-serve", "jieli gateway worker-serve --config /etc/jieli-worker/worker.toml"),
     ("repair", "jieli repair --dry-run\njieli repair\njieli repair --new-epoch"),
     ("peer add", "jieli peer add ruian-public.json --root-fpr <64 hex digits>"),
     ("queue list", "jieli queue list"),

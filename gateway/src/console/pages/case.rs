@@ -4,9 +4,10 @@
 use super::queue::{Line, asked, line};
 use crate::console::form::{Input, Kind, taken};
 use crate::console::frame::{Answer, FormPage, Frame, Link, show};
+use crate::console::posted::Form;
 use crate::console::role::Role;
 use crate::console::steps;
-use crate::console::visitor::{Form, Visitor};
+use crate::console::visitor::Visitor;
 use crate::console::words::Lang;
 use crate::paper;
 use askama::Template;
@@ -180,13 +181,8 @@ pub(crate) async fn slip(visitor: Visitor, Path(case): Path<String>, _: Form) ->
 
 /// A page to print is styled by its own style and by nothing else.
 pub(super) fn printed(html: String) -> Response {
-    let policy = format!(
-        "default-src 'none'; style-src {}; base-uri 'none'; form-action 'none'; \
-         frame-ancestors 'none'",
-        paper::style_source()
-    );
     let mut response = Html(html).into_response();
-    if let Ok(policy) = HeaderValue::from_str(&policy) {
+    if let Ok(policy) = HeaderValue::from_str(&paper::policy()) {
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     response
