@@ -13,7 +13,7 @@ use crate::reconcile::Reconciled;
 use crate::recovery::{self, Answers, Found, Greeted, Resume, Resumed};
 use crate::second::Wanted;
 use crate::store::{self, StoreError, queue};
-use crate::trouble::{Denied, Outcome, Trouble};
+use crate::trouble::{Denied, Outcome};
 use crate::window::WindowCommand;
 use crate::witness::{CosignWord, Stretch};
 use crate::world::NoticeResult;
@@ -22,9 +22,9 @@ use jieli_proto::envelope;
 use jieli_proto::id::{AgreementId, CityId, Digest, LegId};
 use jieli_proto::kinds::{Kind, Lane};
 use jieli_proto::wire::{self, DeferReason, Letter};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+mod ask;
 mod sort;
 mod worker;
 
@@ -450,7 +450,7 @@ async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Out
             Done::Nothing
         }
         DeskCommand::Import(request) => Done::Imported(batch.import(actor, request.drafts).await?),
-        DeskCommand::Ask(request) => Done::Asked(ask(batch, actor, request).await?),
+        DeskCommand::Ask(request) => Done::Asked(ask::ask(batch, actor, request).await?),
         DeskCommand::Act(request) => Done::Acted(batch.act(actor, request).await?),
         DeskCommand::FindCases(request) => Done::Found(batch.find_cases(actor, &request).await?),
         DeskCommand::UndoAct(request) => Done::Acted(batch.undo_act(actor, &request).await?),
@@ -504,39 +504,6 @@ async fn window(batch: &mut Batch<'_>, actor: &Actor, command: WindowCommand) ->
     })
 }
 
-/// Asks the workers of cases; what cannot be asked yet is told without a name.
-async fn ask(
-    batch: &mut Batch<'_>,
-    actor: &Actor,
-    request: wire::AskRequest,
-) -> Outcome<wire::AskReply> {
-    let mut reply = wire::AskReply::default();
-    let mut why: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let all = request.case_numbers.is_empty();
-    let numbers = if all { batch.unasked(actor).await? } else { request.case_numbers };
-    for number in numbers {
-        let not_ready = match batch.ask_consent(actor, &number).await {
-            Ok(sitting) => {
-                reply.asked += u32::from(sitting.asked);
-                sitting.not_ready
-            }
-            Err(Trouble::Denied(denied)) => vec![denied],
-            Err(error) => return Err(error),
-        };
-        reply.not_ready += u32::from(!not_ready.is_empty());
-        for denied in not_ready {
-            let cases = why.entry(denied.to_string()).or_default();
-            if cases.last() != Some(&number) {
-                cases.push(number.clone());
-            }
-        }
-    }
-    // Each reason once, with the cases it is about.
-    reply.why = why.into_iter().map(|(why, cases)| format!("{}: {why}", cases.join(" "))).collect();
-    reply.undeliverable = batch.undeliverable(actor).await?;
-    Ok(reply)
-}
-
 fn own_act(request: &wire::AgreementActRequest) -> Outcome<OwnAct> {
     let unknown = || {
         Denied::new(
@@ -581,40 +548,5 @@ impl Batch<'_> {
         let ours =
             stored.is_some_and(|sealed| envelope::env_digest(&sealed).0 == noted.env_digest[..]);
         if ours { self.close_letter(&bond, lane, noted.lane_seq).await } else { Ok(()) }
-    }
-
-    /// Cases of an office with drafts nobody was asked about.
-    async fn unasked(&mut self, actor: &Actor) -> Result<Vec<String>, StoreError> {
-        let rows = self
-            .conn
-            .rows(
-                "SELECT DISTINCT c.number FROM case_file c JOIN leg l ON l.case_id = c.case_id \
-                 WHERE l.local_state = 0 AND (l.our_office = $1 OR $2 = 1) ORDER BY c.number",
-                vec![
-                    actor.office.as_str().into(),
-                    self.directory.coordinates(&actor.office).into(),
-                ],
-            )
-            .await?;
-        rows.iter().map(|row| row.text(0)).collect()
-    }
-
-    /// V23: the only thing told by case is that a number does not work.
-    async fn undeliverable(&mut self, actor: &Actor) -> Result<Vec<String>, StoreError> {
-        let rows = self
-            .conn
-            .rows(
-                "SELECT DISTINCT c.number FROM case_file c JOIN leg l ON l.case_id = c.case_id \
-                 JOIN notice n ON n.leg_id = l.leg_id WHERE n.state = 2 \
-                 AND NOT EXISTS (SELECT 1 FROM notice m WHERE m.leg_id = n.leg_id \
-                 AND m.state = 1 AND m.due_ms > n.due_ms) \
-                 AND (l.our_office = $1 OR $2 = 1) ORDER BY c.number",
-                vec![
-                    actor.office.as_str().into(),
-                    self.directory.coordinates(&actor.office).into(),
-                ],
-            )
-            .await?;
-        rows.iter().map(|row| row.text(0)).collect()
     }
 }

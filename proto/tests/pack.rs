@@ -1,5 +1,7 @@
 //! Packs: every sample is one, and what must not be in one is refused by its place.
 
+#![allow(clippy::unwrap_used)] // a helper of a test may panic like the test itself
+
 use jieli_proto::calendar::Calendar;
 use jieli_proto::number::PROVINCES;
 use jieli_proto::pack::{Content, List, PackError};

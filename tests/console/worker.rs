@@ -219,7 +219,7 @@ fn cells(browser: &mut Browser, column: usize) -> Result<()> {
         assert!(reply.status < 500, "{told}");
     }
     for route in jieli_gateway::console::routes::routes() {
-        let path = route.path.replace('{', "").replace('}', "");
+        let path = route.path.replace(['{', '}'], "");
         if !routes().iter().any(|own| own.path == route.path) {
             assert_eq!(browser.get(&path)?.status, 404, "{path}");
         }

@@ -5,7 +5,6 @@ use super::access::{Call, Caller, enter};
 use super::answer::{Answer, odd};
 use crate::command::{Command, DeskCommand, Done};
 use crate::config::DeskRole;
-use crate::evidence;
 use crate::house::House;
 use crate::questions::Look;
 use crate::store::Store;
@@ -24,6 +23,7 @@ mod capacity;
 mod cases;
 mod checks;
 mod erasure;
+mod export;
 mod fields;
 mod keys;
 mod legs;
@@ -39,8 +39,6 @@ mod vacancies;
 const REQUEST_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The longest reply, in bytes: an evidence bundle.
 const REPLY_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Characters of a stated purpose.
-const PURPOSE_CHARS_MAX: usize = 200;
 
 /// The Desk service over the writer and the store.
 pub struct DeskDoor {
@@ -146,43 +144,6 @@ impl DeskDoor {
     async fn looked(&self, caller: &Caller, look: Look) -> Answer<()> {
         self.perform(caller, DeskCommand::Looked(look)).await.map(drop)
     }
-
-    /// Evidence without sections names no person; with them it is for [`DeskDoor::approved`].
-    async fn export(&self, caller: &Caller, request: wire::CaseRef) -> Answer<wire::ExportReply> {
-        let purpose = purpose(&request.purpose)?;
-        let number = request.case_number.trim();
-        if request.sections {
-            self.may_export(caller, number, true).await?;
-            return Err(second::needs_second().into());
-        }
-        self.may_export(caller, number, false).await?;
-        self.viewed(caller, &format!("export {number}"), purpose).await?;
-        self.evidence(number, false).await
-    }
-
-    async fn evidence(&self, number: &str, sections: bool) -> Answer<wire::ExportReply> {
-        let published = self.hand.published();
-        for command in evidence::ask_peer(&self.store, &self.house, &published, number).await? {
-            self.hand.perform(command).await?;
-        }
-        let published = self.hand.published();
-        let made = evidence::export(&self.store, &self.house, &published, number, sections).await?;
-        let file_name = format!("jieli-{number}.zip");
-        Ok(wire::ExportReply { zip: made.zip, file_name, notes: made.notes })
-    }
-}
-
-/// The purpose of a view; empty where none is stated.
-fn purpose(stated: &str) -> Result<&str, Denied> {
-    let text = stated.trim();
-    if text.chars().count() > PURPOSE_CHARS_MAX || text.chars().any(char::is_control) {
-        return Err(Denied::new(
-            "BAD_PURPOSE",
-            format!("用途请写成一行，最多 {PURPOSE_CHARS_MAX} 字。"),
-            format!("Write the purpose in one line of at most {PURPOSE_CHARS_MAX} characters."),
-        ));
-    }
-    Ok(text)
 }
 
 fn no_purpose() -> Denied {

@@ -6,7 +6,8 @@
 //! employer, and closes 30 days after the end (V20).
 
 use super::legs::Scene;
-use super::{Answer, DeskCommand, DeskDoor, Done, no_purpose, purpose};
+use super::export::purpose;
+use super::{Answer, DeskCommand, DeskDoor, Done, no_purpose};
 use crate::config::DeskRole;
 use crate::directory::Directory;
 use crate::legs::{LegFile, Local};
