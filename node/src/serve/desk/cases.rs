@@ -5,8 +5,8 @@
 //! are never listed or filtered, only counted. The sender's page shows stages, not school or
 //! employer, and closes 30 days after the end (V20).
 
-use super::legs::Scene;
 use super::export::purpose;
+use super::legs::Scene;
 use super::{Answer, DeskCommand, DeskDoor, Done, no_purpose};
 use crate::config::DeskRole;
 use crate::directory::Directory;
