@@ -277,7 +277,7 @@ const EXAMPLES: &[(&str, &str)] = &[
         "jieli audit call-back list --agreement <id> --from 2026-11-01 --to 2026-11-30",
     ),
     ("audit flags list", "jieli audit flags list\njieli audit flags list --agreement <id> --json"),
-    ("audit flags answer", "jieli audit flags answer <id of the flag> --answer office-instructed"),
+    ("audit flags answer", "jieli audit flags answer 5d0c9a77 --answer office-instructed"),
     ("grievance key new", "jieli grievance key new --out /media/union/body.key"),
     ("grievance key place", "jieli --as union-body grievance key place /media/union/body.key"),
     ("grievance key show", "jieli grievance key show /media/union/body.key"),
