@@ -121,21 +121,21 @@ async fn greet(
     let post = &house.world.post;
     let reply = post.greet(city, words.clone()).await?;
     let mut owed = rows::owed(&mut conn, city).await?;
-    if owed.is_none() && reply.held_back {
-        // It heard older words of ours after newer ones. The last statement says it again; where
-        // there is none, nothing was ever lost, and a proof says so.
+    let head = &published.exchange;
+    let provable = largest_seen(directory, &reply.seen)
+        .filter(|(epoch, (size, _))| *epoch == head.id.epoch && (1..=head.size).contains(size));
+    if owed.is_none() && reply.held_back && provable.is_none() {
+        // What it has seen cannot be proved from here, for instance of an epoch that has ended: the
+        // last statement says it again.
         owed = rows::statements(&mut conn, &directory.city).await?.pop();
     }
     if directory.recovering.is_some() || (owed.is_none() && !reply.held_back) {
         return Ok((Greeted::answered(&reply, held), None));
     }
-    let head = &published.exchange;
+    // Who is held back for older words that came after newer ones shows that nothing was lost since:
+    // an earlier statement would not reach as far as what was seen of the log after it.
     let mut consistency = Vec::new();
-    if let Some((epoch, (size, _))) = largest_seen(directory, &reply.seen)
-        && epoch == head.id.epoch
-        && size <= head.size
-        && size > 0
-    {
+    if let Some((_, (size, _))) = provable {
         let path = log::consistency(&mut conn, head.id, size, head.size).await?;
         consistency = path.iter().map(|hash| hash.to_vec()).collect();
     }

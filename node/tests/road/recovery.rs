@@ -176,6 +176,35 @@ async fn overtaken(on: On) {
     pair.stop().await;
 }
 
+/// The same of a city that had been restored before: its statement of then reaches less far than
+/// what was seen of its log since.
+#[tokio::test(flavor = "multi_thread")]
+async fn overtaken_words_after_a_repair_hold_nobody_back() {
+    overtaken_after_repair(On::Sqlite).await;
+}
+
+async fn overtaken_after_repair(on: On) {
+    let (mut pair, id) = Pair::agreed_on(on).await;
+    with_backup(&mut pair, id, B, 10).await;
+    pair.cities[B].start().await;
+    eventually("it signs again", async || pair.b().cause().is_none()).await;
+    goes_on(&pair, id, 10).await;
+    mirrored(&pair, B).await;
+    let (held_before, _) = head(pair.b());
+    let (origin, seen) = (ORIGINS[B].to_owned(), String::new());
+    let size = held_before - 2;
+    let said = recovery::Greeted { origin, seen, size, held_before, ..Default::default() };
+    let (hand, ruian) = (pair.a().node().hand(), pair.b().id());
+    hand.perform(Command::Greeted(ruian.clone(), Box::new(said))).await.unwrap();
+    assert!(hand.published().directory.peers[&ruian].quarantine.is_some());
+    goes_on(&pair, id, 20).await;
+    let alarms = pair.a().alarms().await;
+    let kinds: Vec<&str> = alarms.iter().map(|alarm| alarm.split(':').next().unwrap()).collect();
+    assert!(kinds.contains(&"log-unbroken"), "{alarms:?}");
+    assert!(!kinds.contains(&"statement-refused"), "{alarms:?}");
+    pair.stop().await;
+}
+
 /// With new traffic of the peer before the repair: its letters are put off, and nothing is lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_comes_meanwhile_waits() {
