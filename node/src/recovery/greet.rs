@@ -109,15 +109,18 @@ pub(crate) async fn own_words(
 async fn greet(
     house: &House,
     store: &Store,
-    published: &Published,
+    hand: &Hand,
     city: &CityId,
 ) -> Result<(Greeted, Option<jieli_proto::id::Digest>), Unheard> {
+    let published = &hand.published();
     let directory = &published.directory;
     let unknown = || PostError("no accepted peer of that name".to_owned());
     let peer = directory.peers.get(city).ok_or_else(unknown)?;
     let mut conn = store.read().await?;
     let held = held_of(&mut conn, peer).await?;
     let words = own_words(&mut conn, directory, &published.exchange, peer).await?;
+    // How long the log is, is said as late as can be: a newer head may reach the peer another way.
+    let words = GreetRequest { size: size_now(hand, published), ..words };
     let post = &house.world.post;
     let reply = post.greet(city, words.clone()).await?;
     let mut owed = rows::owed(&mut conn, city).await?;
@@ -159,13 +162,20 @@ pub(crate) async fn meet(
     store: &Store,
     city: &CityId,
 ) -> Result<bool, Unheard> {
-    let (said, told) = greet(house, store, &hand.published(), city).await?;
+    let (said, told) = greet(house, store, hand, city).await?;
     hand.perform(Command::Greeted(city.clone(), Box::new(said))).await?;
     if let Some(digest) = told {
         hand.perform(Command::Told(city.clone(), digest)).await?;
     }
     // What was heard may have changed what may be sent.
     Ok(hand.published().directory.recovering.is_none())
+}
+
+/// The size of the own log by now, in the epoch of an earlier look.
+fn size_now(hand: &Hand, then: &Published) -> u64 {
+    let now = hand.published();
+    let same = now.exchange.id == then.exchange.id;
+    if same { now.exchange.size.max(then.exchange.size) } else { then.exchange.size }
 }
 
 async fn lost(conn: &mut Conn, city: &CityId) -> Result<Vec<wire::SectionsLost>, StoreError> {

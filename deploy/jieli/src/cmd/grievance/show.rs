@@ -91,7 +91,6 @@ fn text(line: &wire::SealedLine, keys: &Keys, out: Out) -> String {
 }
 
 pub(super) fn opened(line: &wire::SealedLine, words: &wire::SealedWords, out: Out) {
-    let kind = words::grievance(words.kind());
     let by = answer_by(line, words.kind()).map(date);
     let answers = words.call_back.as_ref().map(|said| {
         json!({
@@ -109,14 +108,22 @@ pub(super) fn opened(line: &wire::SealedLine, words: &wire::SealedWords, out: Ou
         "answer_by": by,
         "call_back": answers,
     });
-    out.show(&value, || {
-        let case = if words.case_number.is_empty() { "-" } else { &words.case_number };
-        let by = by.as_deref().unwrap_or("-");
-        out.lines(
-            &format!("{}，办件 {case}，{by} 前答复\n{}", kind.zh, words.words),
-            &format!("{}, case {case}, answer by {by}", kind.en),
-        )
-    });
+    out.show(&value, || in_words(words, by.as_deref(), out));
+}
+
+/// What the person sealed; the own words as they are, whatever the language of the clerk.
+fn in_words(words: &wire::SealedWords, by: Option<&str>, out: Out) -> String {
+    let kind = words::grievance(words.kind());
+    let case = if words.case_number.is_empty() { "-" } else { &words.case_number };
+    let by = by.unwrap_or("-");
+    let mut told = out.lines(
+        &format!("{}，办件 {case}，{by} 前答复", kind.zh),
+        &format!("{}, case {case}, answer by {by}", kind.en),
+    );
+    if !words.words.is_empty() {
+        told += &format!("\n{}", words.words);
+    }
+    told
 }
 
 fn word(word: CallBackWord) -> Option<bool> {
@@ -179,4 +186,23 @@ pub(in super::super) fn call_back_text(one: &wire::CallBackCounts, out: Out) -> 
         lines.push(out.say("  受理机构还没有报数。", "  The body has not reported its counts."));
     }
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::say::Tongue;
+    use super::*;
+
+    #[test]
+    fn own_words_are_shown_in_every_language() {
+        let sealed = wire::SealedWords {
+            kind: GrievanceKind::FeeTaken.into(),
+            words: "收了三百元".to_owned(),
+            ..wire::SealedWords::default()
+        };
+        for tongue in [Tongue::Zh, Tongue::En, Tongue::Both] {
+            let told = in_words(&sealed, None, Out { json: false, tongue });
+            assert_eq!(told.matches("收了三百元").count(), 1, "{told}");
+        }
+    }
 }
