@@ -52,8 +52,13 @@ async fn said_again(towns: Towns) {
     kunming.tap.set_cut(false);
     towns.clock.move_on(3_600_000);
     kunming.is_held_by(&ruian.id()).await;
-    // It was refused there, and comes again under the new key, with a consent signed anew.
-    ruian.reaches(leg, Stage::Offered).await;
+    // It was refused there, and comes again under the new key, with a consent signed anew; what was
+    // said before Ruian held the new key waits for its next try.
+    eventually("the OFFER comes again", async || {
+        towns.clock.move_on(1_000);
+        ruian.stage(leg).await == Some(Stage::Offered)
+    })
+    .await;
     towns.settled().await;
     // The question for places before it too.
     let mut refused = 0;
