@@ -88,6 +88,16 @@ impl Batch<'_> {
             )
             .into());
         }
+        // One of them may be a stop: what is on its way already is never held.
+        if queue::messages_wait(self.conn, &city).await? {
+            return Err(Denied::new(
+                "LETTERS_WAIT",
+                "还有消息等待送达，其中可能有本人的撤回，不能暂停。送达后再试。",
+                "Messages are still on their way, and a stop may be among them: no hold before \
+                 they have arrived.",
+            )
+            .into());
+        }
         let hold = queue::QueueHold {
             reason: (*reason).to_owned(),
             token: actor.token.clone(),

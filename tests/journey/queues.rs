@@ -99,6 +99,17 @@ async fn v06_no_stop_waits_for_an_operator() {
     // What stood before it in the lane went with it, in its order, and the hold is over.
     towns.ruian.reaches(behind, Stage::Offered).await;
     assert!(queue(town).await.hold.is_none());
+    // A stop that was on its way before anybody thought of a hold is not held either.
+    towns.settled().await;
+    let sms = town.ask_yes(&town.import(vec![home(3)]).await.remove(0)).await;
+    towns.ruian.reaches(town.legs(&sms.case()).await[0].id, Stage::Offered).await;
+    towns.settled().await;
+    town.tap.set_cut(true);
+    town.withdraw(&sms).await.unwrap();
+    assert_eq!(hold(town, "looking-into", 24).await.unwrap_err(), "LETTERS_WAIT");
+    town.tap.set_cut(false);
+    towns.clock.move_on(HOUR_MS);
+    towns.ruian.reaches(town.legs(&sms.case()).await[0].id, Stage::Withdrawn).await;
     towns.stop().await;
 }
 

@@ -55,7 +55,7 @@ async fn said_again(towns: Towns) {
     // It was refused there, and comes again under the new key, with a consent signed anew; what was
     // said before Ruian held the new key waits for its next try.
     eventually("the OFFER comes again", async || {
-        towns.clock.move_on(1_000);
+        towns.clock.move_on(5_000);
         ruian.stage(leg).await == Some(Stage::Offered)
     })
     .await;

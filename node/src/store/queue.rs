@@ -236,6 +236,12 @@ pub async fn hold(conn: &mut Conn, peer: &CityId, hold: &QueueHold) -> Result<()
     conn.run(sql, vals).await.map(drop)
 }
 
+/// Whether a message waits for a city, whatever it is about.
+pub async fn messages_wait(conn: &mut Conn, peer: &CityId) -> Result<bool, StoreError> {
+    let sql = "SELECT lane FROM outbox WHERE peer = $1 AND lane < 2 LIMIT 1";
+    Ok(conn.maybe(sql, vec![peer.as_str().into()]).await?.is_some())
+}
+
 /// Ends a hold; whether there was one.
 pub async fn release(conn: &mut Conn, peer: &CityId) -> Result<bool, StoreError> {
     let sql = "DELETE FROM queue_hold WHERE city_id = $1";
