@@ -90,11 +90,6 @@ impl Node {
             Writer::open(house.clone(), store.clone(), highwater, crash_at).await?;
         board.follow(hand.watch());
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        if let Some(next) = opened.next {
-            // Before anything else: what it revokes signs nothing any more.
-            let taken = hand.submit(Command::InstallManifest(Box::new(next.envelope)));
-            tasks.spawn(told(taken));
-        }
         let node = Node {
             addresses,
             hand: hand.clone(),
@@ -120,10 +115,14 @@ impl Node {
             tasks: tasks.clone(),
             stop: stop.clone(),
         };
+        node.run_writer(writer);
+        if let Some(next) = opened.next {
+            // Before any door opens: what it revokes signs nothing any more, and nobody sees it do so.
+            told(hand.submit(Command::InstallManifest(Box::new(next.envelope)))).await;
+        }
         doors.open(bound)?;
         tasks.spawn(opened.faces.run(hand.clone(), Arc::clone(&node.peers), stop.clone()));
         tasks.spawn(crate::expiry::watch(hand.clone(), house.clone(), stop.clone()));
-        node.run_writer(writer);
         tasks.spawn(node.watch_pins(board));
         for broom in [Broom::Timers, Broom::Notices] {
             let (hand, store, house) = (hand.clone(), store.clone(), house.clone());
@@ -231,6 +230,12 @@ impl Node {
         self.stop.cancelled().await;
     }
 
+    /// Why the writer ended, if it has.
+    pub fn why(&self) -> Option<String> {
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.as_ref().map(|why| format!("{why}"))
+    }
+
     /// Stops: accepts nothing new, finishes and answers what was begun, closes the database. Says
     /// why the writer had ended: [`Stopped::Idle`] unless something was wrong.
     pub async fn stop(self) -> Stopped {
@@ -252,7 +257,7 @@ impl Node {
         self.house.ring.close().await;
         self.store.close().await;
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).take();
-        ended.unwrap_or(Stopped::Idle)
+        ended.unwrap_or(Stopped::BrokeOff)
     }
 }
 

@@ -17,6 +17,7 @@ use jieli_proto::consent::CONSENT_DAYS;
 use jieli_proto::envelope;
 use jieli_proto::id::{AgreementId, Digest, LegId, MsgId};
 use jieli_proto::kinds::{Kind, Lane};
+use jieli_proto::manifest::Manifest;
 use jieli_proto::wire::{self, Letter, MessageType, Role};
 use prost::Message as _;
 use std::collections::BTreeMap;
@@ -71,6 +72,11 @@ impl Letters {
                 continue;
             };
             let letter = writing.write(&mut conn, place, row).await?;
+            // A consent is signed anew when its key is revoked, apart from what cites it.
+            if !letter.consents.iter().all(|consent| can_be_read(published, place, consent)) {
+                ended.push(lane);
+                continue;
+            }
             bytes += letter.encoded_len();
             done.push(letter);
             if bytes >= DELIVERY_BYTES_MAX {
@@ -174,15 +180,20 @@ impl Writing<'_> {
     }
 }
 
-/// Whether the other city knows the key of a letter by the manifests it holds. A manifest itself
-/// names the key that signed its act.
+/// Whether the other city can judge what a key of ours signed by the manifests it holds: it knows the
+/// key, and nothing revokes it there since. An act goes in any case: it may bring the manifest.
 fn can_be_read(published: &Published, place: &Place, sealed: &wire::Envelope) -> bool {
     let directory = &published.directory;
     let held = directory.bonds.get(&place.agreement_id).and_then(|b| directory.held_by(&b.peer));
     let (Some(held), Ok(fpr)) = (held, envelope::key_fpr(sealed)) else { return true };
-    let mut known = directory.own.range(..=held.version);
-    place.lane.kind() == Kind::Act
-        || known.any(|(_, manifest)| manifest.key(&fpr, Role::Message).is_some())
+    let names = |manifest: &Manifest| manifest.key(&fpr, Role::Message).is_some();
+    if place.lane.kind() == Kind::Act || !directory.own.values().any(names) {
+        return true;
+    }
+    let is_known = directory.own.range(..=held.version).any(|(_, manifest)| names(manifest));
+    // What a revoked key signed would be taken there, and disputed once the manifest comes.
+    let mut later = directory.own.range(held.version + 1..);
+    is_known && !later.any(|(_, manifest)| manifest.is_revoked(&fpr))
 }
 
 /// A consent as stored.

@@ -68,7 +68,12 @@ impl Sweeper {
         let mut tick = Box::pin(sleep.sleep(TICK));
         let (mut look, mut rest) = (true, 0u32);
         loop {
-            let is_whole = published.borrow_and_update().directory.recovering.is_none();
+            let is_whole = {
+                let now = published.borrow_and_update();
+                // Also where a tick at the same instant came first: looking marks it as seen.
+                look |= now.has_changed();
+                now.directory.recovering.is_none()
+            };
             if is_whole && rest == 0 && (look || self.is_due()) {
                 look = match self.round().await {
                     Ok(again) => again,
@@ -142,12 +147,11 @@ impl Sweeper {
             return Ok(true);
         }
         let mut conn = self.store.read().await?;
-        let next = match self.broom {
-            Broom::Timers => queue::next_timer_ms(&mut conn).await?,
-            Broom::Notices => next_notice_ms(&mut conn).await?,
+        // What is due and sore wakes by its ticks, and hides nothing that falls due after it.
+        self.next_due_ms = match self.broom {
+            Broom::Timers => queue::next_timer_ms(&mut conn, now_ms).await?,
+            Broom::Notices => next_notice_ms(&mut conn, now_ms).await?,
         };
-        // What is due and sore wakes by its ticks.
-        self.next_due_ms = next.filter(|due_ms| *due_ms > now_ms);
         Ok(false)
     }
 
@@ -261,9 +265,9 @@ async fn leg_of_notice(conn: &mut Conn, id: [u8; 16]) -> Result<Option<LegId>, S
     row.map(|row| Ok(LegId(row.array(0)?))).transpose()
 }
 
-async fn next_notice_ms(conn: &mut Conn) -> Result<Option<u64>, StoreError> {
-    let sql = "SELECT due_ms FROM notice WHERE state = 0 ORDER BY due_ms LIMIT 1";
-    conn.maybe(sql, Vec::new()).await?.map(|row| row.uint(0)).transpose()
+async fn next_notice_ms(conn: &mut Conn, after_ms: u64) -> Result<Option<u64>, StoreError> {
+    let sql = "SELECT due_ms FROM notice WHERE state = 0 AND due_ms > $1 ORDER BY due_ms LIMIT 1";
+    conn.maybe(sql, vec![after_ms.into()]).await?.map(|row| row.uint(0)).transpose()
 }
 
 impl fmt::Debug for Sweeper {

@@ -76,6 +76,9 @@ pub enum Stopped {
     /// The key ring or the erasure ledger did not do it: the start finds out how far it came.
     #[error("{0}")]
     Ring(String),
+    /// It came to no end of its own: a defect, and the log says where.
+    #[error("the writer broke off in the middle of its work")]
+    BrokeOff,
 }
 
 /// The writer; run it as one task.
@@ -364,7 +367,11 @@ impl Writer {
         // It is committed: whoever comes next must not do it again.
         let finished = self.house.ring.finish(&end.ring).await;
         finished.map_err(|error| Broken::Stop(Stopped::Ring(error.to_string())))?;
-        self.release(end, heads).await?;
+        self.release(end, heads).await.map_err(|broken| match broken {
+            // Committed: nothing of it may be done again, and nothing signed.
+            Broken::Store(error) => Broken::Stop(Stopped::Store(error)),
+            Broken::Stop(stopped) => Broken::Stop(stopped),
+        })?;
         Ok(results)
     }
 

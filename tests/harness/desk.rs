@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used)] // a helper that cannot go on ends the test
 
-use crate::town::{Town, eventually};
+use crate::stuck::eventually;
+use crate::town::Town;
 use crate::towns::Towns;
 use jieli_node::command::{DeskCommand, Done};
 use jieli_node::legs::LegFile;

@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used)] // a helper that cannot go on ends the test
 
-use crate::town::{Town, eventually};
+use crate::stuck::eventually;
+use crate::town::Town;
 use crate::world::Seeded;
 use jieli_node::keys::{KeyName, KeyRing, Signer, make_beside};
 use jieli_node::world::Clock;

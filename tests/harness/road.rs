@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)] // a helper that cannot go on ends the test
 
 use crate::people::{self, FAMILY};
-use crate::town::eventually;
+use crate::stuck::eventually;
 use crate::towns::Towns;
 use jieli_proto::case::Stage;
 use jieli_proto::id::LegId;

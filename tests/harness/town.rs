@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used)] // a helper that cannot go on ends the test
 
 use crate::Sms;
-use crate::world::{Hands, Phones, RealSleep, Seeded, Tap, Tapped};
+use crate::stuck::{eventually, logged, soon};
+use crate::world::{Hands, Phones, RealSleep, Restless, Seeded, Tap, Tapped};
 use jieli_node::boot::{Node, Start, WrapPost};
 use jieli_node::command::{Actor, Command, DeskCommand, Done, WorkerCommand};
 use jieli_node::config::{Config, Database, DeskRole, DeskToken, Listen};
@@ -91,6 +92,8 @@ pub struct Town {
     pub spread_minutes: u64,
     /// How often an act is tried again while the person's notice waits.
     pub patience: u32,
+    /// Whether its node never rests between two ticks.
+    pub restless: bool,
 }
 
 impl std::fmt::Debug for Town {
@@ -129,6 +132,7 @@ impl Town {
             starts: 0,
             spread_minutes: 0,
             patience: 200,
+            restless: false,
         }
     }
 
@@ -152,6 +156,7 @@ impl Town {
 
     /// Starts its node, which dies where it is told to.
     pub async fn start_to_crash(&mut self, crash_at: Option<CrashAt>) {
+        logged();
         self.starts += 1;
         let tap = Arc::clone(&self.tap);
         let wrap: WrapPost = Arc::new(move |post| Arc::new(Tapped(post, Arc::clone(&tap))));
@@ -163,7 +168,7 @@ impl Town {
             passphrase: None,
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             entropy: Arc::new(Seeded::new(seed)),
-            sleep: Arc::new(RealSleep),
+            sleep: if self.restless { Arc::new(Restless) } else { Arc::new(RealSleep) },
             notices: Arc::clone(&self.phones) as Arc<dyn Notices>,
             wrap_post: Some(wrap),
             crash_at,
@@ -485,7 +490,7 @@ impl Town {
     pub async fn reaches(&self, leg: LegId, stage: Stage) {
         let what = format!("{stage:?} of {} in {}", leg.hex(), IDS[self.at]);
         if !soon(async || self.stage(leg).await == Some(stage)).await {
-            panic!("waited too long for {what}: {:?}", self.alarms().await);
+            panic!("waited too long for {what}: {}", self.stuck().await);
         }
     }
 
@@ -499,7 +504,7 @@ impl Town {
     pub async fn holds(&self, leg: LegId, ty: MessageType) {
         let what = format!("{ty:?} in {}", IDS[self.at]);
         if !soon(async || self.types(leg).await.contains(&ty)).await {
-            panic!("waited too long for {what}: {:?}", self.alarms().await);
+            panic!("waited too long for {what}: {}", self.stuck().await);
         }
     }
 
@@ -579,20 +584,4 @@ pub fn in_hand(case: &str, person: &wire::DraftPerson) -> wire::InHand {
         number: person.number.clone(),
         slip_leg: String::new(),
     }
-}
-
-/// Waits up to half a minute.
-pub async fn eventually(what: &str, holds: impl AsyncFnMut() -> bool) {
-    assert!(soon(holds).await, "waited too long for {what}");
-}
-
-/// Whether something comes to hold within half a minute.
-async fn soon(mut holds: impl AsyncFnMut() -> bool) -> bool {
-    for _ in 0..600 {
-        if holds().await {
-            return true;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    false
 }

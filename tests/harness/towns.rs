@@ -4,7 +4,8 @@
 #![allow(clippy::unwrap_used)] // a helper that cannot go on ends the test
 
 use crate::people;
-use crate::town::{Town, eventually};
+use crate::stuck::eventually;
+use crate::town::Town;
 use crate::world::Hands;
 use jieli_node::command::DeskCommand;
 use jieli_node::config::Database;

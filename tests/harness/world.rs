@@ -12,6 +12,7 @@ use jieli_node::world::{
 };
 use jieli_proto::calendar::Calendar;
 use jieli_proto::id::{CityId, Digest};
+use jieli_proto::kinds::{Kind, Lane};
 use jieli_proto::wire::{self, answer};
 use prost::Message as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -93,6 +94,17 @@ impl Sleep for RealSleep {
     }
 }
 
+/// Sleeps as shortly as can be, so that a tick falls into everything.
+#[derive(Debug)]
+pub(crate) struct Restless;
+
+#[async_trait]
+impl Sleep for Restless {
+    async fn sleep(&self, _: Duration) {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// What reached the phones of a city's people.
 #[derive(Debug, Default)]
 pub struct Phones(Mutex<Vec<Sms>>, Mutex<Option<NoticeResult>>);
@@ -133,6 +145,8 @@ impl Notices for Phones {
 pub struct Tap {
     /// Nothing of this city gets through.
     pub cut: AtomicBool,
+    /// Letters of act lanes do not get through.
+    acts_cut: AtomicBool,
     /// What this city said by itself.
     said: Mutex<Vec<Vec<u8>>>,
     /// What this city was answered.
@@ -143,6 +157,11 @@ impl Tap {
     /// Cuts the line, or mends it.
     pub fn set_cut(&self, cut: bool) {
         self.cut.store(cut, Ordering::SeqCst);
+    }
+
+    /// Holds back the letters of act lanes, or lets them go.
+    pub fn hold_acts(&self, hold: bool) {
+        self.acts_cut.store(hold, Ordering::SeqCst);
     }
 
     /// Every frame this city handed to its post, and its requests.
@@ -182,9 +201,13 @@ impl Post for Tapped {
     async fn deliver(
         &self,
         to: &CityId,
-        letters: Vec<wire::Letter>,
+        mut letters: Vec<wire::Letter>,
         noted: Vec<wire::Noted>,
     ) -> Result<Delivered, PostError> {
+        if self.1.acts_cut.load(Ordering::SeqCst) {
+            let of_acts = |lane| Lane::from_number(lane).is_some_and(|l| l.kind() == Kind::Act);
+            letters.retain(|letter| !of_acts(letter.lane));
+        }
         for letter in &letters {
             self.1.open(letter.encode_to_vec())?;
         }

@@ -331,6 +331,28 @@ async fn the_worker_stops_in_every_stage_and_everything_is_erased_once() {
     town.stop().await;
 }
 
+/// A tick at the very instant at which a batch is published must not hide its timers.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_timer_is_overlooked_by_a_node_that_never_rests() {
+    let mut city = Within::new(sqlite()).await;
+    city.town.stop().await;
+    city.town.restless = true;
+    city.town.start().await;
+    for serial in 420..424 {
+        let mut draft = jieli_tests::people::row(people::FAMILY);
+        draft.legs.retain(|leg| leg.service() == Service::Schooling);
+        draft.legs[0].person = Some(people::person_born(serial, 2015));
+        draft.worker = Some(people::person(serial));
+        draft.city = "昆明市".to_owned();
+        let case = city.town.import(vec![draft]).await.remove(0);
+        let leg = city.town.leg_for(&case, Service::Schooling).await;
+        let sms = city.town.ask_yes(&case).await;
+        city.town.withdraw(&sms).await.unwrap();
+        city.holds(leg, MessageType::WithdrawEffect).await;
+    }
+    city.town.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_office_that_stays_silent_is_reminded_and_then_expired() {
     let city = Within::new(sqlite()).await;

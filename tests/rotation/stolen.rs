@@ -21,16 +21,22 @@ fn revoked(fpr: Digest, last_good: Vec<wire::LastGood>) -> Revocation {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stolen_message_key_is_revoked_by_position_and_what_was_on_its_way_is_said_again() {
-    said_again(Towns::new().await).await;
+    said_again(Towns::new().await, false).await;
+}
+
+/// Neither the old letter nor the consent signed anew may get there before the manifest.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_overtakes_the_manifest_that_revokes_a_stolen_key() {
+    said_again(Towns::new().await, true).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_on_postgres() {
     let (a, b) = (TestPg::create("keys_a").await.unwrap(), TestPg::create("keys_b").await.unwrap());
-    said_again(Towns::with(a.database(), b.database(), AGREEMENT_DRAFT).await).await;
+    said_again(Towns::with(a.database(), b.database(), AGREEMENT_DRAFT).await, false).await;
 }
 
-async fn said_again(towns: Towns) {
+async fn said_again(towns: Towns, manifest_last: bool) {
     let (kunming, ruian) = (&towns.kunming, &towns.ruian);
     let before = towns.main_road().await;
     towns.settled().await;
@@ -49,16 +55,26 @@ async fn said_again(towns: Towns) {
     let manifest = kunming.next_manifest(add, vec![revoked(stolen, last_good)]);
     kunming.install(manifest).await.unwrap();
     assert_ne!(kunming.key(KeyName::Message), stolen);
+    kunming.tap.hold_acts(manifest_last);
     kunming.tap.set_cut(false);
     towns.clock.move_on(3_600_000);
+    if manifest_last {
+        for _ in 0..20 {
+            towns.clock.move_on(60_000);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert!(kunming.item(towns.agreement, 0, offers as u64).await.is_none());
+        kunming.tap.hold_acts(false);
+        towns.clock.move_on(3_600_000);
+    }
     kunming.is_held_by(&ruian.id()).await;
     // It was refused there, and comes again under the new key, with a consent signed anew; what was
     // said before Ruian held the new key waits for its next try.
-    eventually("the OFFER comes again", async || {
+    let again = async || {
         towns.clock.move_on(5_000);
         ruian.stage(leg).await == Some(Stage::Offered)
-    })
-    .await;
+    };
+    towns.come_to("the OFFER under the new key", again).await;
     towns.settled().await;
     // The question for places before it too.
     let mut refused = 0;

@@ -54,6 +54,11 @@ impl Greeted {
         }
     }
 
+    /// Whether it shows a shorter log than was held here, and proves nothing.
+    pub(crate) fn may_be_overtaken(&self) -> bool {
+        self.size < self.held_before && self.stated.is_none()
+    }
+
     /// What came as an answer.
     pub fn answered(said: &GreetReply, held_before: u64) -> Greeted {
         Greeted {

@@ -57,6 +57,9 @@ const TELL_AGAIN_MS: u64 = 10 * 60_000;
 /// A peer that could not be called is called again at its next stream after so long.
 const MEET_AGAIN_MS: u64 = 60_000;
 
+/// How long a peer that greets may be asked back before its own words count.
+const ASK_BACK_MAX: Duration = Duration::from_secs(2);
+
 /// Records read at once for a `Fetch`.
 const FETCH_AT_ONCE: u64 = 32;
 
@@ -199,6 +202,16 @@ impl ExchangeDoor {
         let mut met = self.met.lock().unwrap_or_else(PoisonError::into_inner);
         met.insert(city.clone(), until_ms);
         Ok(())
+    }
+
+    /// A greeting may be overtaken on its way by newer words, and seem to show a log that went back;
+    /// an answer is never older than its question. Whether the peer could be asked, and was heard.
+    async fn asked_back(&self, city: &CityId) -> bool {
+        let asked = meet(&self.hand, &self.house, self.letters.store(), city);
+        tokio::select! {
+            heard = asked => heard.is_ok(),
+            () = self.world.sleep.sleep(ASK_BACK_MAX) => false,
+        }
     }
 
     /// The heads that an answer carries. Whether it arrives nobody knows: findings come again.
@@ -367,7 +380,12 @@ impl Exchange for ExchangeDoor {
         let mut conn = self.letters.store().read().await.map_err(internal)?;
         let peer = caller.published.directory.peers.get(&city).ok_or_else(denied)?;
         let held = held_of(&mut conn, peer).await.map_err(internal)?;
-        self.hear(&city, Greeted::asked(request.into_inner(), held)).await?;
+        let mut said = Greeted::asked(request.into_inner(), held);
+        if said.may_be_overtaken() && self.asked_back(&city).await {
+            // What it answered counts.
+            said.held_before = 0;
+        }
+        self.hear(&city, said).await?;
         let published = self.hand.published();
         let directory = &published.directory;
         let peer = directory.peers.get(&city).ok_or_else(denied)?;

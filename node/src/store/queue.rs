@@ -308,10 +308,10 @@ pub async fn timers_due(
     rows.iter().map(timer).collect()
 }
 
-/// When the next timer goes off, in Unix milliseconds.
-pub async fn next_timer_ms(conn: &mut Conn) -> Result<Option<u64>, StoreError> {
-    let sql = "SELECT due_ms FROM timer ORDER BY due_ms, timer_id LIMIT 1";
-    conn.maybe(sql, vec![]).await?.map(|row| row.uint(0)).transpose()
+/// When the first timer after an instant goes off; both in Unix milliseconds.
+pub async fn next_timer_ms(conn: &mut Conn, after_ms: u64) -> Result<Option<u64>, StoreError> {
+    let sql = "SELECT due_ms FROM timer WHERE due_ms > $1 ORDER BY due_ms, timer_id LIMIT 1";
+    conn.maybe(sql, vec![after_ms.into()]).await?.map(|row| row.uint(0)).transpose()
 }
 
 /// Removes a timer; whether it was there. Of two that try, only one is told so.

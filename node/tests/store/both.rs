@@ -144,7 +144,7 @@ async fn perform(
         Op::ClearTimer(id) => format!("{:?}", queue::clear_timer(tx, &[*id; 16]).await?),
         Op::TimersDue(at) => {
             let due = queue::timers_due(tx, u64::from(*at), 5).await?;
-            format!("{due:?} {:?}", queue::next_timer_ms(tx).await?)
+            format!("{due:?} {:?}", queue::next_timer_ms(tx, 0).await?)
         }
         Op::Letters(letters) => {
             let letters: Vec<_> = letters.iter().map(|(lane, seq)| place(*lane, *seq)).collect();

@@ -79,10 +79,10 @@ fn timers_go_off_once() {
             kind: "erase".into(),
             subject: vec![id, 0],
         };
-        assert_eq!(queue::next_timer_ms(&mut tx).await.unwrap(), None);
+        assert_eq!(queue::next_timer_ms(&mut tx, 0).await.unwrap(), None);
         let timers = vec![timer(3, 70), timer(2, 50), timer(1, 50), timer(4, 60)];
         queue::set_timers(&mut tx, timers).await.unwrap();
-        assert_eq!(queue::next_timer_ms(&mut tx).await.unwrap(), Some(50));
+        assert_eq!(queue::next_timer_ms(&mut tx, 0).await.unwrap(), Some(50));
         let due = queue::timers_due(&mut tx, 60, 9).await.unwrap();
         assert_eq!(due, [timer(1, 50), timer(2, 50), timer(4, 60)]);
         assert_eq!(queue::timers_due(&mut tx, 60, 1).await.unwrap(), [timer(1, 50)]);

@@ -163,7 +163,8 @@ async fn serve(
         why @ (Stopped::Crashed(_)
         | Stopped::Store(_)
         | Stopped::HighWater(_)
-        | Stopped::Ring(_)) => {
+        | Stopped::Ring(_)
+        | Stopped::BrokeOff) => {
             Err(Fail::new(FAILED, "STOPPED", "节点因故障停止。", why.to_string()))
         }
     }
