@@ -296,7 +296,8 @@ async fn crosses(kind: MessageType, redirect_first: bool, serial: u32, towns: &T
         let seen = ruian.case_seen("district-homes", &there, "test").await.unwrap();
         let fields = &seen.legs[0].fields;
         let size = if kind == MessageType::Supply { "5" } else { "4" };
-        assert!(fields.iter().any(|f| (f.section, f.field) == (3, 2) && f.value == size));
+        let found = fields.iter().find(|f| (f.section, f.field) == (3, 2)).map(|f| f.value.as_str());
+        assert_eq!(found, Some(size), "{kind:?}, REDIRECT first: {redirect_first}");
     }
     verifies(towns, kunming, &case).await;
 }
