@@ -1,5 +1,6 @@
-//! The console over HTTP, as a browser without scripts uses it, in front of real cities: accounts,
-//! the access table, the sending and the receiving desk.
+//! The console and the worker's pages over HTTP, as a browser without scripts uses it, in front of real cities: accounts,
+//! the access tables, the sending, the
+//! receiving and the compliance desk, the person's own pages.
 
 #![allow(clippy::unwrap_used)]
 
@@ -13,3 +14,7 @@ mod browser;
 mod desks;
 #[path = "console/names.rs"]
 mod names;
+#[path = "console/review.rs"]
+mod review;
+#[path = "console/worker.rs"]
+mod worker;

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "journey/agreements.rs"]
+mod agreements;
 #[path = "journey/ballot.rs"]
 mod ballot;
 #[path = "journey/call_back.rs"]
@@ -11,6 +13,8 @@ mod call_back;
 mod capacity;
 #[path = "journey/capture.rs"]
 mod capture;
+#[path = "journey/correction.rs"]
+mod correction;
 #[path = "journey/cosigned.rs"]
 mod cosigned;
 #[path = "journey/crossing.rs"]
@@ -27,6 +31,8 @@ mod offers;
 mod parties;
 #[path = "journey/queues.rs"]
 mod queues;
+#[path = "journey/redirect.rs"]
+mod redirect;
 #[path = "journey/restored.rs"]
 mod restored;
 #[path = "journey/road.rs"]

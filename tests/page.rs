@@ -238,3 +238,55 @@ fn no_city_outlives_the_demo() -> Result<()> {
     assert!(closed, "a city still answers");
     Ok(())
 }
+
+#[test]
+fn every_desk_of_every_city_is_one_press_away() -> Result<()> {
+    let demo = Demo::start()?;
+    let page = demo.page()?;
+    let links: Vec<&str> = page.split("href=\"/enter/").skip(1).collect();
+    let links: Vec<&str> = links.iter().filter_map(|rest| rest.split('"').next()).collect();
+    let mut roles = Vec::new();
+    for link in &links {
+        let sent = demo.ask("GET", &format!("/enter/{link}"), &demo.host, "")?;
+        let to = sent.head.split_once("location: http://").context("a way")?.1;
+        let to = to.lines().next().unwrap_or_default().trim().to_owned();
+        let (host, path) = to.split_once('/').context("a path")?;
+        let (status, cookie) = call(host, &format!("/{path}"), "")?;
+        if path.is_empty() {
+            assert_eq!(status, 200, "the person's own pages: {to}");
+            roles.push("worker".to_owned());
+            continue;
+        }
+        assert_eq!(status, 303, "{to}");
+        assert!(cookie.starts_with(&format!("__Host-jieli-{}=", &host[10..])), "{cookie}");
+        assert_eq!(call(host, "/account", &cookie)?.0, 200, "{to}");
+        assert_eq!(call(host, "/", &cookie)?.0, 200, "no password is asked for: {to}");
+        // Without the key that was drawn for this demo the link opens nothing.
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let guessed = format!("/demo/{}/{name}", "0".repeat(32));
+        assert_eq!(call(host, &guessed, "")?.0, 404, "{guessed}");
+        roles.push(name.rsplit('-').next().unwrap_or_default().to_owned());
+    }
+    for role in ["sending", "receiving", "approver", "station", "compliance", "security", "worker"]
+    {
+        assert!(roles.iter().any(|one| one == role), "{role}: {roles:?}");
+    }
+    assert_eq!(roles.iter().filter(|one| *one == "worker").count(), 3);
+    Ok(())
+}
+
+/// Status, and the cookie that was set.
+fn call(host: &str, path: &str, cookie: &str) -> Result<(u16, String)> {
+    let mut stream = TcpStream::connect(host)?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nCookie: {cookie}\r\n\r\n"
+    )?;
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let status = text.split(' ').nth(1).context("a status")?.parse()?;
+    let set = text.lines().find_map(|line| line.strip_prefix("set-cookie: "));
+    let set = set.and_then(|line| line.split(';').next()).unwrap_or_default();
+    Ok((status, set.to_owned()))
+}

@@ -230,6 +230,20 @@ fn two_strangers_become_partners() {
     let text = entered["text_zh"].as_str().unwrap();
     assert!(text.contains("与上一版相比") && text.contains("删去事项："), "{text}");
 
+    // The same text as a draft again: nothing differs; for another partner, nothing of this one.
+    let copy = |more: &[&str]| {
+        let words = [&["agreement", "copy", &id], more].concat();
+        km.run(&words).ok()["draft_toml"].as_str().unwrap().to_owned()
+    };
+    std::fs::write(km.dir.join("copy.toml"), copy(&["--next"])).unwrap();
+    let entered = km.run(&["agreement", "propose", "copy.toml"]).ok();
+    assert!(entered["text_zh"].as_str().unwrap().contains("内容相同"), "{entered}");
+    let other = copy(&["--for", "chengdu.sc"]);
+    assert!(other.contains("chengdu.sc") && other.contains("昆明市教育体育局"), "{other}");
+    assert!(!other.contains("ruian.zj") && !other.contains("瑞安"), "{other}");
+    std::fs::write(km.dir.join("other.toml"), other).unwrap();
+    assert_eq!(km.run(&["agreement", "propose", "other.toml"]).refused(1), "BAD_DRAFT");
+
     // A second start in one directory, and a peer that is gone.
     let second = ra.run(&["node", "serve"]);
     assert_eq!(second.refused(4), "ALREADY_RUNNING");

@@ -19,6 +19,8 @@ mod v01_receiving;
 mod v02;
 #[path = "safeguards/v03.rs"]
 mod v03;
+#[path = "safeguards/v03_keypad.rs"]
+mod v03_keypad;
 #[path = "safeguards/v04.rs"]
 mod v04;
 #[path = "safeguards/v04_changed.rs"]
@@ -41,6 +43,8 @@ mod v12;
 mod v13;
 #[path = "safeguards/v14.rs"]
 mod v14;
+#[path = "safeguards/v17.rs"]
+mod v17;
 #[path = "safeguards/v19.rs"]
 mod v19;
 #[path = "safeguards/v19_within.rs"]
@@ -51,3 +55,5 @@ mod v21;
 mod v22;
 #[path = "safeguards/v23.rs"]
 mod v23;
+#[path = "safeguards/v23_same.rs"]
+mod v23_same;

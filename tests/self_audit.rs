@@ -4,6 +4,7 @@
 
 use jieli_node::command::{Command, DeskCommand};
 use jieli_node::config::Database;
+use jieli_node::flags::Measured;
 use jieli_node::keys::seal_envelope;
 use jieli_node::reconcile::reconcile;
 use jieli_node::self_audit::{COVERED, UNCOVERED, self_audit};
@@ -65,6 +66,7 @@ const CASES: &[Case] = &[
     ("leg", "their_office", Flip::Text, "number = 1", &["leg_id"]),
     ("leg", "case_id", Flip::Blob, "number = 1", &["leg_id"]),
     ("leg_due", "sort_on", Flip::Number, "1 = 1", &["leg_id"]),
+    ("leg_open", "service", Flip::Number, "1 = 1", &["leg_id"]),
     ("leg_statement", "envelope", Flip::Blob, "1 = 1", &["leg_id"]),
     ("log_head", "root", Flip::Blob, "log = 'exchange'", &["log"]),
     ("log_head", "root", Flip::Blob, "log = 'local'", &["log"]),
@@ -80,6 +82,10 @@ const CASES: &[Case] = &[
     ("mirror_tile", "hashes", Flip::Blob, "1 = 1", &["origin", "level", "idx"]),
     ("own_head", "note", Flip::Text, "1 = 1", &["origin", "size"]),
     ("own_head", "root", Flip::Blob, "1 = 1", &["origin", "size"]),
+    ("pack", "envelope", Flip::Blob, "1 = 1", &["env_digest"]),
+    ("pack", "name", Flip::Text, "1 = 1", &["env_digest"]),
+    ("pack", "city_id", Flip::Text, "1 = 1", &["env_digest"]),
+    ("pack", "version", Flip::Number, "1 = 1", &["env_digest"]),
     ("peer", "root_spki", Flip::Blob, "1 = 1", &["city_id"]),
     ("peer", "end_points", Flip::Text, "1 = 1", &["city_id"]),
     ("peer_head", "root", Flip::Blob, "1 = 1", &["origin", "size"]),
@@ -112,6 +118,8 @@ const CASES: &[Case] = &[
     ("log_tile", "hashes", Flip::Blob, "log = 'exchange'", &["log", "level", "idx"]),
     ("log_tile", "root", Flip::Blob, "log = 'exchange'", &["log", "level", "idx"]),
     ("agreement_side", "suspend_digest", Flip::Blob, "LENGTH(suspend_digest) = 32", &["side"]),
+    ("risk_flag", "flag_digest", Flip::Blob, "1 = 1", &["kind", "month"]),
+    ("risk_flag", "answer_by", Flip::Number, "1 = 1", &["kind", "month"]),
     ("log_statement", "envelope", Flip::Blob, "1 = 1", &["env_digest"]),
     ("log_statement", "size", Flip::Number, "1 = 1", &["env_digest"]),
     ("audit_sign_off", "dsse", Flip::Text, "1 = 1", &["sign_off_id"]),
@@ -198,6 +206,15 @@ async fn lived(first: Database, second: Database) -> Towns {
         ..wire::AgreementActRequest::default()
     };
     kunming.two_approve(DeskCommand::ActOnAgreement(suspend)).await.unwrap();
+    let found = Measured {
+        agreement: towns.agreement,
+        kind: wire::RiskFlagKind::SameMinute,
+        month: 202_611,
+        counted: 12,
+        out_of: 12,
+        raised: true,
+    };
+    kunming.node().hand().perform(Command::Measured(vec![found])).await.unwrap();
     towns.settled().await;
     kunming.exported(&case, false).await;
     let node = kunming.node();
@@ -234,8 +251,11 @@ async fn lived(first: Database, second: Database) -> Towns {
     towns
 }
 
-/// A statement about a log, a sign-off, and a request for a second pair of eyes.
+/// A pack, a statement about a log, a sign-off, and a request for a second pair of eyes.
 async fn kept(town: &Town) {
+    let file = include_bytes!("../proto/packs/language-es.json").to_vec();
+    let import = DeskCommand::ImportPack(wire::ImportPackRequest { file });
+    town.desk(import).await.unwrap();
     let keys = &town.node().house().keys;
     let published = town.node().hand().published();
     let head = &published.exchange;

@@ -10,25 +10,27 @@ use accounts::{Accounts, AccountsError};
 use config::Config;
 use desks::{Desks, DesksError};
 use limits::Limit;
-use stack::DoorError;
+pub use stack::DoorError;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use world::{Clock, Entropy, SheetReader};
 
 pub mod accounts;
+mod chart;
 pub mod config;
-mod desks;
-mod form;
-mod frame;
-mod limits;
+pub(crate) mod desks;
+pub(crate) mod form;
+pub(crate) mod frame;
+pub(crate) mod limits;
 mod pages;
+pub(crate) mod posted;
 pub mod role;
 pub mod routes;
-mod stack;
+pub(crate) mod stack;
 mod steps;
 mod tray;
 mod visitor;
-mod words;
+pub(crate) mod words;
 pub mod world;
 
 /// What the console has from outside.
@@ -58,19 +60,30 @@ pub enum ConsoleError {
 type Shared = Arc<Console>;
 
 /// All that pages work with.
-struct Console {
+pub(crate) struct Console {
     config: Config,
     accounts: Accounts,
     desks: Desks,
     outside: Outside,
     limits: Limits,
     tray: tray::Tray,
+    /// Name of the session's cookie.
+    cookie: String,
+    demo: Option<Demo>,
+}
+
+/// Log-ins of a demo: a link each and no password, on this machine alone. A served console cannot be
+/// given them: no file says them.
+#[derive(Clone, Debug)]
+pub struct Demo {
+    /// Stands in every link; drawn anew for every demo.
+    pub key: String,
+    /// Name, role and token of each account.
+    pub accounts: Vec<(String, role::Role, String)>,
 }
 
 /// How much and how often.
-struct Limits {
-    /// Requests of one address.
-    requests: Limit,
+pub(crate) struct Limits {
     /// Wrong tries to log in of one address: behind a proxy that is the whole house.
     tries: Limit,
 }
@@ -82,6 +95,10 @@ impl Limits {
     }
 }
 
+/// The session's cookie. `__Host-`: only over TLS or on this machine, for this host alone.
+const COOKIE: &str = "__Host-jieli";
+/// Stands where a password's line would.
+const NOBODY: &str = "none";
 /// Most bytes of a sheet.
 const SHEET_BYTES_MAX: usize = 20 << 20;
 const MINUTE_MS: u64 = 60_000;
@@ -100,12 +117,38 @@ impl Ready {
         if !accounts.any().await? {
             return Err(AccountsError::Empty.into());
         }
+        Ready::over(config, outside, accounts, None).await
+    }
+
+    /// A demo's: makes its accounts, which have no password. Refused anywhere but on loopback.
+    pub async fn demo(config: Config, outside: Outside, demo: Demo) -> Result<Ready, ConsoleError> {
+        if !config.listen.address.ip().is_loopback() || config.listen.tls.is_some() {
+            let what = std::io::Error::other("a demo is for this machine alone");
+            return Err(DoorError::Io(what).into());
+        }
+        let accounts = Accounts::open(&config.place(&config.accounts.file)).await?;
+        let now_ms = outside.clock.now_unix_ms() as i64;
+        for (name, role, token) in &demo.accounts {
+            // No password opens such a line.
+            accounts.add(name, *role, token, NOBODY, now_ms).await?;
+            if let Some(account) = accounts.named(name).await? {
+                accounts.set_password(account.id, NOBODY, false).await?;
+            }
+        }
+        Ready::over(config, outside, accounts, Some(demo)).await
+    }
+
+    async fn over(
+        config: Config,
+        outside: Outside,
+        accounts: Accounts,
+        demo: Option<Demo>,
+    ) -> Result<Ready, ConsoleError> {
         let tls = config.listen.tls.as_ref();
         let tls = tls.map(|files| stack::tls(files, |path| config.place(path))).transpose()?;
         let listener = TcpListener::bind(config.listen.address).await.map_err(DoorError::Io)?;
         let desks = Desks::open(&config)?;
-        let limits =
-            Limits { requests: Limit::new(6_000, MINUTE_MS), tries: Limit::new(30, 5 * MINUTE_MS) };
+        let limits = Limits { tries: Limit::new(30, 5 * MINUTE_MS) };
         let shared = Arc::new(Console {
             config,
             accounts,
@@ -113,6 +156,14 @@ impl Ready {
             outside,
             limits,
             tray: tray::Tray::default(),
+            // A demo's consoles are one host: their cookies are kept apart by name.
+            cookie: match &demo {
+                Some(_) => {
+                    format!("{COOKIE}-{}", listener.local_addr().map_err(DoorError::Io)?.port())
+                }
+                None => COOKIE.to_owned(),
+            },
+            demo,
         });
         Ok(Ready { shared, tls, listener })
     }
@@ -122,7 +173,9 @@ impl Ready {
         self,
         told: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), ConsoleError> {
-        let router = stack::around(routes::router(&self.shared), self.shared);
+        let clock = self.shared.outside.clock.clone();
+        let door = stack::Door::new(&self.shared.config.listen, 6_000, clock);
+        let router = stack::around(routes::router(&self.shared), self.shared, door);
         Ok(stack::serve(router, self.listener, self.tls, told).await?)
     }
 }

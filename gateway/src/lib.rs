@@ -1,4 +1,4 @@
-//! The front desk: reads sheets, the console, the demo's start page; no persons, no keys, no protocol decision.
+//! The front desk: reads sheets, the console, the worker's pages, the demo's start page; no persons, no keys, no protocol decision.
 
 pub mod console;
 pub mod drafts;
@@ -7,3 +7,4 @@ pub mod paper;
 pub mod sealed;
 pub mod sheet;
 pub mod start;
+pub mod worker;

@@ -35,11 +35,15 @@ pub(crate) fn code_svg(text: &str, mm: u32) -> Result<String, PageError> {
     qr::svg(text, mm)
 }
 
-/// What a page to print may be styled by, for its content security policy: its own style, by the
-/// digest of it, and nothing else.
-pub(crate) fn style_source() -> String {
+/// The content security policy of a page to print: its own style, by the digest of it, and nothing
+/// else.
+pub(crate) fn policy() -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, STYLE.as_bytes());
-    format!("'sha256-{}'", base64::engine::general_purpose::STANDARD.encode(digest))
+    let digest = base64::engine::general_purpose::STANDARD.encode(digest);
+    format!(
+        "default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; \
+         frame-ancestors 'none'"
+    )
 }
 
 /// The letter to a city without a node, with its tear-off slip.

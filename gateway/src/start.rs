@@ -67,6 +67,7 @@ fn app(stage: Arc<dyn Stage>, port: u16, token: String) -> (Router, Arc<Board>) 
         .route("/do/{wish}", post(wish))
         .route("/power/{way}", post(power))
         .route("/phone/{act}", post(phone))
+        .route("/enter/{city}/{at}", get(enter))
         .route("/style.css", get(|| file("text/css; charset=utf-8", page::STYLE)))
         .route("/live.js", get(|| file("text/javascript; charset=utf-8", page::SCRIPT)))
         .route("/icon.svg", get(|| file("image/svg+xml", page::ICON)))
@@ -110,6 +111,16 @@ async fn page(State(desk): State<Desk>) -> impl IntoResponse {
     let parts = desk.board.listen().borrow().clone();
     let html = page::page(&parts, &desk.board.stage().steps());
     ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], html)
+}
+
+/// Goes into a city's pages. The way leads through here, so that this page names no other place.
+async fn enter(State(desk): State<Desk>, Path((city, at)): Path<(String, usize)>) -> Response {
+    let doors = desk.board.stage().cities();
+    let door = doors.iter().find(|door| door.id == city);
+    match door.and_then(|door| door.entrances.get(at)) {
+        Some(entrance) => Redirect::to(&entrance.url).into_response(),
+        None => refusal(StatusCode::NOT_FOUND, "no such entrance"),
+    }
 }
 
 /// The cleaned copy, made in memory, to be saved by the browser.

@@ -20,11 +20,13 @@ use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, MessageType};
 
+mod again;
 mod correct;
 mod decide;
 mod handler;
 mod offer;
 mod pending;
+mod redirect;
 
 pub(crate) use decide::{SLOT_DAYS_MIN, may_work};
 pub(crate) use handler::handler;
@@ -36,11 +38,13 @@ struct Planned {
     speech: Speech,
     /// V3: the worker is asked in private first.
     ballot: bool,
+    /// Fields of the person block: the person confirms them first.
+    confirm: Vec<wire::DraftField>,
 }
 
 impl Planned {
     fn now(speech: Speech) -> Planned {
-        Planned { speech, ballot: false }
+        Planned { speech, ballot: false, confirm: Vec::new() }
     }
 }
 
@@ -61,6 +65,7 @@ pub(crate) fn step_word(act: &Act) -> &'static str {
         Act::Waitlist(_) => "waitlist",
         Act::Return(_) => "return",
         Act::Correct(_) => "correct",
+        Act::Redirect(_) => "redirect",
     }
 }
 
@@ -83,6 +88,9 @@ impl Batch<'_> {
             // The person's word waits for nothing, and what was entered before it goes no more.
             self.drop_pending(&file).await?;
             return self.desk_withdraw(actor, &mut file).await;
+        }
+        if let Act::Correct(wire::DeskCorrect { not_as_asked: true, .. }) = act {
+            return self.decline_correction(actor, &file).await;
         }
         if let Some(pending) = waiting(self.conn, &file).await? {
             return Err(self.is_pending(&pending, &name).into());
@@ -108,7 +116,7 @@ impl Batch<'_> {
         let bond = self.bond_of(file);
         let bond = bond.ok_or_else(|| Denied::no_agreement(file.bond))?;
         let planned = match act {
-            Act::TakeUp(_) => Planned::now(self.take_up(&bond, file)),
+            Act::TakeUp(_) => Planned::now(self.take_up(&bond, file)?),
             Act::Accept(asked) => {
                 self.place_is_left(file).await?;
                 Planned::now(self.accept(&bond, file, asked).await?)
@@ -134,7 +142,14 @@ impl Batch<'_> {
             Act::Supply(asked) => Planned::now(self.supply(&bond, file, asked).await?),
             Act::Waitlist(asked) => Planned::now(self.waitlist(asked)?),
             Act::Return(asked) => Planned::now(decide::give_back(asked)?),
-            Act::Correct(asked) => Planned::now(self.correct(&bond, file, asked).await?),
+            Act::Correct(asked) => match self.of_person(file, asked).await? {
+                Some(confirm) => {
+                    let speech = self.correction_of_person(file, &confirm).await?;
+                    Planned { confirm, ..Planned::now(speech) }
+                }
+                None => Planned::now(self.correct(&bond, file, asked).await?),
+            },
+            Act::Redirect(asked) => Planned::now(self.redirect(&bond, file, asked)?),
         };
         self.prepare(file, &planned.speech).await?;
         Ok(planned)
@@ -155,7 +170,18 @@ impl Batch<'_> {
         }
         if planned.ballot {
             let Act::Outcome(asked) = act else { return Err(Denied::not_found("outcome").into()) };
-            return self.hold_outcome(file, asked).await;
+            return self.hold_outcome(token, file, asked).await;
+        }
+        if !planned.confirm.is_empty() {
+            self.ask_correction(file, &planned.confirm).await?;
+            self.correction_answered(file).await?;
+            return Ok(told(
+                "已录入，正请本人确认；本人确认后由系统发出，不确认就不更正。",
+                "Entered; the person is asked. It goes out after the person's yes, or not at all.",
+            ));
+        }
+        if let Act::Redirect(_) = act {
+            self.leaves_office(file).await?;
         }
         let digest = self.say(file, planned.speech).await?;
         match act {
@@ -172,7 +198,8 @@ impl Batch<'_> {
             | Act::Progress(_)
             | Act::Clarify(_)
             | Act::Waitlist(_)
-            | Act::Return(_) => {}
+            | Act::Return(_)
+            | Act::Redirect(_) => {}
         }
         Ok(recorded(&digest))
     }
@@ -209,6 +236,22 @@ impl Batch<'_> {
         file: &LegFile,
         duty: wire::Duty,
     ) -> Outcome<Speech> {
+        let before =
+            matches!(file.law.state().stage, Stage::Offered | Stage::TakenUp | Stage::Waitlisted);
+        let ended = bond.terminated().filter(|(_, on)| before || self.today >= *on);
+        if let Some((digest, wind_down)) = ended {
+            // Ended with its agreement: whoever owes what, either side closes it.
+            let waits_for = file.law.owed().into_iter().next();
+            let duty = match waits_for {
+                Some(owed) if duty == wire::Duty::Unspecified => wire_duty(owed.duty),
+                Some(_) | None => named_or_owed(file, duty)?,
+            };
+            let body =
+                wire::Expire { duty: duty.into(), terminate: digest.to_vec(), receipt: Vec::new() };
+            let mut speech = Speech::plain(MessageType::Expire, Body::Expire(body));
+            speech.proof = Some(Proof::Terminated { wind_down });
+            return Ok(speech);
+        }
         let duty = named_or_owed(file, duty)?;
         if file.is_local() {
             let (digest, proof) = local::silence(file, duty)?;
@@ -216,17 +259,6 @@ impl Batch<'_> {
                 wire::Expire { duty: duty.into(), receipt: digest.to_vec(), terminate: Vec::new() };
             let mut speech = Speech::plain(MessageType::Expire, Body::Expire(body));
             speech.proof = Some(proof);
-            return Ok(speech);
-        }
-        let before =
-            matches!(file.law.state().stage, Stage::Offered | Stage::TakenUp | Stage::Waitlisted);
-        if let Some((digest, wind_down)) = bond.terminated()
-            && (before || self.today >= wind_down)
-        {
-            let body =
-                wire::Expire { duty: duty.into(), terminate: digest.to_vec(), receipt: Vec::new() };
-            let mut speech = Speech::plain(MessageType::Expire, Body::Expire(body));
-            speech.proof = Some(Proof::Terminated { wind_down });
             return Ok(speech);
         }
         let lane = Lane::receipts(bond.our_side.other());
@@ -247,7 +279,10 @@ impl Batch<'_> {
         let body =
             wire::Expire { duty: duty.into(), receipt: digest.to_vec(), terminate: Vec::new() };
         let mut speech = Speech::plain(MessageType::Expire, Body::Expire(body));
-        let received_on = self.house.calendar.day_of_unix_ms(receipt.received_unix_ms);
+        // In the zone of this city, which cites it.
+        let version = bond.version();
+        let received_ms = receipt.received_unix_ms;
+        let received_on = self.directory.shelf.day(bond.id, version, bond.our_side, received_ms);
         speech.proof = Some(silence(file, file.our_side.other(), &receipt, received_on));
         Ok(speech)
     }

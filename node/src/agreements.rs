@@ -2,8 +2,12 @@
 //! terminate, manifests. An act of ours waits in `waiting` until two tokens of two posts stand
 //! behind it; only then is it signed here.
 
+mod ceiling;
+mod cited;
+mod ending;
 mod receive;
 pub(crate) mod standing;
+pub(crate) mod succession;
 pub(crate) mod waiting;
 
 use crate::batch::Batch;
@@ -12,6 +16,7 @@ use crate::receive::decode;
 use crate::store::{StoreError, Val};
 use crate::timer::TimerKind;
 use crate::trouble::{Denied, Outcome};
+pub(crate) use ceiling::Opening;
 use jieli_proto::agreement::{Agreement, distinct};
 use jieli_proto::day::Day;
 use jieli_proto::envelope;
@@ -46,6 +51,10 @@ impl Batch<'_> {
     /// Everything that must hold of a proposal, as it is entered and again as it is signed.
     async fn proposable(&mut self, draft: &wire::Agreement, act: ActType) -> Outcome<Proposable> {
         let agreement = Agreement::check(draft).map_err(|flaw| {
+            Denied::new("BAD_DRAFT", format!("协议草案有误：{flaw}"), flaw.to_string())
+        })?;
+        let in_force = self.directory.bonds.get(&agreement.id).and_then(Bond::in_force);
+        agreement.follows(in_force).map_err(|flaw| {
             Denied::new("BAD_DRAFT", format!("协议草案有误：{flaw}"), flaw.to_string())
         })?;
         let us = agreement.side_of(&self.directory.city).ok_or_else(|| not_party("us"))?;
@@ -88,6 +97,7 @@ impl Batch<'_> {
                 .into());
             }
         }
+        self.holds_own_calendar(&agreement, us)?;
         Ok(Proposable { agreement, us, peer, bond })
     }
 
@@ -115,7 +125,7 @@ impl Batch<'_> {
         let us_id = self.directory.city.as_str().to_owned();
         self.keep_version(&agreement, &sealed, &us_id).await?;
         self.record("agreement proposed", &agreement.id.0);
-        self.reload().await?;
+        self.reload_bond(agreement.id).await?;
         Ok(())
     }
 
@@ -161,6 +171,7 @@ impl Batch<'_> {
         let payload = self.text_of(bond, &proposal.digest).await?;
         let agreement =
             Agreement::check(&payload).map_err(|_| StoreError::Corrupt("agreement_version"))?;
+        self.holds_own_calendar(&agreement, bond.our_side)?;
         Ok(Some((proposal, agreement)))
     }
 
@@ -208,7 +219,6 @@ impl Batch<'_> {
         self.send_act(&bond, act).await?;
         self.make_live(id, version, &proposal.digest).await?;
         self.record("agreement counter-signed", &proposal.digest.0);
-        self.reload().await?;
         Ok(())
     }
 
@@ -266,7 +276,7 @@ impl Batch<'_> {
         let digest = self.send_act(&bond, act).await?;
         self.apply_act(&bond, bond.our_side, act_type, &digest, wind_down).await?;
         self.record("agreement act", &digest.0);
-        self.reload().await?;
+        self.reload_bond(id).await?;
         Ok(())
     }
 
@@ -319,11 +329,16 @@ impl Batch<'_> {
             | ActType::CounterPropose
             | ActType::Countersign
             | ActType::Manifest
-            | ActType::Pack => return Ok(()),
+            | ActType::Pack
+            | ActType::Flag
+            | ActType::AnswerFlag => return Ok(()),
         };
         let mut all: Vec<Val> = vec![bond.id.to_vec().into(), (side as i64).into()];
         all.extend(vals);
         self.conn.run(sql, all).await?;
+        if let Some(on) = Day::from_number(wind_down).filter(|_| act == ActType::Terminate) {
+            self.wind_down_ends(bond.id, on).await?;
+        }
         Ok(())
     }
 
@@ -346,6 +361,7 @@ impl Batch<'_> {
             live: BTreeMap::new(),
             digests: BTreeMap::new(),
             said_by: Default::default(),
+            flags: Vec::new(),
         };
         self.directory.bonds.insert(id, bond.clone());
         self.directory_changed = true;
@@ -417,7 +433,9 @@ impl Batch<'_> {
                 vec![id.to_vec().into(), version.into(), self.now_ms.into()],
             )
             .await?;
-        Ok(())
+        self.announce_later(id).await?;
+        self.reload_bond(id).await?;
+        self.offices_move(id).await
     }
 
     fn check_parties(
@@ -435,6 +453,12 @@ impl Batch<'_> {
         if fits { Ok(()) } else { Err(Refusal::BadBody) }
     }
 
+    /// Reads one agreement anew after an act about it: of hundreds, no other has changed.
+    pub(crate) async fn reload_bond(&mut self, id: AgreementId) -> Result<(), StoreError> {
+        self.directory_changed = true;
+        self.directory.reload_bond(self.conn, id).await
+    }
+
     /// Reads the directory anew after an act, as the rest of this batch must see it.
     pub(crate) async fn reload(&mut self) -> Result<(), StoreError> {
         self.directory_changed = true;
@@ -443,6 +467,7 @@ impl Batch<'_> {
             self.conn,
             &self.house.root,
             &self.directory.offices.clone(),
+            &self.house.configured,
             generation,
         )
         .await?;

@@ -18,6 +18,7 @@ use prost::Message as _;
 pub(crate) mod access;
 pub mod act;
 mod deadline;
+mod flow;
 pub(crate) mod report;
 pub(crate) mod sample;
 pub(crate) mod statistics;

@@ -119,9 +119,9 @@ impl<'a> Batch<'a> {
         Batch {
             conn,
             house,
+            today: directory.shelf.home().day_of_unix_ms(now_ms),
             directory,
             now_ms,
-            today: house.calendar.day_of_unix_ms(now_ms),
             head,
             directory_changed: false,
             wake: BTreeSet::new(),

@@ -128,6 +128,18 @@ impl Node {
             let (hand, store, house) = (hand.clone(), store.clone(), house.clone());
             tasks.spawn(Sweeper::new(broom, hand, store, house, stop.clone()).run());
         }
+        if house.config.calendar.is_some() {
+            let (hand, sleep, stop) = (hand.clone(), house.world.sleep.clone(), stop.clone());
+            tasks.spawn(async move {
+                // A node that recovers its log takes it once it has.
+                while hand.perform(Command::HomeCalendar).await.is_err() {
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = sleep.sleep(crate::courier::TICK * 64) => {}
+                    }
+                }
+            });
+        }
         tasks.spawn(Keeper::new(house.clone(), store.clone(), stop.clone()).run());
         if !again.is_empty() {
             let (hand, sleep) = (hand.clone(), house.world.sleep.clone());

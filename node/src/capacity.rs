@@ -154,7 +154,7 @@ impl Batch<'_> {
             conn: &mut *self.conn,
             changed: &self.legs,
             over: Vec::new(),
-            calendar: &self.house.calendar,
+            shelf: &self.directory.shelf,
             today: self.today,
         };
         let count = legs.count_for(&known, figure, wants).await?;

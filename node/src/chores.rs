@@ -1,12 +1,15 @@
 //! What the node does by itself when the day or the month is new, outside of any transaction:
-//! lanes are compared with the other cities, and what is stored is audited.
+//! lanes are compared with the other cities, what is stored is audited, and agreements are looked at.
 
+use crate::command::Command;
 use crate::courier::TICK;
+use crate::flags;
 use crate::house::House;
 use crate::reconcile::{Failed, reconcile};
 use crate::self_audit::{self, self_audit};
 use crate::store::{Store, StoreError, checks};
 use crate::writer::Hand;
+use jieli_proto::day::Day;
 use jieli_proto::id::AgreementId;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -29,6 +32,8 @@ pub struct Chores {
     months: BTreeMap<AgreementId, Month>,
     /// The day of the last audit, yyyymmdd.
     audited: u32,
+    /// The day on which agreements were last looked at, yyyymmdd.
+    measured: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +47,16 @@ enum Month {
 impl Chores {
     /// The chores of this node.
     pub fn new(hand: Hand, store: Store, house: House, stop: CancellationToken) -> Chores {
-        Chores { hand, store, house, stop, looked_minute: 0, months: BTreeMap::new(), audited: 0 }
+        Chores {
+            hand,
+            store,
+            house,
+            stop,
+            looked_minute: 0,
+            months: BTreeMap::new(),
+            audited: 0,
+            measured: 0,
+        }
     }
 
     /// Does them until it is stopped.
@@ -71,7 +85,7 @@ impl Chores {
     }
 
     async fn look(&mut self, now_ms: u64) -> Result<(), StoreError> {
-        let calendar = &self.house.calendar;
+        let calendar = &self.house.calendar();
         let today = calendar.day_of_unix_ms(now_ms);
         let begun_ms = today.start_unix_ms(calendar.zone_offset_min());
         let minutes = now_ms.saturating_sub(begun_ms) / 60_000;
@@ -79,6 +93,7 @@ impl Chores {
         let last = if month % 100 == 1 { month - 89 } else { month - 1 };
         if minutes >= BEGIN_MINUTE {
             self.audit(today.number()).await?;
+            self.measure(today).await?;
         }
         let is_first = today.number() % 100 == 1;
         if is_first && minutes < BEGIN_MINUTE {
@@ -107,6 +122,27 @@ impl Chores {
                 findings = report.findings.len(),
                 "stored bytes are not what was signed"
             );
+        }
+        Ok(())
+    }
+
+    /// V17: counts of agreements, once a day.
+    async fn measure(&mut self, today: Day) -> Result<(), StoreError> {
+        let published = self.hand.published();
+        if self.measured == today.number() || published.directory.recovering.is_some() {
+            return Ok(());
+        }
+        self.measured = today.number();
+        let mut conn = self.store.read().await?;
+        let directory = &published.directory;
+        let found = flags::measure(&mut conn, &self.house, directory, today).await?;
+        drop(conn);
+        if found.is_empty() {
+            return Ok(());
+        }
+        if let Err(error) = self.hand.perform(Command::Measured(found)).await {
+            tracing::warn!(%error, "what was counted of agreements was not kept");
+            self.measured = 0;
         }
         Ok(())
     }

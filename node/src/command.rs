@@ -3,6 +3,7 @@
 use crate::agreements::OwnAct;
 use crate::audit::act::AuditCommand;
 use crate::batch::Batch;
+use crate::flags::Measured;
 use crate::grievance::GrievanceCommand;
 use crate::keyring::Again;
 use crate::questions::Look;
@@ -12,7 +13,7 @@ use crate::reconcile::Reconciled;
 use crate::recovery::{self, Answers, Found, Greeted, Resume, Resumed};
 use crate::second::Wanted;
 use crate::store::{self, StoreError, queue};
-use crate::trouble::{Denied, Outcome, Trouble};
+use crate::trouble::{Denied, Outcome};
 use crate::window::WindowCommand;
 use crate::witness::{CosignWord, Stretch};
 use crate::world::NoticeResult;
@@ -21,9 +22,9 @@ use jieli_proto::envelope;
 use jieli_proto::id::{AgreementId, CityId, Digest, LegId};
 use jieli_proto::kinds::{Kind, Lane};
 use jieli_proto::wire::{self, DeferReason, Letter};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+mod ask;
 mod sort;
 mod worker;
 
@@ -67,6 +68,8 @@ pub enum Command {
     Mirrored(Box<Stretch>),
     /// What was found when the own tables were worked out anew.
     SelfAudited(Box<wire::SelfAuditReport>),
+    /// What was counted of agreements.
+    Measured(Vec<Measured>),
     /// What a peer said in a greeting.
     Greeted(CityId, Box<Greeted>),
     /// A peer has accepted a statement about our log.
@@ -90,6 +93,10 @@ pub enum Command {
     ErasedAgain(Vec<Again>),
     /// The next own key manifest, signed by the root, as a start found it.
     InstallManifest(Box<wire::Envelope>),
+    /// What a peer gave for a pack that was announced.
+    PackFetched(CityId, Digest, Box<wire::Envelope>),
+    /// The calendar file of the configuration, as a start found it.
+    HomeCalendar,
     /// Something may end soon: see [`crate::expiry`].
     LookAhead,
     /// From the desk.
@@ -130,12 +137,14 @@ pub enum DeskCommand {
     FindCases(wire::FindCasesRequest),
     UndoAct(wire::UndoRequest),
     HandOver(wire::HandOverRequest),
+    OpenAgain(wire::OpenAgainRequest),
     /// A slip about these legs of a case: those that the desk sees.
     PrintSlip(String, Vec<LegId>),
     AskLetter(wire::LetterRequest),
     WriteLetter(wire::LetterRequest),
     AnswerLetter(wire::LetterAnswer),
     Erase(wire::EraseRequest),
+    ImportPack(wire::ImportPackRequest),
     EnterHold(wire::HoldRequest),
     ApproveHold(wire::HoldRef),
     /// The next own key manifest, from a desk: what can wait waits for a second pair of eyes.
@@ -172,6 +181,7 @@ pub enum WorkerCommand {
     LookBySlip(wire::SlipUse),
     StopBySlip(wire::SlipUse),
     EraseMine(wire::WithdrawRequest),
+    AskCorrection(wire::CorrectionRequest),
     ListBodies(wire::WorkerRequest),
     FileGrievance(wire::FileGrievanceRequest),
     OpenCallBack(wire::OpenCallBackRequest),
@@ -213,11 +223,13 @@ pub enum Done {
     Letter(wire::LetterPage),
     LetterSaid(wire::LetterReply),
     Erased(wire::EraseReply),
+    Pack(wire::PackLine),
     Holds(wire::HoldList),
     Second(wire::SecondView),
     /// What is being carried out.
     CarryOut(Wanted),
     SignedOff(wire::SignOffReply),
+    Flag(wire::FlagLine),
     CallBack(Box<wire::CallBackCounts>),
     Bodies(wire::BodyList),
     Filed(wire::FiledReply),
@@ -305,6 +317,10 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
             batch.keep_self_audit(&report).await?;
             Ok(Done::Nothing)
         }
+        Command::Measured(found) => {
+            batch.keep_flags(&found).await?;
+            Ok(Done::Nothing)
+        }
         Command::Greeted(city, said) => {
             batch.greeted(&city, &said).await?;
             Ok(Done::Nothing)
@@ -352,6 +368,15 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
             batch.keys_at_start(&sealed).await?;
             Ok(Done::Nothing)
         }
+        Command::PackFetched(city, digest, sealed) => {
+            batch.pack_fetched(&city, &digest, *sealed).await?;
+            Ok(Done::Nothing)
+        }
+        Command::HomeCalendar => {
+            let calendar = Arc::clone(&batch.house.configured);
+            batch.keep_home_calendar(&calendar).await?;
+            Ok(Done::Nothing)
+        }
         Command::LookAhead => {
             batch.look_ahead().await?;
             Ok(Done::Nothing)
@@ -364,6 +389,7 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
                 Ok(Done::Nothing)
             }
             AuditCommand::SignOff(r) => Ok(Done::SignedOff(batch.sign_off(&actor, &r).await?)),
+            AuditCommand::AnswerFlag(r) => Ok(Done::Flag(batch.answer_flag(&actor, &r).await?)),
             AuditCommand::CallBack(r, drawn) => {
                 let counts = batch.start_call_back(&actor, &r, &drawn).await?;
                 Ok(Done::CallBack(Box::new(counts)))
@@ -404,6 +430,7 @@ async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Out
         DeskCommand::Approve(request) => {
             Done::Agreement(batch.approve(actor, &request.draft_id).await?)
         }
+        DeskCommand::ImportPack(request) => Done::Pack(batch.import_pack(&request.file).await?),
         DeskCommand::AddVacancies(request) => {
             Done::Vacancies(batch.add_vacancies(actor, request).await?)
         }
@@ -423,11 +450,12 @@ async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Out
             Done::Nothing
         }
         DeskCommand::Import(request) => Done::Imported(batch.import(actor, request.drafts).await?),
-        DeskCommand::Ask(request) => Done::Asked(ask(batch, actor, request).await?),
+        DeskCommand::Ask(request) => Done::Asked(ask::ask(batch, actor, request).await?),
         DeskCommand::Act(request) => Done::Acted(batch.act(actor, request).await?),
         DeskCommand::FindCases(request) => Done::Found(batch.find_cases(actor, &request).await?),
         DeskCommand::UndoAct(request) => Done::Acted(batch.undo_act(actor, &request).await?),
         DeskCommand::HandOver(request) => Done::Acted(batch.hand_over(actor, &request).await?),
+        DeskCommand::OpenAgain(request) => Done::Acted(batch.open_again(actor, &request).await?),
         DeskCommand::PrintSlip(case, legs) => {
             Done::Slip(batch.print_slip(actor, &case, &legs).await?)
         }
@@ -467,43 +495,13 @@ async fn window(batch: &mut Batch<'_>, actor: &Actor, command: WindowCommand) ->
         WindowCommand::Stop(r) => Done::Answered(batch.stop_at_window(actor, &r).await?),
         WindowCommand::SetPin(r) => Done::Answered(batch.set_pin_at_window(actor, &r).await?),
         WindowCommand::Reopen(r) => Done::Answered(batch.reopen_at_window(actor, &r).await?),
+        WindowCommand::Correction(r) => {
+            Done::Answered(batch.correction_at_window(actor, &r).await?)
+        }
         WindowCommand::Erase(r) => Done::Erased(batch.erase_at_window(actor, &r).await?),
         WindowCommand::ListBodies(r) => Done::Bodies(batch.bodies_at_window(actor, &r).await?),
         WindowCommand::File(r) => Done::Filed(batch.file_at_window(actor, &r).await?),
     })
-}
-
-/// Asks the workers of cases; what cannot be asked yet is told without a name.
-async fn ask(
-    batch: &mut Batch<'_>,
-    actor: &Actor,
-    request: wire::AskRequest,
-) -> Outcome<wire::AskReply> {
-    let mut reply = wire::AskReply::default();
-    let mut why: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let all = request.case_numbers.is_empty();
-    let numbers = if all { batch.unasked(actor).await? } else { request.case_numbers };
-    for number in numbers {
-        let not_ready = match batch.ask_consent(actor, &number).await {
-            Ok(sitting) => {
-                reply.asked += u32::from(sitting.asked);
-                sitting.not_ready
-            }
-            Err(Trouble::Denied(denied)) => vec![denied],
-            Err(error) => return Err(error),
-        };
-        reply.not_ready += u32::from(!not_ready.is_empty());
-        for denied in not_ready {
-            let cases = why.entry(denied.to_string()).or_default();
-            if cases.last() != Some(&number) {
-                cases.push(number.clone());
-            }
-        }
-    }
-    // Each reason once, with the cases it is about.
-    reply.why = why.into_iter().map(|(why, cases)| format!("{}: {why}", cases.join(" "))).collect();
-    reply.undeliverable = batch.undeliverable(actor).await?;
-    Ok(reply)
 }
 
 fn own_act(request: &wire::AgreementActRequest) -> Outcome<OwnAct> {
@@ -550,40 +548,5 @@ impl Batch<'_> {
         let ours =
             stored.is_some_and(|sealed| envelope::env_digest(&sealed).0 == noted.env_digest[..]);
         if ours { self.close_letter(&bond, lane, noted.lane_seq).await } else { Ok(()) }
-    }
-
-    /// Cases of an office with drafts nobody was asked about.
-    async fn unasked(&mut self, actor: &Actor) -> Result<Vec<String>, StoreError> {
-        let rows = self
-            .conn
-            .rows(
-                "SELECT DISTINCT c.number FROM case_file c JOIN leg l ON l.case_id = c.case_id \
-                 WHERE l.local_state = 0 AND (l.our_office = $1 OR $2 = 1) ORDER BY c.number",
-                vec![
-                    actor.office.as_str().into(),
-                    self.directory.coordinates(&actor.office).into(),
-                ],
-            )
-            .await?;
-        rows.iter().map(|row| row.text(0)).collect()
-    }
-
-    /// V23: the only thing told by case is that a number does not work.
-    async fn undeliverable(&mut self, actor: &Actor) -> Result<Vec<String>, StoreError> {
-        let rows = self
-            .conn
-            .rows(
-                "SELECT DISTINCT c.number FROM case_file c JOIN leg l ON l.case_id = c.case_id \
-                 JOIN notice n ON n.leg_id = l.leg_id WHERE n.state = 2 \
-                 AND NOT EXISTS (SELECT 1 FROM notice m WHERE m.leg_id = n.leg_id \
-                 AND m.state = 1 AND m.due_ms > n.due_ms) \
-                 AND (l.our_office = $1 OR $2 = 1) ORDER BY c.number",
-                vec![
-                    actor.office.as_str().into(),
-                    self.directory.coordinates(&actor.office).into(),
-                ],
-            )
-            .await?;
-        rows.iter().map(|row| row.text(0)).collect()
     }
 }

@@ -80,7 +80,7 @@ pub struct Config {
     /// only dials out.
     #[serde(default)]
     pub end_points: Vec<String>,
-    /// A calendar pack; the built-in cn-2026 where absent. The calendar also gives the zone.
+    /// A calendar pack; the built-in `cn` where absent. The calendar also gives the zone.
     #[serde(default)]
     pub calendar: Option<PathBuf>,
     /// Addresses to listen on.

@@ -5,11 +5,14 @@ mod own_keys;
 
 pub use own_keys::Voice;
 
+use crate::flags::{self, Flag};
 use crate::legs::LegFile;
 use crate::recovery::Recovering;
+use crate::shelf::Shelf;
 use crate::store::recovery::Quarantine;
 use crate::store::{Conn, StoreError, recovery};
-use jieli_proto::agreement::Agreement;
+use jieli_proto::agreement::{self, Agreement};
+use jieli_proto::calendar::Calendar;
 use jieli_proto::case::Side;
 use jieli_proto::day::Day;
 use jieli_proto::envelope;
@@ -105,6 +108,8 @@ pub struct Bond {
     pub digests: BTreeMap<u32, Digest>,
     /// What each party has said about it, A and B: acts that cross both take effect.
     pub said_by: [SideActs; 2],
+    /// What was raised about it and is not answered (V17).
+    pub flags: Vec<Flag>,
 }
 
 /// The acts of one party that hold an agreement up or end it.
@@ -127,9 +132,15 @@ impl Bond {
         self.live.keys().next_back().copied().unwrap_or(0)
     }
 
-    /// Whether new cases are refused.
-    pub fn is_closed_to_new(&self) -> bool {
+    /// Whether new cases of that day are refused.
+    pub fn is_closed_to_new(&self, on: Day) -> bool {
         self.said_by.iter().any(|acts| acts.suspend.is_some() || acts.terminate.is_some())
+            || self.is_flagged_out(on)
+    }
+
+    /// Whether a flag was not answered in time.
+    pub fn is_flagged_out(&self, on: Day) -> bool {
+        self.flags.iter().any(|flag| flag.suspends(on))
     }
 
     /// What one party has said.
@@ -159,11 +170,18 @@ impl Bond {
         match (self.terminated(), self.suspenders().is_empty(), self.in_force()) {
             (Some((_, on)), _, _) if today > on => "CLOSED",
             (Some(_), _, _) => "TERMINATED",
-            (None, false, _) => "SUSPENDED",
-            (None, true, None) => "PROPOSED",
-            (None, true, Some(agreement)) if today > agreement.to => "CLOSED",
+            (None, _, None) => "PROPOSED",
+            // A suspension ends with what it holds up.
+            (None, _, Some(agreement)) if today > agreement.to => "CLOSED",
+            (None, false, Some(_)) => "SUSPENDED",
+            (None, true, Some(_)) if self.is_flagged_out(today) => "SUSPENDED",
             (None, true, Some(_)) => "ACTIVE",
         }
+    }
+
+    /// See [`jieli_proto::agreement::office_at`].
+    pub fn office_at(&self, side: PartySide, code: &str, span: (u32, u32)) -> String {
+        agreement::office_at(&self.live, side, code, span).to_owned()
     }
 }
 
@@ -182,6 +200,8 @@ pub struct Directory {
     pub bonds: BTreeMap<AgreementId, Bond>,
     /// Offices of this city that the configuration names.
     pub offices: Arc<Vec<wire::Office>>,
+    /// Packs, and by which calendars cities count.
+    pub shelf: Arc<Shelf>,
     /// The own log is behind what was signed: nothing is signed, sent or taken.
     pub recovering: Option<Recovering>,
     /// Generation of the head row this was loaded at.
@@ -189,11 +209,12 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Loads the snapshot. `offices` are those that the configuration names.
+    /// Loads the snapshot. `offices` and `calendar` are those that the configuration names.
     pub async fn load(
         conn: &mut Conn,
         own_root: &PublicKey,
         offices: &Arc<Vec<wire::Office>>,
+        calendar: &Arc<Calendar>,
         generation: i64,
     ) -> Result<Directory, StoreError> {
         let row = conn.one("SELECT city_id, name FROM city", Vec::new()).await?;
@@ -227,7 +248,24 @@ impl Directory {
         let bonds = bonds(conn, &city).await?;
         let offices = Arc::clone(offices);
         let recovering = recovery::recovering(conn).await?;
-        Ok(Directory { city, name, own, peers, bonds, offices, recovering, generation })
+        let shelf = Shelf::load(conn, &city, calendar, &own, &peers, &bonds).await?;
+        let shelf = Arc::new(shelf);
+        Ok(Directory { city, name, own, peers, bonds, offices, shelf, recovering, generation })
+    }
+
+    /// Reads one agreement anew, whatever else there is.
+    pub async fn reload_bond(
+        &mut self,
+        conn: &mut Conn,
+        id: AgreementId,
+    ) -> Result<(), StoreError> {
+        let Some(peer) = self.bonds.get(&id).map(|bond| bond.peer.clone()) else { return Ok(()) };
+        let said_by = side_acts(conn, Some(id)).await?.remove(&id).unwrap_or_default();
+        let flags = flags::open(conn).await?.remove(&id).unwrap_or_default();
+        let found = bond(conn, &self.city, (id, peer), (said_by, flags)).await?;
+        Arc::make_mut(&mut self.shelf).put_zones(&found);
+        self.bonds.insert(id, found);
+        Ok(())
     }
 
     /// The newest own manifest.
@@ -298,6 +336,41 @@ impl Directory {
         agreed || self.own_office(office).is_some_and(|office| office.kind() == kind)
     }
 
+    /// The office for which who is employed at one works now: itself, or, where no agreement and no
+    /// configuration names it any more, who has taken over from it.
+    pub fn office_now<'a>(&'a self, code: &'a str) -> &'a str {
+        let mut code = code;
+        // As often as there are offices at most: nobody takes over from itself.
+        for _ in 0..=self.bonds.len() {
+            if self.own_office(code).is_some() {
+                return code;
+            }
+            let mut own = self.bonds.values().filter_map(|bond| {
+                let offices = &bond.in_force()?.party(bond.our_side).offices;
+                offices.iter().find(|office| office.succeeds.iter().any(|other| other == code))
+            });
+            match own.next() {
+                Some(heir) => code = &heir.credit_code,
+                None => return code,
+            }
+        }
+        code
+    }
+
+    /// Whether two offices of this city are one, as somebody outside would see it: one of them takes
+    /// over from the other in some agreement.
+    pub fn is_one_office(&self, one: &str, other: &str) -> bool {
+        let takes_over = |heir: &str, from: &str| {
+            self.bonds.values().any(|bond| {
+                bond.live.values().any(|version| {
+                    let office = version.office(bond.our_side, heir);
+                    office.is_some_and(|office| office.succeeds.iter().any(|code| code == from))
+                })
+            })
+        };
+        one == other || takes_over(one, other) || takes_over(other, one)
+    }
+
     /// The name of an own office; else empty.
     pub fn own_office_name(&self, code: &str) -> String {
         self.own_office(code).map_or(String::new(), |office| office.name.clone())
@@ -328,6 +401,7 @@ impl Directory {
             live: BTreeMap::from([(0, law)]),
             digests: BTreeMap::new(),
             said_by: Default::default(),
+            flags: Vec::new(),
         }
     }
 
@@ -380,31 +454,40 @@ async fn held_by_peers(conn: &mut Conn) -> Result<BTreeMap<String, u32>, StoreEr
 
 async fn bonds(conn: &mut Conn, city: &CityId) -> Result<BTreeMap<AgreementId, Bond>, StoreError> {
     let rows = conn.rows("SELECT agreement_id, peer FROM agreement", Vec::new()).await?;
-    let mut said_by = side_acts(conn).await?;
+    let mut said_by = side_acts(conn, None).await?;
+    let mut flags = flags::open(conn).await?;
     let mut bonds = BTreeMap::new();
     for row in rows {
         let id = AgreementId::from_slice(&row.bytes(0)?)
             .ok_or(StoreError::Corrupt("agreement.agreement_id"))?;
         let peer = city_id(&row.text(1)?)?;
-        let (live, digests) = live_versions(conn, &id).await?;
-        let bond = Bond {
-            id,
-            our_side: PartySide::of(city.as_str(), peer.as_str()),
-            peer,
-            live,
-            digests,
-            said_by: said_by.remove(&id).unwrap_or_default(),
-        };
-        bonds.insert(id, bond);
+        let said = (said_by.remove(&id).unwrap_or_default(), flags.remove(&id).unwrap_or_default());
+        bonds.insert(id, bond(conn, city, (id, peer), said).await?);
     }
     Ok(bonds)
 }
 
-async fn side_acts(conn: &mut Conn) -> Result<BTreeMap<AgreementId, [SideActs; 2]>, StoreError> {
+async fn bond(
+    conn: &mut Conn,
+    city: &CityId,
+    (id, peer): (AgreementId, CityId),
+    (said_by, flags): ([SideActs; 2], Vec<Flag>),
+) -> Result<Bond, StoreError> {
+    let (live, digests) = live_versions(conn, &id).await?;
+    let our_side = PartySide::of(city.as_str(), peer.as_str());
+    Ok(Bond { id, peer, our_side, live, digests, said_by, flags })
+}
+
+/// Of one agreement, or of all.
+async fn side_acts(
+    conn: &mut Conn,
+    of: Option<AgreementId>,
+) -> Result<BTreeMap<AgreementId, [SideActs; 2]>, StoreError> {
     let sql = "SELECT agreement_id, side, suspend_digest, terminate_digest, wind_down_on \
-         FROM agreement_side";
+         FROM agreement_side WHERE agreement_id = $1 OR $2 = 0";
     let mut found: BTreeMap<AgreementId, [SideActs; 2]> = BTreeMap::new();
-    for row in conn.rows(sql, Vec::new()).await? {
+    let id = of.map_or(Vec::new(), |id| id.to_vec());
+    for row in conn.rows(sql, vec![id.into(), of.is_some().into()]).await? {
         let id = AgreementId::from_slice(&row.bytes(0)?)
             .ok_or(StoreError::Corrupt("agreement_side.agreement_id"))?;
         let side = usize::try_from(row.int(1)?).ok().filter(|side| *side < 2);

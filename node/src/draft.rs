@@ -7,14 +7,19 @@ use jieli_proto::id::{AgreementId, CityId, Digest};
 use jieli_proto::section::{Phase, TABLE};
 use jieli_proto::wire::{self, Duty, HolderSide, LegalBasis, OfficeKind, Service};
 use jieli_proto::{agreement, words};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-#[derive(Deserialize)]
+mod copy;
+
+pub use copy::copy;
+
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Draft {
     /// Continue this agreement with its next version; absent for a new one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     agreement_id: Option<String>,
-    #[serde(default = "one")]
+    #[serde(default = "one", skip_serializing_if = "is_first")]
     version: u32,
     valid_from: String,
     valid_to: String,
@@ -24,6 +29,7 @@ struct Draft {
     no_target: bool,
     #[serde(default)]
     assessment_reference: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     assessment_date: Option<String>,
     #[serde(default)]
     review_dates: Vec<String>,
@@ -31,13 +37,12 @@ struct Draft {
     service: Vec<Rule>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Party {
     city: String,
     legal_name: String,
     credit_code: String,
-    office: Vec<Office>,
     liaison_posts: Vec<String>,
     approver_posts: Vec<String>,
     #[serde(default)]
@@ -50,18 +55,22 @@ struct Party {
     calendar: String,
     #[serde(default = "zone")]
     zone_offset_min: i32,
+    office: Vec<Office>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Office {
     credit_code: String,
     kind: String,
     name: String,
     telephone: String,
+    /// Offices of this city that it takes over from; they stood in the version before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    succeeds: Vec<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Rule {
     kind: String,
@@ -69,12 +78,20 @@ struct Rule {
     holders: Vec<String>,
     #[serde(default)]
     divisions: Vec<String>,
-    #[serde(default)]
-    working_days: std::collections::BTreeMap<String, u32>,
     #[serde(default = "retention")]
     retention_days: u32,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_none")]
     ceiling_open_cases: u32,
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    working_days: std::collections::BTreeMap<String, u32>,
+}
+
+fn is_first(version: &u32) -> bool {
+    *version == 1
+}
+
+fn is_none(ceiling: &u32) -> bool {
+    *ceiling == 0
 }
 
 fn one() -> u32 {
@@ -172,6 +189,11 @@ fn party_of(party: &Party, batch: &Batch<'_>) -> Outcome<wire::Party> {
             kind: kind.ok_or_else(|| bad(&office.kind, "not an office kind"))?.into(),
             name: office.name.clone(),
             telephone: office.telephone.clone(),
+            succeeds: {
+                let mut codes = office.succeeds.clone();
+                codes.sort();
+                codes
+            },
         });
     }
     offices.sort_by(|a, b| a.credit_code.cmp(&b.credit_code));

@@ -11,12 +11,13 @@ use crate::writer::Published;
 use jieli_proto::bundle::{Bundle, BundledItem, build};
 use jieli_proto::envelope;
 use jieli_proto::id::{Digest, LegId};
-use jieli_proto::kinds::{Lane, PartySide};
+use jieli_proto::kinds::{Kind, Lane, PartySide};
+use jieli_proto::pack::Content;
 use jieli_proto::section::{Phase, SectionKind};
 use jieli_proto::strict::Payload;
 use jieli_proto::tree::Hash;
-use jieli_proto::wire::Envelope;
 use jieli_proto::wire::message::Body;
+use jieli_proto::wire::{self, Envelope};
 use prost::Message as _;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -96,7 +97,7 @@ pub async fn export_part(
         .ok_or_else(|| Denied::not_found(case_number))?;
     let mut files = Vec::new();
     for leg in store::legs::legs_of(&mut conn, case.id).await? {
-        if let Some(file) = store::legs::load(&mut conn, leg, &house.calendar).await?
+        if let Some(file) = store::legs::load(&mut conn, leg, &house.shelf()).await?
             && !file.entries.is_empty()
             && part.holds(leg)
         {
@@ -300,6 +301,9 @@ impl<'a> Export<'a> {
     ) -> Outcome<()> {
         let digest = envelope::env_digest(&sealed);
         self.own.insert(digest, leaf);
+        if lane.kind() == Kind::Act {
+            self.calendar_announced(&sealed).await?;
+        }
         self.bundle.envelopes.push(sealed);
         let row = self
             .conn
@@ -321,6 +325,25 @@ impl<'a> Export<'a> {
             self.receipt(&receipt, answers).await?;
         }
         self.peer_proof(&digest).await
+    }
+
+    /// The calendar that an act announces: what dates were counted by. One whose key is revoked by
+    /// now cannot be judged by whoever holds nothing but the bundle.
+    async fn calendar_announced(&mut self, sealed: &Envelope) -> Result<(), StoreError> {
+        let Ok(act) = envelope::payload::<wire::Act>(sealed) else { return Ok(()) };
+        if act.act_type() != wire::ActType::Pack {
+            return Ok(());
+        }
+        let Some(named) = Digest::from_slice(&act.subject) else { return Ok(()) };
+        let Some(pack) = store::packs::by_digest(self.conn, &named).await? else { return Ok(()) };
+        let fpr = envelope::key_fpr(&pack).unwrap_or_default();
+        let newest = [self.published.directory.manifest(), self.peer.newest()];
+        let revoked = newest.into_iter().flatten().any(|manifest| manifest.is_revoked(&fpr));
+        let is_calendar = matches!(Content::of_envelope(&pack), Ok(Content::Calendar(_)));
+        if is_calendar && !revoked {
+            self.bundle.packs.push(pack);
+        }
+        Ok(())
     }
 
     async fn receipt(&mut self, digest: &[u8], lane: Lane) -> Outcome<()> {

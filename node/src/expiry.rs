@@ -1,5 +1,5 @@
 //! What ends by its date: the certificate, agreements, and the day on which a key should be looked
-//! at, an own one or a partner's. Shown while 30 days or fewer are left; an alarm is raised once at 30, at 7 and at 1.
+//! at, an own one or a partner's, and the date by which a flag is answered. Shown while 30 days or fewer are left; an alarm is raised once at 30, at 7 and at 1.
 
 use crate::batch::Batch;
 use crate::command::Command;
@@ -22,13 +22,21 @@ pub fn soon(house: &House, directory: &Directory, today: Day) -> Vec<wire::Expir
     let mut all = Vec::new();
     let certificate_until = house.keys.certificate_until();
     if certificate_until > 0 {
-        let on = house.calendar.day_of_unix_ms(certificate_until);
+        let on = house.calendar().day_of_unix_ms(certificate_until);
         let subject = directory.city.as_str();
         all.extend(expiry("tls-certificate", subject, on, today));
     }
     for bond in directory.bonds.values().filter(|bond| bond.terminated().is_none()) {
         if let Some(agreement) = bond.in_force() {
             all.extend(expiry("agreement", &bond.id.hex(), agreement.to, today));
+            let reviews = agreement.wire.review_dates.iter().filter_map(|on| Day::from_number(*on));
+            for on in reviews.filter(|on| *on >= today) {
+                all.extend(expiry("agreement-review", &bond.id.hex(), on, today));
+            }
+        }
+        for flag in &bond.flags {
+            let what = if flag.side == bond.our_side { "flag-there" } else { "flag-here" };
+            all.extend(expiry(what, &flag.digest.hex(), flag.answer_by, today));
         }
     }
     let days = house.config.keys.review_days;
@@ -37,7 +45,7 @@ pub fn soon(house: &House, directory: &Directory, today: Day) -> Vec<wire::Expir
         // The newest of a role is the one to be replaced next.
         let key = newest.and_then(|newest| newest.live_keys(role).first().copied());
         let Some(key) = key else { continue };
-        let since = house.calendar.day_of_unix_ms(key.not_before_unix_ms);
+        let since = house.calendar().day_of_unix_ms(key.not_before_unix_ms);
         all.extend(expiry("key-review", &key.fpr.hex(), since.plus(days.into()), today));
     }
     for peer in directory.peers.values().filter(|_| days > 0) {
@@ -46,7 +54,7 @@ pub fn soon(house: &House, directory: &Directory, today: Day) -> Vec<wire::Expir
             peer.newest().and_then(|newest| newest.live_keys(role).first().copied())
         });
         let Some(key) = keys.min_by_key(|key| key.not_before_unix_ms) else { continue };
-        let since = house.calendar.day_of_unix_ms(key.not_before_unix_ms);
+        let since = house.calendar().day_of_unix_ms(key.not_before_unix_ms);
         let subject = format!("{} {}", peer.city, key.fpr.hex());
         all.extend(expiry("peer-key-review", &subject, since.plus(days.into()), today));
     }
@@ -67,6 +75,24 @@ fn expiry(what: &str, subject: &str, on: Day, today: Day) -> Option<wire::Expiry
         "agreement" => (
             format!("协议 {short} 到期，请续签"),
             format!("agreement {short} ends: conclude the next version"),
+        ),
+        "flag-here" => (
+            format!("前答复风险提示 {short}（jieli audit flags），逾期不收发新办件"),
+            format!(
+                "the reviewer answers the flag {short} by then (jieli audit flags); after it \
+                 nothing new is sent or taken"
+            ),
+        ),
+        "flag-there" => (
+            format!("前由对方城市审阅人员答复风险提示 {short}，逾期不收发新办件"),
+            format!(
+                "the other city's reviewer answers the flag {short} by then; after it nothing new \
+                 is sent or taken"
+            ),
+        ),
+        "agreement-review" => (
+            format!("协议 {short} 约定的复审日期"),
+            format!("the review that agreement {short} has fixed"),
         ),
         "peer-key-review" => (
             format!(
@@ -133,7 +159,7 @@ pub(crate) async fn watch(hand: Hand, house: House, stop: CancellationToken) {
     let mut looked: Option<Day> = None;
     let (mut begun, mut rest) = (None, 0u32);
     loop {
-        let today = house.calendar.day_of_unix_ms(house.world.clock.now_unix_ms());
+        let today = house.calendar().day_of_unix_ms(house.world.clock.now_unix_ms());
         rest = if begun == Some(today) { rest.saturating_sub(1) } else { RENEWAL_TICKS };
         begun = Some(today);
         let directory = std::sync::Arc::clone(&hand.published().directory);

@@ -92,11 +92,15 @@ impl Batch<'_> {
                 self.timer(now, TimerKind::Effect, &leg).await
             }
             MessageType::Correct => {
+                if file.our_side == Side::Examiner && !withheld {
+                    self.person_corrected(file).await?;
+                }
                 self.keep_terms_of_accept(file).await?;
                 // Changed terms are asked about anew; the yes to the old ones counts no more.
                 self.timer(now, TimerKind::AskTerms, &leg).await
             }
             MessageType::Consent => self.consent_arrived(file).await,
+            MessageType::Redirect => self.redirected(file).await,
             MessageType::Accept
             | MessageType::Release
             | MessageType::Outcome
@@ -110,7 +114,6 @@ impl Batch<'_> {
             | MessageType::Decline
             | MessageType::Progress
             | MessageType::Complete
-            | MessageType::Redirect
             | MessageType::WithdrawEffect
             | MessageType::Return
             | MessageType::Expire
@@ -272,7 +275,7 @@ impl Batch<'_> {
             purpose: purpose_of(file.service),
             sections: &[PERSON],
             on: self.today,
-            zone_offset_min: self.house.calendar.zone_offset_min(),
+            zone_offset_min: self.house.calendar().zone_offset_min(),
         };
         for row in rows {
             let corrupt = || StoreError::Corrupt("consent.envelope");
@@ -425,6 +428,8 @@ pub(crate) async fn timer(batch: &mut Batch<'_>, file: LegFile, kind: TimerKind)
         TimerKind::ForgetMetadata => batch.forget_metadata(&file).await,
         TimerKind::EraseAsked => batch.erase_asked(&mut file).await,
         TimerKind::RequestDue => batch.request_due(&file).await,
+        TimerKind::EndLeg => batch.end_leg(&mut file).await,
+        TimerKind::AskAnew => batch.ask_anew(&mut file).await,
         TimerKind::YesTakesEffect
         | TimerKind::OfferWaits
         | TimerKind::QuestionLapses
@@ -433,7 +438,10 @@ pub(crate) async fn timer(batch: &mut Batch<'_>, file: LegFile, kind: TimerKind)
         | TimerKind::RenewCode
         | TimerKind::SayAgain
         | TimerKind::SendManifests
-        | TimerKind::SecondLapses => Ok(()),
+        | TimerKind::SendPacks
+        | TimerKind::SecondLapses
+        | TimerKind::FlagDue
+        | TimerKind::WindDownOver => Ok(()),
     }
 }
 
@@ -463,7 +471,7 @@ async fn release(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
     let Some(draft) = batch.draft(file).await? else { return Ok(()) };
     let bond = batch.bond_of(file);
     let bond = bond.ok_or_else(|| Denied::no_agreement(file.bond))?;
-    let due = batch.due(&bond, file.service, wire::Duty::Outcome);
+    let due = batch.due(&bond, file, wire::Duty::Outcome)?;
     let mut speech =
         Speech::plain(MessageType::Release, Body::Release(wire::Release { terms_digest: terms }))
             .due(due);

@@ -51,7 +51,7 @@ fn is_concerned(config: &Config, directory: &Directory, office: &str, files: &[L
     directory.coordinates(office)
         || files
             .iter()
-            .flat_map(|file| [&file.our_office, &file.their_office])
+            .flat_map(LegFile::offices)
             .any(|party| party == office || answers(office, party) || answers(party, office))
 }
 
@@ -271,7 +271,7 @@ impl Batch<'_> {
     }
 
     fn filed(&self) -> wire::FiledReply {
-        let take_by = self.house.calendar.add_working_days(self.today, TAKE_DAYS);
+        let take_by = self.house.calendar().add_working_days(self.today, TAKE_DAYS);
         wire::FiledReply { received_on: self.today.number(), take_by: take_by.number() }
     }
 }

@@ -52,7 +52,7 @@ impl Batch<'_> {
         if legs.is_empty() || (!asked.legs.is_empty() && legs.len() != asked.legs.len()) {
             return Err(Denied::not_found(&asked.case_number).into());
         }
-        let until_ms = until.plus(1).start_unix_ms(self.house.calendar.zone_offset_min());
+        let until_ms = until.plus(1).start_unix_ms(self.house.calendar().zone_offset_min());
         for leg in legs {
             let id: [u8; 8] = self.random();
             let sql = "INSERT INTO legal_hold (hold_id, leg_id, reason, until_on, until_ms, token, \

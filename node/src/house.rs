@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::keyring::Ring;
 use crate::keys::KeyRing;
+use crate::shelf::{Shelf, Shelves};
 use crate::world::World;
 use jieli_proto::calendar::Calendar;
 use jieli_proto::pubkey::PublicKey;
@@ -18,12 +19,26 @@ pub struct House {
     pub keys: Arc<KeyRing>,
     /// The keys of sections, apart from the data.
     pub ring: Ring,
-    /// The calendar pack in force.
-    pub calendar: Arc<Calendar>,
+    /// The packs in force, and by which calendars cities count.
+    pub shelves: Shelves,
+    /// The calendar that the configuration names, or the built-in one.
+    pub configured: Arc<Calendar>,
     /// The settings.
     pub config: Arc<Config>,
     /// The own root key, which may be offline.
     pub root: PublicKey,
+}
+
+impl House {
+    /// This city's own calendar: the newest version held.
+    pub fn calendar(&self) -> Arc<Calendar> {
+        Arc::clone(self.shelves.get().home())
+    }
+
+    /// The packs in force.
+    pub fn shelf(&self) -> Arc<Shelf> {
+        self.shelves.get()
+    }
 }
 
 impl fmt::Debug for House {

@@ -138,7 +138,7 @@ impl Batch<'_> {
     }
 
     /// The gateway has read the sheet; the node believes nobody.
-    fn check_person(&self, person: &mut wire::DraftPerson) -> Outcome<()> {
+    pub(crate) fn check_person(&self, person: &mut wire::DraftPerson) -> Outcome<()> {
         let name =
             PersonName::parse(&person.name).map_err(|error| bad("name", error.zh(), error.en()))?;
         person.name = name.as_str().to_owned();

@@ -1,11 +1,10 @@
 //! A leg as this city holds it: the case law's two lanes, and what belongs to each place.
 
 mod heard;
+mod offices;
 pub use heard::heard;
 
-use jieli_proto::calendar::Calendar;
 use jieli_proto::case::{Act, Direction, Leg, Rules, Side, Verdict};
-use jieli_proto::day::Day;
 use jieli_proto::id::{AgreementId, CaseId, Digest, LegId, MsgId};
 use jieli_proto::message;
 use jieli_proto::refusal::Refusal;
@@ -245,7 +244,11 @@ impl LegFile {
         if act.is_none_or(|act| self.law.admit(act, verdict).is_err()) {
             self.law.admit_unreadable(entry.side);
         }
+        let redirects = entry.message.as_ref().is_some_and(is_redirect);
         self.entries.push(entry);
+        if redirects {
+            self.follow_redirects();
+        }
     }
 
     /// Whether a refusal leaves an own message without a place in this leg, on both sides alike. One
@@ -285,6 +288,7 @@ impl LegFile {
             let message = self.entries[at].message.clone();
             self.was_refused(message.as_ref());
         }
+        let redirected = self.entries[at].message.as_ref().is_some_and(is_redirect);
         if self.loses_place(digest, standing) {
             self.entries.remove(at);
         }
@@ -302,7 +306,14 @@ impl LegFile {
             }
         }
         self.law = law;
+        if redirected {
+            self.follow_redirects();
+        }
     }
+}
+
+fn is_redirect(message: &wire::Message) -> bool {
+    message.r#type() == MessageType::Redirect
 }
 
 /// Whether a refusal leaves a message without a place in its leg, on both sides alike.
@@ -321,16 +332,6 @@ pub fn side_number(side: Side) -> i64 {
 /// The side of a number.
 pub fn side_from(number: i64) -> Side {
     if number == 0 { Side::Initiator } else { Side::Examiner }
-}
-
-/// Working days by one calendar for both sides.
-#[derive(Debug)]
-pub struct OneCalendar<'a>(pub &'a Calendar);
-
-impl jieli_proto::case::Calendar for OneCalendar<'_> {
-    fn working_days(&self, _of: Side, after: Day, to: Day) -> u32 {
-        self.0.working_days_between(after, to)
-    }
 }
 
 /// The id of a message as typed.

@@ -174,7 +174,7 @@ impl Writing<'_> {
         if let Some(known) = self.legs.get(&id) {
             return Ok(known.clone());
         }
-        let file = legs::load(conn, id, &self.letters.house.calendar).await?;
+        let file = legs::load(conn, id, &self.letters.house.shelf()).await?;
         self.legs.insert(id, file.clone());
         Ok(file)
     }

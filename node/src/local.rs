@@ -123,7 +123,12 @@ pub(crate) fn whose(file: LegFile, kind: TimerKind) -> LegFile {
         | TimerKind::RequestDue
         | TimerKind::SayAgain
         | TimerKind::SendManifests
-        | TimerKind::SecondLapses => Side::Initiator,
+        | TimerKind::SendPacks
+        | TimerKind::SecondLapses
+        | TimerKind::FlagDue
+        | TimerKind::WindDownOver
+        | TimerKind::EndLeg
+        | TimerKind::AskAnew => Side::Initiator,
     };
     file.seen_from(side)
 }

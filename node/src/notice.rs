@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The texts there are, by their lasting ids. A text that changes gets a new id.
-pub const TEMPLATES: [&str; 10] = [
+pub const TEMPLATES: [&str; 14] = [
     "consent.ask.v1",
     "terms.ask.v1",
     "ballot.ask.v1",
@@ -29,6 +29,10 @@ pub const TEMPLATES: [&str; 10] = [
     "pin.tell.v1",
     "letter.ask.v1",
     "call-back.ask.v1",
+    "redirect.ask.v1",
+    "correction.ask.v1",
+    "phone.tell.v1",
+    "correction.tell.v1",
 ];
 
 /// The way to persons that the settings name.

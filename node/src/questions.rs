@@ -14,20 +14,27 @@ use jieli_proto::id::{Digest, LegId};
 use jieli_proto::wire::{self, Service};
 use prost::Message as _;
 
+mod anew;
 mod answer;
 mod ask;
 mod call_back;
 mod codes;
+mod correction;
+mod correction_asked;
 mod not_me;
 mod phones;
 mod pin;
 pub(crate) mod purpose;
+mod redirect;
 mod status;
 mod tell;
 mod text;
 
 pub(crate) use answer::{no_such_number, received};
 pub(crate) use call_back::call_back_text;
+pub(crate) use correction::amend as amend_person;
+pub(crate) use correction_asked::{CORRECTION_ASKED, open_request};
+pub(crate) use phones::phone_tag;
 pub use pin::RESET_HOURS;
 pub use status::{Look, View};
 pub(crate) use tell::{ARRIVAL_STATE, Letter, Told};
@@ -72,10 +79,14 @@ pub enum Topic {
     Stopped,
     /// May a letter be written, which you carry to that office yourself?
     Letter,
+    /// It was handed to another office; may it go there?
+    Redirect,
+    /// Is this correction of who you are right?
+    Correction,
 }
 
 impl Topic {
-    const ALL: [Topic; 7] = [
+    const ALL: [Topic; 9] = [
         Topic::Consent,
         Topic::Terms,
         Topic::Ballot,
@@ -83,6 +94,8 @@ impl Topic {
         Topic::Arrival,
         Topic::Stopped,
         Topic::Letter,
+        Topic::Redirect,
+        Topic::Correction,
     ];
 
     fn word(self) -> &'static str {
@@ -94,6 +107,8 @@ impl Topic {
             Topic::Arrival => "arrival",
             Topic::Stopped => "stopped",
             Topic::Letter => "letter",
+            Topic::Redirect => "redirect",
+            Topic::Correction => "correction",
         }
     }
 
@@ -101,9 +116,13 @@ impl Topic {
     pub(crate) fn view(self, file: LegFile) -> LegFile {
         match self {
             Topic::Ballot | Topic::Arrival => file.seen_from(Side::Examiner),
-            Topic::Consent | Topic::Terms | Topic::Complete | Topic::Stopped | Topic::Letter => {
-                file
-            }
+            Topic::Consent
+            | Topic::Terms
+            | Topic::Complete
+            | Topic::Stopped
+            | Topic::Letter
+            | Topic::Redirect
+            | Topic::Correction => file,
         }
     }
 
@@ -114,7 +133,7 @@ impl Topic {
             Topic::Consent | Topic::Letter | Topic::Complete | Topic::Arrival | Topic::Stopped => {
                 true
             }
-            Topic::Terms | Topic::Ballot => false,
+            Topic::Terms | Topic::Ballot | Topic::Redirect | Topic::Correction => false,
         }
     }
 
@@ -470,7 +489,7 @@ impl Batch<'_> {
 
     /// 09:00 of the next working day after a day, Unix milliseconds.
     pub(crate) fn nine_next_working_day(&self, after_ms: u64) -> u64 {
-        let calendar = &self.house.calendar;
+        let calendar = &self.house.calendar();
         let day = calendar.day_of_unix_ms(after_ms);
         let next = calendar.add_working_days(day, 1);
         next.start_unix_ms(calendar.zone_offset_min()) + 9 * HOUR_MS
@@ -498,10 +517,17 @@ pub(crate) fn wrong_code() -> Denied {
 /// Whether a yes to this takes effect only at 09:00 of the next working day.
 pub(crate) fn is_slow(topic: Topic, service: Service) -> bool {
     match topic {
-        Topic::Consent | Topic::Letter | Topic::Stopped => service == Service::Employment,
+        Topic::Consent | Topic::Letter | Topic::Stopped | Topic::Redirect => {
+            service == Service::Employment
+        }
         Topic::Terms => true,
-        Topic::Ballot | Topic::Complete | Topic::Arrival => false,
+        Topic::Ballot | Topic::Complete | Topic::Arrival | Topic::Correction => false,
     }
+}
+
+/// Whether what was entered is about a child of the worker, or a ward.
+pub(crate) fn is_for_child(draft: &wire::DraftLeg) -> bool {
+    draft.relation == 3 || draft.relation == 4
 }
 
 /// Marks a leg as asked.

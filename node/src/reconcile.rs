@@ -193,7 +193,7 @@ impl<'a> Reconcile<'a> {
     /// Begin of a month and of the next one, Unix milliseconds by the city's calendar.
     fn month(&self, period: u32) -> Option<(u64, u64)> {
         let next = if period % 100 == 12 { (period / 100 + 1) * 100 + 1 } else { period + 1 };
-        let calendar = &self.house.calendar;
+        let calendar = &self.house.calendar();
         let begin = |month: u32| {
             let day = Day::from_number(month * 100 + 1)?;
             Some(day.start_unix_ms(calendar.zone_offset_min()))

@@ -189,7 +189,7 @@ impl Batch<'_> {
         leg: jieli_proto::id::LegId,
     ) -> Result<Option<Day>, StoreError> {
         let until_ms = self.held_until(leg).await?;
-        Ok(until_ms.map(|ms| self.house.calendar.day_of_unix_ms(ms.saturating_sub(1))))
+        Ok(until_ms.map(|ms| self.house.calendar().day_of_unix_ms(ms.saturating_sub(1))))
     }
 
     /// What stands against erasing a closed leg on request: a legal hold; or that this side gave the
@@ -215,7 +215,7 @@ impl Batch<'_> {
         if until_ms <= self.now_ms {
             return Ok(None);
         }
-        let until = self.house.calendar.day_of_unix_ms(until_ms);
+        let until = self.house.calendar().day_of_unix_ms(until_ms);
         Ok(Some(KeptUnder { duty: duty_of(file.service), until }))
     }
 }

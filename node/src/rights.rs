@@ -4,7 +4,7 @@ use crate::batch::Batch;
 use crate::command::Actor;
 use crate::keyring::Scope;
 use crate::legs::{LegFile, Local, msg_id};
-use crate::questions::Use;
+use crate::questions::{Use, open_request};
 use crate::retention::KeptUnder;
 use crate::speak::Speech;
 use crate::store::{self, StoreError};
@@ -21,7 +21,7 @@ use jieli_proto::words;
 use std::collections::BTreeSet;
 
 /// Working days in which a person's request is answered.
-const REQUEST_WORKING_DAYS: u32 = 15;
+pub(crate) const REQUEST_WORKING_DAYS: u32 = 15;
 
 /// Reasons that a desk may give.
 pub const DESK_REASONS: [Reason; 3] =
@@ -260,12 +260,12 @@ impl Batch<'_> {
             let due = u32::try_from(row.int(0)?).ok().and_then(Day::from_number);
             return due.ok_or(StoreError::Corrupt("erase_request.due_on"));
         }
-        let due = self.house.calendar.add_working_days(self.today, REQUEST_WORKING_DAYS);
+        let due = self.house.calendar().add_working_days(self.today, REQUEST_WORKING_DAYS);
         let sql = "INSERT INTO erase_request (leg_id, asked_ms, due_on, done_ms) \
                    VALUES ($1,$2,$3,0)";
         let vals = vec![leg.to_vec().into(), self.now_ms.into(), due.number().into()];
         self.conn.run(sql, vals).await?;
-        let over_ms = due.plus(1).start_unix_ms(self.house.calendar.zone_offset_min());
+        let over_ms = due.plus(1).start_unix_ms(self.house.calendar().zone_offset_min());
         self.timer(over_ms, TimerKind::RequestDue, &leg.0).await?;
         Ok(due)
     }
@@ -286,6 +286,11 @@ impl Batch<'_> {
         if self.has_request(file.id).await? {
             let city = self.directory.city.clone();
             self.alarm("erasure-asked-and-not-done", &city, &file.id.hex()).await?;
+        }
+        let asked = open_request(self.conn, file).await?;
+        if asked.is_some_and(|(_, due)| due < self.today) {
+            let city = self.directory.city.clone();
+            self.alarm("correction-asked-and-not-answered", &city, &file.id.hex()).await?;
         }
         Ok(())
     }

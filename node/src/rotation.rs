@@ -186,6 +186,10 @@ impl Batch<'_> {
             return self.queue_again(bond, lane, lane_seq).await;
         }
         let Ok(act) = decode::<Act>(&sealed) else { return Ok(()) };
+        if matches!(act.act_type(), ActType::Flag | ActType::AnswerFlag) {
+            let digest = envelope::env_digest(&sealed);
+            return self.settle_flag(bond, &act, &digest, verdict).await;
+        }
         let Some(carried) = act.carried.filter(|_| act.act_type == ActType::Manifest as i32) else {
             return Ok(());
         };

@@ -109,8 +109,8 @@ impl Batch<'_> {
         if let Some(same) = waits.iter().find(same) {
             return Ok(view(same));
         }
-        let last = self.house.calendar.add_working_days(self.today, WORKING_DAYS);
-        let lapses_ms = last.plus(1).start_unix_ms(self.house.calendar.zone_offset_min());
+        let last = self.house.calendar().add_working_days(self.today, WORKING_DAYS);
+        let lapses_ms = last.plus(1).start_unix_ms(self.house.calendar().zone_offset_min());
         let request = self.new_request(actor, (wanted.kind(), wanted), shown, lapses_ms);
         self.keep_request(&request, 0).await?;
         self.timer(request.lapses_ms, TimerKind::SecondLapses, &request.id).await?;

@@ -3,16 +3,16 @@
 
 use crate::batch::Batch;
 use crate::directory::Bond;
-use crate::legs::{self, Context, Entry, LegFile, Local, OneCalendar, Standing};
+use crate::legs::{self, Context, Entry, LegFile, Local, Standing};
 use crate::store::{self, StoreError, Val};
 use crate::trouble::{Denied, Outcome};
 use crate::vault::Place;
 use jieli_proto::agreement::{Asked, purpose_of};
-use jieli_proto::case::{Direction, Illegal, Law, Proof, Side, Verdict};
+use jieli_proto::case::{self, Direction, Illegal, Law, Proof, Side, Verdict};
 use jieli_proto::day::Day;
 use jieli_proto::id::{Digest, LegId, MsgId};
 use jieli_proto::kinds::{Lane, PartySide};
-use jieli_proto::message::{Fault, check_local, check_message};
+use jieli_proto::message::{Fault, check_local, check_message, counted_by};
 use jieli_proto::refusal::Refusal;
 use jieli_proto::section::{self, SectionKind, Value};
 use jieli_proto::wire::message::Body;
@@ -75,7 +75,7 @@ impl Batch<'_> {
         if let Some(file) = self.legs.get(&id) {
             return Ok(Some(file.clone()));
         }
-        store::legs::load(self.conn, id, &self.house.calendar).await
+        store::legs::load(self.conn, id, &self.directory.shelf).await
     }
 
     /// Puts a leg into the overlay, as later commands of this batch will see it.
@@ -83,13 +83,17 @@ impl Batch<'_> {
         self.legs.insert(file.id, file.home());
     }
 
-    /// The due date of a duty from today, by the agreement's service level and our calendar.
-    pub fn due(&self, bond: &Bond, service: Service, duty: Duty) -> Day {
+    /// The due date of a duty from now on, by the agreement's service level and the calendar of the
+    /// city that owes it.
+    pub fn due(&self, bond: &Bond, file: &LegFile, duty: Duty) -> Outcome<Day> {
         let days = match bond.in_force() {
-            Some(agreement) => agreement.working_days(service, duty),
-            None => jieli_proto::agreement::default_days(service, duty),
+            Some(agreement) => agreement.working_days(file.service, duty),
+            None => jieli_proto::agreement::default_days(file.service, duty),
         };
-        self.house.calendar.add_working_days(self.today, days)
+        let debtor = legs::duty_of(duty).and_then(case::Duty::debtor);
+        let side = debtor.unwrap_or(file.our_side.other());
+        let calendar = self.calendar_of(bond, file.our_side, side)?;
+        Ok(calendar.add_working_days(calendar.day_of_unix_ms(self.now_ms), days))
     }
 
     /// Says something in a leg.
@@ -122,6 +126,9 @@ impl Batch<'_> {
             file.local = Local::OnTheRoad;
             store::legs::update(self.conn, file).await?;
         }
+        if speech.ty == MessageType::Redirect {
+            self.moved(file).await?;
+        }
         self.put_leg(file.clone());
         self.end_with_leg(file).await?;
         if file.is_local() {
@@ -135,15 +142,23 @@ impl Batch<'_> {
     pub(crate) async fn prepare(&mut self, file: &LegFile, speech: &Speech) -> Outcome<Prepared> {
         let bond = self.bond_of(file).ok_or_else(no_agreement)?;
         self.may_say(&bond, file, speech.ty)?;
+        if speech.ty == file.opening() && !file.is_local() {
+            self.below_ceiling(&bond, file).await?;
+        }
         let lane = Lane::messages(bond.our_side);
         let header = self.header(&bond, lane).await?;
         let msg = MsgId(self.random());
         let (digests, sections) = self.sections(file, speech, &msg)?;
-        let message = compose(file, speech, header.clone(), msg, digests, self.house);
+        let mut message = compose(file, speech, header.clone(), msg, digests);
+        if speech.ty != MessageType::Withdraw {
+            let counted_by = counted_by(&message, file.our_side);
+            let calendar = self.calendar_of(&bond, file.our_side, counted_by)?;
+            message.calendar_version = calendar.version();
+        }
         let check = if file.is_local() { check_local } else { check_message };
         check(&message).map_err(|fault| wrong_form(&fault))?;
-        let made_on = self.house.calendar.day_of_unix_ms(header.created_unix_ms);
-        let act = self.judge(file, &message, speech, made_on)?;
+        let made_on = self.day_at(&bond, bond.our_side, Some(&header));
+        let act = self.judge(&bond, file, &message, speech, made_on)?;
         Ok(Prepared { bond, lane, header, msg, message, sections, act })
     }
 
@@ -151,7 +166,7 @@ impl Batch<'_> {
     pub(crate) fn may_say(&self, bond: &Bond, file: &LegFile, ty: MessageType) -> Outcome<()> {
         let agreement = bond.in_force().ok_or_else(no_agreement)?;
         let opens = matches!(ty, MessageType::Offer | MessageType::Request);
-        if opens && bond.is_closed_to_new() {
+        if opens && bond.is_closed_to_new(self.today) {
             return Err(Refusal::Suspended.into());
         }
         agreement.authorise(&Asked {
@@ -202,6 +217,7 @@ impl Batch<'_> {
 
     fn judge(
         &self,
+        bond: &Bond,
         file: &LegFile,
         message: &wire::Message,
         speech: &Speech,
@@ -216,7 +232,7 @@ impl Batch<'_> {
         if file.is_stopped() && !Law::V1.row(act.verb()).after_stop {
             return Err(Illegal::Stopped.into());
         }
-        file.law.judge(&act, &OneCalendar(&self.house.calendar))?;
+        file.law.judge(&act, &self.days(bond, file.our_side))?;
         Ok(act)
     }
 }
@@ -280,7 +296,6 @@ fn compose(
     header: wire::Header,
     msg: MsgId,
     section_digests: Vec<wire::SectionDigest>,
-    house: &crate::house::House,
 ) -> wire::Message {
     let side = file.our_side;
     let bare = speech.ty == MessageType::Withdraw;
@@ -301,7 +316,7 @@ fn compose(
         legal_basis: basis.into(),
         consent_digest: speech.consent.map_or(Vec::new(), |digest| digest.to_vec()),
         due_date: speech.due.map_or(0, Day::number),
-        calendar_version: if bare { 0 } else { house.calendar.version() },
+        calendar_version: 0,
         codelist_version: if bare { 0 } else { CODELIST_VERSION },
         section_digests,
         body: Some(speech.body.clone()),
@@ -369,7 +384,7 @@ impl Batch<'_> {
             to_office: offices.1,
             purpose: purpose_of(service).into(),
             legal_basis: LegalBasis::StatutoryDuty.into(),
-            calendar_version: self.house.calendar.version(),
+            calendar_version: self.calendar_of(bond, Side::Initiator, Side::Initiator)?.version(),
             codelist_version: CODELIST_VERSION,
             body: Some(body),
             ..wire::Message::default()

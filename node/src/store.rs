@@ -12,6 +12,7 @@ mod error;
 pub mod legs;
 pub mod log;
 pub mod mirror;
+pub(crate) mod packs;
 pub mod queue;
 pub mod recovery;
 mod schema;

@@ -52,12 +52,22 @@ pub enum TimerKind {
     SayAgain,
     /// Send the key manifests that a new partner does not hold.
     SendManifests,
+    /// Announce the own packs in an agreement that has come into force.
+    SendPacks,
     /// What needed a second pair of eyes was not done in time.
     SecondLapses,
+    /// The date by which a flag was to be answered is over.
+    FlagDue,
+    /// The wind-down date of an agreement is over.
+    WindDownOver,
+    /// Close a leg with its agreement.
+    EndLeg,
+    /// The office that the person agreed to is another one now: ask about it.
+    AskAnew,
 }
 
 impl TimerKind {
-    const ALL: [TimerKind; 22] = [
+    const ALL: [TimerKind; 27] = [
         TimerKind::Release,
         TimerKind::Effect,
         TimerKind::AskTerms,
@@ -79,7 +89,12 @@ impl TimerKind {
         TimerKind::RequestDue,
         TimerKind::SayAgain,
         TimerKind::SendManifests,
+        TimerKind::SendPacks,
         TimerKind::SecondLapses,
+        TimerKind::FlagDue,
+        TimerKind::WindDownOver,
+        TimerKind::EndLeg,
+        TimerKind::AskAnew,
     ];
 
     /// The word in the store.
@@ -106,7 +121,12 @@ impl TimerKind {
             TimerKind::RequestDue => "request-due",
             TimerKind::SayAgain => "say-again",
             TimerKind::SendManifests => "send-manifests",
+            TimerKind::SendPacks => "send-packs",
             TimerKind::SecondLapses => "second-lapses",
+            TimerKind::FlagDue => "flag-due",
+            TimerKind::WindDownOver => "wind-down-over",
+            TimerKind::EndLeg => "end-leg",
+            TimerKind::AskAnew => "ask-anew",
         }
     }
 
@@ -154,7 +174,10 @@ impl Batch<'_> {
             TimerKind::RenewCode => return self.renew_code(subject).await,
             TimerKind::SayAgain => return self.say_again(subject).await,
             TimerKind::SendManifests => return self.send_missing_manifests(subject).await,
+            TimerKind::SendPacks => return self.announce_to(subject).await,
             TimerKind::SecondLapses => return self.second_lapses(subject).await,
+            TimerKind::FlagDue => return self.flag_due(subject).await,
+            TimerKind::WindDownOver => return self.wind_down_over(subject).await,
             TimerKind::Release
             | TimerKind::Effect
             | TimerKind::AskTerms
@@ -167,7 +190,9 @@ impl Batch<'_> {
             | TimerKind::Retention
             | TimerKind::ForgetMetadata
             | TimerKind::EraseAsked
-            | TimerKind::RequestDue => {}
+            | TimerKind::RequestDue
+            | TimerKind::EndLeg
+            | TimerKind::AskAnew => {}
         }
         let leg = LegId::from_slice(subject).ok_or(StoreError::Corrupt("timer.subject"))?;
         let Some(file) = self.take_leg(leg).await? else { return Ok(()) };

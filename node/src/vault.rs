@@ -235,10 +235,7 @@ pub async fn stored_section(
 }
 
 /// The person that a person section names, from its stored bytes.
-pub fn person_of(bytes: &[u8], msg: &MsgId) -> Option<wire::DraftPerson> {
-    let section = wire::Section::decode(bytes).ok()?;
-    let digest = section::digest_of(msg, &section).ok()?;
-    let values = section::open(msg, &section, &digest).ok()?;
+pub fn person_of(values: &[(u32, Value)]) -> wire::DraftPerson {
     let text = |field: u32| match values.iter().find(|(number, _)| *number == field) {
         Some((_, Value::Text(text))) => text.clone(),
         Some((_, Value::Number(_) | Value::Flag(_))) | None => String::new(),
@@ -247,12 +244,19 @@ pub fn person_of(bytes: &[u8], msg: &MsgId) -> Option<wire::DraftPerson> {
         Some((_, Value::Number(number))) => *number as u32,
         Some((_, Value::Text(_) | Value::Flag(_))) | None => 0,
     };
-    Some(wire::DraftPerson {
+    wire::DraftPerson {
         name: text(1),
         document: code(2),
         number: text(3),
         phone: text(4),
         age_band: code(6),
         language: text(9),
-    })
+    }
+}
+
+/// The values of a section as it is kept.
+pub(crate) fn values_of(bytes: &[u8], msg: &MsgId) -> Option<Vec<(u32, Value)>> {
+    let section = wire::Section::decode(bytes).ok()?;
+    let digest = section::digest_of(msg, &section).ok()?;
+    section::open(msg, &section, &digest).ok()
 }

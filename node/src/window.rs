@@ -15,6 +15,7 @@ use jieli_proto::id::{CaseId, LegId};
 use jieli_proto::wire::{self, Method};
 use std::collections::BTreeSet;
 
+mod ballot;
 mod person;
 mod receiving;
 mod standing;
@@ -41,6 +42,7 @@ pub enum WindowCommand {
     SetPin(wire::SetWindowPinRequest),
     Reopen(wire::ReopenAtWindowRequest),
     Erase(wire::StopRequest),
+    Correction(wire::CorrectionAtWindowRequest),
     ListBodies(wire::InHand),
     File(wire::FileAtWindowRequest),
 }
@@ -80,7 +82,9 @@ impl Batch<'_> {
         }
         let mut items = self.consent_items(&fit, &case.city).await?;
         items.extend(self.terms_items(&fit, asked.waive_day).await?);
+        items.extend(self.open_items(&fit).await?);
         items.extend(self.receiving_items(&fit, asked.waive_day).await?);
+        items.extend(self.ballot_items(actor, &fit).await?);
         let look = Look {
             case_number: case.number.clone(),
             view: View::Window,
@@ -162,7 +166,8 @@ impl Batch<'_> {
         yes: &[LegId],
         waived: bool,
     ) -> Outcome<()> {
-        let Some(found) = self.question(question).await? else { return Ok(()) };
+        let found = self.question(question).await?.filter(|found| !found.closed);
+        let Some(found) = found else { return Ok(()) };
         let numbers: Vec<u32> = found
             .legs
             .iter()
@@ -188,7 +193,9 @@ impl Batch<'_> {
                 | Topic::Complete
                 | Topic::Arrival
                 | Topic::Stopped
-                | Topic::Letter => {}
+                | Topic::Letter
+                | Topic::Redirect
+                | Topic::Correction => {}
             }
         }
         self.answered(&found, &numbers).await?;
@@ -303,6 +310,27 @@ impl Batch<'_> {
                 answer_from_ms: if waive_day { 0 } else { ripe },
                 question,
             });
+        }
+        Ok(items)
+    }
+
+    /// Items that were handed to another office of the other city, and corrections of who it is.
+    async fn open_items(&mut self, fit: &[(LegFile, Standing)]) -> Outcome<Vec<Item>> {
+        let mut items = Vec::new();
+        for (file, standing) in fit {
+            if file.our_side != Side::Initiator || file.is_stopped() {
+                continue;
+            }
+            let handed = self.redirect_question(file).await?;
+            let corrected = self.correction_question(file).await?;
+            for question in handed.into_iter().chain(corrected) {
+                let mut text = question.text.clone();
+                if question.topic == Topic::Correction {
+                    text = format!("{text}\n{}", self.shown_correction(&question).await?);
+                }
+                let (leg, method) = (file.id, standing.method);
+                items.push(Item { leg, text, method, answer_from_ms: 0, question });
+            }
         }
         Ok(items)
     }

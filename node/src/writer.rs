@@ -111,8 +111,10 @@ impl Writer {
         let local = log::head(&mut conn, Log::Local).await?;
         let local = local.ok_or(StoreError::Corrupt("log_head"))?;
         let (offices, generation) = (house.config.own_offices(), exchange.generation as i64);
-        let directory = Directory::load(&mut conn, &house.root, &offices, generation).await?;
+        let home = &house.configured;
+        let directory = Directory::load(&mut conn, &house.root, &offices, home, generation).await?;
         let directory = Arc::new(directory);
+        house.shelves.put(&directory.shelf);
         let (mut checkpoint, mut local_checkpoint) = (String::new(), String::new());
         if directory.recovering.is_none() {
             // Another replica may have moved them since they were checked.
@@ -298,7 +300,8 @@ impl Writer {
             Some(_) | None => {
                 let generation = claim.head.generation as i64;
                 let offices = self.house.config.own_offices();
-                Arc::new(Directory::load(&mut tx, &self.house.root, &offices, generation).await?)
+                let (root, home) = (&self.house.root, &self.house.configured);
+                Arc::new(Directory::load(&mut tx, root, &offices, home, generation).await?)
             }
         };
         if directory.recovering.is_none() {
@@ -440,6 +443,7 @@ impl Writer {
         if !end.findings.is_empty() {
             Arc::make_mut(&mut findings).extend(end.findings);
         }
+        self.house.shelves.put(&end.directory.shelf);
         self.publish.send_replace(Arc::new(Published {
             epochs: next_epochs(&self.highwater, &city, &exchange, &local),
             directory: Arc::clone(&end.directory),

@@ -8,6 +8,9 @@ use crate::section::{self, SectionKind};
 use crate::wire::{self, Duty, HolderSide, MessageType, OfficeKind, Purpose, Service};
 
 mod local;
+mod succession;
+
+pub use succession::office_at;
 
 /// Years an agreement may run at most.
 pub const YEARS_MAX: u32 = 3;
@@ -140,8 +143,9 @@ impl Agreement {
     /// Whether this version allows a message; both the sender's and the receiver's node ask.
     pub fn authorise(&self, asked: &Asked<'_>) -> Result<(), Refusal> {
         // Taking back stays possible for ever, whatever offices and services a later version
-        // covers: the leg has fixed its offices, and who reads the leg compares them.
-        if takes_back(asked.message) {
+        // covers: the leg has fixed its offices, and who reads the leg compares them. So does
+        // EXPIRE: no leg is left that one side alone cannot close.
+        if takes_back(asked.message) || asked.message == MessageType::Expire {
             return Ok(());
         }
         self.office(asked.sender, asked.from_office).ok_or(Refusal::OfficeNotCovered)?;
@@ -169,6 +173,18 @@ impl Agreement {
         } else {
             Err(Refusal::SectionNotCovered)
         }
+    }
+
+    /// Whether a side's office may be handed a leg of a service by REDIRECT: one to whose kind the
+    /// agreement opens all that the person's side tells of that service.
+    pub fn is_competent(&self, side: PartySide, office: &str, service: Service) -> bool {
+        let (Some(office), Some(rule)) = (self.office(side, office), self.rule(service)) else {
+            return false;
+        };
+        [MessageType::Offer, MessageType::Release]
+            .into_iter()
+            .flat_map(|message| section::slots(message, service))
+            .all(|kind| self.opens(rule, office.kind(), kind))
     }
 
     fn opens(&self, rule: &wire::ServiceRule, office: OfficeKind, kind: &SectionKind) -> bool {
@@ -249,6 +265,7 @@ fn party(party: &wire::Party) -> Result<CityId, Flaw> {
             return flaw(&office.credit_code, "the office kind is none of the closed list");
         }
     }
+    succession::check(party)?;
     if party.liaison_posts.len() != 2 {
         return flaw(name, "two liaison posts are needed");
     }

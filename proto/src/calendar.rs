@@ -8,7 +8,7 @@
 //! File form, every member required and no other allowed (the wire form has the same members):
 //! ```json
 //! {
-//!   "name": "cn-2026", "version": 1,
+//!   "name": "cn", "version": 1,
 //!   "zone_offset_min": 480,
 //!   "weekend": [5, 6],
 //!   "off": [20260101], "work": [20260104],

@@ -39,11 +39,13 @@ pub enum Kind {
     Invite = 14,
     /// Signed data: calendars, code lists, catalogues, languages.
     Pack = 15,
+    /// What makes an agreement worth a look; and its answer. Carried by an act.
+    Flag = 16,
 }
 
 impl Kind {
     /// All kinds, by number.
-    pub const ALL: [Kind; 15] = [
+    pub const ALL: [Kind; 16] = [
         Kind::Message,
         Kind::Receipt,
         Kind::Act,
@@ -59,6 +61,7 @@ impl Kind {
         Kind::Successor,
         Kind::Invite,
         Kind::Pack,
+        Kind::Flag,
     ];
 
     /// The number in a log leaf.
@@ -84,6 +87,7 @@ impl Kind {
             Kind::Successor => "application/vnd.jieli.successor.v1+protobuf",
             Kind::Invite => "application/vnd.jieli.invite.v1+protobuf",
             Kind::Pack => "application/vnd.jieli.pack.v1+protobuf",
+            Kind::Flag => "application/vnd.jieli.flag.v1+protobuf",
         }
     }
 
@@ -108,7 +112,8 @@ impl Kind {
             | Kind::Slip
             | Kind::Letter
             | Kind::Invite
-            | Kind::Pack => wire::Role::Message,
+            | Kind::Pack
+            | Kind::Flag => wire::Role::Message,
         }
     }
 }

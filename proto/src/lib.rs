@@ -19,6 +19,7 @@ pub mod message;
 pub mod misbehaviour;
 pub mod note;
 pub mod number;
+pub mod pack;
 pub mod paper;
 pub mod policy;
 pub mod proof;

@@ -15,15 +15,19 @@ use crate::wire::{self, LegalBasis, MessageType, Purpose, Service};
 
 mod act;
 mod body;
+mod flag;
 mod head;
 mod lanes;
+mod office;
 mod terms;
 
-pub use act::{Context, act_of, direction, duty_of, rules, wire_duty};
+pub use act::{Context, act_of, counted_by, direction, duty_of, rules, wire_duty};
+pub use flag::{FlagFacts, check_flag, travels};
 pub use head::{Cosigned, Frame, Head, SeenHead, check_header};
 pub use lanes::{
     ActFacts, ItemFacts, ItemVerdict, ReceiptFacts, check_act, check_item, check_receipt,
 };
+pub use office::examiner_office;
 pub use terms::{check_terms, terms_digest};
 
 /// Why a payload is refused, and which field is to blame. Only the [`Refusal`] travels.

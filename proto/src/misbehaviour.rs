@@ -304,7 +304,8 @@ fn place(
         | Kind::Letter
         | Kind::Successor
         | Kind::Invite
-        | Kind::Pack => None,
+        | Kind::Pack
+        | Kind::Flag => None,
     };
     let header = header.ok_or(Unproved::Form)?;
     match header.sender == city.as_str() {

@@ -8,7 +8,21 @@ use crate::wire::{self, Disclosure, MessageType, Service};
 use prost::Message as _;
 
 mod table;
-pub use table::{Field, FieldType, PERSON, Phase, SUPPORT_NEED, SectionKind, TABLE};
+pub use table::{
+    Field, FieldType, PERSON, PERSON_NAME, PERSON_NUMBER, PERSON_PHONE, Phase, SUPPORT_NEED,
+    SectionKind, TABLE,
+};
+
+/// What can be corrected of a person, once that person has confirmed it: the full name, the number,
+/// the phone, the guardian's name and phone. Everything else of the block makes another leg.
+pub const PERSON_CORRECTABLE: [u32; 5] = [PERSON_NAME, PERSON_NUMBER, PERSON_PHONE, 7, 8];
+
+/// Whether these fields of the person block can be corrected together: name and number at once would
+/// be somebody else.
+pub fn is_same_person(fields: &[u32]) -> bool {
+    fields.iter().all(|field| PERSON_CORRECTABLE.contains(field))
+        && !(fields.contains(&PERSON_NAME) && fields.contains(&PERSON_NUMBER))
+}
 
 /// Largest total of encoded sections in a letter, in bytes.
 pub const SECTIONS_LEN_MAX: usize = 64 * 1024;

@@ -58,6 +58,7 @@ payloads! {
     Successor: Successor,
     Invite: Invite,
     Pack: Pack,
+    Flag: RiskFlag,
 }
 
 impl Strict for wire::Item {

@@ -4,7 +4,8 @@ use crate::case::{Duty, Stage};
 use crate::day::Day;
 use crate::section::{Field, FieldType, Value};
 use crate::wire::{
-    DecisionCode, GrievanceKind, HolderSide, KeepingDuty, MessageType, OfficeKind, Service,
+    DecisionCode, GrievanceKind, HolderSide, KeepingDuty, MessageType, OfficeKind, RiskFlagAnswer,
+    RiskFlagKind, Service,
 };
 
 /// A word in both languages.
@@ -126,6 +127,39 @@ pub fn office(kind: OfficeKind) -> Word {
         OfficeKind::TradeUnion => w("工会", "trade union"),
         OfficeKind::Coordination => w("综合窗口", "coordination window"),
         OfficeKind::Compliance => w("合规审计", "compliance"),
+    }
+}
+
+/// What makes an agreement worth a look.
+pub fn flag(kind: RiskFlagKind) -> Word {
+    match kind {
+        RiskFlagKind::Unspecified => w("未写明", "not said"),
+        RiskFlagKind::FewSayNo => {
+            w("几乎无人撤回、无一不予接收", "hardly anything withdrawn or declined")
+        }
+        RiskFlagKind::BeyondPosts => {
+            w("同一用人单位到岗多于公布岗位", "more placements than posts announced")
+        }
+        RiskFlagKind::NotByChoice => {
+            w("私下确认中有人说不是自己决定", "a no in the private ballot")
+        }
+        RiskFlagKind::OnePhone => w("一部手机为多人确认", "one phone confirming for many"),
+        RiskFlagKind::SameMinute => w("多人在同一分钟确认", "many confirmed in the same minute"),
+        RiskFlagKind::AfterLeaving => w(
+            "有人离职后不久其他事项被退回或不予接收",
+            "other items ended soon after somebody left the job",
+        ),
+    }
+}
+
+/// What the other city's reviewer answers.
+pub fn flag_answer(answer: RiskFlagAnswer) -> Word {
+    match answer {
+        RiskFlagAnswer::Unspecified => w("尚未答复", "not answered"),
+        RiskFlagAnswer::Explained => w("已核查，原因清楚", "looked into: there is a reason"),
+        RiskFlagAnswer::PracticeChanged => w("已改变做法", "practice changed"),
+        RiskFlagAnswer::OfficeInstructed => w("已责成有关机构纠正", "the offices were instructed"),
+        RiskFlagAnswer::CallBack => w("已安排工会或法律援助回访", "a call-back was arranged"),
     }
 }
 

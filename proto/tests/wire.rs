@@ -5,7 +5,7 @@ use prost_types::FileDescriptorSet;
 use prost_types::field_descriptor_proto::{Label, Type as Kind};
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 18] = [
+const FILES: [&str; 19] = [
     "envelope",
     "log",
     "case",
@@ -24,10 +24,11 @@ const FILES: [&str; 18] = [
     "audit",
     "second",
     "grievance",
+    "packs_desk",
 ];
 
 /// What never leaves a node: not decoded strictly.
-const LOCAL: [&str; 13] = [
+const LOCAL: [&str; 14] = [
     "desk.proto",
     "partners.proto",
     "case_desk.proto",
@@ -39,6 +40,7 @@ const LOCAL: [&str; 13] = [
     "checks_desk.proto",
     "audit.proto",
     "second.proto",
+    "packs_desk.proto",
     "grievance.proto",
     "operate.proto",
 ];

@@ -144,6 +144,7 @@ async fn desk(doors: &Doors, call: Call, token: &str, cases: &Cases) -> Option<V
             ask!(doors.desk, doors, token, find_cases, request)
         }
         Call::UndoAct => plain!(undo_act, UndoRequest),
+        Call::OpenAgain => plain!(open_again, OpenAgainRequest),
         Call::HandOver => plain!(hand_over, HandOverRequest),
         Call::ExportCase => ask!(doors.desk, doors, token, export_case, of(&cases.sent, true)),
         Call::AskSecond => {
@@ -180,6 +181,9 @@ async fn desk(doors: &Doors, call: Call, token: &str, cases: &Cases) -> Option<V
         Call::ApproveHold => plain!(approve_hold, HoldRef),
         Call::ListHolds => plain!(list_holds, HoldsRequest),
         Call::BackUpKeyring => plain!(back_up_keyring, KeyringBackupRequest),
+        Call::ListPacks => plain!(list_packs, ListPacksRequest),
+        Call::ShowPack => plain!(show_pack, PackRef),
+        Call::ImportPack => plain!(import_pack, ImportPackRequest),
         Call::ListKeys => plain!(list_keys, ListKeysRequest),
         Call::PlaceKey => plain!(place_key, KeyPositionsRequest),
         Call::InstallManifest => plain!(install_manifest, InstallManifestRequest),

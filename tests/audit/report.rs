@@ -60,10 +60,21 @@ async fn both_cities_report_the_same_road_from_their_own_sides() {
         for line in &one.deadlines {
             assert_eq!((line.waiting, line.overdue), (0, 0), "{line:?}");
         }
+        // What became of the four, by who opened them, and how soon they were taken up.
+        let of = |sent: bool| one.flows.iter().filter(move |flow| flow.ours == sent);
+        assert_eq!((of(ours).count(), of(!ours).count()), (3, 1), "{:?}", one.flows);
+        let sum = |flow: &wire::AuditFlow| flow.open + flow.fulfilled + flow.not_given + flow.ended;
+        assert_eq!(one.flows.iter().map(sum).sum::<u64>(), one.legs);
+        let is_taken = |pace: &&wire::AuditPace| pace.r#type() == MessageType::TakeUp;
+        let taken = one.paces.iter().filter(is_taken);
+        let taken: Vec<_> = taken.map(|pace| (pace.ours, pace.within_1 + pace.within_5)).collect();
+        assert_eq!(taken.iter().map(|(_, count)| count).sum::<u64>(), 4, "{:?}", one.paces);
+        assert!(taken.iter().any(|(by_us, count)| *by_us != ours && *count == 3), "{taken:?}");
     }
     // Nothing of it lies in another month.
     let before = report(&towns, &towns.kunming, (20_260_901, 20_260_930)).await;
     assert_eq!((before.legs, before.messages.len(), before.deadlines.len()), (0, 0, 0));
+    assert!(before.flows.is_empty() && before.paces.is_empty());
     towns.stop().await;
 }
 

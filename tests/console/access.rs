@@ -120,7 +120,9 @@ async fn every_cell_answers_as_it_is_written() -> Result<()> {
             }
         }
         // What is not listed does not exist.
-        for path in ["/admin", "/cases", "/accounts/delete", "/sheet/rows", "/api"] {
+        for path in
+            ["/admin", "/cases", "/accounts/delete", "/sheet/rows", "/api", "/demo/key/security"]
+        {
             assert_eq!(browser.get(path)?.status, 404, "{path}");
         }
         assert_eq!(browser.get("/logout")?.status, 405);

@@ -64,7 +64,7 @@ impl Console {
         let text = std::fs::read_to_string(&config)?;
         let rule = format!("second_factor = {second_factor}");
         std::fs::write(&config, text.replace("second_factor = true", &rule))?;
-        let child = serve(dir.path())?;
+        let child = serve(dir.path(), "serve", "gateway.toml")?;
         let mut console = Console { child, host: address, dir, first };
         console.first_log_in()?;
         Ok(console)
@@ -82,7 +82,7 @@ impl Console {
         let tls = "origin = \"https://desk.example\"\n\
             tls = { certificate = \"cert.pem\", key = \"key.pem\" }";
         std::fs::write(&file, text.replace(&origin, tls))?;
-        self.child = serve(folder)?;
+        self.child = serve(folder, "serve", "gateway.toml")?;
         Ok(())
     }
 
@@ -143,13 +143,62 @@ impl Console {
     }
 }
 
-/// The console of a folder, once it says that it runs.
-fn serve(folder: &Path) -> Result<Child> {
+/// The worker's pages, in a process of their own.
+pub(crate) struct WorkerPages {
+    child: Child,
+    host: String,
+    pub(crate) dir: tempfile::TempDir,
+}
+
+impl Drop for WorkerPages {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl WorkerPages {
+    /// Made from a city's own configuration; `complaints` as asked.
+    pub(crate) fn start(city: &City, complaints: bool) -> Result<WorkerPages> {
+        let dir = tempfile::tempdir()?;
+        let config = dir.path().join("worker.toml");
+        let host = free_port()?.to_string();
+        let made = Command::new(program()?)
+            .arg("--dir")
+            .arg(&city.dir)
+            .args(["gateway", "worker-init", "--address", &host, "--config"])
+            .arg(&config)
+            .output()?;
+        let text = std::fs::read_to_string(&config)
+            .with_context(|| String::from_utf8_lossy(&made.stderr).into_owned())?;
+        let rule = format!("complaints = {complaints}");
+        std::fs::write(&config, text.replace("complaints = true", &rule))?;
+        let child = serve(dir.path(), "worker-serve", "worker.toml")?;
+        Ok(WorkerPages { child, host, dir })
+    }
+
+    /// A browser without cookies.
+    pub(crate) fn browser(&self) -> Browser {
+        Browser { host: self.host.clone(), cookies: BTreeMap::new(), page: String::new() }
+    }
+
+    /// A browser in which case number and code were typed.
+    pub(crate) fn typed(&self, by: &str, case: &str, code: &str) -> Result<Browser> {
+        let mut browser = self.browser();
+        browser.open("/")?;
+        let (number, word) = (format!("{by}_case"), format!("{by}_code"));
+        browser.send("/in", &[("by", by), (&number, case), (&word, code)])?;
+        Ok(browser)
+    }
+}
+
+/// A process of that folder, once it says that it runs.
+fn serve(folder: &Path, command: &str, config: &str) -> Result<Child> {
     let file = folder.join("log");
     let log = std::fs::OpenOptions::new().create(true).append(true).open(&file)?;
     let mut child = Command::new(program()?)
-        .args(["--json", "gateway", "serve", "--config"])
-        .arg(folder.join("gateway.toml"))
+        .args(["--json", "gateway", command, "--config"])
+        .arg(folder.join(config))
         .stdout(Stdio::piped())
         .stderr(log)
         .spawn()?;
@@ -270,20 +319,36 @@ impl Browser {
 
     /// Uploads a sheet, as a form with a file does.
     pub(crate) fn upload(&mut self, name: &str, file: &[u8]) -> Result<Reply> {
-        self.open("/sheet")?;
+        self.upload_to("/sheet", &[], ("sheet", name), file)
+    }
+
+    /// Uploads a file to a page that has such a form, with other fields of it.
+    pub(crate) fn upload_to(
+        &mut self,
+        path: &str,
+        fields: &[(&str, &str)],
+        (field, name): (&str, &str),
+        file: &[u8],
+    ) -> Result<Reply> {
+        self.open(path)?;
         let token = self.token();
         let edge = "----jieli-test-edge";
-        let mut body = format!(
-            "--{edge}\r\nContent-Disposition: form-data; name=\"form\"\r\n\r\n{token}\r\n--{edge}\r\n\
-             Content-Disposition: form-data; name=\"sheet\"; filename=\"{name}\"\r\n\
+        let mut body = String::new();
+        for (name, value) in [("form", token.as_str())].iter().chain(fields) {
+            body += &format!(
+                "--{edge}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+            );
+        }
+        body += &format!(
+            "--{edge}\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"{name}\"\r\n\
              Content-Type: application/octet-stream\r\n\r\n"
-        )
-        .into_bytes();
+        );
+        let mut body = body.into_bytes();
         body.extend_from_slice(file);
         body.extend_from_slice(format!("\r\n--{edge}--\r\n").as_bytes());
         let origin = format!("http://{}", self.host);
         let kind = format!("multipart/form-data; boundary={edge}");
-        self.ask("POST", "/sheet", &kind, &body, &origin)
+        self.ask("POST", path, &kind, &body, &origin)
     }
 
     pub(crate) fn log_in(&mut self, name: &str, password: &str) -> Result<()> {

@@ -12,7 +12,7 @@ const FAMILY: &str = "姓名,证件号码,手机号码,意向城市,子女姓名
     示例·甲,{0},19900010001,瑞安,示例小乙,{1},3,是,公租房,3\r\n";
 
 /// The family's sheet.
-fn family() -> (String, String, String) {
+pub(crate) fn family() -> (String, String, String) {
     let (worker, child) = (people::person(801).number, people::person_born(802, 2017).number);
     let sheet = FAMILY.replace("{0}", &worker).replace("{1}", &child);
     (sheet, worker, child)

@@ -278,7 +278,7 @@ async fn opened(conn: &mut Conn, town: &Town, ring: Ring, values: &[String]) -> 
         let leg = LegId(row.array(0).unwrap());
         let msg = MsgId(row.array(2).unwrap());
         let place = Place { leg, slot: row.int(1).unwrap() as u8, msg };
-        let file = legs::load(conn, leg, &house.calendar).await.unwrap().unwrap();
+        let file = legs::load(conn, leg, &house.shelf()).await.unwrap().unwrap();
         if let Some(plain) = vault::reveal(conn, &house, &file, &place).await.unwrap() {
             found.extend(planted_in(&plain, values));
         }

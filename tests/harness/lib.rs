@@ -39,9 +39,9 @@ pub use pg::TestPg;
 pub use raw::top_fields;
 pub use sealed::{complaint, give_token, random};
 pub use stuck::eventually;
-pub use town::{SCHOOLS, Town, UNION, in_hand};
+pub use town::{HOMES, HOMES_TOO, SCHOOLS, Town, UNION, in_hand};
 pub use towns::{AGREEMENT_DRAFT, Towns};
-pub use within::{DISTRICT, FAR_WINDOW, HOUSING, LABOUR_HERE, Within, give_offices};
+pub use within::{DISTRICT, FAR_WINDOW, HOUSING, LABOUR_HERE, SCHOOLS_TOO, Within, give_offices};
 pub use world::{HOUR_MS, Hands, Seeded, Tap};
 
 /// Approver posts of the sample agreement, by city.

@@ -43,6 +43,11 @@ pub const SCHOOLS: [&str; 2] = ["11999999MB0000027M", "11999999MB0000123Y"];
 /// Ruian's medical security office, which pulls.
 pub(crate) const MEDICAL: [&str; 2] = ["11999999MB0000035G", "11999999MB0000131R"];
 
+/// Ruian's office for housing, and one of a district that the sample agreement does not name.
+pub const HOMES: &str = "11999999MB0000140P";
+/// See [`HOMES`].
+pub const HOMES_TOO: &str = "11999999MB00007332";
+
 /// The desks of the labour office, and windows: the union's; the labour office's own; one of the
 /// schools, held by an officer of the labour office; one of an office that answers to it; and one
 /// of the medical office.
@@ -59,6 +64,11 @@ fn tokens(at: usize) -> Vec<DeskToken> {
     let answers_to = vec![code(LABOUR[at])];
     all.push(DeskToken { answers_to, ..window("below", WINDOW[at]) });
     all.push(window("medical", MEDICAL[at]));
+    if at == 1 {
+        for (name, office) in [("homes", HOMES), ("district-homes", HOMES_TOO)] {
+            all.push(DeskToken::named(name, DeskRole::Clerk, &code(office)));
+        }
+    }
     all.push(DeskToken::named("body", DeskRole::Body, &code(UNION[at])));
     all
 }
@@ -124,6 +134,14 @@ impl Town {
             patience: 200,
             restless: false,
         }
+    }
+
+    /// Its configuration names this calendar file.
+    pub(crate) fn counts_by(&self, file: &str) {
+        std::fs::write(self.dir.join("calendar.json"), file).unwrap();
+        let path = self.dir.join("jieli.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(path, format!("calendar = \"calendar.json\"\n{text}")).unwrap();
     }
 
     /// Credit code of its coordination window.
@@ -431,7 +449,7 @@ impl Town {
     /// A leg, if it is here.
     pub async fn find(&self, leg: LegId) -> Option<LegFile> {
         let mut conn = self.node().store().read().await.unwrap();
-        legs::load(&mut conn, leg, &self.node().house().calendar).await.unwrap()
+        legs::load(&mut conn, leg, &self.node().house().shelf()).await.unwrap()
     }
 
     /// A leg that is here.
@@ -445,7 +463,7 @@ impl Town {
         let case = legs::case(&mut conn, case).await.unwrap().unwrap();
         let mut files = Vec::new();
         for leg in legs::legs_of(&mut conn, case.id).await.unwrap() {
-            let file = legs::load(&mut conn, leg, &self.node().house().calendar).await.unwrap();
+            let file = legs::load(&mut conn, leg, &self.node().house().shelf()).await.unwrap();
             files.push(file.unwrap());
         }
         files

@@ -44,10 +44,18 @@ impl Towns {
 
     /// On these databases, under an agreement drafted so.
     pub async fn with(first: Database, second: Database, draft: &str) -> Towns {
+        Towns::counting(first, second, draft, "").await
+    }
+
+    /// The same, and Ruian counts by this calendar file; by the built-in one where it is empty.
+    pub async fn counting(first: Database, second: Database, draft: &str, days: &str) -> Towns {
         let folder = TempDir::new().unwrap();
         let clock = Hands::start();
         let mut kunming = Town::new(folder.path(), 0, first, &clock);
         let mut ruian = Town::new(folder.path(), 1, second, &clock);
+        if !days.is_empty() {
+            ruian.counts_by(days);
+        }
         kunming.start().await;
         ruian.start().await;
         let agreement = AgreementId([0; 16]);
@@ -59,7 +67,7 @@ impl Towns {
 
     /// The calendar of both.
     pub fn calendar(&self) -> Arc<Calendar> {
-        Arc::clone(&self.ruian.node().house().calendar)
+        Arc::clone(&self.ruian.node().house().calendar())
     }
 
     /// To 09:05 of the next working day.

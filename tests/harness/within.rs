@@ -23,25 +23,29 @@ pub const LABOUR_HERE: &str = LABOUR[0];
 pub const DISTRICT: &str = "11999999MB0000701Q";
 /// Its housing office, which answers to the labour office that sends.
 pub const HOUSING: &str = "11999999MB0000727D";
+/// The education office of another district.
+pub const SCHOOLS_TOO: &str = "11999999MB0000759N";
 /// Name of the window token of the office for housing.
 pub const FAR_WINDOW: &str = "housing-window";
 
 /// Credit code, kind, name.
-const OFFICES: [[&str; 3]; 7] = [
+const OFFICES: [[&str; 3]; 8] = [
     [LABOUR_HERE, "labour", "昆明市人力资源和社会保障局"],
     [DISTRICT, "labour", "盘龙区人力资源和社会保障局"],
     [SCHOOLS[0], "education", "昆明市教育体育局"],
     [MEDICAL[0], "medical-security", "昆明市医疗保障局"],
     [HOUSING, "housing", "昆明市住房保障中心"],
+    [SCHOOLS_TOO, "education", "昆明市呈贡区教育体育局"],
     [UNION[0], "trade-union", "昆明市总工会"],
     [WINDOW[0], "coordination", "昆明市综合服务窗口"],
 ];
 
 /// Name, role, office, and the office it answers to.
-const TOKENS: [[&str; 4]; 7] = [
+const TOKENS: [[&str; 4]; 8] = [
     ["district", "clerk", DISTRICT, ""],
     ["district-window", "window", DISTRICT, ""],
     ["school-clerk", "clerk", SCHOOLS[0], ""],
+    ["school-clerk-2", "clerk", SCHOOLS_TOO, ""],
     ["school-window", "window", SCHOOLS[0], ""],
     ["medical-clerk", "clerk", MEDICAL[0], ""],
     ["housing-clerk", "clerk", HOUSING, ""],
@@ -97,7 +101,7 @@ impl Within {
 
     /// To 09:05 of the next working day.
     pub fn next_working_day(&self) {
-        self.clock.next_working_day(&self.town.node().house().calendar, 9, 5);
+        self.clock.next_working_day(&self.town.node().house().calendar(), 9, 5);
     }
 
     /// The first job of the roster, to the district's labour office; its case.

@@ -4,6 +4,8 @@
 const MEANS_OTHERWISE: &[&str] = &[
     "jieli.v1.Party",                  // to an agreement
     "jieli.v1.Revocation.fingerprint", // of a key
+    "json.fingerprint",                // of a key
+    "json.age_minutes",                // of a cosignature
 ];
 
 /// The forbidden topic that a name touches, if it may not exist in that place.

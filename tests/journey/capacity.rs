@@ -44,11 +44,11 @@ fn figure(state: CapacityState, places: u32) -> wire::SetCapacityRequest {
 /// What Ruian's housing desk sees of its one figure.
 async fn counters(town: &Town) -> wire::CapacityLine {
     let (house, mut conn) = (town.node().house(), town.node().store().read().await.unwrap());
-    let today = house.calendar.day_of_unix_ms(house.world.clock.now_unix_ms());
+    let today = house.calendar().day_of_unix_ms(house.world.clock.now_unix_ms());
     let known = figures(&mut conn, "ruian.zj", HOMES, Service::Housing).await.unwrap();
     let changed = BTreeMap::new();
-    let (over, calendar) = (Vec::new(), &house.calendar);
-    let mut legs = Legs { conn: &mut conn, changed: &changed, over, calendar, today };
+    let (over, shelf) = (Vec::new(), &house.shelf());
+    let mut legs = Legs { conn: &mut conn, changed: &changed, over, shelf, today };
     let count = legs.count(&known, &known[0]).await.unwrap();
     line(&known[0], count, today)
 }
@@ -74,7 +74,7 @@ async fn ask(towns: &Towns, cut: wire::Cut) -> wire::CapacityHeard {
 
 async fn answers(town: &Town) -> Vec<wire::CapacityHeard> {
     let (house, mut conn) = (town.node().house(), town.node().store().read().await.unwrap());
-    let today = house.calendar.day_of_unix_ms(house.world.clock.now_unix_ms());
+    let today = house.calendar().day_of_unix_ms(house.world.clock.now_unix_ms());
     heard(&mut conn, today).await.unwrap()
 }
 
@@ -337,7 +337,7 @@ async fn v04_changed_terms_are_acknowledged_anew_and_a_closed_vacancy_is_not_off
     let today = ruian
         .node()
         .house()
-        .calendar
+        .calendar()
         .day_of_unix_ms(ruian.node().house().world.clock.now_unix_ms());
     eventually("the end", async || announced(&towns, &digest.0).await < today.number()).await;
     let more = people::single(20);

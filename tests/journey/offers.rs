@@ -34,7 +34,9 @@ fn acts(service: Service, today: u64, used: &BTreeSet<u32>) -> Vec<(&'static str
         | Service::FundTransfer
         | Service::Unspecified => (number(1, 4, 3), number(32, 2, 2)),
     };
-    let correct = |field| Act::Correct(wire::DeskCorrect { fields: vec![field], terms: false });
+    let correct = |field| {
+        Act::Correct(wire::DeskCorrect { fields: vec![field], terms: false, ..Default::default() })
+    };
     let ground = (1..=10).find(|ground| !used.contains(ground)).unwrap_or(1);
     vec![
         ("take-up", Act::TakeUp(wire::DeskTakeUp {})),
@@ -48,7 +50,14 @@ fn acts(service: Service, today: u64, used: &BTreeSet<u32>) -> Vec<(&'static str
         ("outcome", Act::Outcome(undone)),
         ("correct", correct(stated)),
         ("correct", correct(result)),
-        ("correct", Act::Correct(wire::DeskCorrect { fields: Vec::new(), terms: true })),
+        (
+            "correct",
+            Act::Correct(wire::DeskCorrect {
+                fields: Vec::new(),
+                terms: true,
+                ..Default::default()
+            }),
+        ),
         ("return", Act::Return(wire::DeskReturn { code: ReturnCode::FamilyLeaves.into() })),
         ("void", Act::Void(wire::DeskVoid { code: VoidCode::SentInError.into() })),
         ("remind", Act::Remind(wire::DeskRemind { duty: 0 })),
@@ -183,7 +192,8 @@ async fn a_question_is_answered_and_a_correction_asks_for_a_new_decision() {
     towns.quiet().await;
     kunming.reaches(leg, Stage::Released).await;
     // After RELEASE a correction reopens nothing; who the person is is not corrected here.
-    let correct = |fields| Act::Correct(wire::DeskCorrect { fields, terms: false });
+    let correct =
+        |fields| Act::Correct(wire::DeskCorrect { fields, terms: false, ..Default::default() });
     kunming.act(leg, correct(vec![field(3, 2, 4)])).await.unwrap();
     assert_eq!(denied(kunming.act(leg, correct(vec![field(16, 6, 4)])).await).code, "NEEDS_PERSON");
     let clear = DraftField { section: 3, field: 2, value: None };
@@ -291,7 +301,8 @@ async fn v04_corrected_terms_are_read_anew_and_the_old_question_ends_nothing() {
     towns.ruian_acts(leg, Act::Accept(accept)).await;
     let first = kunming.sms(&case, "请至少看一天").await;
     assert!(first.text.contains("首问经办电话") && first.text.contains("请带：身份证件"));
-    let terms = Act::Correct(wire::DeskCorrect { fields: Vec::new(), terms: true });
+    let terms =
+        Act::Correct(wire::DeskCorrect { fields: Vec::new(), terms: true, ..Default::default() });
     let Err(Failure::Denied(same)) = ruian.act(leg, terms.clone()).await else { panic!() };
     assert_eq!(same.code, "TERMS_SAME");
     // The employer pays more; the vacancy is announced anew, then the leg is corrected.

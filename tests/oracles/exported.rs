@@ -181,6 +181,7 @@ fn decodes(found: &Envelope) -> Option<()> {
         Kind::Successor => envelope::payload::<wire::Successor>(found).map(drop),
         Kind::Invite => envelope::payload::<wire::Invite>(found).map(drop),
         Kind::Pack => envelope::payload::<wire::Pack>(found).map(drop),
+        Kind::Flag => envelope::payload::<wire::RiskFlag>(found).map(drop),
     };
     outcome.ok()
 }

@@ -91,7 +91,7 @@ async fn a_yes_under_an_agreement_that_was_suspended_meanwhile_sends_nothing() {
     act_on(&towns.ruian, &towns, "suspend").await;
     eventually("the suspension", async || {
         let published = towns.kunming.node().hand().published();
-        published.directory.bonds[&towns.agreement].is_closed_to_new()
+        !published.directory.bonds[&towns.agreement].suspenders().is_empty()
     })
     .await;
     towns.next_working_day();
@@ -258,5 +258,39 @@ async fn a_message_is_judged_under_the_version_it_cites_and_versions_never_go_ba
     assert_eq!(forger.say(&forged).await, Ok(wire::ItemStatus::StoredWithheld));
     let forged = with(1).await;
     assert_eq!(forger.say(&forged).await, Err(Refusal::VersionWentBack));
+    forger.towns.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_countersigned_cites_the_version_before_no_longer_than_that_day() {
+    let forger = Forger::new().await;
+    let ruian = &forger.towns.ruian;
+    let begun = forger.good().await.leg();
+    let id = forger.towns.agreement.hex();
+    let text = AGREEMENT_DRAFT.replace("2029-10-31", "2028-10-31");
+    let draft_toml = format!("agreement_id = \"{id}\"\nversion = 2\n{text}");
+    ruian.two_approve(DeskCommand::Propose(wire::ProposeRequest { draft_toml })).await.unwrap();
+    let mut conn = ruian.node().store().read().await.unwrap();
+    let sql = "SELECT env_digest FROM agreement_version WHERE version = 2";
+    let subject = conn.one(sql, Vec::new()).await.unwrap().bytes(0).unwrap();
+    drop(conn);
+    let mut approvers = APPROVERS[0].map(str::to_owned).to_vec();
+    approvers.sort();
+    let act_type = wire::ActType::Countersign.into();
+    let letter =
+        forger.act(wire::Act { act_type, approvers, subject, ..wire::Act::default() }).await;
+    assert_eq!(forger.say_letter(letter).await, Ok(wire::ItemStatus::Stored));
+    // It may have been written before.
+    forger.good().await;
+    forger.towns.clock.move_on(86_400_000);
+    let late = forger.offer().await;
+    assert_eq!(forger.say(&late).await, Err(Refusal::NoAgreement));
+    // A stop counts under every version.
+    let body = Body::Withdraw(wire::Withdraw {});
+    let stop = forger.next_in(begun, MessageType::Withdraw, body).await;
+    assert_eq!(forger.say(&stop).await, Ok(wire::ItemStatus::Stored));
+    let mut newer = forger.offer().await;
+    newer.header().agreement_version = 2;
+    assert_eq!(forger.say(&newer).await, Ok(wire::ItemStatus::Stored));
     forger.towns.stop().await;
 }

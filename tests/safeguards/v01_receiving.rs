@@ -2,12 +2,12 @@
 //! told, and nothing of a job is released before 09:00 of the next working day.
 
 use crate::common::{a_while, denied, methods};
-use jieli_node::command::Done;
+use jieli_node::command::{DeskCommand, Done};
 use jieli_node::window::WindowCommand;
 use jieli_node::world::Clock as _;
 use jieli_node::writer::Failure;
 use jieli_proto::bundle::{exit_code, verify};
-use jieli_proto::case::{Duty, Stage};
+use jieli_proto::case::{Duty, Illegal, Stage};
 use jieli_proto::day::Day;
 use jieli_proto::id::LegId;
 use jieli_proto::wire::act_request::Act;
@@ -202,5 +202,47 @@ async fn v01_the_receiving_window_takes_no_yes_that_would_come_too_late() {
     }
     // At home there still is time.
     assert_eq!(kunming.stage(leg).await, Some(Stage::Accepted));
+    towns.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn v04_terms_changed_after_release_are_agreed_to_at_the_receiving_window() {
+    let towns = Towns::new().await;
+    let (kunming, ruian) = (&towns.kunming, &towns.ruian);
+    let case = kunming.import(people::single(1)).await.remove(0);
+    kunming.ask_yes(&case).await;
+    towns.next_working_day();
+    let leg = towns.job_to_released(&case).await;
+    let before = towns.terms(leg).await;
+    let mut vacancies = people::vacancies();
+    for vacancy in &mut vacancies {
+        let terms = vacancy.terms.as_mut().unwrap();
+        (terms.version, terms.hours_week) = (terms.version + 1, 38);
+    }
+    let request = wire::AddVacanciesRequest { vacancies, announce: true, change: true };
+    ruian.desk(DeskCommand::AddVacancies(request)).await.unwrap();
+    let changed =
+        Act::Correct(wire::DeskCorrect { fields: Vec::new(), terms: true, ..Default::default() });
+    ruian.act(leg, changed).await.unwrap();
+    kunming.holds(leg, MessageType::Correct).await;
+    let now = towns.terms(leg).await;
+    assert_ne!(before, now);
+    // Whatever the clerk has, no result counts under terms that nobody agreed to.
+    let outcome = Act::Outcome(people::outcome(Service::Employment, &now));
+    let early = ruian.act(leg, outcome.clone()).await;
+    let Err(Failure::Denied(early)) = early else { panic!("{early:?}") };
+    assert!(early.en.contains(&Illegal::TermsNotAcknowledged.to_string()), "{early:?}");
+    let there = ruian.case_of(&ruian.leg(leg).await).await;
+    let person = people::single(1)[0].worker.clone().unwrap();
+    let sitting = ruian.sit("union", &there, &person, true).await.unwrap();
+    assert!(sitting.items[0].text.contains("38"), "{}", sitting.items[0].text);
+    ruian.types_in("union", &sitting, &[1], "").await.unwrap();
+    a_while().await;
+    assert!(!ruian.types(leg).await.contains(&MessageType::Consent), "not before nine");
+    towns.next_working_day();
+    kunming.holds(leg, MessageType::Consent).await;
+    kunming.sms(&case, "如果不是您本人，请用本码停止").await;
+    ruian.act(leg, outcome).await.unwrap();
+    towns.settled().await;
     towns.stop().await;
 }

@@ -36,11 +36,11 @@ async fn announce(forger: &Forger, places: u32) {
 async fn counters(forger: &Forger) -> wire::CapacityLine {
     let node = forger.towns.ruian.node();
     let (house, mut conn) = (node.house(), node.store().read().await.unwrap());
-    let today = house.calendar.day_of_unix_ms(house.world.clock.now_unix_ms());
+    let today = house.calendar().day_of_unix_ms(house.world.clock.now_unix_ms());
     let known = figures(&mut conn, "ruian.zj", office::SCHOOLS, Service::Schooling).await.unwrap();
     let changed = BTreeMap::new();
-    let (over, calendar) = (Vec::new(), &house.calendar);
-    let mut legs = Legs { conn: &mut conn, changed: &changed, over, calendar, today };
+    let (over, shelf) = (Vec::new(), &house.shelf());
+    let mut legs = Legs { conn: &mut conn, changed: &changed, over, shelf, today };
     let count = legs.count(&known, &known[0]).await.unwrap();
     line(&known[0], count, today)
 }

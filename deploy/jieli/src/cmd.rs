@@ -29,13 +29,14 @@ mod examples;
 mod gateway;
 mod grievance;
 mod health;
-mod import;
+pub(crate) mod import;
 mod init;
 mod key;
 mod keypad;
 mod letter;
 mod misbehaviour;
 mod node;
+mod pack;
 mod paper_check;
 mod peer;
 mod queue;
@@ -161,6 +162,9 @@ enum Command {
     /// Agreements with other cities.
     #[command(subcommand)]
     Agreement(agreement::AgreementCommand),
+    /// Calendars, code lists, item catalogues and languages, as signed data.
+    #[command(subcommand)]
+    Pack(pack::PackCommand),
     /// Vacancies with their job terms.
     #[command(subcommand)]
     Vacancy(vacancy::VacancyCommand),
@@ -262,6 +266,7 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
         Command::Peer(command) => command.run(&at, out).await,
         Command::Queue(command) => command.run(&at, out).await,
         Command::Agreement(command) => command.run(&at, out).await,
+        Command::Pack(command) => command.run(&at, out).await,
         Command::Vacancy(command) => command.run(&at, out).await,
         Command::Capacity(command) => command.run(&at, out).await,
         Command::Rule(command) => command.run(&at, out).await,

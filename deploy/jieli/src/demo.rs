@@ -14,6 +14,7 @@ use story::Story;
 
 pub mod city;
 pub mod clock;
+mod desks;
 pub mod narrate;
 pub mod show;
 pub mod story;

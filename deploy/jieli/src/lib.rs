@@ -3,4 +3,5 @@
 pub mod ambient;
 pub mod bench;
 pub mod cmd;
+mod consoles;
 pub mod demo;

@@ -47,6 +47,31 @@ pub struct Tls {
     pub key: PathBuf,
 }
 
+impl Listen {
+    /// Refuses what would be unsafe.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let wrong = |key: &str, what| Err(ConfigError::Value { key: key.to_owned(), what });
+        let Listen { address, origin, tls } = self;
+        if tls.is_none() && !address.ip().is_loopback() {
+            return wrong("listen.address", "without TLS only a loopback address is served");
+        }
+        let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+        if host.is_none_or(|host| host.is_empty() || host.contains('/')) {
+            return wrong("listen.origin", "scheme and host only, such as https://desk.example");
+        }
+        let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
+        if origin.starts_with("http:") && !local.iter().any(|at| origin.starts_with(at)) {
+            return wrong("listen.origin", "browsers call it by https://, or on this machine");
+        }
+        Ok(())
+    }
+
+    /// Host and port of the origin.
+    pub fn host(&self) -> &str {
+        self.origin.split_once("://").map_or("", |(_, host)| host)
+    }
+}
+
 /// The own node.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -140,19 +165,8 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
+        self.listen.check()?;
         let wrong = |key: &str, what| Err(ConfigError::Value { key: key.to_owned(), what });
-        let Listen { address, origin, tls } = &self.listen;
-        if tls.is_none() && !address.ip().is_loopback() {
-            return wrong("listen.address", "without TLS only a loopback address is served");
-        }
-        let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
-        if host.is_none_or(|host| host.is_empty() || host.contains('/')) {
-            return wrong("listen.origin", "scheme and host only, such as https://desk.example");
-        }
-        let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
-        if origin.starts_with("http:") && !local.iter().any(|at| origin.starts_with(at)) {
-            return wrong("listen.origin", "browsers call it by https://, or on this machine");
-        }
         if !(5..=240).contains(&self.accounts.idle_minutes) {
             return wrong("accounts.idle_minutes", "5 to 240");
         }
@@ -162,11 +176,6 @@ impl Config {
             }
         }
         Ok(())
-    }
-
-    /// Host and port of the origin.
-    pub fn host(&self) -> &str {
-        self.listen.origin.split_once("://").map_or("", |(_, host)| host)
     }
 
     /// A path of the file, from its folder.
@@ -189,7 +198,7 @@ mod tests {
     #[test]
     fn a_small_file_is_enough_and_paths_are_its_own() {
         let config = parse(GOOD).unwrap();
-        assert_eq!(config.host(), "127.0.0.1:7500");
+        assert_eq!(config.listen.host(), "127.0.0.1:7500");
         assert_eq!(config.place(&config.accounts.file), Path::new("/etc/jieli/accounts.db"));
         assert!(config.accounts.second_factor);
     }

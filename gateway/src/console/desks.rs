@@ -5,6 +5,7 @@ use super::role::Role;
 use super::words::Lang;
 use axum::http::StatusCode;
 use jieli_proto::wire;
+use jieli_proto::wire::audit_client::AuditClient;
 use jieli_proto::wire::desk_client::DeskClient;
 use jieli_proto::wire::worker_client::WorkerClient;
 use std::collections::BTreeMap;
@@ -20,13 +21,17 @@ use tonic::{Code, Request, Status};
 
 const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(30);
-const REPLY_BYTES_MAX: usize = 16 << 20;
+/// The longest reply.
+pub(crate) const REPLY_BYTES_MAX: usize = 16 << 20;
 /// Where the node puts the word of a denial, and its two sentences.
 const CODE_KEY: &str = "jieli-code";
 const SAYS_KEYS: [&str; 2] = ["jieli-zh-bin", "jieli-en-bin"];
 
 /// A desk of the node.
 pub(crate) type Desk = DeskClient<InterceptedService<Channel, Bearer>>;
+
+/// What compliance reads of the node.
+pub(crate) type Audit = AuditClient<InterceptedService<Channel, Bearer>>;
 
 /// Adds the token to every call.
 #[derive(Clone)]
@@ -52,7 +57,7 @@ pub enum DesksError {
 
 /// All desks, by the name of their token.
 pub(crate) struct Desks {
-    all: BTreeMap<String, (Token, Desk)>,
+    all: BTreeMap<String, (Token, Desk, Audit)>,
     worker: Channel,
 }
 
@@ -62,22 +67,31 @@ impl Desks {
         let mut all = BTreeMap::new();
         for token in &config.token {
             let bearer = bearer(&config.place(&token.file))?;
+            let audit = AuditClient::with_interceptor(desk.clone(), bearer.clone())
+                .max_decoding_message_size(REPLY_BYTES_MAX);
             let client = DeskClient::with_interceptor(desk.clone(), bearer)
                 .max_decoding_message_size(REPLY_BYTES_MAX);
-            all.insert(token.name.clone(), (token.clone(), client));
+            all.insert(token.name.clone(), (token.clone(), client, audit));
         }
         Ok(Desks { all, worker: channel(config.node.worker)? })
     }
 
     /// The desk of a token, if the role may hold it.
     pub(crate) fn desk(&self, name: &str, role: Role) -> Option<(&Token, Desk)> {
-        let (token, desk) = self.all.get(name)?;
+        let (token, desk, _) = self.all.get(name)?;
         (role.token() == Some(token.role)).then(|| (token, desk.clone()))
+    }
+
+    /// What compliance reads, with a token of that role.
+    pub(crate) fn audit(&self, name: &str, role: Role) -> Option<Audit> {
+        let (token, _, audit) = self.all.get(name)?;
+        let may = role == Role::ComplianceReviewer && role.token() == Some(token.role);
+        may.then(|| audit.clone())
     }
 
     /// The tokens, by name.
     pub(crate) fn tokens(&self) -> impl Iterator<Item = &Token> {
-        self.all.values().map(|(token, _)| token)
+        self.all.values().map(|(token, _, _)| token)
     }
 
     /// The workers' listener.
@@ -86,7 +100,8 @@ impl Desks {
     }
 }
 
-fn channel(address: SocketAddr) -> Result<Channel, DesksError> {
+/// A connection to a listener of the own node, made when it is needed.
+pub(crate) fn channel(address: SocketAddr) -> Result<Channel, tonic::transport::Error> {
     let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
     Ok(endpoint.connect_timeout(CONNECT).timeout(ANSWER).connect_lazy())
 }
@@ -119,6 +134,12 @@ impl Cities {
         self.0.get(id).filter(|name| !name.is_empty()).map_or_else(|| id.to_owned(), String::clone)
     }
 
+    /// With one more, such as the own.
+    pub(crate) fn and(mut self, id: String, name: String) -> Cities {
+        self.0.insert(id, name);
+        self
+    }
+
     /// Id and name.
     pub(crate) fn all(&self) -> Vec<(String, String)> {
         self.0.keys().map(|id| (id.clone(), self.of(id))).collect()
@@ -138,6 +159,11 @@ impl Said {
     /// In the language of the page.
     pub(crate) fn text(&self, lang: Lang) -> String {
         lang.pick(&self.zh, &self.en).to_owned()
+    }
+
+    /// Chinese and English, for who reads both.
+    pub(crate) fn both(&self) -> (&str, &str) {
+        (&self.zh, &self.en)
     }
 
     /// A word list entry as an answer.

@@ -1,12 +1,16 @@
 //! The parts of a form: what is asked, what was answered, and what is wrong with it.
 
-use super::visitor::Form;
+use super::posted::Form;
 use super::words::Lang;
 
 /// How something is entered.
 #[derive(Clone, Debug)]
 pub(crate) enum Kind {
     Text,
+    /// Digits of a code, typed in sight.
+    Digits,
+    /// A few sentences.
+    Words,
     Password,
     Number,
     Date,
@@ -33,6 +37,8 @@ pub(crate) struct Input {
     pub(crate) needed: bool,
     /// What a browser may fill in.
     pub(crate) fill: &'static str,
+    /// Endings of a file.
+    pub(crate) accepts: &'static str,
 }
 
 impl Input {
@@ -47,11 +53,17 @@ impl Input {
             wrong: String::new(),
             needed: true,
             fill: "off",
+            accepts: ".xlsx,.csv,.txt",
         }
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Input {
         self.hint = hint.into();
+        self
+    }
+
+    pub(crate) fn accepts(mut self, endings: &'static str) -> Input {
+        self.accepts = endings;
         self
     }
 
@@ -71,7 +83,15 @@ impl Input {
     }
 
     pub(crate) fn is_text(&self) -> bool {
-        !matches!(self.kind, Kind::Choice(_) | Kind::Radio(_) | Kind::Checks(_))
+        !matches!(self.kind, Kind::Choice(_) | Kind::Radio(_) | Kind::Checks(_) | Kind::Words)
+    }
+
+    pub(crate) fn is_words(&self) -> bool {
+        matches!(self.kind, Kind::Words)
+    }
+
+    pub(crate) fn is_digits(&self) -> bool {
+        matches!(self.kind, Kind::Digits | Kind::Number)
     }
 
     pub(crate) fn is_choice(&self) -> bool {
@@ -88,7 +108,7 @@ impl Input {
             Kind::File => "file",
             Kind::Checks(_) => "checkbox",
             Kind::Radio(_) => "radio",
-            Kind::Text | Kind::Choice(_) => "text",
+            Kind::Text | Kind::Digits | Kind::Words | Kind::Choice(_) => "text",
         }
     }
 
@@ -114,6 +134,8 @@ impl Input {
         match self.kind {
             Kind::Date => lang.day(crate::drafts::date(&self.value).map_or(0, |day| day.number())),
             Kind::Text
+            | Kind::Digits
+            | Kind::Words
             | Kind::Password
             | Kind::Number
             | Kind::Time
@@ -152,6 +174,8 @@ pub(crate) fn taken(inputs: &mut [Input], form: &Form, lang: Lang) -> bool {
             | Kind::Number
             | Kind::Time
             | Kind::Text
+            | Kind::Digits
+            | Kind::Words
             | Kind::Password
             | Kind::File
             | Kind::Choice(_)

@@ -134,9 +134,13 @@ fn nav(role: Role, lang: Lang, path: &str) -> Vec<Link> {
             ("/places", "nav.places"),
         ],
         Role::StationIntake => &[("/", "nav.home"), ("/sheet", "nav.sheet")],
-        Role::Approver | Role::ComplianceReviewer => {
-            &[("/", "nav.home"), ("/partners", "nav.partners")]
-        }
+        Role::Approver => &[("/", "nav.home"), ("/partners", "nav.partners")],
+        Role::ComplianceReviewer => &[
+            ("/", "nav.home"),
+            ("/review", "nav.review"),
+            ("/verify", "nav.verify"),
+            ("/partners", "nav.partners"),
+        ],
         Role::SecurityAdministrator => {
             &[("/", "nav.home"), ("/accounts", "nav.accounts"), ("/accounts/events", "nav.events")]
         }

@@ -8,5 +8,6 @@ pub(super) mod home;
 pub(super) mod partners;
 pub(super) mod places;
 pub(super) mod queue;
+pub(super) mod review;
 pub(super) mod sheet;
 pub(super) mod step;

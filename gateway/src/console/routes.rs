@@ -1,6 +1,7 @@
 //! Every route with those who may take it. The router is made from this table and from nothing
 //! else; `gateway/access.txt` is the same table on paper.
 
+use super::pages::review::{check, pack, report, sample, timeline};
 use super::pages::{account, admin, case, find, home, partners, places, queue, sheet, step};
 use super::role::Role;
 use super::visitor::gate;
@@ -34,7 +35,7 @@ pub struct Route {
 impl Route {
     /// Whether a form with a file comes here.
     pub(crate) fn takes_file(self) -> bool {
-        self.path == "/sheet"
+        matches!(self.path, "/sheet" | "/verify")
     }
 }
 
@@ -49,6 +50,7 @@ const SENDING: &[Role] = &[SendingClerk];
 const RECEIVING: &[Role] = &[ReceivingClerk];
 const SHEETS: &[Role] = &[SendingClerk, StationIntake];
 const PARTNERS: &[Role] = &[SendingClerk, Approver, ComplianceReviewer];
+const REVIEWS: &[Role] = &[ComplianceReviewer];
 const APPROVES: &[Role] = &[Approver];
 const SECURITY: &[Role] = &[SecurityAdministrator];
 
@@ -102,6 +104,18 @@ fn table() -> Vec<(Route, Handler)> {
         read("/partners/ask", to(SENDING), get(partners::ask_page)),
         write("/partners/ask", to(SENDING), post(partners::ask)),
         write("/partners/approve", to(APPROVES), post(partners::approve)),
+        read("/review", to(REVIEWS), get(report::choose)),
+        read("/review/report", to(REVIEWS), get(report::page)),
+        read("/review/pack", to(REVIEWS), get(pack::download)),
+        read("/review/looks", to(REVIEWS), get(pack::looks)),
+        write("/review/reconcile", to(REVIEWS), post(pack::reconcile)),
+        read("/review/sample", to(REVIEWS), get(sample::page)),
+        write("/review/sample", to(REVIEWS), post(sample::draw)),
+        write("/review/call-back", to(REVIEWS), post(sample::call_back)),
+        write("/review/sign-off", to(REVIEWS), post(sample::sign_off)),
+        read("/review/cases/{case}", to(REVIEWS), get(timeline::page)),
+        read("/verify", to(REVIEWS), get(check::page)),
+        write("/verify", to(REVIEWS), post(check::verify)),
         read("/sheet", to(SHEETS), get(sheet::page)),
         write("/sheet", to(SHEETS), post(sheet::upload)),
         read("/sheet/check", to(SHEETS), get(sheet::check)),
@@ -124,6 +138,9 @@ pub(super) fn router(console: &Shared) -> Router<Shared> {
     for (route, handler) in table() {
         let gate = from_fn_with_state((console.clone(), route), gate);
         router = router.route(route.path, handler.route_layer(gate));
+    }
+    if console.demo.is_some() {
+        router = router.route("/demo/{key}/{account}", get(account::demo));
     }
     router.fallback(stack::nowhere)
 }

@@ -1,6 +1,8 @@
 //! What stands around every page, and how it is served.
 
-use super::{Shared, config::Tls};
+use super::config::{Listen, Tls};
+use super::limits::Limit;
+use super::world::Clock;
 use axum::Router;
 use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, Request, State};
@@ -30,15 +32,42 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form
 const AT_ONCE: usize = 64;
 /// The longest a request may take: a large sheet, row by row.
 const LONGEST: Duration = Duration::from_secs(120);
+const MINUTE_MS: u64 = 60_000;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
+/// What a listener knows of itself.
+pub(crate) struct Door {
+    /// Host and port that browsers call it by.
+    host: String,
+    secure: bool,
+    /// Requests of one address.
+    requests: Limit,
+    clock: Arc<dyn Clock>,
+}
+
+impl Door {
+    /// Takes `most` requests a minute of one address.
+    pub(crate) fn new(listen: &Listen, most: u32, clock: Arc<dyn Clock>) -> Arc<Door> {
+        Arc::new(Door {
+            host: listen.host().to_owned(),
+            secure: listen.origin.starts_with("https:"),
+            requests: Limit::new(most, MINUTE_MS),
+            clock,
+        })
+    }
+}
+
 /// The stack, from outside in: headers and host, then how many and how long, then the pages.
-pub(super) fn around(pages: Router<Shared>, console: Shared) -> Router {
+pub(crate) fn around<S: Clone + Send + Sync + 'static>(
+    pages: Router<S>,
+    state: S,
+    door: Arc<Door>,
+) -> Router {
     pages
         .layer(middleware::from_fn(in_time))
         .layer(GlobalConcurrencyLimitLayer::new(AT_ONCE))
-        .layer(middleware::from_fn_with_state(console.clone(), guard))
-        .with_state(console)
+        .layer(middleware::from_fn_with_state(door, guard))
+        .with_state(state)
 }
 
 async fn in_time(request: Request, next: Next) -> Response {
@@ -50,15 +79,15 @@ async fn in_time(request: Request, next: Next) -> Response {
 
 /// Answers to its own name alone, and not to more than a person can click; sets what a browser
 /// must hold to.
-async fn guard(State(console): State<Shared>, request: Request, next: Next) -> Response {
+async fn guard(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let is_health = parts.uri.path() == "/health";
     let address = address(&parts);
-    let now = console.outside.clock.now_unix_ms();
-    let mut response = if !is_health && host != Some(console.config.host()) {
+    let now = door.clock.now_unix_ms();
+    let mut response = if !is_health && host != Some(door.host.as_str()) {
         (StatusCode::MISDIRECTED_REQUEST, "wrong host\n").into_response()
-    } else if !console.limits.requests.allows(address, now) {
+    } else if !door.requests.allows(address, now) {
         (StatusCode::TOO_MANY_REQUESTS, "请稍后再试。 Too many requests.\n").into_response()
     } else {
         next.run(Request::from_parts(parts, body)).await
@@ -75,7 +104,7 @@ async fn guard(State(console): State<Shared>, request: Request, next: Next) -> R
         // A page to print names its own style.
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
-    if console.config.listen.origin.starts_with("https:") {
+    if door.secure {
         let year = HeaderValue::from_static("max-age=31536000");
         headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
     }
@@ -84,7 +113,7 @@ async fn guard(State(console): State<Shared>, request: Request, next: Next) -> R
 
 /// Where a browser calls from.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Remote(IpAddr);
+pub(crate) struct Remote(IpAddr);
 
 impl Connected<IncomingStream<'_, TcpListener>> for Remote {
     fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Remote {
@@ -99,7 +128,7 @@ impl Connected<IncomingStream<'_, TlsListener>> for Remote {
 }
 
 /// The address of a request.
-pub(super) fn address(parts: &Parts) -> IpAddr {
+pub(crate) fn address(parts: &Parts) -> IpAddr {
     let remote = parts.extensions.get::<ConnectInfo<Remote>>();
     remote.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(Remote(ip))| *ip)
 }
@@ -116,7 +145,7 @@ pub enum DoorError {
 }
 
 /// Serves until told to stop; then what is being answered is answered.
-pub(super) async fn serve(
+pub(crate) async fn serve(
     router: Router,
     listener: TcpListener,
     tls: Option<ServerConfig>,
@@ -135,7 +164,7 @@ pub(super) async fn serve(
 }
 
 /// Certificate and key, TLS 1.3 and 1.2 with ring.
-pub(super) fn tls(
+pub(crate) fn tls(
     tls: &Tls,
     place: impl Fn(&Path) -> std::path::PathBuf,
 ) -> Result<ServerConfig, DoorError> {
@@ -210,6 +239,6 @@ impl Listener for TlsListener {
 }
 
 /// There is no such page.
-pub(super) async fn nowhere() -> Response {
+pub(crate) async fn nowhere() -> Response {
     (StatusCode::NOT_FOUND, "没有这个页面。 There is no such page.\n").into_response()
 }

@@ -2,10 +2,12 @@
 //! takes them. What is legal the node has said; here is only what a step needs to be told.
 
 use super::form::{Input, Kind, minutes};
-use super::visitor::Form;
+use super::posted::Form;
 use super::words::Lang;
 use crate::drafts;
-use jieli_proto::section::{self, Field, FieldType, PERSON, SUPPORT_NEED, SectionKind, TABLE};
+use jieli_proto::section::{
+    self, Field, FieldType, PERSON, PERSON_CORRECTABLE, SUPPORT_NEED, SectionKind, TABLE,
+};
 use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::{
     self, DecisionCode, Duty, HandledIn, MessageType, ProgressStep, ReturnCode, Service, VoidCode,
@@ -67,6 +69,11 @@ impl<'a> Offered<'a> {
             "decline" => {
                 vec![input("code", "act.reason", Kind::Radio(decisions(lang)))]
             }
+            "redirect" => {
+                let words = self.commands.iter().filter_map(|command| command.rsplit(' ').next());
+                let offices = words.map(|code| (code.to_owned(), code.to_owned()));
+                vec![input("office", "act.redirect_to", Kind::Radio(offices.collect()))]
+            }
             "supply" => self.supplied(lang),
             "correct" => self.corrected(lang),
             "return" => {
@@ -110,9 +117,12 @@ impl<'a> Offered<'a> {
                 .any(|w| w.starts_with(&begin))
         };
         for kind in TABLE.iter().filter(named) {
-            if kind.number != PERSON && kind.number != SUPPORT_NEED {
-                all.extend(kind.fields.iter().map(|field| asked(kind, field, lang).optional()));
-            }
+            let open = |field: &&Field| match kind.number {
+                PERSON => PERSON_CORRECTABLE.contains(&field.number),
+                number => number != SUPPORT_NEED,
+            };
+            let fields = kind.fields.iter().filter(open);
+            all.extend(fields.map(|field| asked(kind, field, lang).optional()));
         }
         all
     }
@@ -163,7 +173,11 @@ impl<'a> Offered<'a> {
             "correct" => Act::Correct(wire::DeskCorrect {
                 fields: fields(form)?,
                 terms: form.get("terms") == "yes",
+                ..wire::DeskCorrect::default()
             }),
+            "redirect" => {
+                Act::Redirect(wire::DeskRedirect { office: form.get("office").to_owned() })
+            }
             "return" => {
                 let code = ReturnCode::from_str_name(&format!("RETURN_CODE_{}", form.get("code")));
                 Act::Return(wire::DeskReturn { code: code.unwrap_or_default().into() })
@@ -318,6 +332,7 @@ pub(crate) fn word(step: &str, lang: Lang) -> &'static str {
         "remind" => "step.remind",
         "expire" => "step.expire",
         "progress" => "step.progress",
+        "redirect" => "step.redirect",
         "ask" => "step.ask",
         "undo" => "step.undo",
         _ => return "",
@@ -334,6 +349,7 @@ mod tests {
         for step in [
             "take-up", "accept", "clarify", "supply", "waitlist", "decline", "correct", "return",
             "outcome", "withdraw", "void", "remind", "expire", "progress", "ask", "undo",
+            "redirect",
         ] {
             assert!(!word(step, Lang::Zh).is_empty() && !word(step, Lang::En).is_empty(), "{step}");
         }

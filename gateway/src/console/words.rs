@@ -19,12 +19,35 @@ pub(crate) enum Lang {
     En,
 }
 
-type List = BTreeMap<String, BTreeMap<String, String>>;
+/// What is said in one language, by `group.name`.
+#[derive(Default)]
+pub(crate) struct List(BTreeMap<String, BTreeMap<String, String>>);
+
+impl List {
+    /// Of a TOML text. A test reads every one there is.
+    pub(crate) fn of(text: &str) -> List {
+        List(toml::from_str(text).unwrap_or_default())
+    }
+
+    /// The words under a key; a test finds a key that is in no list.
+    pub(crate) fn get(&self, key: &str) -> &str {
+        let found = key.split_once('.').and_then(|(group, name)| self.0.get(group)?.get(name));
+        found.map_or("", String::as_str)
+    }
+}
+
+/// A text with `{0}`, `{1}`, … filled in.
+pub(crate) fn filled(text: &str, with: &[&str]) -> String {
+    let mut text = text.to_owned();
+    for (at, value) in with.iter().enumerate() {
+        text = text.replace(&format!("{{{at}}}"), value);
+    }
+    text
+}
 
 fn list(lang: Lang) -> &'static List {
     static LISTS: OnceLock<[List; 2]> = OnceLock::new();
-    let [zh, en] =
-        LISTS.get_or_init(|| [ZH, EN].map(|text| toml::from_str(text).unwrap_or_default()));
+    let [zh, en] = LISTS.get_or_init(|| [ZH, EN].map(List::of));
     match lang {
         Lang::Zh => zh,
         Lang::En => en,
@@ -37,19 +60,14 @@ impl Lang {
         if name == "en" { Lang::En } else { Lang::Zh }
     }
 
-    /// The words under `group.name`. A test finds a key that is in neither list.
+    /// The words under `group.name`.
     pub(crate) fn w(self, key: &str) -> &'static str {
-        let found = key.split_once('.').and_then(|(group, name)| list(self).get(group)?.get(name));
-        found.map_or("", String::as_str)
+        list(self).get(key)
     }
 
     /// The same with `{0}`, `{1}`, … filled in.
     pub(crate) fn fill(self, key: &str, with: &[&str]) -> String {
-        let mut text = self.w(key).to_owned();
-        for (at, value) in with.iter().enumerate() {
-            text = text.replace(&format!("{{{at}}}"), value);
-        }
-        text
+        filled(self.w(key), with)
     }
 
     /// A word of the protocol. English words of the wire are made readable.
@@ -106,28 +124,34 @@ impl Lang {
     }
 }
 
+/// Holds lists of words, templates and code against each other.
 #[cfg(test)]
-mod tests {
-    use super::*;
+pub(crate) mod audit {
+    use super::List;
     use std::collections::BTreeSet;
+    use std::path::{Path, PathBuf};
 
-    fn keys(lang: Lang) -> BTreeSet<String> {
-        let groups = list(lang).iter();
-        groups.flat_map(|(g, words)| words.keys().map(move |name| format!("{g}.{name}"))).collect()
+    impl List {
+        fn keys(&self) -> BTreeSet<String> {
+            let keys = |(group, words): (&String, &std::collections::BTreeMap<String, String>)| {
+                words.keys().map(|name| format!("{group}.{name}")).collect::<Vec<_>>()
+            };
+            self.0.iter().flat_map(keys).collect()
+        }
     }
 
-    /// Every quoted `group.name` of templates and code whose group is one of ours.
-    fn used() -> BTreeSet<String> {
+    /// Every quoted `group.name` under `roots` whose group is one of the list's.
+    fn used(list: &List, roots: &[&str], but: &[&str]) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
-        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-        let mut waiting = vec![root.join("templates"), root.join("src/console")];
+        let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut waiting: Vec<PathBuf> = roots.iter().map(|root| home.join(root)).collect();
+        let but: Vec<PathBuf> = but.iter().map(|path| home.join(path)).collect();
         while let Some(path) = waiting.pop() {
-            if path.is_dir() {
-                waiting.extend(std::fs::read_dir(&path).unwrap().flatten().map(|e| e.path()));
+            if but.contains(&path) {
                 continue;
             }
-            // Its keys are those of a file.
-            if path.ends_with("config.rs") {
+            if path.is_dir() {
+                waiting.extend(std::fs::read_dir(&path).unwrap().flatten().map(|e| e.path()));
                 continue;
             }
             let text = std::fs::read_to_string(&path).unwrap();
@@ -135,31 +159,41 @@ mod tests {
             let files = [".rs", ".db", ".html", ".toml", ".css", ".svg"];
             let key = |part: &&str| {
                 let group = part.split_once('.').map_or("", |(group, _)| group);
-                list(Lang::Zh).contains_key(group)
+                list.0.contains_key(group)
                     && part.chars().all(plain)
                     && !files.iter().any(|end| part.ends_with(end))
             };
             found.extend(text.split('"').filter(key).map(str::to_owned));
         }
-        assert!(found.len() > 100, "{found:?}");
         found
     }
 
+    /// Every list says the same things, all that is used is said, and nothing else.
+    pub(crate) fn agree(lists: &[&List], roots: &[&str], but: &[&str]) {
+        let keys = lists[0].keys();
+        for list in lists {
+            assert_eq!(list.keys(), keys);
+            assert!(keys.iter().all(|key| !list.get(key).trim().is_empty()));
+        }
+        let used = used(lists[0], roots, but);
+        assert!(used.len() > 40, "{used:?}");
+        let missing: Vec<_> = used.difference(&keys).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+        let idle: Vec<_> = keys.difference(&used).collect();
+        assert!(idle.is_empty(), "nobody says {idle:?}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
     #[test]
     fn every_word_is_in_both_lists_and_every_key_used_is_there() {
-        let (zh, en) = (keys(Lang::Zh), keys(Lang::En));
-        assert!(zh.len() > 100);
-        assert_eq!(zh, en);
-        let used = used();
-        let missing: Vec<_> = used.difference(&zh).collect();
-        assert!(missing.is_empty(), "{missing:?}");
-        let idle: Vec<_> = zh.difference(&used).collect();
-        assert!(idle.is_empty(), "nobody says {idle:?}");
-        for lang in [Lang::Zh, Lang::En] {
-            for key in keys(lang) {
-                assert!(!lang.w(&key).trim().is_empty(), "{key}");
-            }
-        }
+        let lists = [list(Lang::Zh), list(Lang::En)];
+        // The keys of a configuration are those of a file; the worker's pages have their own words.
+        let but = ["src/console/config.rs", "templates/worker"];
+        audit::agree(&lists, &["templates", "src/console"], &but);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::html::{both, button, date, instant, short, text};
 use super::look::{CityLook, MessageLook, Sight, SightLine, StageLine};
-use super::stage::{Door, Moment, Phone};
+use super::stage::{Door, Entrance, Moment, Phone};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -44,6 +44,7 @@ pub(super) fn city(token: &str, door: &Door, look: &CityLook, now: Moment) -> St
             button(token, "/power/on", &power, &both("重启", "Restart"))
         );
     }
+    out += &entrances(door);
     if look.letters_waiting > 0 {
         let _ = write!(
             out,
@@ -65,6 +66,20 @@ pub(super) fn city(token: &str, door: &Door, look: &CityLook, now: Moment) -> St
         text(&root)
     );
     out
+}
+
+/// The desks and the person's own pages, one press each.
+fn entrances(door: &Door) -> String {
+    let id = text(&door.id);
+    let line = |(at, one): (usize, &Entrance)| {
+        format!("<li><a href=\"/enter/{id}/{at}\">{}</a></li>", both(&one.zh, &one.en))
+    };
+    let lines: String = door.entrances.iter().enumerate().map(line).collect();
+    let title = both("打开这里的页面，不用密码", "Open the pages here, no password");
+    format!(
+        "<details class=enter data-key=\"enter-{id}\"><summary>{title}</summary>\
+         <ul>{lines}</ul></details>"
+    )
 }
 
 fn sights(door: &Door, sights: &[SightLine]) -> String {

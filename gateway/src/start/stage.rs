@@ -26,6 +26,19 @@ pub struct Door {
     pub window: String,
     /// Tokens of offices that may see persons of their own, with the office's name.
     pub offices: Vec<Office>,
+    /// The console's log-ins, and the worker's pages.
+    pub entrances: Vec<Entrance>,
+}
+
+/// A way into a city's pages that needs no password.
+#[derive(Clone, Debug)]
+pub struct Entrance {
+    /// Whose: in Chinese.
+    pub zh: String,
+    /// In English.
+    pub en: String,
+    /// Where.
+    pub url: String,
 }
 
 /// An office's desk.

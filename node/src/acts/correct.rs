@@ -1,5 +1,5 @@
-//! SUPPLY and CORRECT: who stated a fact answers for it and sets it right. Who the person is, is
-//! not corrected at a desk: that needs the person's own new confirmation.
+//! SUPPLY and CORRECT: who stated a fact answers for it and sets it right. Who the person is, a desk
+//! only proposes: nothing is said before the person's own new confirmation.
 
 use super::SLOT_DAYS_MIN;
 use super::wrong_option;
@@ -7,12 +7,15 @@ use crate::batch::Batch;
 use crate::directory::Bond;
 use crate::follow::field_values;
 use crate::legs::{Entry, LegFile};
+use crate::questions::amend_person;
 use crate::speak::{Filled, Speech};
 use crate::trouble::{Denied, Outcome, Trouble};
 use crate::vault::{DRAFT, Place};
 use jieli_proto::case::{Direction, Illegal, Side, Stage};
 use jieli_proto::id::Digest;
-use jieli_proto::section::{Field, PERSON, Phase, SUPPORT_NEED, SectionKind, Value};
+use jieli_proto::section::{
+    self, Field, PERSON, PERSON_CORRECTABLE, Phase, SUPPORT_NEED, SectionKind, Value,
+};
 use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, DraftField, Duty, MessageType, Service};
 use prost::Message as _;
@@ -46,13 +49,17 @@ impl Batch<'_> {
             || state.stage == Stage::Accepted && file.law.rules().direction == Direction::Pull;
         let duty = if decided { Duty::Outcome } else { Duty::Decide };
         let body = wire::Supply { answers: named.env_digest.to_vec() };
-        let mut speech = Speech::plain(MessageType::Supply, Body::Supply(body)).due(self.due(
-            bond,
-            file.service,
-            duty,
-        ));
+        let due = self.due(bond, file, duty)?;
+        let mut speech = Speech::plain(MessageType::Supply, Body::Supply(body)).due(due);
         for field in &asked.fields {
-            self.own_field(file, field)?;
+            let (kind, _) = self.own_field(file, field)?;
+            if kind.number == PERSON {
+                return Err(wrong_option(
+                    "--field",
+                    "本人信息用 correct 更正，由本人确认",
+                    "who the person is goes by correct, and the person confirms it",
+                ));
+            }
         }
         speech.sections = self.whole_sections(file, &asked.fields).await?;
         if !speech.sections.is_empty() {
@@ -82,18 +89,10 @@ impl Batch<'_> {
         for field in &asked.fields {
             let (of, named) = self.own_field(file, field)?;
             if kind.is_some_and(|kind: &SectionKind| kind.number != of.number) {
-                return Err(wrong_option(
-                    "--field",
-                    "一次只更正一类内容，请分开办理",
-                    "one section at a time: correct the others by themselves",
-                ));
+                return Err(one_section());
             }
             if field.value.is_none() && named.required {
-                return Err(wrong_option(
-                    "--clear",
-                    &format!("“{}”是必填项，不能清空", named.zh),
-                    &format!("“{}” must be there and cannot be cleared", named.en),
-                ));
+                return Err(must_be_there(named));
             }
             kind = Some(of);
         }
@@ -117,8 +116,91 @@ impl Batch<'_> {
         // Phase A is what the examiner decided on: a new decision, within its own time.
         let early = [Stage::Offered, Stage::TakenUp, Stage::Waitlisted, Stage::Accepted];
         if kind.phase == Phase::A && early.contains(&file.law.state().stage) {
-            speech = speech.due(self.due(bond, file.service, Duty::Decide));
+            speech = speech.due(self.due(bond, file, Duty::Decide)?);
         }
+        Ok(speech)
+    }
+
+    /// The fields of the person block that are to be corrected, in one spelling, if nothing can be
+    /// said against asking the person about them; `None` where it is about another section.
+    pub(super) async fn of_person(
+        &mut self,
+        file: &LegFile,
+        asked: &wire::DeskCorrect,
+    ) -> Outcome<Option<Vec<DraftField>>> {
+        if asked.as_asked {
+            let named = self.asked_correction(file).await?;
+            let one = wire::DeskCorrect { fields: vec![named], ..wire::DeskCorrect::default() };
+            return Box::pin(self.of_person(file, &one)).await;
+        }
+        if !asked.fields.iter().any(|field| field.section == u32::from(PERSON)) {
+            return Ok(None);
+        }
+        if asked.fields.iter().any(|field| field.section != u32::from(PERSON)) {
+            return Err(one_section());
+        }
+        for field in &asked.fields {
+            let (_, named) = self.own_field(file, field)?;
+            if field.value.is_none() && named.required {
+                return Err(must_be_there(named));
+            }
+        }
+        if file.law.is_closed() {
+            return Err(Illegal::WrongStage.into());
+        }
+        let mut numbers: Vec<u32> = asked.fields.iter().map(|field| field.field).collect();
+        for entry in file.entries.iter().filter(|entry| names(entry, u32::from(PERSON))) {
+            let body = entry.message.as_ref().and_then(|message| message.body.as_ref());
+            if let Some(Body::Correct(before)) = body {
+                numbers.extend(&before.fields);
+            }
+        }
+        if !section::is_same_person(&numbers) {
+            return Err(another_person());
+        }
+        let draft = self.draft(file).await?.and_then(|draft| draft.person);
+        let before = draft.ok_or_else(nothing_stated)?;
+        let mut person = before.clone();
+        amend_person(&mut person, &asked.fields);
+        self.check_person(&mut person)?;
+        if person.age_band != before.age_band {
+            return Err(another_person());
+        }
+        let mut fields = asked.fields.clone();
+        for field in &mut fields {
+            let text = match field.field {
+                section::PERSON_NAME => &person.name,
+                section::PERSON_NUMBER => &person.number,
+                section::PERSON_PHONE => &person.phone,
+                _ => continue,
+            };
+            field.value = (!text.is_empty()).then(|| wire::draft_field::Value::Text(text.clone()));
+        }
+        fields.sort_by_key(|field| field.field);
+        fields.dedup_by_key(|field| field.field);
+        self.phone_is_free(file, &fields).await?;
+        self.may_ask_correction(file).await?;
+        Ok(Some(fields))
+    }
+
+    /// The CORRECT of the person block as it would be said. Its consent is a place-holder: the real
+    /// one is the person's answer.
+    pub(crate) async fn correction_of_person(
+        &mut self,
+        file: &LegFile,
+        fields: &[DraftField],
+    ) -> Outcome<Speech> {
+        let kind = SectionKind::of(u32::from(PERSON)).ok_or_else(nothing_stated)?;
+        let stated = stated_in(file, u32::from(PERSON)).ok_or_else(nothing_stated)?;
+        let body = wire::Correct {
+            corrects: stated.env_digest.to_vec(),
+            section: u32::from(PERSON),
+            fields: fields.iter().map(|field| field.field).collect(),
+            ..wire::Correct::default()
+        };
+        let mut speech = Speech::plain(MessageType::Correct, Body::Correct(body));
+        speech.sections = vec![(kind, field_values(fields, PERSON))];
+        speech.consent = Some(Digest(self.random()));
         Ok(speech)
     }
 
@@ -132,18 +214,14 @@ impl Batch<'_> {
         }
         let state = file.law.state();
         let Some(in_force) = state.terms else { return Err(nothing_stated().into()) };
-        if !matches!(state.stage, Stage::Accepted | Stage::TakenUp) {
-            return Err(Denied::new(
-                "TOO_LATE",
-                "身份移交之后更正用工条件，需要本人在窗口重新确认，程序尚未提供。",
-                "Once identity has travelled, new terms need the person's acknowledgement at a \
-                 window, which is still to come.",
-            )
-            .into());
+        if !matches!(state.stage, Stage::Accepted | Stage::TakenUp | Stage::Released) {
+            return Err(Illegal::WrongStage.into());
         }
-        let calendar = &self.house.calendar;
+        let calendar = &self.house.calendar();
         let earliest = calendar.add_working_days(self.today, SLOT_DAYS_MIN);
-        if state.due(jieli_proto::case::Duty::Release).is_some_and(|slot| slot < earliest) {
+        // Once identity has travelled no slot runs out: the OUTCOME waits for the person.
+        let slot = state.due(jieli_proto::case::Duty::Release);
+        if state.stage != Stage::Released && slot.is_some_and(|slot| slot < earliest) {
             return Err(Denied::new(
                 "SLOT_TOO_SOON",
                 format!("名额保留到 {earliest} 之前，本人来不及看新的条件。"),
@@ -182,12 +260,13 @@ impl Batch<'_> {
         let (kind, field) = found.ok_or_else(|| {
             wrong_option("--field", "这类事项没有这一项", "this service has no such field")
         })?;
-        if kind.number == PERSON || kind.number == SUPPORT_NEED {
+        if kind.number == SUPPORT_NEED
+            || kind.number == PERSON && !PERSON_CORRECTABLE.contains(&field.number)
+        {
             return Err(Denied::new(
                 "NEEDS_PERSON",
-                "姓名、证件、电话等本人信息的更正需要本人重新确认，程序尚未提供；可新建事项。",
-                "Correcting who the person is needs the person's own new confirmation, which is \
-                 still to come; open a new leg instead.",
+                "这一项不能更正：请作废后新建事项。",
+                "This is not corrected: void the leg and open a new one.",
             )
             .into());
         }
@@ -262,6 +341,31 @@ impl Batch<'_> {
         let consent = self.live_consent(file).await?;
         consent.ok_or(Trouble::Denied(Denied::illegal(Illegal::ConsentMissing)))
     }
+}
+
+fn one_section() -> Trouble {
+    wrong_option(
+        "--field",
+        "一次只更正一类内容，请分开办理",
+        "one section at a time: correct the others by themselves",
+    )
+}
+
+fn must_be_there(field: &Field) -> Trouble {
+    wrong_option(
+        "--clear",
+        &format!("“{}”是必填项，不能清空", field.zh),
+        &format!("“{}” must be there and cannot be cleared", field.en),
+    )
+}
+
+fn another_person() -> Trouble {
+    Trouble::Denied(Denied::new(
+        "ANOTHER_PERSON",
+        "姓名和证件号码都改，或年龄段变了，就是另一个人：请作废后为那个人新建事项。",
+        "Name and number together, or another age band, are another person: void this leg and open \
+         a new one for that person.",
+    ))
 }
 
 fn amend(draft: &mut wire::DraftLeg, given: &[DraftField]) {

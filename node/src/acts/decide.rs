@@ -9,7 +9,7 @@ use crate::speak::Speech;
 use crate::store;
 use crate::trouble::{Denied, Outcome};
 use crate::vault::Place;
-use jieli_proto::case::Direction;
+use jieli_proto::case::{Direction, Side};
 use jieli_proto::day::Day;
 use jieli_proto::section::{self, Value};
 use jieli_proto::wire::message::Body;
@@ -25,13 +25,10 @@ pub(super) const SLOT_DAYS: u32 = 6;
 pub(crate) const SLOT_DAYS_MIN: u32 = 4;
 
 impl Batch<'_> {
-    pub(crate) fn take_up(&self, bond: &Bond, file: &LegFile) -> Speech {
+    pub(crate) fn take_up(&self, bond: &Bond, file: &LegFile) -> Outcome<Speech> {
         let body = Body::TakeUp(self.window(bond, file));
-        Speech::plain(MessageType::TakeUp, body).due(self.due(
-            bond,
-            file.service,
-            wire::Duty::Decide,
-        ))
+        let due = self.due(bond, file, wire::Duty::Decide)?;
+        Ok(Speech::plain(MessageType::TakeUp, body).due(due))
     }
 
     /// Where the person goes: the office's own desk, as it is configured, or as the agreement names
@@ -98,16 +95,18 @@ impl Batch<'_> {
         let window = self.full_window(bond, file, asked.window.as_ref())?;
         let mut body = wire::Accept { window: Some(window), ..wire::Accept::default() };
         if file.law.rules().direction == Direction::Pull {
-            let due = self.due(bond, file.service, wire::Duty::Outcome);
+            let due = self.due(bond, file, wire::Duty::Outcome)?;
             return Ok(Speech::plain(MessageType::Accept, Body::Accept(body)).due(due));
         }
-        let calendar = &self.house.calendar;
+        // RELEASE is owed by the city that sends: until then it asks the worker, on its own days.
+        let calendar = self.calendar_of(bond, file.our_side, Side::Initiator)?;
+        let today = calendar.day_of_unix_ms(self.now_ms);
         let slot = match Day::from_number(asked.slot_until) {
             Some(day) => day,
-            None => calendar.add_working_days(self.today, SLOT_DAYS),
+            None => calendar.add_working_days(today, SLOT_DAYS),
         };
         let employment = file.service == Service::Employment;
-        let earliest = calendar.add_working_days(self.today, SLOT_DAYS_MIN);
+        let earliest = calendar.add_working_days(today, SLOT_DAYS_MIN);
         if employment && slot < earliest {
             return Err(Denied::new(
                 "SLOT_TOO_SOON",
@@ -156,7 +155,7 @@ impl Batch<'_> {
             window.bring = ground.bring.to_vec();
         }
         let body = wire::Clarify { ground: asked.ground, window: Some(window) };
-        let due = self.due(bond, file.service, wire::Duty::Supply);
+        let due = self.due(bond, file, wire::Duty::Supply)?;
         Ok(Speech::plain(MessageType::Clarify, Body::Clarify(body)).due(due))
     }
 
@@ -219,7 +218,7 @@ impl Batch<'_> {
         asked: &wire::DeskOutcome,
     ) -> Outcome<Planned> {
         self.arrears_were_found(file, asked.not_realised()).await?;
-        let speech = self.outcome_speech(bond, file, asked);
+        let speech = self.outcome_speech(bond, file, asked)?;
         let fulfilled = asked.not_realised() == DecisionCode::Unspecified;
         for (kind, values) in &speech.sections {
             kind.filled_by(values).map_err(|field| {
@@ -249,7 +248,7 @@ impl Batch<'_> {
         if self.contact(file).await?.is_none() {
             return Err(crate::questions::unreachable_person().into());
         }
-        Ok(Planned { speech, ballot: true })
+        Ok(Planned { ballot: true, ..Planned::now(speech) })
     }
 
     /// V14: whatever the other city sent, under 16 nobody is placed.
@@ -275,17 +274,21 @@ impl Batch<'_> {
     /// V3: the worker is asked in private before a job counts as done.
     pub(super) async fn hold_outcome(
         &mut self,
+        token: &str,
         file: &LegFile,
         asked: &wire::DeskOutcome,
     ) -> Outcome<wire::ActReply> {
         let place = Place::of_leg(file.id, HELD);
         self.hide(file, &place, &asked.encode_to_vec()).await?;
+        let mut tokens = self.house.config.desk.tokens.iter();
+        let officer = tokens.find(|entry| entry.name() == token).map(|entry| entry.officer());
+        let officer = officer.unwrap_or(token).to_owned();
         let held = self
             .conn
             .run(
-                "INSERT INTO held_outcome (leg_id, held_ms) VALUES ($1,$2) \
+                "INSERT INTO held_outcome (leg_id, held_ms, officer) VALUES ($1,$2,$3) \
                  ON CONFLICT (leg_id) DO NOTHING",
-                vec![file.id.to_vec().into(), self.now_ms.into()],
+                vec![file.id.to_vec().into(), self.now_ms.into(), officer.into()],
             )
             .await?;
         if held > 0 {
@@ -297,7 +300,12 @@ impl Batch<'_> {
         ))
     }
 
-    fn outcome_speech(&self, bond: &Bond, file: &LegFile, asked: &wire::DeskOutcome) -> Speech {
+    fn outcome_speech(
+        &self,
+        bond: &Bond,
+        file: &LegFile,
+        asked: &wire::DeskOutcome,
+    ) -> Outcome<Speech> {
         let fulfilled = asked.not_realised() == DecisionCode::Unspecified;
         let body = wire::Outcome {
             not_realised: asked.not_realised,
@@ -311,12 +319,12 @@ impl Batch<'_> {
         };
         let mut speech = Speech::plain(MessageType::Outcome, Body::Outcome(body));
         if fulfilled {
-            speech = speech.due(self.due(bond, file.service, wire::Duty::Complete));
+            speech = speech.due(self.due(bond, file, wire::Duty::Complete)?);
             for kind in section::slots(MessageType::Outcome, file.service) {
                 speech.sections.push((kind, field_values(&asked.fields, kind.number)));
             }
         }
-        speech
+        Ok(speech)
     }
 
     /// The ballot was a yes: what the clerk recorded goes out.
@@ -327,8 +335,11 @@ impl Batch<'_> {
             .map_err(|_| store::StoreError::Corrupt("held_outcome"))?;
         let bond = self.bond_of(file);
         let bond = bond.ok_or_else(|| Denied::no_agreement(file.bond))?;
-        let speech = self.outcome_speech(&bond, file, &asked);
+        let speech = self.outcome_speech(&bond, file, &asked)?;
         self.say(file, speech).await?;
+        if let Some(agreement) = file.bond.filter(|id| !id.is_local()) {
+            self.count_ballot(agreement, false).await?;
+        }
         self.conn
             .run("DELETE FROM held_outcome WHERE leg_id = $1", vec![file.id.to_vec().into()])
             .await?;

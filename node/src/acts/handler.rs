@@ -8,6 +8,7 @@ use crate::config::DeskRole;
 use crate::legs::LegFile;
 use crate::store::{Conn, StoreError};
 use crate::trouble::{Denied, Outcome};
+use jieli_proto::case::Stage;
 use jieli_proto::wire;
 
 /// The first handler of a leg here.
@@ -47,7 +48,9 @@ impl Batch<'_> {
         let file = file.seen_by(&actor.office);
         let name = format!("{}/{}", request.case_number, request.leg);
         self.is_theirs(actor, &file, &name)?;
-        let Some(from) = handler(self.conn, &file).await? else {
+        // After a REDIRECT the row still names who had it at the office before: to be taken up first.
+        let taken = file.law.state().stage != Stage::Offered;
+        let Some(from) = handler(self.conn, &file).await?.filter(|_| taken) else {
             return Err(Denied::new(
                 "NOT_TAKEN_UP",
                 format!("{name} 还没有首问经办人：先受理（take-up）。"),
@@ -58,7 +61,7 @@ impl Batch<'_> {
         let to = request.to_token.trim();
         let tokens = &self.house.config.desk.tokens;
         let able = tokens.iter().any(|token| {
-            let office = token.office.as_str();
+            let office = self.directory.office_now(token.office.as_str());
             token.name() == to
                 && token.role == DeskRole::Clerk
                 && (office == file.our_office || self.directory.coordinates(office))

@@ -8,7 +8,9 @@ use crate::questions::Told;
 use crate::store::StoreError;
 use crate::trouble::Trouble;
 use jieli_proto::case::{Direction, Side};
-use jieli_proto::section::{self, Field, FieldType, PERSON, Phase, SUPPORT_NEED, TABLE};
+use jieli_proto::section::{
+    self, Field, FieldType, PERSON, PERSON_NAME, Phase, SUPPORT_NEED, TABLE,
+};
 use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::draft_field::Value;
 use jieli_proto::wire::{self, DecisionCode, MessageType, ProgressStep, ReturnCode, VoidCode};
@@ -55,7 +57,7 @@ impl Batch<'_> {
     /// Every act with values as favourable as can be, and its options as they are typed.
     fn samples(&self, file: &LegFile) -> Vec<(Act, String)> {
         let pull = file.law.rules().direction == Direction::Pull;
-        let later = self.house.calendar.add_working_days(self.today, SLOT_DAYS);
+        let later = self.house.calendar().add_working_days(self.today, SLOT_DAYS);
         let none = String::new;
         let slot = if pull { none() } else { format!("--slot-until {later}") };
         let mut all = vec![
@@ -73,6 +75,11 @@ impl Batch<'_> {
         let decision = DecisionCode::Capacity.into();
         let decline = wire::DeskDecline { decision, appeal_office: String::new() };
         all.push((Act::Decline(decline), format!("--code {BLANK}")));
+        let able = self.bond_of(file).map(|bond| self.competent(&bond, file));
+        for office in able.unwrap_or_default() {
+            let to = format!("--to {}", office.credit_code);
+            all.push((Act::Redirect(wire::DeskRedirect { office: office.credit_code }), to));
+        }
         let supply = wire::DeskSupply { fields: Vec::new(), at_window: true };
         all.push((Act::Supply(supply), "--at-window".to_owned()));
         let progress = wire::DeskProgress { step: ProgressStep::InProgress.into() };
@@ -113,17 +120,27 @@ impl Batch<'_> {
         };
         let mut all = Vec::new();
         for kind in TABLE.iter().filter(|kind| kind.serves(file.service) && own(kind.phase)) {
-            if kind.number == PERSON || kind.number == SUPPORT_NEED {
+            if kind.number == SUPPORT_NEED {
                 continue;
             }
             // The first field names a vacancy, which is another leg.
-            let first = if kind.number == 1 { kind.field(2) } else { kind.fields.first() };
+            let first = match kind.number {
+                1 => kind.field(2),
+                PERSON => kind.field(PERSON_NAME),
+                _ => kind.fields.first(),
+            };
             let Some(field) = first else { continue };
-            let fields = vec![self.sample(kind.number, field)];
-            let act = Act::Correct(wire::DeskCorrect { fields, terms: false });
+            let mut sample = self.sample(kind.number, field);
+            if kind.number == PERSON {
+                sample.value = Some(Value::Text("某某".to_owned()));
+            }
+            let fields = vec![sample];
+            let act = Act::Correct(wire::DeskCorrect { fields, ..wire::DeskCorrect::default() });
             all.push((act, format!("--field {}.{}={BLANK}", kind.name, field.name)));
         }
-        let terms = wire::DeskCorrect { fields: Vec::new(), terms: true };
+        let as_asked = wire::DeskCorrect { as_asked: true, ..wire::DeskCorrect::default() };
+        all.push((Act::Correct(as_asked), "--as-asked".to_owned()));
+        let terms = wire::DeskCorrect { terms: true, ..wire::DeskCorrect::default() };
         all.push((Act::Correct(terms), "--terms".to_owned()));
         all
     }

@@ -112,7 +112,7 @@ impl Batch<'_> {
             )
             .await?;
         self.timer(due_ms, TimerKind::SendAct, &file.id.0).await?;
-        let (at, undo) = (time_of(&self.house.calendar, due_ms), undo_command(name));
+        let (at, undo) = (time_of(&self.house.calendar(), due_ms), undo_command(name));
         Ok(told(
             format!("已录入 {step}，{at} 发出；在此之前可以撤销：{undo}"),
             format!("Entered {step}; it goes out at {at}. Undo it until then: {undo}"),
@@ -121,7 +121,7 @@ impl Batch<'_> {
 
     /// What a desk is told that wants to do more in a leg while an act waits.
     pub(super) fn is_pending(&self, pending: &Waiting, name: &str) -> Denied {
-        let (step, at) = (&pending.step, time_of(&self.house.calendar, pending.due_ms));
+        let (step, at) = (&pending.step, time_of(&self.house.calendar(), pending.due_ms));
         let undo = undo_command(name);
         Denied::new(
             "ACT_PENDING",

@@ -53,13 +53,28 @@ impl Batch<'_> {
                 self.apply_act(bond, side, facts.act, &incoming.digest, wind_down).await?;
             }
             ActType::Manifest => self.receive_manifest(incoming, &facts).await?,
-            // Announces a pack by digest; the pack itself is imported by its operators.
-            ActType::Pack => {}
+            ActType::Pack => {
+                let digest = facts.subject.ok_or(Refusal::BadBody)?;
+                self.pack_announced(bond, bond.our_side.other(), &digest).await?;
+            }
+            ActType::Flag => self.receive_flag(bond, incoming, &facts).await?,
+            ActType::AnswerFlag => self.receive_flag_answer(bond, incoming, &facts).await?,
             ActType::Unspecified => return Err(Refusal::BadBody.into()),
         }
         let header = act.header.unwrap_or_default();
         self.log_envelope(bond.id, incoming.frame.lane, &header, &incoming.sealed)?;
-        self.reload().await?;
+        match facts.act {
+            ActType::Manifest | ActType::Pack => self.reload().await?,
+            ActType::Propose
+            | ActType::CounterPropose
+            | ActType::Countersign
+            | ActType::Suspend
+            | ActType::Resume
+            | ActType::Terminate
+            | ActType::Flag
+            | ActType::AnswerFlag => self.reload_bond(bond.id).await?,
+            ActType::Unspecified => {}
+        }
         Ok(ItemStatus::Stored)
     }
 
@@ -76,6 +91,7 @@ impl Batch<'_> {
         let payload: wire::Agreement = decode(sealed)?;
         let agreement = Agreement::check(&payload).map_err(|_| Refusal::BadBody)?;
         let side = bond.our_side.other();
+        agreement.follows(bond.in_force()).map_err(|_| Refusal::BadBody)?;
         self.check_parties(&agreement, bond.our_side, &incoming.peer)?;
         check_approvers(&agreement, side, &facts.approvers).map_err(|_| Refusal::BadBody)?;
         if agreement.id != bond.id {

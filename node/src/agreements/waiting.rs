@@ -67,7 +67,11 @@ impl Waiting {
             ActType::Suspend => "suspend",
             ActType::Resume => "resume",
             ActType::Terminate => "terminate",
-            ActType::Unspecified | ActType::Manifest | ActType::Pack => "-",
+            ActType::Unspecified
+            | ActType::Manifest
+            | ActType::Pack
+            | ActType::Flag
+            | ActType::AnswerFlag => "-",
         }
     }
 
@@ -150,14 +154,14 @@ impl Batch<'_> {
         let bonds: Vec<Bond> = self.directory.bonds.values().cloned().collect();
         let is_known = bonds.iter().any(|bond| bond.id.0[..] == draft.agreement_id);
         for bond in bonds {
-            if is_known && bond.id.0[..] != draft.agreement_id {
+            let other = is_known && bond.id.0[..] != draft.agreement_id;
+            if other || bond.version() >= draft.version {
                 continue;
             }
             let Some(proposal) = self.proposal_standing(&bond, draft.version).await? else {
                 continue;
             };
-            let waits = bond.version() < draft.version && proposal.is_open_at(self.now_ms);
-            if proposal.side != bond.our_side || !waits {
+            if proposal.side != bond.our_side || !proposal.is_open_at(self.now_ms) {
                 continue;
             }
             let text = self.text_of(&bond, &proposal.digest).await?;
@@ -229,8 +233,8 @@ impl Batch<'_> {
         new.id = self.random();
         new.token = actor.token.clone();
         new.post = post;
-        let last = self.house.calendar.add_working_days(self.today, DRAFT_WORKING_DAYS);
-        new.lapses_ms = last.plus(1).start_unix_ms(self.house.calendar.zone_offset_min());
+        let last = self.house.calendar().add_working_days(self.today, DRAFT_WORKING_DAYS);
+        new.lapses_ms = last.plus(1).start_unix_ms(self.house.calendar().zone_offset_min());
         self.keep(&new).await?;
         self.timer(new.lapses_ms, TimerKind::DraftLapses, &new.id).await?;
         self.record("agreement act entered", format!("{} {}", new.word(), new.post).as_bytes());
@@ -295,7 +299,11 @@ impl Batch<'_> {
                 let on = Day::from_number(found.wind_down_on).ok_or_else(missing)?;
                 self.send_own_act(id, &OwnAct::Terminate(on), approvers).await
             }
-            ActType::Unspecified | ActType::Manifest | ActType::Pack => Err(missing().into()),
+            ActType::Unspecified
+            | ActType::Manifest
+            | ActType::Pack
+            | ActType::Flag
+            | ActType::AnswerFlag => Err(missing().into()),
         }
     }
 

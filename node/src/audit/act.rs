@@ -22,6 +22,8 @@ pub enum AuditCommand {
     Drawn(wire::SampleRequest, u64),
     /// Signs off.
     SignOff(wire::SignOffRequest),
+    /// Answers what the other city has raised.
+    AnswerFlag(wire::AnswerFlagRequest),
     /// Has the persons of a sample called back: the legs as they were drawn.
     CallBack(wire::StartCallBackRequest, Vec<LegId>),
 }

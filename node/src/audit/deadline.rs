@@ -1,7 +1,8 @@
-//! Deadlines met and missed, from the messages of the legs alone: the leg is folded once more, and
-//! after each message it is looked which duty has gone, and by whose act.
+//! Deadlines met and missed, and what became of legs, from their messages alone: each leg is folded
+//! once more, and after each message it is looked which duty has gone, and by whose act.
 
 use super::Period;
+use super::flow::Flows;
 use crate::directory::Bond;
 use crate::house::House;
 use crate::legs::{LegFile, wire_duty};
@@ -26,15 +27,16 @@ enum End {
 
 type Lines = BTreeMap<(Duty, bool), wire::AuditDeadline>;
 
-/// The duties of an agreement's legs that were due in a period.
-pub(crate) async fn deadlines(
+/// The duties of an agreement's legs that were due in a period, and the legs that were opened in it.
+pub(crate) async fn of_legs(
     conn: &mut Conn,
     house: &House,
     bond: &Bond,
     period: Period,
     today: Day,
-) -> Result<Vec<wire::AuditDeadline>, StoreError> {
+) -> Result<(Vec<wire::AuditDeadline>, Flows), StoreError> {
     let mut lines = Lines::new();
+    let mut flows = Flows::default();
     let mut after = Vec::new();
     loop {
         let sql = "SELECT leg_id FROM leg WHERE agreement_id = $1 AND leg_id > $2 \
@@ -45,12 +47,13 @@ pub(crate) async fn deadlines(
         after = last.bytes(0)?;
         for row in &rows {
             let id = LegId(row.array(0)?);
-            if let Some(file) = legs::load(conn, id, &house.calendar).await? {
+            if let Some(file) = legs::load(conn, id, &house.shelf()).await? {
                 of_leg(&file, period, today, &mut lines);
+                flows.add(&file, period);
             }
         }
     }
-    Ok(lines.into_values().collect())
+    Ok((lines.into_values().collect(), flows))
 }
 
 fn of_leg(file: &LegFile, period: Period, today: Day, lines: &mut Lines) {

@@ -1,8 +1,9 @@
 //! The figures of one agreement and period.
 
-use super::deadline::deadlines;
+use super::deadline::of_legs;
 use super::{Logged, Period, Walk, Within};
 use crate::directory::{Bond, Directory};
+use crate::flags;
 use crate::grievance::{call_back, counts};
 use crate::house::House;
 use crate::legs::Standing;
@@ -10,6 +11,7 @@ use crate::second;
 use crate::store::log::{self, Log};
 use crate::store::{self, Conn, StoreError};
 use jieli_proto::consent::CONSENT_DAYS;
+use jieli_proto::day::Day;
 use jieli_proto::id::Digest;
 use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, DecisionCode, MessageType};
@@ -26,7 +28,8 @@ pub(crate) async fn report(
     period: Period,
 ) -> Result<wire::AuditReport, StoreError> {
     let mut count = Count::default();
-    let mut walk = Walk::new(conn, bond.id, &house.calendar);
+    let calendar = house.calendar();
+    let mut walk = Walk::new(conn, bond.id, &calendar);
     loop {
         let page = walk.page().await?;
         if page.is_empty() {
@@ -36,8 +39,10 @@ pub(crate) async fn report(
             count.message(one, one.side == bond.our_side);
         }
     }
-    let within = period.within(&house.calendar);
-    let today = house.calendar.day_of_unix_ms(house.world.clock.now_unix_ms());
+    let within = period.within(&house.calendar());
+    let today = house.calendar().day_of_unix_ms(house.world.clock.now_unix_ms());
+    let (deadlines, flows) = of_legs(conn, house, bond, period, today).await?;
+    let (flows, paces) = flows.lines();
     Ok(wire::AuditReport {
         agreement_id: bond.id.hex(),
         city: directory.city.as_str().to_owned(),
@@ -46,7 +51,7 @@ pub(crate) async fn report(
         to: period.to.number(),
         legs: count.legs,
         messages: count.messages.into_values().collect(),
-        deadlines: deadlines(conn, house, bond, period, today).await?,
+        deadlines,
         consents: Some(consents(conn, &count.opened).await?),
         decisions: count.decisions.into_values().collect(),
         heads: heads(conn, bond).await?,
@@ -55,9 +60,28 @@ pub(crate) async fn report(
         cosigned: cosigned(conn, directory, bond).await?,
         made_unix_ms: house.world.clock.now_unix_ms(),
         call_backs: call_back::of_period(conn, directory, today, bond, period).await?,
-        grievances: counts::grievances(conn, directory, &house.calendar, today, period).await?,
+        grievances: counts::grievances(conn, directory, &house.calendar(), today, period).await?,
         overrides: second::overridden(conn, within).await?,
+        flows,
+        paces,
+        flags: flagged(conn, directory, bond, today, within).await?,
     })
+}
+
+/// Raised in the period, or not answered yet.
+async fn flagged(
+    conn: &mut Conn,
+    directory: &Directory,
+    bond: &Bond,
+    today: Day,
+    within: Within,
+) -> Result<Vec<wire::FlagLine>, StoreError> {
+    let mut found = flags::shown::lines(conn, directory, today, Some(bond.id)).await?;
+    found.retain(|flag| {
+        let raised = (within.from_ms..within.until_ms).contains(&flag.raised_unix_ms);
+        raised || flag.answered_unix_ms == 0 && !flag.refused
+    });
+    Ok(found)
 }
 
 /// A RELEASE or REQUEST: what opens a person to the other city.

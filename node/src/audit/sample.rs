@@ -39,7 +39,8 @@ pub(crate) async fn sample(
     asked: &wire::SampleRequest,
 ) -> Result<Sample, StoreError> {
     let mut all = Vec::new();
-    let mut walk = Walk::new(conn, bond.id, &house.calendar);
+    let calendar = house.calendar();
+    let mut walk = Walk::new(conn, bond.id, &calendar);
     loop {
         let page = walk.page().await?;
         if page.is_empty() {

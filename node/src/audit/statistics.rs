@@ -31,7 +31,8 @@ pub(crate) async fn statistics(
     period: Period,
 ) -> Result<wire::StatisticsReply, StoreError> {
     let mut cells: BTreeMap<(u32, i32), Cell> = BTreeMap::new();
-    let mut walk = Walk::new(conn, bond.id, &house.calendar);
+    let calendar = house.calendar();
+    let mut walk = Walk::new(conn, bond.id, &calendar);
     loop {
         let page = walk.page().await?;
         if page.is_empty() {

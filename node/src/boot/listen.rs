@@ -248,7 +248,7 @@ async fn report(reporter: HealthReporter, house: House, hand: Hand, stop: Cancel
         // Who recovers serves, and must not be started anew for it.
         let directory = std::sync::Arc::clone(&hand.published().directory);
         reporter.set_service_status(SIGNING, serving(directory.recovering.is_none())).await;
-        let today = house.calendar.day_of_unix_ms(house.world.clock.now_unix_ms());
+        let today = house.calendar().day_of_unix_ms(house.world.clock.now_unix_ms());
         let ends = expiry::soon(&house, &directory, today);
         for (name, days) in ENDING {
             let none = ends.iter().all(|end| end.days_left > days);

@@ -11,6 +11,7 @@ use crate::keyring::{self, Again, Ring, RingError};
 use crate::keys::{KeyRing, KeysError};
 use crate::peers::{Peers, Pinboard, RoadLimits};
 use crate::public::{self, PublicError};
+use crate::shelf::{CALENDAR, Shelves};
 use crate::store::log::{self, Log};
 use crate::store::{Store, StoreError, StoreOptions};
 use crate::tls::{AddressRule, ClockMs, Connections, Dialer, Identity, TlsError};
@@ -24,9 +25,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-
-/// The calendar that is used where none is configured.
-const CALENDAR: &str = include_str!("../../../proto/packs/calendar-cn-2026.json");
 
 const CALENDAR_BYTES_MAX: u64 = 256 * 1024;
 
@@ -139,8 +137,9 @@ pub(super) async fn open(start: Start) -> Result<Opened, StartError> {
         // A crash came between taking it in and writing it down.
         public::write_own(&config, &manifest)?;
     }
-    let board =
-        Arc::new(Pinboard::new(Arc::new(directory(&store, &manifest.root, &config).await?)));
+    let board = Arc::new(Pinboard::new(Arc::new(
+        directory(&store, &manifest.root, &config, &calendar).await?,
+    )));
     let mut faces = Faces::new(Arc::clone(&keys), city.clone());
     let identity = faces.first(&board.directory(), clock.as_ref(), entropy.as_ref())?;
     let connections = Connections::new();
@@ -157,18 +156,19 @@ pub(super) async fn open(start: Start) -> Result<Opened, StartError> {
     let post = wrap_post.map_or(Arc::clone(&post), |wrap| wrap(post));
     let world = World { clock, entropy, sleep, post, notices };
     let root = manifest.root;
-    let house = House { world, keys, ring, calendar, config, root };
+    let shelves = Shelves::new(&board.directory().shelf);
+    let house = House { world, keys, ring, shelves, configured: calendar, config, root };
     // Before anything is signed: what the file says, and what the peers have seen.
     found::stand(&house, &store, &mut highwater, &board.directory(), now_ms).await?;
     found::keep_cosigned(&store, &highwater).await?;
-    board.replace(directory(&store, &house.root, &house.config).await?);
+    board.replace(directory(&store, &house.root, &house.config, &house.configured).await?);
     let faces = faces.of(house.clone(), identity.clone(), connections.clone());
     Ok(Opened { house, store, again, highwater, board, peers, identity, connections, faces, next })
 }
 
 fn calendar(config: &Config) -> Result<Calendar, StartError> {
     let Some(file) = config.calendar_file() else {
-        let file = PathBuf::from("cn-2026");
+        let file = PathBuf::from("cn");
         return Calendar::from_json(CALENDAR).map_err(|error| StartError::Calendar { file, error });
     };
     let bytes = disk::read(&file, CALENDAR_BYTES_MAX)?;
@@ -188,11 +188,13 @@ async fn directory(
     store: &Store,
     root: &jieli_proto::pubkey::PublicKey,
     config: &Config,
+    calendar: &Arc<Calendar>,
 ) -> Result<Directory, StoreError> {
     let mut conn = store.read().await?;
     let missing = StoreError::Corrupt("log_head");
     let head = log::head(&mut conn, Log::Exchange).await?.ok_or(missing)?;
-    Directory::load(&mut conn, root, &config.own_offices(), head.generation as i64).await
+    let generation = head.generation as i64;
+    Directory::load(&mut conn, root, &config.own_offices(), calendar, generation).await
 }
 
 pub(super) fn clock_ms(clock: &Arc<dyn Clock>) -> ClockMs {

@@ -2,8 +2,8 @@
 
 use super::cut::{CUT, Cut};
 use crate::legs::LegFile;
+use crate::shelf::Shelf;
 use crate::store::{self, Conn, Row, StoreError};
-use jieli_proto::calendar::Calendar;
 use jieli_proto::case::{Slot, Stage};
 use jieli_proto::day::Day;
 use jieli_proto::id::LegId;
@@ -147,7 +147,7 @@ pub struct Legs<'a> {
     /// Legs met that were closed without a result: they will never take a place.
     pub over: Vec<LegId>,
     /// For the dates of what is loaded.
-    pub calendar: &'a Calendar,
+    pub shelf: &'a Shelf,
     /// The date of the count.
     pub today: Day,
 }
@@ -219,7 +219,7 @@ impl Legs<'_> {
     async fn leg(&mut self, id: LegId) -> Result<Option<LegFile>, StoreError> {
         match self.changed.get(&id) {
             Some(file) => Ok(Some(file.clone())),
-            None => store::legs::load(self.conn, id, self.calendar).await,
+            None => store::legs::load(self.conn, id, self.shelf).await,
         }
     }
 
@@ -227,7 +227,7 @@ impl Legs<'_> {
     fn used_on(&self, file: &LegFile) -> u32 {
         let outcome = file.latest(MessageType::Outcome).and_then(|entry| entry.message.as_ref());
         let header = outcome.and_then(|message| message.header.as_ref());
-        header.map_or(0, |header| self.calendar.day_of_unix_ms(header.created_unix_ms).number())
+        header.map_or(0, |header| self.shelf.home().day_of_unix_ms(header.created_unix_ms).number())
     }
 }
 

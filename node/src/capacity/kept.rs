@@ -64,7 +64,7 @@ impl Batch<'_> {
         let holds = matches!(before.slot, Slot::Held { .. });
         let offered = self.offered(file.id).await?;
         if let Some(offered) = offered.filter(|_| gives && holds) {
-            let until = self.house.calendar.add_working_days(self.today, KEPT_DAYS);
+            let until = self.house.calendar().add_working_days(self.today, KEPT_DAYS);
             let mut vals: Vec<Val> = offered.cut.vals();
             vals.extend([
                 file.id.to_vec().into(),

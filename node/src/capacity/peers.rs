@@ -95,7 +95,7 @@ impl Batch<'_> {
             )
             .await?;
         let asked_ms = row.map_or(Ok(0), |row| row.uint(0))?;
-        if self.house.calendar.day_of_unix_ms(asked_ms) == self.today {
+        if self.house.calendar().day_of_unix_ms(asked_ms) == self.today {
             return Ok(());
         }
         match self.query(actor, &bond, &cut).await {
@@ -205,7 +205,7 @@ impl Batch<'_> {
         cut: &Cut,
         query: &[u8],
     ) -> Result<wire::CapacityAnswer, StoreError> {
-        let soon = self.house.calendar.add_working_days(self.today, ANSWER_DAYS).number();
+        let soon = self.house.calendar().add_working_days(self.today, ANSWER_DAYS).number();
         let mut answer = wire::CapacityAnswer {
             answers: query.to_vec(),
             state: CapacityState::AssessFirst.into(),

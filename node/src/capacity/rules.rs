@@ -120,9 +120,10 @@ impl Batch<'_> {
         }
         let bond = self.bond_of(file);
         let bond = bond.ok_or_else(|| Denied::not_found("agreement"))?;
-        let taken = self.take_up(&bond, file);
+        let taken = self.take_up(&bond, file)?;
         self.say(file, taken).await?;
-        let slot = self.house.calendar.add_working_days(self.today, rule.slot_days);
+        let calendar = self.calendar_of(&bond, file.our_side, Side::Initiator)?;
+        let slot = calendar.add_working_days(calendar.day_of_unix_ms(self.now_ms), rule.slot_days);
         let accept = wire::DeskAccept { slot_until: slot.number(), ..wire::DeskAccept::default() };
         let accepted = self.accept(&bond, file, &accept).await?;
         self.say(file, accepted).await?;

@@ -74,10 +74,13 @@ impl Command {
             | Command::LegStated(..)
             | Command::Reconciled(_)
             | Command::SelfAudited(_)
+            | Command::Measured(_)
             | Command::Told(..)
             | Command::Ring(_)
             | Command::Unset(_)
             | Command::InstallManifest(_)
+            | Command::PackFetched(..)
+            | Command::HomeCalendar
             | Command::LookAhead
             | Command::ErasedAgain(_)
             | Command::NoticeDone(..)

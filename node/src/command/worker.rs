@@ -40,6 +40,7 @@ pub(super) async fn worker(batch: &mut Batch<'_>, command: WorkerCommand) -> Out
         }
         WorkerCommand::LookBySlip(r) => Done::SlipStatus(batch.look_by_slip(&r).await?),
         WorkerCommand::StopBySlip(r) => Done::Answered(batch.stop_by_slip(&r).await?),
+        WorkerCommand::AskCorrection(r) => Done::Answered(batch.correction_by_code(&r).await?),
         WorkerCommand::EraseMine(r) => Done::Erased(batch.erase_by_code(&r).await?),
         WorkerCommand::ListBodies(r) => {
             Done::Bodies(batch.bodies_by_code(&r.case_number, &r.code).await?)

@@ -30,6 +30,7 @@ impl Office {
             kind: self.kind.into(),
             name: self.name.clone(),
             telephone: self.telephone.clone(),
+            succeeds: Vec::new(),
         }
     }
 }

@@ -79,6 +79,10 @@ const LIMITS: &str = r#"
 #"pin.tell.v1" = "SMS_100008"
 #"letter.ask.v1" = "SMS_100009"
 #"call-back.ask.v1" = "SMS_100010"
+#"redirect.ask.v1" = "SMS_100011"
+#"correction.ask.v1" = "SMS_100012"
+#"phone.tell.v1" = "SMS_100013"
+#"correction.tell.v1" = "SMS_100014"
 "#;
 
 const KEYRING: &str = "
@@ -153,10 +157,8 @@ pub fn render(start: &Start) -> String {
     );
     let end_points: Vec<String> = start.end_points.iter().map(|text| quoted(text)).collect();
     line(&mut out, "", "end_points", &format!("[{}]", end_points.join(", ")));
-    out.push_str(
-        "\n# A calendar pack; the built-in cn-2026 where absent. It also gives the zone.\n",
-    );
-    out.push_str("#calendar = \"calendar.dsse.json\"\n");
+    out.push_str("\n# A calendar pack; the built-in `cn` where absent. It also gives the zone.\n");
+    out.push_str("#calendar = \"calendar.json\"\n");
     out.push_str("\n[city]\n# The id is bound to the root key: it cannot be changed.\n");
     line(&mut out, "", "id", &quoted(start.city.as_str()));
     line(&mut out, "", "name", &quoted(&start.name));

@@ -13,7 +13,7 @@ use crate::world::{Delivered, PostError};
 use crate::writer::Failure;
 use jieli_proto::id::CityId;
 use jieli_proto::kinds::Kind;
-use jieli_proto::wire::{DeferReason, Letter, Noted};
+use jieli_proto::wire::{DeferReason, FetchRequest, Letter, Noted};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Tries of a letter that the peer puts off, before it waits in the outbox like any other.
@@ -50,6 +50,9 @@ pub(super) struct Carrier {
     is_failing: bool,
     /// Both cities have said where their logs stand, since the start and the last break.
     has_greeted: bool,
+    /// Packs of the peer are to be fetched: tried once after each change of the directory, and with
+    /// each sweep.
+    wants_packs: bool,
     /// The directory's generation at the last look.
     generation: i64,
 }
@@ -79,6 +82,7 @@ impl Carrier {
             heard_ms: 0,
             is_failing: false,
             has_greeted: false,
+            wants_packs: true,
             generation: 0,
         }
     }
@@ -97,6 +101,7 @@ impl Carrier {
             self.woken = woken;
             if now.directory.generation != self.generation {
                 (self.generation, self.has_greeted) = (now.directory.generation, false);
+                self.wants_packs = true;
             }
             let is_whole = now.directory.recovering.is_none();
             if is_whole && self.rest == 0 && (look || self.is_due()) {
@@ -133,6 +138,7 @@ impl Carrier {
         self.ticks = (self.ticks + 1) % SWEEP_TICKS;
         let mut over = self.ticks == 0;
         self.has_greeted &= !over;
+        self.wants_packs |= over;
         for hold in self.holds.values_mut().filter(|hold| hold.ticks > 0) {
             hold.ticks -= 1;
             over |= hold.ticks == 0;
@@ -163,6 +169,9 @@ impl Carrier {
         if !self.has_greeted && !self.greet(&mut conn, &waiting).await? {
             return Ok(false);
         }
+        if std::mem::take(&mut self.wants_packs) {
+            self.fetch_packs().await?;
+        }
         if waiting.is_empty() && self.noted.is_empty() {
             self.next_due_ms = self.next_due(&mut conn).await?;
             return Ok(false);
@@ -186,6 +195,33 @@ impl Carrier {
             Ok(delivered) => self.answered(&waiting, &sent, delivered).await?,
         }
         Ok(true)
+    }
+
+    /// Asks the peer for the packs that it announced and that are not held here.
+    async fn fetch_packs(&mut self) -> Result<(), Unable> {
+        let published = self.shared.hand.published();
+        let post = self.shared.house.world.post.clone();
+        for (id, digest) in published.directory.shelf.wanted_of(&self.city) {
+            let ask = FetchRequest {
+                agreement_id: id.to_vec(),
+                pack: digest.to_vec(),
+                ..FetchRequest::default()
+            };
+            match post.fetch(&self.city, ask).await {
+                Ok(replies) => {
+                    let Some(sealed) = replies.into_iter().find_map(|reply| reply.envelope) else {
+                        continue;
+                    };
+                    let came = Command::PackFetched(self.city.clone(), *digest, Box::new(sealed));
+                    self.perform(came).await?;
+                }
+                // With the next sweep again; another pack may be there.
+                Err(error) => {
+                    tracing::warn!(peer = %self.city, %error, "a pack could not be fetched yet");
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Says where the own log stands and hears the same of the peer's, before anything else is

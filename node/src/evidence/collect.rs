@@ -105,6 +105,7 @@ async fn missing_proofs(
                 lane: u32::from(lane.number()),
                 from_seq: seq,
                 most: 1,
+                pack: Vec::new(),
             };
             // Unreachable: the export itself says what is missing.
             let Ok(replies) = house.world.post.fetch(&bond.peer, ask).await else { break };
@@ -228,5 +229,6 @@ pub async fn next_missing(
         lane: row.int(0)? as u32,
         from_seq: row.uint(1)?,
         most: FETCHED_AT_ONCE,
+        pack: Vec::new(),
     }))
 }

@@ -110,7 +110,7 @@ fn stored_on(house: &House, row: &Row) -> Result<Option<Day>, StoreError> {
     }
     let message = envelope::payload::<wire::Message>(&decode(&row.bytes(1)?)?).ok();
     let header = message.and_then(|message| message.header);
-    Ok(header.map(|header| house.calendar.day_of_unix_ms(header.created_unix_ms)))
+    Ok(header.map(|header| house.calendar().day_of_unix_ms(header.created_unix_ms)))
 }
 
 /// What goes into the bundles.
@@ -195,8 +195,8 @@ impl Packing<'_> {
     /// A leg as far as it has been answered. Where something of ours has not, we do not state that
     /// what is here is our last word.
     async fn leg(&mut self, leg: LegId) -> Outcome<()> {
-        let calendar = &self.export.house.calendar;
-        let file = store::legs::load(self.export.conn, leg, calendar).await?;
+        let shelf = self.export.house.shelf();
+        let file = store::legs::load(self.export.conn, leg, &shelf).await?;
         let mut file = file.ok_or(StoreError::Corrupt("leg"))?;
         let all = file.entries.len();
         file.entries.retain(|entry| entry.standing != Standing::Provisional);

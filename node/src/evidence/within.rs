@@ -37,7 +37,7 @@ pub(super) async fn copy(
     let mut copy = Copy { conn, house, bundle };
     let law = directory.within_city(Side::Initiator).live.into_values().next();
     let law = law.ok_or(StoreError::Corrupt("the city's own offices"))?;
-    let law = law.in_zone(house.calendar.zone_offset_min());
+    let law = law.in_zone(house.calendar().zone_offset_min());
     let offices = seal(house, published, house.world.clock.now_unix_ms(), &law.wire).await?;
     copy.bundle.agreements.push(offices);
     for file in files {

@@ -117,7 +117,7 @@ impl Batch<'_> {
         }
         let row = own(self.conn, &asked.record_id, Some(&actor.office)).await?;
         let row = row.ok_or_else(no_such_record)?;
-        let (directory, calendar) = (&self.directory, &self.house.calendar);
+        let (directory, calendar) = (&self.directory, &self.house.calendar());
         Ok(line(self.conn, directory, calendar, self.today, &row).await?)
     }
 

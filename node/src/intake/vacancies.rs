@@ -140,7 +140,7 @@ impl Batch<'_> {
         let mut sent = 0;
         for bond in bonds {
             let Some(agreement) = bond.in_force() else { continue };
-            if agreement.rule(Service::Employment).is_none() || bond.is_closed_to_new() {
+            if agreement.rule(Service::Employment).is_none() || bond.is_closed_to_new(self.today) {
                 continue;
             }
             let kind = wire::OfficeKind::Labour;

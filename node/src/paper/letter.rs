@@ -55,7 +55,7 @@ impl Batch<'_> {
         self.may_ask(&file).await?;
         let question = if self.is_open_to_letter(&file).await? {
             let draft = self.draft(&file).await?.unwrap_or_default();
-            let for_child = draft.relation == 3 || draft.relation == 4;
+            let for_child = crate::questions::is_for_child(&draft);
             let city = store::legs::case_by_id(self.conn, file.case).await?;
             let city = city.map_or(String::new(), |case| case.city);
             let text = letter_text(file.service, for_child, &city, &office);
@@ -258,7 +258,7 @@ impl Batch<'_> {
         &mut self,
         leg: LegId,
     ) -> Result<Option<wire::LetterState>, StoreError> {
-        let calendar = std::sync::Arc::clone(&self.house.calendar);
+        let calendar = std::sync::Arc::clone(&self.house.calendar());
         letter_state(self.conn, leg, &calendar).await
     }
 
@@ -390,7 +390,7 @@ impl Batch<'_> {
         let case = case.ok_or_else(|| Denied::not_found(&file.id.hex()))?;
         let ours = self.any_office(&file.our_office);
         let (root_fpr, spoken) = self.root_on_paper();
-        let calendar = &self.house.calendar;
+        let calendar = &self.house.calendar();
         let good_until = calendar.day_of_unix_ms(written_ms).plus(LETTER_DAYS);
         Ok(wire::LetterPage {
             qr,

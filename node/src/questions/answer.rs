@@ -43,11 +43,16 @@ impl Batch<'_> {
                 answer_from = opened.unwrap_or(self.now_ms) + TERMS_HOURS * HOUR_MS;
             }
         }
+        let mut text = question.text.clone();
+        if question.topic == Topic::Correction {
+            text = format!("{text}\n{}", self.shown_correction(&question).await?);
+        }
         Ok(wire::OpenReply {
-            text: question.text,
+            text,
             legs,
             answer_from_unix_ms: answer_from,
             answer_until_unix_ms: question.deadline_ms,
+            topic: question.topic.word().to_owned(),
         })
     }
 
@@ -108,7 +113,10 @@ impl Batch<'_> {
 
     /// A no to what was a yes before, and is on the road by now, stops it.
     async fn take_back(&mut self, question: &Question, yes: &[u32]) -> Outcome<()> {
-        if !matches!(question.topic, Topic::Consent | Topic::Terms | Topic::Letter) {
+        if !matches!(
+            question.topic,
+            Topic::Consent | Topic::Terms | Topic::Letter | Topic::Redirect
+        ) {
             return Ok(());
         }
         for (number, leg, answered) in question.legs.clone() {
@@ -123,7 +131,9 @@ impl Batch<'_> {
                 | Topic::Ballot
                 | Topic::Complete
                 | Topic::Arrival
-                | Topic::Stopped => file.local == Local::OnTheRoad,
+                | Topic::Stopped
+                | Topic::Redirect
+                | Topic::Correction => file.local == Local::OnTheRoad,
             };
             if answered && counts && !yes.contains(&number) && stands {
                 self.stop_leg(leg).await?;
@@ -150,10 +160,12 @@ impl Batch<'_> {
 
     /// What is fast takes effect now, what is slow at 09:00 of the next working day.
     async fn schedule(&mut self, question: &Question, yes: &[u32]) -> Outcome<()> {
+        // V3: nothing happens while whoever was at the counter can still be seen there.
+        let seen = question.topic == Topic::Ballot && self.was_at_window(&question.id).await?;
         let mut slow = false;
         for (number, leg, _) in &question.legs {
             let Some(mut file) = self.take_leg(*leg).await? else { continue };
-            if is_slow(question.topic, file.service) {
+            if is_slow(question.topic, file.service) || seen {
                 slow |= yes.contains(number);
             } else if yes.contains(number) {
                 self.apply_yes(question, &mut file).await?;
@@ -172,12 +184,17 @@ impl Batch<'_> {
         Ok(())
     }
 
+    async fn was_at_window(&mut self, question: &[u8]) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM sitting_item WHERE question_id = $1 LIMIT 1";
+        Ok(self.conn.maybe(sql, vec![question.into()]).await?.is_some())
+    }
+
     /// The timer behind a slow yes: whatever the answer is by now counts.
     pub(crate) async fn yes_takes_effect(&mut self, id: &[u8]) -> Outcome<()> {
         let Some(question) = self.question(id).await? else { return Ok(()) };
         for (_, leg, answer) in question.legs.clone() {
             let Some(mut file) = self.take_leg(leg).await? else { continue };
-            let due = if is_slow(question.topic, file.service) {
+            let due = if is_slow(question.topic, file.service) || question.topic == Topic::Ballot {
                 (1..=self.now_ms).contains(&question.effective_ms)
             } else {
                 // A yes that could not be sent when it was given is tried again.
@@ -204,6 +221,7 @@ impl Batch<'_> {
                 let opened = self.open_leg(question, file).await;
                 self.yes_stands(question, opened).await
             }
+            Topic::Consent if file.local == Local::OnTheRoad => self.yes_anew(question, file).await,
             Topic::Terms => Ok(self.timer(self.now_ms, TimerKind::Release, &leg).await?),
             Topic::Ballot => Ok(self.timer(self.now_ms, TimerKind::SendOutcome, &leg).await?),
             Topic::Complete if file.law.state().stage == Stage::Fulfilled => {
@@ -212,11 +230,20 @@ impl Batch<'_> {
                 self.say(file, speech).await?;
                 Ok(())
             }
+            Topic::Redirect if !self.redirect_is_over(question, file).await? => {
+                self.sign_consent(question, file).await?;
+                Ok(self.timer(self.now_ms, TimerKind::Release, &leg).await?)
+            }
+            Topic::Correction => self.corrected(question, file).await,
             Topic::Letter => {
                 let agreed = self.letter_agreed(question, file).await;
                 self.yes_stands(question, agreed).await
             }
-            Topic::Consent | Topic::Complete | Topic::Arrival | Topic::Stopped => Ok(()),
+            Topic::Consent
+            | Topic::Complete
+            | Topic::Arrival
+            | Topic::Stopped
+            | Topic::Redirect => Ok(()),
         }
     }
 
@@ -250,7 +277,7 @@ impl Batch<'_> {
             return Err(not_cosigned().into());
         }
         let consent = self.sign_consent(question, file).await?;
-        let due = self.due(&bond, file.service, Duty::TakeUp);
+        let due = self.due(&bond, file, Duty::TakeUp)?;
         let opening = Body::Opening(self.opening_of(file.id, draft.item_code).await?);
         let ty = if push { MessageType::Offer } else { MessageType::Request };
         let mut speech = Speech::plain(ty, opening).due(due);
@@ -326,20 +353,39 @@ impl Batch<'_> {
         self.conn
             .run("UPDATE question SET closed = 1 WHERE question_id = $1", vec![id.into()])
             .await?;
-        if !matches!(question.topic, Topic::Terms | Topic::Ballot) {
+        if question.topic != Topic::Consent && question.topic.counts_hours() {
             return Ok(());
         }
         for (_, leg, answer) in question.legs.clone() {
             let Some(file) = self.take_leg(leg).await? else { continue };
             let mut file = question.topic.view(file);
-            let state = file.law.state();
-            let others = question.topic == Topic::Terms
-                && (state.stage != Stage::Accepted
-                    // At the receiving window: RELEASE may wait for this very morning.
-                    || state.terms_acknowledged()
-                    || state.terms.is_none_or(|terms| terms.as_slice() != question.subject));
+            if question.topic == Topic::Consent {
+                if !answer && self.lapses_anew(&question, &file).await? {
+                    self.withdraw(&mut file, &WithdrawnBy::Person).await?;
+                }
+                continue;
+            }
+            if question.topic == Topic::Correction {
+                // Nothing changes, and nobody is told.
+                self.drop_correction(&file).await?;
+                continue;
+            }
+            let others = if question.topic == Topic::Redirect {
+                self.redirect_is_over(&question, &file).await?
+            } else {
+                let state = file.law.state();
+                question.topic == Topic::Terms
+                    && (state.stage != Stage::Accepted
+                        // At the receiving window: RELEASE may wait for this very morning.
+                        || state.terms_acknowledged()
+                        || state.terms.is_none_or(|terms| terms.as_slice() != question.subject))
+            };
             // Terms that are no longer in force, or were agreed to elsewhere, lapse without a word.
             if !answer && !others && file.local == Local::OnTheRoad && !file.law.is_closed() {
+                let said_no = question.topic == Topic::Ballot && question.answered_ms > 0;
+                if let Some(agreement) = file.bond.filter(|id| said_no && !id.is_local()) {
+                    self.count_ballot(agreement, true).await?;
+                }
                 self.withdraw(&mut file, &WithdrawnBy::Person).await?;
             }
         }
@@ -386,8 +432,28 @@ impl Batch<'_> {
         let Some(msg) = found else { return Ok(None) };
         let place = crate::vault::Place { leg: file.id, slot: jieli_proto::section::PERSON, msg };
         let Some(bytes) = self.reveal(file, &place).await? else { return Ok(None) };
-        Ok(crate::vault::person_of(&bytes, &msg))
+        let Some(mut values) = crate::vault::values_of(&bytes, &msg) else { return Ok(None) };
+        for (fields, msg) in corrections(file) {
+            let place = crate::vault::Place { msg, ..place.clone() };
+            let Some(bytes) = self.reveal(file, &place).await? else { continue };
+            let Some(now) = crate::vault::values_of(&bytes, &msg) else { continue };
+            values.retain(|(number, _)| !fields.contains(number));
+            values.extend(now);
+        }
+        Ok(Some(crate::vault::person_of(&values)))
     }
+}
+
+/// The corrections of the person block in effect, oldest first: their fields and ids.
+fn corrections(file: &LegFile) -> Vec<(Vec<u32>, jieli_proto::id::MsgId)> {
+    let of = |entry: &crate::legs::Entry| {
+        file.law.place(entry.side, entry.seq)?.legal()?;
+        let message = entry.message.as_ref()?;
+        let Body::Correct(body) = message.body.as_ref()? else { return None };
+        let of_person = body.section == u32::from(jieli_proto::section::PERSON);
+        Some((body.fields.clone(), crate::legs::msg_id(message)?)).filter(|_| of_person)
+    };
+    file.entries.iter().filter_map(of).collect()
 }
 
 /// Every number named has to be one that was asked.

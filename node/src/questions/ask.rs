@@ -1,7 +1,7 @@
 //! Asking: consent before anything leaves, terms, ballot, confirmation, arrival.
 
 use super::tell::CONSENT_TAKEN;
-use super::{CODE_HOURS, DRAFT_DAYS, HOUR_MS, LAPSE, Topic, When, asked, text};
+use super::{CODE_HOURS, DRAFT_DAYS, HOUR_MS, LAPSE, Put, Topic, When, asked, text};
 use crate::batch::Batch;
 use crate::command::Actor;
 use crate::legs::{LegFile, Local};
@@ -184,21 +184,30 @@ impl Batch<'_> {
         let Some(bond) = bond else { return Err(no_partner(city)) };
         let Some(agreement) = bond.in_force() else { return Err(no_partner(city)) };
         let kind = jieli_proto::words::kind_of_service(file.service);
-        let theirs = agreement.office_of_kind(bond.our_side.other(), kind);
+        let side = bond.our_side.other();
+        let theirs = match self.heir_office(file.id).await? {
+            Some(named) => agreement.office(side, &named),
+            None => agreement.office_of_kind(side, kind),
+        };
         let Some(theirs) = theirs else {
             return Err(jieli_proto::refusal::Refusal::OfficeNotCovered.into());
         };
         let mut bound = file.clone();
         bound.bond = Some(bond.id);
         bound.their_office = theirs.credit_code.clone();
+        bound.our_office = bond.office_at(bond.our_side, &file.our_office, (0, bond.version()));
         self.may_say(&bond, &bound, bound.opening())?;
+        self.below_ceiling(&bond, &bound).await?;
         self.may_have_a_place(file, &bond).await?;
         Ok(bound)
     }
 
     /// The same for a draft to another office of this city.
     async fn ready_in_city(&mut self, file: &LegFile) -> Outcome<LegFile> {
-        let bound = self.bound_in_city(file)?;
+        let mut bound = self.bound_in_city(file)?;
+        if let Some(named) = self.heir_office(file.id).await? {
+            bound.their_office = named;
+        }
         let bond = self.bond_of(&bound).ok_or_else(|| Denied::no_agreement(bound.bond))?;
         self.may_say(&bond, &bound, bound.opening())?;
         self.may_have_a_place(&bound, &bond).await?;
@@ -226,6 +235,11 @@ impl Batch<'_> {
                     self.hide(bound, &place, &plain).await?;
                 }
             }
+        }
+        let offices = |file: &LegFile| (file.our_office.clone(), file.their_office.clone());
+        if old.bond.is_some() && offices(old) != offices(bound) {
+            // V2: a yes to another office is none to this one.
+            self.void_questions(old).await?;
         }
         store::legs::update(self.conn, bound).await?;
         self.put_leg(bound.clone());
@@ -263,7 +277,7 @@ impl Batch<'_> {
         file: &LegFile,
     ) -> Result<String, StoreError> {
         let draft = self.draft(file).await?.unwrap_or_default();
-        let for_child = draft.relation == 3 || draft.relation == 4;
+        let for_child = super::is_for_child(&draft);
         let city = self.other_city(file);
         let office = self.office_name(file);
         Ok(text::consent_line(number, file.service, for_child, &city, &office))
@@ -335,8 +349,8 @@ impl Batch<'_> {
 
     /// The slot date, the last day for an answer, and its end. The answer closes at 24:00 of the
     /// last working day before the slot date; after RELEASE on the day the outcome is due.
-    fn until_read(&self, file: &LegFile) -> (Day, Day, u64) {
-        let (state, calendar) = (file.law.state(), &self.house.calendar);
+    pub(crate) fn until_read(&self, file: &LegFile) -> (Day, Day, u64) {
+        let (state, calendar) = (file.law.state(), &self.house.calendar());
         let (slot, last) = if state.stage == Stage::Accepted {
             let slot = state.due(Duty::Release).unwrap_or(self.today);
             (slot, calendar.last_working_day_before(slot))
@@ -360,7 +374,7 @@ impl Batch<'_> {
         let made_ms = accepted
             .and_then(|entry| entry.message.as_ref()?.header.as_ref())
             .map_or(self.now_ms, |header| header.created_unix_ms);
-        let calendar = &self.house.calendar;
+        let calendar = &self.house.calendar();
         let made_on = calendar.day_of_unix_ms(made_ms);
         let earliest = calendar.add_working_days(made_on, crate::acts::SLOT_DAYS_MIN);
         let hours = super::TERMS_HOURS + super::ANSWER_HOURS;
@@ -389,13 +403,8 @@ impl Batch<'_> {
             return Ok(None);
         }
         let body = text::acknowledge(&text::terms(&terms), last);
-        let put = super::Put {
-            topic: Topic::Terms,
-            text: &body,
-            subject: &digest,
-            deadline_ms,
-            language: "",
-        };
+        let put =
+            Put { topic: Topic::Terms, text: &body, subject: &digest, deadline_ms, language: "" };
         let id = self.store_question(&put, &[file]).await?;
         self.lapse_timer(file, deadline_ms).await?;
         Ok(self.question(&id).await?)
@@ -414,7 +423,7 @@ impl Batch<'_> {
 
     /// V3: the receiving city asks in private whether the job is the worker's own choice.
     pub(crate) async fn ask_ballot(&mut self, file: &LegFile) -> Outcome<()> {
-        let calendar = &self.house.calendar;
+        let calendar = &self.house.calendar();
         // However late the result was entered, the person has the hours of a code to answer.
         let due_ms = self.notice_due(Topic::Ballot.is_spread());
         let hours_over = calendar.day_of_unix_ms(due_ms + CODE_HOURS * HOUR_MS);
@@ -422,19 +431,27 @@ impl Batch<'_> {
         let deadline_ms = last.plus(1).start_unix_ms(calendar.zone_offset_min());
         let body = text::ballot(&self.directory.name);
         let (topic, when) = (Topic::Ballot, When { due_ms, deadline_ms });
-        self.put_with(topic.template(), topic, &[file], body, &[], when).await?;
+        let has_phone = self.contact(file).await?.is_some_and(|person| !person.phone.is_empty());
+        if has_phone {
+            self.put_with(topic.template(), topic, &[file], body, &[], when).await?;
+        } else {
+            // Asked at a window; nobody there is the same as silence.
+            let put = Put { topic, text: &body, subject: &[], deadline_ms, language: "" };
+            self.store_question(&put, &[file]).await?;
+        }
         self.lapse_timer(file, deadline_ms).await
     }
 
     /// V22: tells the person what arrived under that name.
     pub(crate) async fn tell_arrival(&mut self, file: &LegFile) -> Result<(), StoreError> {
         let Some(person) = self.released_person(file).await? else { return Ok(()) };
-        if person.phone.is_empty() {
-            return Ok(());
-        }
         let place = crate::vault::Place::of_contact(file);
         let bytes = prost::Message::encode_to_vec(&person);
         self.hide(file, &place, &bytes).await?;
+        // Whoever has no phone is found at a window, by the document.
+        if person.phone.is_empty() {
+            return Ok(());
+        }
         // Within one city its name says nothing: the office is named.
         let from = if file.is_local() { self.office_name(file) } else { self.other_city(file) };
         let body = text::arrival(&from, file.service);
@@ -458,7 +475,15 @@ impl Batch<'_> {
         }
     }
 
-    async fn lapse_timer(&mut self, file: &LegFile, deadline_ms: u64) -> Outcome<()> {
+    /// The same for a question that closes with its code.
+    pub(super) async fn lapse_after_code(&mut self, id: &[u8]) -> Outcome<()> {
+        let question = self.question(id).await?.ok_or(StoreError::Corrupt("question"))?;
+        let when = self.nine_next_working_day(question.deadline_ms.saturating_sub(1));
+        self.timer(when, LAPSE, id).await?;
+        Ok(())
+    }
+
+    pub(super) async fn lapse_timer(&mut self, file: &LegFile, deadline_ms: u64) -> Outcome<()> {
         // Silence is sent at 09:00 of the first working day after the deadline.
         let when = self.nine_next_working_day(deadline_ms.saturating_sub(1));
         let row = self

@@ -94,7 +94,7 @@ impl Batch<'_> {
         let is_over = question.closed
             || question.answered_ms > 0
             || self.now_ms >= question.deadline_ms
-            || !matches!(question.topic, Topic::Terms | Topic::Ballot);
+            || question.topic.counts_hours();
         let codes = self.codes_of(id).await?;
         // One that left later than it was planned to is good for longer, and has a timer of its own.
         let still_good = codes.iter().any(|code| self.now_ms < code.until_ms);

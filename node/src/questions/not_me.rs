@@ -93,7 +93,7 @@ impl Batch<'_> {
     }
 
     /// The new leg: a draft that says the same of the same person.
-    async fn supersede(
+    pub(crate) async fn supersede(
         &mut self,
         old: &LegFile,
         draft: &wire::DraftLeg,
@@ -126,13 +126,26 @@ impl Batch<'_> {
         if let Some(filed_on) = filed_on(old) {
             self.conn
                 .run(
-                    "INSERT INTO superseding (leg_id, supersedes, filed_on) VALUES ($1,$2,$3)",
-                    vec![file.id.to_vec().into(), old.id.to_vec().into(), filed_on.number().into()],
+                    "INSERT INTO superseding (leg_id, supersedes, filed_on, to_office) \
+                     VALUES ($1,$2,$3,$4)",
+                    vec![
+                        file.id.to_vec().into(),
+                        old.id.to_vec().into(),
+                        filed_on.number().into(),
+                        old.their_office.as_str().into(),
+                    ],
                 )
                 .await?;
         }
         self.put_leg(file.clone());
         Ok(file)
+    }
+
+    /// The office that a leg goes to which takes another one's place.
+    pub(super) async fn heir_office(&mut self, leg: LegId) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT to_office FROM superseding WHERE leg_id = $1 AND to_office <> ''";
+        let row = self.conn.maybe(sql, vec![leg.to_vec().into()]).await?;
+        row.map(|row| row.text(0)).transpose()
     }
 
     /// What OFFER or REQUEST says of the filing date: today's, or that of the leg it supersedes.
@@ -208,12 +221,15 @@ impl Batch<'_> {
 
     /// The name of the office that a leg goes to.
     pub(crate) fn office_name(&self, file: &LegFile) -> String {
+        self.office_named(file, &file.their_office)
+    }
+
+    /// The name of an office of the other side; empty where there is none.
+    pub(crate) fn office_named(&self, file: &LegFile, code: &str) -> String {
         let bond = self.bond_of(file);
         bond.as_ref()
             .and_then(|bond| Some((bond, bond.in_force()?)))
-            .and_then(|(bond, agreement)| {
-                agreement.office(bond.our_side.other(), &file.their_office)
-            })
+            .and_then(|(bond, agreement)| agreement.office(bond.our_side.other(), code))
             .map_or(String::new(), |office| office.name.clone())
     }
 }

@@ -1,6 +1,7 @@
 //! One phone for persons of two households answers for neither: such persons confirm at a window.
 
 use crate::batch::Batch;
+use crate::house::House;
 use crate::legs::LegFile;
 use crate::store::{StoreError, Val};
 use crate::trouble::{Denied, Outcome};
@@ -9,6 +10,11 @@ use jieli_proto::wire;
 
 /// Stands where a document kind stands, so that no document has the tag of a phone.
 const PHONE: u32 = u32::MAX;
+
+/// A keyed tag of a phone: two of them tell whether they are of one phone, and nothing else.
+pub(crate) fn phone_tag(house: &House, phone: &str) -> [u8; 32] {
+    house.keys.blind_tag(PHONE, phone)
+}
 
 impl Batch<'_> {
     /// Remembers, under keyed tags, which worker's phone a leg names now.
@@ -30,10 +36,22 @@ impl Batch<'_> {
     /// A row of `phone_index`: tag, worker, leg.
     pub(crate) fn phone_row(&self, leg: LegId, worker: &wire::DraftPerson) -> Option<Vec<Val>> {
         let keys = &self.house.keys;
-        let tag = keys.blind_tag(PHONE, &worker.phone);
+        let tag = phone_tag(self.house, &worker.phone);
         let owner = keys.blind_tag(worker.document, &worker.number);
         let row = vec![tag.into(), owner.into(), leg.to_vec().into()];
         Some(row).filter(|_| !worker.phone.is_empty())
+    }
+
+    /// Whether a phone is given for another worker than this one.
+    pub(crate) async fn is_phone_of_another(
+        &mut self,
+        worker: &wire::DraftPerson,
+    ) -> Result<bool, StoreError> {
+        let keys = &self.house.keys;
+        let owner = keys.blind_tag(worker.document, &worker.number);
+        let tag = keys.blind_tag(PHONE, &worker.phone);
+        let sql = "SELECT 1 FROM phone_index WHERE tag = $1 AND worker <> $2 LIMIT 1";
+        Ok(self.conn.maybe(sql, vec![tag.into(), owner.into()]).await?.is_some())
     }
 
     /// V1: a phone that two households gave asks nobody.
@@ -42,7 +60,7 @@ impl Batch<'_> {
         if worker.phone.is_empty() {
             return Err(super::unreachable_person().into());
         }
-        let tag = self.house.keys.blind_tag(PHONE, &worker.phone);
+        let tag = phone_tag(self.house, &worker.phone);
         let row = self
             .conn
             .one(

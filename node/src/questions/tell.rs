@@ -115,6 +115,8 @@ impl Topic {
             Topic::Arrival => "arrival.tell.v1",
             Topic::Stopped => "stopped.tell.v1",
             Topic::Letter => "letter.ask.v1",
+            Topic::Redirect => "redirect.ask.v1",
+            Topic::Correction => "correction.ask.v1",
         }
     }
 
@@ -123,7 +125,13 @@ impl Topic {
     /// me", goes in the first daytime minute.
     pub(super) fn is_spread(self) -> bool {
         match self {
-            Topic::Consent | Topic::Letter | Topic::Terms | Topic::Ballot | Topic::Complete => true,
+            Topic::Consent
+            | Topic::Letter
+            | Topic::Terms
+            | Topic::Ballot
+            | Topic::Complete
+            | Topic::Redirect
+            | Topic::Correction => true,
             Topic::Arrival | Topic::Stopped => false,
         }
     }
@@ -138,7 +146,7 @@ impl Batch<'_> {
         }
         let most = if is_spread { minutes * MINUTE_MS } else { 1 };
         let drawn = u64::from_be_bytes(self.random()) % most;
-        after_daytime(&self.house.calendar, self.now_ms, drawn)
+        after_daytime(&self.house.calendar(), self.now_ms, drawn)
     }
 
     /// Puts a notice where the sweeper finds it at its time.

@@ -68,6 +68,61 @@ pub(crate) fn letter(service: Service, for_child: bool, city: &str, office: &str
     )
 }
 
+/// The question whether a leg may go on with the office that it was handed to: the first office's
+/// name, the other's.
+pub(crate) fn redirect(
+    service: Service,
+    for_child: bool,
+    offices: &[String; 2],
+    until: Day,
+) -> String {
+    let word = words::service(service);
+    let (who_zh, who_en) = if for_child { ("孩子", "Your child's ") } else { ("您", "Your ") };
+    let [first, other] = offices;
+    format!(
+        "{who_zh}的{}：{first}已把申请转给同城的{other}办理，提交日期不变。1. 是否同意把申请和信息交给{other}？\
+         同意请答 1，最晚 {until}；不同意或不回答，申请到期停止，没有任何影响。\n{who_en}{} request: \
+         {first} has handed it to {other} in the same city; the filing date stays. 1. May it and your \
+         data go to {other}? Answer 1 if you agree, by {until}; no and silence both end the request \
+         then, without any consequence.",
+        word.zh, word.en
+    )
+}
+
+/// The question whether a correction is right: what is corrected, by name alone, and the check value
+/// of the words that the person is shown beside it.
+pub(crate) fn correction(
+    service: Service,
+    fields: &[words::Word],
+    check: &str,
+    until: Day,
+) -> String {
+    let word = words::service(service);
+    let all = |of: fn(&words::Word) -> &'static str, by: &str| {
+        fields.iter().map(of).collect::<Vec<_>>().join(by)
+    };
+    let (zh, en) = (all(|field| field.zh, "、"), all(|field| field.en, ", "));
+    format!(
+        "您的{}：经办单位要更正“{zh}”。用本码打开可看原来的和更正后的内容（核对值 {check}）。1. 更正后的内容\
+         是对的，请答 1，最晚 {until}；不同意或不回答，什么也不改，没有任何影响。\nYour {}: the office \
+         wants to correct: {en}. Open it with this code to see what it was and what it would be (check \
+         value {check}). Answer 1 if that is right, by {until}; no and silence change nothing, without \
+         any consequence.",
+        word.zh, word.en
+    )
+}
+
+/// To the old number, at the city that got the person: another number counts from now on.
+pub(crate) fn phone_changed(from_city: &str, service: Service) -> String {
+    let word = words::service(service);
+    format!(
+        "{from_city}说您在{}一事中换了手机号，以后的短信发到新号码。如果不是您本人，请用本码停止。\n\
+         {from_city} says that your phone has changed for: {}. Messages go to the new number from now \
+         on. If that was not you, stop it with this code.",
+        word.zh, word.en
+    )
+}
+
 /// The question about several legs.
 pub(crate) fn consent(lines: &[String]) -> String {
     format!(
@@ -75,6 +130,15 @@ pub(crate) fn consent(lines: &[String]) -> String {
          Answer each item by itself; write only the numbers you agree to, such as “1 3”.",
         lines.join("\n")
     )
+}
+
+/// The office that was agreed to has been merged or renamed.
+pub(crate) fn successor(line: &str) -> String {
+    format!(
+        "您原先同意的机构已合并或更名，由下面的机构接办。没有您的同意，什么也不会再交出。\n{}",
+        consent(&[line.to_owned()])
+    ) + "\nThe office you agreed to was merged or renamed; the one above takes over. Nothing more is \
+         handed on without your yes."
 }
 
 /// Job terms in plain words.
@@ -235,6 +299,17 @@ pub(crate) fn pin_replaced(city: &str, case_number: &str) -> String {
          如果不是您本人更换的，请到任一窗口说明。\n\
          Case {case_number}. Your PIN was replaced: nothing can be confirmed for 72 hours, stopping \
          always works. If it was not you, tell any window."
+    )
+}
+
+/// The person's request for a correction came to nothing. No code in it.
+pub(crate) fn not_corrected(city: &str, case_number: &str, service: Service) -> String {
+    let word = words::service(service);
+    format!(
+        "【接力】{city}，办件 {case_number}\n您要求更正{}一事中的本人信息：经核对证件，没有更正。可带证件到窗口再提出。\n\
+         Case {case_number}. You asked for a correction ({}): by the document it was not made. You can \
+         ask again at a window, with the document.",
+        word.zh, word.en
     )
 }
 

@@ -68,14 +68,14 @@ impl Batch<'_> {
         let offices = if facts.kind == MessageType::Consent {
             // Whoever's window took it: it names the initiator's office first.
             match file.our_side {
-                Side::Initiator => (file.our_office.as_str(), file.their_office.as_str()),
-                Side::Examiner => (file.their_office.as_str(), file.our_office.as_str()),
+                Side::Initiator => (facts.to_office.as_str(), facts.from_office.as_str()),
+                Side::Examiner => (facts.from_office.as_str(), facts.to_office.as_str()),
             }
         } else {
             (facts.from_office.as_str(), facts.to_office.as_str())
         };
         let zone = bond.in_force().map(|a| a.party(bond.our_side.other()).zone_offset_min);
-        let zone = zone.unwrap_or(self.house.calendar.zone_offset_min());
+        let zone = zone.unwrap_or(self.directory.shelf.home().zone_offset_min());
         let needed = Needed {
             leg: file.id,
             from_office: offices.0,

@@ -2,9 +2,11 @@
 
 use super::consent::Cited;
 use super::{Halt, Incoming, Stop, check_key_time, decode};
+use crate::agreements::Opening;
 use crate::batch::Batch;
 use crate::directory::Bond;
-use crate::legs::{self, Context, Entry, LegFile, Local, OneCalendar, Standing};
+use crate::legs::{self, Context, Entry, LegFile, Local, Standing};
+use crate::shelf::Days;
 use crate::speak::{self, message_row};
 use crate::store::{self, StoreError, Val};
 use crate::timer::TimerKind;
@@ -42,23 +44,40 @@ impl Batch<'_> {
         if self.knows_msg(bond, incoming.frame.lane, &facts.msg_id).await? {
             return Err(Refusal::Equivocation.into());
         }
-        let agreement = self.cited(bond, incoming.frame.lane, &facts).await?;
+        let agreement = self.cited(bond, &facts).await?;
         let Some(place) = facts.place else {
             self.authorise(bond, &agreement, &facts, None)?;
+            self.cited_days(bond, Side::Examiner, &message)?;
             check_key_time(incoming, &facts.head)?;
             return self.receive_notice(bond, incoming, &message, &facts).await;
         };
         let mut file = self.leg_for(bond, &message, &facts, &place).await?;
         self.authorise(bond, &agreement, &facts, Some(&file))?;
+        // What is put back from the logs was counted when it came.
+        if opens(facts.kind) && self.stands.is_none() {
+            let opening = Opening { case: file.case, service: file.service, is_theirs: true };
+            if !self.has_room(bond, &agreement, opening).await? {
+                return Err(Refusal::CeilingReached.into());
+            }
+        }
+        if let Some(Body::Redirect(to)) = &message.body
+            && !agreement.is_competent(bond.our_side.other(), &to.office, facts.service)
+        {
+            return Err(Refusal::OfficeNotCovered.into());
+        }
         let opened = open_sections(incoming, &facts)?;
+        if !rests_on_a_new_yes(&file, &message, &opened) {
+            return Err(Refusal::ConsentInvalid.into());
+        }
         let withheld = match self.stands {
             None => opened.is_empty() && always_opens(&message, facts.kind),
             Some(stands) => stands == Standing::Withheld,
         };
         let consent = self.check_consent(bond, incoming, &facts, &file, &opened).await?;
-        let (act, verdict) = self.judge_theirs(bond, &file, &message, &facts, &place).await?;
+        let days = self.cited_days(bond, file.our_side, &message)?;
+        let (act, verdict) = self.judge_theirs(bond, &file, &message, &facts, &days).await?;
         if let Verdict::Illegal(why) = verdict {
-            let follows = !file.law.misbehaves(&act, &OneCalendar(&self.house.calendar));
+            let follows = !file.law.misbehaves(&act, &days);
             tracing::warn!(why = %why, "illegal step of a peer");
             let refusal = if follows { Refusal::FollowsRefused } else { Refusal::IllegalStep };
             return Err(refusal.into());
@@ -87,6 +106,9 @@ impl Batch<'_> {
         let seq = entry.seq;
         file.admit(entry, Some(act), verdict);
         self.keep_sections(&file, seq, &facts, opened).await?;
+        if facts.kind == MessageType::Redirect {
+            self.moved(&mut file).await?;
+        }
         self.put_leg(file.clone());
         // What is put back comes without its sections: what follows from these, follows with them.
         self.follow(&mut file, facts.kind, withheld || self.stands.is_some()).await?;
@@ -152,27 +174,6 @@ impl Batch<'_> {
         Ok(pending || row.is_some())
     }
 
-    /// The agreement version a message cites: the live one, or the one before until that lane has
-    /// cited the live one.
-    async fn cited(
-        &mut self,
-        bond: &Bond,
-        lane: Lane,
-        facts: &MessageFacts,
-    ) -> Result<Agreement, Halt> {
-        let version = facts.head.agreement_version;
-        if version > bond.version() {
-            // Its COUNTERSIGN is on its way in the act lane.
-            return Err(Stop::Wait(DeferReason::CitedNotHeld).into());
-        }
-        let end = self.lane_end(bond.id, lane).await?;
-        let previous = bond.live.keys().rev().nth(1).copied();
-        let allowed = version == bond.version()
-            || (Some(version) == previous && end.last_version < bond.version());
-        let found = bond.live.get(&version).filter(|_| allowed);
-        found.cloned().ok_or_else(|| Refusal::NoAgreement.into())
-    }
-
     fn authorise(
         &self,
         bond: &Bond,
@@ -180,8 +181,8 @@ impl Batch<'_> {
         facts: &MessageFacts,
         file: Option<&LegFile>,
     ) -> Result<(), Refusal> {
-        let opens = matches!(facts.kind, MessageType::Offer | MessageType::Request);
-        if opens && bond.is_closed_to_new() {
+        let on = self.day_of_sender(bond, facts.head.created_unix_ms);
+        if opens(facts.kind) && bond.is_closed_to_new(on) {
             return Err(Refusal::Suspended);
         }
         let our_side = match file {
@@ -198,14 +199,14 @@ impl Batch<'_> {
             to_office: facts.to_office.as_str(),
             purpose: facts.purpose,
             holder: speak::holder(bond.our_side, our_side, facts.service),
-            on: self.day_of_sender(bond, facts.head.created_unix_ms),
+            on,
         })
     }
 
     /// The civil date of an instant in the zone that the agreement names for the other city.
     pub(crate) fn day_of_sender(&self, bond: &Bond, unix_ms: u64) -> Day {
-        let zone = bond.in_force().map(|a| a.party(bond.our_side.other()).zone_offset_min);
-        Day::of_unix_ms(unix_ms, zone.unwrap_or(self.house.calendar.zone_offset_min()))
+        let version = bond.version();
+        self.directory.shelf.day(bond.id, version, bond.our_side.other(), unix_ms)
     }
 
     /// The leg a message belongs to, its chain checked; a new one for OFFER and REQUEST.
@@ -216,9 +217,8 @@ impl Batch<'_> {
         facts: &MessageFacts,
         place: &LegPlace,
     ) -> Result<LegFile, Halt> {
-        let opens = matches!(facts.kind, MessageType::Offer | MessageType::Request);
         let Some(file) = self.take_leg(place.leg).await? else {
-            if !opens || place.seq != 1 {
+            if !opens(facts.kind) || place.seq != 1 {
                 return Err(Refusal::NoSuchLeg.into());
             }
             if !place.seen.is_zero() {
@@ -243,13 +243,14 @@ impl Batch<'_> {
             // They have seen it, so the receipt exists: it has to come first.
             return Err(Stop::Wait(DeferReason::CitedNotHeld).into());
         }
-        if store::legs::seen_seq(&file, side, &place.seen).is_none() {
+        let Some(seen) = store::legs::seen_seq(&file, side, &place.seen) else {
             return Err(Refusal::BadChain.into());
-        }
-        let offices = facts.from_office.as_str() == file.their_office
-            && facts.to_office.as_str() == file.our_office
+        };
+        let version = facts.head.agreement_version;
+        let fits = file.expected_offices((bond, version), side, place.seq, seen)
+            == [facts.from_office.as_str(), facts.to_office.as_str()]
             && facts.service == file.service;
-        if offices { Ok(file) } else { Err(Refusal::OfficeNotCovered.into()) }
+        if fits { Ok(file) } else { Err(Refusal::OfficeNotCovered.into()) }
     }
 
     async fn judge_theirs(
@@ -258,15 +259,15 @@ impl Batch<'_> {
         file: &LegFile,
         message: &wire::Message,
         facts: &MessageFacts,
-        place: &LegPlace,
+        days: &Days,
     ) -> Result<(Act, Verdict), Halt> {
         let proof = match &message.body {
             Some(Body::Expire(body)) => Some(self.proof_of(bond, file, body).await?),
             _ => None,
         };
         let act = theirs(file, message, self, proof)?;
-        debug_assert_eq!((act.seq, facts.kind), (place.seq, message.r#type()));
-        Ok(match file.law.judge(&act, &OneCalendar(&self.house.calendar)) {
+        debug_assert_eq!((act.seq, facts.kind), (message.leg_seq, message.r#type()));
+        Ok(match file.law.judge(&act, days) {
             Ok(()) => (act, Verdict::Legal),
             Err(why) if !why.takes_place() => return Err(Refusal::BadChain.into()),
             Err(why) => (act, Verdict::Illegal(why)),
@@ -350,7 +351,9 @@ impl Batch<'_> {
         let own = file.our_side;
         let erased = *state.erase_notice.of(own) || *state.erase_confirm.of(own);
         let stopped = file.is_stopped() || erased;
-        if stopped || file.law.overridden(file.our_side.other(), seq) {
+        // A correction that crossed a REDIRECT counts at the other office.
+        let follows = facts.kind == MessageType::Correct && !file.law.is_closed();
+        if stopped || !follows && file.law.overridden(file.our_side.other(), seq) {
             return Ok(());
         }
         for (number, section, values) in opened {
@@ -392,12 +395,37 @@ fn always_opens(message: &wire::Message, kind: MessageType) -> bool {
     matches!(kind, MessageType::Offer | MessageType::Request | MessageType::Release) || fulfilled
 }
 
+fn opens(kind: MessageType) -> bool {
+    matches!(kind, MessageType::Offer | MessageType::Request)
+}
+
+/// A correction of who the person is cites a yes of its own, one that nothing was said under before;
+/// an answer to a question never says who it is.
+fn rests_on_a_new_yes(file: &LegFile, message: &wire::Message, opened: &Opened) -> bool {
+    let names = opened.iter().any(|(number, _, _)| *number == section::PERSON);
+    if message.r#type() == MessageType::Supply {
+        return !names;
+    }
+    let of_person = matches!(&message.body, Some(Body::Correct(body))
+        if body.section == u32::from(section::PERSON));
+    !of_person
+        || file.entries.iter().all(|entry| {
+            let place = file.law.place(entry.side, entry.seq);
+            let counts = place.is_some_and(|place| place.legal().is_some());
+            let cited = entry.message.as_ref().map(|found| &found.consent_digest);
+            !counts || cited != Some(&message.consent_digest)
+        })
+}
+
 fn new_leg(
     bond: &Bond,
     facts: &MessageFacts,
     place: &LegPlace,
     message: &wire::Message,
 ) -> LegFile {
+    // Who has the place by now, where the first message was on its way meanwhile.
+    let span = (facts.head.agreement_version, bond.version());
+    let now = |side, code: &str| bond.office_at(side, code, span);
     LegFile {
         id: place.leg,
         case: place.case,
@@ -406,8 +434,8 @@ fn new_leg(
         service: facts.service,
         our_side: Side::Examiner,
         local: Local::OnTheRoad,
-        our_office: message.to_office.clone(),
-        their_office: message.from_office.clone(),
+        our_office: now(bond.our_side, &message.to_office),
+        their_office: now(bond.our_side.other(), &message.from_office),
         reference: String::new(),
         law: Leg::new(LegFile::rules(facts.service)),
         entries: Vec::new(),
@@ -440,11 +468,10 @@ fn theirs(
     proof: Option<Proof>,
 ) -> Result<Act, Refusal> {
     let by = file.our_side.other();
-    let created = message.header.as_ref().map_or(0, |header| header.created_unix_ms);
-    let bond = batch.bond_of(file);
-    let made_on = match &bond {
-        Some(bond) => batch.day_of_sender(bond, created),
-        None => batch.house.calendar.day_of_unix_ms(created),
+    let header = message.header.as_ref();
+    let made_on = match batch.bond_of(file) {
+        Some(bond) => batch.day_at(&bond, bond.our_side.other(), header),
+        None => batch.today,
     };
     let seen = Digest::from_slice(&message.leg_seen)
         .and_then(|seen| store::legs::seen_seq(file, by, &seen))

@@ -299,7 +299,12 @@ impl Batch<'_> {
         let loses = file.as_ref().is_some_and(|file| file.loses_place(digest, standing));
         store::legs::settle(self.conn, digest, standing, loses).await?;
         let Some(mut file) = file else { return Ok(()) };
+        let with = file.examiner_office(u32::MAX).to_owned();
         file.settle(digest, standing);
+        if file.examiner_office(u32::MAX) != with {
+            // A REDIRECT that the other city refused: the leg stays where it was.
+            self.moved(&mut file).await?;
+        }
         self.put_leg(file.clone());
         self.settled(&file, digest, standing).await
     }

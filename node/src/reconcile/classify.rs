@@ -339,6 +339,7 @@ impl Reconcile<'_> {
             lane: u32::from(at.lane.number()),
             from_seq: seq,
             most: 1,
+            pack: Vec::new(),
         };
         let replies = self.house.world.post.fetch(&self.peer.city, ask).await.ok()?;
         replies.into_iter().find(|reply| reply.lane_seq == seq)?.envelope

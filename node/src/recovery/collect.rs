@@ -171,6 +171,7 @@ async fn lane_of(
             lane: u32::from(lane.number()),
             from_seq,
             most: FETCH_MAX as u32,
+            pack: Vec::new(),
         };
         let replies = match post.fetch(city, ask).await {
             Ok(replies) => replies,

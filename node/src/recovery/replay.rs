@@ -245,7 +245,14 @@ impl Batch<'_> {
             ActType::Suspend | ActType::Resume | ActType::Terminate => {
                 self.apply_act(bond, bond.our_side, act_type, &digest, act.wind_down_on).await?;
             }
-            ActType::Unspecified | ActType::Manifest | ActType::Pack => {}
+            ActType::Pack => {
+                let digest =
+                    Digest::from_slice(&act.subject).ok_or_else(|| unfit(found, "subject"))?;
+                self.pack_announced(bond, bond.our_side, &digest).await?;
+            }
+            ActType::Flag => self.own_flag_back(bond, &act, &digest).await?,
+            ActType::AnswerFlag => self.own_answer_back(&act, &digest).await?,
+            ActType::Unspecified | ActType::Manifest => {}
         }
         Ok(self.reload().await?)
     }
@@ -295,6 +302,9 @@ impl Batch<'_> {
         if file.local != Local::OnTheRoad || file.bond != Some(bond.id) {
             (file.local, file.bond) = (Local::OnTheRoad, Some(bond.id));
             store::legs::update(self.conn, &file).await?;
+        }
+        if message.r#type() == MessageType::Redirect {
+            self.moved(&mut file).await?;
         }
         self.put_leg(file.clone());
         self.questions_are_over(leg, message.r#type()).await?;
@@ -422,8 +432,10 @@ fn own_act(
     message: &wire::Message,
     batch: &Batch<'_>,
 ) -> Result<jieli_proto::case::Act, Refusal> {
-    let created = message.header.as_ref().map_or(0, |header| header.created_unix_ms);
-    let made_on = batch.house.calendar.day_of_unix_ms(created);
+    let made_on = match batch.bond_of(file) {
+        Some(bond) => batch.day_at(&bond, bond.our_side, message.header.as_ref()),
+        None => batch.today,
+    };
     let seen = Digest::from_slice(&message.leg_seen)
         .and_then(|seen| store::legs::seen_seq(file, file.our_side, &seen))
         .ok_or(Refusal::BadChain)?;

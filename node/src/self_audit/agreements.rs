@@ -133,7 +133,71 @@ impl Audit<'_> {
         for row in self.rows(sql, Vec::new()).await? {
             self.side(&row).await?;
         }
+        self.at("risk_flag");
+        let sql = "SELECT agreement_id, side, kind, month, flag_digest, answer_by, answer, \
+                   answer_digest, answered_ms FROM risk_flag ORDER BY agreement_id, side, kind, \
+                   month";
+        for row in self.rows(sql, Vec::new()).await? {
+            self.flag(&row).await?;
+        }
         Ok(())
+    }
+
+    /// What was raised, and what was answered, are acts of the two lanes.
+    async fn flag(&mut self, row: &Row) -> Result<(), StoreError> {
+        let (id, number) = (row.bytes(0)?, row.int(1)?);
+        let key = format!("{}/{number}/{}/{}", hex::encode(&id), row.int(2)?, row.int(3)?);
+        self.expect((0..2).contains(&number), &key, "side");
+        let side = if number == 0 { PartySide::A } else { PartySide::B };
+        let said = self.flag_act(&id, side, row.bytes(4)?, ActType::Flag).await?;
+        self.expect(said.is_some(), &key, "flag_digest");
+        if let Some((_, flag)) = said {
+            let fits = row.int(2)? == i64::from(flag.kind);
+            self.expect(fits, &key, "kind");
+            self.expect(row.int(3)? == i64::from(flag.month), &key, "month");
+            self.expect(row.int(5)? == i64::from(flag.answer_by), &key, "answer_by");
+        }
+        let answer = row.int(6)?;
+        if answer == 0 {
+            self.expect(row.int(8)? == 0, &key, "answered_ms");
+            return Ok(());
+        }
+        let said = self.flag_act(&id, side.other(), row.bytes(7)?, ActType::AnswerFlag).await?;
+        let fits = said.is_some_and(|(subject, flag)| {
+            row.bytes(4).is_ok_and(|digest| digest == subject) && answer == i64::from(flag.answer)
+        });
+        self.expect(fits, &key, "answer_digest");
+        Ok(())
+    }
+
+    /// What an act of one side about a flag names, and the flag it carries.
+    async fn flag_act(
+        &mut self,
+        agreement: &[u8],
+        side: PartySide,
+        digest: Vec<u8>,
+        ty: ActType,
+    ) -> Result<Option<(Vec<u8>, wire::RiskFlag)>, StoreError> {
+        let act = self.act_of(agreement, side, digest).await?;
+        let Some(act) = act.filter(|act| act.act_type() == ty) else { return Ok(None) };
+        let flag = act.carried.and_then(|sealed| envelope::payload::<wire::RiskFlag>(&sealed).ok());
+        Ok(flag.map(|flag| (act.subject, flag)))
+    }
+
+    /// An act of one side by its digest.
+    async fn act_of(
+        &mut self,
+        agreement: &[u8],
+        side: PartySide,
+        digest: Vec<u8>,
+    ) -> Result<Option<wire::Act>, StoreError> {
+        let sql = "SELECT envelope FROM envelope WHERE env_digest = $1 AND agreement_id = $2 \
+                   AND lane = $3";
+        let lane = Lane::acts(side).number();
+        let vals = vec![digest.into(), agreement.into(), lane.into()];
+        let Some(row) = self.conn.maybe(sql, vals).await? else { return Ok(None) };
+        let act = sealed(&row.bytes(0)?);
+        Ok(act.and_then(|act| envelope::payload::<wire::Act>(&act).ok()))
     }
 
     /// What a side said to hold an agreement up or to end it is an act of its lane.
@@ -151,16 +215,7 @@ impl Audit<'_> {
                 self.expect(digest.is_empty() || digest.len() == 32, &key, column);
                 continue;
             }
-            let sql = "SELECT envelope FROM envelope WHERE env_digest = $1 AND agreement_id = $2 \
-                       AND lane = $3";
-            let lane = Lane::acts(side).number();
-            let vals = vec![digest.into(), id.clone().into(), lane.into()];
-            let act = self.conn.maybe(sql, vals).await?;
-            let act = match act {
-                Some(act) => sealed(&act.bytes(0)?),
-                None => None,
-            };
-            let act = act.and_then(|act| envelope::payload::<wire::Act>(&act).ok());
+            let act = self.act_of(&id, side, digest).await?;
             let right = act.as_ref().is_some_and(|act| act.act_type() == ty);
             self.expect(right, &key, column);
             if ty == ActType::Terminate {

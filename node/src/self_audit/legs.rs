@@ -36,7 +36,7 @@ impl Audit<'_> {
                 if !row.flag(1)? {
                     self.found_in("leg", key.as_str(), "case_id (or case_file)", DIFFERS);
                 }
-                match legs::load(&mut self.conn, id, &self.house.calendar).await {
+                match legs::load(&mut self.conn, id, &self.house.shelf()).await {
                     Ok(Some(file)) => self.leg(&file).await?,
                     Ok(None) => {}
                     Err(StoreError::Corrupt(what)) => {
@@ -135,17 +135,22 @@ impl Audit<'_> {
             let opens = entry.seq == 1 && entry.side == jieli_proto::case::Side::Initiator;
             entry.message.as_ref().filter(|_| opens)
         }) {
-            let ours = side_number(file.our_side) == 0;
-            let (us, them) = if ours {
-                (&first.from_office, &first.to_office)
-            } else {
-                (&first.to_office, &first.from_office)
+            let directory = std::sync::Arc::clone(&self.published.directory);
+            let bond = file.bond.and_then(|id| directory.bonds.get(&id));
+            let (us, them) = match bond.and_then(|bond| file.offices_at(bond, bond.version())) {
+                Some(offices) => offices,
+                None => {
+                    let examiner = file.examiner_office(u32::MAX).to_owned();
+                    let ours = side_number(file.our_side) == 0;
+                    let initiator = first.from_office.clone();
+                    if ours { (initiator, examiner) } else { (examiner, initiator) }
+                }
             };
             let bond = file.bond.map(|id| id.to_vec());
             let agreement = first.header.as_ref().map(|header| header.agreement_id.clone());
             let holds = [
-                ("our_office", file.our_office == *us),
-                ("their_office", file.their_office == *them),
+                ("our_office", file.our_office == us),
+                ("their_office", file.their_office == them),
                 ("service", file.service as i32 == first.service),
                 ("case_id", file.case.0[..] == first.case_id),
                 ("agreement_id", file.is_local() || bond == agreement),
@@ -171,6 +176,34 @@ impl Audit<'_> {
                         self.found_in("leg_due", key, "turn", DIFFERS);
                     }
                 }
+            }
+            self.open_leg(file).await?;
+        }
+        Ok(())
+    }
+
+    /// A leg between two cities is among the open ones exactly while it is open.
+    async fn open_leg(&mut self, file: &LegFile) -> Result<(), StoreError> {
+        let key = file.id.hex();
+        let sql = "SELECT agreement_id, service, case_id FROM leg_open WHERE leg_id = $1";
+        let row = self.conn.maybe(sql, vec![file.id.to_vec().into()]).await?;
+        self.report.rows += 1;
+        let is_open = desk_queue::is_open(file) && !file.is_local();
+        let Some(row) = row else {
+            if is_open {
+                self.found_in("leg_open", key, "leg_id", MISSING);
+            }
+            return Ok(());
+        };
+        let holds = [
+            ("leg_id", is_open),
+            ("agreement_id", file.bond.is_some_and(|id| row.bytes(0).is_ok_and(|of| of == id.0))),
+            ("service", row.int(1)? == i64::from(file.service as i32)),
+            ("case_id", row.bytes(2)? == file.case.0),
+        ];
+        for (column, holds) in holds {
+            if !holds {
+                self.found_in("leg_open", key.as_str(), column, DIFFERS);
             }
         }
         Ok(())
@@ -229,7 +262,7 @@ impl Audit<'_> {
             self.found(key, "leg_id, slot, key_id", why);
             return Ok(());
         };
-        let file = match legs::load(&mut self.conn, leg, &self.house.calendar).await {
+        let file = match legs::load(&mut self.conn, leg, &self.house.shelf()).await {
             Ok(Some(file)) => file,
             Ok(None) | Err(StoreError::Corrupt(_)) => {
                 self.found(key, "leg_id", ["没有这个事项", "there is no such leg"]);

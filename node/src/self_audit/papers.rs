@@ -8,6 +8,7 @@ use jieli_proto::checkpoint::Checkpoint;
 use jieli_proto::envelope;
 use jieli_proto::id::Digest;
 use jieli_proto::kinds::Kind;
+use jieli_proto::pack::Content;
 use jieli_proto::tree::{self, Hash};
 use jieli_proto::wire::{self, ReconcileReport};
 use prost::Message as _;
@@ -25,6 +26,7 @@ impl Audit<'_> {
         self.mirrors().await?;
         self.consents().await?;
         self.terms().await?;
+        self.packs().await?;
         self.statements().await
     }
 
@@ -224,6 +226,46 @@ impl Audit<'_> {
             self.expect(text.is_empty() || row.bytes(2)? == made.0, &key, "text (or text_digest)");
         }
         Ok(())
+    }
+
+    /// Each pack is signed by the city it is said to be of, and its columns say what it says.
+    async fn packs(&mut self) -> Result<(), StoreError> {
+        self.at("pack");
+        let sql = "SELECT env_digest, city_id, kind, name, version, valid_from, valid_to, envelope \
+                   FROM pack ORDER BY env_digest";
+        for row in self.rows(sql, Vec::new()).await? {
+            let key = hex::encode(row.bytes(0)?);
+            let city = row.text(1)?;
+            let signed = sealed(&row.bytes(7)?).filter(|s| self.is_of(&city, s));
+            let content = signed.as_ref().and_then(|s| Content::of_envelope(s).ok());
+            let Some((signed, content)) = signed.as_ref().zip(content) else {
+                self.found(key, "envelope (or city_id)", UNSIGNED);
+                continue;
+            };
+            self.expect(envelope::env_digest(signed).hex() == key, &key, "env_digest");
+            let title = content.title();
+            let said = (
+                i64::from(i32::from(content.kind())),
+                title.name,
+                i64::from(title.version),
+                i64::from(title.valid_from.number()),
+                i64::from(title.valid_to.number()),
+            );
+            let row = (row.int(2)?, row.text(3)?, row.int(4)?, row.int(5)?, row.int(6)?);
+            self.expect(said == row, &key, "kind, name, version, valid_from, valid_to");
+        }
+        Ok(())
+    }
+
+    /// Whether a city has signed a pack, with a key that counts or did.
+    fn is_of(&self, city: &str, pack: &wire::Envelope) -> bool {
+        let directory = &self.published.directory;
+        if city == directory.city.as_str() {
+            return self.is_signed(pack, Kind::Pack);
+        }
+        let peer = directory.peers.values().find(|peer| peer.city.as_str() == city);
+        let key = peer.and_then(|peer| peer.key_for(pack, Kind::Pack));
+        key.is_some_and(|(key, _)| envelope::verify(pack, &key).is_ok())
     }
 
     async fn statements(&mut self) -> Result<(), StoreError> {

@@ -46,6 +46,7 @@ pub enum Call {
     Act,
     UndoAct,
     HandOver,
+    OpenAgain,
     ExportCase,
     AskSecond,
     ListSeconds,
@@ -68,16 +69,20 @@ pub enum Call {
     ApproveHold,
     ListHolds,
     BackUpKeyring,
+    ListPacks,
+    ShowPack,
+    ImportPack,
 }
 
 use Call::{
     AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve,
     ApproveHold, ApproveSecond, Ask, AskCapacity, AskLetter, AskSecond, BackUpKeyring, CarryOut,
     CloseVacancy, CounterPropose, Countersign, EnterHold, Erase, ExportApproved, ExportCase,
-    FindCases, HandOver, Import, InstallManifest, InvitePeer, ListAgreements, ListCapacity,
-    ListCases, ListDisputed, ListFindings, ListHolds, ListKeys, ListPeers, ListReconciled,
-    ListRules, ListSeconds, ListVacancies, PlaceKey, PrintSlip, Propose, Reconcile, RemoveRule,
-    Repair, SelfAudit, SetCapacity, ShowAgreement, ShowCase, TestPeer, UndoAct, WriteLetter,
+    FindCases, HandOver, Import, ImportPack, InstallManifest, InvitePeer, ListAgreements,
+    ListCapacity, ListCases, ListDisputed, ListFindings, ListHolds, ListKeys, ListPacks, ListPeers,
+    ListReconciled, ListRules, ListSeconds, ListVacancies, OpenAgain, PlaceKey, PrintSlip, Propose,
+    Reconcile, RemoveRule, Repair, SelfAudit, SetCapacity, ShowAgreement, ShowCase, ShowPack,
+    TestPeer, UndoAct, WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -116,6 +121,7 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (Act, &[Clerk]),
     (UndoAct, &[Clerk]),
     (HandOver, &[Clerk]),
+    (OpenAgain, &[Clerk]),
     (ExportCase, &[Clerk, Compliance]),
     (AskSecond, &[Clerk]),
     (ListSeconds, &[Clerk, Approver, Operator]),
@@ -138,6 +144,9 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (PlaceKey, &[Operator]),
     (InstallManifest, &[Operator]),
     (ListDisputed, &[Approver, Operator, Compliance]),
+    (ListPacks, &[Clerk, Approver, Operator, Compliance]),
+    (ShowPack, &[Clerk, Approver, Operator, Compliance]),
+    (ImportPack, &[Operator]),
 ];
 
 impl Call {

@@ -11,6 +11,7 @@ use crate::audit::statistics::{statistics, whole_months};
 use crate::audit::{Period, bond};
 use crate::command::{Actor, Command, Done};
 use crate::evidence;
+use crate::flags;
 use crate::grievance::call_back;
 use crate::house::House;
 use crate::store::{Store, StoreError};
@@ -87,7 +88,7 @@ impl AuditDoor {
             "" => None,
             text => Some(bond(directory, text)?.id),
         };
-        let within = period.within(&self.house.calendar);
+        let within = period.within(&self.house.calendar());
         let mut conn = self.store.read().await?;
         Ok(access_log(&mut conn, directory, id, within, asked).await?)
     }
@@ -151,11 +152,33 @@ impl AuditDoor {
         let period = Period::read(asked.from, asked.to)?;
         let published = self.hand.published();
         let bond = bond(&published.directory, &asked.agreement_id)?;
-        let today = self.house.calendar.day_of_unix_ms(self.house.world.clock.now_unix_ms());
+        let today = self.house.calendar().day_of_unix_ms(self.house.world.clock.now_unix_ms());
         let mut conn = self.store.read().await?;
         let directory = &published.directory;
         let call_backs = call_back::of_period(&mut conn, directory, today, bond, period).await?;
         Ok(wire::CallBackList { call_backs })
+    }
+
+    async fn flags(&self, asked: &wire::ListFlagsRequest) -> Answer<wire::FlagList> {
+        let published = self.hand.published();
+        let directory = &published.directory;
+        let agreement = match asked.agreement_id.trim() {
+            "" => None,
+            text => Some(bond(directory, text)?.id),
+        };
+        let today = self.house.calendar().day_of_unix_ms(self.house.world.clock.now_unix_ms());
+        let mut conn = self.store.read().await?;
+        Ok(flags::shown::list(&mut conn, directory, today, agreement).await?)
+    }
+
+    async fn flag_answered(
+        &self,
+        actor: Actor,
+        asked: wire::AnswerFlagRequest,
+    ) -> Answer<wire::FlagLine> {
+        let command = Command::Audit(actor, AuditCommand::AnswerFlag(asked));
+        let Done::Flag(line) = self.hand.perform(command).await? else { return Err(odd()) };
+        Ok(line)
     }
 
     async fn figures(&self, asked: &wire::AuditReportRequest) -> Answer<wire::AuditReport> {
@@ -271,5 +294,18 @@ impl Audit for AuditDoor {
     ) -> Reply<wire::CallBackList> {
         let (_, request) = self.enter(request)?;
         self.reply(self.call_backs(&request).await)
+    }
+
+    async fn list_flags(&self, request: Request<wire::ListFlagsRequest>) -> Reply<wire::FlagList> {
+        let (_, request) = self.enter(request)?;
+        self.reply(self.flags(&request).await)
+    }
+
+    async fn answer_flag(
+        &self,
+        request: Request<wire::AnswerFlagRequest>,
+    ) -> Reply<wire::FlagLine> {
+        let (actor, request) = self.enter(request)?;
+        self.reply(self.flag_answered(actor, request).await)
     }
 }

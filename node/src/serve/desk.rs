@@ -4,7 +4,7 @@
 use super::access::{Call, Caller, enter};
 use super::answer::{Answer, odd};
 use crate::command::{Command, DeskCommand, Done};
-use crate::evidence;
+use crate::config::DeskRole;
 use crate::house::House;
 use crate::questions::Look;
 use crate::store::Store;
@@ -23,9 +23,11 @@ mod capacity;
 mod cases;
 mod checks;
 mod erasure;
+mod export;
 mod fields;
 mod keys;
 mod legs;
+mod packs;
 mod paper;
 mod partners;
 mod queue;
@@ -37,8 +39,6 @@ mod vacancies;
 const REQUEST_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The longest reply, in bytes: an evidence bundle.
 const REPLY_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Characters of a stated purpose.
-const PURPOSE_CHARS_MAX: usize = 200;
 
 /// The Desk service over the writer and the store.
 pub struct DeskDoor {
@@ -78,11 +78,17 @@ impl DeskDoor {
 
     /// The civil date here and now.
     fn today(&self) -> Day {
-        self.house.calendar.day_of_unix_ms(self.house.world.clock.now_unix_ms())
+        self.house.calendar().day_of_unix_ms(self.house.world.clock.now_unix_ms())
     }
 
     fn enter<T>(&self, call: Call, request: Request<T>) -> Result<(Caller, T), Status> {
-        let caller = enter(&self.tokens, call, request.metadata()).map_err(|status| *status)?;
+        let mut caller = enter(&self.tokens, call, request.metadata()).map_err(|status| *status)?;
+        if caller.role == DeskRole::Clerk {
+            // A clerk of an office that was taken over works for who took over.
+            let directory = std::sync::Arc::clone(&self.hand.published().directory);
+            let now = directory.office_now(&caller.actor.office).to_owned();
+            caller.actor.office = now;
+        }
         Ok((caller, request.into_inner()))
     }
 
@@ -138,43 +144,6 @@ impl DeskDoor {
     async fn looked(&self, caller: &Caller, look: Look) -> Answer<()> {
         self.perform(caller, DeskCommand::Looked(look)).await.map(drop)
     }
-
-    /// Evidence without sections names no person; with them it is for [`DeskDoor::approved`].
-    async fn export(&self, caller: &Caller, request: wire::CaseRef) -> Answer<wire::ExportReply> {
-        let purpose = purpose(&request.purpose)?;
-        let number = request.case_number.trim();
-        if request.sections {
-            self.may_export(caller, number, true).await?;
-            return Err(second::needs_second().into());
-        }
-        self.may_export(caller, number, false).await?;
-        self.viewed(caller, &format!("export {number}"), purpose).await?;
-        self.evidence(number, false).await
-    }
-
-    async fn evidence(&self, number: &str, sections: bool) -> Answer<wire::ExportReply> {
-        let published = self.hand.published();
-        for command in evidence::ask_peer(&self.store, &self.house, &published, number).await? {
-            self.hand.perform(command).await?;
-        }
-        let published = self.hand.published();
-        let made = evidence::export(&self.store, &self.house, &published, number, sections).await?;
-        let file_name = format!("jieli-{number}.zip");
-        Ok(wire::ExportReply { zip: made.zip, file_name, notes: made.notes })
-    }
-}
-
-/// The purpose of a view; empty where none is stated.
-fn purpose(stated: &str) -> Result<&str, Denied> {
-    let text = stated.trim();
-    if text.chars().count() > PURPOSE_CHARS_MAX || text.chars().any(char::is_control) {
-        return Err(Denied::new(
-            "BAD_PURPOSE",
-            format!("用途请写成一行，最多 {PURPOSE_CHARS_MAX} 字。"),
-            format!("Write the purpose in one line of at most {PURPOSE_CHARS_MAX} characters."),
-        ));
-    }
-    Ok(text)
 }
 
 fn no_purpose() -> Denied {
@@ -436,6 +405,11 @@ impl desk_server::Desk for DeskDoor {
         self.reply(self.acted(&caller, DeskCommand::UndoAct(request)).await)
     }
 
+    async fn open_again(&self, request: Request<wire::OpenAgainRequest>) -> Reply<wire::ActReply> {
+        let (caller, request) = self.enter(Call::OpenAgain, request)?;
+        self.reply(self.acted(&caller, DeskCommand::OpenAgain(request)).await)
+    }
+
     async fn hand_over(&self, request: Request<wire::HandOverRequest>) -> Reply<wire::ActReply> {
         let (caller, request) = self.enter(Call::HandOver, request)?;
         self.reply(self.acted(&caller, DeskCommand::HandOver(request)).await)
@@ -558,6 +532,24 @@ impl desk_server::Desk for DeskDoor {
     async fn export_case(&self, request: Request<wire::CaseRef>) -> Reply<wire::ExportReply> {
         let (caller, request) = self.enter(Call::ExportCase, request)?;
         self.reply(self.export(&caller, request).await)
+    }
+
+    async fn list_packs(&self, request: Request<wire::ListPacksRequest>) -> Reply<wire::PackList> {
+        self.enter(Call::ListPacks, request)?;
+        self.reply(Ok(self.packs()))
+    }
+
+    async fn show_pack(&self, request: Request<wire::PackRef>) -> Reply<wire::PackView> {
+        let (_, request) = self.enter(Call::ShowPack, request)?;
+        self.reply(self.pack(&request).await)
+    }
+
+    async fn import_pack(
+        &self,
+        request: Request<wire::ImportPackRequest>,
+    ) -> Reply<wire::PackLine> {
+        let (caller, request) = self.enter(Call::ImportPack, request)?;
+        self.reply(self.pack_imported(&caller, request).await)
     }
 
     async fn list_keys(&self, request: Request<wire::ListKeysRequest>) -> Reply<wire::KeyList> {

@@ -12,14 +12,14 @@ use crate::letters::{FETCH_MAX, Letters};
 use crate::recovery::{Greeted, Unheard, held_of, meet, own_words};
 use crate::statements::{Statements, Unstated};
 use crate::store::log::{consistency, inclusion, leaf, tile_hashes};
-use crate::store::{StoreError, mirror};
+use crate::store::{StoreError, mirror, packs};
 use crate::tls::PeerInfo;
 use crate::wire_limits as limits;
 use crate::witness::{self, CosignWord, Told};
 use crate::world::World;
 use crate::writer::{Hand, Published};
 use jieli_proto::checkpoint::LogName;
-use jieli_proto::id::{AgreementId, CityId};
+use jieli_proto::id::{AgreementId, CityId, Digest};
 use jieli_proto::kinds::{Kind, Lane};
 use jieli_proto::leaf::Leaf;
 use jieli_proto::tree::{PROOF_HASHES_MAX, Tile};
@@ -252,6 +252,22 @@ impl ExchangeDoor {
         Ok(proof(&caller.published, path))
     }
 
+    /// A pack that was announced in this agreement. Unknown and not announced are one answer.
+    async fn pack(
+        &self,
+        bond: &Bond,
+        digest: &[u8],
+    ) -> Result<Response<ReceiverStream<Result<FetchReply, Status>>>, Status> {
+        let digest = Digest::from_slice(digest).ok_or_else(denied)?;
+        let mut conn = self.letters.store().read().await.map_err(internal)?;
+        let found = packs::announced(&mut conn, bond.id, &digest).await.map_err(internal)?;
+        let envelope = Some(found.ok_or_else(denied)?);
+        let (send, replies) = tokio::sync::mpsc::channel(1);
+        // There is room for the one reply.
+        let _ = send.try_send(Ok(FetchReply { envelope, ..FetchReply::default() }));
+        Ok(Response::new(ReceiverStream::new(replies)))
+    }
+
     async fn consistency_from(&self, caller: &Caller, old: u64) -> Result<ProveReply, Status> {
         let head = &caller.published.exchange;
         if old > head.size || !caller.has_live() {
@@ -286,8 +302,11 @@ impl Exchange for ExchangeDoor {
         let caller = self.caller(&request).await?;
         let ask = request.into_inner();
         let id = AgreementId::from_slice(&ask.agreement_id).ok_or_else(denied)?;
-        let lane = Lane::from_number(ask.lane).ok_or_else(denied)?;
         let bond = caller.bond(&id).ok_or_else(denied)?.clone();
+        if !ask.pack.is_empty() {
+            return self.pack(&bond, &ask.pack).await;
+        }
+        let lane = Lane::from_number(ask.lane).ok_or_else(denied)?;
         if ask.from_seq == 0 || (bond.version() == 0 && lane.kind() == Kind::Message) {
             return Err(denied());
         }

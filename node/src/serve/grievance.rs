@@ -70,7 +70,7 @@ impl GrievanceDoor {
         actor: &Actor,
         asked: &wire::ListSealedRequest,
     ) -> Answer<wire::SealedList> {
-        let calendar = &self.house.calendar;
+        let calendar = &self.house.calendar();
         let today = calendar.day_of_unix_ms(self.house.world.clock.now_unix_ms());
         let directory = &self.hand.published().directory;
         let mut conn = self.store.read().await?;

@@ -163,6 +163,14 @@ impl Keypad for KeypadDoor {
         self.reply(self.filed(actor, request).await)
     }
 
+    async fn correction_at_window(
+        &self,
+        request: Request<wire::CorrectionAtWindowRequest>,
+    ) -> Reply<AnswerReply> {
+        let (actor, request) = self.enter(request)?;
+        self.reply(self.answered(actor, WindowCommand::Correction(request)).await)
+    }
+
     async fn erase_at_window(
         &self,
         request: Request<wire::StopRequest>,

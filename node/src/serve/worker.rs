@@ -14,10 +14,11 @@ use jieli_proto::day::Day;
 use jieli_proto::id::CityId;
 use jieli_proto::wire::worker_server::{Worker, WorkerServer};
 use jieli_proto::wire::{
-    AnswerCallBackRequest, AnswerReply, AnswerRequest, BodyList, CopyReply, EraseReply,
-    FileGrievanceRequest, FiledReply, NotMeRequest, OpenCallBackReply, OpenCallBackRequest,
-    OpenReply, OpenRequest, ReopenRequest, SealedLine, SealedRef, SetPinRequest, SlipPage,
-    SlipStatus, SlipUse, WhoLookedReply, WithdrawRequest, WorkerRequest, WorkerStatusReply,
+    AnswerCallBackRequest, AnswerReply, AnswerRequest, BodyList, CopyReply, CorrectionRequest,
+    EraseReply, FileGrievanceRequest, FiledReply, NotMeRequest, OpenCallBackReply,
+    OpenCallBackRequest, OpenReply, OpenRequest, ReopenRequest, SealedLine, SealedRef,
+    SetPinRequest, SlipPage, SlipStatus, SlipUse, WhoLookedReply, WithdrawRequest, WorkerRequest,
+    WorkerStatusReply,
 };
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -116,14 +117,14 @@ impl WorkerDoor {
     }
 
     fn today(&self) -> Day {
-        self.house.calendar.day_of_unix_ms(self.house.world.clock.now_unix_ms())
+        self.house.calendar().day_of_unix_ms(self.house.world.clock.now_unix_ms())
     }
 
     /// By the code that was shown once; who asks is not known and need not be.
     async fn looked_at(&self, asked: &SealedRef) -> Answer<SealedLine> {
         self.turn().await?;
         let directory = &self.hand.published().directory;
-        let (calendar, today) = (&self.house.calendar, self.today());
+        let (calendar, today) = (&self.house.calendar(), self.today());
         let mut conn = self.store.read().await?;
         Ok(body::look(&mut conn, directory, calendar, today, &asked.record_id).await?)
     }
@@ -295,6 +296,17 @@ impl Worker for WorkerDoor {
         request: Request<AnswerCallBackRequest>,
     ) -> Result<Response<FiledReply>, Status> {
         reply(self.filed(WorkerCommand::AnswerCallBack(request.into_inner())).await)
+    }
+
+    async fn ask_correction(
+        &self,
+        request: Request<CorrectionRequest>,
+    ) -> Result<Response<AnswerReply>, Status> {
+        let done = self.perform(WorkerCommand::AskCorrection(request.into_inner())).await;
+        reply(done.and_then(|done| {
+            let Done::Answered(answered) = done else { return Err(odd()) };
+            Ok(answered)
+        }))
     }
 
     async fn erase_mine(

@@ -21,7 +21,45 @@ pub async fn index(conn: &mut Conn, file: &LegFile) -> Result<(), StoreError> {
         vec![file.id.to_vec().into(), sort_on.into(), turn.into()],
     )
     .await?;
+    if file.is_local() {
+        return Ok(());
+    }
+    let leg: Val = file.id.to_vec().into();
+    if sort_on == CLOSED {
+        conn.run("DELETE FROM leg_open WHERE leg_id = $1", vec![leg]).await?;
+        return Ok(());
+    }
+    conn.run(
+        "INSERT INTO leg_open (leg_id, agreement_id, service, case_id) VALUES ($1,$2,$3,$4) \
+         ON CONFLICT (leg_id) DO NOTHING",
+        vec![
+            leg,
+            file.bond.map_or(Vec::new(), |id| id.to_vec()).into(),
+            i64::from(file.service as i32).into(),
+            file.case.to_vec().into(),
+        ],
+    )
+    .await?;
     Ok(())
+}
+
+/// Whether a leg is open: it exists on the road and is not closed.
+pub(crate) fn is_open(file: &LegFile) -> bool {
+    standing(file).is_some_and(|(sort_on, _)| sort_on != CLOSED)
+}
+
+/// The open legs of an agreement, in the order of their ids, from after one on.
+pub(crate) async fn open_legs(
+    conn: &mut Conn,
+    agreement: AgreementId,
+    after: &[u8],
+    most: u32,
+) -> Result<Vec<LegId>, StoreError> {
+    let sql = "SELECT leg_id FROM leg_open WHERE agreement_id = $1 AND leg_id > $2 \
+               ORDER BY leg_id LIMIT $3";
+    let vals = vec![agreement.to_vec().into(), after.into(), most.into()];
+    let rows = conn.rows(sql, vals).await?;
+    rows.iter().map(|row| Ok(LegId(row.array(0)?))).collect()
 }
 
 /// Where a leg stands in the queue, `sort_on` and `turn`; `None` before it is on the road.

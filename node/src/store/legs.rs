@@ -2,10 +2,11 @@
 
 use super::{Conn, Row, StoreError, Val};
 use crate::legs::{self, Context, Entry, LegFile, Local, Standing};
-use jieli_proto::calendar::Calendar;
+use crate::shelf::Shelf;
 use jieli_proto::case::{Leg, Proof, Side, Verdict};
 use jieli_proto::envelope;
 use jieli_proto::id::{AgreementId, CaseId, Digest, LegId};
+use jieli_proto::kinds::{Lane, PartySide};
 use jieli_proto::wire::{self, Service};
 use prost::Message as _;
 
@@ -22,8 +23,18 @@ pub fn verdict_number(verdict: &Verdict) -> i64 {
 pub async fn load(
     conn: &mut Conn,
     id: LegId,
-    calendar: &Calendar,
+    shelf: &Shelf,
 ) -> Result<Option<LegFile>, StoreError> {
+    let Some(mut file) = bare(conn, id).await? else { return Ok(None) };
+    // As stored, so that the self-audit finds a row that no REDIRECT explains.
+    let stored = [file.our_office.clone(), file.their_office.clone()];
+    load_entries(conn, &mut file, shelf).await?;
+    [file.our_office, file.their_office] = stored;
+    Ok(Some(file))
+}
+
+/// The same without its messages.
+pub async fn bare(conn: &mut Conn, id: LegId) -> Result<Option<LegFile>, StoreError> {
     let row = conn
         .maybe(
             "SELECT case_id, number, agreement_id, service, our_side, local_state, our_office, \
@@ -34,7 +45,7 @@ pub async fn load(
     let Some(row) = row else { return Ok(None) };
     let service =
         Service::try_from(row.int(3)? as i32).map_err(|_| StoreError::Corrupt("leg.service"))?;
-    let mut file = LegFile {
+    Ok(Some(LegFile {
         id,
         case: CaseId::from_slice(&row.bytes(0)?).ok_or(StoreError::Corrupt("leg.case_id"))?,
         number: row.int(1)? as u32,
@@ -48,15 +59,13 @@ pub async fn load(
         law: Leg::new(LegFile::rules(service)),
         entries: Vec::new(),
         stop_refused: false,
-    };
-    load_entries(conn, &mut file, calendar).await?;
-    Ok(Some(file))
+    }))
 }
 
 async fn load_entries(
     conn: &mut Conn,
     file: &mut LegFile,
-    calendar: &Calendar,
+    shelf: &Shelf,
 ) -> Result<(), StoreError> {
     // The order of the log is an order of causality: what a message had seen was logged before it.
     let sql = if file.is_local() {
@@ -93,16 +102,18 @@ async fn load_entries(
         }
         let legal = row.int(6)? == 1 && !matches!(entry.standing, Standing::Refused(_));
         let verdict = if legal { Verdict::Legal } else { Verdict::Technical };
-        admit(file, entry, verdict, calendar);
+        admit(file, entry, verdict, shelf);
     }
     Ok(())
 }
 
 /// Takes a stored message in again under the verdict it was given when it came.
-fn admit(file: &mut LegFile, entry: Entry, verdict: Verdict, calendar: &Calendar) {
+fn admit(file: &mut LegFile, entry: Entry, verdict: Verdict, shelf: &Shelf) {
     let act = entry.message.as_ref().and_then(|message| {
         let header = message.header.as_ref()?;
-        let made_on = calendar.day_of_unix_ms(header.created_unix_ms);
+        let id = file.bond.unwrap_or(AgreementId([0; 16]));
+        let made_on =
+            shelf.day(id, header.agreement_version, party_by_lane(header), header.created_unix_ms);
         let seen = seen_seq(file, entry.side, &Digest::from_slice(&message.leg_seen)?)?;
         // What stood behind a RELEASE or an EXPIRE was judged then; the fold does not ask again.
         let proof = Some(Proof::Silence { received_on: made_on, covers: 0 });
@@ -111,6 +122,11 @@ fn admit(file: &mut LegFile, entry: Entry, verdict: Verdict, calendar: &Calendar
         legs::act_of(message, entry.side, entry.seq, seen, context, &question).ok()
     });
     file.admit(entry, act, verdict);
+}
+
+/// The party that speaks in the lane of a header.
+fn party_by_lane(header: &wire::Header) -> PartySide {
+    Lane::from_number(header.lane).map_or(PartySide::A, Lane::side)
 }
 
 /// The leg_seq that a `leg_seen` names in the other lane: 0 for none, `None` if it names nothing.

@@ -53,6 +53,10 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 19 "0019_grievance",
                 20 "0020_call_back",
                 22 "0022_overrides",
+                23 "0023_packs",
+                24 "0024_agreements",
+                25 "0025_desk_acts",
+                26 "0026_flags",
                 28 "0028_queue",
             )
         };

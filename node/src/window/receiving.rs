@@ -51,6 +51,8 @@ impl Batch<'_> {
                 state.stage,
                 Stage::Offered | Stage::TakenUp | Stage::Waitlisted | Stage::Accepted
             );
+            // After RELEASE only new terms are still to be agreed to.
+            let early = early || file.service == Service::Employment && is_changed(file);
             let push = file.law.rules().direction == Direction::Push;
             if file.our_side != Side::Examiner || !push || !early || file.is_stopped() {
                 continue;
@@ -89,18 +91,26 @@ impl Batch<'_> {
 
     async fn terms_here(&mut self, file: &LegFile) -> Outcome<Option<Question>> {
         let state = file.law.state();
-        let (Stage::Accepted, Some(digest)) = (state.stage, state.terms) else { return Ok(None) };
+        let changed = is_changed(file);
+        let asks = changed || state.stage == Stage::Accepted;
+        let Some(digest) = state.terms.filter(|_| asks) else { return Ok(None) };
         if let Some(open) = self.open_question_about(file.id, Topic::Terms, &digest).await? {
             return Ok(Some(open));
         }
         let Some(terms) = self.terms(&digest).await? else { return Ok(None) };
         // A yes leaves here the next working day, and the city that sends releases on the one after:
         // that has to be before the slot date.
-        let calendar = &self.house.calendar;
+        let calendar = &self.house.calendar();
         let slot = state.due(Duty::Release).unwrap_or(self.today);
-        let at_home = calendar.last_working_day_before(slot);
+        let bond = self.bond_of(file).ok_or_else(|| Denied::no_agreement(file.bond))?;
+        let theirs = self.calendar_of(&bond, file.our_side, file.our_side.other())?;
+        let at_home = theirs.last_working_day_before(slot);
         let days = 0..TRAVEL_DAYS;
-        let last = days.fold(at_home, |day, _| calendar.last_working_day_before(day));
+        let last = match changed {
+            // No slot runs out any more.
+            true => self.until_read(file).1,
+            false => days.fold(at_home, |day, _| calendar.last_working_day_before(day)),
+        };
         let deadline_ms = last.plus(1).start_unix_ms(calendar.zone_offset_min());
         if deadline_ms <= self.now_ms {
             return Err(too_late_here(last, at_home).into());
@@ -130,6 +140,11 @@ impl Batch<'_> {
         self.say(file, speech).await?;
         Ok(())
     }
+}
+
+/// Whether the terms were changed after RELEASE, and nobody has agreed to the new ones yet.
+fn is_changed(file: &LegFile) -> bool {
+    file.law.state().stage == Stage::Released && !file.law.state().terms_acknowledged()
 }
 
 /// Shown in place of the terms, whatever the person would have typed.

@@ -9,6 +9,7 @@ use crate::legs::LegFile;
 use crate::store::StoreError;
 use crate::trouble::{Denied, Outcome, Trouble};
 use jieli_proto::case::{Direction, Side};
+use jieli_proto::number::CreditCode;
 use jieli_proto::wire::{self, Method, OfficeKind, Service};
 use jieli_proto::words;
 
@@ -77,7 +78,7 @@ impl Batch<'_> {
     /// V1: credit code, kind, subordination and officer are others than the sender's.
     async fn is_other(&mut self, actor: &Actor, kind: OfficeKind, file: &LegFile) -> Outcome<()> {
         let sender = file.our_office.as_str();
-        if actor.office == sender {
+        if self.directory.is_one_office(&actor.office, sender) {
             return Err(not_here("SENDING_OFFICE", "就是提出申请的机构", "is the one that sends"));
         }
         if self.kind_of_own_office(sender)? == kind {
@@ -88,11 +89,13 @@ impl Batch<'_> {
             ));
         }
         let token = self.token_of(actor).cloned();
-        let below = token.is_some_and(|t| t.answers_to.iter().any(|c| c.as_str() == sender));
+        let is =
+            |code: &CreditCode, office: &str| self.directory.is_one_office(code.as_str(), office);
+        let below = token.is_some_and(|t| t.answers_to.iter().any(|code| is(code, sender)));
         let mut tokens = self.house.config.desk.tokens.iter();
         let above = tokens.any(|token| {
-            let answers = token.answers_to.iter().any(|code| code.as_str() == actor.office);
-            token.office.as_str() == sender && answers
+            let answers = token.answers_to.iter().any(|code| is(code, &actor.office));
+            is(&token.office, sender) && answers
         });
         if below || above {
             return Err(not_here(
@@ -116,18 +119,18 @@ impl Batch<'_> {
     async fn had_a_role(&mut self, actor: &Actor, sender: &str) -> Result<bool, StoreError> {
         let officer = self.officer(actor);
         let mut tokens = self.house.config.desk.tokens.iter();
-        if tokens.any(|token| token.officer() == officer && token.office.as_str() == sender) {
+        let is_sender = |office: &str| self.directory.is_one_office(office, sender);
+        if tokens.any(|token| token.officer() == officer && is_sender(token.office.as_str())) {
             return Ok(true);
         }
         let since = self.now_ms.saturating_sub(OFFICER_DAYS * DAY_MS);
-        let row = self
-            .conn
-            .maybe(
-                "SELECT 1 FROM desk_presence WHERE officer = $1 AND office = $2 AND last_ms > $3",
-                vec![officer.into(), sender.into(), since.into()],
-            )
-            .await?;
-        Ok(row.is_some())
+        let sql = "SELECT office FROM desk_presence WHERE officer = $1 AND last_ms > $2";
+        for row in self.conn.rows(sql, vec![officer.into(), since.into()]).await? {
+            if is_sender(&row.text(0)?) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Remembers for which office an officer acted, and when last.
@@ -181,10 +184,15 @@ impl Batch<'_> {
 
     fn token_of(&self, actor: &Actor) -> Option<&DeskToken> {
         let mut tokens = self.house.config.desk.tokens.iter();
-        tokens.find(|token| token.name() == actor.token && token.office.as_str() == actor.office)
+        tokens.find(|token| {
+            let office = token.office.as_str();
+            // A clerk of an office that was taken over acts for who took over.
+            let same = office == actor.office || self.directory.office_now(office) == actor.office;
+            token.name() == actor.token && same
+        })
     }
 
-    fn officer(&self, actor: &Actor) -> String {
+    pub(super) fn officer(&self, actor: &Actor) -> String {
         self.token_of(actor).map_or(actor.token.clone(), |token| token.officer().to_owned())
     }
 }

@@ -69,6 +69,7 @@ async fn call(city: &City, call: Call, with: &With<'_>) -> Option<Status> {
         Call::FindCases => ask!(city, |m| with.make(m), find_cases, FindCasesRequest),
         Call::Act => ask!(city, |m| with.make(m), act, ActRequest),
         Call::UndoAct => ask!(city, |m| with.make(m), undo_act, UndoRequest),
+        Call::OpenAgain => ask!(city, |m| with.make(m), open_again, OpenAgainRequest),
         Call::HandOver => ask!(city, |m| with.make(m), hand_over, HandOverRequest),
         Call::ExportCase => ask!(city, |m| with.make(m), export_case, CaseRef),
         Call::AskSecond => ask!(city, |m| with.make(m), ask_second, CaseRef),
@@ -97,6 +98,9 @@ async fn call(city: &City, call: Call, with: &With<'_>) -> Option<Status> {
         Call::InstallManifest => {
             ask!(city, |m| with.make(m), install_manifest, InstallManifestRequest)
         }
+        Call::ListPacks => ask!(city, |m| with.make(m), list_packs, ListPacksRequest),
+        Call::ShowPack => ask!(city, |m| with.make(m), show_pack, PackRef),
+        Call::ImportPack => ask!(city, |m| with.make(m), import_pack, ImportPackRequest),
         Call::ListDisputed => ask!(city, |m| with.make(m), list_disputed, ListDisputedRequest),
     }
 }

@@ -12,6 +12,7 @@ use jieli_node::keys::Protection;
 use jieli_node::serve::desk::DeskDoor;
 use jieli_node::serve::window::KeypadDoor;
 use jieli_node::serve::worker::WorkerDoor;
+use jieli_node::shelf::Shelves;
 use jieli_node::store::log::{Log, LogId, create};
 use jieli_node::store::{Store, StoreOptions, Tx};
 use jieli_node::tokens::Tokens;
@@ -171,6 +172,17 @@ impl City {
         let id = CityId::parse("kunming.yn").unwrap();
         let ring_url = jieli_node::keyring::url(&us.config);
         let ring = Ring::open(&ring_url, &us.config.dir, &id, 7).await.unwrap();
+        let url = format!("sqlite:{}", folder.path().join("test.db").display());
+        let store = Store::open(&url, StoreOptions::default()).await.unwrap();
+        let mut writer = store.writer();
+        let mut tx = writer.begin().await.unwrap();
+        fill(&mut tx, &us.public.manifest, &them).await;
+        tx.commit().await.unwrap();
+        let (root, configured) = (us.public.manifest.root, Arc::new(calendar()));
+        let mut conn = store.read().await.unwrap();
+        let offices = us.config.own_offices();
+        let directory = Directory::load(&mut conn, &root, &offices, &configured, 0).await.unwrap();
+        drop(conn);
         let house = House {
             world: World {
                 clock: Arc::clone(&clock) as Arc<dyn Clock>,
@@ -179,18 +191,13 @@ impl City {
                 post: Arc::new(Nobody),
                 notices: Arc::new(Nobody),
             },
-            root: us.public.manifest.root,
+            root,
             keys: Arc::new(us.keys),
             ring: ring.clone(),
-            calendar: Arc::new(calendar()),
+            shelves: Shelves::new(&directory.shelf),
+            configured,
             config: Arc::new(us.config),
         };
-        let url = format!("sqlite:{}", folder.path().join("test.db").display());
-        let store = Store::open(&url, StoreOptions::default()).await.unwrap();
-        let mut writer = store.writer();
-        let mut tx = writer.begin().await.unwrap();
-        fill(&mut tx, &us.public.manifest, &them).await;
-        tx.commit().await.unwrap();
         let city = CityId::parse("kunming.yn").unwrap();
         let origins = [city.exchange_origin(1), city.local_origin(1)];
         let origins: Vec<&str> = origins.iter().map(String::as_str).collect();
@@ -337,6 +344,7 @@ fn party(id: &str, name: &str, root: [u8; 32], kinds: &[(&str, OfficeKind)]) -> 
             kind: (*kind).into(),
             name: format!("{name}{}", jieli_proto::words::office(*kind).zh),
             telephone: "0871-1234".to_owned(),
+            succeeds: Vec::new(),
         })
         .collect();
     offices.sort_by(|a, b| a.credit_code.cmp(&b.credit_code));

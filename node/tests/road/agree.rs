@@ -51,7 +51,7 @@ async fn a_stop_and_a_start_change_nothing() {
     pair.a().two_approve(DeskCommand::ActOnAgreement(act("suspend"))).await.unwrap();
     eventually("the suspension", async || {
         let published = pair.b().node().hand().published();
-        published.directory.bonds[&id].is_closed_to_new()
+        !published.directory.bonds[&id].suspenders().is_empty()
     })
     .await;
     pair.settled(id).await;

@@ -170,7 +170,8 @@ async fn an_accepted_peer_sees_nothing_of_the_others() {
         refused.push(client.prove(wire::ProveRequest { what: Some(what) }).await.unwrap_err());
     }
     for agreement_id in [id.to_vec(), vec![9; 16], Vec::new()] {
-        let ask = wire::FetchRequest { agreement_id, lane: 0, from_seq: 1, most: 10 };
+        let ask =
+            wire::FetchRequest { agreement_id, lane: 0, from_seq: 1, most: 10, pack: Vec::new() };
         refused.push(client.fetch(ask).await.unwrap_err());
     }
     for status in refused {
@@ -197,6 +198,7 @@ async fn what_a_partner_may_fetch_and_prove() {
         lane,
         from_seq,
         most,
+        ..wire::FetchRequest::default()
     };
     let to = pair.a().id();
     let all = post.fetch(&to, ask(0, 1, 1000)).await.unwrap();

@@ -211,7 +211,7 @@ async fn what_is_on_its_way_agrees_and_a_receipt_that_stays_away_is_lost() {
 async fn a_month_is_compared_by_the_clocks_that_were_signed() {
     let (pair, id) = Pair::agreed().await;
     traffic(&pair, id, 300).await;
-    let calendar = &pair.a().node().house().calendar;
+    let calendar = &pair.a().node().house().calendar();
     let month = calendar.day_of_unix_ms(pair.a().clock_ms()).number() / 100;
     pair.clock.move_on(40 * 86_400_000);
     pair.a().announce(300..303).await.unwrap();
@@ -291,7 +291,7 @@ async fn statements_have_limits() {
 async fn a_month_that_is_over_is_compared_by_the_nodes_themselves() {
     let (pair, id) = Pair::agreed().await;
     traffic(&pair, id, 3).await;
-    let calendar = &pair.a().node().house().calendar;
+    let calendar = &pair.a().node().house().calendar();
     let month = calendar.day_of_unix_ms(pair.a().clock_ms()).number() / 100;
     pair.clock.move_on(31 * 86_400_000);
     for city in &pair.cities {

@@ -104,7 +104,7 @@ async fn what_ends_is_told_by_the_health_listener() {
     assert_eq!((says(1).await, says(2).await), (ServingStatus::Serving, ServingStatus::Serving));
     let node = pair.a().node();
     let published = node.hand().published();
-    let today = node.house().calendar.day_of_unix_ms(pair.a().clock_ms());
+    let today = node.house().calendar().day_of_unix_ms(pair.a().clock_ms());
     let ends = expiry::soon(node.house(), &published.directory, today);
     let told = |what: &str| ends.iter().filter(|end| end.what == what).collect::<Vec<_>>();
     assert_eq!((told("key-review").len(), told("peer-key-review").len()), (4, 1), "{ends:?}");

@@ -32,6 +32,10 @@ const SCHEMA: &str = concat!(
     include_str!("../../src/store/schema/sqlite/0019_grievance.sql"),
     include_str!("../../src/store/schema/sqlite/0020_call_back.sql"),
     include_str!("../../src/store/schema/sqlite/0022_overrides.sql"),
+    include_str!("../../src/store/schema/sqlite/0023_packs.sql"),
+    include_str!("../../src/store/schema/sqlite/0024_agreements.sql"),
+    include_str!("../../src/store/schema/sqlite/0025_desk_acts.sql"),
+    include_str!("../../src/store/schema/sqlite/0026_flags.sql"),
     include_str!("../../src/store/schema/sqlite/0028_queue.sql"),
 );
 
@@ -293,7 +297,7 @@ proptest! {
         let mut results = results_of(async |scratch| history(scratch, &batches).await);
         while let [(told, dump), (other_told, other_dump), ..] = results.as_slice() {
             prop_assert_eq!(told, other_told);
-            prop_assert_eq!(dump.len(), 99);
+            prop_assert_eq!(dump.len(), 105);
             for (table, rows) in dump {
                 prop_assert!(other_dump.get(table) == Some(rows), "table {} differs", table);
             }

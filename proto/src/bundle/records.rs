@@ -116,7 +116,8 @@ fn content(envelope: &Envelope) -> Content {
         | Kind::Letter
         | Kind::Successor
         | Kind::Invite
-        | Kind::Pack => Err("this payload type has no place in envelopes/".to_owned()),
+        | Kind::Pack
+        | Kind::Flag => Err("this payload type has no place in envelopes/".to_owned()),
     };
     read.unwrap_or_else(|what| Content::Unreadable(kind, what))
 }

@@ -335,6 +335,7 @@ fn kind(kind: Kind, say: In) -> &'static str {
         | Kind::Letter
         | Kind::Successor
         | Kind::Invite
-        | Kind::Pack => say.of("其他", "other"),
+        | Kind::Pack
+        | Kind::Flag => say.of("其他", "other"),
     }
 }

@@ -291,6 +291,15 @@ impl Duty {
     pub const fn index(self) -> usize {
         self as usize
     }
+
+    /// Who owes it; `None` where that depends on who withdrew or asked.
+    pub fn debtor(self) -> Option<Side> {
+        match self {
+            Duty::TakeUp | Duty::Decide | Duty::Outcome => Some(Side::Examiner),
+            Duty::Supply | Duty::Release | Duty::Complete => Some(Side::Initiator),
+            Duty::WithdrawEffect | Duty::EraseConfirm => None,
+        }
+    }
 }
 
 /// What makes an EXPIRE certain.

@@ -98,6 +98,51 @@ fn is_decision_relevant(section: u32) -> bool {
     SectionKind::of(section).is_some_and(|kind| kind.phase == Phase::A)
 }
 
+/// The side whose calendar a message of `by` counts with, and names in `calendar_version`: that of
+/// the office that owes what the message dates or reminds of, else its author's own.
+pub fn counted_by(message: &wire::Message, by: Side) -> Side {
+    let dated = match message.r#type() {
+        MessageType::Offer
+        | MessageType::Request
+        | MessageType::Redirect
+        | MessageType::TakeUp
+        | MessageType::Waitlist
+        | MessageType::Correct
+        | MessageType::Supply
+        | MessageType::Release
+        | MessageType::Progress => Some(Side::Examiner),
+        MessageType::Clarify | MessageType::Outcome => Some(Side::Initiator),
+        MessageType::Accept => Some(match direction(message.service()) {
+            Direction::Push => Side::Initiator,
+            Direction::Pull => Side::Examiner,
+        }),
+        MessageType::Remind => return reminded(message).unwrap_or(by),
+        MessageType::Unspecified
+        | MessageType::Decline
+        | MessageType::Complete
+        | MessageType::Withdraw
+        | MessageType::WithdrawEffect
+        | MessageType::Return
+        | MessageType::Expire
+        | MessageType::Void
+        | MessageType::EraseNotice
+        | MessageType::EraseConfirm
+        | MessageType::Consent
+        | MessageType::CapacityQuery
+        | MessageType::CapacityAnswer
+        | MessageType::VacancyNotice => None,
+    };
+    dated.filter(|_| message.due_date > 0).unwrap_or(by)
+}
+
+/// Who owes what a REMIND names.
+fn reminded(message: &wire::Message) -> Option<Side> {
+    match &message.body {
+        Some(Body::Remind(body)) => duty_of(body.duty())?.debtor(),
+        Some(_) | None => None,
+    }
+}
+
 /// The law's duty of a wire duty.
 pub fn duty_of(duty: wire::Duty) -> Option<Duty> {
     Some(match duty {

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::day::Day;
 use crate::refusal::Refusal;
-use crate::section::SectionKind;
+use crate::section::{PERSON, SectionKind, is_same_person};
 use crate::wire::message::Body;
 use crate::wire::{
     self, CapacityState, DecisionCode, Duty, EffectScope, HandledIn, KeepingDuty, MessageType,
@@ -234,7 +234,9 @@ fn check_correct(correct: &wire::Correct, service: Service) -> Result<(), Fault>
     let fits = !correct.fields.is_empty()
         && is_ascending(&correct.fields)
         && correct.fields.iter().all(|number| kind.field(*number).is_some());
-    require(fits, BAD, "correct.fields")
+    require(fits, BAD, "correct.fields")?;
+    let of_person = kind.number == PERSON;
+    require(!of_person || is_same_person(&correct.fields), BAD, "correct.fields")
 }
 
 fn check_expire(expire: &wire::Expire) -> Result<(), Fault> {

@@ -114,11 +114,12 @@ pub struct ActFacts {
     pub act: ActType,
     /// The posts that approved it.
     pub approvers: Vec<String>,
-    /// COUNTERSIGN: the agreement; RESUME: the SUSPEND; PACK: the pack.
+    /// COUNTERSIGN: the agreement; RESUME: the SUSPEND; PACK: the pack; ANSWER FLAG: the FLAG.
     pub subject: Option<Digest>,
     /// TERMINATE: the wind-down date.
     pub wind_down_on: Option<Day>,
-    /// PROPOSE, COUNTER PROPOSE: the agreement; MANIFEST: the manifest.
+    /// PROPOSE, COUNTER PROPOSE: the agreement; MANIFEST: the manifest; FLAG, ANSWER FLAG: the
+    /// flag.
     pub carried: Option<Envelope>,
 }
 
@@ -136,6 +137,8 @@ pub fn check_act(found: &wire::Act) -> Result<ActFacts, Fault> {
         ActType::Manifest => (Some(Kind::Manifest), false),
         ActType::Countersign | ActType::Resume | ActType::Pack => (None, true),
         ActType::Suspend | ActType::Terminate => (None, false),
+        ActType::Flag => (Some(Kind::Flag), false),
+        ActType::AnswerFlag => (Some(Kind::Flag), true),
     };
     match (carries, &found.carried) {
         (None, None) => {}
@@ -164,7 +167,8 @@ pub fn check_act(found: &wire::Act) -> Result<ActFacts, Fault> {
     })
 }
 
-/// What binds a city to an agreement needs two posts; stopping at once, keys and packs do not.
+/// What binds a city to an agreement needs two posts; stopping at once, keys, packs and flags do
+/// not.
 fn approvers(act: ActType, posts: &[String]) -> Result<(), Fault> {
     let binds = match act {
         ActType::Propose
@@ -172,7 +176,12 @@ fn approvers(act: ActType, posts: &[String]) -> Result<(), Fault> {
         | ActType::Countersign
         | ActType::Resume
         | ActType::Terminate => true,
-        ActType::Unspecified | ActType::Suspend | ActType::Manifest | ActType::Pack => false,
+        ActType::Unspecified
+        | ActType::Suspend
+        | ActType::Manifest
+        | ActType::Pack
+        | ActType::Flag
+        | ActType::AnswerFlag => false,
     };
     let ascending = posts.windows(2).all(|pair| pair[0] < pair[1]);
     let named = posts.iter().all(|post| !post.is_empty() && !post.contains(char::is_control));

@@ -121,6 +121,12 @@ pub const SUPPORT_NEED: u8 = 19;
 
 /// The section that names the person.
 pub const PERSON: u8 = 16;
+/// The full name in the person block.
+pub const PERSON_NAME: u32 = 1;
+/// The document number in the person block.
+pub const PERSON_NUMBER: u32 = 3;
+/// The phone in the person block.
+pub const PERSON_PHONE: u32 = 4;
 
 macro_rules! fields {
     ($($number:literal $name:ident $need:ident $ty:expr, $zh:literal, $en:literal;)*) => {

@@ -1793,6 +1793,10 @@ pub struct Office {
     pub name: ::prost::alloc::string::String,
     #[prost(string, tag = "4")]
     pub telephone: ::prost::alloc::string::String,
+    /// Credit codes, ascending, of offices of this city that it takes over from: of the same kind, in
+    /// the version before, and no longer in this one.
+    #[prost(string, repeated, tag = "5")]
+    pub succeeds: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ServiceRule {
@@ -1849,15 +1853,33 @@ pub struct Act {
     /// the two posts that approved, ascending
     #[prost(string, repeated, tag = "4")]
     pub approvers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// env_digest: COUNTERSIGN the agreement, RESUME the SUSPEND, PACK the pack
+    /// env_digest: COUNTERSIGN the agreement, RESUME the SUSPEND, PACK the pack, ANSWER_FLAG the FLAG
     #[prost(bytes = "vec", tag = "5")]
     pub subject: ::prost::alloc::vec::Vec<u8>,
     /// TERMINATE: yyyymmdd
     #[prost(uint32, tag = "6")]
     pub wind_down_on: u32,
-    /// PROPOSE, COUNTER_PROPOSE: the agreement; MANIFEST: the manifest
+    /// PROPOSE, COUNTER_PROPOSE: the agreement; MANIFEST: the manifest; FLAG, ANSWER_FLAG: the flag
     #[prost(message, optional, tag = "7")]
     pub carried: ::core::option::Option<Envelope>,
+}
+/// payload type "flag": what one city raises about an agreement and month, and the other answers.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RiskFlag {
+    /// 16
+    #[prost(bytes = "vec", tag = "1")]
+    pub agreement_id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(enumeration = "RiskFlagKind", tag = "2")]
+    pub kind: i32,
+    /// yyyymm, by the calendar of the city that raises it
+    #[prost(uint32, tag = "3")]
+    pub month: u32,
+    /// yyyymmdd: unanswered after it, no new OFFER or REQUEST
+    #[prost(uint32, tag = "4")]
+    pub answer_by: u32,
+    /// ANSWER_FLAG
+    #[prost(enumeration = "RiskFlagAnswer", tag = "5")]
+    pub answer: i32,
 }
 /// Closed list: there is no police, intelligence, ethnic, religious or ideological kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -1957,6 +1979,8 @@ pub enum ActType {
     Terminate = 6,
     Manifest = 7,
     Pack = 8,
+    Flag = 9,
+    AnswerFlag = 10,
 }
 impl ActType {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1974,6 +1998,8 @@ impl ActType {
             Self::Terminate => "ACT_TYPE_TERMINATE",
             Self::Manifest => "ACT_TYPE_MANIFEST",
             Self::Pack => "ACT_TYPE_PACK",
+            Self::Flag => "ACT_TYPE_FLAG",
+            Self::AnswerFlag => "ACT_TYPE_ANSWER_FLAG",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1988,6 +2014,95 @@ impl ActType {
             "ACT_TYPE_TERMINATE" => Some(Self::Terminate),
             "ACT_TYPE_MANIFEST" => Some(Self::Manifest),
             "ACT_TYPE_PACK" => Some(Self::Pack),
+            "ACT_TYPE_FLAG" => Some(Self::Flag),
+            "ACT_TYPE_ANSWER_FLAG" => Some(Self::AnswerFlag),
+            _ => None,
+        }
+    }
+}
+/// What makes an agreement worth a look. Never about a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum RiskFlagKind {
+    Unspecified = 0,
+    /// of 200 items or more that ended, under 1 % by WITHDRAW or DECLINE
+    FewSayNo = 1,
+    /// more placements at one employer than posts it announced
+    BeyondPosts = 2,
+    /// a no in the private ballot: counted at the receiving city, never in an act
+    NotByChoice = 3,
+    /// one phone confirmed for many
+    OnePhone = 4,
+    /// many confirmed within one minute
+    SameMinute = 5,
+    /// other items given back or declined soon after somebody left the job
+    AfterLeaving = 6,
+}
+impl RiskFlagKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "RISK_FLAG_KIND_UNSPECIFIED",
+            Self::FewSayNo => "RISK_FLAG_KIND_FEW_SAY_NO",
+            Self::BeyondPosts => "RISK_FLAG_KIND_BEYOND_POSTS",
+            Self::NotByChoice => "RISK_FLAG_KIND_NOT_BY_CHOICE",
+            Self::OnePhone => "RISK_FLAG_KIND_ONE_PHONE",
+            Self::SameMinute => "RISK_FLAG_KIND_SAME_MINUTE",
+            Self::AfterLeaving => "RISK_FLAG_KIND_AFTER_LEAVING",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "RISK_FLAG_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "RISK_FLAG_KIND_FEW_SAY_NO" => Some(Self::FewSayNo),
+            "RISK_FLAG_KIND_BEYOND_POSTS" => Some(Self::BeyondPosts),
+            "RISK_FLAG_KIND_NOT_BY_CHOICE" => Some(Self::NotByChoice),
+            "RISK_FLAG_KIND_ONE_PHONE" => Some(Self::OnePhone),
+            "RISK_FLAG_KIND_SAME_MINUTE" => Some(Self::SameMinute),
+            "RISK_FLAG_KIND_AFTER_LEAVING" => Some(Self::AfterLeaving),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum RiskFlagAnswer {
+    Unspecified = 0,
+    /// looked into: there is a reason
+    Explained = 1,
+    /// how it is done was changed
+    PracticeChanged = 2,
+    /// the offices concerned were instructed
+    OfficeInstructed = 3,
+    /// a union or legal aid calls persons of a sample back
+    CallBack = 4,
+}
+impl RiskFlagAnswer {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "RISK_FLAG_ANSWER_UNSPECIFIED",
+            Self::Explained => "RISK_FLAG_ANSWER_EXPLAINED",
+            Self::PracticeChanged => "RISK_FLAG_ANSWER_PRACTICE_CHANGED",
+            Self::OfficeInstructed => "RISK_FLAG_ANSWER_OFFICE_INSTRUCTED",
+            Self::CallBack => "RISK_FLAG_ANSWER_CALL_BACK",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "RISK_FLAG_ANSWER_UNSPECIFIED" => Some(Self::Unspecified),
+            "RISK_FLAG_ANSWER_EXPLAINED" => Some(Self::Explained),
+            "RISK_FLAG_ANSWER_PRACTICE_CHANGED" => Some(Self::PracticeChanged),
+            "RISK_FLAG_ANSWER_OFFICE_INSTRUCTED" => Some(Self::OfficeInstructed),
+            "RISK_FLAG_ANSWER_CALL_BACK" => Some(Self::CallBack),
             _ => None,
         }
     }
@@ -2129,11 +2244,15 @@ pub struct FetchRequest {
     /// at most 256
     #[prost(uint32, tag = "4")]
     pub most: u32,
+    /// env_digest of a pack announced in this agreement; then no lane
+    #[prost(bytes = "vec", tag = "5")]
+    pub pack: ::prost::alloc::vec::Vec<u8>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FetchReply {
     #[prost(uint64, tag = "1")]
     pub lane_seq: u64,
+    /// of the record, or the pack that was asked for
     #[prost(message, optional, tag = "2")]
     pub envelope: ::core::option::Option<Envelope>,
     #[prost(message, repeated, tag = "3")]
@@ -3383,6 +3502,9 @@ pub struct AgreementView {
     /// C2SP tlog-policy for the own log
     #[prost(string, tag = "17")]
     pub policy: ::prost::alloc::string::String,
+    /// ShowAgreement: the text as approvers draft it, without id and version
+    #[prost(string, tag = "18")]
+    pub draft_toml: ::prost::alloc::string::String,
 }
 /// What one approver has entered and another has to approve.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3500,6 +3622,24 @@ pub struct LegDesk {
     pub pending: ::core::option::Option<PendingAct>,
     #[prost(message, optional, tag = "5")]
     pub not_sent: ::core::option::Option<UnsentAct>,
+    /// the calendar that the due date was counted by, with its version
+    #[prost(string, tag = "6")]
+    pub due_calendar: ::prost::alloc::string::String,
+    /// the date lies outside what that version publishes
+    #[prost(bool, tag = "7")]
+    pub due_provisional: bool,
+    #[prost(message, optional, tag = "8")]
+    pub correction: ::core::option::Option<CorrectionAsked>,
+}
+/// The person asked for a correction; what is right stands among the fields, for a purpose.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CorrectionAsked {
+    #[prost(string, tag = "1")]
+    pub name_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name_en: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "3")]
+    pub due_on: u32,
 }
 /// Entered, and not sent before its time: until then it can be undone.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3563,6 +3703,16 @@ pub struct UndoRequest {
     pub case_number: ::prost::alloc::string::String,
     #[prost(uint32, tag = "2")]
     pub leg: u32,
+}
+/// A pull declined as WRONG_OFFICE, once more: the office it goes to, empty where there is only one.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OpenAgainRequest {
+    #[prost(string, tag = "1")]
+    pub case_number: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub leg: u32,
+    #[prost(string, tag = "3")]
+    pub office: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct HandOverRequest {
@@ -3729,6 +3879,64 @@ pub struct RuleRef {
 pub struct VacancyRef {
     #[prost(string, tag = "1")]
     pub reference: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListPacksRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PackList {
+    #[prost(message, repeated, tag = "1")]
+    pub packs: ::prost::alloc::vec::Vec<PackLine>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PackRef {
+    /// or the first digits of its digest
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// 0: the newest
+    #[prost(uint32, tag = "2")]
+    pub version: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ImportPackRequest {
+    #[prost(bytes = "vec", tag = "1")]
+    pub file: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PackLine {
+    #[prost(enumeration = "PackKind", tag = "1")]
+    pub kind: i32,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "3")]
+    pub version: u32,
+    /// yyyymmdd
+    #[prost(uint32, tag = "4")]
+    pub valid_from: u32,
+    #[prost(uint32, tag = "5")]
+    pub valid_to: u32,
+    /// whose message key signed it; empty: built in
+    #[prost(string, tag = "6")]
+    pub city: ::prost::alloc::string::String,
+    /// hex; empty: built in
+    #[prost(string, tag = "7")]
+    pub env_digest: ::prost::alloc::string::String,
+    /// from the city that announced it
+    #[prost(bool, tag = "8")]
+    pub is_fetched: bool,
+    /// the newest of its name by this city
+    #[prost(bool, tag = "9")]
+    pub in_force: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PackView {
+    #[prost(message, optional, tag = "1")]
+    pub line: ::core::option::Option<PackLine>,
+    /// the JSON that is signed
+    #[prost(string, tag = "2")]
+    pub content: ::prost::alloc::string::String,
+    /// absent: built in
+    #[prost(message, optional, tag = "3")]
+    pub envelope: ::core::option::Option<Envelope>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SlipRequest {
@@ -5862,6 +6070,17 @@ pub mod draft_field {
         Flag(bool),
     }
 }
+/// What a person is asked to confirm, as it waits encrypted: the words with old and new, and the salt
+/// of the check value that stands in the question.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HeldCorrection {
+    #[prost(message, repeated, tag = "1")]
+    pub fields: ::prost::alloc::vec::Vec<DraftField>,
+    #[prost(string, tag = "2")]
+    pub shown: ::prost::alloc::string::String,
+    #[prost(bytes = "vec", tag = "3")]
+    pub salt: ::prost::alloc::vec::Vec<u8>,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ImportReply {
     #[prost(message, repeated, tag = "1")]
@@ -6070,6 +6289,9 @@ pub struct MessageLine {
     pub env_digest: ::prost::alloc::string::String,
     #[prost(uint32, tag = "8")]
     pub due_date: u32,
+    /// of a REDIRECT: the office that has the leg from then on
+    #[prost(string, tag = "10")]
+    pub handed_to: ::prost::alloc::string::String,
     /// past the last good place of a revoked key; it keeps its effect
     #[prost(bool, tag = "9")]
     pub disputed: bool,
@@ -6095,7 +6317,7 @@ pub struct ActRequest {
     pub leg: u32,
     #[prost(
         oneof = "act_request::Act",
-        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16"
+        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17"
     )]
     pub act: ::core::option::Option<act_request::Act>,
 }
@@ -6131,6 +6353,8 @@ pub mod act_request {
         Return(super::DeskReturn),
         #[prost(message, tag = "16")]
         Correct(super::DeskCorrect),
+        #[prost(message, tag = "17")]
+        Redirect(super::DeskRedirect),
     }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -6222,6 +6446,18 @@ pub struct DeskCorrect {
     pub fields: ::prost::alloc::vec::Vec<DraftField>,
     #[prost(bool, tag = "2")]
     pub terms: bool,
+    /// what the person asked for: the person confirms it
+    #[prost(bool, tag = "3")]
+    pub as_asked: bool,
+    /// the document says otherwise: the person is told
+    #[prost(bool, tag = "4")]
+    pub not_as_asked: bool,
+}
+/// To the competent office of the same city: its credit code, or empty where there is only one.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeskRedirect {
+    #[prost(string, tag = "1")]
+    pub office: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ActReply {
@@ -6242,6 +6478,20 @@ pub struct ExportReply {
     #[prost(string, repeated, tag = "3")]
     pub notes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
+/// A field of the person block, and what is right; leg: its number in the question of the code.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CorrectionRequest {
+    #[prost(string, tag = "1")]
+    pub case_number: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub code: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "3")]
+    pub leg: u32,
+    #[prost(uint32, tag = "4")]
+    pub field: u32,
+    #[prost(string, tag = "5")]
+    pub value: ::prost::alloc::string::String,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OpenRequest {
     #[prost(string, tag = "1")]
@@ -6260,6 +6510,9 @@ pub struct OpenReply {
     pub answer_from_unix_ms: u64,
     #[prost(uint64, tag = "4")]
     pub answer_until_unix_ms: u64,
+    /// "consent", "terms", "ballot", "complete", "arrival", "stopped", "letter"
+    #[prost(string, tag = "5")]
+    pub topic: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AskedLeg {
@@ -6774,6 +7027,62 @@ pub mod desk_client {
                 .insert(GrpcMethod::new("jieli.v1.Desk", "ListFindings"));
             self.inner.unary(req, path, codec).await
         }
+        /// Packs: calendars, code lists, item catalogues, languages.
+        pub async fn list_packs(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListPacksRequest>,
+        ) -> std::result::Result<tonic::Response<super::PackList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/ListPacks");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "ListPacks"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn show_pack(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PackRef>,
+        ) -> std::result::Result<tonic::Response<super::PackView>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/ShowPack");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "ShowPack"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Checks everything before anything is stored; what this city signs is announced to its partners.
+        pub async fn import_pack(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ImportPackRequest>,
+        ) -> std::result::Result<tonic::Response<super::PackLine>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/ImportPack");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "ImportPack"));
+            self.inner.unary(req, path, codec).await
+        }
         pub async fn add_vacancies(
             &mut self,
             request: impl tonic::IntoRequest<super::AddVacanciesRequest>,
@@ -7109,6 +7418,25 @@ pub mod desk_client {
             let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/HandOver");
             let mut req = request.into_request();
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "HandOver"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// A new leg in the place of a pull that went to the wrong office.
+        pub async fn open_again(
+            &mut self,
+            request: impl tonic::IntoRequest<super::OpenAgainRequest>,
+        ) -> std::result::Result<tonic::Response<super::ActReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/OpenAgain");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "OpenAgain"));
             self.inner.unary(req, path, codec).await
         }
         /// Without sections. With them: AskSecond, ApproveSecond, ExportApproved.
@@ -7646,6 +7974,20 @@ pub mod desk_server {
             tonic::Response<super::MisbehaviourList>,
             tonic::Status,
         >;
+        /// Packs: calendars, code lists, item catalogues, languages.
+        async fn list_packs(
+            &self,
+            request: tonic::Request<super::ListPacksRequest>,
+        ) -> std::result::Result<tonic::Response<super::PackList>, tonic::Status>;
+        async fn show_pack(
+            &self,
+            request: tonic::Request<super::PackRef>,
+        ) -> std::result::Result<tonic::Response<super::PackView>, tonic::Status>;
+        /// Checks everything before anything is stored; what this city signs is announced to its partners.
+        async fn import_pack(
+            &self,
+            request: tonic::Request<super::ImportPackRequest>,
+        ) -> std::result::Result<tonic::Response<super::PackLine>, tonic::Status>;
         async fn add_vacancies(
             &self,
             request: tonic::Request<super::AddVacanciesRequest>,
@@ -7728,6 +8070,11 @@ pub mod desk_server {
         async fn hand_over(
             &self,
             request: tonic::Request<super::HandOverRequest>,
+        ) -> std::result::Result<tonic::Response<super::ActReply>, tonic::Status>;
+        /// A new leg in the place of a pull that went to the wrong office.
+        async fn open_again(
+            &self,
+            request: tonic::Request<super::OpenAgainRequest>,
         ) -> std::result::Result<tonic::Response<super::ActReply>, tonic::Status>;
         /// Without sections. With them: AskSecond, ApproveSecond, ExportApproved.
         async fn export_case(
@@ -8574,6 +8921,135 @@ pub mod desk_server {
                     };
                     Box::pin(fut)
                 }
+                "/jieli.v1.Desk/ListPacks" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListPacksSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::ListPacksRequest>
+                    for ListPacksSvc<T> {
+                        type Response = super::PackList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListPacksRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::list_packs(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListPacksSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/ShowPack" => {
+                    #[allow(non_camel_case_types)]
+                    struct ShowPackSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::PackRef>
+                    for ShowPackSvc<T> {
+                        type Response = super::PackView;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PackRef>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::show_pack(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ShowPackSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/ImportPack" => {
+                    #[allow(non_camel_case_types)]
+                    struct ImportPackSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::ImportPackRequest>
+                    for ImportPackSvc<T> {
+                        type Response = super::PackLine;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ImportPackRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::import_pack(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ImportPackSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/jieli.v1.Desk/AddVacancies" => {
                     #[allow(non_camel_case_types)]
                     struct AddVacanciesSvc<T: Desk>(pub Arc<T>);
@@ -9292,6 +9768,49 @@ pub mod desk_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = HandOverSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/OpenAgain" => {
+                    #[allow(non_camel_case_types)]
+                    struct OpenAgainSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::OpenAgainRequest>
+                    for OpenAgainSvc<T> {
+                        type Response = super::ActReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::OpenAgainRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::open_again(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = OpenAgainSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -10660,6 +11179,28 @@ pub mod worker_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Worker", "EraseMine"));
             self.inner.unary(req, path, codec).await
         }
+        /// "This about me is wrong": answered within 15 working days.
+        pub async fn ask_correction(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CorrectionRequest>,
+        ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Worker/AskCorrection",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Worker", "AskCorrection"));
+            self.inner.unary(req, path, codec).await
+        }
         /// To whom the person can turn about this case: never an office that is concerned in it.
         pub async fn list_bodies(
             &mut self,
@@ -10856,6 +11397,11 @@ pub mod worker_server {
             &self,
             request: tonic::Request<super::WithdrawRequest>,
         ) -> std::result::Result<tonic::Response<super::EraseReply>, tonic::Status>;
+        /// "This about me is wrong": answered within 15 working days.
+        async fn ask_correction(
+            &self,
+            request: tonic::Request<super::CorrectionRequest>,
+        ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status>;
         /// To whom the person can turn about this case: never an office that is concerned in it.
         async fn list_bodies(
             &self,
@@ -11505,6 +12051,49 @@ pub mod worker_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = EraseMineSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Worker/AskCorrection" => {
+                    #[allow(non_camel_case_types)]
+                    struct AskCorrectionSvc<T: Worker>(pub Arc<T>);
+                    impl<T: Worker> tonic::server::UnaryService<super::CorrectionRequest>
+                    for AskCorrectionSvc<T> {
+                        type Response = super::AnswerReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CorrectionRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Worker>::ask_correction(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AskCorrectionSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -12513,6 +13102,17 @@ pub struct FileAtWindowRequest {
     #[prost(message, optional, tag = "2")]
     pub filed: ::core::option::Option<SealedBox>,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CorrectionAtWindowRequest {
+    #[prost(message, optional, tag = "1")]
+    pub in_hand: ::core::option::Option<InHand>,
+    #[prost(uint32, tag = "2")]
+    pub leg: u32,
+    #[prost(uint32, tag = "3")]
+    pub field: u32,
+    #[prost(string, tag = "4")]
+    pub value: ::prost::alloc::string::String,
+}
 /// Generated client implementations.
 #[cfg(feature = "grpc")]
 pub mod keypad_client {
@@ -12740,6 +13340,28 @@ pub mod keypad_client {
                 .insert(GrpcMethod::new("jieli.v1.Keypad", "EraseAtWindow"));
             self.inner.unary(req, path, codec).await
         }
+        /// "This about me is wrong", at any window; leg: its number in the case.
+        pub async fn correction_at_window(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CorrectionAtWindowRequest>,
+        ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Keypad/CorrectionAtWindow",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Keypad", "CorrectionAtWindow"));
+            self.inner.unary(req, path, codec).await
+        }
         /// To whom the person can turn, and what the person sealed on the keypad: at the window of an
         /// office that is not concerned.
         pub async fn list_bodies_at_window(
@@ -12834,6 +13456,11 @@ pub mod keypad_server {
             &self,
             request: tonic::Request<super::StopRequest>,
         ) -> std::result::Result<tonic::Response<super::EraseReply>, tonic::Status>;
+        /// "This about me is wrong", at any window; leg: its number in the case.
+        async fn correction_at_window(
+            &self,
+            request: tonic::Request<super::CorrectionAtWindowRequest>,
+        ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status>;
         /// To whom the person can turn, and what the person sealed on the keypad: at the window of an
         /// office that is not concerned.
         async fn list_bodies_at_window(
@@ -13189,6 +13816,51 @@ pub mod keypad_server {
                     };
                     Box::pin(fut)
                 }
+                "/jieli.v1.Keypad/CorrectionAtWindow" => {
+                    #[allow(non_camel_case_types)]
+                    struct CorrectionAtWindowSvc<T: Keypad>(pub Arc<T>);
+                    impl<
+                        T: Keypad,
+                    > tonic::server::UnaryService<super::CorrectionAtWindowRequest>
+                    for CorrectionAtWindowSvc<T> {
+                        type Response = super::AnswerReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CorrectionAtWindowRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Keypad>::correction_at_window(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CorrectionAtWindowSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/jieli.v1.Keypad/ListBodiesAtWindow" => {
                     #[allow(non_camel_case_types)]
                     struct ListBodiesAtWindowSvc<T: Keypad>(pub Arc<T>);
@@ -13381,6 +14053,131 @@ pub struct AuditReport {
     /// of all of this city's bodies, whatever the agreement
     #[prost(message, repeated, tag = "18")]
     pub grievances: ::prost::alloc::vec::Vec<GrievanceCounts>,
+    /// raised in the period, or not answered yet
+    #[prost(message, repeated, tag = "19")]
+    pub flags: ::prost::alloc::vec::Vec<FlagLine>,
+    #[prost(message, repeated, tag = "21")]
+    pub flows: ::prost::alloc::vec::Vec<AuditFlow>,
+    #[prost(message, repeated, tag = "22")]
+    pub paces: ::prost::alloc::vec::Vec<AuditPace>,
+}
+/// Legs opened in the period, of one service, and how they stand now.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditFlow {
+    #[prost(enumeration = "Service", tag = "1")]
+    pub service: i32,
+    /// opened by this city
+    #[prost(bool, tag = "2")]
+    pub ours: bool,
+    #[prost(uint64, tag = "3")]
+    pub open: u64,
+    #[prost(uint64, tag = "4")]
+    pub fulfilled: u64,
+    /// declined or not realised
+    #[prost(uint64, tag = "5")]
+    pub not_given: u64,
+    /// stopped, returned, expired or void
+    #[prost(uint64, tag = "6")]
+    pub ended: u64,
+}
+/// How long the examiner of those legs took, in calendar days from the opening.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditPace {
+    /// the first TAKE UP, or the first OUTCOME
+    #[prost(enumeration = "MessageType", tag = "1")]
+    pub r#type: i32,
+    /// examined by this city
+    #[prost(bool, tag = "2")]
+    pub ours: bool,
+    #[prost(uint64, tag = "3")]
+    pub within_1: u64,
+    /// of the others
+    #[prost(uint64, tag = "4")]
+    pub within_5: u64,
+    /// of the others
+    #[prost(uint64, tag = "5")]
+    pub within_15: u64,
+    /// of the others
+    #[prost(uint64, tag = "6")]
+    pub within_60: u64,
+    #[prost(uint64, tag = "7")]
+    pub longer: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListFlagsRequest {
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AnswerFlagRequest {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub flag_id: ::prost::alloc::string::String,
+    #[prost(enumeration = "RiskFlagAnswer", tag = "2")]
+    pub answer: i32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FlagList {
+    /// oldest first
+    #[prost(message, repeated, tag = "1")]
+    pub flags: ::prost::alloc::vec::Vec<FlagLine>,
+    /// of this city alone
+    #[prost(message, repeated, tag = "2")]
+    pub figures: ::prost::alloc::vec::Vec<FlagFigure>,
+}
+/// A flag that travelled.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FlagLine {
+    /// hex: the act
+    #[prost(string, tag = "1")]
+    pub flag_id: ::prost::alloc::string::String,
+    /// hex
+    #[prost(string, tag = "2")]
+    pub agreement_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub peer: ::prost::alloc::string::String,
+    #[prost(enumeration = "RiskFlagKind", tag = "4")]
+    pub kind: i32,
+    /// yyyymm
+    #[prost(uint32, tag = "5")]
+    pub month: u32,
+    /// raised by this city, to be answered by the other one
+    #[prost(bool, tag = "6")]
+    pub ours: bool,
+    /// as the act says
+    #[prost(uint64, tag = "7")]
+    pub raised_unix_ms: u64,
+    /// yyyymmdd
+    #[prost(uint32, tag = "8")]
+    pub answer_by: u32,
+    /// absent: not answered
+    #[prost(enumeration = "RiskFlagAnswer", tag = "9")]
+    pub answer: i32,
+    #[prost(uint64, tag = "10")]
+    pub answered_unix_ms: u64,
+    /// nothing new is sent or taken
+    #[prost(bool, tag = "11")]
+    pub suspends: bool,
+    /// the other city did not take it: it suspends nothing
+    #[prost(bool, tag = "12")]
+    pub refused: bool,
+}
+/// What this city counted. A no in the private ballot is told from five on, where five others said yes.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FlagFigure {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+    #[prost(enumeration = "RiskFlagKind", tag = "2")]
+    pub kind: i32,
+    /// yyyymm
+    #[prost(uint32, tag = "3")]
+    pub month: u32,
+    #[prost(uint64, tag = "4")]
+    pub count: u64,
+    /// of so many; 0: does not apply
+    #[prost(uint64, tag = "5")]
+    pub of: u64,
 }
 /// A change of keys, a repair, a new epoch: asked for in the period.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -13970,6 +14767,46 @@ pub mod audit_client {
                 .insert(GrpcMethod::new("jieli.v1.Audit", "ListCallBacks"));
             self.inner.unary(req, path, codec).await
         }
+        /// What either city has raised about agreements, and what this one has counted. No person.
+        pub async fn list_flags(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListFlagsRequest>,
+        ) -> std::result::Result<tonic::Response<super::FlagList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Audit/ListFlags");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "ListFlags"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Answers, in codes, what the other city has raised. The answer travels.
+        pub async fn answer_flag(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AnswerFlagRequest>,
+        ) -> std::result::Result<tonic::Response<super::FlagLine>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Audit/AnswerFlag",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "AnswerFlag"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -14032,6 +14869,16 @@ pub mod audit_server {
             &self,
             request: tonic::Request<super::AuditReportRequest>,
         ) -> std::result::Result<tonic::Response<super::CallBackList>, tonic::Status>;
+        /// What either city has raised about agreements, and what this one has counted. No person.
+        async fn list_flags(
+            &self,
+            request: tonic::Request<super::ListFlagsRequest>,
+        ) -> std::result::Result<tonic::Response<super::FlagList>, tonic::Status>;
+        /// Answers, in codes, what the other city has raised. The answer travels.
+        async fn answer_flag(
+            &self,
+            request: tonic::Request<super::AnswerFlagRequest>,
+        ) -> std::result::Result<tonic::Response<super::FlagLine>, tonic::Status>;
     }
     /// On the desk listener, for tokens of the role `compliance` alone. It changes nothing of a case.
     #[derive(Debug)]
@@ -14444,6 +15291,92 @@ pub mod audit_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListCallBacksSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Audit/ListFlags" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListFlagsSvc<T: Audit>(pub Arc<T>);
+                    impl<T: Audit> tonic::server::UnaryService<super::ListFlagsRequest>
+                    for ListFlagsSvc<T> {
+                        type Response = super::FlagList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListFlagsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Audit>::list_flags(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListFlagsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Audit/AnswerFlag" => {
+                    #[allow(non_camel_case_types)]
+                    struct AnswerFlagSvc<T: Audit>(pub Arc<T>);
+                    impl<T: Audit> tonic::server::UnaryService<super::AnswerFlagRequest>
+                    for AnswerFlagSvc<T> {
+                        type Response = super::FlagLine;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AnswerFlagRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Audit>::answer_flag(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AnswerFlagSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -454,6 +454,7 @@ pub const SCHEMAS: &[Schema] = &[
         Field { number: 2, ty: Type::Enum(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]), repeated: false, oneof: false },
         Field { number: 3, ty: Type::String, repeated: false, oneof: false },
         Field { number: 4, ty: Type::String, repeated: false, oneof: false },
+        Field { number: 5, ty: Type::String, repeated: true, oneof: false },
     ] },
     Schema { name: "ServiceRule", fields: &[
         Field { number: 1, ty: Type::Enum(&[1, 2, 3, 4, 5, 6]), repeated: false, oneof: false },
@@ -477,11 +478,18 @@ pub const SCHEMAS: &[Schema] = &[
     Schema { name: "Act", fields: &[
         Field { number: 1, ty: Type::Message("Header"), repeated: false, oneof: false },
         Field { number: 2, ty: Type::Bytes, repeated: false, oneof: false },
-        Field { number: 3, ty: Type::Enum(&[1, 2, 3, 4, 5, 6, 7, 8]), repeated: false, oneof: false },
+        Field { number: 3, ty: Type::Enum(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]), repeated: false, oneof: false },
         Field { number: 4, ty: Type::String, repeated: true, oneof: false },
         Field { number: 5, ty: Type::Bytes, repeated: false, oneof: false },
         Field { number: 6, ty: Type::U32, repeated: false, oneof: false },
         Field { number: 7, ty: Type::Message("Envelope"), repeated: false, oneof: false },
+    ] },
+    Schema { name: "RiskFlag", fields: &[
+        Field { number: 1, ty: Type::Bytes, repeated: false, oneof: false },
+        Field { number: 2, ty: Type::Enum(&[1, 2, 3, 4, 5, 6]), repeated: false, oneof: false },
+        Field { number: 3, ty: Type::U32, repeated: false, oneof: false },
+        Field { number: 4, ty: Type::U32, repeated: false, oneof: false },
+        Field { number: 5, ty: Type::Enum(&[1, 2, 3, 4]), repeated: false, oneof: false },
     ] },
     Schema { name: "Letter", fields: &[
         Field { number: 1, ty: Type::Bytes, repeated: false, oneof: false },
@@ -539,6 +547,7 @@ pub const SCHEMAS: &[Schema] = &[
         Field { number: 2, ty: Type::U32, repeated: false, oneof: false },
         Field { number: 3, ty: Type::U64, repeated: false, oneof: false },
         Field { number: 4, ty: Type::U32, repeated: false, oneof: false },
+        Field { number: 5, ty: Type::Bytes, repeated: false, oneof: false },
     ] },
     Schema { name: "FetchReply", fields: &[
         Field { number: 1, ty: Type::U64, repeated: false, oneof: false },

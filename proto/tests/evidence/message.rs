@@ -292,10 +292,21 @@ fn an_item_has_a_code_if_and_only_if_it_refuses() {
 #[test]
 fn acts_carry_or_name_what_they_are_about() {
     let act = |act_type: ActType| {
-        let kind = if act_type == ActType::Manifest { Kind::Manifest } else { Kind::Agreement };
-        let carries =
-            matches!(act_type, ActType::Propose | ActType::CounterPropose | ActType::Manifest);
-        let names = matches!(act_type, ActType::Countersign | ActType::Resume | ActType::Pack);
+        let flags = matches!(act_type, ActType::Flag | ActType::AnswerFlag);
+        let other = if act_type == ActType::Manifest { Kind::Manifest } else { Kind::Agreement };
+        let kind = if flags { Kind::Flag } else { other };
+        let carries = matches!(
+            act_type,
+            ActType::Propose
+                | ActType::CounterPropose
+                | ActType::Manifest
+                | ActType::Flag
+                | ActType::AnswerFlag
+        );
+        let names = matches!(
+            act_type,
+            ActType::Countersign | ActType::Resume | ActType::Pack | ActType::AnswerFlag
+        );
         wire::Act {
             header: Some(header(PartySide::A, Lane::acts(PartySide::A), 1, &[0; 32])),
             act_seen: vec![0; 32],
@@ -311,7 +322,7 @@ fn acts_carry_or_name_what_they_are_about() {
             }),
         }
     };
-    for number in 1..=8 {
+    for number in 1..=10 {
         let kind = ActType::try_from(number).unwrap();
         let good = act(kind);
         let facts = check_act(&good).unwrap_or_else(|fault| panic!("{kind:?}: {fault}"));

@@ -25,6 +25,7 @@ pub(crate) fn agreement(world: &World) -> wire::Agreement {
             kind: kind.into(),
             name: name.to_owned(),
             telephone: "000-12333".to_owned(),
+            succeeds: Vec::new(),
         };
         wire::Party {
             city_id: world.city(side).id.to_owned(),

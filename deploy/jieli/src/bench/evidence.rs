@@ -223,6 +223,7 @@ impl Story {
                 kind: wire::OfficeKind::Education.into(),
                 name: "教育窗口".to_owned(),
                 telephone: "000-12333".to_owned(),
+                succeeds: Vec::new(),
             }],
             liaison_posts: vec!["联络岗甲".to_owned(), "联络岗乙".to_owned()],
             approver_posts: vec!["分管局长".to_owned(), "科长".to_owned()],

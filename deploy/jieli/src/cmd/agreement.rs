@@ -10,6 +10,8 @@ use jieli_proto::wire;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
+mod copy;
+
 const TWO_STEPS: &str = "\
 每一步先由一个批准岗位发起，再由另一个批准岗位的令牌批准（agreement approve），然后才签名发出。
 Each act is entered with one approver's token, approved with that of another post (agreement approve), \
@@ -50,6 +52,18 @@ pub(super) enum AgreementCommand {
     Show {
         /// Agreement id.
         id: String,
+    },
+    /// Writes one as TOML, to be changed and proposed: to the next partner, or as the next version.
+    Copy {
+        /// Agreement id.
+        id: String,
+        /// As the next version of this agreement; without it, as a new one.
+        #[arg(long, conflicts_with = "partner")]
+        next: bool,
+        /// City id of the next partner: what only that city can say is left empty, and the draft is
+        /// refused until it is filled in.
+        #[arg(long = "for", value_name = "CITY")]
+        partner: Option<String>,
     },
     /// Enters a suspension: no new cases from when it is approved.
     Suspend {
@@ -105,6 +119,12 @@ impl AgreementCommand {
                     format!("{}\n\n{}\n\n{policy}", line(&view, at, out), whole.trim())
                 };
                 out.show(&view_json(&view), text);
+                return Ok(OK);
+            }
+            AgreementCommand::Copy { id, next, partner } => {
+                let view = desk.show_agreement(wire::AgreementRef { agreement_id: id }).await?;
+                let text = copy::draft(&view.into_inner(), next, partner.as_deref())?;
+                out.show(&json!({ "draft_toml": text }), || text.trim_end().to_owned());
                 return Ok(OK);
             }
             AgreementCommand::Suspend { id } => {

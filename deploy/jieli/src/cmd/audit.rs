@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 mod access;
 mod call_back;
+mod flags;
 pub(super) mod pack;
 mod report;
 mod review;
@@ -79,6 +80,10 @@ pub(super) enum AuditCommand {
     /// The call-back of a sample by a trade union or legal aid: counts alone.
     #[command(subcommand)]
     CallBack(call_back::CallBackCommand),
+    /// What makes an agreement worth a look: raised by either city, answered by the other one's
+    /// reviewer.
+    #[command(subcommand)]
+    Flags(flags::FlagsCommand),
     /// Signs what was found in a sample, in codes, and writes it down in the local log.
     #[command(after_help = FINDINGS)]
     SignOff {
@@ -152,6 +157,7 @@ impl AuditCommand {
                 out.show(&review::sample_json(&found), || review::sample_text(&found, out));
             }
             AuditCommand::CallBack(command) => return command.run(at, out).await,
+            AuditCommand::Flags(command) => return command.run(at, out).await,
             AuditCommand::SignOff { scope, seed, codes, out: path } => {
                 let findings = codes.iter().map(|code| review::finding(code));
                 let findings = findings.collect::<Result<_, Fail>>()?;

@@ -86,6 +86,17 @@ pub(super) enum CaseCommand {
         /// Number of the leg within the case.
         leg: u32,
     },
+    /// Opens a request again that the other city declined as WRONG_OFFICE: a new draft to another
+    /// office over there, with the filing date of the old one.
+    Again {
+        /// Case number.
+        number: String,
+        /// Number of the leg within the case.
+        leg: u32,
+        /// Credit code of the office over there; may be left out where there is only one.
+        #[arg(long = "to", default_value = "")]
+        office: String,
+    },
     /// Gives a leg to a colleague, who is its first handler from then on.
     HandOver {
         /// Case number.
@@ -137,6 +148,10 @@ impl CaseCommand {
             CaseCommand::Undo { number, leg } => {
                 let request = wire::UndoRequest { case_number: number, leg };
                 acted(&desk.undo_act(request).await?.into_inner(), out);
+            }
+            CaseCommand::Again { number, leg, office } => {
+                let request = wire::OpenAgainRequest { case_number: number, leg, office };
+                acted(&desk.open_again(request).await?.into_inner(), out);
             }
             CaseCommand::HandOver { number, leg, to } => {
                 let request = wire::HandOverRequest { case_number: number, leg, to_token: to };

@@ -114,8 +114,8 @@ pub(super) enum Step {
         #[arg(long, default_value = "")]
         appeal: String,
     },
-    /// Sets right what this side stated. Phase A asks for a new decision; who the person is cannot
-    /// be corrected at a desk.
+    /// Sets right what this side stated. Phase A asks for a new decision; who the person is (name,
+    /// number, phone) is sent only after the person's own yes to old and new.
     Correct {
         /// A field set right, such as school_offer.grade=4; may be repeated, one section at a time.
         #[arg(long = "field", value_name = "SECTION.FIELD=VALUE")]
@@ -126,6 +126,19 @@ pub(super) enum Step {
         /// The job terms, as the own vacancy has them by now.
         #[arg(long, conflicts_with_all = ["fields", "cleared"])]
         terms: bool,
+        /// What the person asked to have corrected, as the document shows it too.
+        #[arg(long, conflicts_with_all = ["fields", "cleared", "terms"])]
+        as_asked: bool,
+        /// The document does not show what the person asked for: nothing is corrected.
+        #[arg(long, conflicts_with_all = ["fields", "cleared", "terms", "as_asked"])]
+        not_as_asked: bool,
+    },
+    /// Hands it to the competent office of the same city; the filing date stays, and the person is
+    /// asked anew before any identity travels.
+    Redirect {
+        /// Credit code of that office; may be left out where there is only one.
+        #[arg(long = "to", default_value = "")]
+        office: String,
     },
     /// It ended, or was recorded in error. Leaves no mark on the person.
     Return {
@@ -195,13 +208,14 @@ impl Step {
             Step::Waitlist { until, band } => {
                 Act::Waitlist(wire::DeskWaitlist { until, band: number("--band", &band)? })
             }
-            Step::Correct { fields, cleared, terms } => {
+            Step::Correct { fields, cleared, terms, as_asked, not_as_asked } => {
                 let mut fields = given(&fields)?;
                 for name in &cleared {
                     fields.push(empty(name)?);
                 }
-                Act::Correct(wire::DeskCorrect { fields, terms })
+                Act::Correct(wire::DeskCorrect { fields, terms, as_asked, not_as_asked })
             }
+            Step::Redirect { office } => Act::Redirect(wire::DeskRedirect { office }),
             Step::Return { code } => {
                 let known = ReturnCode::from_str_name(&format!("RETURN_CODE_{}", upper(&code)));
                 let known = known.filter(|known| *known != ReturnCode::Unspecified);

@@ -96,6 +96,7 @@ fn message_json(message: &wire::MessageLine) -> Value {
         "disputed": message.disputed,
         "env_digest": message.env_digest,
         "due_date": date(message.due_date),
+        "handed_to": message.handed_to,
     })
 }
 
@@ -236,6 +237,13 @@ fn marks(leg: &wire::LegLine, desk: &wire::LegDesk, out: Out) -> String {
         "needs-person" => marks.push(out.say("需人工处理", "needs a person")),
         _ => {}
     }
+    if desk.due_provisional {
+        let calendar = &desk.due_calendar;
+        marks.push(out.say(
+            &format!("期限暂定：日历 {calendar} 还没有公布到那一天"),
+            &format!("provisional date: the calendar {calendar} does not reach that far"),
+        ));
+    }
     if leg.question_open {
         marks.push(out.say("待补正", "question open"));
     }
@@ -308,6 +316,21 @@ pub(super) fn case_text(view: &wire::CaseView, program: String, out: Out) -> Str
             );
             lines.push(format!("     {text}"));
         }
+        if let Some(asked) = shown.desk.as_ref().and_then(|desk| desk.correction.as_ref()) {
+            let due = date(asked.due_on);
+            let text = out.say(
+                &format!(
+                    "本人要求更正{}，最晚 {due} 答复：correct --as-asked 或 --not-as-asked",
+                    asked.name_zh
+                ),
+                &format!(
+                    "the person asks to correct: {}; answer by {due}: correct --as-asked or \
+                     --not-as-asked",
+                    asked.name_en
+                ),
+            );
+            lines.push(format!("     {text}"));
+        }
         if !leg.steps.is_empty() {
             lines.push(format!("     {}", out.say("可办：", "next:")));
             let steps = leg.steps.iter();
@@ -330,6 +353,10 @@ fn message_text(message: &wire::MessageLine, out: Out) -> String {
     }];
     if message.overridden {
         notes.push(out.say("被另一步盖过，未生效", "overridden by another step"));
+    }
+    if !message.handed_to.is_empty() {
+        let to = &message.handed_to;
+        notes.insert(0, out.say(&format!("转给 {to}"), &format!("to {to}")));
     }
     if message.disputed {
         notes.push(out.say(
@@ -393,5 +420,10 @@ fn desk_json(desk: &wire::LegDesk) -> Value {
         "handler": desk.handler,
         "pending": pending,
         "not_sent": unsent,
+        "correction": desk.correction.as_ref().map(|asked| json!({
+            "name_zh": asked.name_zh,
+            "name_en": asked.name_en,
+            "due_on": date(asked.due_on),
+        })),
     })
 }

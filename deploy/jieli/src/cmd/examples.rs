@@ -18,6 +18,12 @@ const EXAMPLES: &[(&str, &str)] = &[
          127.0.0.1:7500 --origin https://desk.example",
     ),
     ("gateway serve", "jieli gateway serve --config /etc/jieli/gateway.toml"),
+    (
+        "gateway worker-init",
+        "jieli --dir /var/lib/jieli gateway worker-init --config /etc/jieli-worker/worker.toml \\\n      \
+         --address 127.0.0.1:7510 --origin https://my.example",
+    ),
+    ("gateway worker-serve", "jieli gateway worker-serve --config /etc/jieli-worker/worker.toml"),
     ("repair", "jieli repair --dry-run\njieli repair\njieli repair --new-epoch"),
     ("peer add", "jieli peer add ruian-public.json --root-fpr <64 hex digits>"),
     ("queue list", "jieli queue list"),
@@ -39,9 +45,19 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("agreement approve", "jieli --as approver-2 agreement approve 5d0c9a7711e2f084"),
     ("agreement list", "jieli agreement list"),
     ("agreement show", "jieli agreement show <id>"),
+    (
+        "agreement copy",
+        "jieli agreement copy <id> > new.toml\n\
+         jieli agreement copy <id> --for yiwu.zj > yiwu.toml\n\
+         jieli agreement copy <id> --next > version2.toml",
+    ),
     ("agreement suspend", "jieli agreement suspend <id>"),
     ("agreement resume", "jieli agreement resume <id>"),
     ("agreement terminate", "jieli agreement terminate <id> --on 2027-06-30"),
+    ("pack list", "jieli pack list"),
+    ("pack show", "jieli pack show items-cn\njieli pack show cn --version 1 --out cn.dsse.json"),
+    ("pack import", "jieli pack import calendar-2027.json"),
+    ("pack check", "jieli pack check calendar-2027.json"),
     ("vacancy add", "jieli vacancy add vacancies.toml --announce"),
     ("vacancy list", "jieli vacancy list --json"),
     ("vacancy change", "jieli vacancy change vacancies.toml"),
@@ -90,6 +106,7 @@ const EXAMPLES: &[(&str, &str)] = &[
         "jieli --as window case find --purpose 办理业务   # 证件号码在提示后输入 the number is typed when asked for",
     ),
     ("case undo", "jieli case undo 2026-000001 1"),
+    ("case again", "jieli case again 2026-000001 1 --to 11999999MB00001312"),
     ("case hand-over", "jieli case hand-over 2026-000001 1 --to window2"),
     ("case act take-up", "jieli --as window case act 2026-000001 1 take-up"),
     ("case act accept", "jieli --as window case act 2026-000001 1 accept --slot-until 2026-12-11"),
@@ -99,6 +116,10 @@ const EXAMPLES: &[(&str, &str)] = &[
     (
         "case act correct",
         "jieli case act 2026-000001 1 correct --field school_offer.grade=4 --clear school_offer.district",
+    ),
+    (
+        "case act redirect",
+        "jieli --as window case act 2026-000001 1 redirect --to 11999999MB0000123Y",
     ),
     ("case act return", "jieli case act 2026-000001 1 return --code FAMILY_LEAVES"),
     ("case act decline", "jieli --as window case act 2026-000001 2 decline --code CAPACITY"),
@@ -156,6 +177,14 @@ const EXAMPLES: &[(&str, &str)] = &[
          jieli worker withdraw --case 2026-000001 --slip-code 12345678",
     ),
     ("worker erase", "jieli worker erase --case 2026-000001 --code 12345678"),
+    (
+        "worker correct",
+        "jieli worker correct --case 2026-000001 --code 12345678 --what phone --is 19900019876",
+    ),
+    (
+        "worker window correct",
+        "jieli --as union worker window correct --case 2026-000001 --what name --is 张三",
+    ),
     ("worker window erase", "jieli --as union worker window erase --case 2026-000001"),
     ("erase", "jieli --as window erase --case 2026-000001 --leg 1 --reason person-asked"),
     (
@@ -247,6 +276,8 @@ const EXAMPLES: &[(&str, &str)] = &[
         "audit call-back list",
         "jieli audit call-back list --agreement <id> --from 2026-11-01 --to 2026-11-30",
     ),
+    ("audit flags list", "jieli audit flags list\njieli audit flags list --agreement <id> --json"),
+    ("audit flags answer", "jieli audit flags answer 5d0c9a77 --answer office-instructed"),
     ("grievance key new", "jieli grievance key new --out /media/union/body.key"),
     ("grievance key place", "jieli --as union-body grievance key place /media/union/body.key"),
     ("grievance key show", "jieli grievance key show /media/union/body.key"),

@@ -1,20 +1,19 @@
-//! `jieli gateway`: the console of a city's desks.
+//! `jieli gateway`: the console of a city's desks, and the worker's pages.
 
 use super::dial::At;
 use super::import::Reader;
 use super::say::{FAILED, OK, Out, WRONG_USE};
 use super::{Done, Fail};
 use crate::ambient::{SystemClock, SystemEntropy};
+use crate::consoles;
 use anyhow::Context;
 use clap::Subcommand;
 use jieli_gateway::console::accounts::Accounts;
-use jieli_gateway::console::config::{AccountRules, Config, Listen, Node, Token};
-use jieli_gateway::console::role::TokenRole;
+use jieli_gateway::console::config::Config;
 use jieli_gateway::console::world::{Clock, Entropy};
 use jieli_gateway::console::{ConsoleError, Outside, Ready};
-use jieli_node::config::DeskRole;
+use jieli_gateway::worker;
 use jieli_node::disk::{self, PRIVATE};
-use jieli_node::tokens;
 use serde_json::json;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -34,6 +33,17 @@ gateway.toml:
   [accounts] file, second_factor (true: every account needs a code app), idle_minutes
   [[token]]  name, role (clerk, approver, compliance), office, office_name, file: one desk token
 Health: GET /health answers 200 while the console serves. SIGTERM: what is being answered is answered.";
+
+const WORKER_HELP: &str = "\
+worker.toml:
+  city       name of the city, as it stands on the pages
+  [listen]   address, origin (what browsers call it by), [listen.tls] certificate and key (PEM);
+             without TLS only a loopback address, behind a proxy of this machine
+  [node]     worker: the workers' listener of the own node, and no other
+  complaints true: complaints can be typed here and are sealed by this process at once; false:
+             the pages name telephones and windows alone
+The process keeps nothing on disk and needs no token: run it as a user of its own, on a machine of
+the outer zone, which may reach the workers' listener and nothing else. GET /health answers 200.";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum GatewayCommand {
@@ -58,6 +68,26 @@ pub(super) enum GatewayCommand {
         #[arg(long, default_value = "gateway.toml")]
         config: PathBuf,
     },
+    /// Writes worker.toml from the city's jieli.toml, if there is none.
+    #[command(after_help = WORKER_HELP)]
+    WorkerInit {
+        /// The configuration of the worker's pages.
+        #[arg(long, default_value = "worker.toml")]
+        config: PathBuf,
+        /// Where they will listen.
+        #[arg(long, default_value = "127.0.0.1:7510")]
+        address: SocketAddr,
+        /// What browsers call them by; else http:// and the address.
+        #[arg(long)]
+        origin: Option<String>,
+    },
+    /// Serves the worker's pages, and no desk, until it is told to stop.
+    #[command(after_help = WORKER_HELP)]
+    WorkerServe {
+        /// The configuration of the worker's pages.
+        #[arg(long, default_value = "worker.toml")]
+        config: PathBuf,
+    },
 }
 
 impl GatewayCommand {
@@ -67,6 +97,10 @@ impl GatewayCommand {
                 init(at, &config, address, origin, out).await
             }
             GatewayCommand::Serve { config } => serve(&config, out).await,
+            GatewayCommand::WorkerInit { config, address, origin } => {
+                worker_init(at, &config, address, origin, out)
+            }
+            GatewayCommand::WorkerServe { config } => worker_serve(&config, out).await,
         }
     }
 }
@@ -88,7 +122,9 @@ async fn init(
     out: Out,
 ) -> Result<Done, Fail> {
     if !path.exists() {
-        let config = from_city(at, address, origin)?;
+        let dir = std::path::absolute(&at.dir).context("the city's directory")?;
+        let origin = origin.unwrap_or_else(|| format!("http://{address}"));
+        let config = consoles::of_city(&at.config()?, &dir, address, origin);
         let text = toml::to_string(&config).context("gateway.toml")?;
         disk::write_new(path, text.as_bytes(), PRIVATE).context("gateway.toml")?;
     }
@@ -125,52 +161,57 @@ async fn init(
     Ok(OK)
 }
 
-/// Every token that a desk of this city has and the console can use. Windows, operators and bodies
-/// work elsewhere.
-fn from_city(at: &At, address: SocketAddr, origin: Option<String>) -> Result<Config, Fail> {
-    let city = at.config()?;
-    let dir = std::path::absolute(&at.dir).context("the city's directory")?;
-    let tokens = city.desk.tokens.iter().filter_map(|token| {
-        let role = match token.role {
-            DeskRole::Clerk => TokenRole::Clerk,
-            DeskRole::Approver => TokenRole::Approver,
-            DeskRole::Compliance => TokenRole::Compliance,
-            DeskRole::Operator | DeskRole::Window | DeskRole::Body => return None,
-        };
-        let office = token.office.as_str().to_owned();
-        let named = city.offices.iter().find(|known| known.credit_code == token.office);
-        Some(Token {
-            name: token.name().to_owned(),
-            role,
-            office_name: named.map_or_else(|| city.city.name.clone(), |known| known.name.clone()),
-            office,
-            file: tokens::path(&dir, token.name()),
-        })
+fn worker_init(
+    at: &At,
+    path: &Path,
+    address: SocketAddr,
+    origin: Option<String>,
+    out: Out,
+) -> Result<Done, Fail> {
+    if !path.exists() {
+        let origin = origin.unwrap_or_else(|| format!("http://{address}"));
+        let config = consoles::pages_of_city(&at.config()?, address, origin);
+        let text = toml::to_string(&config).context("worker.toml")?;
+        disk::write_new(path, text.as_bytes(), PRIVATE).context("worker.toml")?;
+    }
+    worker::Config::load(path).map_err(|error| unusable(&error))?;
+    let file = path.display().to_string();
+    out.show(&json!({ "config": file }), || {
+        out.say(
+            &format!("本人页面已备好：{file}"),
+            &format!("The worker's pages are ready: {file}"),
+        )
     });
-    Ok(Config {
-        listen: Listen {
-            address,
-            origin: origin.unwrap_or_else(|| format!("http://{address}")),
-            tls: None,
-        },
-        node: Node { desk: city.listen.desk, worker: city.listen.worker },
-        accounts: AccountRules::default(),
-        token: tokens.collect(),
-        dir: PathBuf::new(),
-    })
+    Ok(OK)
 }
 
-async fn serve(path: &Path, out: Out) -> Result<Done, Fail> {
+/// Log lines go to standard error; no line has a value of a request.
+fn log() {
     let filter = EnvFilter::try_from_env(super::node::LOG_VARIABLE);
     tracing_subscriber::fmt()
         .with_env_filter(filter.unwrap_or_else(|_| EnvFilter::new("info")))
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
-    let config = Config::load(path).map_err(|error| unusable(&error))?;
-    let origin = config.listen.origin.clone();
+}
+
+/// Ends with SIGTERM or an interrupt.
+fn told() -> Result<impl Future<Output = ()> + Send + 'static, Fail> {
     let mut terminate = signal(SignalKind::terminate()).context("signals")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("signals")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+async fn serve(path: &Path, out: Out) -> Result<Done, Fail> {
+    log();
+    let config = Config::load(path).map_err(|error| unusable(&error))?;
+    let origin = config.listen.origin.clone();
+    let told = told()?;
     let outside = Outside {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy::new()),
@@ -180,13 +221,23 @@ async fn serve(path: &Path, out: Out) -> Result<Done, Fail> {
     out.show(&json!({ "url": origin }), || {
         out.say(&format!("控制台已启动：{origin}"), &format!("The console runs: {origin}"))
     });
-    let told = async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    };
     ready.serve(told).await.map_err(stopped)?;
+    Ok(OK)
+}
+
+async fn worker_serve(path: &Path, out: Out) -> Result<Done, Fail> {
+    log();
+    let config = worker::Config::load(path).map_err(|error| unusable(&error))?;
+    let origin = config.listen.origin.clone();
+    let told = told()?;
+    let outside =
+        worker::Outside { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy::new()) };
+    let door = |error: jieli_gateway::console::DoorError| stopped(error.into());
+    let ready = worker::Ready::new(config, outside).await.map_err(door)?;
+    out.show(&json!({ "url": origin }), || {
+        out.say(&format!("本人页面已启动：{origin}"), &format!("The worker's pages run: {origin}"))
+    });
+    ready.serve(told).await.map_err(door)?;
     Ok(OK)
 }
 

@@ -25,7 +25,8 @@ mod measure;
 mod reader;
 mod tell;
 
-pub(super) use reader::{Reader, be_reader};
+pub(crate) use reader::Reader;
+pub(super) use reader::be_reader;
 pub(super) use tell::row_json;
 
 /// Rows handed over at once: the node does other work in between.

@@ -86,6 +86,16 @@ pub(super) enum WindowCommand {
         #[arg(long, default_value = "")]
         legs: String,
     },
+    /// The person says what is wrong about the person: answered within 15 working days.
+    Correct {
+        #[command(flatten)]
+        in_hand: InHand,
+        /// Number of the leg within the case.
+        #[arg(long, default_value_t = 1)]
+        leg: u32,
+        #[command(flatten)]
+        wrong: super::worker::Wrong,
+    },
     /// The person complains: what is typed is sealed to a body that is not concerned. Turn screen and
     /// keypad to the person; the code is shown once.
     Grievance {
@@ -141,6 +151,12 @@ impl WindowCommand {
                 let request = wire::StopRequest { in_hand, legs };
                 super::erase::show(&window.erase_at_window(request).await?.into_inner(), out);
                 return Ok(OK);
+            }
+            WindowCommand::Correct { in_hand, leg, wrong } => {
+                let in_hand = in_hand.read()?;
+                let (field, value) = wrong.read();
+                let request = wire::CorrectionAtWindowRequest { in_hand, leg, field, value };
+                window.correction_at_window(request).await?.into_inner()
             }
             WindowCommand::Grievance { in_hand } => {
                 let in_hand = in_hand.read()?.unwrap_or_default();

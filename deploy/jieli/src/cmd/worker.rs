@@ -7,6 +7,7 @@ use super::slip;
 use super::{Done, Fail};
 use clap::{Args, Subcommand};
 use jieli_proto::day::Day;
+use jieli_proto::section::{PERSON_CORRECTABLE, PERSON_NAME, PERSON_NUMBER, PERSON_PHONE};
 use jieli_proto::wire;
 use jieli_proto::words::NOT_PROOF_OF_FREEDOM;
 use serde_json::json;
@@ -41,6 +42,31 @@ pub(super) struct StopKey {
     /// The code printed on the slip.
     #[arg(long)]
     slip_code: Option<String>,
+}
+
+/// What is wrong about the person, and what is right.
+#[derive(Args, Debug)]
+pub(super) struct Wrong {
+    /// What is wrong: name, number, phone, guardian-name or guardian-phone.
+    #[arg(long, value_parser = ["name", "number", "phone", "guardian-name", "guardian-phone"])]
+    what: String,
+    /// What is right.
+    #[arg(long)]
+    is: String,
+}
+
+impl Wrong {
+    /// The field of the person block, and the value.
+    pub(super) fn read(self) -> (u32, String) {
+        let field = match self.what.as_str() {
+            "name" => PERSON_NAME,
+            "number" => PERSON_NUMBER,
+            "phone" => PERSON_PHONE,
+            "guardian-name" => PERSON_CORRECTABLE[3],
+            _ => PERSON_CORRECTABLE[4],
+        };
+        (field, self.is)
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -84,6 +110,17 @@ pub(super) enum WorkerCommand {
         /// The numbers to erase, such as "1 3"; empty: all of them.
         #[arg(long, default_value = "")]
         legs: String,
+    },
+    /// "This about me is wrong": answered within 15 working days. Nothing changes before you were
+    /// shown old and new and said yes.
+    Correct {
+        #[command(flatten)]
+        key: Key,
+        /// The number of the item in the message with the code.
+        #[arg(long, default_value_t = 1)]
+        leg: u32,
+        #[command(flatten)]
+        wrong: Wrong,
     },
     /// Sets the PIN that windows ask for from then on, typed unseen.
     #[command(subcommand)]
@@ -190,6 +227,12 @@ impl WorkerCommand {
                 let request = wire::WithdrawRequest { code, legs, case_number };
                 super::erase::show(&worker.erase_mine(request).await?.into_inner(), out);
                 return Ok(OK);
+            }
+            WorkerCommand::Correct { key, leg, wrong } => {
+                let (field, value) = wrong.read();
+                let (code, case_number) = (key.code, key.case_number);
+                let request = wire::CorrectionRequest { case_number, code, leg, field, value };
+                worker.ask_correction(request).await?.into_inner()
             }
             WorkerCommand::Slip { key, out: file } => {
                 let request = wire::OpenRequest { code: key.code, case_number: key.case_number };

@@ -3,6 +3,7 @@
 use crate::ambient::SystemEntropy;
 use crate::demo::city::City;
 use crate::demo::clock::FileClock;
+use crate::demo::desks::Desks;
 use crate::demo::narrate::Narrator;
 use crate::demo::story::{Memory, SCRIPT, Story, next_working_day, prove};
 use crate::demo::{AGAIN, Cities, begin};
@@ -21,6 +22,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::task::TaskTracker;
 
 mod words;
 
@@ -78,6 +80,7 @@ async fn listen(port: Option<u16>) -> Result<TcpListener> {
 /// The cities and their story, from one beginning to the next.
 struct Run {
     cities: Arc<Cities>,
+    desks: Vec<Desks>,
     clock: PathBuf,
     calendar: Calendar,
     story: Arc<tokio::sync::Mutex<Story>>,
@@ -93,7 +96,7 @@ struct Told {
 }
 
 impl Run {
-    async fn begin(dir: &Path) -> Result<Run> {
+    async fn begin(dir: &Path, tasks: &TaskTracker) -> Result<Run> {
         let program = std::env::current_exe()?;
         let databases = [Database::Sqlite, Database::Sqlite];
         let story = begin(dir, &program, databases, Narrator::new(true)).await?;
@@ -103,8 +106,14 @@ impl Run {
             memory: Memory::default(),
             verdict: None,
         };
+        let mut desks = Vec::new();
+        for city in story.cities.all() {
+            let (_, sends) = words::city(city.plan.id);
+            desks.push(Desks::open(city, sends, tasks).await?);
+        }
         Ok(Run {
             cities: Arc::clone(&story.cities),
+            desks,
             clock: story.clock.clone(),
             calendar: story.calendar.clone(),
             story: Arc::new(tokio::sync::Mutex::new(story)),
@@ -230,12 +239,16 @@ struct Show {
     orders: mpsc::UnboundedSender<Order>,
     /// Held while new cities begin.
     over: tokio::sync::Mutex<u32>,
+    /// Consoles and worker's pages.
+    tasks: TaskTracker,
 }
 
 impl Show {
     async fn start(dir: &Path, orders: mpsc::UnboundedSender<Order>) -> Result<Show> {
-        let run = Run::begin(dir).await?;
+        let tasks = TaskTracker::new();
+        let run = Run::begin(dir, &tasks).await?;
         Ok(Show {
+            tasks,
             dir: dir.to_owned(),
             run: Mutex::new(Arc::new(run)),
             orders,
@@ -272,7 +285,7 @@ impl Show {
         *count += 1;
         let dir = self.dir.join(format!("{AGAIN}{count}"));
         std::fs::create_dir_all(&dir).map_err(|error| failed(error.into()))?;
-        let run = Run::begin(&dir).await.map_err(failed)?;
+        let run = Run::begin(&dir, &self.tasks).await.map_err(failed)?;
         *self.run.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(run);
         Ok(())
     }
@@ -281,7 +294,9 @@ impl Show {
 #[async_trait]
 impl Stage for Show {
     fn cities(&self) -> Vec<Door> {
-        self.run().cities.all().into_iter().filter_map(|city| door(city).ok()).collect()
+        let run = self.run();
+        let all = run.cities.all().into_iter().zip(&run.desks);
+        all.filter_map(|(city, desks)| door(city, desks).ok()).collect()
     }
 
     fn now(&self) -> Moment {
@@ -341,7 +356,7 @@ impl Stage for Show {
     }
 }
 
-fn door(city: &City) -> Result<Door> {
+fn door(city: &City, desks: &Desks) -> Result<Door> {
     let [desk, worker] = city.doors();
     let offices = city.clerks().into_iter().map(|(token, service)| {
         let [zh, en] = words::office(service);
@@ -358,5 +373,6 @@ fn door(city: &City) -> Result<Door> {
         worker,
         window: city.token("window")?,
         offices: offices.collect::<Result<_>>()?,
+        entrances: desks.entrances.clone(),
     })
 }

@@ -1,12 +1,17 @@
 //! Logging in and out, and the own account.
 
+use crate::console::Shared;
 use crate::console::accounts::{Account, Event, Try, password, totp};
 use crate::console::form::{Input, Kind, taken};
 use crate::console::frame::{Answer, Button, DonePage, Failed, FormPage, Frame, Link, show};
-use crate::console::visitor::{Form, Visitor, set_cookie, set_language};
+use crate::console::posted::Form;
+use crate::console::stack::nowhere;
+use crate::console::visitor::{Visitor, set_cookie, set_language};
 use crate::console::world::random;
 use crate::paper;
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
+use subtle::ConstantTimeEq as _;
 
 impl Visitor {
     /// Writes down what happened to an account.
@@ -35,9 +40,31 @@ pub(crate) async fn language(visitor: Visitor, form: Form) -> Response {
     let own = back.starts_with('/') && !back.starts_with("//") && !back.contains('\\');
     let mut response = Redirect::to(if own { back } else { "/" }).into_response();
     if visitor.account.is_none() {
-        set_cookie(&mut response, &visitor.key);
+        set_cookie(&mut response, &visitor.console.cookie, &visitor.key);
     }
     set_language(&mut response, lang);
+    response
+}
+
+/// A demo's link logs in: it knows the key that was drawn for that demo.
+pub(crate) async fn demo(
+    State(console): State<Shared>,
+    Path((key, name)): Path<(String, String)>,
+) -> Response {
+    let known = console.demo.as_ref().is_some_and(|demo| {
+        bool::from(demo.key.as_bytes().ct_eq(key.as_bytes()))
+            && demo.accounts.iter().any(|(account, _, _)| *account == name)
+    });
+    let account = match known {
+        true => console.accounts.named(&name).await.ok().flatten(),
+        false => None,
+    };
+    let Some(account) = account else { return nowhere().await };
+    let now_ms = console.outside.clock.now_unix_ms() as i64;
+    let opened = console.accounts.open_session(account.id, &*console.outside.entropy, now_ms).await;
+    let Ok(key) = opened else { return nowhere().await };
+    let mut response = Redirect::to("/").into_response();
+    set_cookie(&mut response, &console.cookie, &key);
     response
 }
 
@@ -89,7 +116,7 @@ pub(crate) async fn login(visitor: Visitor, form: Form) -> Answer {
             let key = opened.map_err(visitor.broken())?;
             visitor.note(&account.name, "login", "").await?;
             let mut response = Redirect::to("/").into_response();
-            set_cookie(&mut response, &key);
+            set_cookie(&mut response, &visitor.console.cookie, &key);
             return Ok(response);
         }
         Try::Wrong => {
@@ -203,7 +230,7 @@ pub(crate) async fn password(visitor: Visitor, form: Form) -> Answer {
     let key = accounts.open_session(account.id, entropy, now).await.map_err(visitor.broken())?;
     visitor.note(&account.name, "password", "").await?;
     let mut response = Redirect::to("/").into_response();
-    set_cookie(&mut response, &key);
+    set_cookie(&mut response, &visitor.console.cookie, &key);
     Ok(response)
 }
 

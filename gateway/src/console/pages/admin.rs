@@ -6,8 +6,9 @@ use crate::console::form::{Input, Kind, taken};
 use crate::console::frame::{
     Answer, Button, Cell, DonePage, FormPage, Frame, Link, Table, TablesPage, role_word, show,
 };
+use crate::console::posted::Form;
 use crate::console::role::Role;
-use crate::console::visitor::{Form, Visitor};
+use crate::console::visitor::Visitor;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 

@@ -4,9 +4,10 @@
 use super::queue::{Line, asked, line};
 use crate::console::form::{Input, Kind, taken};
 use crate::console::frame::{Answer, FormPage, Frame, Link, show};
+use crate::console::posted::Form;
 use crate::console::role::Role;
 use crate::console::steps;
-use crate::console::visitor::{Form, Visitor};
+use crate::console::visitor::Visitor;
 use crate::console::words::Lang;
 use crate::paper;
 use askama::Template;
@@ -97,7 +98,7 @@ fn leg(view: &wire::LegView, case: &wire::CaseLine, today: u32, lang: Lang) -> L
     for offer in &view.steps {
         let step = offer.step.as_str();
         let known = open.iter().any(|(other, _, _)| other == step);
-        if !known && !matches!(step, "ask" | "undo") {
+        if !known && !matches!(step, "ask" | "undo" | "again") {
             let main = matches!(step, "take-up" | "accept" | "supply" | "outcome");
             open.push((step.to_owned(), steps::word(step, lang), main));
         }
@@ -130,7 +131,9 @@ fn said(message: &wire::MessageLine, lang: Lang) -> (String, String, String, boo
         _ => (lang.w("case.refused"), false),
     };
     let over = if message.overridden { lang.w("case.overridden") } else { "" };
-    let text = [what.as_str(), state, over].into_iter().filter(|part| !part.is_empty());
+    let text = [what.as_str(), message.handed_to.as_str(), state, over]
+        .into_iter()
+        .filter(|part| !part.is_empty());
     let text = text.collect::<Vec<_>>().join(" · ");
     (lang.time(message.created_unix_ms), message.from.clone(), text, good && !message.overridden)
 }
@@ -178,13 +181,8 @@ pub(crate) async fn slip(visitor: Visitor, Path(case): Path<String>, _: Form) ->
 
 /// A page to print is styled by its own style and by nothing else.
 pub(super) fn printed(html: String) -> Response {
-    let policy = format!(
-        "default-src 'none'; style-src {}; base-uri 'none'; form-action 'none'; \
-         frame-ancestors 'none'",
-        paper::style_source()
-    );
     let mut response = Html(html).into_response();
-    if let Ok(policy) = HeaderValue::from_str(&policy) {
+    if let Ok(policy) = HeaderValue::from_str(&paper::policy()) {
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     response

@@ -4,7 +4,8 @@
 use crate::console::form::{Input, Kind, taken};
 use crate::console::frame::Cell;
 use crate::console::frame::{Answer, FormPage, Frame, Link, Table, TablesPage, show, show_as};
-use crate::console::visitor::{Form, Visitor};
+use crate::console::posted::Form;
+use crate::console::visitor::Visitor;
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;

@@ -89,7 +89,11 @@ pub(crate) async fn page(visitor: Visitor) -> Answer {
         ],
         Some(Role::StationIntake) => vec![card("/sheet", "nav.sheet", "home.sheet")],
         Some(Role::Approver) => vec![card("/partners", "nav.partners", "home.approve")],
-        Some(Role::ComplianceReviewer) => vec![card("/partners", "nav.partners", "home.review")],
+        Some(Role::ComplianceReviewer) => vec![
+            card("/review", "nav.review", "home.reviews"),
+            card("/verify", "nav.verify", "home.verify"),
+            card("/partners", "nav.partners", "home.review"),
+        ],
         Some(Role::SecurityAdministrator) => vec![
             card("/accounts", "nav.accounts", "home.accounts"),
             card("/accounts/events", "nav.events", "home.events"),

@@ -3,7 +3,8 @@
 use super::find::simple;
 use crate::console::form::{Input, Kind, taken};
 use crate::console::frame::{Answer, Frame, Link, Table, TablesPage, show};
-use crate::console::visitor::{Form, Visitor};
+use crate::console::posted::Form;
+use crate::console::visitor::Visitor;
 use crate::console::words::Lang;
 use crate::drafts;
 use axum::response::{IntoResponse, Redirect, Response};

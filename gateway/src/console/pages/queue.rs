@@ -3,9 +3,10 @@
 
 use crate::console::form::{Input, Kind};
 use crate::console::frame::{Answer, DonePage, Frame, Link, show};
+use crate::console::posted::Form;
 use crate::console::role::Role;
 use crate::console::steps;
-use crate::console::visitor::{Form, Visitor};
+use crate::console::visitor::Visitor;
 use crate::console::words::Lang;
 use askama::Template;
 use axum::extract::Query;

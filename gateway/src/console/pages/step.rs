@@ -5,8 +5,9 @@ use crate::console::form::{Input, taken};
 use crate::console::frame::{
     Answer, Button, CheckPage, DonePage, Failed, FormPage, Frame, Link, show,
 };
+use crate::console::posted::Form;
 use crate::console::steps::{self, Offered};
-use crate::console::visitor::{Form, Visitor};
+use crate::console::visitor::Visitor;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};

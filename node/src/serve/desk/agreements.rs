@@ -4,6 +4,7 @@ use super::{Answer, DeskDoor};
 use crate::agreements::standing::{self, Proposal, Said};
 use crate::agreements::waiting::{self, Waiting};
 use crate::directory::{Bond, Directory};
+use crate::draft;
 use crate::store::{Conn, StoreError};
 use crate::trouble::Denied;
 use crate::witness::{Ages, policy};
@@ -55,6 +56,11 @@ impl Held {
         Some((proposal, version))
     }
 
+    /// The version in force, or the one proposed where none is.
+    fn shown(&self) -> Option<&Version> {
+        self.live().or(self.pending().map(|(_, version)| version))
+    }
+
     /// The posts that approved a version: of its proposer, and of who counter-signed it.
     fn posts_of(&self, version: &Version) -> Option<(PartySide, Vec<String>, Vec<String>)> {
         let proposal = self.proposals.iter().rfind(|one| one.digest == version.digest)?;
@@ -96,6 +102,9 @@ impl DeskDoor {
                 let held = Held::read(&mut conn, id).await?;
                 let ages = Ages::read(&mut conn, &self.log_origin()).await?;
                 let view = self.view(directory, bond, &held, &waiting);
+                let draft_toml = held.shown().and_then(|shown| draft::copy(&shown.agreement));
+                let draft_toml = draft_toml.unwrap_or_default();
+                let view = view.map(|view| wire::AgreementView { draft_toml, ..view });
                 view.map(|view| self.cosigned(directory, bond, &ages, view))
             }
             None => {
@@ -117,7 +126,7 @@ impl DeskDoor {
     ) -> Option<wire::AgreementView> {
         let told = state::Told::new(directory, &self.house, bond, held);
         let pending = held.pending();
-        let shown = held.live().or(pending.map(|(_, version)| version))?;
+        let shown = held.shown()?;
         let (mut text_zh, mut text_en) = (text::zh(&shown.agreement), text::en(&shown.agreement));
         if let Some((proposal, version)) = pending.filter(|(_, v)| v.digest != shown.digest) {
             let (zh, en) = told.pending(proposal);

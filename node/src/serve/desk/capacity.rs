@@ -15,7 +15,7 @@ impl DeskDoor {
         asked: &wire::ListCapacityRequest,
     ) -> Answer<wire::CapacityList> {
         let now_ms = self.house.world.clock.now_unix_ms();
-        let today = self.house.calendar.day_of_unix_ms(now_ms);
+        let today = self.house.calendar().day_of_unix_ms(now_ms);
         let mut conn = self.store.read().await?;
         if asked.peers {
             let heard = heard(&mut conn, today).await?;
@@ -42,7 +42,7 @@ impl DeskDoor {
                     conn: &mut conn,
                     changed: &BTreeMap::new(),
                     over: Vec::new(),
-                    calendar: &self.house.calendar,
+                    shelf: &self.house.shelf(),
                     today,
                 };
                 let count = legs.count(&known, figure).await?;

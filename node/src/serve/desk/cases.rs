@@ -5,8 +5,9 @@
 //! are never listed or filtered, only counted. The sender's page shows stages, not school or
 //! employer, and closes 30 days after the end (V20).
 
+use super::export::purpose;
 use super::legs::Scene;
-use super::{Answer, DeskCommand, DeskDoor, Done, no_purpose, purpose};
+use super::{Answer, DeskCommand, DeskDoor, Done, no_purpose};
 use crate::config::DeskRole;
 use crate::directory::Directory;
 use crate::legs::{LegFile, Local};
@@ -152,7 +153,7 @@ impl DeskDoor {
             self.looked(caller, look).await?;
         }
         let mut scene = Scene::new(&mut conn, &self.house, &published);
-        let today = self.house.calendar.day_of_unix_ms(eyes.now_ms).number();
+        let today = self.house.calendar().day_of_unix_ms(eyes.now_ms).number();
         let mut view = wire::CaseView { line: Some(case_line(&row)), legs: Vec::new(), today };
         for file in &files {
             let may_act = caller.role == DeskRole::Clerk;
@@ -186,7 +187,7 @@ impl DeskDoor {
     async fn files(&self, conn: &mut Conn, row: &CaseRow) -> Result<Vec<LegFile>, StoreError> {
         let mut files = Vec::new();
         for leg in legs_of(conn, row.id).await? {
-            files.extend(load(conn, leg, &self.house.calendar).await?);
+            files.extend(load(conn, leg, &self.house.shelf()).await?);
         }
         Ok(files)
     }

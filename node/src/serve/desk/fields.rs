@@ -4,8 +4,10 @@ use super::Answer;
 use super::legs::Scene;
 use crate::follow::filled;
 use crate::legs::{Entry, LegFile, msg_id};
+use crate::questions::{CORRECTION_ASKED, open_request};
 use crate::store::StoreError;
 use crate::vault::{self, DRAFT, Place};
+use jieli_proto::case::Side;
 use jieli_proto::id::Digest;
 use jieli_proto::section::{self, Phase, SectionKind, Value};
 use jieli_proto::wire;
@@ -27,10 +29,29 @@ impl Scene<'_> {
                 self.disclosed(file, entry, &mut values).await?;
             }
         }
-        Ok(values
-            .into_iter()
-            .filter_map(|((section, field), value)| view(section, field, &value))
-            .collect())
+        let asked = self.asked(file).await?;
+        let known = values.into_iter();
+        let known = known.filter_map(|((section, field), value)| view(section, field, &value));
+        Ok(known.chain(asked).collect())
+    }
+
+    /// What the person asked to have instead.
+    async fn asked(&mut self, file: &LegFile) -> Result<Option<wire::FieldView>, StoreError> {
+        if file.our_side != Side::Initiator || open_request(self.conn, file).await?.is_none() {
+            return Ok(None);
+        }
+        let place = Place::of_leg(file.id, CORRECTION_ASKED);
+        let bytes = vault::reveal(self.conn, self.house, file, &place).await?;
+        let Some(bytes) = bytes else { return Ok(None) };
+        let asked = wire::DraftField::decode(bytes.as_slice())
+            .map_err(|_| StoreError::Corrupt("correction_request"))?;
+        let Some(wire::draft_field::Value::Text(text)) = asked.value else { return Ok(None) };
+        let shown = view(section::PERSON, asked.field, &Value::Text(text));
+        Ok(shown.map(|shown| wire::FieldView {
+            name_zh: format!("本人要求更正为：{}", shown.name_zh),
+            name_en: format!("the person asks for: {}", shown.name_en),
+            ..shown
+        }))
     }
 
     /// What was entered here, for a leg that we started.

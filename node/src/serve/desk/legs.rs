@@ -8,17 +8,22 @@ use crate::directory::Bond;
 use crate::house::House;
 use crate::legs::{Entry, LegFile, Local, Standing, heard};
 use crate::paper;
-use crate::questions::{ARRIVAL_STATE, Told};
+use crate::questions::{ARRIVAL_STATE, Told, open_request};
 use crate::rotation::disputed;
+use crate::shelf::party_of;
 use crate::store::{Conn, StoreError};
 use crate::writer::Published;
+use jieli_proto::calendar::Calendar;
 use jieli_proto::case::{self, Direction, Owed, Side};
+use jieli_proto::day::Day;
 use jieli_proto::refusal::Refusal;
+use jieli_proto::section::{PERSON, SectionKind};
 use jieli_proto::wire;
 use jieli_proto::wire::message::Body;
 use jieli_proto::words;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Working days past the due date after which somebody should telephone.
 const LATE_DAYS: u32 = 3;
@@ -100,14 +105,15 @@ impl<'a> Scene<'a> {
         let messages = file.entries.iter().map(|entry| {
             let from = if entry.side == file.our_side { &us } else { &peer };
             let disputed = disputed.contains(&entry.env_digest);
-            wire::MessageLine { disputed, ..message_line(file, entry, from) }
+            let handed_to = self.handed_to(file, entry);
+            wire::MessageLine { disputed, handed_to, ..message_line(file, entry, from) }
         });
         let messages = messages.collect();
         let steps = if may_act { self.steps(case, file).await? } else { Vec::new() };
         let mut next: Vec<String> = steps.iter().map(|step| step.step.clone()).collect();
         next.dedup();
         let person_told = if may_act { self.person_told(file).await? } else { "" }.to_owned();
-        let letter = paper::letter_state(self.conn, file.id, &self.house.calendar).await?;
+        let letter = paper::letter_state(self.conn, file.id, &self.house.calendar()).await?;
         Ok(wire::LegView {
             line: Some(line),
             messages,
@@ -118,6 +124,39 @@ impl<'a> Scene<'a> {
             window: self.window(file),
             letter,
         })
+    }
+
+    /// What the person asked to have corrected, by its name alone.
+    async fn correction(
+        &mut self,
+        file: &LegFile,
+    ) -> Result<Option<wire::CorrectionAsked>, StoreError> {
+        if file.our_side != Side::Initiator {
+            return Ok(None);
+        }
+        let asked = open_request(self.conn, file).await?;
+        Ok(asked.and_then(|(field, due)| {
+            let named = SectionKind::of(u32::from(PERSON))?.field(field)?;
+            Some(wire::CorrectionAsked {
+                name_zh: named.zh.to_owned(),
+                name_en: named.en.to_owned(),
+                due_on: due.number(),
+            })
+        }))
+    }
+
+    /// The office that a REDIRECT names, by its name.
+    fn handed_to(&self, file: &LegFile, entry: &Entry) -> String {
+        let Some(Body::Redirect(to)) = entry.message.as_ref().and_then(|m| m.body.as_ref()) else {
+            return String::new();
+        };
+        let bond = self.bond(file);
+        let of = |bond: &Bond| {
+            let side =
+                if file.our_side == Side::Examiner { bond.our_side } else { bond.our_side.other() };
+            Some(bond.in_force()?.office(side, &to.office)?.name.clone())
+        };
+        bond.as_deref().and_then(of).unwrap_or_else(|| to.office.clone())
     }
 
     /// V22, at the city that got the person: whether the person has heard of it by now.
@@ -155,6 +194,12 @@ impl<'a> Scene<'a> {
         let mut batch = Batch::new(self.conn, self.house, directory, head, now_ms);
         let offers = batch.offers(file).await?;
         let mut steps = Vec::new();
+        if let Ok(offices) = batch.may_open_again(file).await {
+            let again = format!("case again {case} {}", file.number);
+            steps.extend(
+                offices.iter().map(|o| next("again", format!("{again} --to {}", o.credit_code))),
+            );
+        }
         if waits {
             steps.push(next("undo", format!("case undo {case} {}", file.number)));
         }
@@ -165,14 +210,17 @@ impl<'a> Scene<'a> {
 
     /// What this city alone knows of a leg.
     async fn leg_desk(&mut self, file: &LegFile, owed: Option<Owed>) -> Answer<wire::LegDesk> {
-        let calendar = &self.house.calendar;
+        let own = self.house.calendar();
+        let counted = self.counted(file, owed);
+        let calendar = counted.as_ref().unwrap_or(&own);
         let today = calendar.day_of_unix_ms(self.house.world.clock.now_unix_ms());
+        let due = owed.and_then(|owed| owed.due);
         let owed = owed.filter(|_| !file.law.is_closed());
         let turn = owed
             .as_ref()
             .map_or("", |owed| if owed.by == file.our_side { "ours" } else { "theirs" });
         let pending = waiting(self.conn, file).await?.map(|pending| wire::PendingAct {
-            goes_out_at: time_of(calendar, pending.due_ms),
+            goes_out_at: time_of(&own, pending.due_ms),
             step: pending.step,
             goes_out_unix_ms: pending.due_ms,
             token: pending.token,
@@ -190,7 +238,12 @@ impl<'a> Scene<'a> {
         Ok(wire::LegDesk {
             turn: turn.to_owned(),
             urgency: urgency.to_owned(),
+            correction: self.correction(file).await?,
             handler: handler(self.conn, file).await?.unwrap_or_default(),
+            due_calendar: due.zip(counted.as_ref()).map_or(String::new(), |(_, calendar)| {
+                format!("{} {}", calendar.name(), calendar.version())
+            }),
+            due_provisional: due.is_some_and(|due| calendar.is_provisional(due)),
             pending,
             not_sent: unsent.map(|unsent| wire::UnsentAct {
                 step: unsent.step,
@@ -199,6 +252,20 @@ impl<'a> Scene<'a> {
                 say_en: unsent.say_en,
             }),
         })
+    }
+
+    /// The calendar of who owes what a leg waits for, in the version that its date was said with.
+    fn counted(&self, file: &LegFile, owed: Option<Owed>) -> Option<Arc<Calendar>> {
+        let (owed, directory) = (owed?, &self.published.directory);
+        let bond = directory.bond_of(file)?;
+        let said = file.entries.iter().rev().find_map(|entry| {
+            let message = entry.message.as_ref()?;
+            let gave = message.due_date > 0 && owed.due.map(Day::number) == Some(message.due_date);
+            gave.then_some(message.calendar_version)
+        });
+        let party = party_of(&bond, file.our_side, owed.by);
+        let version = directory.shelf.of_version(&bond, party, said);
+        version.or_else(|| directory.shelf.of_party(&bond, party))
     }
 
     /// Where the person goes, as the examiner told it last.
@@ -268,6 +335,7 @@ fn message_line(file: &LegFile, entry: &Entry, from: &str) -> wire::MessageLine 
         env_digest: entry.env_digest.hex(),
         due_date: message.map_or(0, |message| message.due_date),
         disputed: false,
+        handed_to: String::new(),
     }
 }
 

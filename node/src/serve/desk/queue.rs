@@ -48,7 +48,7 @@ impl DeskDoor {
         let mut after = Cursor::parse(request.after.trim()).ok_or_else(bad_page)?;
         let published = self.hand.published();
         let eyes = self.eyes(caller, &published.directory);
-        let today = self.house.calendar.day_of_unix_ms(eyes.now_ms);
+        let today = self.house.calendar().day_of_unix_ms(eyes.now_ms);
         let every = eyes.coordinates || caller.role == DeskRole::Compliance;
         let filter = Filter {
             office: caller.actor.office.clone(),
@@ -73,7 +73,7 @@ impl DeskDoor {
             for queued in page {
                 scanned += 1;
                 after = queued.at;
-                let found = load(&mut conn, queued.leg, &self.house.calendar).await?;
+                let found = load(&mut conn, queued.leg, &self.house.shelf()).await?;
                 let found = found.map(|file| eyes.view(&file));
                 let Some(file) = found.filter(|file| eyes.see(file)) else { continue };
                 let word = stage_word(&file);

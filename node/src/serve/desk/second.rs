@@ -1,7 +1,8 @@
 //! Exports with personal data and operators' overrides: asked for at one desk, approved at another,
 //! then done once.
 
-use super::{Answer, DeskCommand, DeskDoor, Done, no_purpose, purpose};
+use super::export::purpose;
+use super::{Answer, DeskCommand, DeskDoor, Done, no_purpose};
 use crate::config::DeskRole;
 use crate::questions::{Look, View};
 use crate::recovery;

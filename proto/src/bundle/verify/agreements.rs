@@ -43,6 +43,12 @@ pub(super) fn check(scene: &mut Scene<'_>) -> Agreements {
             scene.failures.add(Code::Equivocation, path, "agreement version");
         }
     }
+    for ((id, version), agreement) in &found.by_version {
+        let before = found.by_version.get(&(*id, version.saturating_sub(1)));
+        if let Err(why) = agreement.follows(before) {
+            scene.failures.add(Code::AgreementFalse, "", why.to_string());
+        }
+    }
     found
 }
 

@@ -3,21 +3,22 @@
 use super::super::code::Code;
 use super::Scene;
 use super::agreements::Agreements;
-use super::legs::Leg;
+use super::legs::{Leg, Offices};
 use crate::agreement::{Agreement, Asked};
 use crate::day::Day;
-use crate::id::{CityId, LegId};
+use crate::id::{AgreementId, CityId, LegId};
 use crate::kinds::PartySide;
 use crate::message::MessageFacts;
 use crate::refusal::Refusal;
 use crate::section;
+use crate::wire;
+use crate::wire::message::Body;
 use std::collections::BTreeMap;
 
 /// What the first message of a leg has fixed.
 struct Opening<'a> {
     initiator: &'a CityId,
-    /// The initiator's, the examiner's.
-    offices: &'a [String; 2],
+    offices: &'a Offices,
 }
 
 /// Every message that was not refused cites an agreement version that is here and allows it.
@@ -29,14 +30,20 @@ pub(super) fn check(scene: &mut Scene<'_>, agreed: &Agreements, legs: &[Leg]) {
             Some((leg.verdict.leg, Opening { initiator, offices }))
         })
         .collect();
+    let mut live: BTreeMap<AgreementId, BTreeMap<u32, Agreement>> = BTreeMap::new();
+    for ((id, version), agreement) in &agreed.by_version {
+        live.entry(*id).or_default().insert(*version, agreement.clone());
+    }
+    let none = BTreeMap::new();
     for record in scene.records.values().filter(|record| record.refused().is_none()) {
-        let Some((facts, _)) = record.message() else { continue };
+        let Some((facts, message)) = record.message() else { continue };
         let Some(agreement) = cited(agreed, facts) else {
             let version = format!("version {}", facts.head.agreement_version);
             scene.failures.add(Code::AgreementMissing, &record.path, version);
             continue;
         };
-        if let Err(why) = authorised(agreement, facts, &openings) {
+        let live = live.get(&facts.head.agreement).unwrap_or(&none);
+        if let Err(why) = authorised((agreement, live), (facts, message), &openings) {
             scene.failures.add(Code::NotAuthorised, &record.path, why);
         }
     }
@@ -55,8 +62,8 @@ pub(super) fn made_on(agreement: &Agreement, facts: &MessageFacts) -> (Day, i32)
 }
 
 fn authorised(
-    agreement: &Agreement,
-    facts: &MessageFacts,
+    (agreement, live): (&Agreement, &BTreeMap<u32, Agreement>),
+    (facts, message): (&MessageFacts, &wire::Message),
     openings: &BTreeMap<LegId, Opening<'_>>,
 ) -> Result<(), String> {
     let side = |city: &CityId| agreement.side_of(city).ok_or_else(|| format!("{city} is no party"));
@@ -65,9 +72,13 @@ fn authorised(
     let Some(place) = facts.place else { return Ok(()) };
     let Some(opening) = openings.get(&place.leg) else { return Ok(()) };
     let initiator = side(opening.initiator)?;
-    let [theirs, others] = opening.offices;
-    let (from, to) = if sender == initiator { (theirs, others) } else { (others, theirs) };
-    if (facts.from_office.as_str(), facts.to_office.as_str()) != (from, to) {
+    let at = facts.head.agreement_version;
+    let expected = opening.offices.expected((sender, initiator), &place, (live, at));
+    let competent = match &message.body {
+        Some(Body::Redirect(to)) => agreement.is_competent(sender, &to.office, facts.service),
+        Some(_) | None => true,
+    };
+    if [facts.from_office.as_str(), facts.to_office.as_str()] != expected || !competent {
         return Err(Refusal::OfficeNotCovered.name().to_owned());
     }
     let holder = if section::is_pull(facts.service) { initiator.other() } else { initiator };

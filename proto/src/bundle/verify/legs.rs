@@ -6,11 +6,13 @@ use super::super::verdict::{CaseVerdict, Completeness, LegVerdict};
 use super::Scene;
 use super::agreements::Agreements;
 use super::replay::{self, LegHistory, Unread};
+use crate::agreement::{Agreement, office_at};
 use crate::id::{CityId, Digest, LegId};
-use crate::kinds::Kind;
-use crate::message::LegPlace;
+use crate::kinds::{Kind, PartySide};
+use crate::message::{LegPlace, examiner_office};
 use crate::refusal::Refusal;
 use crate::wire::MessageType;
+use crate::wire::message::Body;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A leg as far as it is here.
@@ -18,8 +20,67 @@ pub(super) struct Leg {
     pub(super) verdict: LegVerdict,
     /// Who sent the OFFER or REQUEST.
     pub(super) initiator: Option<CityId>,
-    /// The offices it has fixed: the initiator's, the examiner's.
-    pub(super) offices: Option<[String; 2]>,
+    /// The offices that its messages have to name.
+    pub(super) offices: Option<Offices>,
+}
+
+/// The offices of a leg.
+pub(super) struct Offices {
+    /// The initiator's.
+    initiator: String,
+    /// The examiner's, by the first message.
+    opened: String,
+    /// The agreement version that the first message cites.
+    version: u32,
+    /// Those that a REDIRECT named, and the version it cites, by its place.
+    redirects: BTreeMap<u32, (String, u32)>,
+    /// The places of the examiner's lane.
+    places: BTreeMap<Digest, u32>,
+}
+
+impl Offices {
+    fn of(opening: &Record<'_>, lanes: &BTreeMap<CityId, Lane<'_>>) -> Option<Offices> {
+        let (facts, _) = opening.message()?;
+        let examiner = lanes.get(&facts.head.recipient)?;
+        let counts = |(seq, (_, record)): (&u32, &Step<'_>)| {
+            let (facts, message) = record.message().filter(|_| record.refused().is_none())?;
+            let version = facts.head.agreement_version;
+            match &message.body {
+                Some(Body::Redirect(redirect)) => Some((*seq, (redirect.office.clone(), version))),
+                Some(_) | None => None,
+            }
+        };
+        Some(Offices {
+            initiator: facts.from_office.as_str().to_owned(),
+            opened: facts.to_office.as_str().to_owned(),
+            version: facts.head.agreement_version,
+            redirects: examiner.iter().filter_map(counts).collect(),
+            places: examiner.iter().map(|(seq, (_, record))| (record.digest, *seq)).collect(),
+        })
+    }
+
+    /// From where and to where a message of `sender` goes under a version of the agreement, of which
+    /// `live` were in force: the offices named in the leg, or who has taken over from them since.
+    pub(super) fn expected<'a>(
+        &'a self,
+        (sender, initiator): (PartySide, PartySide),
+        place: &LegPlace,
+        (live, at): (&'a BTreeMap<u32, Agreement>, u32),
+    ) -> [&'a str; 2] {
+        let is_initiators = sender == initiator;
+        let known = match is_initiators {
+            true => self.places.get(&place.seen).copied().unwrap_or(0),
+            false => place.seq.saturating_sub(1),
+        };
+        let named =
+            |(seq, (office, since)): (&u32, &'a (String, u32))| (*seq, (office.as_str(), *since));
+        let redirects = self.redirects.iter().map(named);
+        let (examiner, since) =
+            examiner_office((self.opened.as_str(), self.version), redirects, known);
+        let theirs = office_at(live, initiator, &self.initiator, (self.version, at));
+        let examiner = office_at(live, initiator.other(), examiner, (since, at));
+        if is_initiators { [theirs, examiner] } else { [examiner, theirs] }
+    }
 }
 
 /// A message of a leg.
@@ -100,9 +161,7 @@ fn check_leg(
         scene.failures.add(Code::LegGap, "", format!("{} has no opening", leg.hex()));
     }
     let initiator = opening.and_then(|(_, record)| record.author());
-    let offices = opening.and_then(|(_, record)| record.message()).map(|(facts, _)| {
-        [&facts.from_office, &facts.to_office].map(|office| office.as_str().to_owned())
-    });
+    let offices = opening.and_then(|(_, record)| Offices::of(record, &lanes));
     let (unstated, agree) = statements(scene, leg, &lanes);
     let last = lanes
         .iter()

@@ -290,8 +290,8 @@ impl<'a> Replay<'a> {
     }
 }
 
-/// Working days where no calendar pack can be relied on: a bundle does not tell which version the
-/// office that is to answer counted by, and nodes do not exchange packs yet. So a REMIND is refused
+/// Working days where no calendar pack can be relied on: a bundle need not hold the version that the
+/// office counted by which is to answer. So a REMIND is refused
 /// only where every calendar refuses it, and a refusal is false only where every calendar allows
 /// the REMIND. Between two dates a calendar finds no working day, or all days, or a number between.
 pub(super) struct Packless {

@@ -15,6 +15,7 @@ use crate::envelope;
 use crate::id::{CityId, Digest};
 use crate::kinds::Kind;
 use crate::message::MessageFacts;
+use crate::pack::Content;
 use crate::section::{self, PERSON};
 use crate::wire::message::Body;
 use crate::wire::{self, EffectScope, Envelope};
@@ -241,7 +242,7 @@ fn packs(scene: &mut Scene<'_>) {
                 }
             }
         }
-        if let Err(error) = envelope::payload::<wire::Pack>(envelope) {
+        if let Err(error) = Content::of_envelope(envelope) {
             scene.failures.add(Code::FileForm, &path, error.to_string());
         }
     }

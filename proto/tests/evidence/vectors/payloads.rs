@@ -50,6 +50,8 @@ pub(crate) fn all() -> Vec<Sample> {
         sample("receipt", city, &receipt(city)),
         sample("act propose", city, &propose(&world)),
         sample("act countersign", city, &countersign(&world)),
+        sample("act flag", city, &flag_act(&world)),
+        sample("act answer_flag", city, &answer_act(&world)),
         sample("agreement", city, &agreement(&world)),
         sample("manifest", city, &first_manifest(city)),
         sample("manifest with a revocation", city, &second_manifest(city)),
@@ -57,7 +59,42 @@ pub(crate) fn all() -> Vec<Sample> {
     ]);
     samples.extend(statements(city));
     samples.extend(papers(city));
+    samples.push(sample("flag", city, &flag(wire::RiskFlagAnswer::Unspecified)));
     samples
+}
+
+fn flag(answer: wire::RiskFlagAnswer) -> wire::RiskFlag {
+    wire::RiskFlag {
+        agreement_id: AGREEMENT.to_vec(),
+        kind: wire::RiskFlagKind::SameMinute.into(),
+        month: 202_611,
+        answer_by: 20_261_214,
+        answer: answer.into(),
+    }
+}
+
+fn flag_act(world: &World) -> wire::Act {
+    let city = &world.cities[index(PartySide::A)];
+    wire::Act {
+        header: Some(header(PartySide::A, Lane::acts(PartySide::A), 2, &[9; 32])),
+        act_seen: vec![0; 32],
+        act_type: ActType::Flag.into(),
+        carried: Some(city.message.seal(&flag(wire::RiskFlagAnswer::Unspecified))),
+        ..wire::Act::default()
+    }
+}
+
+/// City A answers a flag that city B has raised.
+fn answer_act(world: &World) -> wire::Act {
+    let city = &world.cities[index(PartySide::A)];
+    wire::Act {
+        header: Some(header(PartySide::A, Lane::acts(PartySide::A), 3, &[9; 32])),
+        act_seen: vec![8; 32],
+        act_type: ActType::AnswerFlag.into(),
+        subject: vec![8; 32],
+        carried: Some(city.message.seal(&flag(wire::RiskFlagAnswer::OfficeInstructed))),
+        ..wire::Act::default()
+    }
 }
 
 fn receipt(city: &City) -> wire::Receipt {

@@ -2,6 +2,7 @@
 
 use super::super::grievance::show;
 use super::super::say::{Out, date, time};
+use super::flags;
 use jieli_proto::wire::{self, MessageType};
 use jieli_proto::words::{self, Word};
 use serde_json::{Value, json};
@@ -57,8 +58,53 @@ pub(super) fn json(found: &wire::AuditReport) -> Value {
         })).collect::<Vec<_>>(),
         "call_backs": found.call_backs.iter().map(show::call_back_value).collect::<Vec<_>>(),
         "grievances": found.grievances.iter().map(grievances_json).collect::<Vec<_>>(),
+        "flags": found.flags.iter().map(flags::value).collect::<Vec<_>>(),
         "overrides": found.overrides.iter().map(override_json).collect::<Vec<_>>(),
+        "flows": found.flows.iter().map(|one| json!({
+            "service": words::service(one.service()).en, "ours": one.ours, "open": one.open,
+            "fulfilled": one.fulfilled, "not_given": one.not_given, "ended": one.ended,
+        })).collect::<Vec<_>>(),
+        "paces": found.paces.iter().map(|one| json!({
+            "type": words::message(one.r#type()).en, "ours": one.ours, "within_1": one.within_1,
+            "within_5": one.within_5, "within_15": one.within_15, "within_60": one.within_60,
+            "longer": one.longer,
+        })).collect::<Vec<_>>(),
     })
+}
+
+/// What became of the legs that were opened, and how long the first steps took.
+fn flows(found: &wire::AuditReport, out: Out) -> Vec<String> {
+    let who = |ours: bool| if ours { found.city.as_str() } else { found.peer.as_str() };
+    let mut lines = vec![out.say("新开事项现在的情况", "How the legs opened stand now")];
+    lines.extend(found.flows.iter().map(|one| {
+        let word = words::service(one.service());
+        let said = out.say(
+            &format!(
+                "{}：在办 {}，办成 {}，未予或未办成 {}，另行结束 {}",
+                word.zh, one.open, one.fulfilled, one.not_given, one.ended
+            ),
+            &format!(
+                "{}: open {}, fulfilled {}, not given {}, ended otherwise {}",
+                word.en, one.open, one.fulfilled, one.not_given, one.ended
+            ),
+        );
+        format!("  {} {said}", who(one.ours))
+    }));
+    lines.extend(found.paces.iter().map(|one| {
+        let word = words::message(one.r#type());
+        let said = out.say(
+            &format!(
+                "{}用时（天）：1 内 {}，5 内 {}，15 内 {}，60 内 {}，更久 {}",
+                word.zh, one.within_1, one.within_5, one.within_15, one.within_60, one.longer
+            ),
+            &format!(
+                "days until {}: within 1 {}, 5 {}, 15 {}, 60 {}, longer {}",
+                word.en, one.within_1, one.within_5, one.within_15, one.within_60, one.longer
+            ),
+        );
+        format!("  {} {said}", who(one.ours))
+    }));
+    lines
 }
 
 fn event_json(one: &wire::AuditEvent) -> Value {
@@ -142,6 +188,7 @@ pub(super) fn text(found: &wire::AuditReport, out: Out) -> String {
         );
         lines.push(format!("  {} {name}: {counts}", who(one.ours)));
     }
+    lines.extend(flows(found, out));
     lines.push(out.say("期限（在此期间到期）", "Deadlines (due in this period)"));
     for one in &found.deadlines {
         let duty = duty(one.duty());
@@ -172,6 +219,8 @@ pub(super) fn text(found: &wire::AuditReport, out: Out) -> String {
     lines.push(out.say("回访", "Call-backs"));
     lines.extend(found.call_backs.iter().map(|one| show::call_back_text(one, out)));
     lines.extend(grievances(found, out));
+    lines.push(out.say("风险提示", "Flags on the agreement"));
+    lines.extend(found.flags.iter().map(|one| flags::text(one, out)));
     lines.push(out.say("警报", "Alarms"));
     lines.extend(found.alarms.iter().map(event_text));
     lines.push(out.say("留存的违规证据", "Evidence of misbehaviour kept"));

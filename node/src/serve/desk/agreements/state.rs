@@ -8,6 +8,7 @@ use crate::house::House;
 use jieli_proto::day::Day;
 use jieli_proto::kinds::PartySide;
 use jieli_proto::wire::ActType;
+use jieli_proto::words;
 
 /// What the words are made from.
 pub(super) struct Told<'a> {
@@ -41,9 +42,14 @@ impl<'a> Told<'a> {
         pending: Option<(&Proposal, &Version)>,
     ) -> (&'static str, String, String) {
         let now_ms = self.house.world.clock.now_unix_ms();
-        let state = self.bond.state(self.house.calendar.day_of_unix_ms(now_ms));
+        let state = self.bond.state(self.house.calendar().day_of_unix_ms(now_ms));
         let (mut zh, mut en) = self.in_force(state);
         let mut word = state;
+        if !self.bond.flags.is_empty() && state != "CLOSED" {
+            let (more_zh, more_en) = self.flagged(state);
+            zh.push_str(&more_zh);
+            en = format!("{en} {more_en}").trim().to_owned();
+        }
         if let Some((proposal, _)) = pending {
             let (more_zh, more_en) = self.pending(proposal);
             zh.push_str(&more_zh);
@@ -66,6 +72,10 @@ impl<'a> Told<'a> {
                     format!("第{version}版生效中，至 {to}。{posts_zh}"),
                     format!("Version {version} is in force until {to}. {posts_en}"),
                 )
+            }
+            // By a flag alone: told with it.
+            "SUSPENDED" if self.bond.suspenders().is_empty() => {
+                (format!("第{version}版生效。{posts_zh}"), format!("Version {version}. {posts_en}"))
             }
             "SUSPENDED" => {
                 let by: Vec<&str> =
@@ -97,6 +107,34 @@ impl<'a> Told<'a> {
             "CLOSED" => ("已关闭。".to_owned(), "Closed.".to_owned()),
             _ => (String::new(), String::new()),
         }
+    }
+
+    /// V17: what was raised and waits for an answer.
+    fn flagged(&self, state: &str) -> (String, String) {
+        let (mut zh, mut en) = (Vec::new(), Vec::new());
+        for flag in &self.bond.flags {
+            let (word, by) = (words::flag(flag.kind), flag.answer_by);
+            let month = format!("{}-{:02}", flag.month / 100, flag.month % 100);
+            let who = self.name(flag.side.other());
+            zh.push(format!("{month}“{}”，由{who}审阅人员在 {by} 前答复", word.zh));
+            en.push(format!(
+                "{month}: {}, to be answered by the reviewer of {who} by {by}",
+                word.en
+            ));
+        }
+        let (zh, en) = (zh.join("；"), en.join("; "));
+        if state == "SUSPENDED" && self.bond.suspenders().is_empty() {
+            return (
+                format!(
+                    "风险提示逾期未答复，不收新办件，撤回、在办事项和删除照常；答复后自动恢复。{zh}。"
+                ),
+                format!(
+                    "A flag was not answered in time: no new cases; withdrawals, open items and \
+                     erasure go on; it resumes by itself with the answer. {en}."
+                ),
+            );
+        }
+        (format!("风险提示待答复：{zh}。"), format!("Flags to be answered: {en}."))
     }
 
     /// Who stands behind the version in force, on both sides.
@@ -173,9 +211,11 @@ pub(super) fn waiting(house: &House, one: &Waiting) -> (String, String) {
             let on = day(one.wind_down_on);
             (format!("终止协议，过渡至 {on}"), format!("to end it, winding down until {on}"))
         }
-        ActType::Unspecified | ActType::Manifest | ActType::Pack => {
-            ("-".to_owned(), "-".to_owned())
-        }
+        ActType::Unspecified
+        | ActType::Manifest
+        | ActType::Pack
+        | ActType::Flag
+        | ActType::AnswerFlag => ("-".to_owned(), "-".to_owned()),
     };
     let (id, post) = (hex::encode(one.id), &one.post);
     let until = moment(house, one.lapses_ms);
@@ -192,8 +232,8 @@ pub(super) fn waiting(house: &House, one: &Waiting) -> (String, String) {
 
 /// Date and time of day in the zone of the calendar.
 fn moment(house: &House, unix_ms: u64) -> String {
-    let zone = house.calendar.zone_offset_min();
-    let day = house.calendar.day_of_unix_ms(unix_ms);
+    let zone = house.calendar().zone_offset_min();
+    let day = house.calendar().day_of_unix_ms(unix_ms);
     let minutes = unix_ms.saturating_sub(day.start_unix_ms(zone)) / 60_000;
     format!("{day} {:02}:{:02}", minutes / 60, minutes % 60)
 }

@@ -128,10 +128,16 @@ fn party(lines: &mut Vec<String>, party: &Party, side: &str, tongue: Tongue) {
 fn office_line(office: &Office, tongue: Tongue) -> String {
     let kind = tongue.word(words::office(office.kind()));
     let (name, code, phone) = (&office.name, &office.credit_code, &office.telephone);
-    tongue.say(
+    let line = tongue.say(
         format!("  机构：{name}（{kind}），信用代码 {code}，电话 {phone}"),
         format!("  Office: {name} ({kind}), credit code {code}, telephone {phone}"),
-    )
+    );
+    if office.succeeds.is_empty() {
+        return line;
+    }
+    let before = tongue.list(&office.succeeds);
+    line + &tongue
+        .say(format!("，接办原机构 {before} 的事项"), format!(", takes over from {before}"))
 }
 
 fn service(lines: &mut Vec<String>, rule: &ServiceRule, whole: &Agreement, tongue: Tongue) {

@@ -12,7 +12,8 @@ use crate::case::{self, Both, Proof, Side, Verdict};
 use crate::day::Day;
 use crate::id::{CityId, Digest, LegId};
 use crate::kinds::PartySide;
-use crate::message::{Context, LegPlace, MessageFacts, act_of, duty_of, rules};
+use crate::message::{Context, LegPlace, MessageFacts, act_of, duty_of, examiner_office, rules};
+use crate::refusal::Refusal;
 use crate::section;
 use crate::wire::message::Body;
 use crate::wire::{self, MessageType};
@@ -147,21 +148,26 @@ fn has_seen(scene: &mut Scene<'_>, history: &History<'_>, side: Side) -> bool {
     whole
 }
 
-/// A leg is one service for one person in one case, between two offices.
+/// A leg is one service for one person in one case, between two offices; which one examines it
+/// changes with a REDIRECT.
 fn same_subject(scene: &mut Scene<'_>, history: &History<'_>, opening: &Step<'_>) {
-    let of = |step: &Step<'_>, side: Side| {
-        let (from, to) = (&step.facts.from_office, &step.facts.to_office);
-        let offices = match side {
-            Side::Initiator => [from.as_str(), to.as_str()],
-            Side::Examiner => [to.as_str(), from.as_str()],
-        };
-        let offices = offices.map(str::to_owned);
-        (step.place.case, step.facts.service, step.facts.sender().clone(), offices)
-    };
-    let first = of(opening, Side::Initiator);
+    let of = |step: &Step<'_>| (step.place.case, step.facts.service, step.facts.sender().clone());
+    let first = of(opening);
+    let (initiator, opened) =
+        (opening.facts.from_office.as_str(), opening.facts.to_office.as_str());
     for side in Side::BOTH {
         for step in history.lanes.of(side).values() {
-            if of(step, side) != first {
+            let known = match side {
+                Side::Initiator => history.seen(side, step).unwrap_or(0),
+                Side::Examiner => step.place.seq.saturating_sub(1),
+            };
+            let examiner = examiner_office(opened, history.redirects(), known);
+            let offices = match side {
+                Side::Initiator => (initiator, examiner),
+                Side::Examiner => (examiner, initiator),
+            };
+            let named = (step.facts.from_office.as_str(), step.facts.to_office.as_str());
+            if of(step) != first || named != offices {
                 let what = "case, service, city or offices";
                 scene.failures.add(Code::LegChain, &step.record.path, what);
             }
@@ -262,7 +268,7 @@ fn judge(
         return None;
     }
     let (on, _) = made_on(law, step.facts);
-    if let Err(why) = authorised(law, side, step.facts, on) {
+    if let Err(why) = authorised(law, side, step, on) {
         scene.failures.add(Code::NotAuthorised, &step.record.path, why);
     }
     let proof = match &step.message.body {
@@ -279,16 +285,17 @@ fn judge(
     Some(leg.judge(&act, &calendar).map(|()| act).map_err(|why| format!("{} {why}", why.number())))
 }
 
-fn authorised(
-    law: &Agreement,
-    side: Side,
-    facts: &MessageFacts,
-    on: Day,
-) -> Result<(), &'static str> {
+fn authorised(law: &Agreement, side: Side, step: &Step<'_>, on: Day) -> Result<(), &'static str> {
+    let facts = step.facts;
     let sender = match side {
         Side::Initiator => PartySide::A,
         Side::Examiner => PartySide::B,
     };
+    if let Some(Body::Redirect(to)) = &step.message.body
+        && !law.is_competent(sender, &to.office, facts.service)
+    {
+        return Err(Refusal::OfficeNotCovered.name());
+    }
     let holder = if section::is_pull(facts.service) { PartySide::B } else { PartySide::A };
     let asked = Asked {
         sender,
@@ -304,6 +311,14 @@ fn authorised(
 }
 
 impl History<'_> {
+    /// Place and office of every REDIRECT.
+    fn redirects(&self) -> impl Iterator<Item = (u32, &str)> {
+        self.lanes.examiner.iter().filter_map(|(seq, step)| match &step.message.body {
+            Some(Body::Redirect(redirect)) => Some((*seq, redirect.office.as_str())),
+            Some(_) | None => None,
+        })
+    }
+
     /// The place in the other lane that a message has seen; `None` if it names nothing there.
     fn seen(&self, by: Side, step: &Step<'_>) -> Option<u32> {
         if step.place.seen.is_zero() {

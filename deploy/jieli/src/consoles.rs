@@ -1,0 +1,58 @@
+//! What the console and the worker's pages are told of a city.
+
+use jieli_gateway::console::config::{AccountRules, Config, Listen, Node, Token};
+use jieli_gateway::console::role::TokenRole;
+use jieli_gateway::worker;
+use jieli_node::config::{self, DeskRole};
+use jieli_node::tokens;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// Every token that a desk of this city has and the console can use. Windows, operators and bodies
+/// work elsewhere.
+pub(crate) fn of_city(
+    city: &config::Config,
+    dir: &Path,
+    address: SocketAddr,
+    origin: String,
+) -> Config {
+    let tokens = city.desk.tokens.iter().filter_map(|token| {
+        let role = match token.role {
+            DeskRole::Clerk => TokenRole::Clerk,
+            DeskRole::Approver => TokenRole::Approver,
+            DeskRole::Compliance => TokenRole::Compliance,
+            DeskRole::Operator | DeskRole::Window | DeskRole::Body => return None,
+        };
+        let office = token.office.as_str().to_owned();
+        let named = city.offices.iter().find(|known| known.credit_code == token.office);
+        Some(Token {
+            name: token.name().to_owned(),
+            role,
+            office_name: named.map_or_else(|| city.city.name.clone(), |known| known.name.clone()),
+            office,
+            file: tokens::path(dir, token.name()),
+        })
+    });
+    Config {
+        listen: Listen { address, origin, tls: None },
+        node: Node { desk: city.listen.desk, worker: city.listen.worker },
+        accounts: AccountRules::default(),
+        token: tokens.collect(),
+        dir: PathBuf::new(),
+    }
+}
+
+/// The same for the worker's pages, which know the workers' listener alone.
+pub(crate) fn pages_of_city(
+    city: &config::Config,
+    address: SocketAddr,
+    origin: String,
+) -> worker::Config {
+    worker::Config {
+        city: city.city.name.clone(),
+        listen: Listen { address, origin, tls: None },
+        node: worker::Node { worker: city.listen.worker },
+        complaints: true,
+        dir: PathBuf::new(),
+    }
+}

@@ -1,0 +1,7 @@
+//! The pages, one file a task.
+
+pub(super) mod answer;
+pub(super) mod help;
+pub(super) mod mine;
+pub(super) mod paper;
+pub(super) mod start;

@@ -1,0 +1,78 @@
+//! A clerk has the workers of cases asked.
+
+use super::Actor;
+use crate::batch::Batch;
+use crate::store::StoreError;
+use crate::trouble::{Outcome, Trouble};
+use jieli_proto::wire;
+use std::collections::BTreeMap;
+
+/// Asks the workers of cases; what cannot be asked yet is told without a name.
+pub(super) async fn ask(
+    batch: &mut Batch<'_>,
+    actor: &Actor,
+    request: wire::AskRequest,
+) -> Outcome<wire::AskReply> {
+    let mut reply = wire::AskReply::default();
+    let mut why: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let all = request.case_numbers.is_empty();
+    let numbers = if all { batch.unasked(actor).await? } else { request.case_numbers };
+    for number in numbers {
+        let not_ready = match batch.ask_consent(actor, &number).await {
+            Ok(sitting) => {
+                reply.asked += u32::from(sitting.asked);
+                sitting.not_ready
+            }
+            Err(Trouble::Denied(denied)) => vec![denied],
+            Err(error) => return Err(error),
+        };
+        reply.not_ready += u32::from(!not_ready.is_empty());
+        for denied in not_ready {
+            let cases = why.entry(denied.to_string()).or_default();
+            if cases.last() != Some(&number) {
+                cases.push(number.clone());
+            }
+        }
+    }
+    // Each reason once, with the cases it is about.
+    reply.why = why.into_iter().map(|(why, cases)| format!("{}: {why}", cases.join(" "))).collect();
+    reply.undeliverable = batch.undeliverable(actor).await?;
+    Ok(reply)
+}
+
+impl Batch<'_> {
+    /// Cases of an office with drafts nobody was asked about.
+    async fn unasked(&mut self, actor: &Actor) -> Result<Vec<String>, StoreError> {
+        let rows = self
+            .conn
+            .rows(
+                "SELECT DISTINCT c.number FROM case_file c JOIN leg l ON l.case_id = c.case_id \
+                 WHERE l.local_state = 0 AND (l.our_office = $1 OR $2 = 1) ORDER BY c.number",
+                vec![
+                    actor.office.as_str().into(),
+                    self.directory.coordinates(&actor.office).into(),
+                ],
+            )
+            .await?;
+        rows.iter().map(|row| row.text(0)).collect()
+    }
+
+    /// V23: the only thing told by case is that a number does not work.
+    async fn undeliverable(&mut self, actor: &Actor) -> Result<Vec<String>, StoreError> {
+        let rows = self
+            .conn
+            .rows(
+                "SELECT DISTINCT c.number FROM case_file c JOIN leg l ON l.case_id = c.case_id \
+                 JOIN notice n ON n.leg_id = l.leg_id WHERE n.state = 2 \
+                 AND NOT EXISTS (SELECT 1 FROM notice m WHERE m.leg_id = n.leg_id \
+                 AND m.state = 1 AND m.due_ms > n.due_ms) \
+                 AND (l.our_office = $1 OR $2 = 1) ORDER BY c.number",
+                vec![
+                    actor.office.as_str().into(),
+                    self.directory.coordinates(&actor.office).into(),
+                ],
+            )
+            .await?;
+        rows.iter().map(|row| row.text(0)).collect()
+    }
+}
