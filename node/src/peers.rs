@@ -236,7 +236,8 @@ impl Post for Peers {
         ask: wire::FetchRequest,
     ) -> Result<Vec<wire::FetchReply>, PostError> {
         let limit = self.limits.answer_max;
-        let most = ask.most.min(256) as usize;
+        // One pack is asked for by its name.
+        let most = if ask.pack.is_empty() { ask.most.min(256) as usize } else { 1 };
         self.call(to, async |mut client: Client| {
             let mut stream = within(limit, client.fetch(ask)).await?.into_inner();
             let mut replies = Vec::new();
