@@ -5,6 +5,7 @@
 
 use jieli_node::command::{DeskCommand, Done};
 use jieli_node::config::Database;
+use jieli_node::keys::KeyName;
 use jieli_node::writer::Failure;
 use jieli_proto::case::Stage;
 use jieli_proto::day::Day;
@@ -13,7 +14,7 @@ use jieli_proto::id::LegId;
 use jieli_proto::pack::Content;
 use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::{self, MessageType, Service};
-use jieli_tests::{AGREEMENT_DRAFT, TestPg, Town, Towns, eventually, people};
+use jieli_tests::{AGREEMENT_DRAFT, TestPg, Town, Towns, eventually, good, people};
 
 const FRI_SAT: &str = include_str!("../proto/packs/calendar-fri-sat.json");
 const EU_LIKE: &str = include_str!("../proto/packs/calendar-eu-like.json");
@@ -253,6 +254,20 @@ async fn a_pack_that_was_not_announced_is_unknown() {
     let found = post.fetch(&ruian.id(), ask(digest.clone())).await.unwrap();
     let sealed = found[0].envelope.clone().unwrap();
     assert_eq!(envelope::env_digest(&sealed).to_vec(), digest);
+    // A key that is revoked takes no pack with it: the same one comes under the new key.
+    let stolen = ruian.key(KeyName::Message);
+    let revocation = wire::Revocation {
+        fingerprint: stolen.to_vec(),
+        last_good: vec![good(&kunming.id().exchange_origin(1), 0)],
+        reason: wire::RevocationReason::Compromised.into(),
+    };
+    let manifest = ruian.next_manifest(vec![ruian.make_key(KeyName::Message)], vec![revocation]);
+    ruian.install(manifest).await.unwrap();
+    ruian.is_held_by(&kunming.id()).await;
+    let found = post.fetch(&ruian.id(), ask(digest.clone())).await.unwrap();
+    let sealed = found[0].envelope.clone().unwrap();
+    assert_eq!(envelope::env_digest(&sealed).to_vec(), digest);
+    assert_eq!(envelope::key_fpr(&sealed).unwrap(), ruian.key(KeyName::Message));
     let unknown = post.fetch(&ruian.id(), ask(vec![9; 32])).await;
     assert!(unknown.is_err() || unknown.unwrap().is_empty());
     towns.stop().await;

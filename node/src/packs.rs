@@ -22,6 +22,9 @@ use prost::Message as _;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// The code of a denial that passes once the city has signed its packs again.
+const UNKNOWN_SIGNER: &str = "UNKNOWN_SIGNER";
+
 impl Batch<'_> {
     /// Imports a file: the file form of a pack, signed here as an own one, or a pack that a city
     /// known here has signed. The same again changes nothing. Returns its line.
@@ -91,7 +94,7 @@ impl Batch<'_> {
         };
         let city = peer.map(|peer| peer.city.clone()).or_else(own).ok_or_else(|| {
             Denied::new(
-                "UNKNOWN_SIGNER",
+                UNKNOWN_SIGNER,
                 "这份数据包不是由本市或任何已接受的伙伴城市用现行密钥签名的，没有接受。",
                 "No city known here has signed this pack with a key in force: it is not taken.",
             )
@@ -240,6 +243,11 @@ impl Batch<'_> {
                 Err(Trouble::Denied(denied)) => Err(denied.en),
                 Err(Trouble::Store(error)) => return Err(error),
             },
+            // Its key may have been revoked since: the city signs its packs again, and gives it then.
+            Err(Trouble::Denied(denied)) if denied.code == UNKNOWN_SIGNER => {
+                tracing::warn!(%city, pack = digest.hex(), "the key of a pack does not count");
+                return Ok(());
+            }
             Err(Trouble::Denied(denied)) => Err(denied.en),
             Err(Trouble::Store(error)) => return Err(error),
         };

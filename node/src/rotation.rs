@@ -42,6 +42,7 @@ impl Batch<'_> {
         let gone = newly_revoked(&newest, &manifest, Role::Message);
         if !gone.is_empty() {
             self.seal_consents_again(&gone).await?;
+            self.seal_packs_again(&gone).await?;
             self.receipt_again(&gone).await?;
         }
         let bonds: Vec<Bond> = self.directory.bonds.values().cloned().collect();

@@ -2,6 +2,7 @@
 //! so it is asked for anew; and a pull that went to the wrong office is opened again elsewhere.
 
 use jieli_node::command::{DeskCommand, Done};
+use jieli_node::legs::Standing;
 use jieli_node::writer::Failure;
 use jieli_proto::bundle::{exit_code, verify};
 use jieli_proto::case::{Illegal, Stage};
@@ -295,7 +296,14 @@ async fn crosses(kind: MessageType, redirect_first: bool, serial: u32, towns: &T
         assert!(ruian.case_seen("homes", &there, "test").await.is_err());
         let seen = ruian.case_seen("district-homes", &there, "test").await.unwrap();
         let fields = &seen.legs[0].fields;
-        let size = if kind == MessageType::Supply { "5" } else { "4" };
+        // Once the REDIRECT is known where it was said, no consent opens it to the other office.
+        let size = match (redirect_first, kind) {
+            (true, _) => "2",
+            (false, MessageType::Supply) => "5",
+            (false, _) => "4",
+        };
+        let standing = kunming.leg(leg).await.latest(kind).unwrap().standing;
+        assert_eq!(standing == Standing::Withheld, redirect_first, "{kind:?} {standing:?}");
         let found = fields.iter().find(|f| (f.section, f.field) == (3, 2)).map(|f| f.value.as_str());
         assert_eq!(found, Some(size), "{kind:?}, REDIRECT first: {redirect_first}");
     }

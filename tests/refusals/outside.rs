@@ -287,7 +287,11 @@ async fn who_countersigned_cites_the_version_before_no_longer_than_that_day() {
     assert_eq!(forger.say(&late).await, Err(Refusal::NoAgreement));
     // A stop counts under every version.
     let body = Body::Withdraw(wire::Withdraw {});
-    let stop = forger.next_in(begun, MessageType::Withdraw, body).await;
+    let mut stop = forger.next_in(begun, MessageType::Withdraw, body).await;
+    let message = &mut stop.message;
+    message.purpose = wire::Purpose::Unspecified.into();
+    message.legal_basis = wire::LegalBasis::Unspecified.into();
+    (message.calendar_version, message.codelist_version) = (0, 0);
     assert_eq!(forger.say(&stop).await, Ok(wire::ItemStatus::Stored));
     let mut newer = forger.offer().await;
     newer.header().agreement_version = 2;

@@ -66,7 +66,12 @@ pub(super) struct Yes {
 pub(super) fn few_say_no(items: &[Item]) -> (u64, u64, bool) {
     let ended = items.iter().filter(|item| item.ended).count() as u64;
     let said_no = items.iter().filter(|item| item.said_no).count() as u64;
-    (said_no, ended, ended >= ENDED_MIN && said_no * 100 < ended)
+    (said_no, ended, is_few(said_no, ended))
+}
+
+/// Whether hardly any of many that ended were ended by a no.
+pub(super) fn is_few(said_no: u64, ended: u64) -> bool {
+    ended >= ENDED_MIN && said_no * 100 < ended
 }
 
 /// The most by which placements at one employer go beyond its posts, and the posts it announced.

@@ -1,6 +1,6 @@
 //! What compliance reads of it.
 
-use super::count::PERSONS_MIN;
+use super::count::{PERSONS_MIN, is_few};
 use super::{Flag, all};
 use crate::directory::{Bond, Directory};
 use crate::store::{Conn, StoreError};
@@ -74,12 +74,12 @@ async fn figures(
                 (count, of) = (u64::from(told), 0);
                 told > 0 && month < today.number() / 100
             }
-            RiskFlagKind::AfterLeaving => count >= PERSONS_MIN,
-            RiskFlagKind::Unspecified
-            | RiskFlagKind::FewSayNo
-            | RiskFlagKind::BeyondPosts
-            | RiskFlagKind::OnePhone
-            | RiskFlagKind::SameMinute => true,
+            RiskFlagKind::FewSayNo => count >= PERSONS_MIN || is_few(count, of),
+            RiskFlagKind::AfterLeaving | RiskFlagKind::OnePhone | RiskFlagKind::SameMinute => {
+                count >= PERSONS_MIN
+            }
+            // Of posts, not of persons.
+            RiskFlagKind::Unspecified | RiskFlagKind::BeyondPosts => true,
         };
         if shown && agreement.is_none_or(|asked| asked == id) {
             found.push(wire::FlagFigure {

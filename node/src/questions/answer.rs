@@ -367,7 +367,7 @@ impl Batch<'_> {
             }
             if question.topic == Topic::Correction {
                 // Nothing changes, and nobody is told.
-                self.drop_correction(&file).await?;
+                self.correction_lapses(&question, &file).await?;
                 continue;
             }
             let others = if question.topic == Topic::Redirect {

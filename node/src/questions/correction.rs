@@ -87,7 +87,7 @@ impl Batch<'_> {
         let held = wire::HeldCorrection { fields: fields.to_vec(), shown, salt: salt.to_vec() };
         let place = Place::of_leg(file.id, CORRECTION);
         self.hide(file, &place, &held.encode_to_vec()).await?;
-        let reached = self.contact(file).await?.is_some_and(|contact| !contact.phone.is_empty());
+        let reached = self.is_reached(file).await?;
         let calendar = &self.house.calendar();
         let due_ms = self.notice_due(Topic::Correction.is_spread());
         let hours = if reached { CODE_HOURS } else { DRAFT_DAYS * 24 };
@@ -206,8 +206,20 @@ impl Batch<'_> {
         self.say(file, speech).await.map(drop)
     }
 
+    /// A question has lapsed: what waits for another one stays.
+    pub(super) async fn correction_lapses(
+        &mut self,
+        question: &Question,
+        file: &LegFile,
+    ) -> Result<(), StoreError> {
+        match self.held_correction(file, question).await? {
+            Some(_) => self.drop_correction(file).await,
+            None => Ok(()),
+        }
+    }
+
     /// What waited is gone: confirmed, or not confirmed in time.
-    pub(super) async fn drop_correction(&mut self, file: &LegFile) -> Result<(), StoreError> {
+    async fn drop_correction(&mut self, file: &LegFile) -> Result<(), StoreError> {
         self.unhide(file.id, CORRECTION).await
     }
 

@@ -4,7 +4,7 @@ use crate::batch::Batch;
 use crate::house::House;
 use crate::legs::LegFile;
 use crate::store::{StoreError, Val};
-use crate::trouble::{Denied, Outcome};
+use crate::trouble::{Denied, Outcome, Trouble};
 use jieli_proto::id::LegId;
 use jieli_proto::wire;
 
@@ -52,6 +52,15 @@ impl Batch<'_> {
         let tag = keys.blind_tag(PHONE, &worker.phone);
         let sql = "SELECT 1 FROM phone_index WHERE tag = $1 AND worker <> $2 LIMIT 1";
         Ok(self.conn.maybe(sql, vec![tag.into(), owner.into()]).await?.is_some())
+    }
+
+    /// Whether a code may go to the person's phone; who has none of the own is asked at a window.
+    pub(crate) async fn is_reached(&mut self, file: &LegFile) -> Result<bool, StoreError> {
+        match self.is_own_phone(file).await {
+            Ok(()) => Ok(self.contact(file).await?.is_some()),
+            Err(Trouble::Denied(_)) => Ok(false),
+            Err(Trouble::Store(error)) => Err(error),
+        }
     }
 
     /// V1: a phone that two households gave asks nobody.

@@ -38,7 +38,7 @@ impl Batch<'_> {
         if self.open_question_about(file.id, Topic::Redirect, &digest.0).await?.is_some() {
             return Ok(());
         }
-        let reached = self.contact(file).await?.is_some_and(|contact| !contact.phone.is_empty());
+        let reached = self.is_reached(file).await?;
         let calendar = &self.house.calendar();
         let due_ms = self.notice_due(Topic::Redirect.is_spread());
         // Without a phone the person comes to a window, as with a draft.

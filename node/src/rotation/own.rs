@@ -3,6 +3,7 @@
 
 use super::{BTreeSet, Batch, Digest, Envelope, Kind, StoreError, envelope, sealed, wire};
 use crate::receive::decode;
+use crate::store::packs;
 use jieli_proto::consent::CONSENT_DAYS;
 use prost::Message as _;
 
@@ -29,6 +30,24 @@ impl Batch<'_> {
             self.conn.run(sql, vals).await?;
         }
         Ok(())
+    }
+
+    /// Own packs are signed again: a city that fetches one later knows the old key as revoked.
+    pub(super) async fn seal_packs_again(
+        &mut self,
+        gone: &BTreeSet<Digest>,
+    ) -> Result<(), StoreError> {
+        for row in packs::all(self.conn).await? {
+            let is_gone = envelope::key_fpr(&row.sealed).is_ok_and(|fpr| gone.contains(&fpr));
+            if row.city != self.directory.city || !is_gone {
+                continue;
+            }
+            let pack: wire::Pack =
+                decode(&row.sealed).map_err(|_| StoreError::Corrupt("pack.envelope"))?;
+            let new = self.seal(&pack).await?;
+            packs::sealed_again(self.conn, &new).await?;
+        }
+        self.reload().await
     }
 
     /// Receipts that the other city has not noted are given again for the same items: it will not

@@ -31,6 +31,13 @@ pub(crate) async fn all(conn: &mut Conn) -> Result<Vec<PackRow>, StoreError> {
     Ok(found)
 }
 
+/// The same pack under another key: its name stays.
+pub(crate) async fn sealed_again(conn: &mut Conn, sealed: &Envelope) -> Result<(), StoreError> {
+    let sql = "UPDATE pack SET envelope = $2 WHERE env_digest = $1";
+    let vals = vec![envelope::env_digest(sealed).to_vec().into(), sealed.encode_to_vec().into()];
+    conn.run(sql, vals).await.map(drop)
+}
+
 /// Keeps a pack that was checked. What is held already stays as it is.
 pub(crate) async fn keep(
     conn: &mut Conn,
