@@ -231,6 +231,10 @@ impl Batch<'_> {
     ) -> Outcome<[u8; 16]> {
         let When { due_ms, deadline_ms } = when;
         let Some(first) = files.first() else { return Ok(self.random()) };
+        // V1: what can be said yes to goes to no phone that another household gave too.
+        if topic != Topic::Arrival {
+            self.is_own_phone(first).await?;
+        }
         let contact = self.contact(first).await?.filter(|contact| !contact.phone.is_empty());
         let contact = contact.ok_or_else(unreachable_person)?;
         // The code's hours are counted from when it goes out.

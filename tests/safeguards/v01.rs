@@ -111,6 +111,15 @@ async fn v01_one_phone_for_two_households_is_for_the_window_only() {
     kunming.types_in("union", &asked, &[1], "").await.unwrap();
     let leg = kunming.legs(&cases[1]).await[0].id;
     towns.ruian.reaches(leg, Stage::Offered).await;
+    // Nor is anything asked later by that phone: whether the home was given is asked at a window too.
+    towns.ruian_accepts(leg).await;
+    towns.ruian.reaches(leg, Stage::Released).await;
+    towns.ruian_reports(leg).await;
+    kunming.reaches(leg, Stage::Fulfilled).await;
+    towns.settled().await;
+    a_while().await;
+    let all = kunming.phones.all();
+    assert!(all.is_empty(), "{all:?}");
     towns.stop().await;
 }
 

@@ -248,6 +248,8 @@ impl Batch<'_> {
         if self.contact(file).await?.is_none() {
             return Err(crate::questions::unreachable_person().into());
         }
+        // Said before anything is held: the ballot goes to no phone of two households either (V1).
+        self.is_own_phone(file).await?;
         Ok(Planned { ballot: true, ..Planned::now(speech) })
     }
 

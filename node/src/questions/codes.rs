@@ -108,9 +108,8 @@ impl Batch<'_> {
             return Ok(());
         }
         let Some(contact) = self.contact(&file).await? else { return Ok(()) };
-        if contact.phone.is_empty() {
-            return Ok(());
-        }
+        // Without a phone of one's own there is the window.
+        self.is_own_phone(&file).await?;
         let (template, due_ms) =
             (question.topic.template(), self.notice_due(question.topic.is_spread()));
         Ok(self.send_code(&[&file], &contact.phone, template, &question, due_ms).await?)
