@@ -329,6 +329,14 @@ impl Town {
     pub async fn sms(&self, case: &str, word: &str) -> Sms {
         let what = format!("a notice with “{word}” about {case} in {}", IDS[self.at]);
         eventually(&what, async || !self.phones.about(case, word).is_empty()).await;
+        // The hours of a code count from when the node has noted that it went out.
+        let sql = "SELECT COUNT(*) FROM notice WHERE state = 0 AND due_ms <= $1";
+        eventually("the notice to be noted", async || {
+            let mut conn = self.node().store().read().await.unwrap();
+            let now_ms = self.clock.now_unix_ms();
+            conn.one(sql, vec![now_ms.into()]).await.unwrap().int(0).unwrap() == 0
+        })
+        .await;
         self.phones.about(case, word).remove(0)
     }
 

@@ -14,7 +14,7 @@ use jieli_proto::calendar::Calendar;
 use jieli_proto::id::{CityId, Digest};
 use jieli_proto::kinds::{Kind, Lane};
 use jieli_proto::wire::{self, answer};
-use prost::Message as _;
+use prost::Message;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -147,6 +147,8 @@ pub struct Tap {
     pub cut: AtomicBool,
     /// Letters of act lanes do not get through.
     acts_cut: AtomicBool,
+    /// Letters that were tried in vain.
+    refused: AtomicU64,
     /// What this city said by itself.
     said: Mutex<Vec<Vec<u8>>>,
     /// What this city was answered.
@@ -157,6 +159,11 @@ impl Tap {
     /// Cuts the line, or mends it.
     pub fn set_cut(&self, cut: bool) {
         self.cut.store(cut, Ordering::SeqCst);
+    }
+
+    /// How often letters were tried in vain: what was on its way before is then over.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::SeqCst)
     }
 
     /// Holds back the letters of act lanes, or lets them go.
@@ -208,11 +215,12 @@ impl Post for Tapped {
             let of_acts = |lane| Lane::from_number(lane).is_some_and(|l| l.kind() == Kind::Act);
             letters.retain(|letter| !of_acts(letter.lane));
         }
-        for letter in &letters {
-            self.1.open(letter.encode_to_vec())?;
-        }
-        for noted in &noted {
-            self.1.open(noted.encode_to_vec())?;
+        let frames = letters.iter().map(Message::encode_to_vec);
+        for frame in frames.chain(noted.iter().map(Message::encode_to_vec)) {
+            if let Err(error) = self.1.open(frame) {
+                self.1.refused.fetch_add(1, Ordering::SeqCst);
+                return Err(error);
+            }
         }
         let done = self.0.deliver(to, letters, noted).await?;
         for answer in &done.answers {

@@ -15,7 +15,7 @@ use jieli_proto::wire::{self, DecisionCode, ItemStatus, MessageType, Service};
 use jieli_tests::people::{self, home, number};
 use jieli_tests::{
     AGREEMENT_DRAFT, Forger, HOMES, HOMES_TOO, HOUR_MS, HOUSING, LABOUR_HERE, SCHOOLS_TOO, Sms,
-    TestPg, Town, Towns, Within, sqlite,
+    TestPg, Town, Towns, Within, eventually, sqlite,
 };
 
 /// Kunming's second office for medical security.
@@ -269,6 +269,10 @@ async fn crosses(kind: MessageType, redirect_first: bool, serial: u32, towns: &T
     first.tap.set_cut(false);
     towns.clock.move_on(2 * HOUR_MS);
     there.0.holds(leg, there.1).await;
+    // What was taken up to be sent before it came is over: the next try knows of it.
+    let tried = second.tap.refused();
+    towns.clock.move_on(2 * HOUR_MS);
+    eventually("another try", async || second.tap.refused() > tried).await;
     second.tap.set_cut(false);
     towns.clock.move_on(2 * HOUR_MS);
     for town in [kunming, ruian] {

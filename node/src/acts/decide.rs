@@ -245,11 +245,13 @@ impl Batch<'_> {
             )
             .into());
         }
-        if self.contact(file).await?.is_none() {
-            return Err(crate::questions::unreachable_person().into());
+        let contact = self.contact(file).await?;
+        let contact = contact.ok_or_else(crate::questions::unreachable_person)?;
+        // Said before anything is held: the ballot goes to no phone of two households either (V1);
+        // who has no phone types it at a window.
+        if !contact.phone.is_empty() {
+            self.is_own_phone(file).await?;
         }
-        // Said before anything is held: the ballot goes to no phone of two households either (V1).
-        self.is_own_phone(file).await?;
         Ok(Planned { ballot: true, ..Planned::now(speech) })
     }
 
