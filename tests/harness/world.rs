@@ -161,7 +161,8 @@ impl Tap {
         self.cut.store(cut, Ordering::SeqCst);
     }
 
-    /// How often letters were tried in vain: what was on its way before is then over.
+    /// How often letters, or the greeting before them, were tried in vain: what was on its way before
+    /// is then over.
     pub fn refused(&self) -> u64 {
         self.refused.load(Ordering::SeqCst)
     }
@@ -187,6 +188,13 @@ impl Tap {
         }
         self.said.lock().unwrap().push(what);
         Ok(())
+    }
+
+    /// The same by who carries letters, one try after the other.
+    fn tried(&self, what: Vec<u8>) -> Result<(), PostError> {
+        let done = self.open(what);
+        self.refused.fetch_add(u64::from(done.is_err()), Ordering::SeqCst);
+        done
     }
 
     fn heard(&self, what: Vec<u8>) {
@@ -217,10 +225,7 @@ impl Post for Tapped {
         }
         let frames = letters.iter().map(Message::encode_to_vec);
         for frame in frames.chain(noted.iter().map(Message::encode_to_vec)) {
-            if let Err(error) = self.1.open(frame) {
-                self.1.refused.fetch_add(1, Ordering::SeqCst);
-                return Err(error);
-            }
+            self.1.tried(frame)?;
         }
         let done = self.0.deliver(to, letters, noted).await?;
         for answer in &done.answers {
@@ -295,7 +300,7 @@ impl Post for Tapped {
         to: &CityId,
         words: wire::GreetRequest,
     ) -> Result<wire::GreetReply, PostError> {
-        self.1.open(words.encode_to_vec())?;
+        self.1.tried(words.encode_to_vec())?;
         let reply = self.0.greet(to, words).await?;
         self.1.heard(reply.encode_to_vec());
         Ok(reply)
