@@ -13,6 +13,8 @@ mod call_back;
 mod capacity;
 #[path = "journey/capture.rs"]
 mod capture;
+#[path = "journey/chains.rs"]
+mod chains;
 #[path = "journey/correction.rs"]
 mod correction;
 #[path = "journey/cosigned.rs"]

@@ -14,7 +14,7 @@ use jieli_proto::id::{Digest, LegId, MsgId};
 use jieli_proto::kinds::{Lane, PartySide};
 use jieli_proto::message::{Fault, check_local, check_message, counted_by};
 use jieli_proto::refusal::Refusal;
-use jieli_proto::section::{self, SectionKind, Value};
+use jieli_proto::section::{self, PERSON, SectionKind, Value};
 use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, Duty, LegalBasis, MessageType, Purpose, Service};
 use prost::Message as _;
@@ -158,6 +158,9 @@ impl Batch<'_> {
         let check = if file.is_local() { check_local } else { check_message };
         check(&message).map_err(|fault| wrong_form(&fault))?;
         let made_on = self.day_at(&bond, bond.our_side, Some(&header));
+        let person = speech.sections.iter().find(|(kind, _)| kind.number == PERSON);
+        let person = person.map_or(&[][..], |(_, values)| values);
+        self.check_of_person(file, &message, file.our_side, person, made_on).await??;
         let act = self.judge(&bond, file, &message, speech, made_on)?;
         Ok(Prepared { bond, lane, header, msg, message, sections, act })
     }
