@@ -182,6 +182,9 @@ impl Batch<'_> {
             holder: holder(bond.our_side, file.our_side, file.service),
             on: self.today,
         })?;
+        if opens && !agreement.hears_result(bond.our_side, &file.our_office, file.service) {
+            return Err(no_result_here().into());
+        }
         Ok(())
     }
 
@@ -245,6 +248,16 @@ fn no_agreement() -> Denied {
         "NO_AGREEMENT",
         "与该城市没有生效的协作协议，办件保留为草稿。请先签订协议。",
         "There is no live agreement with that city: the case stays a draft. Conclude one first.",
+    )
+}
+
+/// What began here could never end with a result: nobody is asked about it.
+fn no_result_here() -> Denied {
+    Denied::new(
+        "NO_RESULT_HERE",
+        "协议不向本类机构反馈这项服务的结果：没有询问本人，什么也没有发出。请由办理这项服务的机构或人社机构发起。",
+        "The agreement never tells this kind of office how this service ends: nobody is asked and \
+         nothing is sent. The office that handles the service, or the labour office, can begin it.",
     )
 }
 

@@ -98,7 +98,7 @@ async fn who_is_named_is_judged_by_the_whole_chain_and_not_by_its_last_step() {
     let lapsed = "SELECT COUNT(*) FROM question WHERE kind = 'correction' AND closed = 0";
     eventually("the lapse", async || kunming.count(lapsed).await == 0).await;
     let (shown, _) =
-        corrected(&towns, (&case, leg), { vec![text(16, 3, &people::person(3).number)] }).await;
+        corrected(&towns, (&case, leg), vec![text(16, 3, &people::person(3).number)]).await;
     assert!(shown.contains(&people::person(1).number), "{shown}");
     towns.clock.move_on(91 * DAY_MS);
     towns.next_working_day();

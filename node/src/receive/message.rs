@@ -66,6 +66,11 @@ impl Batch<'_> {
             return Err(Refusal::OfficeNotCovered.into());
         }
         let opened = open_sections(incoming, &facts)?;
+        // An answer or a correction opens what its author states, whatever slots it has.
+        let by_initiator = file.our_side == Side::Examiner;
+        if !section::opens_own(facts.kind, by_initiator, opened.iter().map(|(n, _, _)| *n)) {
+            return Err(Refusal::SectionNotCovered.into());
+        }
         let on = self.day_of_sender(bond, facts.head.created_unix_ms);
         let person = opened.iter().find(|(number, _, _)| *number == section::PERSON);
         let person = person.map_or(&[][..], |(_, _, values)| values);
@@ -183,7 +188,7 @@ impl Batch<'_> {
         file: Option<&LegFile>,
     ) -> Result<(), Refusal> {
         let on = self.day_of_sender(bond, facts.head.created_unix_ms);
-        if opens(facts.kind) && bond.is_closed_to_new(on) {
+        if opens(facts.kind) && bond.is_closed_to_theirs(on) {
             return Err(Refusal::Suspended);
         }
         let our_side = match file {

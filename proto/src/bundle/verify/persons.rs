@@ -1,4 +1,5 @@
-//! Who the person is, as the messages of a leg say it: the rule that the receiving node asked.
+//! Who the person is, and which side says what, as the messages of a leg open it: the rules that the
+//! receiving node asked.
 
 use super::super::code::{Code, Failures};
 use super::super::parts::Parts;
@@ -55,6 +56,12 @@ pub(super) fn check(
                 first: &first,
                 on,
             };
+            let shown = parts.sections.keys().filter(|(of, _)| *of == step.digest);
+            let numbers = shown.map(|(_, number)| *number);
+            if !section::opens_own(step.facts.kind, said.by_initiator, numbers) {
+                let why = Refusal::SectionNotCovered.name();
+                failures.add(Code::NotAuthorised, step.path, why);
+            }
             let past = steps.iter().filter(|earlier| is_before(steps, earlier, step));
             if let Err(refusal) = check_person(&said, past.map(|earlier| earlier.message)) {
                 let code = match refusal == Refusal::ConsentInvalid {
