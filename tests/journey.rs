@@ -31,6 +31,8 @@ mod lapse;
 mod local;
 #[path = "journey/offers.rs"]
 mod offers;
+#[path = "journey/pairs.rs"]
+mod pairs;
 #[path = "journey/parties.rs"]
 mod parties;
 #[path = "journey/queues.rs"]

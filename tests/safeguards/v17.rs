@@ -257,7 +257,7 @@ async fn v17_an_answered_flag_stops_nothing_while_the_receipt_of_the_answer_is_o
     }
     towns.settled().await;
     let id = raised_by(&towns.ruian, 0).await.remove(0).1;
-    towns.ruian.tap.set_cut(true);
+    towns.ruian.tap.hold_acts(true);
     answer(&towns.ruian, &id, RiskFlagAnswer::Explained).await.unwrap();
     assert_eq!(state(&towns, &towns.ruian), "SUSPENDED", "it sends nothing before the receipt");
     // Kunming has the answer; its word about that has not come back.
