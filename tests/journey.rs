@@ -29,6 +29,8 @@ mod heirs;
 mod lapse;
 #[path = "journey/local.rs"]
 mod local;
+#[path = "journey/nasty.rs"]
+mod nasty;
 #[path = "journey/offers.rs"]
 mod offers;
 #[path = "journey/pairs.rs"]
@@ -51,6 +53,8 @@ mod silence;
 mod steady;
 #[path = "journey/stops.rs"]
 mod stops;
+#[path = "journey/twice.rs"]
+mod twice;
 #[path = "journey/undo.rs"]
 mod undo;
 #[path = "journey/voice.rs"]

@@ -69,7 +69,11 @@ impl Batch<'_> {
             // V22: the receiving node itself tells the person, so that a forged consent is found.
             MessageType::Release | MessageType::Request if !withheld => {
                 self.watch_age(file).await?;
-                self.tell_arrival(file).await
+                self.tell_arrival(file).await?;
+                if ty == MessageType::Release {
+                    self.ask_duplicate(file).await?;
+                }
+                Ok(())
             }
             MessageType::Outcome if file.law.state().fact => {
                 self.timer(now, TimerKind::AskComplete, &leg).await

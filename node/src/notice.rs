@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The texts there are, by their lasting ids. A text that changes gets a new id.
-pub const TEMPLATES: [&str; 14] = [
+pub const TEMPLATES: [&str; 15] = [
     "consent.ask.v1",
     "terms.ask.v1",
     "ballot.ask.v1",
@@ -31,6 +31,7 @@ pub const TEMPLATES: [&str; 14] = [
     "call-back.ask.v1",
     "redirect.ask.v1",
     "correction.ask.v1",
+    "duplicate.ask.v1",
     "phone.tell.v1",
     "correction.tell.v1",
 ];

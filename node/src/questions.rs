@@ -21,6 +21,7 @@ mod call_back;
 mod codes;
 mod correction;
 mod correction_asked;
+mod duplicate;
 mod not_me;
 mod person;
 mod phones;
@@ -35,6 +36,7 @@ pub(crate) use answer::{no_such_number, received};
 pub(crate) use call_back::call_back_text;
 pub(crate) use correction::amend as amend_person;
 pub(crate) use correction_asked::{CORRECTION_ASKED, open_request};
+pub(crate) use duplicate::{is_duplicate_asked, person_says_duplicate};
 pub(crate) use person::corrected_in;
 pub(crate) use phones::phone_tag;
 pub use pin::RESET_HOURS;
@@ -85,10 +87,12 @@ pub enum Topic {
     Redirect,
     /// Is this correction of who you are right?
     Correction,
+    /// Another office sent you for the same: shall this one end?
+    Duplicate,
 }
 
 impl Topic {
-    const ALL: [Topic; 9] = [
+    const ALL: [Topic; 10] = [
         Topic::Consent,
         Topic::Terms,
         Topic::Ballot,
@@ -98,6 +102,7 @@ impl Topic {
         Topic::Letter,
         Topic::Redirect,
         Topic::Correction,
+        Topic::Duplicate,
     ];
 
     fn word(self) -> &'static str {
@@ -111,13 +116,14 @@ impl Topic {
             Topic::Letter => "letter",
             Topic::Redirect => "redirect",
             Topic::Correction => "correction",
+            Topic::Duplicate => "duplicate",
         }
     }
 
     /// The leg as the office sees it that asks this.
     pub(crate) fn view(self, file: LegFile) -> LegFile {
         match self {
-            Topic::Ballot | Topic::Arrival => file.seen_from(Side::Examiner),
+            Topic::Ballot | Topic::Arrival | Topic::Duplicate => file.seen_from(Side::Examiner),
             Topic::Consent
             | Topic::Terms
             | Topic::Complete
@@ -132,9 +138,12 @@ impl Topic {
     /// its code is renewed.
     fn counts_hours(self) -> bool {
         match self {
-            Topic::Consent | Topic::Letter | Topic::Complete | Topic::Arrival | Topic::Stopped => {
-                true
-            }
+            Topic::Consent
+            | Topic::Letter
+            | Topic::Complete
+            | Topic::Arrival
+            | Topic::Stopped
+            | Topic::Duplicate => true,
             Topic::Terms | Topic::Ballot | Topic::Redirect | Topic::Correction => false,
         }
     }
@@ -527,7 +536,9 @@ pub(crate) fn is_slow(topic: Topic, service: Service) -> bool {
             service == Service::Employment
         }
         Topic::Terms => true,
-        Topic::Ballot | Topic::Complete | Topic::Arrival | Topic::Correction => false,
+        Topic::Ballot | Topic::Complete | Topic::Arrival | Topic::Correction | Topic::Duplicate => {
+            false
+        }
     }
 }
 

@@ -195,7 +195,8 @@ impl Batch<'_> {
                 | Topic::Stopped
                 | Topic::Letter
                 | Topic::Redirect
-                | Topic::Correction => {}
+                | Topic::Correction
+                | Topic::Duplicate => {}
             }
         }
         self.answered(&found, &numbers).await?;

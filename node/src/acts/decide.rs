@@ -5,6 +5,7 @@ use crate::batch::Batch;
 use crate::directory::Bond;
 use crate::follow::field_values;
 use crate::legs::LegFile;
+use crate::questions::person_says_duplicate;
 use crate::speak::Speech;
 use crate::store;
 use crate::trouble::{Denied, Outcome};
@@ -218,6 +219,9 @@ impl Batch<'_> {
         asked: &wire::DeskOutcome,
     ) -> Outcome<Planned> {
         self.arrears_were_found(file, asked.not_realised()).await?;
+        if asked.not_realised() == DecisionCode::Duplicate {
+            return Err(person_says_duplicate().into());
+        }
         let speech = self.outcome_speech(bond, file, asked)?;
         let fulfilled = asked.not_realised() == DecisionCode::Unspecified;
         for (kind, values) in &speech.sections {

@@ -133,7 +133,8 @@ impl Batch<'_> {
                 | Topic::Arrival
                 | Topic::Stopped
                 | Topic::Redirect
-                | Topic::Correction => file.local == Local::OnTheRoad,
+                | Topic::Correction
+                | Topic::Duplicate => file.local == Local::OnTheRoad,
             };
             if answered && counts && !yes.contains(&number) && stands {
                 self.stop_leg(leg).await?;
@@ -235,6 +236,7 @@ impl Batch<'_> {
                 Ok(self.timer(self.now_ms, TimerKind::Release, &leg).await?)
             }
             Topic::Correction => self.corrected(question, file).await,
+            Topic::Duplicate => self.end_duplicate(file).await,
             Topic::Letter => {
                 let agreed = self.letter_agreed(question, file).await;
                 self.yes_stands(question, agreed).await

@@ -117,6 +117,7 @@ impl Topic {
             Topic::Letter => "letter.ask.v1",
             Topic::Redirect => "redirect.ask.v1",
             Topic::Correction => "correction.ask.v1",
+            Topic::Duplicate => "duplicate.ask.v1",
         }
     }
 
@@ -131,7 +132,8 @@ impl Topic {
             | Topic::Ballot
             | Topic::Complete
             | Topic::Redirect
-            | Topic::Correction => true,
+            | Topic::Correction
+            | Topic::Duplicate => true,
             Topic::Arrival | Topic::Stopped => false,
         }
     }

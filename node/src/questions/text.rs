@@ -123,6 +123,19 @@ pub(crate) fn phone_changed(from_city: &str, service: Service) -> String {
     )
 }
 
+/// The question whether one of two about the same is to end. It names neither office.
+pub(crate) fn duplicate(city: &str, service: Service) -> String {
+    let word = words::service(service);
+    format!(
+        "{city}：您由两家机构分别送来办理同一件事（{}）。两件可以都继续办。如果您要结束后来的这一件，请写“1”；\
+         不回答或不同意，两件都继续。两家机构都不会知道对方，也不会知道问过您。\n\
+         {city}: two offices have sent you for the same thing ({}). Both can go on. If you want to end \
+         the later one, write “1”; if you say no, or nothing, both go on. Neither office learns of the \
+         other, or that you were asked.",
+        word.zh, word.en
+    )
+}
+
 /// The question about several legs.
 pub(crate) fn consent(lines: &[String]) -> String {
     format!(

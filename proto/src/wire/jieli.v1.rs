@@ -3630,6 +3630,9 @@ pub struct LegDesk {
     pub due_provisional: bool,
     #[prost(message, optional, tag = "8")]
     pub correction: ::core::option::Option<CorrectionAsked>,
+    /// of the person: the same service was sent by another office too
+    #[prost(bool, tag = "9")]
+    pub duplicate_asked: bool,
 }
 /// The person asked for a correction; what is right stands among the fields, for a purpose.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

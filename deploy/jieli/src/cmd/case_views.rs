@@ -316,6 +316,13 @@ pub(super) fn case_text(view: &wire::CaseView, program: String, out: Out) -> Str
             );
             lines.push(format!("     {text}"));
         }
+        if shown.desk.as_ref().is_some_and(|desk| desk.duplicate_asked) {
+            let text = out.say(
+                "正在询问本人：同一件事另有一件在办，是否结束这一件",
+                "the person is being asked: the same is under way a second time; end this one?",
+            );
+            lines.push(format!("     {text}"));
+        }
         if let Some(asked) = shown.desk.as_ref().and_then(|desk| desk.correction.as_ref()) {
             let due = date(asked.due_on);
             let text = out.say(
@@ -420,6 +427,7 @@ fn desk_json(desk: &wire::LegDesk) -> Value {
         "handler": desk.handler,
         "pending": pending,
         "not_sent": unsent,
+        "duplicate_asked": desk.duplicate_asked,
         "correction": desk.correction.as_ref().map(|asked| json!({
             "name_zh": asked.name_zh,
             "name_en": asked.name_en,

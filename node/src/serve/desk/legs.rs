@@ -8,7 +8,7 @@ use crate::directory::Bond;
 use crate::house::House;
 use crate::legs::{Entry, LegFile, Local, Standing, heard};
 use crate::paper;
-use crate::questions::{ARRIVAL_STATE, Told, open_request};
+use crate::questions::{ARRIVAL_STATE, Told, is_duplicate_asked, open_request};
 use crate::rotation::disputed;
 use crate::shelf::party_of;
 use crate::store::{Conn, StoreError};
@@ -145,6 +145,13 @@ impl<'a> Scene<'a> {
         }))
     }
 
+    /// Whether the person is being asked about another leg of the same service.
+    async fn is_duplicate_asked(&mut self, file: &LegFile) -> Result<bool, StoreError> {
+        let now_ms = self.house.world.clock.now_unix_ms();
+        let asked = file.our_side == Side::Examiner && !file.law.is_closed();
+        Ok(asked && is_duplicate_asked(self.conn, file.id, now_ms).await?)
+    }
+
     /// The office that a REDIRECT names, by its name.
     fn handed_to(&self, file: &LegFile, entry: &Entry) -> String {
         let Some(Body::Redirect(to)) = entry.message.as_ref().and_then(|m| m.body.as_ref()) else {
@@ -239,6 +246,7 @@ impl<'a> Scene<'a> {
             turn: turn.to_owned(),
             urgency: urgency.to_owned(),
             correction: self.correction(file).await?,
+            duplicate_asked: self.is_duplicate_asked(file).await?,
             handler: handler(self.conn, file).await?.unwrap_or_default(),
             due_calendar: due.zip(counted.as_ref()).map_or(String::new(), |(_, calendar)| {
                 format!("{} {}", calendar.name(), calendar.version())
