@@ -267,6 +267,11 @@ async fn v17_an_answered_flag_stops_nothing_while_the_receipt_of_the_answer_is_o
     let case = towns.kunming.import(vec![home(1)]).await.remove(0);
     towns.kunming.ask_yes(&case).await;
     let leg = towns.kunming.legs(&case).await[0].id;
-    towns.ruian.reaches(leg, Stage::Offered).await;
+    // Just started, Kunming's head is cosigned a little later, and the yes tried again after an hour.
+    let arrived = async || {
+        towns.clock.move_on(60_000);
+        towns.ruian.stage(leg).await == Some(Stage::Offered)
+    };
+    towns.come_to("the OFFER in Ruian", arrived).await;
     towns.stop().await;
 }
