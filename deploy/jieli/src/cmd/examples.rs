@@ -195,6 +195,13 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("hold list", "jieli hold list --case 2026-000001"),
     ("keyring backup", "jieli keyring backup"),
     ("keyring restore", "jieli keyring restore keyring-backup/3-1795000000000.ring"),
+    (
+        "backup",
+        "jieli backup --out /backup/jieli-2026-11-22.db\n\
+         jieli backup --out /backup/jieli-2026-11-22.db --mirror /backup/mirror",
+    ),
+    ("backup verify", "jieli backup verify /backup/jieli-2026-11-22.db"),
+    ("restore", "jieli restore /backup/jieli-2026-11-22.db"),
     ("slip", "jieli --as window slip --case 2026-000001 --out slip.html"),
     (
         "letter ask",
