@@ -349,7 +349,8 @@ mod tests {
     fn leaves(command: &Command, path: &str, found: &mut Vec<(String, String)>) {
         let under: Vec<&Command> =
             command.get_subcommands().filter(|under| !under.is_hide_set()).collect();
-        if under.is_empty() {
+        // One that has others under it may do something by itself too.
+        if under.is_empty() || !command.is_subcommand_required_set() {
             let help = command.get_after_help().map_or(String::new(), ToString::to_string);
             found.push((path.to_owned(), help));
         }
