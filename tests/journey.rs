@@ -37,6 +37,8 @@ mod redirect;
 mod restored;
 #[path = "journey/road.rs"]
 mod road;
+#[path = "journey/rota.rs"]
+mod rota;
 #[path = "journey/silence.rs"]
 mod silence;
 #[path = "journey/steady.rs"]
