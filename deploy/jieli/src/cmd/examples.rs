@@ -108,6 +108,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("case undo", "jieli case undo 2026-000001 1"),
     ("case again", "jieli case again 2026-000001 1 --to 11999999MB00001312"),
     ("case hand-over", "jieli case hand-over 2026-000001 1 --to window2"),
+    ("case take-over", "jieli --as window2 case take-over 2026-000001 1"),
     ("case act take-up", "jieli --as window case act 2026-000001 1 take-up"),
     ("case act accept", "jieli --as window case act 2026-000001 1 accept --slot-until 2026-12-11"),
     ("case act clarify", "jieli --as window case act 2026-000001 1 clarify --ground 3 --bring 1,3"),
