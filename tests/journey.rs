@@ -47,6 +47,8 @@ mod restored;
 mod results;
 #[path = "journey/road.rs"]
 mod road;
+#[path = "journey/rota.rs"]
+mod rota;
 #[path = "journey/silence.rs"]
 mod silence;
 #[path = "journey/steady.rs"]
