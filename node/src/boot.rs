@@ -5,6 +5,7 @@ mod found;
 mod listen;
 mod open;
 
+pub(crate) use found::rule;
 pub use listen::{Addresses, ENDING, SIGNING};
 pub use open::StartError;
 

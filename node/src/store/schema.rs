@@ -75,6 +75,13 @@ pub(super) async fn bring_up(conn: &mut Conn, steps: &[Step]) -> Result<(), Stor
     Ok(())
 }
 
+/// The last step that a database went through; refuses a database with steps that are not ours.
+pub(super) async fn last_step(conn: &mut Conn, steps: &[Step]) -> Result<i64, StoreError> {
+    next_step(conn, steps).await?;
+    let query = "SELECT CAST(COALESCE(MAX(version), 0) AS BIGINT) FROM schema_version";
+    conn.one(query, vec![]).await?.int(0)
+}
+
 /// Runs the first missing step, if there is one.
 async fn one_step(conn: &mut Conn, steps: &[Step]) -> Result<bool, StoreError> {
     tx::begin(conn).await?;
