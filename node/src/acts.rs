@@ -86,6 +86,9 @@ impl Batch<'_> {
         let act = request.act.ok_or_else(|| {
             Denied::new("BAD_ACT", "没有写明要办哪一步。", "No step is named: say which one.")
         })?;
+        let holder = Holder::of(self.conn, &file).await?;
+        let what = format!("{} {name}", step_word(&act));
+        self.note_for_whom(actor, &holder.token, &what).await?;
         if let Act::Withdraw(_) = act {
             // The person's word waits for nothing, and what was entered before it goes no more.
             self.drop_pending(&file).await?;

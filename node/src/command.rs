@@ -138,6 +138,8 @@ pub enum DeskCommand {
     UndoAct(wire::UndoRequest),
     HandOver(wire::HandOverRequest),
     TakeOver(wire::TakeOverRequest),
+    NameStandIn(wire::StandInRequest),
+    EndStandIn(wire::StandInRef),
     OpenAgain(wire::OpenAgainRequest),
     /// A slip about these legs of a case: those that the desk sees.
     PrintSlip(String, Vec<LegId>),
@@ -212,6 +214,7 @@ pub enum Done {
     Acted(wire::ActReply),
     /// Case numbers.
     Found(wire::FindCasesReply),
+    StandIns(wire::StandInList),
     Opened(wire::OpenReply),
     Answered(wire::AnswerReply),
     Stands(wire::WorkerStatusReply),
@@ -457,6 +460,8 @@ async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Out
         DeskCommand::UndoAct(request) => Done::Acted(batch.undo_act(actor, &request).await?),
         DeskCommand::HandOver(request) => Done::Acted(batch.hand_over(actor, &request).await?),
         DeskCommand::TakeOver(request) => Done::Acted(batch.take_over(actor, &request).await?),
+        DeskCommand::NameStandIn(r) => Done::StandIns(batch.name_stand_in(actor, &r).await?),
+        DeskCommand::EndStandIn(r) => Done::StandIns(batch.end_stand_in(actor, &r).await?),
         DeskCommand::OpenAgain(request) => Done::Acted(batch.open_again(actor, &request).await?),
         DeskCommand::PrintSlip(case, legs) => {
             Done::Slip(batch.print_slip(actor, &case, &legs).await?)

@@ -101,6 +101,7 @@ impl Batch<'_> {
                 )
                 .into());
             }
+            self.never_stood_in(&row.text(0)?, &actor.token, row.uint(1)?).await?;
             let sql = "UPDATE legal_hold SET approver = $2, approved_ms = $3 WHERE hold_id = $1";
             let vals = vec![id.as_slice().into(), actor.token.as_str().into(), self.now_ms.into()];
             self.conn.run(sql, vals).await?;

@@ -45,6 +45,7 @@ pub mod reconcile;
 pub mod recovery;
 pub mod retention;
 pub mod rights;
+mod rota;
 pub mod rotation;
 pub mod second;
 pub mod self_audit;

@@ -152,6 +152,9 @@ impl Batch<'_> {
         let mut found = self.request(&asked.id).await?;
         let post = own_post(self.house, &actor.token)?;
         another_person(self.house, &found, actor, &post)?;
+        let asked_ms = "SELECT made_ms FROM seconded WHERE request_id = $1";
+        let asked_ms = self.conn.one(asked_ms, vec![found.id.into()]).await?.uint(0)?;
+        self.never_stood_in(&found.token, &actor.token, asked_ms).await?;
         if hex::encode(found.shown_digest) != asked.shown_digest.trim().to_lowercase() {
             return Err(Denied::new(
                 "NOT_WHAT_WAS_SHOWN",

@@ -49,6 +49,7 @@ mod second;
 mod self_audit;
 mod shell;
 mod slip;
+mod stand_in;
 mod status;
 mod vacancy;
 mod window;
@@ -160,6 +161,9 @@ enum Command {
     /// The letters that wait for other cities.
     #[command(subcommand)]
     Queue(queue::QueueCommand),
+    /// Who stands in for a colleague who is absent.
+    #[command(subcommand)]
+    StandIn(stand_in::StandInCommand),
     /// Agreements with other cities.
     #[command(subcommand)]
     Agreement(agreement::AgreementCommand),
@@ -270,6 +274,7 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
         Command::Key(command) => command.run(&at, out).await,
         Command::Peer(command) => command.run(&at, out).await,
         Command::Queue(command) => command.run(&at, out).await,
+        Command::StandIn(command) => command.run(&at, out).await,
         Command::Agreement(command) => command.run(&at, out).await,
         Command::Pack(command) => command.run(&at, out).await,
         Command::Vacancy(command) => command.run(&at, out).await,

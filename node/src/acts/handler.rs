@@ -186,11 +186,16 @@ impl Batch<'_> {
         for (name, file, holder) in &held {
             let from = &holder.token;
             let free = holder.needs_taker(&self.house.config, &self.directory, file);
-            if holder.handed_to != actor.token && !free {
+            let to = &holder.handed_to;
+            let mine = !to.is_empty() && self.is_or_stands_in_for(actor, to).await?;
+            if !mine && !free {
                 if request.leg == 0 {
                     continue;
                 }
                 return Err(not_yours_to_take(name, holder).into());
+            }
+            if mine {
+                self.note_for_whom(actor, to, &format!("take-over {name}")).await?;
             }
             self.first_handler(file, &actor.token).await?;
             self.record("taken-over", format!("{} {name} {from}", actor.token).as_bytes());

@@ -263,6 +263,9 @@ impl Batch<'_> {
         }
         let post = own_post(self.house, &actor.token)?;
         second(&found, &actor.token, &post)?;
+        let entered = "SELECT made_ms FROM agreement_draft WHERE draft_id = $1";
+        let entered_ms = self.conn.one(entered, vec![id.into()]).await?.uint(0)?;
+        self.never_stood_in(&found.token, &actor.token, entered_ms).await?;
         let still = own_post(self.house, &found.token);
         if still.ok().as_ref() != Some(&found.post) {
             return Err(Denied::new(

@@ -193,7 +193,7 @@ impl Doors {
         let audit = audit(hand.clone(), store.clone(), house.clone(), Arc::clone(&tokens));
         let bodies = grievance(hand.clone(), store.clone(), house.clone(), Arc::clone(&tokens));
         let operate = operate(hand.clone(), store.clone(), house.clone(), Arc::clone(&tokens));
-        let rota = rota(hand.clone(), house.clone(), Arc::clone(&tokens));
+        let rota = rota(hand.clone(), store.clone(), house.clone(), Arc::clone(&tokens));
         let desk = desk(hand, store, house, tokens);
         let routes = Routes::new(desk).add_service(window).add_service(audit);
         Ok(routes.add_service(bodies).add_service(operate).add_service(rota))

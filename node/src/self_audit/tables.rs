@@ -106,6 +106,7 @@ pub const UNCOVERED: &[(&str, &str)] = &[
     ("sitting_item", "the same"),
     ("slip", "keyed codes"),
     ("slip_leg", "which legs a slip opens"),
+    ("stand_in", "who is absent; the local log holds each step by itself"),
     ("statement_owed", "until each partner has accepted the statement"),
     ("superseding", "which leg takes whose place, also in the OFFER that is signed"),
     ("suppression", "a keyed tag with an end"),

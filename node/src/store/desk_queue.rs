@@ -120,8 +120,10 @@ pub struct Filter {
     pub due: Option<(Day, Day)>,
     /// Of this service; 0 for all.
     pub service: i32,
-    /// Of this first handler; empty for all.
+    /// Of this first handler, and of those for whom it stands in; empty for all.
     pub handler: String,
+    /// Who stands in today.
+    pub today: Day,
 }
 
 /// A leg in the queue.
@@ -155,7 +157,9 @@ pub async fn page(
              WHERE l.local_state IN (0, 2) AND (l.our_office = $1 OR $2 = 1 \
              OR (l.their_office = $1 AND l.agreement_id = $11 AND l.local_state = 2)) \
              AND COALESCE(d.sort_on, 99999998) >= $3 AND COALESCE(d.sort_on, 99999998) <= $4 \
-             AND (l.service = $5 OR $5 = 0) AND (h.token = $6 OR $6 = '') \
+             AND (l.service = $5 OR $5 = 0) AND (h.token = $6 OR $6 = '' OR h.token IN \
+             (SELECT s.absent FROM stand_in s WHERE s.stand_in = $6 AND s.from_on <= $12 \
+             AND s.to_on >= $12 AND s.ended_ms = 0)) \
              AND (COALESCE(d.sort_on, 99999998) > $7 OR (COALESCE(d.sort_on, 99999998) = $7 \
              AND (c.number > $8 OR (c.number = $8 AND l.number > $9)))) \
              ORDER BY 1, 2, 3 LIMIT $10",
@@ -171,6 +175,7 @@ pub async fn page(
                 after.leg.into(),
                 most.into(),
                 AgreementId::LOCAL.to_vec().into(),
+                number(filter.today).into(),
             ],
         )
         .await?;

@@ -59,6 +59,7 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 26 "0026_flags",
                 28 "0028_queue",
                 32 "0032_hand_over",
+                33 "0033_stand_in",
             )
         };
     }

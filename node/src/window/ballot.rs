@@ -13,7 +13,7 @@ use jieli_proto::wire::OfficeKind;
 
 impl Batch<'_> {
     /// The ballots that may be answered here: where no notice reaches the person, never before the
-    /// officer who entered the result.
+    /// officer who entered the result, nor to one who has stood in for it since.
     pub(super) async fn ballot_items(
         &mut self,
         actor: &Actor,
@@ -31,8 +31,10 @@ impl Batch<'_> {
             }
             let question = self.open_question_about(file.id, Topic::Ballot, &[]).await?;
             let Some(question) = question else { continue };
+            let (entered_by, held_ms) = self.entered_result(&file).await?;
+            let officer = self.officer(actor);
             if self.told(&file).await? != Told::AtTheWindow
-                || self.entered_result(&file).await? == self.officer(actor)
+                || self.is_one_pair(&entered_by, &officer, held_ms).await?
             {
                 continue;
             }
@@ -48,10 +50,10 @@ impl Batch<'_> {
         Ok(items)
     }
 
-    /// The officer who entered the result that waits; empty where none does.
-    async fn entered_result(&mut self, file: &LegFile) -> Result<String, StoreError> {
-        let sql = "SELECT officer FROM held_outcome WHERE leg_id = $1";
+    /// The officer who entered the result that waits, and when; empty where none does.
+    async fn entered_result(&mut self, file: &LegFile) -> Result<(String, u64), StoreError> {
+        let sql = "SELECT officer, held_ms FROM held_outcome WHERE leg_id = $1";
         let row = self.conn.maybe(sql, vec![file.id.to_vec().into()]).await?;
-        row.map_or(Ok(String::new()), |row| row.text(0))
+        row.map_or(Ok((String::new(), 0)), |row| Ok((row.text(0)?, row.uint(1)?)))
     }
 }

@@ -38,6 +38,7 @@ const SCHEMA: &str = concat!(
     include_str!("../../src/store/schema/sqlite/0026_flags.sql"),
     include_str!("../../src/store/schema/sqlite/0028_queue.sql"),
     include_str!("../../src/store/schema/sqlite/0032_hand_over.sql"),
+    include_str!("../../src/store/schema/sqlite/0033_stand_in.sql"),
 );
 
 #[derive(Clone, Debug)]

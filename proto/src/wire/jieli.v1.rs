@@ -3639,6 +3639,9 @@ pub struct LegDesk {
     /// of the person: the same service was sent by another office too
     #[prost(bool, tag = "11")]
     pub duplicate_asked: bool,
+    /// token that stands in for `handler` today
+    #[prost(string, tag = "12")]
+    pub stand_in: ::prost::alloc::string::String,
 }
 /// The person asked for a correction; what is right stands among the fields, for a purpose.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -13036,6 +13039,48 @@ pub struct TakeOverRequest {
     #[prost(uint32, tag = "2")]
     pub leg: u32,
 }
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListStandInsRequest {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StandInRef {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StandInRequest {
+    /// token; empty: this one
+    #[prost(string, tag = "1")]
+    pub absent: ::prost::alloc::string::String,
+    /// token
+    #[prost(string, tag = "2")]
+    pub stand_in: ::prost::alloc::string::String,
+    /// yyyymmdd; 0: today
+    #[prost(uint32, tag = "3")]
+    pub from: u32,
+    /// the last day
+    #[prost(uint32, tag = "4")]
+    pub to: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StandInList {
+    #[prost(message, repeated, tag = "1")]
+    pub stand_ins: ::prost::alloc::vec::Vec<StandIn>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StandIn {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub absent: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub stand_in: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "4")]
+    pub from: u32,
+    #[prost(uint32, tag = "5")]
+    pub to: u32,
+    #[prost(bool, tag = "6")]
+    pub now: bool,
+}
 /// Generated client implementations.
 #[cfg(feature = "grpc")]
 pub mod rota_client {
@@ -13048,7 +13093,7 @@ pub mod rota_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// On the desk listener, for tokens of the role `clerk`.
+    /// On the desk listener, for tokens of the role `clerk`, and of `approver` about stand-ins.
     #[derive(Debug, Clone)]
     pub struct RotaClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -13149,6 +13194,68 @@ pub mod rota_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Rota", "TakeOver"));
             self.inner.unary(req, path, codec).await
         }
+        /// Who sees and does the work of somebody absent, from one day to another: of the same office and
+        /// role. One names the own stand-in, an approver anybody's of the office.
+        pub async fn name_stand_in(
+            &mut self,
+            request: impl tonic::IntoRequest<super::StandInRequest>,
+        ) -> std::result::Result<tonic::Response<super::StandInList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Rota/NameStandIn",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Rota", "NameStandIn"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Before its day; after it an entry ends by itself.
+        pub async fn end_stand_in(
+            &mut self,
+            request: impl tonic::IntoRequest<super::StandInRef>,
+        ) -> std::result::Result<tonic::Response<super::StandInList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Rota/EndStandIn");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Rota", "EndStandIn"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn list_stand_ins(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListStandInsRequest>,
+        ) -> std::result::Result<tonic::Response<super::StandInList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Rota/ListStandIns",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Rota", "ListStandIns"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -13171,8 +13278,23 @@ pub mod rota_server {
             &self,
             request: tonic::Request<super::TakeOverRequest>,
         ) -> std::result::Result<tonic::Response<super::ActReply>, tonic::Status>;
+        /// Who sees and does the work of somebody absent, from one day to another: of the same office and
+        /// role. One names the own stand-in, an approver anybody's of the office.
+        async fn name_stand_in(
+            &self,
+            request: tonic::Request<super::StandInRequest>,
+        ) -> std::result::Result<tonic::Response<super::StandInList>, tonic::Status>;
+        /// Before its day; after it an entry ends by itself.
+        async fn end_stand_in(
+            &self,
+            request: tonic::Request<super::StandInRef>,
+        ) -> std::result::Result<tonic::Response<super::StandInList>, tonic::Status>;
+        async fn list_stand_ins(
+            &self,
+            request: tonic::Request<super::ListStandInsRequest>,
+        ) -> std::result::Result<tonic::Response<super::StandInList>, tonic::Status>;
     }
-    /// On the desk listener, for tokens of the role `clerk`.
+    /// On the desk listener, for tokens of the role `clerk`, and of `approver` about stand-ins.
     #[derive(Debug)]
     pub struct RotaServer<T> {
         inner: Arc<T>,
@@ -13277,6 +13399,135 @@ pub mod rota_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = TakeOverSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Rota/NameStandIn" => {
+                    #[allow(non_camel_case_types)]
+                    struct NameStandInSvc<T: Rota>(pub Arc<T>);
+                    impl<T: Rota> tonic::server::UnaryService<super::StandInRequest>
+                    for NameStandInSvc<T> {
+                        type Response = super::StandInList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::StandInRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Rota>::name_stand_in(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = NameStandInSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Rota/EndStandIn" => {
+                    #[allow(non_camel_case_types)]
+                    struct EndStandInSvc<T: Rota>(pub Arc<T>);
+                    impl<T: Rota> tonic::server::UnaryService<super::StandInRef>
+                    for EndStandInSvc<T> {
+                        type Response = super::StandInList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::StandInRef>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Rota>::end_stand_in(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = EndStandInSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Rota/ListStandIns" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListStandInsSvc<T: Rota>(pub Arc<T>);
+                    impl<T: Rota> tonic::server::UnaryService<super::ListStandInsRequest>
+                    for ListStandInsSvc<T> {
+                        type Response = super::StandInList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListStandInsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Rota>::list_stand_ins(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListStandInsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

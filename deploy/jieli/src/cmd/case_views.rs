@@ -267,6 +267,10 @@ fn marks(leg: &wire::LegLine, desk: &wire::LegDesk, out: Out) -> String {
     if !desk.handler.is_empty() {
         marks.push(out.say("首问经办", "first handler") + &format!(" {}", desk.handler));
     }
+    if !desk.stand_in.is_empty() {
+        let stands = &desk.stand_in;
+        marks.push(out.say(&format!("{stands} 代班"), &format!("{stands} stands in")));
+    }
     if desk.needs_taker {
         marks.push(out.say("待接手", "needs a taker"));
     }
@@ -434,6 +438,7 @@ fn desk_json(desk: &wire::LegDesk) -> Value {
         "handler": desk.handler,
         "handed_to": desk.handed_to,
         "needs_taker": desk.needs_taker,
+        "stand_in": desk.stand_in,
         "pending": pending,
         "not_sent": unsent,
         "duplicate_asked": desk.duplicate_asked,

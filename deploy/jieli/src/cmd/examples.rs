@@ -31,6 +31,13 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("queue retry", "jieli queue retry ruian.zj"),
     ("queue hold", "jieli queue hold ruian.zj --reason peer-asked --hours 4"),
     ("queue release", "jieli queue release ruian.zj"),
+    (
+        "stand-in name",
+        "jieli stand-in name clerk-2 --to 2026-12-11\n\
+         jieli --as approver stand-in name clerk-2 --for clerk --from 2026-12-07 --to 2026-12-11",
+    ),
+    ("stand-in list", "jieli stand-in list"),
+    ("stand-in end", "jieli stand-in end 5d0c9a7711e2f084"),
     ("peer list", "jieli peer list --json"),
     ("peer invite", "jieli peer invite --out invite.json"),
     (

@@ -9,6 +9,7 @@ use crate::house::House;
 use crate::legs::{Entry, LegFile, Local, Standing, heard};
 use crate::paper;
 use crate::questions::{ARRIVAL_STATE, Told, is_duplicate_asked, open_request};
+use crate::rota;
 use crate::rotation::disputed;
 use crate::shelf::party_of;
 use crate::store::{Conn, StoreError};
@@ -243,6 +244,7 @@ impl<'a> Scene<'a> {
             Some(_) | None => "",
         };
         let holder = Holder::of(self.conn, file).await?;
+        let own_today = own.day_of_unix_ms(self.house.world.clock.now_unix_ms());
         let (config, directory) = (&self.house.config, &self.published.directory);
         Ok(wire::LegDesk {
             needs_taker: holder.needs_taker(config, directory, file),
@@ -250,6 +252,7 @@ impl<'a> Scene<'a> {
             urgency: urgency.to_owned(),
             correction: self.correction(file).await?,
             duplicate_asked: self.is_duplicate_asked(file).await?,
+            stand_in: rota::shown(self.conn, file, &holder.token, own_today).await?,
             handler: holder.token,
             handed_to: holder.handed_to,
             due_calendar: due.zip(counted.as_ref()).map_or(String::new(), |(_, calendar)| {

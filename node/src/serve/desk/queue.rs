@@ -4,6 +4,7 @@ use super::cases::{AWAITING, check_stage, stage_word};
 use super::legs::Scene;
 use super::{Answer, DeskDoor};
 use crate::config::DeskRole;
+use crate::rota;
 use crate::serve::access::Caller;
 use crate::store::desk_queue::{self, Cursor, Filter};
 use crate::store::legs::load;
@@ -56,6 +57,7 @@ impl DeskDoor {
             due: due_range(request.due.trim(), today)?,
             service: request.service,
             handler: if request.mine { caller.actor.token.clone() } else { String::new() },
+            today,
         };
         let mut conn = self.store.read().await?;
         let [overdue, due_today, ours, theirs] =
@@ -66,6 +68,7 @@ impl DeskDoor {
             today: today.number(),
             ..wire::CaseList::default()
         };
+        let names = rota::work_of(&mut conn, &caller.actor.token, today).await?;
         let (mut scanned, mut shown) = (0, 0);
         while scanned < SCANNED_MAX {
             let page = desk_queue::page(&mut conn, &filter, &after, ROWS_AT_ONCE).await?;
@@ -82,7 +85,7 @@ impl DeskDoor {
                 }
                 let mut scene = Scene::new(&mut conn, &self.house, &published);
                 let leg = scene.leg_line(&file).await?;
-                if request.to_take && !waits_for(&leg, &caller.actor.token) {
+                if request.to_take && !waits_for(&leg, &names) {
                     continue;
                 }
                 // Legs of one case that are due together stand together.
@@ -109,9 +112,9 @@ impl DeskDoor {
     }
 }
 
-/// Whether this token is to take a leg over, or may because nobody has it.
-fn waits_for(leg: &wire::LegLine, token: &str) -> bool {
-    leg.desk.as_ref().is_some_and(|desk| desk.needs_taker || desk.handed_to == token)
+/// Whether one of these tokens is to take a leg over, or may because nobody has it.
+fn waits_for(leg: &wire::LegLine, names: &[String]) -> bool {
+    leg.desk.as_ref().is_some_and(|desk| desk.needs_taker || names.contains(&desk.handed_to))
 }
 
 fn bad_page() -> Denied {
