@@ -1,5 +1,6 @@
 //! Who asks: the cookie, the session behind it, the form, and the one gate before every page.
 
+use super::Shared;
 use super::accounts::Account;
 use super::config::Token;
 use super::desks::{Audit, Cities, Desk, Said};
@@ -7,8 +8,8 @@ use super::frame::{Failed, Frame};
 use super::kept::Typed;
 use super::posted::{append, cookie, from_here, read};
 use super::routes::{Route, Who};
+use super::stack::Caller;
 use super::words::Lang;
-use super::{Shared, stack};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, header};
@@ -174,7 +175,7 @@ async fn visitor(
         account: None,
         lang: Lang::of_name(&cookie(&parts.headers, LANGUAGE).unwrap_or_default()),
         path: parts.uri.path().to_owned(),
-        address: stack::address(parts),
+        address: Caller::known(parts).address,
     };
     match account {
         Ok(account) => Ok(Visitor { account, ..visitor }),
