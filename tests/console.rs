@@ -8,13 +8,19 @@
 mod access;
 #[path = "console/accounts.rs"]
 mod accounts;
+#[path = "console/approvals.rs"]
+mod approvals;
 #[path = "console/browser.rs"]
 mod browser;
 #[path = "console/desks.rs"]
 mod desks;
 #[path = "console/names.rs"]
 mod names;
+#[path = "console/posts.rs"]
+mod posts;
 #[path = "console/review.rs"]
 mod review;
+#[path = "console/system.rs"]
+mod system;
 #[path = "console/worker.rs"]
 mod worker;

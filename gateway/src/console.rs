@@ -21,6 +21,7 @@ pub mod config;
 pub(crate) mod desks;
 pub(crate) mod form;
 pub(crate) mod frame;
+mod kept;
 pub(crate) mod limits;
 mod pages;
 pub(crate) mod posted;
@@ -67,6 +68,7 @@ pub(crate) struct Console {
     outside: Outside,
     limits: Limits,
     tray: tray::Tray,
+    kept: kept::Kept,
     /// Name of the session's cookie.
     cookie: String,
     demo: Option<Demo>,
@@ -149,6 +151,7 @@ impl Ready {
         let listener = TcpListener::bind(config.listen.address).await.map_err(DoorError::Io)?;
         let desks = Desks::open(&config)?;
         let limits = Limits { tries: Limit::new(30, 5 * MINUTE_MS) };
+        let kept = kept::Kept::new(&*outside.entropy);
         let shared = Arc::new(Console {
             config,
             accounts,
@@ -156,6 +159,7 @@ impl Ready {
             outside,
             limits,
             tray: tray::Tray::default(),
+            kept,
             // A demo's consoles are one host: their cookies are kept apart by name.
             cookie: match &demo {
                 Some(_) => {

@@ -23,6 +23,8 @@ type Encapped = <X25519HkdfSha256 as hpke::Kem>::EncappedKey;
 /// Bytes of either half of a key.
 pub const KEY_BYTES: usize = 32;
 const ENCAPPED_BYTES: usize = 32;
+/// What a process seals for itself is nobody else's.
+const TO_SELF: &[u8] = b"jieli kept form";
 
 /// Why nothing was sealed or opened. No variant carries what was said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -92,7 +94,38 @@ impl KeyPair {
         if sealed.len() != SEALED_BYTES {
             return Err(SealError::Closed);
         }
-        let (encapped, text) = sealed.split_at(ENCAPPED_BYTES);
+        let padded = self.open_bytes(info, record, sealed)?;
+        let text = unpad(&padded).ok_or(SealError::Closed)?;
+        SealedWords::decode(text).map_err(|_| SealError::Closed)
+    }
+
+    /// What this process sealed for itself, bound to `bound`.
+    pub(crate) fn take_back(
+        &self,
+        bound: &[u8],
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        self.open_bytes(TO_SELF, bound, sealed)
+    }
+
+    /// Seals something for this process itself: only this very key gives it back.
+    pub(crate) fn put_away(
+        &self,
+        bound: &[u8],
+        text: &[u8],
+        fill: Fill<'_>,
+    ) -> Result<Vec<u8>, SealError> {
+        seal_bytes(&self.public, TO_SELF, bound, text, fill)
+    }
+
+    fn open_bytes(
+        &self,
+        info: &[u8],
+        record: &[u8],
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        let split = sealed.split_at_checked(ENCAPPED_BYTES);
+        let (encapped, text) = split.ok_or(SealError::Closed)?;
         let encapped = Encapped::from_bytes(encapped).map_err(|_| SealError::Closed)?;
         let opened = hpke::single_shot_open::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
             &OpModeR::Base,
@@ -102,9 +135,7 @@ impl KeyPair {
             text,
             record,
         );
-        let padded = Zeroizing::new(opened.map_err(|_| SealError::Closed)?);
-        let text = unpad(&padded).ok_or(SealError::Closed)?;
-        SealedWords::decode(text).map_err(|_| SealError::Closed)
+        Ok(Zeroizing::new(opened.map_err(|_| SealError::Closed)?))
     }
 }
 
@@ -164,11 +195,21 @@ fn seal(
     let to = Public::from_bytes(to).map_err(|_| SealError::Key)?;
     let text = Zeroizing::new(words.encode_to_vec());
     let padded = Zeroizing::new(pad(&text).ok_or(SealError::TooLong)?);
+    seal_bytes(&to, info, record, &padded, fill)
+}
+
+fn seal_bytes(
+    to: &Public,
+    info: &[u8],
+    record: &[u8],
+    text: &[u8],
+    fill: Fill<'_>,
+) -> Result<Vec<u8>, SealError> {
     let sealed = hpke::single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
         &OpModeS::Base,
-        &to,
+        to,
         info,
-        &padded,
+        text,
         record,
         &mut Drawn(fill),
     );

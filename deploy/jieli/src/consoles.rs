@@ -8,8 +8,8 @@ use jieli_node::tokens;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-/// Every token that a desk of this city has and the console can use. Windows, operators and bodies
-/// work elsewhere.
+/// Every token that a desk of this city has and the console can use. Windows and bodies work
+/// elsewhere.
 pub(crate) fn of_city(
     city: &config::Config,
     dir: &Path,
@@ -21,7 +21,8 @@ pub(crate) fn of_city(
             DeskRole::Clerk => TokenRole::Clerk,
             DeskRole::Approver => TokenRole::Approver,
             DeskRole::Compliance => TokenRole::Compliance,
-            DeskRole::Operator | DeskRole::Window | DeskRole::Body => return None,
+            DeskRole::Operator => TokenRole::Operator,
+            DeskRole::Window | DeskRole::Body => return None,
         };
         let office = token.office.as_str().to_owned();
         let named = city.offices.iter().find(|known| known.credit_code == token.office);

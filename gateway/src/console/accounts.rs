@@ -258,6 +258,14 @@ impl Accounts {
         Ok(row.fetch_optional(&self.0).await?.as_ref().and_then(account))
     }
 
+    /// Whose session a cookie was that has ended by itself; it ends altogether. One that was logged
+    /// out of is nobody's.
+    pub(crate) async fn lapsed(&self, key: &str) -> Result<Option<i64>, AccountsError> {
+        let row = sqlx::query("DELETE FROM session WHERE digest = $1 RETURNING account");
+        let row = row.bind(digest(key)).fetch_optional(&self.0).await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?)
+    }
+
     /// Ends one session.
     pub(crate) async fn close(&self, key: &str) -> Result<(), AccountsError> {
         let done = sqlx::query("DELETE FROM session WHERE digest = $1").bind(digest(key));

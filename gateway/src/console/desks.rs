@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use jieli_proto::wire;
 use jieli_proto::wire::audit_client::AuditClient;
 use jieli_proto::wire::desk_client::DeskClient;
+use jieli_proto::wire::operate_client::OperateClient;
 use jieli_proto::wire::worker_client::WorkerClient;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -33,6 +34,9 @@ pub(crate) type Desk = DeskClient<InterceptedService<Channel, Bearer>>;
 /// What compliance reads of the node.
 pub(crate) type Audit = AuditClient<InterceptedService<Channel, Bearer>>;
 
+/// What operators do at the node.
+pub(crate) type Operate = OperateClient<InterceptedService<Channel, Bearer>>;
+
 /// Adds the token to every call.
 #[derive(Clone)]
 pub(crate) struct Bearer(MetadataValue<Ascii>);
@@ -57,7 +61,7 @@ pub enum DesksError {
 
 /// All desks, by the name of their token.
 pub(crate) struct Desks {
-    all: BTreeMap<String, (Token, Desk, Audit)>,
+    all: BTreeMap<String, (Token, Desk, Audit, Operate)>,
     worker: Channel,
 }
 
@@ -69,29 +73,38 @@ impl Desks {
             let bearer = bearer(&config.place(&token.file))?;
             let audit = AuditClient::with_interceptor(desk.clone(), bearer.clone())
                 .max_decoding_message_size(REPLY_BYTES_MAX);
+            let operate = OperateClient::with_interceptor(desk.clone(), bearer.clone())
+                .max_decoding_message_size(REPLY_BYTES_MAX);
             let client = DeskClient::with_interceptor(desk.clone(), bearer)
                 .max_decoding_message_size(REPLY_BYTES_MAX);
-            all.insert(token.name.clone(), (token.clone(), client, audit));
+            all.insert(token.name.clone(), (token.clone(), client, audit, operate));
         }
         Ok(Desks { all, worker: channel(config.node.worker)? })
     }
 
     /// The desk of a token, if the role may hold it.
     pub(crate) fn desk(&self, name: &str, role: Role) -> Option<(&Token, Desk)> {
-        let (token, desk, _) = self.all.get(name)?;
+        let (token, desk, _, _) = self.all.get(name)?;
         (role.token() == Some(token.role)).then(|| (token, desk.clone()))
     }
 
     /// What compliance reads, with a token of that role.
     pub(crate) fn audit(&self, name: &str, role: Role) -> Option<Audit> {
-        let (token, _, audit) = self.all.get(name)?;
+        let (token, _, audit, _) = self.all.get(name)?;
         let may = role == Role::ComplianceReviewer && role.token() == Some(token.role);
         may.then(|| audit.clone())
     }
 
+    /// What operators do, with a token of that role.
+    pub(crate) fn operate(&self, name: &str, role: Role) -> Option<Operate> {
+        let (token, _, _, operate) = self.all.get(name)?;
+        let may = role == Role::SystemAdministrator && role.token() == Some(token.role);
+        may.then(|| operate.clone())
+    }
+
     /// The tokens, by name.
     pub(crate) fn tokens(&self) -> impl Iterator<Item = &Token> {
-        self.all.values().map(|(token, _, _)| token)
+        self.all.values().map(|(token, _, _, _)| token)
     }
 
     /// The workers' listener.

@@ -153,9 +153,9 @@ impl Input {
 }
 
 /// Takes what was entered into the questions, and notes what is missing or cannot be. Whether all
-/// is well.
+/// is well and nobody wants to change it.
 pub(crate) fn taken(inputs: &mut [Input], form: &Form, lang: Lang) -> bool {
-    let mut good = true;
+    let mut good = form.get("change") != "yes";
     for input in inputs.iter_mut() {
         input.value = form.get(&input.name).to_owned();
         let name = input.name.clone();

@@ -115,6 +115,7 @@ pub(crate) fn role_word(role: Role, lang: Lang) -> &'static str {
         Role::StationIntake => lang.w("role.station"),
         Role::ComplianceReviewer => lang.w("role.compliance"),
         Role::SecurityAdministrator => lang.w("role.security"),
+        Role::SystemAdministrator => lang.w("role.system"),
     }
 }
 
@@ -132,15 +133,21 @@ fn nav(role: Role, lang: Lang, path: &str) -> Vec<Link> {
             ("/queue", "nav.queue"),
             ("/find", "nav.checkin"),
             ("/places", "nav.places"),
+            ("/vacancies", "nav.vacancies"),
         ],
         Role::StationIntake => &[("/", "nav.home"), ("/sheet", "nav.sheet")],
         Role::Approver => &[("/", "nav.home"), ("/partners", "nav.partners")],
         Role::ComplianceReviewer => &[
             ("/", "nav.home"),
             ("/review", "nav.review"),
+            ("/review/flags", "nav.flags"),
             ("/verify", "nav.verify"),
+            ("/packs", "nav.packs"),
             ("/partners", "nav.partners"),
         ],
+        Role::SystemAdministrator => {
+            &[("/", "nav.home"), ("/system", "nav.system"), ("/packs", "nav.packs")]
+        }
         Role::SecurityAdministrator => {
             &[("/", "nav.home"), ("/accounts", "nav.accounts"), ("/accounts/events", "nav.events")]
         }
@@ -235,6 +242,18 @@ impl FormPage {
     /// As a form with a file is sent.
     pub(crate) fn has_file(&self) -> bool {
         self.inputs.iter().any(|input| input.ty() == "file")
+    }
+
+    /// The node's no, at the question of that place; where there is none, on a page of its own.
+    pub(crate) fn blamed(mut self, visitor: &Visitor, at: usize, status: tonic::Status) -> Answer {
+        let said = Said::from(status);
+        match self.inputs.get_mut(at) {
+            Some(input) if said.is_denial() => {
+                input.wrong = said.text(visitor.lang);
+                Ok(self.show())
+            }
+            Some(_) | None => Err(visitor.failed(said)),
+        }
     }
 
     /// The page, with 422 where something is wrong.

@@ -16,6 +16,8 @@ pub enum Role {
     ComplianceReviewer,
     /// Makes, resets and disables accounts, and sees no case at all.
     SecurityAdministrator,
+    /// Looks after the node: partner cities, queues, keys. Sees no case, makes no account.
+    SystemAdministrator,
 }
 
 /// The role of a token at the node.
@@ -28,17 +30,20 @@ pub enum TokenRole {
     Approver,
     /// Reads without personal data.
     Compliance,
+    /// Looks after the node.
+    Operator,
 }
 
 impl Role {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Role; 6] = [
+    pub const ALL: [Role; 7] = [
         Role::SendingClerk,
         Role::ReceivingClerk,
         Role::Approver,
         Role::StationIntake,
         Role::ComplianceReviewer,
         Role::SecurityAdministrator,
+        Role::SystemAdministrator,
     ];
 
     /// Its name in the accounts and in forms.
@@ -50,6 +55,7 @@ impl Role {
             Role::StationIntake => "station",
             Role::ComplianceReviewer => "compliance",
             Role::SecurityAdministrator => "security",
+            Role::SystemAdministrator => "system",
         }
     }
 
@@ -66,6 +72,7 @@ impl Role {
             }
             Role::Approver => Some(TokenRole::Approver),
             Role::ComplianceReviewer => Some(TokenRole::Compliance),
+            Role::SystemAdministrator => Some(TokenRole::Operator),
             Role::SecurityAdministrator => None,
         }
     }

@@ -1,9 +1,10 @@
 //! Every route with those who may take it. The router is made from this table and from nothing
 //! else; `gateway/access.txt` is the same table on paper.
 
-use super::pages::review::{check, pack, report, sample, timeline};
+use super::pages::review::{check, flags, pack, report, sample, timeline};
 use super::pages::{
-    account, admin, agreements, case, find, home, partners, places, queue, sheet, step,
+    account, admin, agreements, case, find, home, packs, partners, places, queue, sheet, step,
+    system, vacancies,
 };
 use super::role::Role;
 use super::visitor::gate;
@@ -39,11 +40,26 @@ impl Route {
     pub(crate) fn takes_file(self) -> bool {
         matches!(self.path, "/sheet" | "/verify")
     }
+
+    /// Whether what was typed here is worth keeping when a session ends: long forms, none of which
+    /// asks for a password, a code or the number of a document.
+    pub(crate) fn keeps(self) -> bool {
+        matches!(
+            self.path,
+            "/cases/{case}/{leg}/act/{step}"
+                | "/vacancies/new"
+                | "/vacancies/rule"
+                | "/places/set"
+                | "/partners/ask"
+                | "/agreements/draft"
+                | "/agreements/{id}/act/{step}"
+        )
+    }
 }
 
 use Role::{
     Approver, ComplianceReviewer, ReceivingClerk, SecurityAdministrator, SendingClerk,
-    StationIntake,
+    StationIntake, SystemAdministrator,
 };
 
 const ALL: &[Role] = &Role::ALL;
@@ -54,6 +70,8 @@ const SHEETS: &[Role] = &[SendingClerk, StationIntake];
 const PARTNERS: &[Role] = &[SendingClerk, Approver, ComplianceReviewer];
 const REVIEWS: &[Role] = &[ComplianceReviewer];
 const APPROVES: &[Role] = &[Approver];
+const PACKS: &[Role] = &[ComplianceReviewer, SystemAdministrator];
+const SYSTEM: &[Role] = &[SystemAdministrator];
 const SECURITY: &[Role] = &[SecurityAdministrator];
 
 type Handler = MethodRouter<Shared>;
@@ -78,6 +96,7 @@ fn table() -> Vec<(Route, Handler)> {
         read("/account/app", Who::Account, get(account::app_page)),
         write("/account/app", Who::Account, post(account::app)),
         read("/", to(ALL), get(home::page)),
+        read("/resume", to(ALL), get(home::resume)),
         read("/accounts", to(SECURITY), get(admin::list)),
         read("/accounts/new", to(SECURITY), get(admin::new_page)),
         write("/accounts/new", to(SECURITY), post(admin::new)),
@@ -102,6 +121,13 @@ fn table() -> Vec<(Route, Handler)> {
         read("/places", to(RECEIVING), get(places::page)),
         read("/places/set", to(RECEIVING), get(places::set_page)),
         write("/places/set", to(RECEIVING), post(places::set)),
+        read("/vacancies", to(RECEIVING), get(vacancies::page)),
+        read("/vacancies/new", to(RECEIVING), get(vacancies::new_page)),
+        write("/vacancies/new", to(RECEIVING), post(vacancies::new)),
+        write("/vacancies/close", to(RECEIVING), post(vacancies::close)),
+        read("/vacancies/rule", to(RECEIVING), get(vacancies::rule_page)),
+        write("/vacancies/rule", to(RECEIVING), post(vacancies::rule)),
+        write("/vacancies/rule/end", to(RECEIVING), post(vacancies::end_rule)),
         read("/partners", to(PARTNERS), get(partners::page)),
         read("/partners/ask", to(SENDING), get(partners::ask_page)),
         write("/partners/ask", to(SENDING), post(partners::ask)),
@@ -113,6 +139,15 @@ fn table() -> Vec<(Route, Handler)> {
         read("/agreements/{id}", to(PARTNERS), get(agreements::page)),
         read("/agreements/{id}/act/{step}", to(APPROVES), get(agreements::act_page)),
         write("/agreements/{id}/act/{step}", to(APPROVES), post(agreements::act)),
+        read("/packs", to(PACKS), get(packs::page)),
+        read("/packs/{name}", to(PACKS), get(packs::pack)),
+        read("/system", to(SYSTEM), get(system::page)),
+        write("/system/test", to(SYSTEM), post(system::test)),
+        write("/system/retry", to(SYSTEM), post(system::retry)),
+        read("/system/hold", to(SYSTEM), get(system::hold_page)),
+        write("/system/hold", to(SYSTEM), post(system::hold)),
+        write("/system/release", to(SYSTEM), post(system::release)),
+        write("/system/backup", to(SYSTEM), post(system::backup)),
         read("/review", to(REVIEWS), get(report::choose)),
         read("/review/report", to(REVIEWS), get(report::page)),
         read("/review/pack", to(REVIEWS), get(pack::download)),
@@ -123,6 +158,9 @@ fn table() -> Vec<(Route, Handler)> {
         write("/review/call-back", to(REVIEWS), post(sample::call_back)),
         write("/review/sign-off", to(REVIEWS), post(sample::sign_off)),
         read("/review/cases/{case}", to(REVIEWS), get(timeline::page)),
+        read("/review/flags", to(REVIEWS), get(flags::page)),
+        read("/review/flags/{flag}", to(REVIEWS), get(flags::answer_page)),
+        write("/review/flags/{flag}", to(REVIEWS), post(flags::answer)),
         read("/verify", to(REVIEWS), get(check::page)),
         write("/verify", to(REVIEWS), post(check::verify)),
         read("/sheet", to(SHEETS), get(sheet::page)),

@@ -124,6 +124,25 @@ impl<'a> Offered<'a> {
             let fields = kind.fields.iter().filter(open);
             all.extend(fields.map(|field| asked(kind, field, lang).optional()));
         }
+        // What must be there is asked for, and never cleared.
+        let may_go: Vec<(String, String)> = TABLE
+            .iter()
+            .flat_map(|kind| kind.fields.iter().map(move |field| (kind, field)))
+            .filter(|(_, field)| !field.required)
+            .map(|(kind, field)| (format!("f.{}.{}", kind.name, field.name), field))
+            .filter(|(name, _)| all.iter().any(|input| input.name == *name))
+            .map(|(name, field)| (name, lang.pick(field.zh, field.en).to_owned()))
+            .collect();
+        if !may_go.is_empty() {
+            let clear = Input::new("clear", lang.w("act.clear"), Kind::Checks(may_go));
+            all.push(clear.hint(lang.w("act.clear_hint")).optional());
+        }
+        if self.has("--as-asked") {
+            let answers = [("as", "act.as_asked"), ("not", "act.not_as_asked")];
+            let answers = answers.map(|(code, key)| (code.to_owned(), lang.w(key).to_owned()));
+            let asked = Input::new("asked", lang.w("act.asked"), Kind::Radio(answers.to_vec()));
+            all.insert(0, asked.hint(lang.w("act.asked_hint")).optional());
+        }
         all
     }
 
@@ -171,9 +190,13 @@ impl<'a> Offered<'a> {
                 appeal_office: String::new(),
             }),
             "correct" => Act::Correct(wire::DeskCorrect {
-                fields: fields(form)?,
+                fields: fields(form)?
+                    .into_iter()
+                    .chain(form.all("clear").filter_map(empty))
+                    .collect(),
                 terms: form.get("terms") == "yes",
-                ..wire::DeskCorrect::default()
+                as_asked: form.get("asked") == "as",
+                not_as_asked: form.get("asked") == "not",
             }),
             "redirect" => {
                 Act::Redirect(wire::DeskRedirect { office: form.get("office").to_owned() })
@@ -305,6 +328,14 @@ fn fields(form: &Form) -> Result<Vec<wire::DraftField>, String> {
             drafts::field(&format!("{place}={value}")).map_err(|_| name.to_owned())
         })
         .collect()
+}
+
+/// A field by its name, without a value: it is cleared.
+fn empty(name: &str) -> Option<wire::DraftField> {
+    let (section, field) = name.strip_prefix("f.")?.split_once('.')?;
+    let kind = TABLE.iter().find(|kind| kind.name == section)?;
+    let field = kind.fields.iter().find(|known| known.name == field)?;
+    Some(wire::DraftField { section: u32::from(kind.number), field: field.number, value: None })
 }
 
 fn day(text: &str) -> u32 {

@@ -5,6 +5,7 @@ use super::accounts::Account;
 use super::config::Token;
 use super::desks::{Audit, Cities, Desk, Said};
 use super::frame::{Failed, Frame};
+use super::kept::Typed;
 use super::posted::{append, cookie, from_here, read};
 use super::routes::{Route, Who};
 use super::stack::Caller;
@@ -125,6 +126,9 @@ pub(crate) async fn gate(
         Err(response) => return response,
     };
     if let Some(refused) = refused(&visitor, route) {
+        if visitor.account.is_none() && parts.method == Method::POST && route.keeps() {
+            return kept(&visitor, known.as_deref(), Request::from_parts(parts, body)).await;
+        }
         return refused;
     }
     if parts.method == Method::POST {
@@ -203,6 +207,33 @@ fn refused(visitor: &Visitor, route: Route) -> Option<Response> {
     }
     let said = Said::own(StatusCode::FORBIDDEN, "NOT_FOR_ROLE", "error.role");
     Some(visitor.failed(said).into_response())
+}
+
+/// The session ended while somebody typed: what was typed waits for the same account.
+async fn kept(visitor: &Visitor, known: Option<&str>, request: Request) -> Response {
+    let login = Redirect::to("/login").into_response();
+    let ours = from_here(request.headers(), &visitor.console.config.listen.origin);
+    let Some(key) = known.filter(|_| ours) else { return login };
+    let Ok(form) = read(request, FORM_BYTES_MAX).await else { return login };
+    let own = visitor.csrf();
+    if !bool::from(form.get("form").as_bytes().ct_eq(own.as_bytes())) {
+        return login;
+    }
+    let account = match visitor.console.accounts.lapsed(key).await {
+        Ok(account) => account,
+        Err(error) => return visitor.broken()(error).into_response(),
+    };
+    let Some(account) = account else { return login };
+    let fields = form.fields().filter(|(name, _)| !matches!(*name, "form" | "send" | "change"));
+    let typed = Typed {
+        path: visitor.path.clone(),
+        fields: fields.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        at_ms: visitor.now_ms(),
+    };
+    match visitor.console.kept.put(account, &typed, &*visitor.console.outside.entropy) {
+        true => Redirect::to("/login?kept=yes").into_response(),
+        false => login,
+    }
 }
 
 fn forged(visitor: &Visitor) -> Response {

@@ -101,7 +101,8 @@ fn accounts(city: &City, sends: bool) -> Vec<(String, Role, String)> {
             (DeskRole::Clerk, _, false) => &[Role::ReceivingClerk],
             (DeskRole::Approver, _, _) => &[Role::Approver],
             (DeskRole::Compliance, _, _) => &[Role::ComplianceReviewer],
-            (DeskRole::Operator | DeskRole::Window | DeskRole::Body, _, _) => &[],
+            (DeskRole::Operator, _, _) => &[Role::SystemAdministrator],
+            (DeskRole::Window | DeskRole::Body, _, _) => &[],
         };
         let account =
             |role: &Role| (format!("{token}-{}", role.name()), *role, (*token).to_owned());
@@ -133,5 +134,6 @@ fn post(role: Role) -> [&'static str; 2] {
         Role::StationIntake => ["站点录入", "station intake"],
         Role::ComplianceReviewer => ["合规审阅", "compliance reviewer"],
         Role::SecurityAdministrator => ["安全管理员", "security administrator"],
+        Role::SystemAdministrator => ["系统管理员", "system administrator"],
     }
 }

@@ -9,8 +9,9 @@ use crate::console::stack::nowhere;
 use crate::console::visitor::{Visitor, set_cookie, set_language};
 use crate::console::world::random;
 use crate::paper;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
+use std::collections::BTreeMap;
 use subtle::ConstantTimeEq as _;
 
 impl Visitor {
@@ -84,11 +85,18 @@ fn login_form(visitor: &Visitor) -> FormPage {
     page
 }
 
-pub(crate) async fn login_page(visitor: Visitor) -> Response {
+pub(crate) async fn login_page(
+    visitor: Visitor,
+    query: Query<BTreeMap<String, String>>,
+) -> Response {
     if visitor.account.is_some() {
         return Redirect::to("/").into_response();
     }
-    login_form(&visitor).show()
+    let mut page = login_form(&visitor);
+    if query.get("kept").is_some_and(|kept| kept == "yes") {
+        page.lead.insert(0, visitor.lang.w("resume.ended").to_owned());
+    }
+    page.show()
 }
 
 /// A new cookie for every log-in: one that was known before opens nothing.
@@ -115,7 +123,8 @@ pub(crate) async fn login(visitor: Visitor, form: Form) -> Answer {
             let opened = accounts.open_session(account.id, entropy, now).await;
             let key = opened.map_err(visitor.broken())?;
             visitor.note(&account.name, "login", "").await?;
-            let mut response = Redirect::to("/").into_response();
+            let to = if visitor.console.kept.has(account.id, now) { "/resume" } else { "/" };
+            let mut response = Redirect::to(to).into_response();
             set_cookie(&mut response, &visitor.console.cookie, &key);
             return Ok(response);
         }

@@ -64,7 +64,11 @@ pub(crate) async fn page(visitor: Visitor, Path(id): Path<String>) -> Answer {
     let waiting = view.waiting.iter().map(|act| Waiting {
         say: lang.pick(&act.say_zh, &act.say_en).to_owned(),
         until: lang.fill("agreement.lapses", &[&act.post, &lang.time(act.lapses_unix_ms)]),
-        button: may.then(|| approval(act, lang)),
+        // What it is stands above it.
+        button: may.then(|| Button {
+            label: lang.w("agreement.approve").to_owned(),
+            ..approval(act, lang)
+        }),
     });
     let steps = if may { steps(&view, &own.0, lang) } else { Vec::new() };
     let title = lang.fill("agreement.title", &[&cities.of(&view.peer)]);
@@ -206,7 +210,7 @@ pub(crate) async fn act(
     form: Form,
 ) -> Answer {
     let mut page = act_form(&visitor, &id, &step).await?;
-    if !taken(&mut page.inputs, &form, visitor.lang) || form.get("change") == "yes" {
+    if !taken(&mut page.inputs, &form, visitor.lang) {
         return Ok(page.show());
     }
     if form.get("send") != "yes" {
@@ -223,19 +227,7 @@ pub(crate) async fn act(
     };
     match done {
         Ok(view) => Ok(entered(&visitor, &view.into_inner())),
-        Err(status) => refused(&visitor, page, status),
-    }
-}
-
-/// A no of the node is said at the field it is about, if there is one.
-fn refused(visitor: &Visitor, mut page: FormPage, status: tonic::Status) -> Answer {
-    let said = Said::from(status);
-    match page.inputs.last_mut() {
-        Some(input) if said.is_denial() => {
-            input.wrong = said.text(visitor.lang);
-            Ok(page.show())
-        }
-        Some(_) | None => Err(visitor.failed(said)),
+        Err(status) => page.blamed(&visitor, 0, status),
     }
 }
 
@@ -353,6 +345,6 @@ pub(crate) async fn draft(visitor: Visitor, form: Form) -> Answer {
     };
     match done {
         Ok(view) => Ok(entered(&visitor, &view.into_inner())),
-        Err(status) => refused(&visitor, page, status),
+        Err(status) => page.blamed(&visitor, 0, status),
     }
 }

@@ -25,6 +25,8 @@ struct Leg {
     told: &'static str,
     window: Vec<String>,
     letter: String,
+    /// A REDIRECT, in words.
+    moved: String,
     /// Step, its word, and whether it is what usually comes next.
     steps: Vec<(String, &'static str, bool)>,
     undo: bool,
@@ -114,10 +116,19 @@ fn leg(view: &wire::LegView, case: &wire::CaseLine, today: u32, lang: Lang) -> L
         },
         window: view.window.as_ref().map_or(Vec::new(), |window| place(window, lang)),
         letter: view.letter.as_ref().map_or(String::new(), |letter| on_paper(letter, lang)),
+        moved: moved(view, shown.our_side == "initiator", lang),
         undo: view.steps.iter().any(|offer| offer.step == "undo"),
         may_write: shown.our_side == "initiator" && shown.stage == "DRAFT",
         steps: open,
     }
+}
+
+/// Which office has the leg by now, where it was handed on. The last one counts.
+fn moved(view: &wire::LegView, is_ours: bool, lang: Lang) -> String {
+    let taken = view.messages.iter().filter(|m| m.status != "refused" && !m.overridden);
+    let last = taken.rev().find(|message| !message.handed_to.is_empty());
+    let key = if is_ours { "case.moved" } else { "case.moved_on" };
+    last.map_or(String::new(), |message| lang.fill(key, &[&message.handed_to]))
 }
 
 /// When, who, what, and whether all is well with it.

@@ -1,13 +1,13 @@
 //! The first page of a desk, and what belongs to no task.
 
 use crate::console::Shared;
-use crate::console::frame::{Answer, Frame, show};
+use crate::console::frame::{Answer, CheckPage, Frame, Link, show};
 use crate::console::role::Role;
 use crate::console::visitor::Visitor;
 use askama::Template;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use jieli_proto::wire;
 
 const STYLE: &str = include_str!("../../../assets/console.css");
@@ -86,13 +86,20 @@ pub(crate) async fn page(visitor: Visitor) -> Answer {
             overdue(),
             card("/find", "nav.checkin", "home.checkin"),
             card("/places", "nav.places", "home.places"),
+            card("/vacancies", "nav.vacancies", "home.vacancies"),
         ],
         Some(Role::StationIntake) => vec![card("/sheet", "nav.sheet", "home.sheet")],
         Some(Role::Approver) => vec![card("/partners", "nav.partners", "home.approve")],
         Some(Role::ComplianceReviewer) => vec![
             card("/review", "nav.review", "home.reviews"),
+            card("/review/flags", "nav.flags", "home.flags"),
             card("/verify", "nav.verify", "home.verify"),
             card("/partners", "nav.partners", "home.review"),
+            card("/packs", "nav.packs", "home.packs"),
+        ],
+        Some(Role::SystemAdministrator) => vec![
+            card("/system", "nav.system", "home.system"),
+            card("/packs", "nav.packs", "home.packs"),
         ],
         Some(Role::SecurityAdministrator) => vec![
             card("/accounts", "nav.accounts", "home.accounts"),
@@ -101,4 +108,25 @@ pub(crate) async fn page(visitor: Visitor) -> Answer {
         None => Vec::new(),
     };
     Ok(show(&HomePage { f, cards, awaiting }))
+}
+
+/// What was typed when the session ended, once: to be gone on with, on its own form.
+pub(crate) async fn resume(visitor: Visitor) -> Answer {
+    let lang = visitor.lang;
+    let account = visitor.account.as_ref().map_or(0, |account| account.id);
+    let Some(typed) = visitor.console.kept.take(account, visitor.now_ms()) else {
+        return Ok(Redirect::to("/").into_response());
+    };
+    let mut hidden = typed.fields;
+    hidden.push(("change".to_owned(), "yes".to_owned()));
+    Ok(show(&CheckPage {
+        f: Frame::new(&visitor, lang.w("resume.title")),
+        lead: vec![lang.w("resume.lead").to_owned()],
+        answers: vec![(lang.w("resume.at").to_owned(), lang.time(typed.at_ms as u64))],
+        hidden,
+        action: typed.path,
+        button: lang.w("resume.button").to_owned(),
+        back: Link::new("/", lang.w("resume.drop")),
+        may_change: false,
+    }))
 }

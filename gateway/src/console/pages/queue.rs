@@ -186,6 +186,10 @@ fn marks(leg: &wire::LegLine, desk: &wire::LegDesk, lang: Lang) -> Vec<String> {
     if leg.stop {
         marks.push(lang.w("queue.stopped").to_owned());
     }
+    if let Some(asked) = &desk.correction {
+        let what = lang.pick(&asked.name_zh, &asked.name_en);
+        marks.push(lang.fill("queue.correction", &[what, &lang.day(asked.due_on)]));
+    }
     if let Some(pending) = &desk.pending {
         let step = steps::word(&pending.step, lang);
         marks.push(lang.fill("queue.pending", &[step, &pending.goes_out_at]));

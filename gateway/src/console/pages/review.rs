@@ -14,6 +14,7 @@ use jieli_proto::wire;
 use std::collections::BTreeMap;
 
 pub(in crate::console) mod check;
+pub(in crate::console) mod flags;
 pub(in crate::console) mod pack;
 pub(in crate::console) mod report;
 pub(in crate::console) mod sample;

@@ -94,7 +94,7 @@ pub(crate) async fn act(visitor: Visitor, Path((case, number, step)): Place, for
     let offered = Offered::of(&view, &step).ok_or_else(|| not_now(&visitor))?;
     let lang = visitor.lang;
     let mut page = questions(&visitor, &case, number, &offered);
-    if !taken(&mut page.inputs, &form, lang) || form.get("change") == "yes" {
+    if !taken(&mut page.inputs, &form, lang) {
         return Ok(page.show());
     }
     let act = match offered.act(&form) {
