@@ -5,7 +5,7 @@ use prost_types::FileDescriptorSet;
 use prost_types::field_descriptor_proto::{Label, Type as Kind};
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 19] = [
+const FILES: [&str; 20] = [
     "envelope",
     "log",
     "case",
@@ -25,10 +25,11 @@ const FILES: [&str; 19] = [
     "second",
     "grievance",
     "packs_desk",
+    "systems",
 ];
 
 /// What never leaves a node: not decoded strictly.
-const LOCAL: [&str; 14] = [
+const LOCAL: [&str; 15] = [
     "desk.proto",
     "partners.proto",
     "case_desk.proto",
@@ -43,6 +44,7 @@ const LOCAL: [&str; 14] = [
     "packs_desk.proto",
     "grievance.proto",
     "operate.proto",
+    "systems.proto",
 ];
 
 fn root() -> PathBuf {

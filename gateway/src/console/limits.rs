@@ -1,4 +1,4 @@
-//! How often one address may try something.
+//! How often one address, or one token, may try something.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -7,20 +7,20 @@ use std::sync::{Mutex, PoisonError};
 /// Addresses remembered; beyond it the oldest windows are dropped first.
 const ADDRESSES_MAX: usize = 10_000;
 
-/// So many in each window of time, by address.
-pub(crate) struct Limit {
+/// So many in each window of time, by address or whatever else tells callers apart.
+pub(crate) struct Limit<K = IpAddr> {
     most: u32,
     window_ms: u64,
-    seen: Mutex<BTreeMap<IpAddr, (u64, u32)>>,
+    seen: Mutex<BTreeMap<K, (u64, u32)>>,
 }
 
-impl Limit {
-    pub(crate) fn new(most: u32, window_ms: u64) -> Limit {
+impl<K: Ord> Limit<K> {
+    pub(crate) fn new(most: u32, window_ms: u64) -> Limit<K> {
         Limit { most, window_ms, seen: Mutex::new(BTreeMap::new()) }
     }
 
     /// Whether an address has used up its window; counts nothing.
-    pub(crate) fn is_full(&self, address: IpAddr, now_ms: u64) -> bool {
+    pub(crate) fn is_full(&self, address: K, now_ms: u64) -> bool {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = seen.get(&address);
         entry.is_some_and(|(since, count)| {
@@ -29,7 +29,7 @@ impl Limit {
     }
 
     /// Counts one; whether it is still within the limit.
-    pub(crate) fn allows(&self, address: IpAddr, now_ms: u64) -> bool {
+    pub(crate) fn allows(&self, address: K, now_ms: u64) -> bool {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.len() >= ADDRESSES_MAX && !seen.contains_key(&address) {
             seen.retain(|_, (since, _)| now_ms.saturating_sub(*since) < self.window_ms);

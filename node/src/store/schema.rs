@@ -58,6 +58,7 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 25 "0025_desk_acts",
                 26 "0026_flags",
                 28 "0028_queue",
+                34 "0034_systems",
             )
         };
     }

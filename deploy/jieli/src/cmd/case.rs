@@ -125,7 +125,15 @@ impl CaseCommand {
             }
             CaseCommand::List { due, service, stage, mine, after, most } => {
                 let service = service_of(service)?.into();
-                let request = wire::ListCasesRequest { stage, after, most, due, service, mine };
+                let request = wire::ListCasesRequest {
+                    stage,
+                    after,
+                    most,
+                    due,
+                    service,
+                    mine,
+                    ..wire::ListCasesRequest::default()
+                };
                 let list = desk.list_cases(request).await?.into_inner();
                 out.show(&queue_json(&list), || queue_text(&list, out));
             }

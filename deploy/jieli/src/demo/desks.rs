@@ -101,7 +101,9 @@ fn accounts(city: &City, sends: bool) -> Vec<(String, Role, String)> {
             (DeskRole::Clerk, _, false) => &[Role::ReceivingClerk],
             (DeskRole::Approver, _, _) => &[Role::Approver],
             (DeskRole::Compliance, _, _) => &[Role::ComplianceReviewer],
-            (DeskRole::Operator | DeskRole::Window | DeskRole::Body, _, _) => &[],
+            (DeskRole::Operator | DeskRole::Window | DeskRole::Body | DeskRole::System, _, _) => {
+                &[]
+            }
         };
         let account =
             |role: &Role| (format!("{token}-{}", role.name()), *role, (*token).to_owned());
