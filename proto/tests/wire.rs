@@ -5,7 +5,7 @@ use prost_types::FileDescriptorSet;
 use prost_types::field_descriptor_proto::{Label, Type as Kind};
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 20] = [
+const FILES: [&str; 21] = [
     "envelope",
     "log",
     "case",
@@ -16,6 +16,7 @@ const FILES: [&str; 20] = [
     "capacity_desk",
     "desk",
     "operate",
+    "rota",
     "window",
     "paper",
     "erasure_desk",
@@ -29,7 +30,7 @@ const FILES: [&str; 20] = [
 ];
 
 /// What never leaves a node: not decoded strictly.
-const LOCAL: [&str; 15] = [
+const LOCAL: [&str; 16] = [
     "desk.proto",
     "partners.proto",
     "case_desk.proto",
@@ -44,6 +45,7 @@ const LOCAL: [&str; 15] = [
     "packs_desk.proto",
     "grievance.proto",
     "operate.proto",
+    "rota.proto",
     "systems.proto",
 ];
 

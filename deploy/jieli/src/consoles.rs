@@ -36,7 +36,7 @@ pub(crate) fn of_city(
         })
     });
     Config {
-        listen: Listen { address, origin, tls: None },
+        listen: Listen { address, origin, trusted_proxies: Vec::new(), tls: None },
         node: Node { desk: city.listen.desk, worker: city.listen.worker },
         accounts: AccountRules::default(),
         token: tokens.collect(),
@@ -52,7 +52,7 @@ pub(crate) fn pages_of_city(
 ) -> worker::Config {
     worker::Config {
         city: city.city.name.clone(),
-        listen: Listen { address, origin, tls: None },
+        listen: Listen { address, origin, trusted_proxies: Vec::new(), tls: None },
         node: worker::Node { worker: city.listen.worker },
         complaints: true,
         dir: PathBuf::new(),
@@ -78,7 +78,7 @@ pub(crate) fn api_of_city(
     });
     api::Config {
         requests_per_minute: api::REQUESTS_PER_MINUTE,
-        listen: Listen { address, origin, tls: None },
+        listen: Listen { address, origin, trusted_proxies: Vec::new(), tls: None },
         node: api::Node { desk: city.listen.desk },
         system: system.collect(),
         dir: PathBuf::new(),

@@ -89,9 +89,9 @@ fn filter(uri: &Uri, lang: Lang) -> Result<wire::ListCasesRequest, Wrong> {
         most,
         due: asked.due.unwrap_or_default(),
         service: service.unwrap_or_default().into(),
-        mine: false,
         due_before: due_before.transpose()?.map_or(0, |day| day.number()),
         latest_first,
+        ..wire::ListCasesRequest::default()
     })
 }
 

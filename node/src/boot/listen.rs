@@ -15,6 +15,7 @@ use crate::serve::exchange::{ExchangeDoor, exchange};
 use crate::serve::grievance::grievance;
 use crate::serve::operate::operate;
 use crate::serve::report::ReportDoor;
+use crate::serve::rota::rota;
 use crate::serve::stack::listener;
 use crate::serve::window::keypad;
 use crate::serve::worker::{WorkerDoor, worker};
@@ -195,9 +196,10 @@ impl Doors {
         let operate = operate(hand.clone(), store.clone(), house.clone(), Arc::clone(&tokens));
         let (to, at) = (hand.clone(), store.clone());
         let systems = systems(to, at, house.clone(), Arc::clone(&tokens));
+        let rota = rota(hand.clone(), house.clone(), Arc::clone(&tokens));
         let desk = desk(hand, store, house, tokens);
         let routes = Routes::new(desk).add_service(window).add_service(audit);
-        Ok(routes.add_service(bodies).add_service(operate).add_service(systems))
+        Ok(routes.add_service(bodies).add_service(operate).add_service(rota).add_service(systems))
     }
 
     /// Other cities: pinned TLS, and nothing but `Exchange`.

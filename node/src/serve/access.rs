@@ -205,6 +205,11 @@ pub(super) fn enter_operate(tokens: &Tokens, metadata: &MetadataMap) -> Result<A
     enter_as(tokens, metadata, DeskRole::Operator, "Operate")
 }
 
+/// Lets a clerk in, to the Rota service.
+pub(super) fn enter_rota(tokens: &Tokens, metadata: &MetadataMap) -> Result<Actor, Box<Status>> {
+    enter_as(tokens, metadata, DeskRole::Clerk, "Rota")
+}
+
 /// Lets a system in: the role opens the Systems service and no desk.
 pub(super) fn enter_system(tokens: &Tokens, metadata: &MetadataMap) -> Result<Caller, Box<Status>> {
     let actor = enter_as(tokens, metadata, DeskRole::System, "Systems")?;
