@@ -81,13 +81,18 @@ fn filter(uri: &Uri, lang: Lang) -> Result<wire::ListCasesRequest, Wrong> {
         Some("-due") => true,
         Some(_) => return Err(wrong()),
     };
+    let due = match asked.due.as_deref() {
+        None => "",
+        Some(due @ ("overdue" | "today" | "week")) => due,
+        Some(_) => return Err(wrong()),
+    };
     let due_before = asked.due_before.as_deref().map(|day| drafts::date(day).ok_or_else(wrong));
     let service = asked.service.as_deref().map(|name| service(name, wrong)).transpose()?;
     Ok(wire::ListCasesRequest {
         stage: asked.stage.unwrap_or_default(),
         after: asked.after.unwrap_or_default(),
         most,
-        due: asked.due.unwrap_or_default(),
+        due: due.to_owned(),
         service: service.unwrap_or_default().into(),
         due_before: due_before.transpose()?.map_or(0, |day| day.number()),
         latest_first,
@@ -180,6 +185,7 @@ mod tests {
             "service=SCHOOL",
             "name=x",
             "service=UNSPECIFIED",
+            "due=",
             "due_before=2026-13-01",
         ] {
             assert!(read(bad).is_err(), "{bad}");

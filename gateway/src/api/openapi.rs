@@ -27,7 +27,10 @@ fn query(name: &str, words: &str, schema: &Value) -> Value {
 }
 
 fn header(name: &str, words: &str, is_needed: bool) -> Value {
-    let schema = json!({ "type": "string", "minLength": 1, "maxLength": 100 });
+    let schema = match is_needed {
+        true => json!({ "type": "string", "minLength": 1, "maxLength": 100 }),
+        false => json!({ "type": "string" }),
+    };
     json!({
         "name": name, "in": "header", "required": is_needed, "description": words, "schema": schema
     })
