@@ -26,7 +26,7 @@ fn paper() -> Rows {
 /// Every call of every service.
 fn services() -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto");
-    let files = ["desk", "window", "audit", "grievance", "operate", "rota", "exchange"]
+    let files = ["desk", "window", "audit", "grievance", "operate", "rota", "systems", "exchange"]
         .map(|name| root.join(format!("jieli/v1/{name}.proto")));
     let set = protox::compile(files, [root]).unwrap();
     let services = set.file.iter().flat_map(|file| &file.service);
@@ -89,6 +89,23 @@ fn the_grievance_service_is_for_bodies_and_bodies_open_nothing_else() {
     }
     for (call, roles) in TABLE {
         assert!(!roles.contains(&DeskRole::Body), "{call:?}");
+    }
+}
+
+#[test]
+fn the_systems_service_is_for_systems_and_systems_open_nothing_else() {
+    let rows = paper();
+    let own = || rows.iter().filter(|(call, _)| call.starts_with("Systems."));
+    assert!(own().count() > 0);
+    for (call, who) in own() {
+        assert_eq!(who, &["system"], "{call}");
+        for word in ["Confirm", "Release", "Withdraw", "Answer", "Find", "Export", "Import", "Ask"]
+        {
+            assert!(!call.contains(word), "{call}");
+        }
+    }
+    for (call, roles) in TABLE {
+        assert!(!roles.contains(&DeskRole::System), "{call:?}");
     }
 }
 

@@ -9,6 +9,8 @@ mod common;
 mod local;
 #[path = "safeguards/modified.rs"]
 mod modified;
+#[path = "safeguards/systems.rs"]
+mod systems;
 #[path = "safeguards/v01.rs"]
 mod v01;
 #[path = "safeguards/v01_pin.rs"]

@@ -28,7 +28,7 @@ pub(crate) mod posted;
 pub mod role;
 pub mod routes;
 pub(crate) mod stack;
-mod steps;
+pub(crate) mod steps;
 mod tray;
 mod visitor;
 pub(crate) mod words;

@@ -1,5 +1,6 @@
-//! The front desk: reads sheets, the console, the worker's pages, the demo's start page; no persons, no keys, no protocol decision.
+//! The front desk: reads sheets, the console, the worker's pages, the API for other systems, the demo's start page; no persons, no keys, no protocol decision.
 
+pub mod api;
 pub mod console;
 pub mod drafts;
 mod html;

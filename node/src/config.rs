@@ -336,6 +336,9 @@ pub enum DeskRole {
     Window,
     /// The desk of a grievance body: what is sealed to it, and nothing else.
     Body,
+    /// Another system of an office: one section of one leg at a time, and nothing that is a person's
+    /// word.
+    System,
 }
 
 impl DeskRole {
@@ -344,13 +347,14 @@ impl DeskRole {
         [DeskRole::Clerk, DeskRole::Approver, DeskRole::Operator, DeskRole::Compliance];
 
     /// All of them.
-    pub const ALL: [DeskRole; 6] = [
+    pub const ALL: [DeskRole; 7] = [
         DeskRole::Clerk,
         DeskRole::Approver,
         DeskRole::Operator,
         DeskRole::Compliance,
         DeskRole::Window,
         DeskRole::Body,
+        DeskRole::System,
     ];
 
     /// The name in the file.
@@ -362,6 +366,7 @@ impl DeskRole {
             DeskRole::Compliance => "compliance",
             DeskRole::Window => "window",
             DeskRole::Body => "body",
+            DeskRole::System => "system",
         }
     }
 }

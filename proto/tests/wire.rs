@@ -5,7 +5,7 @@ use prost_types::FileDescriptorSet;
 use prost_types::field_descriptor_proto::{Label, Type as Kind};
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 20] = [
+const FILES: [&str; 21] = [
     "envelope",
     "log",
     "case",
@@ -26,10 +26,11 @@ const FILES: [&str; 20] = [
     "second",
     "grievance",
     "packs_desk",
+    "systems",
 ];
 
 /// What never leaves a node: not decoded strictly.
-const LOCAL: [&str; 15] = [
+const LOCAL: [&str; 16] = [
     "desk.proto",
     "partners.proto",
     "case_desk.proto",
@@ -45,6 +46,7 @@ const LOCAL: [&str; 15] = [
     "grievance.proto",
     "operate.proto",
     "rota.proto",
+    "systems.proto",
 ];
 
 fn root() -> PathBuf {

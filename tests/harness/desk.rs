@@ -26,7 +26,8 @@ impl Town {
         DeskDoor::new(node.hand().clone(), node.store().clone(), node.house().clone(), tokens)
     }
 
-    pub(crate) fn signed<T>(&self, token: &str, message: T) -> Request<T> {
+    /// A request with a token.
+    pub fn signed<T>(&self, token: &str, message: T) -> Request<T> {
         let text = std::fs::read_to_string(tokens::path(&self.dir, token)).unwrap();
         let mut request = Request::new(message);
         let value = format!("Bearer {}", text.trim()).parse().unwrap();

@@ -72,6 +72,8 @@ fn tokens(at: usize) -> Vec<DeskToken> {
         }
     }
     all.push(DeskToken::named("body", DeskRole::Body, &code(UNION[at])));
+    all.push(DeskToken::named("records", DeskRole::System, &code(LABOUR[at])));
+    all.push(DeskToken::named("counter", DeskRole::System, &code(WINDOW[at])));
     all
 }
 

@@ -1,9 +1,9 @@
-//! What the console and the worker's pages are told of a city.
+//! What the console, the worker's pages and the API are told of a city.
 
 use jieli_gateway::console::config::{AccountRules, Config, Listen, Node, Token};
 use jieli_gateway::console::role::TokenRole;
-use jieli_gateway::worker;
-use jieli_node::config::{self, DeskRole};
+use jieli_gateway::{api, worker};
+use jieli_node::config::{self, DeskRole, DeskToken};
 use jieli_node::tokens;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ pub(crate) fn of_city(
             DeskRole::Approver => TokenRole::Approver,
             DeskRole::Compliance => TokenRole::Compliance,
             DeskRole::Operator => TokenRole::Operator,
-            DeskRole::Window | DeskRole::Body => return None,
+            DeskRole::Window | DeskRole::Body | DeskRole::System => return None,
         };
         let office = token.office.as_str().to_owned();
         let named = city.offices.iter().find(|known| known.credit_code == token.office);
@@ -54,6 +54,32 @@ pub(crate) fn pages_of_city(
         listen: Listen { address, origin, trusted_proxies: Vec::new(), tls: None },
         node: worker::Node { worker: city.listen.worker },
         complaints: true,
+        dir: PathBuf::new(),
+    }
+}
+
+/// The other systems of a city's offices.
+pub(crate) fn systems(city: &config::Config) -> impl Iterator<Item = &DeskToken> {
+    city.desk.tokens.iter().filter(|token| token.role == DeskRole::System)
+}
+
+/// The same for the API, which knows the tokens of those systems alone.
+pub(crate) fn api_of_city(
+    city: &config::Config,
+    dir: &Path,
+    address: SocketAddr,
+    origin: String,
+) -> api::Config {
+    let system = systems(city).map(|token| api::System {
+        name: token.name().to_owned(),
+        office: token.office.as_str().to_owned(),
+        file: tokens::path(dir, token.name()),
+    });
+    api::Config {
+        requests_per_minute: api::REQUESTS_PER_MINUTE,
+        listen: Listen { address, origin, trusted_proxies: Vec::new(), tls: None },
+        node: api::Node { desk: city.listen.desk },
+        system: system.collect(),
         dir: PathBuf::new(),
     }
 }

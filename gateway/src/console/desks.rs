@@ -119,7 +119,7 @@ pub(crate) fn channel(address: SocketAddr) -> Result<Channel, tonic::transport::
     Ok(endpoint.connect_timeout(CONNECT).timeout(ANSWER).connect_lazy())
 }
 
-fn bearer(path: &std::path::Path) -> Result<Bearer, DesksError> {
+pub(crate) fn bearer(path: &std::path::Path) -> Result<Bearer, DesksError> {
     let wrong = |what: String| DesksError::Token(path.to_owned(), what);
     let meta = std::fs::metadata(path).map_err(|error| wrong(error.to_string()))?;
     if meta.permissions().mode() & 0o077 != 0 {

@@ -15,6 +15,11 @@ pub(crate) struct Form {
 }
 
 impl Form {
+    /// Of names and values that did not come from a page.
+    pub(crate) fn of(fields: Vec<(String, String)>) -> Form {
+        Form { fields, file: None }
+    }
+
     /// A field, without blanks around it; empty where there is none.
     pub(crate) fn get(&self, name: &str) -> &str {
         self.fields.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.trim())

@@ -44,13 +44,26 @@ pub(crate) struct Door {
     requests: Limit,
     /// Who is believed when it names the address it forwards for.
     proxies: Vec<IpAddr>,
+    /// How it says no.
+    refuse: fn(StatusCode) -> Response,
     clock: Arc<dyn Clock>,
 }
 
 impl Door {
     /// Takes `most` requests a minute of one address.
     pub(crate) fn new(listen: &Listen, most: u32, clock: Arc<dyn Clock>) -> Arc<Door> {
+        Door::refusing(listen, most, clock, plainly)
+    }
+
+    /// The same, and it says no in its own way.
+    pub(crate) fn refusing(
+        listen: &Listen,
+        most: u32,
+        clock: Arc<dyn Clock>,
+        refuse: fn(StatusCode) -> Response,
+    ) -> Arc<Door> {
         Arc::new(Door {
+            refuse,
             host: listen.host().to_owned(),
             secure: listen.origin.starts_with("https:"),
             requests: Limit::new(most, MINUTE_MS),
@@ -73,6 +86,14 @@ pub(crate) fn around<S: Clone + Send + Sync + 'static>(
         .with_state(state)
 }
 
+fn plainly(status: StatusCode) -> Response {
+    let text = match status {
+        StatusCode::TOO_MANY_REQUESTS => "请稍后再试。 Too many requests.\n",
+        _ => "wrong host\n",
+    };
+    (status, text).into_response()
+}
+
 async fn in_time(request: Request, next: Next) -> Response {
     match tokio::time::timeout(LONGEST, next.run(request)).await {
         Ok(response) => response,
@@ -90,9 +111,9 @@ async fn guard(State(door): State<Arc<Door>>, request: Request, next: Next) -> R
     let is_health = parts.uri.path() == "/health";
     let now = door.clock.now_unix_ms();
     let mut response = if !is_health && host != Some(door.host.as_str()) {
-        (StatusCode::MISDIRECTED_REQUEST, "wrong host\n").into_response()
+        (door.refuse)(StatusCode::MISDIRECTED_REQUEST)
     } else if !door.requests.allows(caller.address, now) {
-        (StatusCode::TOO_MANY_REQUESTS, "请稍后再试。 Too many requests.\n").into_response()
+        (door.refuse)(StatusCode::TOO_MANY_REQUESTS)
     } else {
         next.run(Request::from_parts(parts, body)).await
     };

@@ -193,7 +193,7 @@ mod tests {
         let lists = [list(Lang::Zh), list(Lang::En)];
         // The keys of a configuration are those of a file; the worker's pages have their own words.
         let but = ["src/console/config.rs", "templates/worker"];
-        audit::agree(&lists, &["templates", "src/console"], &but);
+        audit::agree(&lists, &["templates", "src/console", "src/api"], &but);
     }
 
     #[test]

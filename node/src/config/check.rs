@@ -151,6 +151,10 @@ fn token_problem(tokens: &[DeskToken]) -> Option<(String, String)> {
             let what = "is of the role body, and its officer holds a token of another office";
             return Some(("desk.tokens".to_owned(), format!("{what} (token {name})")));
         }
+        if token.role == DeskRole::System && token.name.is_none() {
+            let what = "has a token of the role system without a name: who looked is told by it";
+            return Some(("desk.tokens".to_owned(), what.to_owned()));
+        }
         if let Some(what) = post_problem(token) {
             return Some(("desk.tokens".to_owned(), format!("{what} (token {name})")));
         }
@@ -172,7 +176,8 @@ fn post_problem(token: &DeskToken) -> Option<&'static str> {
             | DeskRole::Operator
             | DeskRole::Compliance
             | DeskRole::Window
-            | DeskRole::Body,
+            | DeskRole::Body
+            | DeskRole::System,
             Some(_),
         ) => Some("has a post, which only an approver has"),
         (DeskRole::Approver, Some(_))
@@ -181,7 +186,8 @@ fn post_problem(token: &DeskToken) -> Option<&'static str> {
             | DeskRole::Operator
             | DeskRole::Compliance
             | DeskRole::Window
-            | DeskRole::Body,
+            | DeskRole::Body
+            | DeskRole::System,
             None,
         ) => None,
     }

@@ -37,6 +37,11 @@ impl Purpose {
         format!("{} {}", self.0.zh, self.0.en)
     }
 
+    /// Whether a text is, in one language, a purpose that a desk may choose.
+    pub(crate) fn is_stated(text: &str) -> bool {
+        STATED.iter().any(|one| [one.0.zh, one.0.en].contains(&text))
+    }
+
     /// The purpose that a text states in one language or in both; `None` for own words.
     pub(crate) fn of(text: &str) -> Option<Word> {
         let all = [LETTER, SLIP, WINDOW, IMPORT].into_iter().chain(STATED);

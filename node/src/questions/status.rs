@@ -33,6 +33,8 @@ pub enum View {
     Import,
     /// That this office has a case about the holder of a document.
     Find,
+    /// One section, by a system of the office.
+    Section(u8),
 }
 
 impl View {
@@ -46,6 +48,7 @@ impl View {
             View::Window => "window",
             View::Import => "import",
             View::Find => "find",
+            View::Section(_) => "section",
         }
     }
 }
@@ -125,6 +128,7 @@ impl Batch<'_> {
                 Some(_) | None => &[Phase::A, Phase::B, Phase::C],
             },
             View::Letter => &[Phase::A, Phase::B],
+            View::Section(number) => return Ok(vec![number]),
             View::Slip | View::Window | View::Import | View::Find => &[],
         };
         if phases.is_empty() {

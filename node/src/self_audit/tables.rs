@@ -72,6 +72,7 @@ pub const UNCOVERED: &[(&str, &str)] = &[
     ("kept_place", "kept for a few days"),
     ("kept_record", "what the local log takes in once the log is whole again"),
     ("kept_stop", "stops that go out once the log is whole again"),
+    ("leg_change", "the order in which systems are told; each leg itself says how it stands"),
     ("leg_closing", "a date, worked out anew whenever the closing changes"),
     ("leg_cut", "an index for counting places"),
     ("leg_hand_over", "until it is taken over; the local log holds each step by itself"),

@@ -33,6 +33,7 @@ mod partners;
 mod queue;
 mod second;
 mod status;
+pub mod systems;
 mod vacancies;
 
 /// The longest request, in bytes: a few thousand drafts.
@@ -306,11 +307,7 @@ impl desk_server::Desk for DeskDoor {
         request: Request<wire::SetCapacityRequest>,
     ) -> Reply<wire::CapacityLine> {
         let (caller, request) = self.enter(Call::SetCapacity, request)?;
-        let done = self.perform(&caller, DeskCommand::SetCapacity(request)).await;
-        self.reply(done.and_then(|done| {
-            let Done::Capacity(line) = done else { return Err(odd()) };
-            Ok(line)
-        }))
+        self.reply(self.capacity_set(&caller, request).await)
     }
 
     async fn list_capacity(

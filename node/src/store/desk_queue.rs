@@ -1,11 +1,12 @@
 //! The queue of a city's desks: legs by due date, page by page. The order is kept beside the
 //! messages that it is derived from; what is shown of a leg is derived anew each time.
 
-use super::{Conn, StoreError, Val};
+use super::{Conn, Row, StoreError, Val};
 use crate::legs::{LegFile, Local};
 use crate::store::legs::CaseRow;
 use jieli_proto::day::Day;
 use jieli_proto::id::{AgreementId, CaseId, LegId};
+use jieli_proto::words;
 
 /// After all dates: open, with no date for what it waits for; drafts too.
 const UNDATED: i64 = 99_999_998;
@@ -21,6 +22,7 @@ pub async fn index(conn: &mut Conn, file: &LegFile) -> Result<(), StoreError> {
         vec![file.id.to_vec().into(), sort_on.into(), turn.into()],
     )
     .await?;
+    changed(conn, file, &format!("{} {sort_on} {turn}", stage(file))).await?;
     if file.is_local() {
         return Ok(());
     }
@@ -41,6 +43,57 @@ pub async fn index(conn: &mut Conn, file: &LegFile) -> Result<(), StoreError> {
     )
     .await?;
     Ok(())
+}
+
+fn stage(file: &LegFile) -> &'static str {
+    words::stage(file.law.state().stage).en
+}
+
+/// Notes that a leg stands otherwise than before: it goes to the end of the changes.
+async fn changed(conn: &mut Conn, file: &LegFile, standing: &str) -> Result<(), StoreError> {
+    conn.run(
+        "INSERT INTO leg_change (leg_id, seq, standing) \
+         VALUES ($1, (SELECT COALESCE(MAX(seq), 0) + 1 FROM leg_change), $2) \
+         ON CONFLICT (leg_id) DO UPDATE SET seq = excluded.seq, standing = excluded.standing \
+         WHERE leg_change.standing <> excluded.standing",
+        vec![file.id.to_vec().into(), standing.into()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The newest change there is; 0 before the first.
+pub async fn latest_change(conn: &mut Conn) -> Result<u64, StoreError> {
+    conn.one("SELECT COALESCE(MAX(seq), 0) FROM leg_change", Vec::new()).await?.uint(0)
+}
+
+/// Legs of an office that changed after one change, in the order in which they did.
+pub async fn changes(
+    conn: &mut Conn,
+    office: &str,
+    after: u64,
+    most: u32,
+) -> Result<Vec<(u64, LegId, CaseRow)>, StoreError> {
+    let rows = conn
+        .rows(
+            "SELECT x.seq, x.leg_id, c.case_id, c.number, c.city FROM leg_change x \
+             JOIN leg l ON l.leg_id = x.leg_id JOIN case_file c ON c.case_id = l.case_id \
+             WHERE x.seq > $2 AND (l.our_office = $1 \
+             OR (l.their_office = $1 AND l.agreement_id = $3)) ORDER BY x.seq LIMIT $4",
+            vec![office.into(), after.into(), AgreementId::LOCAL.to_vec().into(), most.into()],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| Ok((row.uint(0)?, LegId(row.array(1)?), case_row(row, [2, 3, 4])?)))
+        .collect()
+}
+
+fn case_row(row: &Row, [id, number, city]: [usize; 3]) -> Result<CaseRow, StoreError> {
+    Ok(CaseRow {
+        id: CaseId::from_slice(&row.bytes(id)?).ok_or(StoreError::Corrupt("case_id"))?,
+        number: row.text(number)?,
+        city: row.text(city)?,
+    })
 }
 
 /// Whether a leg is open: it exists on the road and is not closed.
@@ -124,6 +177,17 @@ pub struct Filter {
     pub handler: String,
     /// Who stands in today.
     pub today: Day,
+    /// Which comes first.
+    pub order: Order,
+}
+
+/// By due date; within a day by case and leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// The earliest first, and after all dates what has none.
+    EarliestFirst,
+    /// The other way round.
+    LatestFirst,
 }
 
 /// A leg in the queue.
@@ -137,6 +201,29 @@ pub struct Queued {
     pub case: CaseRow,
 }
 
+/// A page in one order: `$beyond` is how the next row compares with the place before.
+macro_rules! page_sql {
+    ($beyond:literal, $order:literal) => {
+        concat!(
+            "SELECT COALESCE(d.sort_on, 99999998), c.number, l.number, l.leg_id, c.case_id, c.city ",
+            "FROM leg l JOIN case_file c ON c.case_id = l.case_id ",
+            "LEFT JOIN leg_due d ON d.leg_id = l.leg_id ",
+            "LEFT JOIN leg_handler h ON h.leg_id = l.leg_id AND h.desk = CASE ",
+            "WHEN l.agreement_id = $11 AND l.their_office = $1 THEN 1 ELSE 0 END ",
+            "WHERE l.local_state IN (0, 2) AND (l.our_office = $1 OR $2 = 1 ",
+            "OR (l.their_office = $1 AND l.agreement_id = $11 AND l.local_state = 2)) ",
+            "AND COALESCE(d.sort_on, 99999998) >= $3 AND COALESCE(d.sort_on, 99999998) <= $4 ",
+            "AND (l.service = $5 OR $5 = 0) AND (h.token = $6 OR $6 = '' OR h.token IN ",
+            "(SELECT s.absent FROM stand_in s WHERE s.stand_in = $6 AND s.from_on <= $12 ",
+            "AND s.to_on >= $12 AND s.ended_ms = 0)) ",
+            "AND (COALESCE(d.sort_on, 99999998) ", $beyond, " $7 ",
+            "OR (COALESCE(d.sort_on, 99999998) = $7 ",
+            "AND (c.number ", $beyond, " $8 OR (c.number = $8 AND l.number ", $beyond, " $9)))) ",
+            "ORDER BY 1 ", $order, ", 2 ", $order, ", 3 ", $order, " LIMIT $10",
+        )
+    };
+}
+
 /// The legs after a place, at most so many. Legs that wait for the person's answer are no part of
 /// it.
 pub async fn page(
@@ -147,22 +234,15 @@ pub async fn page(
 ) -> Result<Vec<Queued>, StoreError> {
     let number = |day: Day| i64::from(day.number());
     let (from, to) = filter.due.map_or((0, CLOSED), |(from, to)| (number(from), number(to)));
+    let at_the_end = Cursor { sort_on: CLOSED + 1, ..Cursor::default() };
+    let (sql, after) = match filter.order {
+        Order::EarliestFirst => (page_sql!(">", "ASC"), after),
+        Order::LatestFirst if *after == Cursor::default() => (page_sql!("<", "DESC"), &at_the_end),
+        Order::LatestFirst => (page_sql!("<", "DESC"), after),
+    };
     let rows = conn
         .rows(
-            "SELECT COALESCE(d.sort_on, 99999998), c.number, l.number, l.leg_id, c.case_id, c.city \
-             FROM leg l JOIN case_file c ON c.case_id = l.case_id \
-             LEFT JOIN leg_due d ON d.leg_id = l.leg_id \
-             LEFT JOIN leg_handler h ON h.leg_id = l.leg_id AND h.desk = CASE \
-             WHEN l.agreement_id = $11 AND l.their_office = $1 THEN 1 ELSE 0 END \
-             WHERE l.local_state IN (0, 2) AND (l.our_office = $1 OR $2 = 1 \
-             OR (l.their_office = $1 AND l.agreement_id = $11 AND l.local_state = 2)) \
-             AND COALESCE(d.sort_on, 99999998) >= $3 AND COALESCE(d.sort_on, 99999998) <= $4 \
-             AND (l.service = $5 OR $5 = 0) AND (h.token = $6 OR $6 = '' OR h.token IN \
-             (SELECT s.absent FROM stand_in s WHERE s.stand_in = $6 AND s.from_on <= $12 \
-             AND s.to_on >= $12 AND s.ended_ms = 0)) \
-             AND (COALESCE(d.sort_on, 99999998) > $7 OR (COALESCE(d.sort_on, 99999998) = $7 \
-             AND (c.number > $8 OR (c.number = $8 AND l.number > $9)))) \
-             ORDER BY 1, 2, 3 LIMIT $10",
+            sql,
             vec![
                 filter.office.as_str().into(),
                 filter.every.into(),
@@ -181,11 +261,7 @@ pub async fn page(
         .await?;
     rows.iter()
         .map(|row| {
-            let case = CaseRow {
-                id: CaseId::from_slice(&row.bytes(4)?).ok_or(StoreError::Corrupt("case_id"))?,
-                number: row.text(1)?,
-                city: row.text(5)?,
-            };
+            let case = case_row(row, [4, 1, 5])?;
             let leg = row.int(2)? as u32;
             let at = Cursor { sort_on: row.int(0)?, case: case.number.clone(), leg };
             let leg = LegId::from_slice(&row.bytes(3)?).ok_or(StoreError::Corrupt("leg_id"))?;

@@ -60,6 +60,7 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 28 "0028_queue",
                 32 "0032_hand_over",
                 33 "0033_stand_in",
+                34 "0034_systems",
             )
         };
     }

@@ -39,6 +39,7 @@ const SCHEMA: &str = concat!(
     include_str!("../../src/store/schema/sqlite/0028_queue.sql"),
     include_str!("../../src/store/schema/sqlite/0032_hand_over.sql"),
     include_str!("../../src/store/schema/sqlite/0033_stand_in.sql"),
+    include_str!("../../src/store/schema/sqlite/0034_systems.sql"),
 );
 
 #[derive(Clone, Debug)]

@@ -136,8 +136,16 @@ impl CaseCommand {
             }
             CaseCommand::List { due, service, stage, mine, to_take, after, most } => {
                 let service = service_of(service)?.into();
-                let request =
-                    wire::ListCasesRequest { stage, after, most, due, service, mine, to_take };
+                let request = wire::ListCasesRequest {
+                    stage,
+                    after,
+                    most,
+                    due,
+                    service,
+                    mine,
+                    to_take,
+                    ..wire::ListCasesRequest::default()
+                };
                 let list = desk.list_cases(request).await?.into_inner();
                 out.show(&queue_json(&list), || queue_text(&list, out));
             }

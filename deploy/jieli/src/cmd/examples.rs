@@ -24,6 +24,12 @@ const EXAMPLES: &[(&str, &str)] = &[
          --address 127.0.0.1:7510 --origin https://my.example",
     ),
     ("gateway worker-serve", "jieli gateway worker-serve --config /etc/jieli-worker/worker.toml"),
+    (
+        "gateway api-init",
+        "jieli --dir /var/lib/jieli gateway api-init --config /etc/jieli/api.toml \\\n      --address \
+         127.0.0.1:7520 --origin https://api.example",
+    ),
+    ("gateway api-serve", "jieli gateway api-serve --config /etc/jieli/api.toml"),
     ("repair", "jieli repair --dry-run\njieli repair\njieli repair --new-epoch"),
     ("peer add", "jieli peer add ruian-public.json --root-fpr <64 hex digits>"),
     ("queue list", "jieli queue list"),

@@ -1,4 +1,4 @@
-//! `jieli gateway`: the console of a city's desks, and the worker's pages.
+//! `jieli gateway`: the console of a city's desks, the worker's pages, the API for other systems.
 
 use super::dial::At;
 use super::import::Reader;
@@ -12,8 +12,9 @@ use jieli_gateway::console::accounts::Accounts;
 use jieli_gateway::console::config::Config;
 use jieli_gateway::console::world::{Clock, Entropy};
 use jieli_gateway::console::{ConsoleError, Outside, Ready};
-use jieli_gateway::worker;
+use jieli_gateway::{api, worker};
 use jieli_node::disk::{self, PRIVATE};
+use jieli_node::tokens;
 use serde_json::json;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -48,6 +49,17 @@ worker.toml:
              the pages name telephones and windows alone
 The process keeps nothing on disk and needs no token: run it as a user of its own, on a machine of
 the outer zone, which may reach the workers' listener and nothing else. GET /health answers 200.";
+
+const API_HELP: &str = "\
+api.toml:
+  requests_per_minute  of one system, 600 by default
+  [listen]   address, origin (what callers call it by), [listen.tls] certificate and key (PEM);
+             without TLS only a loopback address, behind a proxy of this machine
+  [node]     desk: desk listener of the own node
+  [[system]] name, office, file: one token of the role system each; the system shows that token
+jieli.toml names each system:
+  [[desk.tokens]]  name = \"school-roll\", role = \"system\", office = \"<credit code>\"
+What it says of itself: GET /api/v1/docs and GET /api/v1/openapi.json. GET /health answers 200.";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum GatewayCommand {
@@ -92,6 +104,27 @@ pub(super) enum GatewayCommand {
         #[arg(long, default_value = "worker.toml")]
         config: PathBuf,
     },
+    /// Writes api.toml from the systems that the city's jieli.toml names, if there is none, and makes
+    /// the tokens that are missing; the node knows new ones once it has started again.
+    #[command(after_help = API_HELP)]
+    ApiInit {
+        /// The configuration of the API.
+        #[arg(long, default_value = "api.toml")]
+        config: PathBuf,
+        /// Where it will listen.
+        #[arg(long, default_value = "127.0.0.1:7520")]
+        address: SocketAddr,
+        /// What callers call it by; else http:// and the address.
+        #[arg(long)]
+        origin: Option<String>,
+    },
+    /// Serves the API for other systems until it is told to stop.
+    #[command(after_help = API_HELP)]
+    ApiServe {
+        /// The configuration of the API.
+        #[arg(long, default_value = "api.toml")]
+        config: PathBuf,
+    },
 }
 
 impl GatewayCommand {
@@ -105,6 +138,10 @@ impl GatewayCommand {
                 worker_init(at, &config, address, origin, out)
             }
             GatewayCommand::WorkerServe { config } => worker_serve(&config, out).await,
+            GatewayCommand::ApiInit { config, address, origin } => {
+                api_init(at, &config, address, origin, out)
+            }
+            GatewayCommand::ApiServe { config } => api_serve(&config, out).await,
         }
     }
 }
@@ -189,6 +226,47 @@ fn worker_init(
     Ok(OK)
 }
 
+fn api_init(
+    at: &At,
+    path: &Path,
+    address: SocketAddr,
+    origin: Option<String>,
+    out: Out,
+) -> Result<Done, Fail> {
+    let dir = std::path::absolute(&at.dir).context("the city's directory")?;
+    let city = at.config()?;
+    let mut made = Vec::new();
+    for name in consoles::systems(&city).map(|token| token.name()) {
+        if !tokens::path(&dir, name).exists() {
+            tokens::make(&dir, name, &SystemEntropy::new()).context("a token")?;
+            made.push(name);
+        }
+    }
+    if !path.exists() {
+        let origin = origin.unwrap_or_else(|| format!("http://{address}"));
+        let config = consoles::api_of_city(&city, &dir, address, origin);
+        let text = toml::to_string(&config).context("api.toml")?;
+        disk::write_new(path, text.as_bytes(), PRIVATE).context("api.toml")?;
+    }
+    let config = api::Config::load(path).map_err(|error| unusable(&error))?;
+    let file = path.display().to_string();
+    let value = json!({ "config": file, "systems": config.system.len(), "tokens_made": made });
+    let count = config.system.len();
+    out.show(&value, || {
+        out.say(
+            &format!(
+                "接口已备好：{file}，{count} 个系统。新令牌在节点重启后有效；系统在 jieli.toml 的 \
+                 [[desk.tokens]] 里登记，role = \"system\"。"
+            ),
+            &format!(
+                "The API is ready: {file}, {count} systems. The node knows new tokens once it has \
+                 started again; systems stand in jieli.toml under [[desk.tokens]], role = \"system\"."
+            ),
+        )
+    });
+    Ok(OK)
+}
+
 /// Log lines go to standard error; no line has a value of a request.
 fn log() {
     let filter = EnvFilter::try_from_env(super::node::LOG_VARIABLE);
@@ -242,6 +320,22 @@ async fn worker_serve(path: &Path, out: Out) -> Result<Done, Fail> {
         out.say(&format!("本人页面已启动：{origin}"), &format!("The worker's pages run: {origin}"))
     });
     ready.serve(told).await.map_err(door)?;
+    Ok(OK)
+}
+
+async fn api_serve(path: &Path, out: Out) -> Result<Done, Fail> {
+    log();
+    let config = api::Config::load(path).map_err(|error| unusable(&error))?;
+    let origin = config.listen.origin.clone();
+    let told = told()?;
+    let failed = |error: api::ApiError| {
+        Fail::new(FAILED, "GATEWAY", "接口没有启动，或因故障停止。", error.to_string())
+    };
+    let ready = api::Ready::new(config, Arc::new(SystemClock)).await.map_err(failed)?;
+    out.show(&json!({ "url": origin }), || {
+        out.say(&format!("接口已启动：{origin}"), &format!("The API runs: {origin}"))
+    });
+    ready.serve(told).await.map_err(failed)?;
     Ok(OK)
 }
 

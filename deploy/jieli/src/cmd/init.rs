@@ -161,8 +161,8 @@ impl Init {
             let role = DeskRole::ALL.into_iter().find(|known| known.as_str() == *role);
             let role = role.ok_or_else(|| {
                 Fail::usage(
-                    "角色只能是 clerk、approver、operator、compliance、window 或 body。",
-                    "A role is clerk, approver, operator, compliance, window or body.",
+                    "角色只能是 clerk、approver、operator、compliance、window、body 或 system。",
+                    "A role is clerk, approver, operator, compliance, window, body or system.",
                 )
             })?;
             tokens.push(DeskToken { post, ..DeskToken::named(name, role, &office(code)?) });

@@ -216,6 +216,7 @@ fn look_block(guest: &Guest, look: &wire::Look) -> Block {
         "window" => "looked.window",
         "import" => "looked.import",
         "find" => "looked.find",
+        "section" => "looked.section",
         _ => "looked.case",
     };
     let legs: Vec<String> = look.legs.iter().map(u32::to_string).collect();

@@ -1,7 +1,7 @@
 //! Capacity as a desk sees it: a clerk the figures and rules of the own office, the coordination
 //! window and the compliance reviewer those of all. No person is in any of it.
 
-use super::{Answer, DeskDoor};
+use super::{Answer, DeskCommand, DeskDoor, Done, odd};
 use crate::capacity::{Legs, figures, heard, line, rules};
 use crate::config::DeskRole;
 use crate::serve::access::Caller;
@@ -9,6 +9,16 @@ use jieli_proto::wire::{self, Service};
 use std::collections::BTreeMap;
 
 impl DeskDoor {
+    pub(super) async fn capacity_set(
+        &self,
+        caller: &Caller,
+        request: wire::SetCapacityRequest,
+    ) -> Answer<wire::CapacityLine> {
+        let done = self.perform(caller, DeskCommand::SetCapacity(request)).await?;
+        let Done::Capacity(line) = done else { return Err(odd()) };
+        Ok(line)
+    }
+
     pub(super) async fn capacity_list(
         &self,
         caller: &Caller,
@@ -63,7 +73,7 @@ impl DeskDoor {
         match caller.role {
             DeskRole::Compliance | DeskRole::Approver => true,
             DeskRole::Clerk => self.hand.published().directory.coordinates(&caller.actor.office),
-            DeskRole::Operator | DeskRole::Window | DeskRole::Body => false,
+            DeskRole::Operator | DeskRole::Window | DeskRole::Body | DeskRole::System => false,
         }
     }
 }

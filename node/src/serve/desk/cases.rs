@@ -7,7 +7,7 @@
 
 use super::export::purpose;
 use super::legs::Scene;
-use super::{Answer, DeskCommand, DeskDoor, Done, no_purpose};
+use super::{Answer, DeskCommand, DeskDoor, Done, no_purpose, systems};
 use crate::config::DeskRole;
 use crate::directory::Directory;
 use crate::legs::{LegFile, Local};
@@ -53,14 +53,17 @@ impl Eyes<'_> {
                 let own = self.caller.actor.office == file.our_office || self.coordinates;
                 own && !file.is_page_closed(self.now_ms)
             }
+            DeskRole::System => {
+                self.caller.actor.office == file.our_office && !file.is_page_closed(self.now_ms)
+            }
             DeskRole::Approver | DeskRole::Operator | DeskRole::Window | DeskRole::Body => false,
         }
     }
 
     /// Whether the person may be shown: to the office whose leg it is, and never while the person
     /// has been asked and has not said yes.
-    fn see_person(&self, file: &LegFile) -> bool {
-        self.caller.role == DeskRole::Clerk
+    pub(super) fn see_person(&self, file: &LegFile) -> bool {
+        matches!(self.caller.role, DeskRole::Clerk | DeskRole::System)
             && self.caller.actor.office == file.our_office
             && matches!(file.local, Local::Draft | Local::OnTheRoad | Local::OnPaper)
             // What is kept of a stopped leg is kept for the person's "not me" alone.
@@ -112,7 +115,9 @@ impl DeskDoor {
     pub(super) fn eyes<'a>(&self, caller: &'a Caller, directory: &Directory) -> Eyes<'a> {
         Eyes {
             caller,
-            coordinates: directory.coordinates(&caller.actor.office),
+            // A system is of one office, also where that office acts for others.
+            coordinates: caller.role != DeskRole::System
+                && directory.coordinates(&caller.actor.office),
             now_ms: self.house.world.clock.now_unix_ms(),
         }
     }
@@ -136,6 +141,9 @@ impl DeskDoor {
         request: &wire::CaseRef,
     ) -> Answer<wire::CaseView> {
         let purpose = purpose(&request.purpose)?;
+        if caller.role == DeskRole::System && !purpose.is_empty() {
+            return Err(systems::one_section().into());
+        }
         let published = self.hand.published();
         let eyes = self.eyes(caller, &published.directory);
         let mut conn = self.store.read().await?;
@@ -156,8 +164,12 @@ impl DeskDoor {
         let today = self.house.calendar().day_of_unix_ms(eyes.now_ms).number();
         let mut view = wire::CaseView { line: Some(case_line(&row)), legs: Vec::new(), today };
         for file in &files {
-            let may_act = caller.role == DeskRole::Clerk;
+            let is_system = caller.role == DeskRole::System;
+            let may_act = is_system || caller.role == DeskRole::Clerk;
             let mut leg = scene.leg_view(&row.number, file, may_act).await?;
+            if is_system {
+                systems::only_open(&mut leg);
+            }
             if with_person && eyes.see_person(file) {
                 leg.fields = scene.fields(file).await?;
             }
@@ -169,7 +181,7 @@ impl DeskDoor {
     }
 
     /// A case with the legs that the caller sees; unknown and not yours are one answer.
-    async fn case_files(
+    pub(super) async fn case_files(
         &self,
         conn: &mut Conn,
         eyes: &Eyes<'_>,

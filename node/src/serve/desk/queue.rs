@@ -6,7 +6,7 @@ use super::{Answer, DeskDoor};
 use crate::config::DeskRole;
 use crate::rota;
 use crate::serve::access::Caller;
-use crate::store::desk_queue::{self, Cursor, Filter};
+use crate::store::desk_queue::{self, Cursor, Filter, Order};
 use crate::store::legs::load;
 use crate::trouble::Denied;
 use jieli_proto::day::Day;
@@ -37,6 +37,22 @@ fn due_range(word: &str, today: Day) -> Result<Option<(Day, Day)>, Denied> {
     }
 }
 
+/// The same, and before a day.
+fn due_before(range: Option<(Day, Day)>, day: u32) -> Result<Option<(Day, Day)>, Denied> {
+    if day == 0 {
+        return Ok(range);
+    }
+    let before = Day::from_number(day).ok_or_else(|| {
+        Denied::new(
+            "BAD_OPTION",
+            format!("选项 due_before：没有 {day} 这一天。"),
+            format!("Option due_before: there is no day {day}."),
+        )
+    })?;
+    let (from, to) = range.unwrap_or((Day::from_epoch_days(0), before));
+    Ok(Some((from, to.min(before.plus(-1)))))
+}
+
 impl DeskDoor {
     pub(super) async fn case_list(
         &self,
@@ -54,7 +70,8 @@ impl DeskDoor {
         let filter = Filter {
             office: caller.actor.office.clone(),
             every,
-            due: due_range(request.due.trim(), today)?,
+            due: due_before(due_range(request.due.trim(), today)?, request.due_before)?,
+            order: if request.latest_first { Order::LatestFirst } else { Order::EarliestFirst },
             service: request.service,
             handler: if request.mine { caller.actor.token.clone() } else { String::new() },
             today,
