@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The texts there are, by their lasting ids. A text that changes gets a new id.
-pub const TEMPLATES: [&str; 14] = [
+pub const TEMPLATES: [&str; 15] = [
     "consent.ask.v1",
     "terms.ask.v1",
     "ballot.ask.v1",
@@ -33,6 +33,7 @@ pub const TEMPLATES: [&str; 14] = [
     "correction.ask.v1",
     "phone.tell.v1",
     "correction.tell.v1",
+    "guardian.tell.v1",
 ];
 
 /// The way to persons that the settings name.

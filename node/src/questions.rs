@@ -21,6 +21,7 @@ mod call_back;
 mod codes;
 mod correction;
 mod correction_asked;
+mod guardian;
 mod not_me;
 mod phones;
 mod pin;
@@ -34,6 +35,9 @@ pub(crate) use answer::{no_such_number, received};
 pub(crate) use call_back::call_back_text;
 pub(crate) use correction::amend as amend_person;
 pub(crate) use correction_asked::{CORRECTION_ASKED, open_request};
+pub(crate) use guardian::{
+    TO_GUARDIAN, has_guardian, is_child_alone, is_minor, no_guardian_of_child,
+};
 pub(crate) use phones::phone_tag;
 pub use pin::RESET_HOURS;
 pub use status::{Look, View};
@@ -277,6 +281,9 @@ impl Batch<'_> {
         for (at, file) in files.iter().enumerate() {
             self.add_question_leg(&id, at as u32 + 1, file.id).await?;
             self.note_asked_about(file).await?;
+            if matches!(put.topic, Topic::Consent | Topic::Letter) {
+                self.tell_guardian(file).await?;
+            }
         }
         Ok(id)
     }

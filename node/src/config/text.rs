@@ -83,6 +83,7 @@ const LIMITS: &str = r#"
 #"correction.ask.v1" = "SMS_100012"
 #"phone.tell.v1" = "SMS_100013"
 #"correction.tell.v1" = "SMS_100014"
+#"guardian.tell.v1" = "SMS_100015"
 "#;
 
 const KEYRING: &str = "
