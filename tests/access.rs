@@ -26,7 +26,7 @@ fn paper() -> Rows {
 /// Every call of every service.
 fn services() -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto");
-    let files = ["desk", "window", "audit", "grievance", "operate", "exchange"]
+    let files = ["desk", "window", "audit", "grievance", "operate", "rota", "exchange"]
         .map(|name| root.join(format!("jieli/v1/{name}.proto")));
     let set = protox::compile(files, [root]).unwrap();
     let services = set.file.iter().flat_map(|file| &file.service);
@@ -99,6 +99,16 @@ fn the_operate_service_is_for_operators() {
     assert!(own().count() > 0);
     for (call, who) in own() {
         assert_eq!(who, &["operator"], "{call}");
+    }
+}
+
+#[test]
+fn the_rota_service_is_for_clerks() {
+    let rows = paper();
+    let own = || rows.iter().filter(|(call, _)| call.starts_with("Rota."));
+    assert!(own().count() > 0);
+    for (call, who) in own() {
+        assert_eq!(who, &["clerk"], "{call}");
     }
 }
 

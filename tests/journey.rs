@@ -13,6 +13,8 @@ mod call_back;
 mod capacity;
 #[path = "journey/capture.rs"]
 mod capture;
+#[path = "journey/chains.rs"]
+mod chains;
 #[path = "journey/correction.rs"]
 mod correction;
 #[path = "journey/cosigned.rs"]
@@ -21,6 +23,8 @@ mod cosigned;
 mod crossing;
 #[path = "journey/heard.rs"]
 mod heard;
+#[path = "journey/heirs.rs"]
+mod heirs;
 #[path = "journey/lapse.rs"]
 mod lapse;
 #[path = "journey/local.rs"]
@@ -35,8 +39,12 @@ mod queues;
 mod redirect;
 #[path = "journey/restored.rs"]
 mod restored;
+#[path = "journey/results.rs"]
+mod results;
 #[path = "journey/road.rs"]
 mod road;
+#[path = "journey/rota.rs"]
+mod rota;
 #[path = "journey/silence.rs"]
 mod silence;
 #[path = "journey/steady.rs"]

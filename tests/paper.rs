@@ -13,7 +13,7 @@ use jieli_proto::section::PERSON;
 use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::{self, Service};
 use jieli_tests::people::{home, person, single};
-use jieli_tests::{AGREEMENT_DRAFT, HOUR_MS, SCHOOLS, Sms, TestPg, Town, Towns, eventually};
+use jieli_tests::{AGREEMENT_DRAFT, HOMES_HERE, HOUR_MS, Sms, TestPg, Town, Towns, eventually};
 
 const OFFICE: &str = "成都市住房和城乡建设局";
 
@@ -216,7 +216,7 @@ fn far(serial: u32) -> wire::Draft {
 
 /// The same person has stopped the same service at another office of this city.
 async fn stops_elsewhere(city: &Town, serial: u32) {
-    let case = city.import_as(SCHOOLS[0], vec![home(serial)]).await.remove(0);
+    let case = city.import_as(HOMES_HERE, vec![home(serial)]).await.remove(0);
     let sms = city.ask_yes(&case).await;
     city.withdraw(&sms).await.unwrap();
 }
@@ -230,7 +230,7 @@ async fn not_me(city: &Town, case: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_letter_is_asked_for_behind_the_same_gates_as_a_message() {
-    let towns = Towns::new().await;
+    let towns = Towns::with_two_senders().await;
     let kunming = &towns.kunming;
     // One phone for two households asks nobody.
     let mut same_phone = far(22);
@@ -260,7 +260,7 @@ async fn a_letter_is_asked_for_behind_the_same_gates_as_a_message() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_yes_to_a_letter_that_cannot_be_written_is_answered_like_a_no() {
-    let towns = Towns::new().await;
+    let towns = Towns::with_two_senders().await;
     let kunming = &towns.kunming;
     let (yes, first) = asked(kunming, 25).await;
     let (_, second) = asked(kunming, 26).await;

@@ -8,6 +8,7 @@ use jieli_proto::section::{Field, FieldType, SectionKind, TABLE};
 use jieli_proto::wire::draft_field::Value;
 use jieli_proto::wire::{self, Service};
 
+pub mod agreements;
 mod files;
 #[cfg(test)]
 mod tests;

@@ -14,7 +14,7 @@
 use crate::console::config::{ConfigError, Listen, Tls};
 use crate::console::desks::{REPLY_BYTES_MAX, channel};
 use crate::console::limits::Limit;
-use crate::console::stack::{self, Door, DoorError};
+use crate::console::stack::{self, Caller, Door, DoorError};
 use crate::console::world::{Clock, Entropy};
 use jieli_proto::wire::worker_client::WorkerClient;
 use serde::{Deserialize, Serialize};
@@ -95,6 +95,8 @@ struct Pages {
     outside: Outside,
     /// Wrong codes of one address. Stopping does not count and is never refused for it.
     tries: Limit,
+    /// Wrong codes for one case, from wherever they come.
+    case_tries: Limit<String>,
 }
 
 impl Pages {
@@ -105,11 +107,28 @@ impl Pages {
     fn now_ms(&self) -> u64 {
         self.outside.clock.now_unix_ms()
     }
+
+    /// Whether too many wrong codes came about this case, or from where this one comes. An address
+    /// that is everybody's shuts nobody out.
+    fn is_shut(&self, caller: Caller, case: &String) -> bool {
+        let now_ms = self.now_ms();
+        let of_address = !caller.is_shared && self.tries.is_full(&caller.address, now_ms);
+        of_address || self.case_tries.is_full(case, now_ms)
+    }
+
+    /// Counts a wrong code.
+    fn was_wrong(&self, caller: Caller, case: &str) {
+        let now_ms = self.now_ms();
+        self.tries.allows(caller.address, now_ms);
+        self.case_tries.allows(case.to_owned(), now_ms);
+    }
 }
 
 /// Requests of one address in a minute: behind a proxy that is everybody.
 const REQUESTS_MAX: u32 = 3_000;
 const TRIES_MAX: u32 = 30;
+/// Fewer of one case: whoever guesses at one shuts out nobody from another.
+const CASE_TRIES_MAX: u32 = 10;
 const TRIES_MS: u64 = 5 * 60_000;
 
 /// Pages that are ready to be served.
@@ -135,6 +154,7 @@ impl Ready {
             sessions: Sessions::default(),
             outside,
             tries: Limit::new(TRIES_MAX, TRIES_MS),
+            case_tries: Limit::new(CASE_TRIES_MAX, TRIES_MS),
         });
         Ok(Ready { shared, tls, listener })
     }

@@ -27,10 +27,12 @@ mod handler;
 mod offer;
 mod pending;
 mod redirect;
+mod untaken;
 
 pub(crate) use decide::{SLOT_DAYS_MIN, may_work};
-pub(crate) use handler::handler;
+pub(crate) use handler::Holder;
 pub(crate) use pending::{Unsent, time_of, waiting};
+pub(crate) use untaken::untaken;
 
 /// An act that nothing can be said against today.
 #[derive(Debug)]
@@ -207,17 +209,21 @@ impl Batch<'_> {
     /// A leg by case number and number within the case.
     pub(crate) async fn leg_of(&mut self, case_number: &str, number: u32) -> Outcome<LegFile> {
         let name = format!("{case_number}/{number}");
-        let case = store::legs::case(self.conn, case_number.trim())
-            .await?
-            .ok_or_else(|| Denied::not_found(&name))?;
+        let files = self.legs_of_case(case_number).await?;
+        let found = files.into_iter().find(|file| file.number == number);
+        found.ok_or_else(|| Denied::not_found(&name).into())
+    }
+
+    /// The legs of a case.
+    async fn legs_of_case(&mut self, case_number: &str) -> Outcome<Vec<LegFile>> {
+        let number = case_number.trim();
+        let case = store::legs::case(self.conn, number).await?;
+        let case = case.ok_or_else(|| Denied::not_found(number))?;
+        let mut files = Vec::new();
         for leg in store::legs::legs_of(self.conn, case.id).await? {
-            if let Some(file) = self.take_leg(leg).await?
-                && file.number == number
-            {
-                return Ok(file);
-            }
+            files.extend(self.take_leg(leg).await?);
         }
-        Err(Denied::not_found(&name).into())
+        Ok(files)
     }
 
     /// A clerk acts for the own office; the coordination window for every office of the city.

@@ -58,6 +58,7 @@ impl Batch<'_> {
             Denied::new("BAD_DRAFT", format!("协议草案有误：{flaw}"), flaw.to_string())
         })?;
         let us = agreement.side_of(&self.directory.city).ok_or_else(|| not_party("us"))?;
+        self.offices_go_on(&agreement, us)?;
         let them = agreement.cities[us.other() as usize].clone();
         let peer = self.directory.peers.get(&them).cloned().ok_or_else(|| not_party("peer"))?;
         self.check_parties(&agreement, us, &peer).map_err(Denied::refused)?;
@@ -172,7 +173,30 @@ impl Batch<'_> {
         let agreement =
             Agreement::check(&payload).map_err(|_| StoreError::Corrupt("agreement_version"))?;
         self.holds_own_calendar(&agreement, bond.our_side)?;
+        self.offices_go_on(&agreement, bond.our_side)?;
         Ok(Some((proposal, agreement)))
+    }
+
+    /// No office of this city may come to take over from itself, in whatever agreements that is said.
+    fn offices_go_on(&self, agreement: &Agreement, us: PartySide) -> Outcome<()> {
+        let bonds = self.directory.bonds.get(&agreement.id);
+        let round = agreement.goes_on(bonds.into_iter().flat_map(|bond| bond.live.values()));
+        let round = round.err().map(|flaw| flaw.to_string());
+        let own =
+            agreement.taken_over(us).find(|(heir, code)| self.directory.is_before(heir, code));
+        let round = round.or_else(|| own.map(|(heir, code)| format!("{heir} <- {code}")));
+        match round {
+            None => Ok(()),
+            Some(what) => Err(Denied::new(
+                "OFFICES_GO_ROUND",
+                format!("机构承接成了循环，找不到最后的承接机构：{what}。请写明现在由谁办理。"),
+                format!(
+                    "Offices take over from one another in a circle, and nobody is the last: \
+                         {what}. Name who handles it now."
+                ),
+            )
+            .into()),
+        }
     }
 
     /// A text that is held.

@@ -5,6 +5,7 @@ mod found;
 mod listen;
 mod open;
 
+pub(crate) use found::rule;
 pub use listen::{Addresses, ENDING, SIGNING};
 pub use open::StartError;
 
@@ -122,7 +123,7 @@ impl Node {
         }
         doors.open(bound)?;
         tasks.spawn(opened.faces.run(hand.clone(), Arc::clone(&node.peers), stop.clone()));
-        tasks.spawn(crate::expiry::watch(hand.clone(), house.clone(), stop.clone()));
+        tasks.spawn(crate::expiry::watch(hand.clone(), store.clone(), house.clone(), stop.clone()));
         tasks.spawn(node.watch_pins(board));
         for broom in [Broom::Timers, Broom::Notices] {
             let (hand, store, house) = (hand.clone(), store.clone(), house.clone());

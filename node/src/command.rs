@@ -137,6 +137,7 @@ pub enum DeskCommand {
     FindCases(wire::FindCasesRequest),
     UndoAct(wire::UndoRequest),
     HandOver(wire::HandOverRequest),
+    TakeOver(wire::TakeOverRequest),
     OpenAgain(wire::OpenAgainRequest),
     /// A slip about these legs of a case: those that the desk sees.
     PrintSlip(String, Vec<LegId>),
@@ -455,6 +456,7 @@ async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Out
         DeskCommand::FindCases(request) => Done::Found(batch.find_cases(actor, &request).await?),
         DeskCommand::UndoAct(request) => Done::Acted(batch.undo_act(actor, &request).await?),
         DeskCommand::HandOver(request) => Done::Acted(batch.hand_over(actor, &request).await?),
+        DeskCommand::TakeOver(request) => Done::Acted(batch.take_over(actor, &request).await?),
         DeskCommand::OpenAgain(request) => Done::Acted(batch.open_again(actor, &request).await?),
         DeskCommand::PrintSlip(case, legs) => {
             Done::Slip(batch.print_slip(actor, &case, &legs).await?)

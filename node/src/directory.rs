@@ -23,7 +23,7 @@ use jieli_proto::pubkey::PublicKey;
 use jieli_proto::wire::{self, Role};
 use prost::Message as _;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// An accepted peer.
@@ -132,10 +132,18 @@ impl Bond {
         self.live.keys().next_back().copied().unwrap_or(0)
     }
 
-    /// Whether new cases of that day are refused.
+    /// Whether no new cases are sent on that day.
     pub fn is_closed_to_new(&self, on: Day) -> bool {
+        self.is_held_up() || self.is_flagged_out(on)
+    }
+
+    /// Whether new cases that the other city has dated on that day are refused.
+    pub fn is_closed_to_theirs(&self, on: Day) -> bool {
+        self.is_held_up() || self.flags.iter().any(|flag| flag.suspends_theirs(on))
+    }
+
+    fn is_held_up(&self) -> bool {
         self.said_by.iter().any(|acts| acts.suspend.is_some() || acts.terminate.is_some())
-            || self.is_flagged_out(on)
     }
 
     /// Whether a flag was not answered in time.
@@ -337,38 +345,46 @@ impl Directory {
     }
 
     /// The office for which who is employed at one works now: itself, or, where no agreement and no
-    /// configuration names it any more, who has taken over from it.
+    /// configuration names it any more, the last of those that have taken over from it, one after the
+    /// other.
     pub fn office_now<'a>(&'a self, code: &'a str) -> &'a str {
-        let mut code = code;
-        // As often as there are offices at most: nobody takes over from itself.
-        for _ in 0..=self.bonds.len() {
-            if self.own_office(code).is_some() {
-                return code;
-            }
-            let mut own = self.bonds.values().filter_map(|bond| {
-                let offices = &bond.in_force()?.party(bond.our_side).offices;
-                offices.iter().find(|office| office.succeeds.iter().any(|other| other == code))
-            });
-            match own.next() {
-                Some(heir) => code = &heir.credit_code,
-                None => return code,
-            }
+        let (mut code, mut passed) = (code, BTreeSet::from([code]));
+        while self.own_office(code).is_none() {
+            let Some(heir) = self.heirs(code).find(|heir| passed.insert(heir)) else { break };
+            code = heir;
         }
         code
     }
 
-    /// Whether two offices of this city are one, as somebody outside would see it: one of them takes
-    /// over from the other in some agreement.
+    /// Who took over from an office of this city, in any version that was ever in force; the newest
+    /// word of an agreement first.
+    fn heirs<'a>(&'a self, code: &str) -> impl Iterator<Item = &'a str> {
+        let versions = self
+            .bonds
+            .values()
+            .flat_map(|bond| bond.live.values().rev().map(move |version| (bond.our_side, version)));
+        let offices = versions.flat_map(|(side, version)| version.taken_over(side));
+        offices.filter(move |(_, gone)| *gone == code).map(|(heir, _)| heir)
+    }
+
+    /// An office and all that took over from it, to the end.
+    fn lineage<'a>(&'a self, code: &'a str) -> BTreeSet<&'a str> {
+        let (mut found, mut next) = (BTreeSet::from([code]), vec![code]);
+        while let Some(from) = next.pop() {
+            next.extend(self.heirs(from).filter(|heir| found.insert(heir)));
+        }
+        found
+    }
+
+    /// Whether an office has, by however many steps, been taken over by another one.
+    pub fn is_before(&self, one: &str, heir: &str) -> bool {
+        one != heir && self.lineage(one).contains(heir)
+    }
+
+    /// Whether two offices of this city are one, as somebody outside would see it: one of them has
+    /// taken over from the other by however many steps, or a third one from both.
     pub fn is_one_office(&self, one: &str, other: &str) -> bool {
-        let takes_over = |heir: &str, from: &str| {
-            self.bonds.values().any(|bond| {
-                bond.live.values().any(|version| {
-                    let office = version.office(bond.our_side, heir);
-                    office.is_some_and(|office| office.succeeds.iter().any(|code| code == from))
-                })
-            })
-        };
-        one == other || takes_over(one, other) || takes_over(other, one)
+        !self.lineage(one).is_disjoint(&self.lineage(other))
     }
 
     /// The name of an own office; else empty.

@@ -1,13 +1,14 @@
 //! What ends by its date: the certificate, agreements, and the day on which a key should be looked
 //! at, an own one or a partner's, and the date by which a flag is answered. Shown while 30 days or fewer are left; an alarm is raised once at 30, at 7 and at 1.
 
+use crate::acts::untaken;
 use crate::batch::Batch;
 use crate::command::Command;
 use crate::courier::TICK;
 use crate::directory::Directory;
 use crate::house::House;
 use crate::keys::ROTATING;
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
 use crate::writer::Hand;
 use jieli_proto::day::Day;
 use jieli_proto::id::Digest;
@@ -146,7 +147,7 @@ impl Batch<'_> {
             ];
             self.conn.run(sql, vals).await?;
         }
-        Ok(())
+        self.tell_untaken().await
     }
 }
 
@@ -154,8 +155,21 @@ impl Batch<'_> {
 /// also where the machine slept and many days went by at once.
 const RENEWAL_TICKS: u32 = 4;
 
+async fn nothing_to_tell(
+    store: &Store,
+    house: &House,
+    directory: &Directory,
+    today: Day,
+) -> Result<bool, StoreError> {
+    if !soon(house, directory, today).is_empty() {
+        return Ok(false);
+    }
+    let mut conn = store.read().await?;
+    Ok(untaken(&mut conn, &house.config, directory, &house.shelf()).await?.is_empty())
+}
+
 /// Looks ahead at the start and whenever a day begins, until it is stopped.
-pub(crate) async fn watch(hand: Hand, house: House, stop: CancellationToken) {
+pub(crate) async fn watch(hand: Hand, store: Store, house: House, stop: CancellationToken) {
     let mut looked: Option<Day> = None;
     let (mut begun, mut rest) = (None, 0u32);
     loop {
@@ -165,8 +179,11 @@ pub(crate) async fn watch(hand: Hand, house: House, stop: CancellationToken) {
         let directory = std::sync::Arc::clone(&hand.published().directory);
         if looked != Some(today) && rest == 0 {
             // Without anything to tell, nothing is written.
-            let is_told = soon(&house, &directory, today).is_empty()
-                || hand.perform(Command::LookAhead).await.is_ok();
+            let is_told = match nothing_to_tell(&store, &house, &directory, today).await {
+                Ok(true) => true,
+                Ok(false) => hand.perform(Command::LookAhead).await.is_ok(),
+                Err(_) => false,
+            };
             looked = is_told.then_some(today);
         }
         tokio::select! {

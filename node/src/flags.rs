@@ -54,9 +54,15 @@ impl Flag {
         self.answered_ms == 0 && !self.refused
     }
 
-    /// Whether it stops what is new on that day.
+    /// Whether it stops what is new of our own on that day.
     pub fn suspends(&self, on: Day) -> bool {
         self.is_open() && self.answer_by < on
+    }
+
+    /// Whether it stops what the other city has dated on that day. An answer of our own that is on
+    /// its way may be there already: that city goes on before we hear of it.
+    pub fn suspends_theirs(&self, on: Day) -> bool {
+        self.suspends(on) && self.answer == RiskFlagAnswer::Unspecified
     }
 }
 

@@ -49,10 +49,11 @@ fn is_concerned(config: &Config, directory: &Directory, office: &str, files: &[L
         })
     };
     directory.coordinates(office)
-        || files
-            .iter()
-            .flat_map(LegFile::offices)
-            .any(|party| party == office || answers(office, party) || answers(party, office))
+        || files.iter().flat_map(LegFile::offices).any(|party| {
+            directory.is_one_office(party, office)
+                || answers(office, party)
+                || answers(party, office)
+        })
 }
 
 /// The bodies that the agreements in force name for this city; for another one, where it is given.
@@ -67,7 +68,10 @@ fn named(directory: &Directory, peer: Option<&CityId>) -> BTreeMap<String, Optio
         };
         let Some(agreement) = bond.in_force() else { continue };
         for code in &agreement.party(side).grievance_bodies {
-            found.insert(code.clone(), agreement.office(side, code).cloned());
+            // Named before it was merged, it is the office that it is now.
+            let now = bond.office_at(side, code, (0, bond.version()));
+            let office = agreement.office(side, &now).cloned();
+            found.insert(now, office);
         }
     }
     found

@@ -3,6 +3,7 @@
 pub mod acts;
 pub mod agreements;
 pub mod audit;
+pub mod backup;
 pub mod batch;
 pub mod boot;
 pub mod capacity;

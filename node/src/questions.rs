@@ -23,6 +23,7 @@ mod correction;
 mod correction_asked;
 mod guardian;
 mod not_me;
+mod person;
 mod phones;
 mod pin;
 pub(crate) mod purpose;
@@ -38,6 +39,7 @@ pub(crate) use correction_asked::{CORRECTION_ASKED, open_request};
 pub(crate) use guardian::{
     TO_GUARDIAN, has_guardian, is_child_alone, is_minor, no_guardian_of_child,
 };
+pub(crate) use person::corrected_in;
 pub(crate) use phones::phone_tag;
 pub use pin::RESET_HOURS;
 pub use status::{Look, View};

@@ -9,6 +9,7 @@ pub mod grievance;
 pub mod operate;
 mod pace;
 pub(crate) mod report;
+pub mod rota;
 pub mod stack;
 pub mod window;
 pub mod worker;

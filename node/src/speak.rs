@@ -14,7 +14,7 @@ use jieli_proto::id::{Digest, LegId, MsgId};
 use jieli_proto::kinds::{Lane, PartySide};
 use jieli_proto::message::{Fault, check_local, check_message, counted_by};
 use jieli_proto::refusal::Refusal;
-use jieli_proto::section::{self, SectionKind, Value};
+use jieli_proto::section::{self, PERSON, SectionKind, Value};
 use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, Duty, LegalBasis, MessageType, Purpose, Service};
 use prost::Message as _;
@@ -158,6 +158,9 @@ impl Batch<'_> {
         let check = if file.is_local() { check_local } else { check_message };
         check(&message).map_err(|fault| wrong_form(&fault))?;
         let made_on = self.day_at(&bond, bond.our_side, Some(&header));
+        let person = speech.sections.iter().find(|(kind, _)| kind.number == PERSON);
+        let person = person.map_or(&[][..], |(_, values)| values);
+        self.check_of_person(file, &message, file.our_side, person, made_on).await??;
         let act = self.judge(&bond, file, &message, speech, made_on)?;
         Ok(Prepared { bond, lane, header, msg, message, sections, act })
     }
@@ -179,6 +182,9 @@ impl Batch<'_> {
             holder: holder(bond.our_side, file.our_side, file.service),
             on: self.today,
         })?;
+        if opens && !agreement.hears_result(bond.our_side, &file.our_office, file.service) {
+            return Err(no_result_here().into());
+        }
         Ok(())
     }
 
@@ -242,6 +248,16 @@ fn no_agreement() -> Denied {
         "NO_AGREEMENT",
         "与该城市没有生效的协作协议，办件保留为草稿。请先签订协议。",
         "There is no live agreement with that city: the case stays a draft. Conclude one first.",
+    )
+}
+
+/// What began here could never end with a result: nobody is asked about it.
+fn no_result_here() -> Denied {
+    Denied::new(
+        "NO_RESULT_HERE",
+        "协议不向本类机构反馈这项服务的结果：没有询问本人，什么也没有发出。请由办理这项服务的机构或人社机构发起。",
+        "The agreement never tells this kind of office how this service ends: nobody is asked and \
+         nothing is sent. The office that handles the service, or the labour office, can begin it.",
     )
 }
 

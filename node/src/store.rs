@@ -6,6 +6,7 @@
 
 pub mod checks;
 mod conn;
+mod copy;
 pub mod desk_queue;
 mod engine;
 mod error;
@@ -19,6 +20,7 @@ mod schema;
 mod tx;
 
 pub use conn::{Conn, Row, Val, places};
+pub use copy::KeptOut;
 pub use engine::Engine;
 pub use error::{CommitError, Fault, StoreError};
 /// Asserts that a text built at run time holds no outside data.

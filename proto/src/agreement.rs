@@ -167,8 +167,16 @@ impl Agreement {
         if wants_purpose && !rule.purposes().any(|purpose| purpose == asked.purpose) {
             return Err(Refusal::ServiceNotCovered);
         }
-        let slots = section::slots(asked.message, asked.service);
-        if slots.iter().all(|kind| self.opens(rule, to.kind(), kind)) {
+        // An answer and a correction have all slots, of which their author can fill its own alone.
+        let initiator = match section::is_pull(asked.service) {
+            true => asked.holder.other(),
+            false => asked.holder,
+        };
+        let by_initiator = asked.sender == initiator;
+        let of_one_side = matches!(asked.message, MessageType::Supply | MessageType::Correct);
+        let slots = section::slots(asked.message, asked.service).into_iter();
+        let mut slots = slots.filter(|kind| !of_one_side || section::states(by_initiator, kind));
+        if slots.all(|kind| self.opens(rule, to.kind(), kind)) {
             Ok(())
         } else {
             Err(Refusal::SectionNotCovered)
@@ -184,6 +192,16 @@ impl Agreement {
         [MessageType::Offer, MessageType::Release]
             .into_iter()
             .flat_map(|message| section::slots(message, service))
+            .all(|kind| self.opens(rule, office.kind(), kind))
+    }
+
+    /// Whether an office of a side that begins a leg of a service could ever hear its result.
+    pub fn hears_result(&self, side: PartySide, office: &str, service: Service) -> bool {
+        let (Some(office), Some(rule)) = (self.office(side, office), self.rule(service)) else {
+            return false;
+        };
+        section::slots(MessageType::Outcome, service)
+            .into_iter()
             .all(|kind| self.opens(rule, office.kind(), kind))
     }
 

@@ -19,6 +19,7 @@ mod flag;
 mod head;
 mod lanes;
 mod office;
+mod person;
 mod terms;
 
 pub use act::{Context, act_of, counted_by, direction, duty_of, rules, wire_duty};
@@ -28,6 +29,7 @@ pub use lanes::{
     ActFacts, ItemFacts, ItemVerdict, ReceiptFacts, check_act, check_item, check_receipt,
 };
 pub use office::examiner_office;
+pub use person::{OfPerson, changes_age, check_person, corrected, is_another_person, opens_person};
 pub use terms::{check_terms, terms_digest};
 
 /// Why a payload is refused, and which field is to blame. Only the [`Refusal`] travels.

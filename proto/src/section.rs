@@ -216,6 +216,24 @@ pub fn slots(message: MessageType, service: Service) -> Vec<&'static SectionKind
     TABLE.iter().filter(|kind| kind.serves(service) && wanted(kind.phase)).collect()
 }
 
+/// Whether a side states a section, and so corrects it: who began the leg states phases A and B, who
+/// examines it states phase C, the result.
+pub fn states(by_initiator: bool, kind: &SectionKind) -> bool {
+    by_initiator == (kind.phase != Phase::C)
+}
+
+/// Whether a SUPPLY or CORRECT opens nothing but what its author states.
+pub fn opens_own(
+    message: MessageType,
+    by_initiator: bool,
+    opened: impl IntoIterator<Item = u8>,
+) -> bool {
+    let of_one_side = matches!(message, MessageType::Supply | MessageType::Correct);
+    let own =
+        |number: u8| SectionKind::of(number.into()).is_some_and(|kind| states(by_initiator, kind));
+    !of_one_side || opened.into_iter().all(own)
+}
+
 /// Whether a service is pulled: started by the provider with phase B at once.
 pub fn is_pull(service: Service) -> bool {
     match service {

@@ -5,7 +5,7 @@ use prost_types::FileDescriptorSet;
 use prost_types::field_descriptor_proto::{Label, Type as Kind};
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 19] = [
+const FILES: [&str; 20] = [
     "envelope",
     "log",
     "case",
@@ -16,6 +16,7 @@ const FILES: [&str; 19] = [
     "capacity_desk",
     "desk",
     "operate",
+    "rota",
     "window",
     "paper",
     "erasure_desk",
@@ -28,7 +29,7 @@ const FILES: [&str; 19] = [
 ];
 
 /// What never leaves a node: not decoded strictly.
-const LOCAL: [&str; 14] = [
+const LOCAL: [&str; 15] = [
     "desk.proto",
     "partners.proto",
     "case_desk.proto",
@@ -43,6 +44,7 @@ const LOCAL: [&str; 14] = [
     "packs_desk.proto",
     "grievance.proto",
     "operate.proto",
+    "rota.proto",
 ];
 
 fn root() -> PathBuf {

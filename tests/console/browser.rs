@@ -112,7 +112,7 @@ impl Console {
 
     /// A browser without cookies.
     pub(crate) fn browser(&self) -> Browser {
-        Browser { host: self.host.clone(), cookies: BTreeMap::new(), page: String::new() }
+        Browser::new(&self.host)
     }
 
     /// A browser that is logged in.
@@ -160,6 +160,11 @@ impl Drop for WorkerPages {
 impl WorkerPages {
     /// Made from a city's own configuration; `complaints` as asked.
     pub(crate) fn start(city: &City, complaints: bool) -> Result<WorkerPages> {
+        WorkerPages::behind(city, complaints, "")
+    }
+
+    /// The same with this line in `[listen]`.
+    pub(crate) fn behind(city: &City, complaints: bool, line: &str) -> Result<WorkerPages> {
         let dir = tempfile::tempdir()?;
         let config = dir.path().join("worker.toml");
         let host = free_port()?.to_string();
@@ -172,14 +177,15 @@ impl WorkerPages {
         let text = std::fs::read_to_string(&config)
             .with_context(|| String::from_utf8_lossy(&made.stderr).into_owned())?;
         let rule = format!("complaints = {complaints}");
-        std::fs::write(&config, text.replace("complaints = true", &rule))?;
+        let text = text.replace("complaints = true", &rule);
+        std::fs::write(&config, text.replace("[listen]\n", &format!("[listen]\n{line}\n")))?;
         let child = serve(dir.path(), "worker-serve", "worker.toml")?;
         Ok(WorkerPages { child, host, dir })
     }
 
     /// A browser without cookies.
     pub(crate) fn browser(&self) -> Browser {
-        Browser { host: self.host.clone(), cookies: BTreeMap::new(), page: String::new() }
+        Browser::new(&self.host)
     }
 
     /// A browser in which case number and code were typed.
@@ -220,12 +226,23 @@ fn serve(folder: &Path, command: &str, config: &str) -> Result<Child> {
 #[derive(Clone)]
 pub(crate) struct Browser {
     host: String,
+    /// What a proxy says that it forwards for; empty without a proxy.
+    pub(crate) forwarded: String,
     pub(crate) cookies: BTreeMap<String, String>,
     /// The last page.
     pub(crate) page: String,
 }
 
 impl Browser {
+    fn new(host: &str) -> Browser {
+        Browser {
+            host: host.to_owned(),
+            forwarded: String::new(),
+            cookies: BTreeMap::new(),
+            page: String::new(),
+        }
+    }
+
     /// One request; cookies are kept.
     pub(crate) fn ask(
         &mut self,
@@ -245,6 +262,9 @@ impl Browser {
         )?;
         if !origin.is_empty() {
             write!(stream, "Origin: {origin}\r\n")?;
+        }
+        if !self.forwarded.is_empty() {
+            write!(stream, "X-Forwarded-For: {}\r\n", self.forwarded)?;
         }
         write!(stream, "Content-Type: {kind}\r\nContent-Length: {}\r\n\r\n", body.len())?;
         // One that refuses early does not hear all of it.

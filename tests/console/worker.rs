@@ -362,3 +362,46 @@ async fn a_complaint_is_sealed_before_the_node_has_it() -> Result<()> {
     assert!(!worker.post("/help", &fields)?.text().contains("查询码"));
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guesses_at_one_case_shut_nobody_out_of_another() -> Result<()> {
+    let mut pair = Pair::start(jieli_tests::sqlite(), jieli_tests::sqlite()).await?;
+    pair.agree().await?;
+    let us = pair.origin();
+    let (pages, case, code) = asked(us).await?;
+    let (second, other) = second_case(us).await?;
+    let try_in = |browser: &mut Browser, case: &str, code: &str| -> Result<u16> {
+        browser.open("/")?;
+        let fields = [("by", "notice"), ("notice_case", case), ("notice_code", code)];
+        Ok(browser.post("/in", &fields)?.status)
+    };
+    // Behind a proxy that is not listed everybody has one address, and whatever it says is nothing.
+    let mut guesser = pages.browser();
+    guesser.forwarded = "198.51.100.1".to_owned();
+    let statuses = (0..12).map(|_| try_in(&mut guesser, "2026-999999", "00000000"));
+    let statuses = statuses.collect::<Result<Vec<_>>>()?;
+    assert!(statuses[..10].iter().all(|status| *status != 429), "{statuses:?}");
+    assert_eq!(statuses[10..], [429, 429], "of one case, from wherever");
+    for number in 1..=31 {
+        try_in(&mut guesser, &format!("2026-99{number:04}"), "00000000")?;
+    }
+    for (case, code) in [(&case, &code), (&second, &other)] {
+        assert_eq!(try_in(&mut pages.browser(), case, code)?, 303, "others go in");
+    }
+    // Listed, the proxy tells whom it forwards for: that address is shut out, and no other.
+    let listed = WorkerPages::behind(us, true, "trusted_proxies = [\"127.0.0.1\"]")?;
+    let mut guesser = listed.browser();
+    guesser.forwarded = "203.0.113.5, 198.51.100.1".to_owned();
+    for number in 1..=31 {
+        try_in(&mut guesser, &format!("2026-99{number:04}"), "00000000")?;
+    }
+    assert_eq!(try_in(&mut guesser, &case, &code)?, 429);
+    guesser.forwarded = "198.51.100.2".to_owned();
+    assert_eq!(try_in(&mut guesser, &case, &code)?, 303);
+    // Stopping is never refused for guesses.
+    guesser.forwarded = "198.51.100.1".to_owned();
+    guesser.open("/stop-now")?;
+    let fields = [("by", "notice"), ("case", second.as_str()), ("code", other.as_str())];
+    assert_eq!(guesser.post("/stop-now", &fields)?.status, 200);
+    Ok(())
+}

@@ -40,7 +40,7 @@ pub use raw::top_fields;
 pub use sealed::{complaint, give_token, random};
 pub use stuck::eventually;
 pub use town::{HOMES, HOMES_TOO, SCHOOLS, Town, UNION, in_hand};
-pub use towns::{AGREEMENT_DRAFT, Towns};
+pub use towns::{AGREEMENT_DRAFT, HOMES_HERE, Towns};
 pub use within::{DISTRICT, FAR_WINDOW, HOUSING, LABOUR_HERE, SCHOOLS_TOO, Within, give_offices};
 pub use world::{HOUR_MS, Hands, Seeded, Tap};
 

@@ -22,6 +22,9 @@ pub const AGREEMENT_DRAFT: &str = include_str!("../../deploy/sample/agreement.to
 /// Ruian's medical security office, which pulls.
 const MEDICAL: &str = "11999999MB0000131R";
 
+/// Kunming's housing office, where the agreement names one.
+pub const HOMES_HERE: &str = "11999999MB0000995R";
+
 /// Both cities with an agreement in force and vacancies announced.
 #[derive(Debug)]
 pub struct Towns {
@@ -40,6 +43,18 @@ impl Towns {
     /// On SQLite, under the sample agreement.
     pub async fn new() -> Towns {
         Towns::with(Database::Sqlite, Database::Sqlite, AGREEMENT_DRAFT).await
+    }
+
+    /// On SQLite, with a second office of Kunming that can send somebody to a home: its own housing
+    /// office.
+    pub async fn with_two_senders() -> Towns {
+        let union = "telephone = \"0871-60000060\"\n";
+        let office = format!(
+            "{union}\n[[party.office]]\ncredit_code = \"{HOMES_HERE}\"\nkind = \"housing\"\n\
+             name = \"昆明市住房和城乡建设局\"\ntelephone = \"0871-60000079\"\n"
+        );
+        let draft = AGREEMENT_DRAFT.replace(union, &office);
+        Towns::with(Database::Sqlite, Database::Sqlite, &draft).await
     }
 
     /// On these databases, under an agreement drafted so.

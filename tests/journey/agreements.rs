@@ -18,20 +18,34 @@ const HOUSING: &str = "11999999MB0000140P";
 const HEIR: &str = "11999999MB00009996";
 
 fn next(towns: &Towns, text: &str) -> String {
-    format!("agreement_id = \"{}\"\nversion = 2\n{text}", towns.agreement.hex())
+    version_text(towns, 2, text)
+}
+
+/// The draft of a later version.
+pub(crate) fn version_text(towns: &Towns, version: u32, text: &str) -> String {
+    format!("agreement_id = \"{}\"\nversion = {version}\n{text}", towns.agreement.hex())
 }
 
 /// One city proposes version 2; returns once the other holds it.
 async fn propose(by: &Town, other: &Town, draft_toml: String) {
+    propose_version(by, other, 2, draft_toml).await;
+}
+
+/// The same of any later version.
+pub(crate) async fn propose_version(by: &Town, other: &Town, version: u32, draft_toml: String) {
     by.two_approve(DeskCommand::Propose(wire::ProposeRequest { draft_toml })).await.unwrap();
-    let sql = "SELECT COUNT(*) FROM agreement_version WHERE version = 2";
-    eventually("the proposal", async || other.count(sql).await == 1).await;
+    let sql = "SELECT COUNT(*) FROM agreement_version";
+    eventually("the proposal", async || other.count(sql).await == i64::from(version)).await;
 }
 
 async fn countersign(by: &Town, towns: &Towns) {
-    let sign = wire::CountersignRequest { agreement_id: towns.agreement.hex(), version: 2 };
+    countersign_version(by, towns, 2).await;
+}
+
+pub(crate) async fn countersign_version(by: &Town, towns: &Towns, number: u32) {
+    let sign = wire::CountersignRequest { agreement_id: towns.agreement.hex(), version: number };
     by.two_approve(DeskCommand::Countersign(sign)).await.unwrap();
-    assert_eq!(version(by, towns), 2);
+    assert_eq!(version(by, towns), number);
 }
 
 fn version(town: &Town, towns: &Towns) -> u32 {
@@ -209,7 +223,9 @@ async fn legs_go_on_at_the_office_that_takes_over_on_postgresql() {
     a_merged_office(a.database(), b.database()).await;
 }
 
-fn denied(done: Result<impl std::fmt::Debug, jieli_node::writer::Failure>) -> &'static str {
+pub(crate) fn denied(
+    done: Result<impl std::fmt::Debug, jieli_node::writer::Failure>,
+) -> &'static str {
     match done {
         Err(jieli_node::writer::Failure::Denied(denied)) => denied.code,
         other => panic!("{other:?}"),

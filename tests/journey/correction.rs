@@ -17,23 +17,23 @@ use jieli_tests::people::{self, home, text};
 use jieli_tests::{AGREEMENT_DRAFT, Forger, HOUR_MS, TestPg, Town, Towns, in_hand};
 
 const NEW_PHONE: &str = "19900019876";
-const ASKED: &str = "经办单位要更正";
+pub(crate) const ASKED: &str = "经办单位要更正";
 
-fn correct(fields: Vec<wire::DraftField>) -> Act {
+pub(crate) fn correct(fields: Vec<wire::DraftField>) -> Act {
     Act::Correct(wire::DeskCorrect { fields, terms: false, ..Default::default() })
 }
 
-fn phone(new: &str) -> Act {
+pub(crate) fn phone(new: &str) -> Act {
     correct(vec![text(16, 4, new)])
 }
 
-fn code(result: Result<wire::ActReply, Failure>) -> &'static str {
+pub(crate) fn code(result: Result<wire::ActReply, Failure>) -> &'static str {
     let Err(Failure::Denied(denied)) = result else { panic!("{result:?}") };
     denied.code
 }
 
 /// A home whose person has gone to Ruian.
-async fn released(towns: &Towns, serial: u32) -> (String, LegId) {
+pub(crate) async fn released(towns: &Towns, serial: u32) -> (String, LegId) {
     let case = towns.kunming.import(vec![home(serial)]).await.remove(0);
     towns.kunming.ask_yes(&case).await;
     let leg = towns.kunming.legs(&case).await[0].id;
@@ -193,7 +193,7 @@ async fn v02_a_correction_of_the_person_needs_a_yes_of_its_own() {
     let old = release.consent_digest.clone();
     let consent = forger.consent(leg, &before.our_office, Service::Housing).await;
     let fresh = forger.seal(&consent).await;
-    let forged = async |fields: Vec<u32>, consent: Vec<u8>| {
+    let forged = async |fields: Vec<u32>, values: Vec<(u32, Value)>, consent: Vec<u8>| {
         let body = wire::Correct {
             corrects: before.latest(MessageType::Release).unwrap().env_digest.to_vec(),
             section: 16,
@@ -202,7 +202,6 @@ async fn v02_a_correction_of_the_person_needs_a_yes_of_its_own() {
         };
         let mut forged = forger.next_in(leg, MessageType::Correct, Body::Correct(body)).await;
         let kind = SectionKind::of(16).unwrap();
-        let values = [(4, Value::Text(NEW_PHONE.to_owned()))];
         let built = section::build(kind, &values, &mut |salt: &mut [u8]| salt.fill(7)).unwrap();
         let digest = section::digest_of(&forged.msg(), &built).unwrap();
         let slots = &mut forged.message.section_digests;
@@ -211,18 +210,32 @@ async fn v02_a_correction_of_the_person_needs_a_yes_of_its_own() {
         forged.message.consent_digest = consent;
         forged
     };
-    let under_the_old = forged(vec![4], old).await;
+    let said = |field: u32, value: &str| vec![(field, Value::Text(value.to_owned()))];
+    let under_the_old = forged(vec![4], said(4, NEW_PHONE), old).await;
     assert_eq!(forger.say(&under_the_old).await, Err(Refusal::ConsentInvalid));
     let digest = envelope::env_digest(&fresh).to_vec();
     // Nor is anybody made another person, whatever was agreed to.
-    let mut another = forged(vec![1, 3, 4], digest.clone()).await;
-    another.consents = vec![fresh.clone()];
-    assert_eq!(forger.say(&another).await, Err(Refusal::BadBody));
-    let mut own = forged(vec![4], digest).await;
+    let child = people::person_born(3, 2015).number;
+    for (fields, values) in [
+        (vec![1, 3, 4], said(4, NEW_PHONE)),
+        (vec![3], said(3, &child)),
+        (vec![4], said(1, "甲乙")),
+    ] {
+        let mut another = forged(fields.clone(), values, digest.clone()).await;
+        another.consents = vec![fresh.clone()];
+        assert_eq!(forger.say(&another).await, Err(Refusal::BadBody), "{fields:?}");
+    }
+    let mut own = forged(vec![3, 4], said(4, NEW_PHONE), digest).await;
     own.consents = vec![fresh];
     assert_eq!(forger.say(&own).await, Ok(ItemStatus::Stored));
     let told = ruian.sms(&ruian.case_of(&before).await, "换了手机号").await;
     assert_eq!(told.to, people::person(1).phone, "the person hears of it at the number known");
+    // Nor by and by, under one more yes.
+    let again = forger.consent(leg, &before.our_office, Service::Housing).await;
+    let again = forger.seal(&again).await;
+    let mut name = forged(vec![1], said(1, "甲乙"), envelope::env_digest(&again).to_vec()).await;
+    name.consents = vec![again];
+    assert_eq!(forger.say(&name).await, Err(Refusal::BadBody));
     forger.towns.stop().await;
 }
 

@@ -104,7 +104,10 @@ async fn handed_on(towns: Towns) {
         );
     }
     assert_eq!(code(kunming.act(leg, redirect(HOMES_TOO)).await), "BAD_OPTION");
+    ruian.hand_over(leg, "window").await.unwrap();
+    assert_eq!(ruian.desk_view(leg).await.handed_to, "window");
     handed_over(&towns, leg).await;
+    assert_eq!(ruian.desk_view(leg).await.handed_to, "", "it is to be taken up there");
     // It has left the first office's queue and stands in the other's, to be taken up.
     assert_eq!(code(ruian.act_of(HOMES, leg, take_up()).await), "NOT_FOUND");
     assert_eq!(ruian.leg(leg).await.our_office, HOMES_TOO);

@@ -1,7 +1,9 @@
 //! Stolen keys: revoked by position, replaced, and what was on its way said again.
 
 use crate::{announce, holds};
-use jieli_node::command::Command;
+use jieli_node::audit::act::AuditCommand;
+use jieli_node::command::{Actor, Command};
+use jieli_node::flags::Measured;
 use jieli_node::keys::KeyName;
 use jieli_node::letters::Letters;
 use jieli_node::store::queue;
@@ -11,7 +13,7 @@ use jieli_proto::id::Digest;
 use jieli_proto::kinds::Lane;
 use jieli_proto::refusal::Refusal;
 use jieli_proto::wire::{self, Revocation, RevocationReason, Service};
-use jieli_tests::{AGREEMENT_DRAFT, TestPg, Towns, eventually, good, people};
+use jieli_tests::{AGREEMENT_DRAFT, TestPg, Town, Towns, eventually, good, people};
 use std::time::Duration;
 
 fn revoked(fpr: Digest, last_good: Vec<wire::LastGood>) -> Revocation {
@@ -265,5 +267,50 @@ async fn what_ends_is_told_once_per_threshold() {
         assert_eq!(found.days_left, left, "{ends:?}");
         assert_eq!(ends.len(), 1, "the certificate is renewed by itself: {ends:?}");
     }
+    towns.stop().await;
+}
+
+/// A flag, and the answer to one, whose key is revoked before the other city has them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flag_on_its_way_is_raised_again_and_answered_under_the_new_key() {
+    let towns = Towns::new().await;
+    let (kunming, ruian) = (&towns.kunming, &towns.ruian);
+    towns.settled().await;
+    let there = ruian.node().hand().published().exchange.size;
+    kunming.tap.set_cut(true);
+    let raised = Measured {
+        agreement: towns.agreement,
+        kind: wire::RiskFlagKind::OnePhone,
+        month: 202_611,
+        counted: 9,
+        out_of: 0,
+        raised: true,
+    };
+    kunming.node().hand().perform(Command::Measured(vec![raised])).await.unwrap();
+    let stolen = kunming.key(KeyName::Message);
+    let add = vec![kunming.make_key(KeyName::Message)];
+    let last_good = vec![good(&ruian.id().exchange_origin(1), there - 1)];
+    let manifest = kunming.next_manifest(add, vec![revoked(stolen, last_good)]);
+    kunming.install(manifest).await.unwrap();
+    kunming.tap.set_cut(false);
+    towns.clock.move_on(3_600_000);
+    let flag = async |town: &Town| {
+        let mut conn = town.node().store().read().await.unwrap();
+        let sql = "SELECT flag_digest, answered_ms FROM risk_flag";
+        let row = conn.maybe(sql, Vec::new()).await.unwrap();
+        row.map(|row| (hex::encode(row.bytes(0).unwrap()), row.int(1).unwrap() > 0))
+    };
+    let same = async || {
+        towns.clock.move_on(5_000);
+        let there = flag(ruian).await;
+        there.is_some() && there == flag(kunming).await
+    };
+    towns.come_to("the flag under the new key, one and the same in both", same).await;
+    let flag_id = flag(ruian).await.unwrap().0;
+    let actor = Actor { office: String::new(), token: "compliance".to_owned() };
+    let asked = wire::AnswerFlagRequest { flag_id, answer: 1 };
+    let command = Command::Audit(actor, AuditCommand::AnswerFlag(asked));
+    ruian.node().hand().perform(command).await.unwrap();
+    towns.come_to("the answer", async || flag(kunming).await.unwrap().1).await;
     towns.stop().await;
 }

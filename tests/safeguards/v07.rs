@@ -7,7 +7,7 @@ use jieli_node::window::WindowCommand;
 use jieli_proto::case::Stage;
 use jieli_proto::wire::{self, Service};
 use jieli_tests::people::{self, home, person};
-use jieli_tests::{HOUR_MS, SCHOOLS, Town, Towns, office};
+use jieli_tests::{HOMES_HERE, HOUR_MS, SCHOOLS, Town, Towns, office};
 
 const DAY_MS: u64 = 24 * HOUR_MS;
 
@@ -46,14 +46,14 @@ async fn v07_no_other_office_of_the_city_may_ask_either() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn v07_what_was_refused_at_one_office_another_one_asks_in_vain() {
-    let towns = Towns::new().await;
+    let towns = Towns::with_two_senders().await;
     let kunming = &towns.kunming;
     let case = kunming.import(vec![home(1)]).await.remove(0);
     assert_eq!(kunming.ask(std::slice::from_ref(&case)).await.asked, 1);
     let sms = kunming.sms(&case, "逐项回答").await;
     kunming.answer(&sms, &[]).await.unwrap();
     // The draft is taken in and asked about, as far as that office can see.
-    let other = kunming.import_as(SCHOOLS[0], vec![home(1)]).await.remove(0);
+    let other = kunming.import_as(HOMES_HERE, vec![home(1)]).await.remove(0);
     let reply = kunming.ask(std::slice::from_ref(&other)).await;
     assert_eq!((reply.asked, reply.not_ready), (1, 0), "{reply:?}");
     a_while().await;
@@ -157,11 +157,11 @@ async fn v07_nobody_opens_what_another_person_closed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn v07_a_yes_at_a_window_is_the_persons_own_opening() {
-    let towns = Towns::new().await;
+    let towns = Towns::with_two_senders().await;
     let kunming = &towns.kunming;
     // Two drafts of one person at two offices: refused by phone at the first.
     let case = kunming.import(vec![home(1)]).await.remove(0);
-    let other = kunming.import_as(SCHOOLS[0], vec![home(1)]).await.remove(0);
+    let other = kunming.import_as(HOMES_HERE, vec![home(1)]).await.remove(0);
     let sms = kunming.ask_yes(&case).await;
     kunming.withdraw(&sms).await.unwrap();
     let sitting = kunming.sit("union", &other, &person(1), false).await.unwrap();

@@ -190,3 +190,83 @@ async fn v17_what_rests_on_the_ballot_never_travels() {
     assert_eq!(towns.kunming.count("SELECT COUNT(*) FROM risk_count WHERE kind = 3").await, 0);
     towns.stop().await;
 }
+
+/// Kind, answer and act of every flag, and whether its answer is held by both.
+async fn flags(town: &Town) -> Vec<(i64, i64, String, bool)> {
+    let mut conn = town.node().store().read().await.unwrap();
+    let sql = "SELECT kind, answer, flag_digest, answered_ms FROM risk_flag ORDER BY side, kind";
+    let rows = conn.rows(sql, Vec::new()).await.unwrap();
+    let read = |row: &jieli_node::store::Row| {
+        let digest = hex::encode(row.bytes(2).unwrap());
+        (row.int(0).unwrap(), row.int(1).unwrap(), digest, row.int(3).unwrap() > 0)
+    };
+    rows.iter().map(read).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn v17_an_answer_that_crosses_a_flag_raised_again_is_no_answer_to_it() {
+    let mut towns = Towns::new().await;
+    let raise = || measured(&towns, RiskFlagKind::SameMinute, 60);
+    towns.kunming.node().hand().perform(raise()).await.unwrap();
+    // The other city counts the same and raises its own: each waits for its own answer.
+    towns.ruian.node().hand().perform(raise()).await.unwrap();
+    for town in [&towns.kunming, &towns.ruian] {
+        eventually("both flags", async || town.count(ALL).await == 2).await;
+    }
+    let first = raised_by(&towns.ruian, 0).await.remove(0).1;
+    towns.settled().await;
+    towns.ruian.tap.set_cut(true);
+    answer(&towns.ruian, &first, RiskFlagAnswer::Explained).await.unwrap();
+    // Kunming has lost its table of flags, not its lane, and raises again.
+    let again = raise();
+    behind(&towns.kunming, "DELETE FROM risk_flag WHERE side = 0").await;
+    towns.kunming.stop().await;
+    towns.kunming.start().await;
+    towns.kunming.node().hand().perform(again).await.unwrap();
+    let second = raised_by(&towns.kunming, 0).await.remove(0).1;
+    assert_ne!(first, second);
+    let holds = async || raised_by(&towns.ruian, 0).await[0].1 == second;
+    eventually("the later flag in Ruian", holds).await;
+    towns.ruian.tap.set_cut(false);
+    towns.clock.move_on(jieli_tests::HOUR_MS);
+    towns.settled().await;
+    for town in [&towns.kunming, &towns.ruian] {
+        let found = flags(town).await;
+        assert_eq!(found[0], (5, 0, second.clone(), false), "the older answer answers nothing");
+        assert!(!found[1].3, "nor the other city's flag");
+        let alarms = town.alarms().await;
+        assert!(alarms.iter().all(|alarm| !alarm.starts_with("flag-refused")), "{alarms:?}");
+    }
+    answer(&towns.ruian, &second, RiskFlagAnswer::CallBack).await.unwrap();
+    for town in [&towns.kunming, &towns.ruian] {
+        eventually("one state", async || flags(town).await[0].3).await;
+        let found = flags(town).await;
+        assert_eq!((found[0].1, found[1].3), (4, false));
+    }
+    towns.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn v17_an_answered_flag_stops_nothing_while_the_receipt_of_the_answer_is_on_its_way() {
+    let mut towns = Towns::new().await;
+    let flag = measured(&towns, RiskFlagKind::SameMinute, 60);
+    towns.kunming.node().hand().perform(flag).await.unwrap();
+    eventually("the flag", async || towns.ruian.count(ALL).await == 1).await;
+    for _ in 0..11 {
+        towns.next_working_day();
+    }
+    towns.settled().await;
+    let id = raised_by(&towns.ruian, 0).await.remove(0).1;
+    towns.ruian.tap.set_cut(true);
+    answer(&towns.ruian, &id, RiskFlagAnswer::Explained).await.unwrap();
+    assert_eq!(state(&towns, &towns.ruian), "SUSPENDED", "it sends nothing before the receipt");
+    // Kunming has the answer; its word about that has not come back.
+    behind(&towns.kunming, "UPDATE risk_flag SET answer = 1, answered_ms = 1").await;
+    towns.kunming.stop().await;
+    towns.kunming.start().await;
+    let case = towns.kunming.import(vec![home(1)]).await.remove(0);
+    towns.kunming.ask_yes(&case).await;
+    let leg = towns.kunming.legs(&case).await[0].id;
+    towns.ruian.reaches(leg, Stage::Offered).await;
+    towns.stop().await;
+}

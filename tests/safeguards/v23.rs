@@ -13,7 +13,7 @@ use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::desk_server::Desk;
 use jieli_proto::wire::{self, Duty};
 use jieli_tests::people::{home, number, person};
-use jieli_tests::{HOUR_MS, SCHOOLS, Town, Towns, eventually, in_hand};
+use jieli_tests::{HOMES_HERE, HOUR_MS, Town, Towns, eventually, in_hand};
 use std::sync::Arc;
 use tonic::Request;
 
@@ -247,14 +247,14 @@ async fn v23_a_draft_that_its_person_stopped_looks_like_one_that_waits() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn v23_what_a_person_closed_elsewhere_meets_the_same_gates_as_a_fresh_draft() {
-    let towns = Towns::new().await;
+    let towns = Towns::with_two_senders().await;
     let kunming = &towns.kunming;
     let mut drafts = vec![home(1), home(2)];
     for draft in &mut drafts {
         draft.city = "成都".to_owned();
     }
     let cases = kunming.import(drafts).await;
-    let other = kunming.import_as(SCHOOLS[0], vec![home(1)]).await.remove(0);
+    let other = kunming.import_as(HOMES_HERE, vec![home(1)]).await.remove(0);
     let sms = kunming.ask_yes(&other).await;
     kunming.withdraw(&sms).await.unwrap();
     let replies = [kunming.ask(&cases[..1]).await, kunming.ask(&cases[1..]).await];

@@ -16,6 +16,7 @@ use std::path::PathBuf;
 
 mod agreement;
 mod audit;
+mod backup;
 mod bench;
 mod capacity;
 mod case;
@@ -195,6 +196,10 @@ enum Command {
     /// The keys of personal data at rest.
     #[command(subcommand)]
     Keyring(erase::KeyringCommand),
+    /// Copies the database while the node runs, or checks a copy.
+    Backup(backup::Backup),
+    /// Puts a copy in the place of the database while the node is stopped.
+    Restore(backup::Restore),
     /// Exports with personal data, which the token of another post approves.
     #[command(subcommand)]
     Second(second::SecondCommand),
@@ -278,6 +283,8 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
         Command::Erase(erase) => erase.run(&at, out).await,
         Command::Hold(command) => command.run(&at, out).await,
         Command::Keyring(command) => command.run(&at, out).await,
+        Command::Backup(backup) => backup.run(&at, out).await,
+        Command::Restore(restore) => restore.run(&at.dir, out).await,
         Command::Second(command) => command.run(&at, out).await,
         Command::Export(export) => export.run(&at, out).await,
         Command::SelfAudit(audit) => audit.run(&at, out).await,
@@ -358,6 +365,9 @@ mod tests {
             "jieli hold set --case 2026-000001 --reason court-order --until 2026-12-31",
             "jieli hold approve 00",
             "jieli keyring backup",
+            "jieli backup --out copy.db --mirror m --json",
+            "jieli backup verify copy.db",
+            "jieli restore copy.db",
             "jieli worker erase --case 2026-000001 --code 12345678",
             "jieli letter ask --case 2026-000001 --leg 1 --office-name A",
             "jieli letter write --case 2026-000001 --leg 1 --office-name A --out letter.html",
@@ -400,6 +410,8 @@ mod tests {
             "jieli verify --slip a --letter b --root 00",
             "jieli verify --root 00",
             "jieli reconcile",
+            "jieli backup",
+            "jieli backup --out copy.db verify copy.db",
             // What a worker says stands on no command line.
             "jieli worker grievance file --case 2026-000001 --code 1 --kind fee-taken",
             "jieli worker grievance file --case 2026-000001 --code 1 --words x",

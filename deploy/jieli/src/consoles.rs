@@ -34,7 +34,7 @@ pub(crate) fn of_city(
         })
     });
     Config {
-        listen: Listen { address, origin, tls: None },
+        listen: Listen { address, origin, trusted_proxies: Vec::new(), tls: None },
         node: Node { desk: city.listen.desk, worker: city.listen.worker },
         accounts: AccountRules::default(),
         token: tokens.collect(),
@@ -50,7 +50,7 @@ pub(crate) fn pages_of_city(
 ) -> worker::Config {
     worker::Config {
         city: city.city.name.clone(),
-        listen: Listen { address, origin, tls: None },
+        listen: Listen { address, origin, trusted_proxies: Vec::new(), tls: None },
         node: worker::Node { worker: city.listen.worker },
         complaints: true,
         dir: PathBuf::new(),

@@ -2,7 +2,7 @@
 
 use super::role::TokenRole;
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 /// The configuration, its paths relative to the folder of the file.
@@ -32,6 +32,10 @@ pub struct Listen {
     pub address: SocketAddr,
     /// What browsers call it by, such as `https://desk.example`: forms are taken from there alone.
     pub origin: String,
+    /// Proxies that are believed when they name the address they forward for (`X-Forwarded-For`); of
+    /// everybody else the address that calls counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trusted_proxies: Vec<IpAddr>,
     /// Certificate chain and key.
     #[serde(default)]
     pub tls: Option<Tls>,
@@ -51,7 +55,7 @@ impl Listen {
     /// Refuses what would be unsafe.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let wrong = |key: &str, what| Err(ConfigError::Value { key: key.to_owned(), what });
-        let Listen { address, origin, tls } = self;
+        let Listen { address, origin, tls, trusted_proxies: _ } = self;
         if tls.is_none() && !address.ip().is_loopback() {
             return wrong("listen.address", "without TLS only a loopback address is served");
         }
@@ -201,6 +205,7 @@ mod tests {
         assert_eq!(config.listen.host(), "127.0.0.1:7500");
         assert_eq!(config.place(&config.accounts.file), Path::new("/etc/jieli/accounts.db"));
         assert!(config.accounts.second_factor);
+        assert!(config.listen.trusted_proxies.is_empty(), "nobody is believed by default");
     }
 
     #[test]
@@ -211,6 +216,7 @@ mod tests {
             ("origin = \"http://127.0.0.1:7500\"", "origin = \"https://desk.example/x\""),
             ("[node]", "[accounts]\nidle_minutes = 0\n[node]"),
             ("[node]", "[nodes]"),
+            ("[node]", "trusted_proxies = [\"10.0.0.0/8\"]\n[node]"),
         ] {
             assert!(parse(&GOOD.replace(from, to)).is_err(), "{to}");
         }

@@ -90,6 +90,11 @@ impl Input {
         matches!(self.kind, Kind::Words)
     }
 
+    /// Lines of a field for sentences: a long text is read as a whole.
+    pub(crate) fn rows(&self) -> usize {
+        self.value.lines().count().clamp(6, 32)
+    }
+
     pub(crate) fn is_digits(&self) -> bool {
         matches!(self.kind, Kind::Digits | Kind::Number)
     }

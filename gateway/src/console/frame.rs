@@ -286,6 +286,8 @@ pub(crate) struct TablesPage {
     pub(crate) f: Frame,
     pub(crate) lead: Vec<String>,
     pub(crate) links: Vec<Link>,
+    /// What narrows the lists, asked of the same address.
+    pub(crate) filters: Vec<Input>,
     pub(crate) tables: Vec<Table>,
 }
 

@@ -2,7 +2,9 @@
 //! else; `gateway/access.txt` is the same table on paper.
 
 use super::pages::review::{check, pack, report, sample, timeline};
-use super::pages::{account, admin, case, find, home, partners, places, queue, sheet, step};
+use super::pages::{
+    account, admin, agreements, case, find, home, partners, places, queue, sheet, step,
+};
 use super::role::Role;
 use super::visitor::gate;
 use super::{Shared, stack};
@@ -104,6 +106,13 @@ fn table() -> Vec<(Route, Handler)> {
         read("/partners/ask", to(SENDING), get(partners::ask_page)),
         write("/partners/ask", to(SENDING), post(partners::ask)),
         write("/partners/approve", to(APPROVES), post(partners::approve)),
+        read("/agreements/new", to(APPROVES), get(agreements::new_page)),
+        write("/agreements/new", to(APPROVES), post(agreements::new)),
+        read("/agreements/draft", to(APPROVES), get(agreements::draft_page)),
+        write("/agreements/draft", to(APPROVES), post(agreements::draft)),
+        read("/agreements/{id}", to(PARTNERS), get(agreements::page)),
+        read("/agreements/{id}/act/{step}", to(APPROVES), get(agreements::act_page)),
+        write("/agreements/{id}/act/{step}", to(APPROVES), post(agreements::act)),
         read("/review", to(REVIEWS), get(report::choose)),
         read("/review/report", to(REVIEWS), get(report::page)),
         read("/review/pack", to(REVIEWS), get(pack::download)),

@@ -42,6 +42,8 @@ pub(crate) struct Door {
     secure: bool,
     /// Requests of one address.
     requests: Limit,
+    /// Who is believed when it names the address it forwards for.
+    proxies: Vec<IpAddr>,
     clock: Arc<dyn Clock>,
 }
 
@@ -52,6 +54,7 @@ impl Door {
             host: listen.host().to_owned(),
             secure: listen.origin.starts_with("https:"),
             requests: Limit::new(most, MINUTE_MS),
+            proxies: listen.trusted_proxies.iter().map(IpAddr::to_canonical).collect(),
             clock,
         })
     }
@@ -80,14 +83,15 @@ async fn in_time(request: Request, next: Next) -> Response {
 /// Answers to its own name alone, and not to more than a person can click; sets what a browser
 /// must hold to.
 async fn guard(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    let caller = Caller::of(&parts, &door.proxies);
+    parts.extensions.insert(caller);
     let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let is_health = parts.uri.path() == "/health";
-    let address = address(&parts);
     let now = door.clock.now_unix_ms();
     let mut response = if !is_health && host != Some(door.host.as_str()) {
         (StatusCode::MISDIRECTED_REQUEST, "wrong host\n").into_response()
-    } else if !door.requests.allows(address, now) {
+    } else if !door.requests.allows(caller.address, now) {
         (StatusCode::TOO_MANY_REQUESTS, "请稍后再试。 Too many requests.\n").into_response()
     } else {
         next.run(Request::from_parts(parts, body)).await
@@ -127,10 +131,47 @@ impl Connected<IncomingStream<'_, TlsListener>> for Remote {
     }
 }
 
-/// The address of a request.
-pub(crate) fn address(parts: &Parts) -> IpAddr {
-    let remote = parts.extensions.get::<ConnectInfo<Remote>>();
-    remote.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(Remote(ip))| *ip)
+/// Whose request it is, as far as an address tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Caller {
+    /// Of an IPv6 address the network alone: one subscriber has all the rest of it.
+    pub(crate) address: IpAddr,
+    /// It is this machine's own, as of everybody behind a proxy that is not listed: it tells nobody
+    /// from anybody.
+    pub(crate) is_shared: bool,
+}
+
+impl Caller {
+    fn of(parts: &Parts, proxies: &[IpAddr]) -> Caller {
+        let remote = parts.extensions.get::<ConnectInfo<Remote>>();
+        let peer = remote.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(Remote(ip))| *ip);
+        let peer = peer.to_canonical();
+        let named = if proxies.contains(&peer) { forwarded(parts, proxies) } else { None };
+        let address = named.unwrap_or(peer);
+        Caller { address: network(address), is_shared: address.is_loopback() }
+    }
+
+    /// The caller of a request that has come through the stack.
+    pub(crate) fn known(parts: &Parts) -> Caller {
+        let known = parts.extensions.get::<Caller>().copied();
+        known.unwrap_or_else(|| Caller::of(parts, &[]))
+    }
+}
+
+/// The last address that no listed proxy has: what stands before it was written by anybody.
+fn forwarded(parts: &Parts, proxies: &[IpAddr]) -> Option<IpAddr> {
+    let lines = parts.headers.get_all("x-forwarded-for").iter().rev();
+    let names = lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.rsplit(','));
+    let mut addresses = names.map(|name| name.trim().parse::<IpAddr>().map(|ip| ip.to_canonical()));
+    // Where one cannot be read, nobody knows who comes before it.
+    addresses.find(|address| !matches!(address, Ok(ip) if proxies.contains(ip)))?.ok()
+}
+
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(ip) => IpAddr::from((ip.to_bits() >> 64 << 64).to_be_bytes()),
+    }
 }
 
 /// Why the door did not open.
@@ -241,4 +282,36 @@ impl Listener for TlsListener {
 /// There is no such page.
 pub(crate) async fn nowhere() -> Response {
     (StatusCode::NOT_FOUND, "没有这个页面。 There is no such page.\n").into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(peer: [u8; 4], forwarded: &[&str]) -> IpAddr {
+        let mut request = axum::http::Request::builder();
+        for line in forwarded {
+            request = request.header("x-forwarded-for", *line);
+        }
+        let (mut parts, ()) = request.body(()).unwrap().into_parts();
+        parts.extensions.insert(ConnectInfo(Remote(IpAddr::from(peer))));
+        let proxies = [IpAddr::from([127, 0, 0, 1]), IpAddr::from([10, 0, 0, 2])];
+        Caller::of(&parts, &proxies).address
+    }
+
+    #[test]
+    fn a_forwarded_address_is_believed_of_a_listed_proxy_alone() {
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        assert_eq!(from([203, 0, 113, 7], &["198.51.100.1"]), ip("203.0.113.7"));
+        assert_eq!(from([127, 0, 0, 1], &["198.51.100.1"]), ip("198.51.100.1"));
+        // What a caller writes before it changes nothing, and neither does a chain of own proxies.
+        assert_eq!(from([127, 0, 0, 1], &["9.9.9.9, 198.51.100.1"]), ip("198.51.100.1"));
+        assert_eq!(
+            from([127, 0, 0, 1], &["9.9.9.9", "198.51.100.1, 10.0.0.2"]),
+            ip("198.51.100.1")
+        );
+        assert_eq!(from([127, 0, 0, 1], &["198.51.100.1, nobody"]), ip("127.0.0.1"));
+        assert_eq!(from([127, 0, 0, 1], &[]), ip("127.0.0.1"));
+        assert_eq!(from([127, 0, 0, 1], &["2001:db8:1:2:3:4:5:6"]), ip("2001:db8:1:2::"));
+    }
 }

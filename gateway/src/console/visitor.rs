@@ -1,13 +1,14 @@
 //! Who asks: the cookie, the session behind it, the form, and the one gate before every page.
 
+use super::Shared;
 use super::accounts::Account;
 use super::config::Token;
 use super::desks::{Audit, Cities, Desk, Said};
 use super::frame::{Failed, Frame};
 use super::posted::{append, cookie, from_here, read};
 use super::routes::{Route, Who};
+use super::stack::Caller;
 use super::words::Lang;
-use super::{Shared, stack};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, header};
@@ -170,7 +171,7 @@ async fn visitor(
         account: None,
         lang: Lang::of_name(&cookie(&parts.headers, LANGUAGE).unwrap_or_default()),
         path: parts.uri.path().to_owned(),
-        address: stack::address(parts),
+        address: Caller::known(parts).address,
     };
     match account {
         Ok(account) => Ok(Visitor { account, ..visitor }),

@@ -8,7 +8,7 @@ use super::{Pages, Shared};
 use crate::console::desks::Said;
 use crate::console::frame::Failed;
 use crate::console::posted::{append, cookie, from_here, read};
-use crate::console::stack;
+use crate::console::stack::Caller;
 use crate::console::world::random;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
@@ -16,7 +16,6 @@ use axum::http::{Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use ring::digest;
-use std::net::IpAddr;
 use subtle::ConstantTimeEq;
 
 const COOKIE: &str = "__Host-jieli-me";
@@ -33,7 +32,7 @@ pub(crate) struct Guest {
     pub(crate) typed: Option<Typed>,
     pub(crate) tongue: Tongue,
     pub(crate) path: String,
-    pub(crate) address: IpAddr,
+    pub(crate) caller: Caller,
 }
 
 impl Guest {
@@ -136,7 +135,7 @@ fn guest(pages: &Shared, parts: &Parts, known: Option<&str>) -> Guest {
         typed,
         tongue: chosen.or_else(|| Tongue::of_tag(asked?)).unwrap_or(Tongue::Zh),
         path: parts.uri.path().to_owned(),
-        address: stack::address(parts),
+        caller: Caller::known(parts),
     }
 }
 

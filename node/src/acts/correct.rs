@@ -7,14 +7,15 @@ use crate::batch::Batch;
 use crate::directory::Bond;
 use crate::follow::field_values;
 use crate::legs::{Entry, LegFile};
-use crate::questions::amend_person;
+use crate::questions::{amend_person, corrected_in};
 use crate::speak::{Filled, Speech};
 use crate::trouble::{Denied, Outcome, Trouble};
 use crate::vault::{DRAFT, Place};
 use jieli_proto::case::{Direction, Illegal, Side, Stage};
 use jieli_proto::id::Digest;
+use jieli_proto::message::{changes_age, is_another_person};
 use jieli_proto::section::{
-    self, Field, PERSON, PERSON_CORRECTABLE, Phase, SUPPORT_NEED, SectionKind, Value,
+    self, Field, PERSON, PERSON_CORRECTABLE, PERSON_NUMBER, Phase, SUPPORT_NEED, SectionKind, Value,
 };
 use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, DraftField, Duty, MessageType, Service};
@@ -148,22 +149,17 @@ impl Batch<'_> {
         if file.law.is_closed() {
             return Err(Illegal::WrongStage.into());
         }
-        let mut numbers: Vec<u32> = asked.fields.iter().map(|field| field.field).collect();
-        for entry in file.entries.iter().filter(|entry| names(entry, u32::from(PERSON))) {
-            let body = entry.message.as_ref().and_then(|message| message.body.as_ref());
-            if let Some(Body::Correct(before)) = body {
-                numbers.extend(&before.fields);
-            }
-        }
-        if !section::is_same_person(&numbers) {
+        let numbers: Vec<u32> = asked.fields.iter().map(|field| field.field).collect();
+        if is_another_person(&corrected_in(file), &numbers) {
             return Err(another_person());
         }
         let draft = self.draft(file).await?.and_then(|draft| draft.person);
-        let before = draft.ok_or_else(nothing_stated)?;
-        let mut person = before.clone();
+        let mut person = draft.ok_or_else(nothing_stated)?;
         amend_person(&mut person, &asked.fields);
         self.check_person(&mut person)?;
-        if person.age_band != before.age_band {
+        // Against the first block sent, however many corrections lie between.
+        let first = self.first_person(file).await?;
+        if numbers.contains(&PERSON_NUMBER) && changes_age(&first, &person.number, self.today) {
             return Err(another_person());
         }
         let mut fields = asked.fields.clone();

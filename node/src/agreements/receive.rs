@@ -92,6 +92,7 @@ impl Batch<'_> {
         let agreement = Agreement::check(&payload).map_err(|_| Refusal::BadBody)?;
         let side = bond.our_side.other();
         agreement.follows(bond.in_force()).map_err(|_| Refusal::BadBody)?;
+        agreement.goes_on(bond.live.values()).map_err(|_| Refusal::BadBody)?;
         self.check_parties(&agreement, bond.our_side, &incoming.peer)?;
         check_approvers(&agreement, side, &facts.approvers).map_err(|_| Refusal::BadBody)?;
         if agreement.id != bond.id {

@@ -22,6 +22,28 @@ impl Batch<'_> {
                 let Some(file) = self.take_leg(leg).await? else { continue };
                 self.office_moves(&bond, file).await?;
             }
+            self.body_moves(&code).await?;
+        }
+        Ok(())
+    }
+
+    /// What was sealed to a grievance body, and its call-backs, go on at the office that it is now; so
+    /// does its key, which its people have, where that office has placed none.
+    async fn body_moves(&mut self, code: &str) -> Result<(), StoreError> {
+        let now = self.directory.office_now(code).to_owned();
+        if now == code {
+            return Ok(());
+        }
+        let placed = "SELECT 1 FROM grievance_key WHERE office = $1 LIMIT 1";
+        let has_key = self.conn.maybe(placed, vec![now.as_str().into()]).await?.is_some();
+        for (sql, moves) in [
+            ("UPDATE sealed_record SET office = $2 WHERE office = $1", true),
+            ("UPDATE call_back SET office = $2 WHERE office = $1", true),
+            ("UPDATE grievance_key SET office = $2 WHERE office = $1", !has_key),
+        ] {
+            if moves {
+                self.conn.run(sql, vec![code.into(), now.as_str().into()]).await?;
+            }
         }
         Ok(())
     }

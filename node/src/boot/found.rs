@@ -157,7 +157,7 @@ pub(super) async fn keep_cosigned(store: &Store, highwater: &HighWater) -> Resul
 }
 
 /// The start rule for one log.
-async fn rule(
+pub(crate) async fn rule(
     conn: &mut Conn,
     highwater: &HighWater,
     origin: &str,

@@ -14,6 +14,7 @@ use crate::serve::exchange::{ExchangeDoor, exchange};
 use crate::serve::grievance::grievance;
 use crate::serve::operate::operate;
 use crate::serve::report::ReportDoor;
+use crate::serve::rota::rota;
 use crate::serve::stack::listener;
 use crate::serve::window::keypad;
 use crate::serve::worker::{WorkerDoor, worker};
@@ -192,9 +193,10 @@ impl Doors {
         let audit = audit(hand.clone(), store.clone(), house.clone(), Arc::clone(&tokens));
         let bodies = grievance(hand.clone(), store.clone(), house.clone(), Arc::clone(&tokens));
         let operate = operate(hand.clone(), store.clone(), house.clone(), Arc::clone(&tokens));
+        let rota = rota(hand.clone(), house.clone(), Arc::clone(&tokens));
         let desk = desk(hand, store, house, tokens);
         let routes = Routes::new(desk).add_service(window).add_service(audit);
-        Ok(routes.add_service(bodies).add_service(operate))
+        Ok(routes.add_service(bodies).add_service(operate).add_service(rota))
     }
 
     /// Other cities: pinned TLS, and nothing but `Exchange`.

@@ -10,7 +10,7 @@ use crate::store::StoreError;
 use crate::timer::TimerKind;
 use crate::trouble::{Denied, Outcome};
 use jieli_proto::id::{AgreementId, Digest};
-use jieli_proto::kinds::{Kind, PartySide};
+use jieli_proto::kinds::{Kind, Lane, PartySide};
 use jieli_proto::message::{ActFacts, FlagFacts, ItemVerdict, check_flag, travels};
 use jieli_proto::refusal::Refusal;
 use jieli_proto::wire::{self, Act, ActType, RiskFlagAnswer, RiskFlagKind};
@@ -26,7 +26,7 @@ impl Batch<'_> {
             if is_over || !travels(one.kind) || self.is_raised(&bond, one).await? {
                 continue;
             }
-            self.raise(&bond, one).await?;
+            self.raise(&bond, one.kind, one.month).await?;
         }
         Ok(())
     }
@@ -58,15 +58,20 @@ impl Batch<'_> {
         Ok(self.conn.maybe(sql, vals).await?.is_some())
     }
 
-    async fn raise(&mut self, bond: &Bond, one: &Measured) -> Result<(), StoreError> {
+    async fn raise(
+        &mut self,
+        bond: &Bond,
+        kind: RiskFlagKind,
+        month: u32,
+    ) -> Result<(), StoreError> {
         // The other city owes the answer: its days count.
         let theirs = self.directory.shelf.of_party(bond, bond.our_side.other());
         let calendar = theirs.unwrap_or_else(|| self.house.calendar());
         let answer_by = calendar.add_working_days(self.today, ANSWER_WORKING_DAYS);
         let flag = wire::RiskFlag {
             agreement_id: bond.id.to_vec(),
-            kind: one.kind.into(),
-            month: one.month,
+            kind: kind.into(),
+            month,
             answer_by: answer_by.number(),
             answer: RiskFlagAnswer::Unspecified.into(),
         };
@@ -74,13 +79,14 @@ impl Batch<'_> {
         let act = Act { act_type: ActType::Flag.into(), carried, ..Act::default() };
         let digest = self.send_act(bond, act).await?;
         let answer = None;
-        let facts = FlagFacts { kind: one.kind, month: one.month, answer_by, answer };
+        let facts = FlagFacts { kind, month, answer_by, answer };
         self.keep_flag(bond, bond.our_side, &facts, &digest, self.now_ms).await?;
         self.record("agreement flagged", &digest.0);
         self.reload().await
     }
 
-    /// Stores a flag of either side, and when it would stop what is new.
+    /// Stores a flag of either side, and when it would stop what is new. Raised again, the later one
+    /// stands in both cities: an answer to the one before is none to it.
     pub(crate) async fn keep_flag(
         &mut self,
         bond: &Bond,
@@ -92,7 +98,12 @@ impl Batch<'_> {
         let sql = "INSERT INTO risk_flag (agreement_id, side, kind, month, flag_digest, \
                    raised_ms, answer_by, answer, answer_digest, answered_ms, refused) \
                    VALUES ($1,$2,$3,$4,$5,$6,$7,0,$8,0,0) \
-                   ON CONFLICT (agreement_id, side, kind, month) DO NOTHING";
+                   ON CONFLICT (agreement_id, side, kind, month) DO UPDATE \
+                   SET flag_digest = excluded.flag_digest, raised_ms = excluded.raised_ms, \
+                   answer_by = excluded.answer_by, answer = 0, \
+                   answer_digest = excluded.answer_digest, answered_ms = 0, refused = 0 \
+                   WHERE risk_flag.flag_digest <> excluded.flag_digest \
+                   AND risk_flag.raised_ms <= excluded.raised_ms";
         let vals = vec![
             bond.id.to_vec().into(),
             (side as i64).into(),
@@ -139,20 +150,77 @@ impl Batch<'_> {
         let named = facts.subject.ok_or(Refusal::BadBody)?;
         let said = carried(incoming, facts)?;
         let said = check_flag(&said, bond.id, None).map_err(Refusal::from)?;
-        let flag = by_digest(self.conn, &named.0).await?;
-        let fits = |flag: &Flag| {
-            flag.agreement == bond.id
-                && flag.side == bond.our_side
-                && (flag.kind, flag.month, flag.answer_by)
-                    == (said.kind, said.month, said.answer_by)
-        };
-        let flag = flag.filter(fits).ok_or(Refusal::BadBody)?;
         let answer = said.answer.ok_or(Refusal::BadBody)?;
+        let raised = self.own_flag(bond, &named).await?;
+        let raised = raised.map(|flag| (flag.kind(), flag.month, flag.answer_by));
+        if raised != Some((said.kind, said.month, said.answer_by.number())) {
+            return Err(Refusal::BadBody.into());
+        }
+        // It crossed a later one about the same: that one waits for an answer of its own.
+        let Some(flag) = by_digest(self.conn, &named.0).await? else { return Ok(()) };
         if flag.answered_ms == 0 {
             self.note_answer(&flag.digest, answer, &incoming.digest).await?;
             self.answer_holds(&flag).await?;
         }
         Ok(())
+    }
+
+    /// What an own act has raised, whether or not it was raised again since.
+    async fn own_flag(
+        &mut self,
+        bond: &Bond,
+        digest: &Digest,
+    ) -> Result<Option<wire::RiskFlag>, StoreError> {
+        let lane = Lane::acts(bond.our_side);
+        let sql = "SELECT lane_seq FROM envelope WHERE env_digest = $1 AND agreement_id = $2 \
+                   AND lane = $3";
+        let vals = vec![digest.to_vec().into(), bond.id.to_vec().into(), lane.number().into()];
+        let Some(row) = self.conn.maybe(sql, vals).await? else { return Ok(None) };
+        let stored = self.stored(bond, lane, row.uint(0)?).await?;
+        let act = stored.and_then(|sealed| decode::<Act>(&sealed).ok());
+        let act = act.filter(|act| act.act_type() == ActType::Flag);
+        Ok(act.and_then(|act| decode::<wire::RiskFlag>(act.carried.as_ref()?).ok()))
+    }
+
+    /// An own FLAG or answer was refused for its key: what it says is signed anew. A flag is raised
+    /// again, with a date that leaves its days; an answer goes if that flag still stands.
+    pub(crate) async fn flag_again(&mut self, bond: &Bond, act: &Act) -> Outcome<()> {
+        let sealed = act.carried.as_ref().ok_or(StoreError::Corrupt("act.carried"))?;
+        let said: wire::RiskFlag = decode(sealed).map_err(|_| StoreError::Corrupt("risk flag"))?;
+        if act.act_type() == ActType::Flag {
+            return Ok(self.raise(bond, said.kind(), said.month).await?);
+        }
+        let stands = by_digest(self.conn, &act.subject).await?.ok_or_else(|| {
+            Denied::new(
+                "RAISED_AGAIN",
+                "对方又提出了这项提示：请重新答复。",
+                "The other city has raised this flag again: answer the new one.",
+            )
+        })?;
+        self.send_answer(bond, &stands, said.answer()).await?;
+        Ok(())
+    }
+
+    /// Signs the answer to a flag of the other city.
+    async fn send_answer(
+        &mut self,
+        bond: &Bond,
+        flag: &Flag,
+        answer: RiskFlagAnswer,
+    ) -> Result<Digest, StoreError> {
+        let said = wire::RiskFlag {
+            agreement_id: bond.id.to_vec(),
+            kind: flag.kind.into(),
+            month: flag.month,
+            answer_by: flag.answer_by.number(),
+            answer: answer.into(),
+        };
+        let carried = Some(self.seal_for(&bond.peer, &said).await?);
+        let subject = flag.digest.to_vec();
+        let act = Act { act_type: ActType::AnswerFlag.into(), subject, carried, ..Act::default() };
+        let digest = self.send_act(bond, act).await?;
+        self.note_answer(&flag.digest, answer, &digest).await?;
+        Ok(digest)
     }
 
     /// An own answer that a rebuilt log has again; its receipt follows.
@@ -213,19 +281,7 @@ impl Batch<'_> {
             .into());
         }
         if flag.answer == RiskFlagAnswer::Unspecified {
-            let said = wire::RiskFlag {
-                agreement_id: bond.id.to_vec(),
-                kind: flag.kind.into(),
-                month: flag.month,
-                answer_by: flag.answer_by.number(),
-                answer: asked.answer,
-            };
-            let carried = Some(self.seal_for(&bond.peer, &said).await?);
-            let subject = flag.digest.to_vec();
-            let act =
-                Act { act_type: ActType::AnswerFlag.into(), subject, carried, ..Act::default() };
-            let answer = self.send_act(&bond, act).await?;
-            self.note_answer(&flag.digest, asked.answer(), &answer).await?;
+            let answer = self.send_answer(&bond, &flag, asked.answer()).await?;
             let about = [answer.0.as_slice(), actor.token.as_bytes()].concat();
             self.record("flag answered", &about);
         }

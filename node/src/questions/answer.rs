@@ -421,40 +421,6 @@ impl Batch<'_> {
         self.withdraw(&mut file, &WithdrawnBy::Person).await?;
         Ok(())
     }
-
-    /// The person block that a RELEASE or REQUEST brought.
-    pub(crate) async fn released_person(
-        &mut self,
-        file: &LegFile,
-    ) -> Result<Option<wire::DraftPerson>, StoreError> {
-        let found = [MessageType::Release, MessageType::Request]
-            .into_iter()
-            .find_map(|ty| file.latest(ty)?.message.as_ref().and_then(crate::legs::msg_id));
-        let Some(msg) = found else { return Ok(None) };
-        let place = crate::vault::Place { leg: file.id, slot: jieli_proto::section::PERSON, msg };
-        let Some(bytes) = self.reveal(file, &place).await? else { return Ok(None) };
-        let Some(mut values) = crate::vault::values_of(&bytes, &msg) else { return Ok(None) };
-        for (fields, msg) in corrections(file) {
-            let place = crate::vault::Place { msg, ..place.clone() };
-            let Some(bytes) = self.reveal(file, &place).await? else { continue };
-            let Some(now) = crate::vault::values_of(&bytes, &msg) else { continue };
-            values.retain(|(number, _)| !fields.contains(number));
-            values.extend(now);
-        }
-        Ok(Some(crate::vault::person_of(&values)))
-    }
-}
-
-/// The corrections of the person block in effect, oldest first: their fields and ids.
-fn corrections(file: &LegFile) -> Vec<(Vec<u32>, jieli_proto::id::MsgId)> {
-    let of = |entry: &crate::legs::Entry| {
-        file.law.place(entry.side, entry.seq)?.legal()?;
-        let message = entry.message.as_ref()?;
-        let Body::Correct(body) = message.body.as_ref()? else { return None };
-        let of_person = body.section == u32::from(jieli_proto::section::PERSON);
-        Some((body.fields.clone(), crate::legs::msg_id(message)?)).filter(|_| of_person)
-    };
-    file.entries.iter().filter_map(of).collect()
 }
 
 /// Every number named has to be one that was asked.

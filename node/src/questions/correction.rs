@@ -17,6 +17,8 @@ use prost::Message as _;
 
 /// Slot of what the person is asked to confirm.
 const CORRECTION: u8 = 250;
+/// The guardian's name and phone, which stand beside the person as entered.
+const GUARDIAN: [u32; 2] = [7, 8];
 /// How often a person is asked to correct something of one leg, in [`SILENT_DAYS`].
 const ASKED_MAX: i64 = 2;
 
@@ -114,10 +116,12 @@ impl Batch<'_> {
         fields: &[wire::DraftField],
     ) -> Result<String, StoreError> {
         let draft = self.draft(file).await?.unwrap_or_default();
-        let known = draft
+        let mut known = draft
             .person
             .as_ref()
             .map_or(Vec::new(), |person| crate::follow::person_values(person, draft.relation));
+        // The guardian is entered by a correction and nowhere else.
+        known.extend(crate::follow::field_values(&draft.fields, PERSON));
         let mut lines = Vec::new();
         for field in fields {
             let Some(name) = name_of(field.field) else { continue };
@@ -231,11 +235,16 @@ impl Batch<'_> {
     ) -> Result<(), StoreError> {
         let Some(mut draft) = self.draft(file).await? else { return Ok(()) };
         let Some(person) = draft.person.as_mut() else { return Ok(()) };
-        let before = person.clone();
         amend(person, fields);
         let now = person.clone();
+        for field in fields.iter().filter(|field| GUARDIAN.contains(&field.field)) {
+            draft.fields.retain(|old| (old.section, old.field) != (field.section, field.field));
+            draft.fields.extend(field.value.is_some().then(|| field.clone()));
+        }
         self.hide(file, &Place::of_leg(file.id, vault::DRAFT), &draft.encode_to_vec()).await?;
         self.names_now(file, &now).await?;
+        // Whom the legs of the case reach: a correction in another leg may have changed that before.
+        let before = self.contact(file).await?.unwrap_or_default();
         let mut all = Vec::new();
         for leg in store::legs::legs_of(self.conn, file.case).await? {
             all.extend(self.take_leg(leg).await?);
@@ -243,7 +252,7 @@ impl Batch<'_> {
         for other in all {
             let Some(mut contact) = self.contact(&other).await? else { continue };
             let same = contact.document == before.document && contact.number == before.number;
-            if !same {
+            if !same && other.id != file.id {
                 continue;
             }
             amend(&mut contact, fields);

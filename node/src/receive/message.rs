@@ -66,9 +66,15 @@ impl Batch<'_> {
             return Err(Refusal::OfficeNotCovered.into());
         }
         let opened = open_sections(incoming, &facts)?;
-        if !rests_on_a_new_yes(&file, &message, &opened) {
-            return Err(Refusal::ConsentInvalid.into());
+        // An answer or a correction opens what its author states, whatever slots it has.
+        let by_initiator = file.our_side == Side::Examiner;
+        if !section::opens_own(facts.kind, by_initiator, opened.iter().map(|(n, _, _)| *n)) {
+            return Err(Refusal::SectionNotCovered.into());
         }
+        let on = self.day_of_sender(bond, facts.head.created_unix_ms);
+        let person = opened.iter().find(|(number, _, _)| *number == section::PERSON);
+        let person = person.map_or(&[][..], |(_, _, values)| values);
+        self.check_of_person(&file, &message, file.our_side.other(), person, on).await??;
         let withheld = match self.stands {
             None => opened.is_empty() && always_opens(&message, facts.kind),
             Some(stands) => stands == Standing::Withheld,
@@ -182,7 +188,7 @@ impl Batch<'_> {
         file: Option<&LegFile>,
     ) -> Result<(), Refusal> {
         let on = self.day_of_sender(bond, facts.head.created_unix_ms);
-        if opens(facts.kind) && bond.is_closed_to_new(on) {
+        if opens(facts.kind) && bond.is_closed_to_theirs(on) {
             return Err(Refusal::Suspended);
         }
         let our_side = match file {
@@ -397,24 +403,6 @@ fn always_opens(message: &wire::Message, kind: MessageType) -> bool {
 
 fn opens(kind: MessageType) -> bool {
     matches!(kind, MessageType::Offer | MessageType::Request)
-}
-
-/// A correction of who the person is cites a yes of its own, one that nothing was said under before;
-/// an answer to a question never says who it is.
-fn rests_on_a_new_yes(file: &LegFile, message: &wire::Message, opened: &Opened) -> bool {
-    let names = opened.iter().any(|(number, _, _)| *number == section::PERSON);
-    if message.r#type() == MessageType::Supply {
-        return !names;
-    }
-    let of_person = matches!(&message.body, Some(Body::Correct(body))
-        if body.section == u32::from(section::PERSON));
-    !of_person
-        || file.entries.iter().all(|entry| {
-            let place = file.law.place(entry.side, entry.seq);
-            let counts = place.is_some_and(|place| place.legal().is_some());
-            let cited = entry.message.as_ref().map(|found| &found.consent_digest);
-            !counts || cited != Some(&message.consent_digest)
-        })
 }
 
 fn new_leg(

@@ -120,6 +120,10 @@ impl Batch<'_> {
         let corrupt = || StoreError::Corrupt("envelope.envelope");
         let old = self.was_said(bond, lane, lane_seq).await?;
         let mut act: Act = decode(&old).map_err(|_| corrupt())?;
+        if matches!(act.act_type(), ActType::Flag | ActType::AnswerFlag) {
+            self.flag_again(bond, &act).await?;
+            return Ok(Said::At(self.lane_end(bond.id, lane).await?.last_seq));
+        }
         let proposes = [ActType::Propose as i32, ActType::CounterPropose as i32];
         if let Some(carried) = act.carried.as_ref().filter(|_| proposes.contains(&act.act_type)) {
             // Signed by itself, so by a key that counts.

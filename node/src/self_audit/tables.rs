@@ -74,6 +74,7 @@ pub const UNCOVERED: &[(&str, &str)] = &[
     ("kept_stop", "stops that go out once the log is whole again"),
     ("leg_closing", "a date, worked out anew whenever the closing changes"),
     ("leg_cut", "an index for counting places"),
+    ("leg_hand_over", "until it is taken over; the local log holds each step by itself"),
     ("leg_handler", "who works on a leg at present"),
     ("legal_hold", "two people enter it; the local log holds each step by itself"),
     ("log_batch", "names of the latest batches, for a commit that was not answered"),

@@ -205,6 +205,11 @@ pub(super) fn enter_operate(tokens: &Tokens, metadata: &MetadataMap) -> Result<A
     enter_as(tokens, metadata, DeskRole::Operator, "Operate")
 }
 
+/// Lets a clerk in, to the Rota service.
+pub(super) fn enter_rota(tokens: &Tokens, metadata: &MetadataMap) -> Result<Actor, Box<Status>> {
+    enter_as(tokens, metadata, DeskRole::Clerk, "Rota")
+}
+
 fn enter_as(
     tokens: &Tokens,
     metadata: &MetadataMap,

@@ -53,7 +53,11 @@ impl GrievanceDoor {
 
     fn enter<T>(&self, request: Request<T>) -> Result<(Actor, T), Status> {
         let entered = access::enter_body(&self.tokens, request.metadata());
-        Ok((entered.map_err(|status| *status)?, request.into_inner()))
+        let mut actor = entered.map_err(|status| *status)?;
+        // Whoever was employed at a body that was taken over works for who took over.
+        let directory = Arc::clone(&self.hand.published().directory);
+        actor.office = directory.office_now(&actor.office).to_owned();
+        Ok((actor, request.into_inner()))
     }
 
     fn reply<T>(&self, answer: Answer<T>) -> Reply<T> {

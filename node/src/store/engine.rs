@@ -62,6 +62,15 @@ impl Target {
     /// Takes the lock file beside a SQLite database, and makes sure that only the owner can read
     /// the database.
     pub(super) fn lock(&self) -> Result<Option<Lock>, StoreError> {
+        let lock = self.lock_alone()?;
+        if let Target::Sqlite { path, .. } = self {
+            private_file(path)?;
+        }
+        Ok(lock)
+    }
+
+    /// Takes the lock file beside a SQLite database, which need not be there.
+    pub(super) fn lock_alone(&self) -> Result<Option<Lock>, StoreError> {
         let Target::Sqlite { path, .. } = self else { return Ok(None) };
         let mut name = path.clone().into_os_string();
         name.push(".lock");
@@ -71,9 +80,7 @@ impl Target {
             Err(TryLockError::WouldBlock) => return Err(StoreError::Locked(path.clone())),
             Err(TryLockError::Error(error)) => return Err(StoreError::Io(error)),
         }
-        let lock = Lock(lock);
-        private_file(path)?;
-        Ok(Some(lock))
+        Ok(Some(Lock(lock)))
     }
 
     /// Opens a connection that may write.
@@ -95,6 +102,19 @@ impl Target {
             conn.set_identity(row.text(0)?);
         }
         Ok(conn)
+    }
+
+    /// Opens a SQLite file that nobody writes: it is taken as it lies there, and nothing is made
+    /// beside it.
+    pub(super) async fn connect_still(&self) -> Result<Conn, StoreError> {
+        let Target::Sqlite { path, .. } = self else {
+            return Err(StoreError::BadUrl("only SQLite has its database in one file"));
+        };
+        let url = format!("sqlite://{}?mode=ro&immutable=true", escaped(path)?);
+        let url: AnyConnectOptions =
+            url.parse().map_err(|_| StoreError::BadUrl("not a file path"))?;
+        let conn = url.disable_statement_logging().connect().await?;
+        Ok(Conn::own(conn, Engine::Sqlite, None))
     }
 
     /// A pool of connections that cannot write, opened on demand.

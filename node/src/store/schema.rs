@@ -58,6 +58,7 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 25 "0025_desk_acts",
                 26 "0026_flags",
                 28 "0028_queue",
+                32 "0032_hand_over",
             )
         };
     }
@@ -71,6 +72,13 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
 pub(super) async fn bring_up(conn: &mut Conn, steps: &[Step]) -> Result<(), StoreError> {
     while one_step(conn, steps).await? {}
     Ok(())
+}
+
+/// The last step that a database went through; refuses a database with steps that are not ours.
+pub(super) async fn last_step(conn: &mut Conn, steps: &[Step]) -> Result<i64, StoreError> {
+    next_step(conn, steps).await?;
+    let query = "SELECT CAST(COALESCE(MAX(version), 0) AS BIGINT) FROM schema_version";
+    conn.one(query, vec![]).await?.int(0)
 }
 
 /// Runs the first missing step, if there is one.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // also in the helpers of tests
 
 mod agree;
+mod backup;
 mod cases;
 mod contact;
 mod crash;

@@ -37,6 +37,7 @@ const SCHEMA: &str = concat!(
     include_str!("../../src/store/schema/sqlite/0025_desk_acts.sql"),
     include_str!("../../src/store/schema/sqlite/0026_flags.sql"),
     include_str!("../../src/store/schema/sqlite/0028_queue.sql"),
+    include_str!("../../src/store/schema/sqlite/0032_hand_over.sql"),
 );
 
 #[derive(Clone, Debug)]

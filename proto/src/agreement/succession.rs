@@ -53,6 +53,34 @@ impl Agreement {
         Ok(())
     }
 
+    /// Whether nobody takes over in this version from an office that has itself, in `earlier` versions
+    /// and by however many steps, taken over from that one: a circle has no last successor.
+    pub fn goes_on<'a>(&self, earlier: impl Iterator<Item = &'a Agreement>) -> Result<(), Flaw> {
+        let earlier: Vec<&Agreement> = earlier.collect();
+        for side in [PartySide::A, PartySide::B] {
+            let before = earlier.iter().flat_map(|version| version.taken_over(side));
+            let before: Vec<(&str, &str)> = before.collect();
+            for (heir, code) in self.taken_over(side) {
+                let (mut reached, mut next) = (BTreeSet::from([heir]), vec![heir]);
+                while let Some(from) = next.pop() {
+                    let after = before.iter().filter(|(_, gone)| *gone == from);
+                    next.extend(after.map(|(to, _)| *to).filter(|to| reached.insert(to)));
+                }
+                if reached.contains(code) {
+                    return flaw(code, "it has itself taken over from this office: a circle");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Every office that takes over, with the one it takes over from.
+    pub fn taken_over(&self, side: PartySide) -> impl Iterator<Item = (&str, &str)> {
+        self.party(side).offices.iter().flat_map(|office| {
+            office.succeeds.iter().map(|code| (office.credit_code.as_str(), code.as_str()))
+        })
+    }
+
     /// Who takes over from an office that this version no longer names.
     fn successor(&self, side: PartySide, code: &str) -> Option<&str> {
         if self.office(side, code).is_some() {

@@ -16,6 +16,7 @@ mod items;
 mod lanes;
 mod legs;
 mod logs;
+mod persons;
 mod replay;
 mod sections;
 mod tombstones;

@@ -3630,6 +3630,12 @@ pub struct LegDesk {
     pub due_provisional: bool,
     #[prost(message, optional, tag = "8")]
     pub correction: ::core::option::Option<CorrectionAsked>,
+    /// token that is to take it over; until then `handler` answers for it
+    #[prost(string, tag = "9")]
+    pub handed_to: ::prost::alloc::string::String,
+    /// `handler` has no token for it any more
+    #[prost(bool, tag = "10")]
+    pub needs_taker: bool,
 }
 /// The person asked for a correction; what is right stands among the fields, for a purpose.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3714,6 +3720,7 @@ pub struct OpenAgainRequest {
     #[prost(string, tag = "3")]
     pub office: ::prost::alloc::string::String,
 }
+/// Leg 0: all legs of the case that this office has taken up. To the handler itself: taken back.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct HandOverRequest {
     #[prost(string, tag = "1")]
@@ -6146,6 +6153,9 @@ pub struct ListCasesRequest {
     /// legs of which this token is the first handler
     #[prost(bool, tag = "6")]
     pub mine: bool,
+    /// legs handed over to this token, and those that need a taker
+    #[prost(bool, tag = "7")]
+    pub to_take: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CaseList {
@@ -7407,7 +7417,7 @@ pub mod desk_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "UndoAct"));
             self.inner.unary(req, path, codec).await
         }
-        /// Gives a leg to a colleague as its first handler.
+        /// Hands a leg over to a colleague, who has to take it over: Rota.TakeOver.
         pub async fn hand_over(
             &mut self,
             request: impl tonic::IntoRequest<super::HandOverRequest>,
@@ -8072,7 +8082,7 @@ pub mod desk_server {
             &self,
             request: tonic::Request<super::UndoRequest>,
         ) -> std::result::Result<tonic::Response<super::ActReply>, tonic::Status>;
-        /// Gives a leg to a colleague as its first handler.
+        /// Hands a leg over to a colleague, who has to take it over: Rota.TakeOver.
         async fn hand_over(
             &self,
             request: tonic::Request<super::HandOverRequest>,
@@ -13018,6 +13028,310 @@ pub mod operate_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "jieli.v1.Operate";
     impl<T> tonic::server::NamedService for OperateServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TakeOverRequest {
+    #[prost(string, tag = "1")]
+    pub case_number: ::prost::alloc::string::String,
+    /// within the case; 0: whatever of it waits for this token
+    #[prost(uint32, tag = "2")]
+    pub leg: u32,
+}
+/// Generated client implementations.
+#[cfg(feature = "grpc")]
+pub mod rota_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// On the desk listener, for tokens of the role `clerk`.
+    #[derive(Debug, Clone)]
+    pub struct RotaClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl RotaClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> RotaClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> RotaClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            RotaClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Takes over what was handed over to this token, or what has lost its first handler. Until then who
+        /// had it before answers for it.
+        pub async fn take_over(
+            &mut self,
+            request: impl tonic::IntoRequest<super::TakeOverRequest>,
+        ) -> std::result::Result<tonic::Response<super::ActReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Rota/TakeOver");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Rota", "TakeOver"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "grpc")]
+pub mod rota_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with RotaServer.
+    #[async_trait]
+    pub trait Rota: std::marker::Send + std::marker::Sync + 'static {
+        /// Takes over what was handed over to this token, or what has lost its first handler. Until then who
+        /// had it before answers for it.
+        async fn take_over(
+            &self,
+            request: tonic::Request<super::TakeOverRequest>,
+        ) -> std::result::Result<tonic::Response<super::ActReply>, tonic::Status>;
+    }
+    /// On the desk listener, for tokens of the role `clerk`.
+    #[derive(Debug)]
+    pub struct RotaServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> RotaServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for RotaServer<T>
+    where
+        T: Rota,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/jieli.v1.Rota/TakeOver" => {
+                    #[allow(non_camel_case_types)]
+                    struct TakeOverSvc<T: Rota>(pub Arc<T>);
+                    impl<T: Rota> tonic::server::UnaryService<super::TakeOverRequest>
+                    for TakeOverSvc<T> {
+                        type Response = super::ActReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::TakeOverRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Rota>::take_over(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = TakeOverSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for RotaServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "jieli.v1.Rota";
+    impl<T> tonic::server::NamedService for RotaServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

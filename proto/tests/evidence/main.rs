@@ -11,6 +11,7 @@ mod message;
 mod misbehaviour;
 mod offices;
 mod pack;
+mod persons;
 mod revoked;
 mod story;
 mod tombstones;

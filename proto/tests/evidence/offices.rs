@@ -71,6 +71,16 @@ fn who_takes_over_is_of_the_same_kind_and_the_one_before_is_gone() {
     still.parties[1].offices[at].succeeds =
         vec![still.parties[1].offices[1 - at].credit_code.clone()];
     assert!(Agreement::check(&still).is_err(), "an office that is still there");
+    // Back to the one before: nobody is the last.
+    let mut back = next.clone();
+    back.version = 3;
+    back.parties[1].offices[at].credit_code = OFFICE_B[1].to_owned();
+    back.parties[1].offices[at].succeeds = vec![HEIR.to_owned()];
+    back.parties[1].offices.sort_by(|a, b| a.credit_code.cmp(&b.credit_code));
+    let third = Agreement::check(&back).unwrap();
+    assert_eq!(third.follows(Some(&second)), Ok(()));
+    assert!(third.goes_on([&first, &second].into_iter()).is_err(), "a circle");
+    assert_eq!(second.goes_on([&first].into_iter()), Ok(()));
     let live = [(1, first), (2, second)].into();
     let of = |span| office_at(&live, PartySide::B, OFFICE_B[1], span).to_owned();
     assert_eq!(

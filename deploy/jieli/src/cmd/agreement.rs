@@ -5,12 +5,11 @@ use super::dial::At;
 use super::say::{OK, Out, date, date_of, text_of};
 use super::{Done, Fail};
 use clap::Subcommand;
+use jieli_gateway::drafts::agreements::copied;
 use jieli_node::config::DeskRole;
 use jieli_proto::wire;
 use serde_json::{Value, json};
 use std::path::PathBuf;
-
-mod copy;
 
 const TWO_STEPS: &str = "\
 每一步先由一个批准岗位发起，再由另一个批准岗位的令牌批准（agreement approve），然后才签名发出。
@@ -123,7 +122,8 @@ impl AgreementCommand {
             }
             AgreementCommand::Copy { id, next, partner } => {
                 let view = desk.show_agreement(wire::AgreementRef { agreement_id: id }).await?;
-                let text = copy::draft(&view.into_inner(), next, partner.as_deref())?;
+                let text = copied(&view.into_inner(), next, partner.as_deref());
+                let text = text.map_err(|error| Fail::usage(error.zh(), &error.to_string()))?;
                 out.show(&json!({ "draft_toml": text }), || text.trim_end().to_owned());
                 return Ok(OK);
             }

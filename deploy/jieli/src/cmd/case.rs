@@ -43,6 +43,9 @@ pub(super) enum CaseCommand {
         /// Only legs of which this token is the first handler.
         #[arg(long)]
         mine: bool,
+        /// Only legs that were handed over to this token, and those that need a taker.
+        #[arg(long)]
+        to_take: bool,
         /// The page after: the value that the page before printed.
         #[arg(long, default_value = "")]
         after: String,
@@ -97,15 +100,23 @@ pub(super) enum CaseCommand {
         #[arg(long = "to", default_value = "")]
         office: String,
     },
-    /// Gives a leg to a colleague, who is its first handler from then on.
+    /// Hands a leg over to a colleague of the office or the coordination window, who has to take it
+    /// over; until then who had it answers for it. To who has it: takes the hand-over back.
     HandOver {
         /// Case number.
         number: String,
-        /// Number of the leg within the case.
-        leg: u32,
+        /// Number of the leg within the case; without it all that this office has taken up.
+        leg: Option<u32>,
         /// Name of the colleague's token.
         #[arg(long)]
         to: String,
+    },
+    /// Takes over what was handed over to this token, or what has lost its first handler.
+    TakeOver {
+        /// Case number.
+        number: String,
+        /// Number of the leg within the case; without it all that waits for this token.
+        leg: Option<u32>,
     },
 }
 
@@ -123,9 +134,10 @@ impl CaseCommand {
                 let request = wire::AskRequest { case_numbers: numbers };
                 asked(&desk.ask(request).await?.into_inner(), out);
             }
-            CaseCommand::List { due, service, stage, mine, after, most } => {
+            CaseCommand::List { due, service, stage, mine, to_take, after, most } => {
                 let service = service_of(service)?.into();
-                let request = wire::ListCasesRequest { stage, after, most, due, service, mine };
+                let request =
+                    wire::ListCasesRequest { stage, after, most, due, service, mine, to_take };
                 let list = desk.list_cases(request).await?.into_inner();
                 out.show(&queue_json(&list), || queue_text(&list, out));
             }
@@ -154,8 +166,14 @@ impl CaseCommand {
                 acted(&desk.open_again(request).await?.into_inner(), out);
             }
             CaseCommand::HandOver { number, leg, to } => {
+                let leg = leg.unwrap_or_default();
                 let request = wire::HandOverRequest { case_number: number, leg, to_token: to };
                 acted(&desk.hand_over(request).await?.into_inner(), out);
+            }
+            CaseCommand::TakeOver { number, leg } => {
+                let leg = leg.unwrap_or_default();
+                let request = wire::TakeOverRequest { case_number: number, leg };
+                acted(&at.rota().await?.take_over(request).await?.into_inner(), out);
             }
         }
         Ok(OK)

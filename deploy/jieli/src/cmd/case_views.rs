@@ -267,6 +267,13 @@ fn marks(leg: &wire::LegLine, desk: &wire::LegDesk, out: Out) -> String {
     if !desk.handler.is_empty() {
         marks.push(out.say("首问经办", "first handler") + &format!(" {}", desk.handler));
     }
+    if desk.needs_taker {
+        marks.push(out.say("待接手", "needs a taker"));
+    }
+    if !desk.handed_to.is_empty() {
+        let to = &desk.handed_to;
+        marks.push(out.say(&format!("已交给 {to}，等其接手"), &format!("handed over to {to}")));
+    }
     marks.iter().map(|mark| format!("  [{mark}]")).collect()
 }
 
@@ -418,6 +425,8 @@ fn desk_json(desk: &wire::LegDesk) -> Value {
         "turn": desk.turn,
         "urgency": desk.urgency,
         "handler": desk.handler,
+        "handed_to": desk.handed_to,
+        "needs_taker": desk.needs_taker,
         "pending": pending,
         "not_sent": unsent,
         "correction": desk.correction.as_ref().map(|asked| json!({

@@ -10,6 +10,7 @@ use jieli_proto::wire::desk_client::DeskClient;
 use jieli_proto::wire::grievance_client::GrievanceClient;
 use jieli_proto::wire::keypad_client::KeypadClient;
 use jieli_proto::wire::operate_client::OperateClient;
+use jieli_proto::wire::rota_client::RotaClient;
 use jieli_proto::wire::worker_client::WorkerClient;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -46,6 +47,9 @@ pub(super) type Body = GrievanceClient<InterceptedService<Channel, Bearer>>;
 
 /// What operators see and steer, with a token.
 pub(super) type Operate = OperateClient<InterceptedService<Channel, Bearer>>;
+
+/// Who has what on the desk, with a token.
+pub(super) type Rota = RotaClient<InterceptedService<Channel, Bearer>>;
 
 /// Adds the token to every call.
 #[derive(Clone)]
@@ -112,6 +116,12 @@ impl At {
         let (channel, bearer) = self.with_token(DeskRole::Operator).await?;
         let client = OperateClient::with_interceptor(channel, bearer);
         Ok(client.max_decoding_message_size(REPLY_BYTES_MAX))
+    }
+
+    /// Who has what on the desk, with the token named or the first one of a clerk.
+    pub(super) async fn rota(&self) -> Result<Rota, Fail> {
+        let (channel, bearer) = self.with_token(DeskRole::Clerk).await?;
+        Ok(RotaClient::with_interceptor(channel, bearer))
     }
 
     async fn with_token(&self, role: DeskRole) -> Result<(Channel, Bearer), Fail> {

@@ -108,6 +108,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("case undo", "jieli case undo 2026-000001 1"),
     ("case again", "jieli case again 2026-000001 1 --to 11999999MB00001312"),
     ("case hand-over", "jieli case hand-over 2026-000001 1 --to window2"),
+    ("case take-over", "jieli --as window2 case take-over 2026-000001 1"),
     ("case act take-up", "jieli --as window case act 2026-000001 1 take-up"),
     ("case act accept", "jieli --as window case act 2026-000001 1 accept --slot-until 2026-12-11"),
     ("case act clarify", "jieli --as window case act 2026-000001 1 clarify --ground 3 --bring 1,3"),
@@ -195,6 +196,13 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("hold list", "jieli hold list --case 2026-000001"),
     ("keyring backup", "jieli keyring backup"),
     ("keyring restore", "jieli keyring restore keyring-backup/3-1795000000000.ring"),
+    (
+        "backup",
+        "jieli backup --out /backup/jieli-2026-11-22.db\n\
+         jieli backup --out /backup/jieli-2026-11-22.db --mirror /backup/mirror",
+    ),
+    ("backup verify", "jieli backup verify /backup/jieli-2026-11-22.db"),
+    ("restore", "jieli restore /backup/jieli-2026-11-22.db"),
     ("slip", "jieli --as window slip --case 2026-000001 --out slip.html"),
     (
         "letter ask",
@@ -342,7 +350,8 @@ mod tests {
     fn leaves(command: &Command, path: &str, found: &mut Vec<(String, String)>) {
         let under: Vec<&Command> =
             command.get_subcommands().filter(|under| !under.is_hide_set()).collect();
-        if under.is_empty() {
+        // One that has others under it may do something by itself too.
+        if under.is_empty() || !command.is_subcommand_required_set() {
             let help = command.get_after_help().map_or(String::new(), ToString::to_string);
             found.push((path.to_owned(), help));
         }

@@ -28,7 +28,9 @@ const FIRST: &str = "admin";
 const CONFIG_HELP: &str = "\
 gateway.toml:
   [listen]   address, origin (what browsers call it by), [listen.tls] certificate and key (PEM);
-             without TLS only a loopback address, behind a proxy of this machine
+             without TLS only a loopback address, behind a proxy of this machine; trusted_proxies:
+             addresses of proxies whose X-Forwarded-For is believed (none), so that wrong codes and
+             passwords are counted for whoever sent them and not for the proxy
   [node]     desk, worker: addresses of the own node
   [accounts] file, second_factor (true: every account needs a code app), idle_minutes
   [[token]]  name, role (clerk, approver, compliance), office, office_name, file: one desk token
@@ -38,7 +40,9 @@ const WORKER_HELP: &str = "\
 worker.toml:
   city       name of the city, as it stands on the pages
   [listen]   address, origin (what browsers call it by), [listen.tls] certificate and key (PEM);
-             without TLS only a loopback address, behind a proxy of this machine
+             without TLS only a loopback address, behind a proxy of this machine; trusted_proxies:
+             addresses of proxies whose X-Forwarded-For is believed (none), so that wrong codes and
+             passwords are counted for whoever sent them and not for the proxy
   [node]     worker: the workers' listener of the own node, and no other
   complaints true: complaints can be typed here and are sealed by this process at once; false:
              the pages name telephones and windows alone

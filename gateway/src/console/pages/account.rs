@@ -103,7 +103,7 @@ pub(crate) async fn login(visitor: Visitor, form: Form) -> Answer {
     let (name, given, code) = (form.get("name"), form.get("password"), form.get("code"));
     let accounts = &visitor.console.accounts;
     let tries = &visitor.console.limits.tries;
-    let tried = if tries.is_full(visitor.address, now as u64) {
+    let tried = if tries.is_full(&visitor.address, now as u64) {
         Try::Locked
     } else {
         accounts.try_in(name, given, code, now).await.map_err(visitor.broken())?

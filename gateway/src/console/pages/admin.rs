@@ -31,6 +31,7 @@ pub(crate) async fn list(visitor: Visitor) -> Answer {
         f: Frame::new(&visitor, lang.w("nav.accounts")),
         lead: vec![lang.w("accounts.lead").to_owned()],
         links: vec![Link::new("/accounts/new", lang.w("accounts.new"))],
+        filters: Vec::new(),
         tables: vec![table],
     }))
 }
@@ -226,6 +227,7 @@ pub(crate) async fn events(visitor: Visitor) -> Answer {
         f: Frame::new(&visitor, lang.w("nav.events")),
         lead: vec![lang.w("events.lead").to_owned()],
         links: Vec::new(),
+        filters: Vec::new(),
         tables: vec![table],
     }))
 }

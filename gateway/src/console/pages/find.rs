@@ -89,6 +89,7 @@ pub(crate) async fn find(visitor: Visitor, form: Form) -> Answer {
         f: Frame::new(&visitor, lang.w("find.found")),
         lead: vec![lang.fill("find.left", &[&found.left_today.to_string()])],
         links: vec![Link::new("/find", lang.w("find.again"))],
+        filters: Vec::new(),
         tables: vec![table],
     }))
 }
@@ -142,6 +143,7 @@ pub(crate) async fn slip(visitor: Visitor, form: Form) -> Answer {
             Link::new(format!("/cases/{case}"), lang.w("find.open")),
             Link::new("/find", lang.w("find.again")),
         ],
+        filters: Vec::new(),
         tables: vec![table],
     }))
 }

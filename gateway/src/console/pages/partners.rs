@@ -1,18 +1,30 @@
 //! Partner cities on one screen: agreements, vacancies, and what they answered about places.
 
+use super::agreements::approval;
 use super::find::simple;
 use super::places::{cut_inputs, cut_of, cut_words, state_word};
 use crate::console::desks::Cities;
 use crate::console::form::{Input, Kind, taken};
-use crate::console::frame::{Answer, Button, Cell, DonePage, Frame, Link, Table, TablesPage, show};
+use crate::console::frame::{Answer, Cell, DonePage, Frame, Link, Table, TablesPage, show};
 use crate::console::posted::Form;
 use crate::console::role::Role;
 use crate::console::visitor::Visitor;
 use crate::console::words::Lang;
+use axum::extract::Query;
 use axum::response::Response;
 use jieli_proto::wire;
+use std::collections::BTreeMap;
 
-pub(crate) async fn page(visitor: Visitor) -> Answer {
+/// Agreements by what is to be done with them: the choice of a list, the states of a view.
+const FILTERS: [(&str, &str, &[&str]); 5] = [
+    ("", "queue.all", &[]),
+    ("proposed", "agreement.proposed", &["DRAFT", "PROPOSED"]),
+    ("active", "agreement.active", &["ACTIVE"]),
+    ("suspended", "agreement.suspended", &["SUSPENDED"]),
+    ("over", "agreement.over", &["LAPSED", "TERMINATED", "CLOSED"]),
+];
+
+pub(crate) async fn page(visitor: Visitor, query: Query<BTreeMap<String, String>>) -> Answer {
     let lang = visitor.lang;
     let role = visitor.account.as_ref().map(|account| account.role);
     let mut desk = visitor.desk()?;
@@ -20,7 +32,12 @@ pub(crate) async fn page(visitor: Visitor) -> Answer {
     let ask = wire::ListAgreementsRequest {};
     let found = desk.list_agreements(ask).await.map_err(visitor.sorry())?.into_inner();
     let may_approve = role == Some(Role::Approver);
-    let mut tables = vec![agreements(&found.agreements, may_approve, &cities, lang)];
+    let asked = query.get("state").map_or("", String::as_str);
+    let (chosen, _, states) = FILTERS.into_iter().find(|one| one.0 == asked).unwrap_or(FILTERS[0]);
+    let is_shown =
+        |one: &wire::AgreementView| states.is_empty() || states.contains(&one.state.as_str());
+    let shown: Vec<_> = found.agreements.into_iter().filter(is_shown).collect();
+    let mut tables = vec![agreements(&shown, may_approve, &cities, lang)];
     let ask = wire::ListVacanciesRequest {};
     let found = desk.list_vacancies(ask).await.map_err(visitor.sorry())?.into_inner();
     tables.push(vacancies(&found.vacancies, &cities, lang));
@@ -31,10 +48,15 @@ pub(crate) async fn page(visitor: Visitor) -> Answer {
     }
     let links = match role {
         Some(Role::SendingClerk) => vec![Link::new("/partners/ask", lang.w("partners.ask"))],
+        Some(Role::Approver) => vec![Link::new("/agreements/new", lang.w("agreement.new"))],
         Some(_) | None => Vec::new(),
     };
+    let words = FILTERS.map(|(code, key, _)| (code.to_owned(), lang.w(key).to_owned()));
+    let filters = vec![
+        Input::new("state", lang.w("agreement.which"), Kind::Choice(words.to_vec())).value(chosen),
+    ];
     let f = Frame::new(&visitor, lang.w("nav.partners"));
-    Ok(show(&TablesPage { f, lead: Vec::new(), links, tables }))
+    Ok(show(&TablesPage { f, lead: Vec::new(), links, filters, tables }))
 }
 
 fn agreements(
@@ -44,21 +66,15 @@ fn agreements(
     lang: Lang,
 ) -> Table {
     let rows = all.iter().map(|one| {
-        let text = lang.pick(&one.text_zh, &one.text_en);
-        let more = text.lines().map(str::to_owned).collect();
         let waiting = one.waiting.iter().filter(|_| may_approve);
-        let buttons = waiting.map(|act| Button {
-            action: "/partners/approve".to_owned(),
-            label: lang.fill("partners.approve", &[lang.pick(&act.say_zh, &act.say_en)]),
-            hidden: vec![("draft".to_owned(), act.draft_id.clone())],
-        });
+        let buttons = waiting.map(|act| approval(act, lang));
+        let href = format!("/agreements/{}", one.agreement_id);
         let state = lang.pick(&one.state_zh, &one.state_en).to_owned();
         vec![
-            cities.of(&one.peer).into(),
+            Cell { text: cities.of(&one.peer), href, ..Cell::default() },
             Cell { text: state, buttons: buttons.collect(), ..Cell::default() },
             lang.day(one.valid_from).into(),
             lang.day(one.valid_to).into(),
-            Cell { more, ..Cell::default() },
         ]
     });
     Table {
@@ -68,7 +84,6 @@ fn agreements(
             lang.w("places.state"),
             lang.w("partners.from"),
             lang.w("places.until"),
-            lang.w("partners.text"),
         ],
         rows: rows.collect(),
         empty: lang.w("partners.no_agreements"),
@@ -168,23 +183,29 @@ pub(crate) async fn ask(visitor: Visitor, form: Form) -> Answer {
     let cut = Some(cut_of(&form));
     let request = wire::AskCapacityRequest { city: form.get("city").to_owned(), cut };
     visitor.desk()?.ask_capacity(request).await.map_err(visitor.sorry())?;
-    Ok(finished(&visitor, lang.w("partners.asked")))
+    Ok(finished(&visitor, lang.w("partners.asked"), home(lang)))
 }
 
 /// The second pair of eyes; whether it is another one, the node says.
 pub(crate) async fn approve(visitor: Visitor, form: Form) -> Answer {
     let request = wire::ApproveRequest { draft_id: form.get("draft").to_owned() };
     let done = visitor.desk()?.approve(request).await.map_err(visitor.sorry())?.into_inner();
-    Ok(finished(&visitor, visitor.lang.pick(&done.state_zh, &done.state_en)))
+    let lang = visitor.lang;
+    Ok(finished(&visitor, lang.pick(&done.state_zh, &done.state_en), home(lang)))
 }
 
-fn finished(visitor: &Visitor, what: &str) -> Response {
+fn home(lang: Lang) -> Link {
+    Link::new("/partners", lang.w("nav.partners"))
+}
+
+/// What was done, and where to go on.
+pub(super) fn finished(visitor: &Visitor, what: &str, link: Link) -> Response {
     let lang = visitor.lang;
     show(&DonePage {
         f: Frame::new(visitor, lang.w("act.done")),
         reference: String::new(),
         lead: vec![what.to_owned()],
         buttons: Vec::new(),
-        links: vec![Link::new("/partners", lang.w("nav.partners"))],
+        links: vec![link],
     })
 }

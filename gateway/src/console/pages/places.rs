@@ -52,6 +52,7 @@ pub(crate) async fn page(visitor: Visitor) -> Answer {
         f: Frame::new(&visitor, lang.w("nav.places")),
         lead: vec![lang.w("places.lead").to_owned()],
         links: vec![Link::new("/places/set", lang.w("places.set"))],
+        filters: Vec::new(),
         tables: vec![table],
     }))
 }

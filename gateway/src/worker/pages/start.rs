@@ -100,11 +100,14 @@ pub(crate) async fn enter(guest: Guest, form: Form) -> Answer {
     let value = |at: usize| ask.inputs.get(at).map_or(String::new(), |input| input.value.clone());
     let typed = Typed { case: value(0), code: value(1), by };
     let now_ms = guest.pages.now_ms();
-    if guest.pages.tries.is_full(guest.address, now_ms) {
+    if guest.pages.is_shut(guest.caller, &typed.case) {
         return Err(guest.denied(StatusCode::TOO_MANY_REQUESTS, "error.me_tries"));
     }
     if let Err(status) = tried(&guest, &typed).await {
-        guest.pages.tries.allows(guest.address, now_ms);
+        // A node that does not answer has found no code wrong.
+        if status.code() != tonic::Code::Unavailable {
+            guest.pages.was_wrong(guest.caller, &typed.case);
+        }
         return Err(guest.failed(status));
     }
     let key = fresh(&guest.pages);

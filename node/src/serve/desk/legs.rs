@@ -2,7 +2,7 @@
 
 use super::Answer;
 use super::cases::stage_word;
-use crate::acts::{Unsent, handler, time_of, waiting};
+use crate::acts::{Holder, Unsent, time_of, waiting};
 use crate::batch::Batch;
 use crate::directory::Bond;
 use crate::house::House;
@@ -235,11 +235,15 @@ impl<'a> Scene<'a> {
             Some(due) if calendar.working_days_between(today, due) <= 1 => "due-soon",
             Some(_) | None => "",
         };
+        let holder = Holder::of(self.conn, file).await?;
+        let (config, directory) = (&self.house.config, &self.published.directory);
         Ok(wire::LegDesk {
+            needs_taker: holder.needs_taker(config, directory, file),
             turn: turn.to_owned(),
             urgency: urgency.to_owned(),
             correction: self.correction(file).await?,
-            handler: handler(self.conn, file).await?.unwrap_or_default(),
+            handler: holder.token,
+            handed_to: holder.handed_to,
             due_calendar: due.zip(counted.as_ref()).map_or(String::new(), |(_, calendar)| {
                 format!("{} {}", calendar.name(), calendar.version())
             }),

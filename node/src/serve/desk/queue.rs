@@ -82,6 +82,9 @@ impl DeskDoor {
                 }
                 let mut scene = Scene::new(&mut conn, &self.house, &published);
                 let leg = scene.leg_line(&file).await?;
+                if request.to_take && !waits_for(&leg, &caller.actor.token) {
+                    continue;
+                }
                 // Legs of one case that are due together stand together.
                 match list.cases.last_mut() {
                     Some(line) if line.case_number == queued.case.number => line.legs.push(leg),
@@ -104,6 +107,11 @@ impl DeskDoor {
         list.next = after.text();
         Ok(list)
     }
+}
+
+/// Whether this token is to take a leg over, or may because nobody has it.
+fn waits_for(leg: &wire::LegLine, token: &str) -> bool {
+    leg.desk.as_ref().is_some_and(|desk| desk.needs_taker || desk.handed_to == token)
 }
 
 fn bad_page() -> Denied {

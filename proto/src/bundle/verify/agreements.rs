@@ -45,7 +45,8 @@ pub(super) fn check(scene: &mut Scene<'_>) -> Agreements {
     }
     for ((id, version), agreement) in &found.by_version {
         let before = found.by_version.get(&(*id, version.saturating_sub(1)));
-        if let Err(why) = agreement.follows(before) {
+        let earlier = found.by_version.range((*id, 0)..(*id, *version)).map(|(_, found)| found);
+        if let Err(why) = agreement.follows(before).and_then(|()| agreement.goes_on(earlier)) {
             scene.failures.add(Code::AgreementFalse, "", why.to_string());
         }
     }

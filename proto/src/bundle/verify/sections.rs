@@ -8,6 +8,7 @@ use super::super::verdict::{Gone, GoneBy, RecordVerdict, SectionVerdict};
 use super::Scene;
 use super::agreements::Agreements;
 use super::content::{cited, made_on};
+use super::persons;
 use super::tombstones::Tombstones;
 use crate::consent::{self, Needed};
 use crate::day::Day;
@@ -50,6 +51,8 @@ pub(super) fn check(
     strays(scene.parts, scene.records, &mut scene.failures);
     buried.strays(&mut scene.failures);
     consents(scene, agreed);
+    let on = |facts: &MessageFacts| Some(made_on(cited(agreed, facts)?, facts).0);
+    persons::check(scene.parts, scene.records, &mut scene.failures, &on);
     packs(scene);
 }
 

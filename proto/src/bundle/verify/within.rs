@@ -11,6 +11,7 @@ use super::super::records::{Content, Record};
 use super::super::verdict::{Holds, ReceiptVerdict, RecordVerdict, TimeVerdict, Verdicts};
 use super::content::made_on;
 use super::lanes::{neighbours, what};
+use super::persons;
 use super::sections::{disclosed, not_shown, says_yes, strays};
 use super::tombstones::Tombstones;
 use super::trust::Trust;
@@ -72,6 +73,9 @@ pub(super) fn judge(
     buried.strays(&mut scene.failures);
     strays(parts, records, &mut scene.failures);
     scene.consents();
+    let law = scene.law.as_ref();
+    let on = |facts: &MessageFacts| Some(made_on(law?, facts).0);
+    persons::check(parts, records, &mut scene.failures, &on);
     found.sort_by_key(|verdict| {
         (verdict.lane.is_none(), records[&verdict.digest].place.clone(), verdict.digest)
     });
