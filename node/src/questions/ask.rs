@@ -199,7 +199,7 @@ impl Batch<'_> {
         self.may_say(&bond, &bound, bound.opening())?;
         self.below_ceiling(&bond, &bound).await?;
         self.may_have_a_place(file, &bond).await?;
-        self.minor_may_be_asked(&bound).await?;
+        self.minor_may_be_asked(file, &bound).await?;
         Ok(bound)
     }
 
@@ -212,7 +212,7 @@ impl Batch<'_> {
         let bond = self.bond_of(&bound).ok_or_else(|| Denied::no_agreement(bound.bond))?;
         self.may_say(&bond, &bound, bound.opening())?;
         self.may_have_a_place(&bound, &bond).await?;
-        self.minor_may_be_asked(&bound).await?;
+        self.minor_may_be_asked(file, &bound).await?;
         Ok(bound)
     }
 

@@ -28,7 +28,7 @@ impl Batch<'_> {
     /// Refuses what is not to be sent yet: the guardian has to be told first.
     pub(crate) async fn guardian_was_told(&mut self, file: &LegFile) -> Outcome<()> {
         let Some(person) = self.minor_for_a_job(file).await? else { return Ok(()) };
-        self.minor_may_be_asked(file).await?;
+        self.minor_may_be_asked(file, file).await?;
         match self.guardian_notice(file.id).await? {
             Some(Told::HandedOver) => return Ok(()),
             Some(Told::Waiting | Told::AtTheWindow) => {}
@@ -42,12 +42,16 @@ impl Batch<'_> {
         .into())
     }
 
-    /// Whether a draft may go on: somebody of 16 or 17 has a guardian to be told, and the post is
-    /// not a hazardous one.
-    pub(crate) async fn minor_may_be_asked(&mut self, file: &LegFile) -> Outcome<()> {
-        let Some(person) = self.minor_for_a_job(file).await? else { return Ok(()) };
+    /// Whether a draft may go where it would be bound to: somebody of 16 or 17 has a guardian to be
+    /// told, and the post is not a hazardous one. What is held is read as it is bound until then.
+    pub(crate) async fn minor_may_be_asked(
+        &mut self,
+        held: &LegFile,
+        bound: &LegFile,
+    ) -> Outcome<()> {
+        let Some(person) = self.minor_for_a_job(held).await? else { return Ok(()) };
         has_guardian(&person)?;
-        match self.vacancy_terms(file).await? {
+        match self.vacancy_terms(bound).await? {
             Some((_, terms)) => self.not_hazardous(&terms),
             None => Ok(()),
         }
