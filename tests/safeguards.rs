@@ -45,6 +45,10 @@ mod v12;
 mod v13;
 #[path = "safeguards/v14.rs"]
 mod v14;
+#[path = "safeguards/v14_guardian.rs"]
+mod v14_guardian;
+#[path = "safeguards/v14_hazardous.rs"]
+mod v14_hazardous;
 #[path = "safeguards/v17.rs"]
 mod v17;
 #[path = "safeguards/v19.rs"]

@@ -70,7 +70,12 @@ pub fn told_only(row: &Row) -> bool {
 
 fn worker(worker: &Worker) -> wire::DraftPerson {
     let phone = worker.phone.as_ref().map_or("", |phone| phone.as_str());
-    person(worker.name.as_str(), &worker.document, phone, worker.age_band)
+    let mut draft = person(worker.name.as_str(), &worker.document, phone, worker.age_band);
+    if let Some(guardian) = &worker.guardian {
+        draft.guardian_name = guardian.name.as_str().to_owned();
+        draft.guardian_phone = guardian.phone.as_str().to_owned();
+    }
+    draft
 }
 
 /// A child is reached over the worker's own phone.
@@ -91,7 +96,7 @@ fn person(
         number: document.number.as_str().to_owned(),
         phone: phone.to_owned(),
         age_band: band.map_or(0, band_code),
-        language: String::new(),
+        ..wire::DraftPerson::default()
     }
 }
 

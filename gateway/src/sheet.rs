@@ -201,6 +201,17 @@ pub struct Worker {
     pub phone: Option<MobileNumber>,
     /// The age band on the day of the import: from the number, else as the sheet states it.
     pub age_band: Option<AgeBand>,
+    /// Who is told before a job of somebody of 16 or 17; never of an adult.
+    pub guardian: Option<Guardian>,
+}
+
+/// A guardian, told on a phone of the own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guardian {
+    /// Full name.
+    pub name: PersonName,
+    /// Mobile number.
+    pub phone: MobileNumber,
 }
 
 /// A child who comes along.

@@ -468,6 +468,9 @@ async fn release(batch: &mut Batch<'_>, file: &mut LegFile) -> Outcome<()> {
         if !taken_there && !batch.has_acknowledged(file.id, &digest).await? {
             return Ok(());
         }
+        if batch.is_closed_to_minors(file, &digest).await? {
+            return Ok(());
+        }
         digest.to_vec()
     } else {
         Vec::new()

@@ -23,6 +23,8 @@ use rows::{Known, NewRows};
 
 /// Document kind code of a resident ID card.
 const RESIDENT_ID: u32 = 1;
+/// Age band code of 18 and over.
+const ADULT: u32 = 4;
 
 impl Batch<'_> {
     /// Makes a case with its legs, all drafts, out of every row that can be read.
@@ -77,6 +79,11 @@ impl Batch<'_> {
             let person = leg.person.get_or_insert_with(|| worker.clone());
             self.check_person(person)?;
             leg.relation = if leg.relation == 0 { 1 } else { leg.relation };
+            let own_job = leg.service() == Service::Employment;
+            if let Some(person) = leg.person.as_mut().filter(|_| leg.relation == 1 && !own_job) {
+                // The guardian of somebody of 16 or 17 is told of a job and of nothing else.
+                (person.guardian_name, person.guardian_phone) = (String::new(), String::new());
+            }
             check_leg(leg)?;
         }
         Ok(worker)
@@ -147,6 +154,7 @@ impl Batch<'_> {
                 .map_err(|error| bad("phone", error.zh(), error.en()))?;
             person.phone = phone.as_str().to_owned();
         }
+        self.check_guardian(person)?;
         if person.document == RESIDENT_ID {
             let number = CitizenNumber::parse(&person.number)
                 .map_err(|error| bad("number", error.zh(), error.en()))?;
@@ -162,6 +170,24 @@ impl Batch<'_> {
         }
         if !(1..=5).contains(&person.document) || !(1..=4).contains(&person.age_band) {
             return Err(bad("document", "证件类型或年龄段未填", "document kind or age band"));
+        }
+        if person.age_band == ADULT {
+            // Of nobody is kept what is not needed.
+            (person.guardian_name, person.guardian_phone) = (String::new(), String::new());
+        }
+        Ok(())
+    }
+
+    fn check_guardian(&self, person: &mut wire::DraftPerson) -> Outcome<()> {
+        if !person.guardian_name.is_empty() {
+            let name = PersonName::parse(&person.guardian_name)
+                .map_err(|error| bad("guardian_name", error.zh(), error.en()))?;
+            person.guardian_name = name.as_str().to_owned();
+        }
+        if !person.guardian_phone.is_empty() {
+            let phone = MobileNumber::parse(&person.guardian_phone)
+                .map_err(|error| bad("guardian_phone", error.zh(), error.en()))?;
+            person.guardian_phone = phone.as_str().to_owned();
         }
         Ok(())
     }
@@ -329,6 +355,12 @@ fn check_leg(leg: &wire::DraftLeg) -> Outcome<()> {
     // V14: under 16 is never an employment subject.
     if leg.service() == Service::Employment && !crate::acts::may_work(person.age_band) {
         return Err(bad("age", "未满 16 周岁不得推荐就业", "under 16 is never sent to a job"));
+    }
+    if crate::questions::is_child_alone(leg) {
+        return Err(crate::questions::no_guardian_of_child().into());
+    }
+    if leg.service() == Service::Employment && crate::questions::is_minor(person.age_band) {
+        crate::questions::has_guardian(&person)?;
     }
     if (leg.service() == Service::Insurance) != (leg.item_code > 0) {
         return Err(bad("item_code", "社会保险须写明事项代码", "an item code goes with insurance"));

@@ -34,6 +34,7 @@ pub const TEMPLATES: [&str; 15] = [
     "duplicate.ask.v1",
     "phone.tell.v1",
     "correction.tell.v1",
+    "guardian.tell.v1",
 ];
 
 /// The way to persons that the settings name.

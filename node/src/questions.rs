@@ -22,6 +22,7 @@ mod codes;
 mod correction;
 mod correction_asked;
 mod duplicate;
+mod guardian;
 mod not_me;
 mod person;
 mod phones;
@@ -37,6 +38,9 @@ pub(crate) use call_back::call_back_text;
 pub(crate) use correction::amend as amend_person;
 pub(crate) use correction_asked::{CORRECTION_ASKED, open_request};
 pub(crate) use duplicate::{is_duplicate_asked, person_says_duplicate};
+pub(crate) use guardian::{
+    TO_GUARDIAN, has_guardian, is_child_alone, is_minor, no_guardian_of_child,
+};
 pub(crate) use person::corrected_in;
 pub(crate) use phones::phone_tag;
 pub use pin::RESET_HOURS;
@@ -288,6 +292,9 @@ impl Batch<'_> {
         for (at, file) in files.iter().enumerate() {
             self.add_question_leg(&id, at as u32 + 1, file.id).await?;
             self.note_asked_about(file).await?;
+            if matches!(put.topic, Topic::Consent | Topic::Letter) {
+                self.tell_guardian(file).await?;
+            }
         }
         Ok(id)
     }

@@ -14,17 +14,18 @@ use jieli_proto::envelope;
 use jieli_proto::id::{AgreementId, CityId, Digest};
 use jieli_proto::kinds::{Kind, PartySide};
 use jieli_proto::manifest::Manifest;
-use jieli_proto::pack::Content;
+use jieli_proto::pack::{Content, List};
 use jieli_proto::wire;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// What every city holds, in its file form.
-const BUILT_IN: [&str; 5] = [
+const BUILT_IN: [&str; 6] = [
     include_str!("../../proto/packs/calendar-cn-2026.json"),
     include_str!("../../proto/packs/codes-divisions-cn.json"),
     include_str!("../../proto/packs/codes-occupations-cn.json"),
+    include_str!("../../proto/packs/codes-hazardous-cn.json"),
     include_str!("../../proto/packs/codes-schemes-cn.json"),
     include_str!("../../proto/packs/items-cn.json"),
 ];
@@ -131,6 +132,23 @@ impl Shelf {
     /// Everything that is held.
     pub fn held(&self) -> &[Arc<Held>] {
         &self.held
+    }
+
+    /// Whether any list held, whoever signed it, has an occupation among those that nobody under 18
+    /// is sent to. Terms may name a smaller class than the lists: its first digits count.
+    pub fn is_hazardous(&self, occupation: u32, on: Day) -> bool {
+        let mut class = occupation;
+        while class > 999 {
+            class /= 10;
+        }
+        self.held.iter().any(|held| match &held.content {
+            Content::Codes(codes) if codes.list == List::Hazardous => {
+                codes.get(class).is_some_and(|code| code.holds_on(on))
+            }
+            Content::Codes(_) | Content::Calendar(_) | Content::Items(_) | Content::Language(_) => {
+                false
+            }
+        })
     }
 
     /// The calendar of this city where no agreement names one.

@@ -251,6 +251,8 @@ pub fn person_of(values: &[(u32, Value)]) -> wire::DraftPerson {
         phone: text(4),
         age_band: code(6),
         language: text(9),
+        guardian_name: text(7),
+        guardian_phone: text(8),
     }
 }
 

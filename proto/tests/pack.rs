@@ -11,18 +11,20 @@ use serde_json::{Value, json};
 const CALENDAR: &str = include_str!("../packs/calendar-cn-2026.json");
 const DIVISIONS: &str = include_str!("../packs/codes-divisions-cn.json");
 const OCCUPATIONS: &str = include_str!("../packs/codes-occupations-cn.json");
+const HAZARDOUS: &str = include_str!("../packs/codes-hazardous-cn.json");
 const SCHEMES: &str = include_str!("../packs/codes-schemes-cn.json");
 const ITEMS: &str = include_str!("../packs/items-cn.json");
 const SPANISH: &str = include_str!("../packs/language-es.json");
 const ARABIC: &str = include_str!("../packs/language-ar.json");
 
-fn samples() -> [(PackKind, &'static str); 9] {
+fn samples() -> [(PackKind, &'static str); 10] {
     [
         (PackKind::Calendar, CALENDAR),
         (PackKind::Calendar, include_str!("../packs/calendar-eu-like.json")),
         (PackKind::Calendar, include_str!("../packs/calendar-fri-sat.json")),
         (PackKind::CodeList, DIVISIONS),
         (PackKind::CodeList, OCCUPATIONS),
+        (PackKind::CodeList, HAZARDOUS),
         (PackKind::CodeList, SCHEMES),
         (PackKind::ItemCatalogue, ITEMS),
         (PackKind::Language, SPANISH),
@@ -177,6 +179,13 @@ fn the_samples_are_whole() {
         assert_eq!((code.zh.as_str(), code.en.as_str()), (province.zh, province.en));
     }
     assert_eq!(divisions.iter().filter(|(code, _)| code % 10_000 != 0).count(), 333);
+    // A hazardous occupation is one of the list of occupations, by the same words.
+    let Ok(Content::Codes(occupations)) = Content::guess(OCCUPATIONS) else { panic!() };
+    let Ok(Content::Codes(hazardous)) = Content::guess(HAZARDOUS) else { panic!() };
+    assert_eq!(hazardous.list, List::Hazardous);
+    for (number, code) in hazardous.iter() {
+        assert_eq!(occupations.get(number), Some(code));
+    }
     let Ok(Content::Items(items)) = Content::guess(ITEMS) else { panic!() };
     assert_eq!(items.iter().count(), 35);
     let served: std::collections::BTreeSet<Service> =

@@ -53,6 +53,10 @@ struct PersonItem {
     age_band: String,
     #[serde(default)]
     language: String,
+    #[serde(default)]
+    guardian_name: String,
+    #[serde(default)]
+    guardian_phone: String,
 }
 
 impl PersonItem {
@@ -67,6 +71,8 @@ impl PersonItem {
             phone: self.phone,
             age_band,
             language: self.language,
+            guardian_name: self.guardian_name,
+            guardian_phone: self.guardian_phone,
         })
     }
 }

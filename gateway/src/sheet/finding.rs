@@ -104,8 +104,14 @@ pub enum Fault {
     HiddenColumn,
     /// No list of vacancies was at hand: the column was not checked.
     VacanciesUnchecked,
-    /// The worker is 16 or 17.
+    /// The worker is 16 or 17: the guardian is told.
     GuardianNotice,
+    /// The worker is 16 or 17, and nobody can be told: NO_GUARDIAN.
+    NoGuardian,
+    /// The worker is under 14: the guardian makes the application. NO_GUARDIAN.
+    ChildAlone,
+    /// A guardian of somebody who needs none: left out.
+    GuardianNotNeeded,
     /// The skill level is blank and was read as 0.
     SkillBlank,
     /// There is no column for the skill level; told once.
@@ -160,10 +166,13 @@ impl Fault {
             | Fault::NotBorn
             | Fault::UnderAge
             | Fault::ChildIsWorker
+            | Fault::NoGuardian
+            | Fault::ChildAlone
             | Fault::AgeMissing => Severity::Error,
             Fault::VacanciesUnchecked
             | Fault::HiddenColumn
             | Fault::GuardianNotice
+            | Fault::GuardianNotNeeded
             | Fault::SkillBlank
             | Fault::SkillAbsent
             | Fault::HousingNotAsked
@@ -229,6 +238,18 @@ impl Fault {
             Fault::GuardianNotice => {
                 text("年满16周岁未满18周岁", "the worker is 16 or 17 years old")
             }
+            Fault::NoGuardian => text(
+                "年满16周岁未满18周岁，没有可以告知的监护人（NO_GUARDIAN）",
+                "the worker is 16 or 17 and there is no guardian to be told (NO_GUARDIAN)",
+            ),
+            Fault::ChildAlone => text(
+                "未满14周岁，须由监护人申请并同意（NO_GUARDIAN）",
+                "under 14: the guardian applies and is asked (NO_GUARDIAN)",
+            ),
+            Fault::GuardianNotNeeded => text(
+                "此人申请的事项不需要监护人，监护人信息没有导入",
+                "nothing asked for here needs a guardian; the guardian was left out",
+            ),
             Fault::SkillBlank => {
                 text("技能等级未填，按0（无等级）读取", "blank: read as level 0 (none)")
             }
@@ -331,9 +352,22 @@ impl Fault {
                 "the receiving city will check it; or update the vacancies and import again",
             ),
             Fault::GuardianNotice => text(
-                "须告知监护人，且不得安排危险岗位",
-                "tell the guardian; hazardous posts are not allowed",
+                "系统会先以短信告知监护人；不得安排危险岗位",
+                "the guardian gets a notice first; hazardous posts are not allowed",
             ),
+            Fault::NoGuardian => text(
+                "请在“监护人姓名”“监护人电话”两列填写监护人和监护人自己的手机号码（不能与本人的相同）",
+                "fill in the columns Guardian name and Guardian phone: the guardian's own number, not \
+                 the worker's",
+            ),
+            Fault::ChildAlone => text(
+                "请对照证件核对号码；无误的，请以监护人登记为本人，以此人登记为子女",
+                "check the number against the document; if it is right, enter the guardian as the \
+                 worker and this person as the child",
+            ),
+            Fault::GuardianNotNeeded => {
+                text("请清空监护人两列", "clear the two cells of the guardian")
+            }
             Fault::SkillBlank => text("如有等级请补填", "fill it in if there is one"),
             Fault::SkillAbsent => {
                 text("如有等级请加上这一列", "add the column if there are levels")

@@ -49,6 +49,10 @@ pub enum Column {
     AgeBand,
     /// The child's age band: needed as above.
     ChildAgeBand,
+    /// Name of the guardian of a worker of 16 or 17.
+    GuardianName,
+    /// The guardian's own mobile number.
+    GuardianPhone,
     /// The case number of a sheet we handed back: read over.
     CaseNumber,
     /// What came of a row of a sheet we handed back: read over.
@@ -234,6 +238,23 @@ pub const HEADINGS: &[(Column, &[&str])] = &[
     ),
     (Column::AgeBand, &["年龄段", "Age band", "本人年龄段", "所属年龄段", "worker age band"]),
     (Column::ChildAgeBand, &["子女年龄段", "Child age band", "随行子女年龄段", "随迁子女年龄段"]),
+    (
+        Column::GuardianName,
+        &["监护人姓名", "Guardian name", "监护人", "本人监护人姓名", "guardian's name", "guardian"],
+    ),
+    (
+        Column::GuardianPhone,
+        &[
+            "监护人电话",
+            "Guardian phone",
+            "监护人手机",
+            "监护人手机号",
+            "监护人手机号码",
+            "监护人联系电话",
+            "guardian's phone",
+            "guardian mobile",
+        ],
+    ),
     (Column::CaseNumber, &["办件编号", "Case number"]),
     (Column::Outcome, &["导入结果", "Import result"]),
     (Column::Remedy, &["怎么办", "What to do"]),
@@ -264,7 +285,7 @@ impl Column {
     pub const REQUIRED: [Column; 3] = [Column::Name, Column::Number, Column::City];
 
     /// The columns of the template, in order.
-    pub const TEMPLATE: [Column; 19] = [
+    pub const TEMPLATE: [Column; 21] = [
         Column::Serial,
         Column::Name,
         Column::DocumentKind,
@@ -284,6 +305,8 @@ impl Column {
         Column::HouseholdSize,
         Column::AgeBand,
         Column::ChildAgeBand,
+        Column::GuardianName,
+        Column::GuardianPhone,
     ];
 
     /// Whether the column is read over: a running number, or what we wrote ourselves.

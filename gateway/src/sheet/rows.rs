@@ -15,7 +15,9 @@ use super::values::{
     AGE_BANDS, AGE_BANDS_ZH, DOCUMENT_KINDS, DOCUMENT_KINDS_ZH, HOUSING_KINDS, HOUSING_KINDS_ZH,
     SCHEMES, SCHEMES_ZH, YES_NO, YES_NO_ZH, choose, date, grade, persons, skill,
 };
-use super::{Child, Document, DocumentKind, DocumentNumber, Leg, Options, Row, Sheet, Worker};
+use super::{
+    Child, Document, DocumentKind, DocumentNumber, Guardian, Leg, Options, Row, Sheet, Worker,
+};
 
 /// What a row of totals or signatures begins with.
 const TOTALS: &[&str] = &[
@@ -183,11 +185,11 @@ impl RowReader<'_> {
 
     fn draft(&mut self) -> Option<Row> {
         self.note_broken();
-        let worker = self.worker();
+        let mut worker = self.worker();
         let destination = self.words(Column::City);
         let asked = self.employment_asked();
-        if asked {
-            self.check_age(&worker);
+        if let Some(worker) = &mut worker {
+            self.check_age(worker, asked);
         }
         let legs = [
             if asked { self.employment() } else { None },
@@ -213,17 +215,48 @@ impl RowReader<'_> {
             text => self.parsed(Column::Phone, MobileNumber::parse(&text)).map(Some),
         };
         let age_band = self.age_band(Column::Number, Column::AgeBand, document.as_ref());
-        Some(Worker { name: name?, document: document?, phone: phone?, age_band: Some(age_band?) })
+        Some(Worker {
+            name: name?,
+            document: document?,
+            phone: phone?,
+            age_band: Some(age_band?),
+            guardian: None,
+        })
     }
 
     /// Rule V14.
-    fn check_age(&mut self, worker: &Option<Worker>) {
-        let Some(worker) = worker else { return };
+    fn check_age(&mut self, worker: &mut Worker, job: bool) {
         match worker.age_band {
-            Some(band) if !band.may_work() => self.note(Column::Number, Fault::UnderAge),
-            Some(AgeBand::From16To17) => self.note(Column::Number, Fault::GuardianNotice),
-            Some(_) | None => {}
+            Some(band) if job && !band.may_work() => self.note(Column::Number, Fault::UnderAge),
+            Some(AgeBand::Under14) => self.note(Column::Number, Fault::ChildAlone),
+            Some(AgeBand::From16To17) if job => {
+                worker.guardian = self.guardian(worker.phone.as_ref());
+                if worker.guardian.is_some() {
+                    self.note(Column::Number, Fault::GuardianNotice);
+                }
+            }
+            Some(_) | None => {
+                let named = [Column::GuardianName, Column::GuardianPhone];
+                if let Some(column) = named.into_iter().find(|column| !self.blank(*column)) {
+                    self.note(column, Fault::GuardianNotNeeded);
+                }
+            }
         }
+    }
+
+    fn guardian(&mut self, own: Option<&MobileNumber>) -> Option<Guardian> {
+        let missing =
+            [Column::GuardianName, Column::GuardianPhone].into_iter().find(|c| self.blank(*c));
+        if let Some(column) = missing {
+            self.note(column, Fault::NoGuardian);
+            return None;
+        }
+        let name = self.name(Column::GuardianName);
+        let text = self.text(Column::GuardianPhone);
+        let phone = self.parsed(Column::GuardianPhone, MobileNumber::parse(&text))?;
+        let phone = Some(phone).filter(|phone| own != Some(phone));
+        let phone = self.found(Column::GuardianPhone, phone, Fault::NoGuardian)?;
+        Some(Guardian { name: name?, phone })
     }
 
     fn employment_asked(&self) -> bool {

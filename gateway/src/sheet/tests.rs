@@ -172,17 +172,45 @@ fn unknown_columns_refuse_too_with_or_without_a_heading() {
 
 #[test]
 fn an_underage_worker_is_refused_and_a_minor_needs_a_guardian() {
+    let guardian = |name, phone| {
+        let cells = [(Column::GuardianName, name), (Column::GuardianPhone, phone)];
+        [&POST[..], &[(Column::Phone, "19912340009")], &cells].concat()
+    };
+    let number = "999999200906120012";
     let child = worker("王小", "999999201702094814", &POST);
-    let youth = worker("王中", "999999200906120012", &POST);
+    let youth = worker("王中", number, &guardian("吕明", "19912340001"));
     let no_post = worker("王小", "999999201702094814", &[]);
-    let read = sheet(&[&child, &youth, &no_post]);
-    let number = |row: u32| format!("D{row}");
+    let nobody = worker("王大", "999999200906120039", &POST);
+    let no_phone = worker("王三", "999999200906120055", &guardian("吕明", ""));
+    let own_phone = worker("王四", "999999200906120071", &guardian("吕明", "19912340009"));
+    let adult = worker("王五", "999999197903243717", &guardian("吕明", "19912340001"));
+    let read = sheet(&[&child, &youth, &no_post, &nobody, &no_phone, &own_phone, &adult]);
     assert_eq!(
         faults(&read),
-        [(number(2).as_str(), Fault::UnderAge), (number(3).as_str(), Fault::GuardianNotice)]
+        [
+            ("D2", Fault::UnderAge),
+            ("D3", Fault::GuardianNotice),
+            ("D4", Fault::ChildAlone),
+            ("T5", Fault::NoGuardian),
+            ("U6", Fault::NoGuardian),
+            ("U7", Fault::NoGuardian),
+            ("E8", Fault::SharedPhone { first_row: 3 }),
+            ("T8", Fault::GuardianNotNeeded),
+        ]
     );
-    assert_eq!(read.rows.iter().map(|row| row.number).collect::<Vec<_>>(), [3, 4]);
-    assert_eq!(read.faulty_rows(), BTreeSet::from([2]));
+    assert_eq!(read.rows.iter().map(|row| row.number).collect::<Vec<_>>(), [3, 8]);
+    assert_eq!(read.faulty_rows(), BTreeSet::from([2, 4, 5, 6, 7]));
+    let told = read.rows[0].worker.guardian.as_ref().map(|guardian| guardian.phone.as_str());
+    assert_eq!((told, read.rows[1].worker.guardian.is_some()), (Some("19912340001"), false));
+    // A sheet without the columns is told which one is missing.
+    let text = format!(
+        "姓名,身份证号,意向城市,岗位编号,意向工种,最早到岗日期\n王中,{number},瑞安,V-2026-0107,缝纫工,\
+         2026-12-09\n"
+    );
+    let read = csv(&text).unwrap();
+    let finding = read.findings.iter().find(|found| found.fault == Fault::NoGuardian).unwrap();
+    assert_eq!(finding.heading, "监护人姓名");
+    assert!(finding.fault.what().en.contains("NO_GUARDIAN"));
 }
 
 #[test]

@@ -262,7 +262,14 @@ impl Batch<'_> {
     /// V14: whatever the other city sent, under 16 nobody is placed.
     async fn old_enough_to_work(&mut self, file: &LegFile) -> Outcome<()> {
         let person = self.released_person(file).await?;
-        if person.is_none_or(|person| may_work(person.age_band)) {
+        let Some(band) = person.map(|person| person.age_band) else { return Ok(()) };
+        let terms = file.law.state().terms.filter(|_| crate::questions::is_minor(band));
+        if let Some(digest) = terms
+            && let Some(terms) = self.terms(&digest).await?
+        {
+            self.not_hazardous(&terms)?;
+        }
+        if may_work(band) {
             return Ok(());
         }
         Err(Denied::new(

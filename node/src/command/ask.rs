@@ -63,13 +63,19 @@ impl Batch<'_> {
             .conn
             .rows(
                 "SELECT DISTINCT c.number FROM case_file c JOIN leg l ON l.case_id = c.case_id \
-                 JOIN notice n ON n.leg_id = l.leg_id WHERE n.state = 2 \
-                 AND NOT EXISTS (SELECT 1 FROM notice m WHERE m.leg_id = n.leg_id \
+                 JOIN notice n ON n.leg_id = l.leg_id \
+                 JOIN notice_road r ON r.notice_id = n.notice_id WHERE n.state = 2 \
+                 AND NOT EXISTS (SELECT 1 FROM notice m \
+                 JOIN notice_road o ON o.notice_id = m.notice_id WHERE m.leg_id = n.leg_id \
+                 AND (CASE WHEN o.question_id = $3 THEN 1 ELSE 0 END) = \
+                 (CASE WHEN r.question_id = $3 THEN 1 ELSE 0 END) \
                  AND m.state = 1 AND m.due_ms > n.due_ms) \
                  AND (l.our_office = $1 OR $2 = 1) ORDER BY c.number",
                 vec![
                     actor.office.as_str().into(),
                     self.directory.coordinates(&actor.office).into(),
+                    // A guardian's number is another one than the worker's.
+                    crate::questions::TO_GUARDIAN.into(),
                 ],
             )
             .await?;

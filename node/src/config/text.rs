@@ -84,6 +84,7 @@ const LIMITS: &str = r#"
 #"phone.tell.v1" = "SMS_100013"
 #"correction.tell.v1" = "SMS_100014"
 #"duplicate.ask.v1" = "SMS_100015"
+#"guardian.tell.v1" = "SMS_100016"
 "#;
 
 const KEYRING: &str = "

@@ -51,6 +51,8 @@ pub(crate) fn person_values(person: &wire::DraftPerson, relation: u32) -> Vec<(u
         (4, text(&person.phone)),
         (5, code(relation.max(1))),
         (6, code(person.age_band)),
+        (7, text(&person.guardian_name)),
+        (8, text(&person.guardian_phone)),
         (9, text(&person.language)),
     ]
     .into_iter()

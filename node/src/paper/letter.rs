@@ -102,6 +102,7 @@ impl Batch<'_> {
         if let Some(person) = self.draft(file).await?.and_then(|draft| draft.person) {
             self.not_suppressed(file.service, &person).await?;
         }
+        self.guardian_was_told(file).await?;
         let named = LegFile { their_office: row.to_office, ..file.clone() };
         let consent = self.sign_consent(question, &named).await?;
         self.conn

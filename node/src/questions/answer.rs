@@ -274,6 +274,7 @@ impl Batch<'_> {
         let bond = self.bond_of(file);
         let bond = bond.ok_or_else(|| Denied::no_agreement(file.bond))?;
         self.may_have_a_place(file, &bond).await?;
+        self.guardian_was_told(file).await?;
         let push = file.law.rules().direction == Direction::Push;
         if push && self.waits_for_cosigners(&bond).await? {
             return Err(not_cosigned().into());

@@ -199,6 +199,7 @@ impl Batch<'_> {
         self.may_say(&bond, &bound, bound.opening())?;
         self.below_ceiling(&bond, &bound).await?;
         self.may_have_a_place(file, &bond).await?;
+        self.minor_may_be_asked(file, &bound).await?;
         Ok(bound)
     }
 
@@ -211,6 +212,7 @@ impl Batch<'_> {
         let bond = self.bond_of(&bound).ok_or_else(|| Denied::no_agreement(bound.bond))?;
         self.may_say(&bond, &bound, bound.opening())?;
         self.may_have_a_place(&bound, &bond).await?;
+        self.minor_may_be_asked(file, &bound).await?;
         Ok(bound)
     }
 
@@ -323,6 +325,9 @@ impl Batch<'_> {
     pub(crate) async fn ask_terms(&mut self, file: &mut LegFile) -> Outcome<()> {
         let Some(digest) = terms_to_read(file) else { return Ok(()) };
         let Some(terms) = self.terms(&digest).await? else { return Ok(()) };
+        if self.is_closed_to_minors(file, &digest).await? {
+            return Ok(());
+        }
         let (slot, last, deadline) = self.until_read(file);
         let early = file.law.state().stage == Stage::Accepted;
         // A notice of this evening goes out tomorrow: its hour comes first, then what it leaves.

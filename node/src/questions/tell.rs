@@ -91,6 +91,9 @@ pub(super) const CONSENT_TAKEN: &str = "consent.tell.v1";
 /// The text that tells of a replaced PIN; it carries no code.
 pub(super) const PIN_REPLACED: &str = "pin.tell.v1";
 
+/// The text that tells a guardian; it carries no code.
+pub(super) const GUARDIAN_TOLD: &str = "guardian.tell.v1";
+
 /// A notice to be queued.
 pub(super) struct Post<'a> {
     /// Telephone.

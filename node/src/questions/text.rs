@@ -315,6 +315,21 @@ pub(crate) fn pin_replaced(city: &str, case_number: &str) -> String {
     )
 }
 
+/// To the guardian of somebody of 16 or 17: what that person is asked, and what the guardian can do.
+/// It names nobody, for the number may be wrong. No code in it.
+pub(crate) fn guardian(city: &str, case_number: &str, where_to: &[String; 2], job: &str) -> String {
+    let [to_city, office] = where_to;
+    let (zh, en) = (of_city_zh(to_city, office), of_city_en(to_city, office));
+    format!(
+        "【接力】{city}，办件 {case_number}\n您监护的 16 至 17 周岁的未成年人正被询问是否同意把求职申请交给{zh}。\
+         {job}\n您若不赞成，请与本人商量：本人随时可以停止，不问理由，也可到任一窗口停止。投诉请拨 12333（人社）、\
+         12345、12348（法律援助）。\nCase {case_number}. A person of 16 or 17 in your care is being asked \
+         whether a request for a job may go to {en}. If you do not approve, talk to that person, who can \
+         stop it at any time without giving a reason, at any window too. Complaints: 12333 (work), \
+         12345, 12348 (legal aid)."
+    )
+}
+
 /// The person's request for a correction came to nothing. No code in it.
 pub(crate) fn not_corrected(city: &str, case_number: &str, service: Service) -> String {
     let word = words::service(service);

@@ -23,6 +23,8 @@ pub enum List {
     Divisions,
     /// Occupations at medium class, three digits: major class, then two of the class.
     Occupations,
+    /// Occupations that nobody under 18 is sent to, by the same numbers.
+    Hazardous,
     /// Social insurance schemes.
     Schemes,
     /// What a person brings to the window.
@@ -35,9 +37,10 @@ pub enum List {
 
 impl List {
     /// All lists.
-    pub const ALL: [List; 6] = [
+    pub const ALL: [List; 7] = [
         List::Divisions,
         List::Occupations,
+        List::Hazardous,
         List::Schemes,
         List::Bring,
         List::Grounds,
@@ -49,6 +52,7 @@ impl List {
         match self {
             List::Divisions => "divisions",
             List::Occupations => "occupations",
+            List::Hazardous => "hazardous",
             List::Schemes => "schemes",
             List::Bring => "bring",
             List::Grounds => "grounds",
@@ -60,7 +64,7 @@ impl List {
     fn range(self) -> (u32, u32) {
         match self {
             List::Divisions => (100_000, 999_999),
-            List::Occupations => (100, 999),
+            List::Occupations | List::Hazardous => (100, 999),
             List::Schemes => (1, 999),
             List::Bring | List::Grounds => (1, 9_999),
             // The document kinds of the person block are a closed list of five.
@@ -157,6 +161,7 @@ impl CodeList {
             match parts.list {
                 List::Divisions => shape(&place, &entry.en)?,
                 List::Occupations
+                | List::Hazardous
                 | List::Schemes
                 | List::Bring
                 | List::Grounds

@@ -6044,6 +6044,12 @@ pub struct DraftPerson {
     pub age_band: u32,
     #[prost(string, tag = "6")]
     pub language: ::prost::alloc::string::String,
+    /// of a person under 18
+    #[prost(string, tag = "7")]
+    pub guardian_name: ::prost::alloc::string::String,
+    /// never that person's own
+    #[prost(string, tag = "8")]
+    pub guardian_phone: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DraftLeg {

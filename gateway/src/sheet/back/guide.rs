@@ -66,6 +66,8 @@ fn choices(column: Column) -> &'static str {
         | Column::ChildNumber
         | Column::Grade
         | Column::HouseholdSize
+        | Column::GuardianName
+        | Column::GuardianPhone
         | Column::CaseNumber
         | Column::Outcome
         | Column::Remedy => "",
@@ -112,6 +114,14 @@ fn how(column: Column) -> (&'static str, &'static str) {
         Column::ChildAgeBand => (
             "子女持护照等证件时必填",
             "required where the child has a passport or another such document",
+        ),
+        Column::GuardianName => (
+            "务工人员16至17周岁申请就业时必填；成年人不填",
+            "required for a job of a worker of 16 or 17; blank for adults",
+        ),
+        Column::GuardianPhone => (
+            "监护人自己的手机，本人答应之前先告知监护人",
+            "the guardian's own phone: the guardian is told before the worker's yes counts",
         ),
         Column::CaseNumber | Column::Outcome | Column::Remedy => {
             ("系统填写，不读取", "written by the system; read over")
