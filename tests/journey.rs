@@ -29,6 +29,8 @@ mod heirs;
 mod lapse;
 #[path = "journey/local.rs"]
 mod local;
+#[path = "journey/mission.rs"]
+mod mission;
 #[path = "journey/offers.rs"]
 mod offers;
 #[path = "journey/parties.rs"]
