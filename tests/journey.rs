@@ -31,6 +31,8 @@ mod lapse;
 mod local;
 #[path = "journey/nasty.rs"]
 mod nasty;
+#[path = "journey/mission.rs"]
+mod mission;
 #[path = "journey/offers.rs"]
 mod offers;
 #[path = "journey/pairs.rs"]
