@@ -39,7 +39,8 @@ async fn an_agreement_is_amended_and_suspended_by_two_posts_of_each_city() -> Re
     let list = first.open("/partners")?;
     assert!(first.open("/partners?state=suspended")?.contains("还没有协议"));
     assert!(first.open("/partners?state=active")?.contains("协作协议（1）"));
-    let path = link(&list, "/agreements/")?;
+    let rows = list.split_once("<tbody>").context("a list")?.1;
+    let path = link(rows, "/agreements/")?;
     let page = first.open(&path)?;
     assert!(
         page.contains("瑞安市") && page.contains("act/suspend") && page.contains("修订"),
@@ -69,7 +70,7 @@ async fn an_agreement_is_amended_and_suspended_by_two_posts_of_each_city() -> Re
     // The other city reads it and says which version it means.
     let mut signer = theirs.clerk("ra-a1", "approver", "approver")?;
     let mut other = theirs.clerk("ra-a2", "approver", "approver-2")?;
-    until("the proposal", async || Ok(signer.open(&path)?.contains("90"))).await?;
+    until("the proposal", async || Ok(signer.open(&path)?.contains(" 90 天"))).await?;
     let act = format!("{path}/act/countersign");
     let page = signer.open(&act)?;
     assert!(page.contains("value=\"2\""), "{page}");

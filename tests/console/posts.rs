@@ -90,6 +90,12 @@ async fn a_post_is_entered_with_its_whole_terms_and_a_rule_accepts_while_places_
     // A rule of the own office, and its end.
     let mut school = receiving.clerk("ra-11", "receiving", "school")?;
     school.open("/vacancies/rule")?;
+    let none = school.post("/vacancies/rule", &[("cut", "school-2"), ("slot_days", "10")])?;
+    assert_eq!(none.status, 422, "no places were announced: {}", none.text());
+    school.open("/places/set")?;
+    let places = [("cut", "school-2"), ("places", "40"), ("until", "2026-12-31")];
+    school.send("/places/set", &places)?;
+    school.open("/vacancies/rule")?;
     let short = school.post("/vacancies/rule", &[("cut", "school-2"), ("slot_days", "1")])?;
     assert_eq!(short.status, 422, "{}", short.text());
     let page = school.send("/vacancies/rule", &[("cut", "school-2"), ("slot_days", "10")])?;
@@ -161,8 +167,8 @@ async fn what_was_typed_survives_a_session_that_ended_for_the_same_clerk_and_onc
     let find = [("document", "1"), ("number", "999999199001010016"), ("purpose", "办理业务")];
     assert_eq!(desk.post("/find", &find)?.location(), "/login");
     assert_eq!(log_in(&mut desk, "ra-01")?, "/");
+    desk.open("/vacancies/new")?;
     let mut late = desk.clone();
-    desk.open("/account")?;
     desk.post("/logout", &[])?;
     assert_eq!(late.post("/vacancies/new", &typed)?.location(), "/login");
 
