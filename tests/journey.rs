@@ -29,10 +29,10 @@ mod heirs;
 mod lapse;
 #[path = "journey/local.rs"]
 mod local;
-#[path = "journey/nasty.rs"]
-mod nasty;
 #[path = "journey/mission.rs"]
 mod mission;
+#[path = "journey/nasty.rs"]
+mod nasty;
 #[path = "journey/offers.rs"]
 mod offers;
 #[path = "journey/pairs.rs"]
