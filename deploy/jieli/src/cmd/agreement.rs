@@ -123,7 +123,7 @@ impl AgreementCommand {
             AgreementCommand::Copy { id, next, partner } => {
                 let view = desk.show_agreement(wire::AgreementRef { agreement_id: id }).await?;
                 let text = copied(&view.into_inner(), next, partner.as_deref());
-                let text = text.map_err(|error| Fail::usage(error.zh(), &error.to_string()))?;
+                let text = text.map_err(|error| Fail::usage(error.zh(), error.to_string()))?;
                 out.show(&json!({ "draft_toml": text }), || text.trim_end().to_owned());
                 return Ok(OK);
             }
