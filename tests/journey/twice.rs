@@ -47,7 +47,7 @@ async fn a_person_sent_by_two_offices_is_asked_and_neither_office_learns_of_the_
     for [first, second] in [&ends, &keeps, &silent] {
         ruian.sms(&second.2, ASKED).await;
         assert!(ruian.phones.about(&first.2, ASKED).is_empty(), "the later one is asked about");
-        assert_eq!(shown(&towns, first.1).await.1, false);
+        assert!(!shown(&towns, first.1).await.1);
         let (text, asked) = shown(&towns, second.1).await;
         assert!(asked && !text.contains(office::KUNMING) && !text.contains(&first.2), "{text}");
     }
