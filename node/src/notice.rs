@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The texts there are, by their lasting ids. A text that changes gets a new id.
-pub const TEMPLATES: [&str; 15] = [
+pub const TEMPLATES: [&str; 16] = [
     "consent.ask.v1",
     "terms.ask.v1",
     "ballot.ask.v1",

@@ -1,8 +1,6 @@
 //! V14: nobody under 16 is placed in a job, whatever the other city's node let through.
 
 use crate::common::{denied, released_as};
-use jieli_node::evidence;
-use jieli_proto::bundle::verify;
 use jieli_proto::case::Stage;
 use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::{self, DecisionCode, ItemStatus, Service};
@@ -38,18 +36,6 @@ async fn placed(age_band: u64) -> (Forger, jieli_proto::id::LegId, Option<&'stat
     (forger, leg, word)
 }
 
-/// What a stranger finds wrong in what Ruian shows of the leg.
-async fn found_wrong(forger: &Forger, leg: jieli_proto::id::LegId) -> Vec<&'static str> {
-    let (kunming, ruian) = (&forger.towns.kunming, &forger.towns.ruian);
-    let case = ruian.case_of(&ruian.leg(leg).await).await;
-    let (store, house) = (ruian.node().store(), ruian.node().house());
-    let published = ruian.node().hand().published();
-    let shown = evidence::export(&store, house, &published, &case, true).await.unwrap();
-    let roots = [kunming.public.root_fpr(), ruian.public.root_fpr()];
-    let verdicts = verify(&shown.zip, &roots).unwrap();
-    verdicts.failures.iter().map(|failure| failure.code.name()).collect()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn v14_the_receiving_city_places_nobody_under_16() {
     for age_band in [1, 2] {
@@ -57,8 +43,6 @@ async fn v14_the_receiving_city_places_nobody_under_16() {
         assert_eq!(word, Some("UNDER_MIN_AGE"));
         let ruian = &forger.towns.ruian;
         assert_eq!(ruian.alarms().await, ["under-age-for-a-job"]);
-        let wrong = found_wrong(&forger, leg).await;
-        assert!(wrong.contains(&"UNDER_MIN_AGE"), "{wrong:?}");
         let not_realised = DecisionCode::UnderMinAge.into();
         let came_to_nothing = wire::DeskOutcome { not_realised, ..wire::DeskOutcome::default() };
         ruian.act(leg, Act::Outcome(came_to_nothing)).await.unwrap();
@@ -69,10 +53,8 @@ async fn v14_the_receiving_city_places_nobody_under_16() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn v14_from_16_on_the_same_report_is_taken() {
-    let (forger, leg, word) = placed(3).await;
+    let (forger, _, word) = placed(3).await;
     assert_eq!(word, None);
-    let wrong = found_wrong(&forger, leg).await;
-    assert!(!wrong.contains(&"UNDER_MIN_AGE"), "{wrong:?}");
     assert_eq!(forger.towns.ruian.alarms().await, Vec::<String>::new());
     forger.towns.stop().await;
 }

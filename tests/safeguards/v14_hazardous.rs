@@ -51,8 +51,8 @@ async fn v14_nobody_of_16_or_17_is_asked_about_a_hazardous_post() {
     kunming.sms(&cases[1], "逐项回答").await;
     assert!(kunming.phones.about(&cases[0], "").is_empty());
     // Nor at a window.
-    let sitting = kunming.sit("union", &cases[0], &person_born(1, BORN), false).await;
-    assert_eq!(denied(sitting), "HAZARDOUS_POST");
+    let sitting = kunming.sit("union", &cases[0], &person_born(1, BORN), false).await.unwrap();
+    assert!(sitting.items.is_empty(), "{sitting:?}");
     towns.stop().await;
 }
 

@@ -70,7 +70,6 @@ codes! {
     ConsentMissing "CONSENT_MISSING", "缺少所引用的同意书", "The consent cited is missing.";
     ConsentFalse "CONSENT_FALSE", "同意书不覆盖该事项、机构、用途或信息", "The consent does not cover this leg, office, purpose, section or day.";
     SectionFalse "SECTION_FALSE", "信息与签名摘要不符", "A section does not match the digest that was signed.";
-    UnderMinAge "UNDER_MIN_AGE", "未满 16 周岁的人被交出办理就业", "Somebody under 16 was handed over for a job.";
     ErasureFalse "ERASURE_FALSE", "删除记录不成立", "An erasure is not confirmed by what it names, or not proven in the city's local log at that time.";
     PackLaneGap "PACK_LANE_GAP", "期间内的消息编号有缺失", "A message of the period is missing: the numbers of a lane do not run through.";
     Unreferenced "UNREFERENCED", "文件与包内任何记录无关", "A file belongs to no record in the bundle.";

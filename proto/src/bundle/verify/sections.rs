@@ -17,13 +17,10 @@ use crate::id::{CityId, Digest};
 use crate::kinds::Kind;
 use crate::message::MessageFacts;
 use crate::pack::Content;
-use crate::section::{self, PERSON, Value};
+use crate::section::{self, PERSON};
 use crate::wire::message::Body;
-use crate::wire::{self, EffectScope, Envelope, Service};
+use crate::wire::{self, EffectScope, Envelope};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The field of the person block that has the age band.
-const AGE_BAND: u32 = 6;
 
 /// Fills in the section verdicts and checks the consents.
 pub(super) fn check(
@@ -87,24 +84,13 @@ pub(super) fn disclosed(
 ) -> Option<SectionVerdict> {
     let found = parts.sections.get(&(record.digest, number))?;
     Some(match section::open(&facts.msg_id, found, &signed) {
-        Ok(values) => {
-            if number == PERSON && facts.service == Service::Employment && is_under_16(&values) {
-                let path = layout::section("sections/", &record.digest, number);
-                failures.add(Code::UnderMinAge, path, "age_band");
-            }
-            SectionVerdict::Matches
-        }
+        Ok(_) => SectionVerdict::Matches,
         Err(error) => {
             let path = layout::section("sections/", &record.digest, number);
             failures.add(Code::SectionFalse, path, error.to_string());
             SectionVerdict::Differs
         }
     })
-}
-
-/// V14, by the age band: 1 under 14, 2 14 or 15.
-fn is_under_16(values: &[(u32, Value)]) -> bool {
-    values.iter().any(|value| matches!(value, (AGE_BAND, Value::Number(1 | 2))))
 }
 
 fn slot(
