@@ -220,6 +220,8 @@ impl Batch<'_> {
         let act = Act { act_type: ActType::AnswerFlag.into(), subject, carried, ..Act::default() };
         let digest = self.send_act(bond, act).await?;
         self.note_answer(&flag.digest, answer, &digest).await?;
+        // From here on what the other city dates is taken.
+        self.reload().await?;
         Ok(digest)
     }
 
