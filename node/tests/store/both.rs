@@ -300,7 +300,7 @@ proptest! {
         let mut results = results_of(async |scratch| history(scratch, &batches).await);
         while let [(told, dump), (other_told, other_dump), ..] = results.as_slice() {
             prop_assert_eq!(told, other_told);
-            prop_assert_eq!(dump.len(), 105);
+            prop_assert_eq!(dump.len(), 108);
             for (table, rows) in dump {
                 prop_assert!(other_dump.get(table) == Some(rows), "table {} differs", table);
             }
