@@ -65,7 +65,15 @@ async fn v01_within_a_city_no_window_of_either_office_below_the_other_takes_the_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn v01_within_a_city_the_receiving_window_takes_it_where_it_is_another_office() {
-    let city = Within::new(sqlite()).await;
+    let mut city = Within::new(sqlite()).await;
+    // Here the coordination window answers to nobody who receives.
+    city.town.stop().await;
+    let file = city.town.dir.join("jieli.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let above = format!("answers_to = [\"{LABOUR_HERE}\"]");
+    assert!(text.contains(&above));
+    std::fs::write(&file, text.replace(&above, "answers_to = []")).unwrap();
+    city.town.start().await;
     let town = &city.town;
     let case = city.school().await;
     let leg = town.leg_for(&case, Service::Schooling).await;
@@ -75,7 +83,7 @@ async fn v01_within_a_city_the_receiving_window_takes_it_where_it_is_another_off
     town.reaches(leg, Stage::Offered).await;
     assert_eq!(methods(town, leg).await, [Method::OtherOffice]);
     // A job that an office of another kind began: at the receiving window the day can be waived.
-    let case = city.job_of(SCHOOLS[0]).await;
+    let case = city.job_of(town.window_office()).await;
     let leg = town.leg_for(&case, Service::Employment).await;
     town.ask_yes(&case).await;
     city.next_working_day();

@@ -133,6 +133,8 @@ const TOKENS: &str = r#"
 # tokens is one officer; answers_to are credit codes of the offices that this one is subordinate to.
 # The role body is the desk of a grievance body; what it lists is sealed to a key that only the body
 # has, and its officer holds no token of another office.
+# The role system is another system of an office, which calls through `jieli gateway api-serve`. It has
+# a name, by which the person reads that it looked: one section of one leg at a time.
 #[[desk.tokens]]
 #name = "union"
 #role = "window"

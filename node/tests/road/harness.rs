@@ -4,7 +4,7 @@ use crate::houses::{self, On};
 use crate::windows::{Counter, Hands, Phones, RealSleep, Tap, Tapped};
 use jieli_node::boot::{Node, Start, WrapPost};
 use jieli_node::command::{Actor, Command, DeskCommand, Done};
-use jieli_node::config::{Config, Database, DeskToken, Limits, Listen};
+use jieli_node::config::{Config, Database, DeskRole, DeskToken, Limits, Listen};
 use jieli_node::disk;
 use jieli_node::init::{InitOptions, init};
 use jieli_node::keys::Protection;
@@ -67,6 +67,16 @@ fn own_port() -> SocketAddr {
 /// What the carrier signs its reports with.
 pub(crate) const REPORT_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
+/// The desks of an office, and the clerk as whom tests act at the other one of its city.
+fn tokens(office: &str) -> Vec<DeskToken> {
+    let code = |text: &str| CreditCode::parse(text).unwrap();
+    let mut all = DeskToken::for_office(&code(office));
+    for [_, other] in OFFICES.into_iter().filter(|of| of[0] == office) {
+        all.push(DeskToken::named("test", DeskRole::Clerk, &code(other)));
+    }
+    all
+}
+
 impl City {
     pub(crate) fn new(parent: &TempDir, at: usize, clock: &Arc<Hands>) -> City {
         City::named(parent, IDS[at], OFFICES[at][0], clock)
@@ -94,7 +104,7 @@ impl City {
             protection: Protection::Unprotected,
             passphrase_file: None,
             undo_minutes: 0,
-            tokens: DeskToken::for_office(&CreditCode::parse(office).unwrap()),
+            tokens: tokens(office),
         };
         let seed = id.bytes().map(u64::from).sum();
         let entropy = Counter(AtomicU64::new(0), seed);
