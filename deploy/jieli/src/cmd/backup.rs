@@ -198,7 +198,7 @@ fn fail(failed: Failed) -> Fail {
         }
         Failed::Running => (REFUSED, "RUNNING", "节点正在运行，请先停止。"),
         Failed::Store(_) | Failed::Disk(_) | Failed::HighWater(_) => {
-            (FAILED, "NOT_DONE", "没有完成，原因见英文说明；什么也没有改动。")
+            (FAILED, "NOT_DONE", "没有完成，原因见英文说明；排除后再做一次即可。")
         }
     };
     Fail::new(exit, code, zh, failed.to_string())
