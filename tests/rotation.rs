@@ -11,7 +11,7 @@ mod cosigner;
 #[path = "rotation/stolen.rs"]
 mod stolen;
 
-use jieli_node::command::DeskCommand;
+use jieli_node::command::{DeskCommand, Done};
 use jieli_node::keys::{KeyName, ROTATING};
 use jieli_proto::bundle::{exit_code, verify};
 use jieli_proto::case::Stage;
@@ -30,7 +30,15 @@ pub(crate) async fn announce(town: &Town, number: u32) {
     }
     let vacancies = vec![vacancy];
     let request = wire::AddVacanciesRequest { vacancies, announce: true, change: false };
-    town.desk(DeskCommand::AddVacancies(request)).await.unwrap();
+    let done = town.desk(DeskCommand::AddVacancies(request)).await.unwrap();
+    assert!(matches!(done, Done::Vacancies(reply) if reply.announced == 1), "announced");
+}
+
+/// Kunming asks Ruian for places: one letter that is about nobody.
+pub(crate) async fn ask(kunming: &Town) {
+    let cut = wire::Cut { service: Service::Schooling.into(), stage: 2, ..wire::Cut::default() };
+    let asked = wire::AskCapacityRequest { city: "瑞安".to_owned(), cut: Some(cut) };
+    kunming.desk(DeskCommand::AskCapacity(asked)).await.unwrap();
 }
 
 /// Letters of lanes 0, 1, 4, 5, and the items of receipts that answer them.

@@ -15,6 +15,15 @@ pub use succession::office_at;
 /// Years an agreement may run at most.
 pub const YEARS_MAX: u32 = 3;
 
+/// Whether a service is covered for persons whose records a side holds.
+fn runs_from(rule: &wire::ServiceRule, holder: PartySide) -> bool {
+    let holder = match holder {
+        PartySide::A => HolderSide::A,
+        PartySide::B => HolderSide::B,
+    };
+    rule.holders().any(|side| side == holder)
+}
+
 /// Why a draft or a proposal is not an agreement; names the item.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{item}: {what}")]
@@ -140,6 +149,11 @@ impl Agreement {
         stated.unwrap_or_else(|| default_days(service, duty))
     }
 
+    /// Whether it covers a service for persons whose records a side holds.
+    pub fn covers(&self, service: Service, holder: PartySide) -> bool {
+        self.rule(service).is_some_and(|rule| runs_from(rule, holder))
+    }
+
     /// Whether this version allows a message; both the sender's and the receiver's node ask.
     pub fn authorise(&self, asked: &Asked<'_>) -> Result<(), Refusal> {
         // Taking back stays possible for ever, whatever offices and services a later version
@@ -156,11 +170,7 @@ impl Agreement {
             return Err(Refusal::OutsideDates);
         }
         let rule = self.rule(asked.service).ok_or(Refusal::ServiceNotCovered)?;
-        let holder = match asked.holder {
-            PartySide::A => HolderSide::A,
-            PartySide::B => HolderSide::B,
-        };
-        if !rule.holders().any(|side| side == holder) {
+        if !runs_from(rule, asked.holder) {
             return Err(Refusal::DirectionNotCovered);
         }
         let wants_purpose = asked.purpose != Purpose::Unspecified;

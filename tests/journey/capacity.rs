@@ -331,7 +331,10 @@ async fn v04_changed_terms_are_acknowledged_anew_and_a_closed_vacancy_is_not_off
     kunming.answer(&sms, &[1]).await.unwrap();
     towns.next_working_day();
     kunming.reaches(leg, Stage::Released).await;
-    // Closed: nobody else is asked about it.
+    // Closed, by the office that announced it alone: nobody else is asked about it.
+    let named = wire::VacancyRef { reference: reference.clone() };
+    let other = ruian.desk_of(HOMES, DeskCommand::CloseVacancy(named)).await;
+    assert_eq!(denied(other), "VACANCY_OF_ANOTHER_OFFICE");
     let closed = DeskCommand::CloseVacancy(wire::VacancyRef { reference: reference.clone() });
     ruian.desk(closed).await.unwrap();
     let today = ruian
@@ -350,5 +353,16 @@ async fn v04_changed_terms_are_acknowledged_anew_and_a_closed_vacancy_is_not_off
     let case = kunming.import(vec![same.unwrap()]).await.remove(0);
     let reply = kunming.ask(&[case]).await;
     assert!(reply.asked == 0 && reply.why[0].contains("[VACANCY_OVER]"), "{reply:?}");
+    towns.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_city_that_sends_workers_announces_own_posts_to_nobody_who_sends_none() {
+    let towns = Towns::new().await;
+    let vacancies = vec![wire::Vacancy { city: String::new(), ..vacancy() }];
+    let request = wire::AddVacanciesRequest { vacancies, announce: true, change: false };
+    let done = towns.kunming.desk(DeskCommand::AddVacancies(request)).await.unwrap();
+    let Done::Vacancies(reply) = done else { panic!("{done:?}") };
+    assert_eq!((reply.added, reply.announced), (1, 0));
     towns.stop().await;
 }

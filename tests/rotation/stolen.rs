@@ -1,6 +1,6 @@
 //! Stolen keys: revoked by position, replaced, and what was on its way said again.
 
-use crate::{announce, holds};
+use crate::{announce, ask, holds};
 use jieli_node::audit::act::AuditCommand;
 use jieli_node::command::{Actor, Command};
 use jieli_node::flags::Measured;
@@ -172,7 +172,7 @@ async fn a_stolen_tls_key_is_shut_out_and_letters_go_on() {
     assert_eq!(pinned, [kunming.key(KeyName::Tls)]);
     for number in 0..5 {
         announce(ruian, number).await;
-        announce(kunming, number).await;
+        ask(kunming).await;
         towns.clock.move_on(60_000);
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

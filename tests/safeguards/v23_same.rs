@@ -5,7 +5,7 @@ use jieli_proto::case::Stage;
 use jieli_proto::envelope;
 use jieli_proto::id::LegId;
 use jieli_proto::wire::{self, MessageType, Service};
-use jieli_tests::{HOUR_MS, Towns, people, top_fields};
+use jieli_tests::{HOUR_MS, Towns, eventually, people, top_fields};
 use prost::Message as _;
 
 /// The WITHDRAW of a leg, as it stands in Ruian's lane of Kunming, and the letter's size.
@@ -41,6 +41,13 @@ async fn v23_refusal_withdrawal_and_silence_are_the_same_messages_at_the_other_c
         asked.push(kunming.sms(case, "请至少看一天").await);
         legs.push(leg);
     }
+    // Every header quotes a head of the other city, with its cosignature once there is one: from
+    // here on there is, whatever the worker does.
+    eventually("a cosigned head", async || {
+        let sql = "SELECT COUNT(*) FROM cosignature WHERE origin = 'jieli.ruian.zj/log/1'";
+        kunming.count(sql).await > 0
+    })
+    .await;
     // The first says no to the terms, the second stops, the third says nothing.
     for sms in &asked {
         kunming.open(sms).await.unwrap();

@@ -23,7 +23,7 @@ impl Batch<'_> {
             let named = self.directory.city_named(&vacancy.city).cloned();
             let own = vacancy.city.is_empty() || named.as_ref() == Some(&self.directory.city);
             if own {
-                self.may_change(&terms, request.change).await?;
+                self.may_change(actor, &terms, request.change).await?;
             } else if request.change {
                 return Err(unknown(&terms.reference).into());
             }
@@ -33,7 +33,9 @@ impl Batch<'_> {
             } else {
                 named.map_or(vacancy.city.clone(), |city| city.as_str().to_owned())
             };
+            let office = if own { &actor.office } else { "" };
             self.keep_vacancy(&city, vacancy, &terms, own).await?;
+            self.set_office(&city, &terms.reference, office).await?;
             reply.added += 1;
             if own && (request.announce || request.change) {
                 reply.announced += self.announce(actor, vacancy, &terms).await?;
@@ -44,8 +46,13 @@ impl Batch<'_> {
 
     /// V4: changed terms are a new version with a new digest, which every worker acknowledges anew;
     /// the same version never says two things. Only what is known can be changed.
-    async fn may_change(&mut self, terms: &wire::Terms, change: bool) -> Outcome<()> {
-        let Some((_, before)) = self.own_vacancy(&terms.reference).await? else {
+    async fn may_change(
+        &mut self,
+        actor: &Actor,
+        terms: &wire::Terms,
+        change: bool,
+    ) -> Outcome<()> {
+        let Some((_, before)) = self.own_vacancy(actor, &terms.reference).await? else {
             return if change { Err(unknown(&terms.reference).into()) } else { Ok(()) };
         };
         if before == *terms || terms.version > before.version {
@@ -63,20 +70,27 @@ impl Batch<'_> {
         .into())
     }
 
-    /// An own vacancy with its terms.
+    /// An own vacancy with its terms, for the office that announced it or has taken over from that
+    /// one.
     async fn own_vacancy(
         &mut self,
+        actor: &Actor,
         reference: &str,
-    ) -> Result<Option<(wire::Vacancy, wire::Terms)>, StoreError> {
+    ) -> Outcome<Option<(wire::Vacancy, wire::Terms)>> {
         let city = self.directory.city.as_str().to_owned();
         let row = self
             .conn
             .maybe(
-                "SELECT posts, terms_digest FROM vacancy WHERE city = $1 AND reference = $2",
+                "SELECT posts, terms_digest, office FROM vacancy WHERE city = $1 AND reference = $2",
                 vec![city.as_str().into(), reference.into()],
             )
             .await?;
         let Some(row) = row else { return Ok(None) };
+        let office = row.text(2)?;
+        let now = self.directory.office_now(&office);
+        if !office.is_empty() && now != actor.office && self.directory.own_office(now).is_some() {
+            return Err(of_another(reference, now).into());
+        }
         let digest = row.bytes(1)?;
         let posts = row.int(0)? as u32;
         let vacancy = wire::Vacancy { city, posts, ..wire::Vacancy::default() };
@@ -89,7 +103,7 @@ impl Batch<'_> {
         actor: &Actor,
         reference: &str,
     ) -> Outcome<wire::AddVacanciesReply> {
-        let found = self.own_vacancy(reference.trim()).await?;
+        let found = self.own_vacancy(actor, reference.trim()).await?;
         let (vacancy, terms) = found.ok_or_else(|| unknown(reference))?;
         let vacancy = wire::Vacancy { valid_until: self.today.plus(-1).number(), ..vacancy };
         self.keep_vacancy(&vacancy.city, &vacancy, &terms, true).await?;
@@ -129,6 +143,17 @@ impl Batch<'_> {
         Ok(())
     }
 
+    async fn set_office(
+        &mut self,
+        city: &str,
+        reference: &str,
+        office: &str,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE vacancy SET office = $1 WHERE city = $2 AND reference = $3";
+        let vals = vec![office.into(), city.into(), reference.into()];
+        self.conn.run(sql, vals).await.map(drop)
+    }
+
     /// A VACANCY NOTICE to every partner whose agreement covers jobs from there to here.
     async fn announce(
         &mut self,
@@ -140,14 +165,16 @@ impl Batch<'_> {
         let mut sent = 0;
         for bond in bonds {
             let Some(agreement) = bond.in_force() else { continue };
-            if agreement.rule(Service::Employment).is_none() || bond.is_closed_to_new(self.today) {
+            let theirs = bond.our_side.other();
+            let covered = agreement.covers(Service::Employment, theirs);
+            if !covered || bond.is_closed_to_new(self.today) {
                 continue;
             }
             let kind = wire::OfficeKind::Labour;
             let ours = agreement
                 .office(bond.our_side, &actor.office)
                 .or_else(|| agreement.office_of_kind(bond.our_side, kind));
-            let theirs = agreement.office_of_kind(bond.our_side.other(), kind);
+            let theirs = agreement.office_of_kind(theirs, kind);
             let (Some(ours), Some(theirs)) = (ours, theirs) else { continue };
             let notice = wire::VacancyNotice {
                 terms: Some(terms.clone()),
@@ -162,6 +189,17 @@ impl Batch<'_> {
         }
         Ok(sent)
     }
+}
+
+fn of_another(reference: &str, office: &str) -> Denied {
+    Denied::new(
+        "VACANCY_OF_ANOTHER_OFFICE",
+        format!("岗位 {reference} 由机构 {office} 公布，只能由该机构修改或结束。请与其联系。"),
+        format!(
+            "Vacancy {reference} was announced by office {office}, which alone changes or ends it: \
+             ask there."
+        ),
+    )
 }
 
 fn unknown(reference: &str) -> Denied {

@@ -40,6 +40,7 @@ const SCHEMA: &str = concat!(
     include_str!("../../src/store/schema/sqlite/0032_hand_over.sql"),
     include_str!("../../src/store/schema/sqlite/0033_stand_in.sql"),
     include_str!("../../src/store/schema/sqlite/0034_systems.sql"),
+    include_str!("../../src/store/schema/sqlite/0039_vacancy_office.sql"),
 );
 
 #[derive(Clone, Debug)]
