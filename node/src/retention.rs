@@ -174,7 +174,7 @@ impl Batch<'_> {
                    AND other.leg_id <> $1)";
         self.conn.run(sql, leg()).await?;
         for table in
-            ["consent", "looked", "question_leg", "slip_leg", "paper_letter", "asked_about"]
+            ["consent", "looked", "question_leg", "slip_leg", "paper_letter", "asked_about", "leg_helper"]
         {
             let sql = format!("DELETE FROM {table} WHERE leg_id = $1");
             self.conn.run(sqlx::AssertSqlSafe(sql), leg()).await?;
