@@ -26,8 +26,18 @@ fn paper() -> Rows {
 /// Every call of every service.
 fn services() -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto");
-    let files = ["desk", "window", "audit", "grievance", "operate", "rota", "systems", "helper", "exchange"]
-        .map(|name| root.join(format!("jieli/v1/{name}.proto")));
+    let files = [
+        "desk",
+        "window",
+        "audit",
+        "grievance",
+        "operate",
+        "rota",
+        "systems",
+        "helper",
+        "exchange",
+    ]
+    .map(|name| root.join(format!("jieli/v1/{name}.proto")));
     let set = protox::compile(files, [root]).unwrap();
     let services = set.file.iter().flat_map(|file| &file.service);
     services

@@ -177,7 +177,10 @@ impl Batch<'_> {
     }
 
     /// How a leg stands, in the worker's words.
-    pub(crate) async fn worker_leg(&mut self, file: &LegFile) -> Result<wire::WorkerLeg, StoreError> {
+    pub(crate) async fn worker_leg(
+        &mut self,
+        file: &LegFile,
+    ) -> Result<wire::WorkerLeg, StoreError> {
         let due = file.law.owed().into_iter().next().and_then(|owed| owed.due);
         let (mut zh, mut en) = sentence(&Shown::of(file, due));
         if let Some((held_zh, held_en)) = self.hold_sentence(file.id).await? {

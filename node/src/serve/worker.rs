@@ -14,11 +14,11 @@ use jieli_proto::day::Day;
 use jieli_proto::id::CityId;
 use jieli_proto::wire::worker_server::{Worker, WorkerServer};
 use jieli_proto::wire::{
-    AnswerCallBackRequest, AnswerReply, AnswerRequest, BodyList, ChooseHelperRequest, CopyReply, CorrectionRequest,
-    DismissHelperRequest, EraseReply, FileGrievanceRequest, FiledReply, HelperList, NotMeRequest, OpenCallBackReply,
-    OpenCallBackRequest, OpenReply, OpenRequest, ReopenRequest, SealedLine, SealedRef,
-    SetPinRequest, SlipPage, SlipStatus, SlipUse, StatementPage, WhoLookedReply, WithdrawRequest,
-    WorkerRequest, WorkerStatusReply,
+    AnswerCallBackRequest, AnswerReply, AnswerRequest, BodyList, ChooseHelperRequest, CopyReply,
+    CorrectionRequest, DismissHelperRequest, EraseReply, FileGrievanceRequest, FiledReply,
+    HelperList, NotMeRequest, OpenCallBackReply, OpenCallBackRequest, OpenReply, OpenRequest,
+    ReopenRequest, SealedLine, SealedRef, SetPinRequest, SlipPage, SlipStatus, SlipUse,
+    StatementPage, WhoLookedReply, WithdrawRequest, WorkerRequest, WorkerStatusReply,
 };
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

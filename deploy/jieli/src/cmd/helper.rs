@@ -112,7 +112,8 @@ impl ChoiceCommand {
         });
         out.show(&json!({ "helpers": values.collect::<Vec<_>>() }), || {
             if helpers.is_empty() {
-                return "这里没有可以指定的协助人。\nThere is no helper to be named here.".to_owned();
+                return "这里没有可以指定的协助人。\nThere is no helper to be named here."
+                    .to_owned();
             }
             helpers.iter().map(helper_text).collect::<Vec<_>>().join("\n")
         });
@@ -126,7 +127,9 @@ fn helper_text(one: &wire::HelperLine) -> String {
     let legs: Vec<String> = one.legs.iter().map(u32::to_string).collect();
     let (name, legs) = (&one.helper, legs.join(" "));
     if legs.is_empty() {
-        return format!("{name}  {office}  可以指定，现在什么也看不到  can be named, sees nothing now");
+        return format!(
+            "{name}  {office}  可以指定，现在什么也看不到  can be named, sees nothing now"
+        );
     }
     format!("{name}  {office}  协助第 {legs} 项  helps with items {legs}")
 }
