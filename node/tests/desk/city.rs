@@ -246,6 +246,7 @@ fn make(dir: &Path, id: &str, name: &str, clock: &dyn Clock, entropy: &dyn Entro
     tokens.push(DeskToken::named("window", DeskRole::Window, &schools));
     tokens.push(DeskToken::named("body", DeskRole::Body, &schools));
     tokens.push(DeskToken::named("system", DeskRole::System, &schools));
+    tokens.push(DeskToken::named("helper", DeskRole::Helper, &schools));
     let options = InitOptions {
         database: Database::Sqlite,
         keyring: None,
