@@ -26,8 +26,18 @@ fn paper() -> Rows {
 /// Every call of every service.
 fn services() -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto");
-    let files = ["desk", "window", "audit", "grievance", "operate", "rota", "systems", "exchange"]
-        .map(|name| root.join(format!("jieli/v1/{name}.proto")));
+    let files = [
+        "desk",
+        "window",
+        "audit",
+        "grievance",
+        "operate",
+        "rota",
+        "systems",
+        "helper",
+        "exchange",
+    ]
+    .map(|name| root.join(format!("jieli/v1/{name}.proto")));
     let set = protox::compile(files, [root]).unwrap();
     let services = set.file.iter().flat_map(|file| &file.service);
     services
@@ -106,6 +116,20 @@ fn the_systems_service_is_for_systems_and_systems_open_nothing_else() {
     }
     for (call, roles) in TABLE {
         assert!(!roles.contains(&DeskRole::System), "{call:?}");
+    }
+}
+
+#[test]
+fn the_help_service_is_for_helpers_and_helpers_open_nothing_else() {
+    let rows = paper();
+    let own = || rows.iter().filter(|(call, _)| call.starts_with("Help."));
+    // To list and to show: a helper confirms, releases, stops and withdraws nothing.
+    assert!(own().map(|(call, _)| call.as_str()).eq(["Help.ListGiven", "Help.ShowGiven"]));
+    for (call, who) in &rows {
+        assert_eq!(who.contains(&"helper".to_owned()), call.starts_with("Help."), "{call}");
+    }
+    for (call, roles) in TABLE {
+        assert!(!roles.contains(&DeskRole::Helper), "{call:?}");
     }
 }
 

@@ -141,6 +141,9 @@ pub enum DeskCommand {
     NameStandIn(wire::StandInRequest),
     EndStandIn(wire::StandInRef),
     OpenAgain(wire::OpenAgainRequest),
+    /// The legs that workers gave to a helper's token.
+    ListGiven,
+    ShowGiven(wire::GivenRef),
     /// A slip about these legs of a case: those that the desk sees.
     PrintSlip(String, Vec<LegId>),
     AskLetter(wire::LetterRequest),
@@ -178,6 +181,9 @@ pub enum WorkerCommand {
     Status(wire::WorkerRequest),
     WhoLooked(wire::WorkerRequest),
     SetPin(wire::SetPinRequest),
+    ShowHelpers(wire::WorkerRequest),
+    ChooseHelper(wire::ChooseHelperRequest),
+    DismissHelper(wire::DismissHelperRequest),
     NotMe(wire::NotMeRequest),
     Reopen(wire::ReopenRequest),
     Slip(wire::OpenRequest),
@@ -217,6 +223,10 @@ pub enum Done {
     /// Case numbers.
     Found(wire::FindCasesReply),
     StandIns(wire::StandInList),
+    Helpers(wire::HelperList),
+    GivenList(wire::GivenList),
+    /// A leg that was given to a helper, and how it stands.
+    Given(LegId, Box<wire::GivenView>),
     Opened(wire::OpenReply),
     Answered(wire::AnswerReply),
     Stands(wire::WorkerStatusReply),
@@ -465,6 +475,11 @@ async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Out
         DeskCommand::TakeOver(request) => Done::Acted(batch.take_over(actor, &request).await?),
         DeskCommand::NameStandIn(r) => Done::StandIns(batch.name_stand_in(actor, &r).await?),
         DeskCommand::EndStandIn(r) => Done::StandIns(batch.end_stand_in(actor, &r).await?),
+        DeskCommand::ListGiven => Done::GivenList(batch.given_to(actor).await?),
+        DeskCommand::ShowGiven(request) => {
+            let (leg, view) = batch.show_given(actor, &request).await?;
+            Done::Given(leg, Box::new(view))
+        }
         DeskCommand::OpenAgain(request) => Done::Acted(batch.open_again(actor, &request).await?),
         DeskCommand::PrintSlip(case, legs) => {
             Done::Slip(batch.print_slip(actor, &case, &legs).await?)

@@ -339,6 +339,8 @@ pub enum DeskRole {
     /// Another system of an office: one section of one leg at a time, and nothing that is a person's
     /// word.
     System,
+    /// Helps with the legs that a worker gave to it by name: sees how they stand, does nothing.
+    Helper,
 }
 
 impl DeskRole {
@@ -347,7 +349,7 @@ impl DeskRole {
         [DeskRole::Clerk, DeskRole::Approver, DeskRole::Operator, DeskRole::Compliance];
 
     /// All of them.
-    pub const ALL: [DeskRole; 7] = [
+    pub const ALL: [DeskRole; 8] = [
         DeskRole::Clerk,
         DeskRole::Approver,
         DeskRole::Operator,
@@ -355,6 +357,7 @@ impl DeskRole {
         DeskRole::Window,
         DeskRole::Body,
         DeskRole::System,
+        DeskRole::Helper,
     ];
 
     /// The name in the file.
@@ -367,6 +370,7 @@ impl DeskRole {
             DeskRole::Window => "window",
             DeskRole::Body => "body",
             DeskRole::System => "system",
+            DeskRole::Helper => "helper",
         }
     }
 }

@@ -20,6 +20,7 @@ pub mod expiry;
 pub mod flags;
 pub mod follow;
 pub mod grievance;
+mod helper;
 pub mod highwater;
 pub mod holds;
 pub mod house;

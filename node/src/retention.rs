@@ -173,9 +173,15 @@ impl Batch<'_> {
                    (SELECT 1 FROM question_leg other WHERE other.question_id = question.question_id \
                    AND other.leg_id <> $1)";
         self.conn.run(sql, leg()).await?;
-        for table in
-            ["consent", "looked", "question_leg", "slip_leg", "paper_letter", "asked_about"]
-        {
+        for table in [
+            "consent",
+            "looked",
+            "question_leg",
+            "slip_leg",
+            "paper_letter",
+            "asked_about",
+            "leg_helper",
+        ] {
             let sql = format!("DELETE FROM {table} WHERE leg_id = $1");
             self.conn.run(sqlx::AssertSqlSafe(sql), leg()).await?;
         }

@@ -5,7 +5,7 @@ use prost_types::FileDescriptorSet;
 use prost_types::field_descriptor_proto::{Label, Type as Kind};
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 21] = [
+const FILES: [&str; 22] = [
     "envelope",
     "log",
     "case",
@@ -27,10 +27,11 @@ const FILES: [&str; 21] = [
     "grievance",
     "packs_desk",
     "systems",
+    "helper",
 ];
 
 /// What never leaves a node: not decoded strictly.
-const LOCAL: [&str; 16] = [
+const LOCAL: [&str; 17] = [
     "desk.proto",
     "partners.proto",
     "case_desk.proto",
@@ -47,6 +48,7 @@ const LOCAL: [&str; 16] = [
     "operate.proto",
     "rota.proto",
     "systems.proto",
+    "helper.proto",
 ];
 
 fn root() -> PathBuf {

@@ -30,6 +30,7 @@ mod examples;
 mod gateway;
 mod grievance;
 mod health;
+mod helper;
 pub(crate) mod import;
 mod init;
 mod key;
@@ -165,6 +166,9 @@ enum Command {
     /// Who stands in for a colleague who is absent.
     #[command(subcommand)]
     StandIn(stand_in::StandInCommand),
+    /// What a helper sees whom workers have named; `--as` names a token of the role helper.
+    #[command(subcommand)]
+    Helper(helper::HelperCommand),
     /// Agreements with other cities.
     #[command(subcommand)]
     Agreement(agreement::AgreementCommand),
@@ -278,6 +282,7 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
         Command::Peer(command) => command.run(&at, out).await,
         Command::Queue(command) => command.run(&at, out).await,
         Command::StandIn(command) => command.run(&at, out).await,
+        Command::Helper(command) => command.run(&at, out).await,
         Command::Agreement(command) => command.run(&at, out).await,
         Command::Pack(command) => command.run(&at, out).await,
         Command::Vacancy(command) => command.run(&at, out).await,

@@ -22,7 +22,7 @@ pub(crate) fn of_city(
             DeskRole::Approver => TokenRole::Approver,
             DeskRole::Compliance => TokenRole::Compliance,
             DeskRole::Operator => TokenRole::Operator,
-            DeskRole::Window | DeskRole::Body | DeskRole::System => return None,
+            DeskRole::Window | DeskRole::Body | DeskRole::System | DeskRole::Helper => return None,
         };
         let office = token.office.as_str().to_owned();
         let named = city.offices.iter().find(|known| known.credit_code == token.office);

@@ -9,6 +9,7 @@ use crate::house::House;
 use crate::letters::Letters;
 use crate::peers::Pinboard;
 use crate::serve::audit::audit;
+use crate::serve::desk::help::help;
 use crate::serve::desk::systems::systems;
 use crate::serve::desk::{DeskDoor, desk};
 use crate::serve::exchange::{ExchangeDoor, exchange};
@@ -197,9 +198,12 @@ impl Doors {
         let rota = rota(hand.clone(), store.clone(), house.clone(), Arc::clone(&tokens));
         let (to, at) = (hand.clone(), store.clone());
         let systems = systems(to, at, house.clone(), Arc::clone(&tokens));
+        let (to, at) = (hand.clone(), store.clone());
+        let help = help(to, at, house.clone(), Arc::clone(&tokens));
         let desk = desk(hand, store, house, tokens);
         let routes = Routes::new(desk).add_service(window).add_service(audit);
-        Ok(routes.add_service(bodies).add_service(operate).add_service(rota).add_service(systems))
+        let routes = routes.add_service(bodies).add_service(operate).add_service(rota);
+        Ok(routes.add_service(systems).add_service(help))
     }
 
     /// Other cities: pinned TLS, and nothing but `Exchange`.

@@ -24,6 +24,9 @@ pub(super) async fn worker(batch: &mut Batch<'_>, command: WorkerCommand) -> Out
             batch.set_pin_by_code(&r.case_number, &r.code, &r.pin).await?;
             Done::Answered(received())
         }
+        WorkerCommand::ShowHelpers(r) => Done::Helpers(batch.show_helpers(&r).await?),
+        WorkerCommand::ChooseHelper(r) => Done::Helpers(batch.choose_helper(&r).await?),
+        WorkerCommand::DismissHelper(r) => Done::Helpers(batch.dismiss_helper(&r).await?),
         WorkerCommand::NotMe(r) => {
             batch.not_me(&r.case_number, &r.code).await?;
             Done::Answered(received())

@@ -155,6 +155,10 @@ fn token_problem(tokens: &[DeskToken]) -> Option<(String, String)> {
             let what = "has a token of the role system without a name: who looked is told by it";
             return Some(("desk.tokens".to_owned(), what.to_owned()));
         }
+        if token.role == DeskRole::Helper && token.name.is_none() {
+            let what = "has a token of the role helper without a name: the worker chooses by it";
+            return Some(("desk.tokens".to_owned(), what.to_owned()));
+        }
         if let Some(what) = post_problem(token) {
             return Some(("desk.tokens".to_owned(), format!("{what} (token {name})")));
         }
@@ -177,7 +181,8 @@ fn post_problem(token: &DeskToken) -> Option<&'static str> {
             | DeskRole::Compliance
             | DeskRole::Window
             | DeskRole::Body
-            | DeskRole::System,
+            | DeskRole::System
+            | DeskRole::Helper,
             Some(_),
         ) => Some("has a post, which only an approver has"),
         (DeskRole::Approver, Some(_))
@@ -187,7 +192,8 @@ fn post_problem(token: &DeskToken) -> Option<&'static str> {
             | DeskRole::Compliance
             | DeskRole::Window
             | DeskRole::Body
-            | DeskRole::System,
+            | DeskRole::System
+            | DeskRole::Helper,
             None,
         ) => None,
     }

@@ -136,6 +136,8 @@ const TOKENS: &str = r#"
 # has, and its officer holds no token of another office.
 # The role system is another system of an office, which calls through `jieli gateway api-serve`. It has
 # a name, by which the person reads that it looked: one section of one leg at a time.
+# The role helper is one whom workers may name to help them: it sees how the legs given to it stand,
+# and nothing else. It has a name, by which the worker chooses it and reads that it looked.
 #[[desk.tokens]]
 #name = "union"
 #role = "window"

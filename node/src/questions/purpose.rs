@@ -20,6 +20,9 @@ pub(crate) const WINDOW: Purpose = p("本人在窗口", "the person at a window"
 /// A sheet that names the same person again.
 pub(crate) const IMPORT: Purpose = p("再次导入同一证件", "the same document imported again");
 
+/// A helper whom the worker has named.
+pub(crate) const HELPER: Purpose = p("本人指定的协助", "the help that the worker asked for");
+
 /// What a clerk may choose.
 pub(crate) const STATED: [Purpose; 7] = [
     p("办理业务", "to handle the case"),
@@ -44,7 +47,7 @@ impl Purpose {
 
     /// The purpose that a text states in one language or in both; `None` for own words.
     pub(crate) fn of(text: &str) -> Option<Word> {
-        let all = [LETTER, SLIP, WINDOW, IMPORT].into_iter().chain(STATED);
+        let all = [LETTER, SLIP, WINDOW, IMPORT, HELPER].into_iter().chain(STATED);
         let says = |one: &Purpose| [one.0.zh, one.0.en].contains(&text) || one.both() == text;
         all.into_iter().find(says).map(|found| found.0)
     }

@@ -35,6 +35,8 @@ pub enum View {
     Find,
     /// One section, by a system of the office.
     Section(u8),
+    /// How one leg stands, by the helper whom the worker named.
+    Helper,
 }
 
 impl View {
@@ -49,6 +51,7 @@ impl View {
             View::Import => "import",
             View::Find => "find",
             View::Section(_) => "section",
+            View::Helper => "helper",
         }
     }
 }
@@ -129,7 +132,7 @@ impl Batch<'_> {
             },
             View::Letter => &[Phase::A, Phase::B],
             View::Section(number) => return Ok(vec![number]),
-            View::Slip | View::Window | View::Import | View::Find => &[],
+            View::Slip | View::Window | View::Import | View::Find | View::Helper => &[],
         };
         if phases.is_empty() {
             return Ok(Vec::new());
@@ -168,21 +171,29 @@ impl Batch<'_> {
         let files = self.legs_by_code(case_number, code).await?;
         let mut legs = Vec::new();
         for file in &files {
-            let due = file.law.owed().into_iter().next().and_then(|owed| owed.due);
-            let (mut zh, mut en) = sentence(&Shown::of(file, due));
-            if let Some((held_zh, held_en)) = self.hold_sentence(file.id).await? {
-                zh.push_str(&held_zh);
-                en = format!("{en} {held_en}");
-            }
-            let word = words::service(file.service);
-            legs.push(wire::WorkerLeg {
-                number: file.number,
-                service: file.service.into(),
-                say_zh: format!("{} {}：{zh}", file.number, word.zh),
-                say_en: format!("{} {}: {en}", file.number, word.en),
-            });
+            legs.push(self.worker_leg(file).await?);
         }
         Ok(wire::WorkerStatusReply { legs })
+    }
+
+    /// How a leg stands, in the worker's words.
+    pub(crate) async fn worker_leg(
+        &mut self,
+        file: &LegFile,
+    ) -> Result<wire::WorkerLeg, StoreError> {
+        let due = file.law.owed().into_iter().next().and_then(|owed| owed.due);
+        let (mut zh, mut en) = sentence(&Shown::of(file, due));
+        if let Some((held_zh, held_en)) = self.hold_sentence(file.id).await? {
+            zh.push_str(&held_zh);
+            en = format!("{en} {held_en}");
+        }
+        let word = words::service(file.service);
+        Ok(wire::WorkerLeg {
+            number: file.number,
+            service: file.service.into(),
+            say_zh: format!("{} {}：{zh}", file.number, word.zh),
+            say_en: format!("{} {}: {en}", file.number, word.en),
+        })
     }
 
     /// Who looked at the data of any leg of the case, newest first.

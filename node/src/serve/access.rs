@@ -216,6 +216,11 @@ pub(super) fn enter_rota(
     enter_as(tokens, metadata, roles, "Rota")
 }
 
+/// Lets a helper in: the role opens the Help service and no desk.
+pub(super) fn enter_help(tokens: &Tokens, metadata: &MetadataMap) -> Result<Actor, Box<Status>> {
+    enter_as(tokens, metadata, &[DeskRole::Helper], "Help")
+}
+
 /// Lets a system in: the role opens the Systems service and no desk.
 pub(super) fn enter_system(tokens: &Tokens, metadata: &MetadataMap) -> Result<Caller, Box<Status>> {
     let actor = enter_as(tokens, metadata, &[DeskRole::System], "Systems")?;

@@ -25,6 +25,7 @@ mod checks;
 mod erasure;
 mod export;
 mod fields;
+pub mod help;
 mod keys;
 mod legs;
 mod packs;

@@ -14,11 +14,11 @@ use jieli_proto::day::Day;
 use jieli_proto::id::CityId;
 use jieli_proto::wire::worker_server::{Worker, WorkerServer};
 use jieli_proto::wire::{
-    AnswerCallBackRequest, AnswerReply, AnswerRequest, BodyList, CopyReply, CorrectionRequest,
-    EraseReply, FileGrievanceRequest, FiledReply, NotMeRequest, OpenCallBackReply,
-    OpenCallBackRequest, OpenReply, OpenRequest, ReopenRequest, SealedLine, SealedRef,
-    SetPinRequest, SlipPage, SlipStatus, SlipUse, StatementPage, WhoLookedReply, WithdrawRequest,
-    WorkerRequest, WorkerStatusReply,
+    AnswerCallBackRequest, AnswerReply, AnswerRequest, BodyList, ChooseHelperRequest, CopyReply,
+    CorrectionRequest, DismissHelperRequest, EraseReply, FileGrievanceRequest, FiledReply,
+    HelperList, NotMeRequest, OpenCallBackReply, OpenCallBackRequest, OpenReply, OpenRequest,
+    ReopenRequest, SealedLine, SealedRef, SetPinRequest, SlipPage, SlipStatus, SlipUse,
+    StatementPage, WhoLookedReply, WithdrawRequest, WorkerRequest, WorkerStatusReply,
 };
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -134,6 +134,14 @@ impl WorkerDoor {
         Ok(reply)
     }
 
+    async fn helpers(&self, command: WorkerCommand) -> Result<Response<HelperList>, Status> {
+        let done = self.perform(command).await;
+        reply(done.and_then(|done| {
+            let Done::Helpers(list) = done else { return Err(odd()) };
+            Ok(list)
+        }))
+    }
+
     async fn slip_page(&self, request: OpenRequest) -> Answer<SlipPage> {
         let done = self.perform(WorkerCommand::Slip(request)).await?;
         let Done::Slip(page) = done else { return Err(odd()) };
@@ -213,6 +221,27 @@ impl Worker for WorkerDoor {
         request: Request<SetPinRequest>,
     ) -> Result<Response<AnswerReply>, Status> {
         reply(self.answered(WorkerCommand::SetPin(request.into_inner())).await)
+    }
+
+    async fn show_helpers(
+        &self,
+        request: Request<WorkerRequest>,
+    ) -> Result<Response<HelperList>, Status> {
+        self.helpers(WorkerCommand::ShowHelpers(request.into_inner())).await
+    }
+
+    async fn choose_helper(
+        &self,
+        request: Request<ChooseHelperRequest>,
+    ) -> Result<Response<HelperList>, Status> {
+        self.helpers(WorkerCommand::ChooseHelper(request.into_inner())).await
+    }
+
+    async fn dismiss_helper(
+        &self,
+        request: Request<DismissHelperRequest>,
+    ) -> Result<Response<HelperList>, Status> {
+        self.helpers(WorkerCommand::DismissHelper(request.into_inner())).await
     }
 
     async fn not_me(

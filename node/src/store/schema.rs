@@ -61,6 +61,7 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 32 "0032_hand_over",
                 33 "0033_stand_in",
                 34 "0034_systems",
+                35 "0035_leg_helper",
                 39 "0039_vacancy_office",
             )
         };

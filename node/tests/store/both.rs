@@ -40,6 +40,7 @@ const SCHEMA: &str = concat!(
     include_str!("../../src/store/schema/sqlite/0032_hand_over.sql"),
     include_str!("../../src/store/schema/sqlite/0033_stand_in.sql"),
     include_str!("../../src/store/schema/sqlite/0034_systems.sql"),
+    include_str!("../../src/store/schema/sqlite/0035_leg_helper.sql"),
     include_str!("../../src/store/schema/sqlite/0039_vacancy_office.sql"),
 );
 
@@ -301,7 +302,7 @@ proptest! {
         let mut results = results_of(async |scratch| history(scratch, &batches).await);
         while let [(told, dump), (other_told, other_dump), ..] = results.as_slice() {
             prop_assert_eq!(told, other_told);
-            prop_assert_eq!(dump.len(), 108);
+            prop_assert_eq!(dump.len(), 109);
             for (table, rows) in dump {
                 prop_assert!(other_dump.get(table) == Some(rows), "table {} differs", table);
             }

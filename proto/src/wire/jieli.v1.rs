@@ -6630,6 +6630,47 @@ pub struct WorkerRequest {
     #[prost(string, tag = "2")]
     pub code: ::prost::alloc::string::String,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ChooseHelperRequest {
+    #[prost(string, tag = "1")]
+    pub case_number: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub code: ::prost::alloc::string::String,
+    /// number in the notice
+    #[prost(uint32, tag = "3")]
+    pub leg: u32,
+    /// token
+    #[prost(string, tag = "4")]
+    pub helper: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DismissHelperRequest {
+    #[prost(string, tag = "1")]
+    pub case_number: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub code: ::prost::alloc::string::String,
+    /// number in the notice; 0: of all of them
+    #[prost(uint32, tag = "3")]
+    pub leg: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HelperList {
+    #[prost(message, repeated, tag = "1")]
+    pub helpers: ::prost::alloc::vec::Vec<HelperLine>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HelperLine {
+    /// token
+    #[prost(string, tag = "1")]
+    pub helper: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub office: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub office_name: ::prost::alloc::string::String,
+    /// with which it helps now
+    #[prost(uint32, repeated, tag = "4")]
+    pub legs: ::prost::alloc::vec::Vec<u32>,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WorkerStatusReply {
     #[prost(message, repeated, tag = "1")]
@@ -11186,6 +11227,73 @@ pub mod worker_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Worker", "SetPin"));
             self.inner.unary(req, path, codec).await
         }
+        /// Who can be named as helper, and who helps with what now.
+        pub async fn show_helpers(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WorkerRequest>,
+        ) -> std::result::Result<tonic::Response<super::HelperList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Worker/ShowHelpers",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Worker", "ShowHelpers"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Names a helper for one leg, by a code that is good for answering; another one takes the place of
+        /// the one before. It ends with the leg.
+        pub async fn choose_helper(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ChooseHelperRequest>,
+        ) -> std::result::Result<tonic::Response<super::HelperList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Worker/ChooseHelper",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Worker", "ChooseHelper"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Ends it at once, with any code of the case; no reason is asked.
+        pub async fn dismiss_helper(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DismissHelperRequest>,
+        ) -> std::result::Result<tonic::Response<super::HelperList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Worker/DismissHelper",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Worker", "DismissHelper"));
+            self.inner.unary(req, path, codec).await
+        }
         /// "I did not stop this": opens a leg that takes the place of the stopped one.
         pub async fn not_me(
             &mut self,
@@ -11531,6 +11639,22 @@ pub mod worker_server {
             &self,
             request: tonic::Request<super::SetPinRequest>,
         ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status>;
+        /// Who can be named as helper, and who helps with what now.
+        async fn show_helpers(
+            &self,
+            request: tonic::Request<super::WorkerRequest>,
+        ) -> std::result::Result<tonic::Response<super::HelperList>, tonic::Status>;
+        /// Names a helper for one leg, by a code that is good for answering; another one takes the place of
+        /// the one before. It ends with the leg.
+        async fn choose_helper(
+            &self,
+            request: tonic::Request<super::ChooseHelperRequest>,
+        ) -> std::result::Result<tonic::Response<super::HelperList>, tonic::Status>;
+        /// Ends it at once, with any code of the case; no reason is asked.
+        async fn dismiss_helper(
+            &self,
+            request: tonic::Request<super::DismissHelperRequest>,
+        ) -> std::result::Result<tonic::Response<super::HelperList>, tonic::Status>;
         /// "I did not stop this": opens a leg that takes the place of the stopped one.
         async fn not_me(
             &self,
@@ -11923,6 +12047,139 @@ pub mod worker_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = SetPinSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Worker/ShowHelpers" => {
+                    #[allow(non_camel_case_types)]
+                    struct ShowHelpersSvc<T: Worker>(pub Arc<T>);
+                    impl<T: Worker> tonic::server::UnaryService<super::WorkerRequest>
+                    for ShowHelpersSvc<T> {
+                        type Response = super::HelperList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WorkerRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Worker>::show_helpers(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ShowHelpersSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Worker/ChooseHelper" => {
+                    #[allow(non_camel_case_types)]
+                    struct ChooseHelperSvc<T: Worker>(pub Arc<T>);
+                    impl<
+                        T: Worker,
+                    > tonic::server::UnaryService<super::ChooseHelperRequest>
+                    for ChooseHelperSvc<T> {
+                        type Response = super::HelperList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ChooseHelperRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Worker>::choose_helper(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ChooseHelperSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Worker/DismissHelper" => {
+                    #[allow(non_camel_case_types)]
+                    struct DismissHelperSvc<T: Worker>(pub Arc<T>);
+                    impl<
+                        T: Worker,
+                    > tonic::server::UnaryService<super::DismissHelperRequest>
+                    for DismissHelperSvc<T> {
+                        type Response = super::HelperList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DismissHelperRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Worker>::dismiss_helper(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DismissHelperSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -17033,6 +17290,406 @@ pub mod systems_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "jieli.v1.Systems";
     impl<T> tonic::server::NamedService for SystemsServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListGivenRequest {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GivenRef {
+    #[prost(string, tag = "1")]
+    pub case_number: ::prost::alloc::string::String,
+    /// number within the case
+    #[prost(uint32, tag = "2")]
+    pub leg: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GivenList {
+    #[prost(message, repeated, tag = "1")]
+    pub legs: ::prost::alloc::vec::Vec<GivenLine>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GivenLine {
+    #[prost(string, tag = "1")]
+    pub case_number: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub leg: u32,
+    #[prost(enumeration = "Service", tag = "3")]
+    pub service: i32,
+    #[prost(uint64, tag = "4")]
+    pub chosen_unix_ms: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GivenView {
+    #[prost(string, tag = "1")]
+    pub case_number: ::prost::alloc::string::String,
+    /// the sentence that the worker reads
+    #[prost(message, optional, tag = "2")]
+    pub leg: ::core::option::Option<WorkerLeg>,
+    /// where to go and what to bring, once an office has told it
+    #[prost(message, optional, tag = "3")]
+    pub window: ::core::option::Option<WindowView>,
+}
+/// Generated client implementations.
+#[cfg(feature = "grpc")]
+pub mod help_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// On the desk listener, for tokens of the role `helper` alone. Nothing here confirms, releases, stops
+    /// or withdraws. What was not given, what is over and what was taken back are one answer.
+    #[derive(Debug, Clone)]
+    pub struct HelpClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl HelpClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> HelpClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> HelpClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            HelpClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// The legs that workers gave to this token and that are not over.
+        pub async fn list_given(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListGivenRequest>,
+        ) -> std::result::Result<tonic::Response<super::GivenList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Help/ListGiven");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Help", "ListGiven"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// How one of them stands. Who looked is written down first; the worker reads it.
+        pub async fn show_given(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GivenRef>,
+        ) -> std::result::Result<tonic::Response<super::GivenView>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Help/ShowGiven");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Help", "ShowGiven"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "grpc")]
+pub mod help_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with HelpServer.
+    #[async_trait]
+    pub trait Help: std::marker::Send + std::marker::Sync + 'static {
+        /// The legs that workers gave to this token and that are not over.
+        async fn list_given(
+            &self,
+            request: tonic::Request<super::ListGivenRequest>,
+        ) -> std::result::Result<tonic::Response<super::GivenList>, tonic::Status>;
+        /// How one of them stands. Who looked is written down first; the worker reads it.
+        async fn show_given(
+            &self,
+            request: tonic::Request<super::GivenRef>,
+        ) -> std::result::Result<tonic::Response<super::GivenView>, tonic::Status>;
+    }
+    /// On the desk listener, for tokens of the role `helper` alone. Nothing here confirms, releases, stops
+    /// or withdraws. What was not given, what is over and what was taken back are one answer.
+    #[derive(Debug)]
+    pub struct HelpServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> HelpServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for HelpServer<T>
+    where
+        T: Help,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/jieli.v1.Help/ListGiven" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListGivenSvc<T: Help>(pub Arc<T>);
+                    impl<T: Help> tonic::server::UnaryService<super::ListGivenRequest>
+                    for ListGivenSvc<T> {
+                        type Response = super::GivenList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListGivenRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Help>::list_given(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListGivenSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Help/ShowGiven" => {
+                    #[allow(non_camel_case_types)]
+                    struct ShowGivenSvc<T: Help>(pub Arc<T>);
+                    impl<T: Help> tonic::server::UnaryService<super::GivenRef>
+                    for ShowGivenSvc<T> {
+                        type Response = super::GivenView;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GivenRef>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Help>::show_given(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ShowGivenSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for HelpServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "jieli.v1.Help";
+    impl<T> tonic::server::NamedService for HelpServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

@@ -386,7 +386,7 @@ fn message_text(message: &wire::MessageLine, out: Out) -> String {
 }
 
 /// The first handler, hours and what to bring, in plain words.
-fn window_text(window: &wire::WindowView, out: Out) -> String {
+pub(super) fn window_text(window: &wire::WindowView, out: Out) -> String {
     let telephone = &window.telephone;
     let hours = match window.opens.is_empty() {
         true => String::new(),
@@ -403,7 +403,7 @@ fn window_text(window: &wire::WindowView, out: Out) -> String {
     out.say(&zh, &en)
 }
 
-fn window_json(window: &wire::WindowView) -> Value {
+pub(super) fn window_json(window: &wire::WindowView) -> Value {
     json!({
         "office": window.office,
         "telephone": window.telephone,

@@ -8,6 +8,7 @@ use jieli_node::tokens;
 use jieli_proto::wire::audit_client::AuditClient;
 use jieli_proto::wire::desk_client::DeskClient;
 use jieli_proto::wire::grievance_client::GrievanceClient;
+use jieli_proto::wire::help_client::HelpClient;
 use jieli_proto::wire::keypad_client::KeypadClient;
 use jieli_proto::wire::operate_client::OperateClient;
 use jieli_proto::wire::rota_client::RotaClient;
@@ -50,6 +51,9 @@ pub(super) type Operate = OperateClient<InterceptedService<Channel, Bearer>>;
 
 /// Who has what on the desk, with a token.
 pub(super) type Rota = RotaClient<InterceptedService<Channel, Bearer>>;
+
+/// What a helper sees, with a token.
+pub(super) type Help = HelpClient<InterceptedService<Channel, Bearer>>;
 
 /// Adds the token to every call.
 #[derive(Clone)]
@@ -122,6 +126,12 @@ impl At {
     pub(super) async fn rota(&self) -> Result<Rota, Fail> {
         let (channel, bearer) = self.with_token(DeskRole::Clerk).await?;
         Ok(RotaClient::with_interceptor(channel, bearer))
+    }
+
+    /// What workers gave to a helper, with the token named or the first one of that role.
+    pub(super) async fn help(&self) -> Result<Help, Fail> {
+        let (channel, bearer) = self.with_token(DeskRole::Helper).await?;
+        Ok(HelpClient::with_interceptor(channel, bearer))
     }
 
     async fn with_token(&self, role: DeskRole) -> Result<(Channel, Bearer), Fail> {

@@ -44,6 +44,14 @@ const EXAMPLES: &[(&str, &str)] = &[
     ),
     ("stand-in list", "jieli stand-in list"),
     ("stand-in end", "jieli stand-in end 5d0c9a7711e2f084"),
+    ("helper list", "jieli --as helper helper list"),
+    ("helper show", "jieli --as helper helper show 2026-000001 2"),
+    ("worker helper show", "jieli worker helper show --case 2026-000001 --code 12345678"),
+    (
+        "worker helper choose",
+        "jieli worker helper choose --case 2026-000001 --code 12345678 --leg 2 --helper helper",
+    ),
+    ("worker helper dismiss", "jieli worker helper dismiss --case 2026-000001 --code 12345678"),
     ("peer list", "jieli peer list --json"),
     ("peer invite", "jieli peer invite --out invite.json"),
     (

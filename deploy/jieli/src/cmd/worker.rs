@@ -126,6 +126,9 @@ pub(super) enum WorkerCommand {
     /// Sets the PIN that windows ask for from then on, typed unseen.
     #[command(subcommand)]
     Pin(PinCommand),
+    /// Whom you name to help you with one item, and dismiss.
+    #[command(subcommand)]
+    Helper(super::helper::ChoiceCommand),
     /// "I did not stop this": answers the notice of a stop at a desk. The same request goes out
     /// again and keeps its filing date.
     NotMe {
@@ -273,6 +276,7 @@ impl WorkerCommand {
                 let request = wire::ReopenRequest { code, case_number, leg, document, number };
                 worker.reopen(request).await?.into_inner()
             }
+            WorkerCommand::Helper(command) => return command.run(at, out).await,
             WorkerCommand::Window(command) => return command.run(at, out).await,
             WorkerCommand::Grievance(command) => return command.run(at, out).await,
             WorkerCommand::CallBack(command) => return command.run(at, out).await,
@@ -371,6 +375,7 @@ fn look_text(look: &wire::Look) -> String {
         "letter" => ("打印您携带的信", "printed the letter you carry"),
         "slip" => ("打印回单", "printed a slip"),
         "window" => ("在窗口打开询问事项", "opened the questions at a window"),
+        "helper" => ("作为您指定的协助人查看进度", "looked how it stands, as the helper you named"),
         "import" => ("再次导入您的证件", "imported your document again"),
         _ => ("查看办件", "looked at the case"),
     };

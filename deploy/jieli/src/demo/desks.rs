@@ -102,7 +102,7 @@ fn accounts(city: &City, sends: bool) -> Vec<(String, Role, String)> {
             (DeskRole::Approver, _, _) => &[Role::Approver],
             (DeskRole::Compliance, _, _) => &[Role::ComplianceReviewer],
             (DeskRole::Operator, _, _) => &[Role::SystemAdministrator],
-            (DeskRole::Window | DeskRole::Body | DeskRole::System, _, _) => &[],
+            (DeskRole::Window | DeskRole::Body | DeskRole::System | DeskRole::Helper, _, _) => &[],
         };
         let account =
             |role: &Role| (format!("{token}-{}", role.name()), *role, (*token).to_owned());

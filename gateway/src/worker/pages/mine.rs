@@ -217,6 +217,7 @@ fn look_block(guest: &Guest, look: &wire::Look) -> Block {
         "import" => "looked.import",
         "find" => "looked.find",
         "section" => "looked.section",
+        "helper" => "looked.helper",
         _ => "looked.case",
     };
     let legs: Vec<String> = look.legs.iter().map(u32::to_string).collect();

@@ -73,7 +73,11 @@ impl DeskDoor {
         match caller.role {
             DeskRole::Compliance | DeskRole::Approver => true,
             DeskRole::Clerk => self.hand.published().directory.coordinates(&caller.actor.office),
-            DeskRole::Operator | DeskRole::Window | DeskRole::Body | DeskRole::System => false,
+            DeskRole::Operator
+            | DeskRole::Window
+            | DeskRole::Body
+            | DeskRole::System
+            | DeskRole::Helper => false,
         }
     }
 }

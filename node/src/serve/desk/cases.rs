@@ -56,7 +56,11 @@ impl Eyes<'_> {
             DeskRole::System => {
                 self.caller.actor.office == file.our_office && !file.is_page_closed(self.now_ms)
             }
-            DeskRole::Approver | DeskRole::Operator | DeskRole::Window | DeskRole::Body => false,
+            DeskRole::Approver
+            | DeskRole::Operator
+            | DeskRole::Window
+            | DeskRole::Body
+            | DeskRole::Helper => false,
         }
     }
 

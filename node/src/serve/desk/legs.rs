@@ -284,7 +284,7 @@ impl<'a> Scene<'a> {
     }
 
     /// Where the person goes, as the examiner told it last.
-    fn window(&self, file: &LegFile) -> Option<wire::WindowView> {
+    pub(super) fn window(&self, file: &LegFile) -> Option<wire::WindowView> {
         let examiner = Side::Examiner;
         let (message, window) = file.entries.iter().rev().find_map(|entry| {
             let legal = file.law.place(entry.side, entry.seq).is_some_and(|p| p.legal().is_some());
