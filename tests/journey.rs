@@ -25,6 +25,8 @@ mod crossing;
 mod heard;
 #[path = "journey/heirs.rs"]
 mod heirs;
+#[path = "journey/items.rs"]
+mod items;
 #[path = "journey/lapse.rs"]
 mod lapse;
 #[path = "journey/local.rs"]
