@@ -55,6 +55,8 @@ mod road;
 mod rota;
 #[path = "journey/silence.rs"]
 mod silence;
+#[path = "journey/statement.rs"]
+mod statement;
 #[path = "journey/steady.rs"]
 mod steady;
 #[path = "journey/stops.rs"]

@@ -1,4 +1,4 @@
-//! Pages for people: the worker's slip and the letter that a person carries. One A4 page each,
+//! Pages for people: the worker's slip, the letter that a person carries, and statements. One A4 page each,
 //! HTML without any external resource, plain Chinese first and English second.
 //!
 //! A page holds the text of its QR code once more, in `data-jieli`, so that the file itself can be
@@ -14,6 +14,7 @@ mod hotlines;
 mod letter;
 mod qr;
 mod slip;
+mod statement;
 
 pub use hotlines::{HOTLINES, Hotline};
 
@@ -49,6 +50,11 @@ pub(crate) fn policy() -> String {
 /// The letter to a city without a node, with its tear-off slip.
 pub fn letter(page: &wire::LetterPage) -> Result<String, PageError> {
     letter::html(page)
+}
+
+/// A statement of one fact, for the person who asked for it.
+pub fn statement(page: &wire::StatementPage) -> Result<String, PageError> {
+    statement::html(page)
 }
 
 const STYLE: &str = "@page{size:A4;margin:10mm 13mm}\
@@ -111,6 +117,24 @@ fn service(service: wire::Service) -> String {
 fn code(digits: &str) -> String {
     let (left, right) = digits.split_at_checked(digits.len() / 2).unwrap_or((digits, ""));
     format!("<span class=\"code\">{} {}</span>", escape(left), escape(right))
+}
+
+/// What the code of a page holds of the person, two fields a row.
+fn fields(all: &[wire::LetterField]) -> String {
+    let mut out = String::from("<table>\n");
+    for pair in all.chunks(2) {
+        out += "<tr>";
+        for field in pair {
+            let name = format!(
+                "{} <span class=\"en\">{}</span>",
+                escape(&field.name_zh),
+                escape(&field.name_en)
+            );
+            out += &format!("<th>{name}</th><td>{}</td>", escape(&field.value));
+        }
+        out += "</tr>\n";
+    }
+    out + "</table>\n"
 }
 
 /// How a stranger checks the page: the root as it is read out, and in full.

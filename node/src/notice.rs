@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The texts there are, by their lasting ids. A text that changes gets a new id.
-pub const TEMPLATES: [&str; 16] = [
+pub const TEMPLATES: [&str; 17] = [
     "consent.ask.v1",
     "terms.ask.v1",
     "ballot.ask.v1",
@@ -35,6 +35,7 @@ pub const TEMPLATES: [&str; 16] = [
     "phone.tell.v1",
     "correction.tell.v1",
     "guardian.tell.v1",
+    "statement.ask.v1",
 ];
 
 /// The way to persons that the settings name.

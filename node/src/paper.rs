@@ -1,5 +1,5 @@
-//! What people hold in their hands: the worker's slip with its code, the worker's own copy, and
-//! the letter to a city without a node.
+//! What people hold in their hands: the worker's slip with its code, the worker's own copy, the
+//! letter to a city without a node, and statements of a fact.
 //!
 //! A slip code looks and stops. It is no question's code, stands in a table of its own, and
 //! nothing that confirms ever reads that table (V1).
@@ -7,11 +7,14 @@
 use crate::batch::Batch;
 use crate::trouble::{Denied, Outcome, Trouble};
 use jieli_proto::paper::{self, PaperError};
+use jieli_proto::section::{SectionKind, Value};
 use jieli_proto::wire::{self, Envelope};
+use jieli_proto::words;
 
 mod letter;
 mod shown;
 mod slip;
+mod statement;
 
 pub(crate) use letter::letter_state;
 
@@ -39,6 +42,17 @@ impl Batch<'_> {
         let fpr = jieli_proto::id::Digest(self.house.root.fingerprint());
         (fpr.hex(), crate::public::spoken(&fpr).to_vec())
     }
+}
+
+/// Values as they are printed.
+fn fields(kind: &SectionKind, values: &[(u32, Value)]) -> Vec<wire::LetterField> {
+    let known = values.iter().filter_map(|(number, value)| Some((kind.field(*number)?, value)));
+    let shown = known.map(|(field, value)| wire::LetterField {
+        name_zh: field.zh.to_owned(),
+        name_en: field.en.to_owned(),
+        value: words::value(kind.number, field, value),
+    });
+    shown.collect()
 }
 
 fn too_long(error: &PaperError) -> Denied {

@@ -49,6 +49,7 @@ pub use status::{Look, View};
 pub(crate) use tell::{ARRIVAL_STATE, Letter, Told};
 pub(crate) use text::{
     consent as consent_text, letter as letter_text, receiving_line as receiving_text,
+    statement as statement_text,
 };
 
 /// The question about the terms of a job, as a window shows it.
@@ -69,7 +70,7 @@ pub const ANSWER_HOURS: u64 = 4;
 /// Days after which a draft that nobody confirmed is erased.
 pub const DRAFT_DAYS: u64 = 14;
 
-const HOUR_MS: u64 = 3_600_000;
+pub(crate) const HOUR_MS: u64 = 3_600_000;
 
 /// What a question is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,10 +95,12 @@ pub enum Topic {
     Correction,
     /// Another office sent you for the same: shall this one end?
     Duplicate,
+    /// Shall the office sign this fact for you, to carry yourself?
+    Statement,
 }
 
 impl Topic {
-    const ALL: [Topic; 10] = [
+    const ALL: [Topic; 11] = [
         Topic::Consent,
         Topic::Terms,
         Topic::Ballot,
@@ -108,6 +111,7 @@ impl Topic {
         Topic::Redirect,
         Topic::Correction,
         Topic::Duplicate,
+        Topic::Statement,
     ];
 
     fn word(self) -> &'static str {
@@ -122,6 +126,7 @@ impl Topic {
             Topic::Redirect => "redirect",
             Topic::Correction => "correction",
             Topic::Duplicate => "duplicate",
+            Topic::Statement => "statement",
         }
     }
 
@@ -135,7 +140,8 @@ impl Topic {
             | Topic::Stopped
             | Topic::Letter
             | Topic::Redirect
-            | Topic::Correction => file,
+            | Topic::Correction
+            | Topic::Statement => file,
         }
     }
 
@@ -148,7 +154,8 @@ impl Topic {
             | Topic::Complete
             | Topic::Arrival
             | Topic::Stopped
-            | Topic::Duplicate => true,
+            | Topic::Duplicate
+            | Topic::Statement => true,
             Topic::Terms | Topic::Ballot | Topic::Redirect | Topic::Correction => false,
         }
     }
@@ -544,9 +551,12 @@ pub(crate) fn is_slow(topic: Topic, service: Service) -> bool {
             service == Service::Employment
         }
         Topic::Terms => true,
-        Topic::Ballot | Topic::Complete | Topic::Arrival | Topic::Correction | Topic::Duplicate => {
-            false
-        }
+        Topic::Ballot
+        | Topic::Complete
+        | Topic::Arrival
+        | Topic::Correction
+        | Topic::Duplicate
+        | Topic::Statement => false,
     }
 }
 

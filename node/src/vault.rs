@@ -20,6 +20,12 @@ pub const CONTACT: u8 = 255;
 /// brought to it.
 pub const ARRIVED: u8 = 252;
 
+/// Slot of a fact that the person is asked about: the statement, not signed yet.
+pub const STATED: u8 = 250;
+
+/// Slot of a statement that was signed, with what is printed of the person.
+pub const STATEMENT: u8 = 249;
+
 /// Columns of `section_data`, as its rows are made here.
 pub(crate) const DATA_COLUMNS: &[&str] =
     &["leg_id", "slot", "msg_id", "key_id", "nonce", "ciphertext"];

@@ -196,7 +196,8 @@ impl Batch<'_> {
                 | Topic::Letter
                 | Topic::Redirect
                 | Topic::Correction
-                | Topic::Duplicate => {}
+                | Topic::Duplicate
+                | Topic::Statement => {}
             }
         }
         self.answered(&found, &numbers).await?;

@@ -1,4 +1,4 @@
-//! Paper: a signed slip or letter with all that leads from a root fingerprint to it, as one text
+//! Paper: a signed slip, letter or statement with all that leads from a root fingerprint to it, as one text
 //! that a QR code holds and that anybody checks offline.
 //!
 //! `"JIELI1:"` and the base32 (RFC 4648 section 6, upper case, no padding) of an encoded
@@ -16,6 +16,9 @@ use crate::wire::{self, Envelope, RevocationReason, Service};
 use prost::Message as _;
 
 mod base32;
+mod statement;
+
+pub use statement::{STATEMENT_DAYS, StatementFacts, check_fact, stated_by};
 
 /// What every paper text starts with.
 pub const PREFIX: &str = "JIELI1:";
@@ -29,6 +32,9 @@ pub const LETTER_DAYS: i64 = 90;
 
 /// Longest name of an office in a letter, in characters.
 pub const OFFICE_CHARS_MAX: usize = 60;
+
+/// The zone that is farthest behind UTC, in minutes: there a day ends last.
+const ZONE_MIN_MAX: i32 = 12 * 60;
 
 /// Why a paper proves nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -111,6 +117,8 @@ pub enum Content {
     Slip(SlipFacts),
     /// A letter to a city without a node.
     Letter(LetterFacts),
+    /// A fact that the person carries.
+    Statement(StatementFacts),
 }
 
 /// A paper that holds.
@@ -125,8 +133,9 @@ pub struct Checked {
     /// Whether its key has been replaced since, in the order of things: such a key stays good for
     /// what it signed before, and paper does not show when that was.
     pub is_retired: bool,
-    /// When it was made, as the city claims, Unix milliseconds.
-    pub issued_unix_ms: u64,
+    /// When it was made, as the city claims, Unix milliseconds; a statement says only until when it
+    /// counts.
+    pub issued_unix_ms: Option<u64>,
     /// Its name.
     pub env_digest: Digest,
     /// What it says.
@@ -170,26 +179,33 @@ pub fn open(text: &str, roots: &[Digest], newer: Option<&Envelope>) -> Result<Ch
     let manifest =
         Manifest::open(paper.manifest.as_ref().ok_or(PaperError::Form("manifest"))?, &root, None)?;
     let sealed = paper.envelope.as_ref().ok_or(PaperError::Form("envelope"))?;
-    let kind = envelope::kind(sealed).filter(|kind| matches!(kind, Kind::Slip | Kind::Letter));
+    let kind = envelope::kind(sealed)
+        .filter(|kind| matches!(kind, Kind::Slip | Kind::Letter | Kind::PersonStatement));
     let kind = kind.ok_or(PaperError::Form("payload_type"))?;
     manifest.verify(sealed, kind)?;
     let key = envelope::key_fpr(sealed)?;
     let is_retired = is_retired(&manifest, &root, newer, &key)?;
-    let (issued_unix_ms, city, content) = if kind == Kind::Slip {
-        let slip: wire::Slip = envelope::payload(sealed)?;
-        let none = paper.sections.is_empty();
-        let facts = slip_facts(&slip, none)?;
-        (slip.issued_unix_ms, slip.city_id, Content::Slip(facts))
-    } else {
-        let letter: wire::PaperLetter = envelope::payload(sealed)?;
-        let facts = letter_facts(&letter, &paper.sections)?;
-        (letter.issued_unix_ms, letter.city_id, Content::Letter(facts))
-    };
-    if city != manifest.city.as_str() {
-        return Err(PaperError::Form("city_id"));
-    }
     let from = manifest.key(&key, kind.role()).map_or(u64::MAX, |key| key.not_before_unix_ms);
-    if issued_unix_ms < from {
+    let (issued_unix_ms, content) = if kind == Kind::Slip {
+        let slip: wire::Slip = envelope::payload(sealed)?;
+        is_of(&manifest, &slip.city_id)?;
+        let facts = slip_facts(&slip, paper.sections.is_empty())?;
+        (Some(slip.issued_unix_ms), Content::Slip(facts))
+    } else if kind == Kind::Letter {
+        let letter: wire::PaperLetter = envelope::payload(sealed)?;
+        is_of(&manifest, &letter.city_id)?;
+        let facts = letter_facts(&letter, &paper.sections)?;
+        (Some(letter.issued_unix_ms), Content::Letter(facts))
+    } else {
+        let signed: wire::PersonStatement = envelope::payload(sealed)?;
+        let facts = statement::facts(&signed, &paper.sections)?;
+        // It cannot have been signed after its last day.
+        if facts.valid_until.plus(1).start_unix_ms(-ZONE_MIN_MAX) < from {
+            return Err(PaperError::Form("valid_until"));
+        }
+        (None, Content::Statement(facts))
+    };
+    if issued_unix_ms.is_some_and(|issued| issued < from) {
         return Err(PaperError::Form("issued_unix_ms"));
     }
     Ok(Checked {
@@ -201,6 +217,10 @@ pub fn open(text: &str, roots: &[Digest], newer: Option<&Envelope>) -> Result<Ch
         env_digest: envelope::env_digest(sealed),
         content,
     })
+}
+
+fn is_of(manifest: &Manifest, city: &str) -> Result<(), PaperError> {
+    if city == manifest.city.as_str() { Ok(()) } else { Err(PaperError::Form("city_id")) }
 }
 
 /// Whether a key was retired, by the newest manifest at hand. A key that was lost or stolen does

@@ -5,7 +5,7 @@ use crate::day::Day;
 use crate::section::{Field, FieldType, Value};
 use crate::wire::{
     DecisionCode, GrievanceKind, HolderSide, KeepingDuty, MessageType, OfficeKind, RiskFlagAnswer,
-    RiskFlagKind, Service,
+    RiskFlagKind, Service, StatementFact,
 };
 
 /// A word in both languages.
@@ -111,6 +111,29 @@ pub fn keeping_duty(duty: KeepingDuty) -> Word {
         KeepingDuty::TenancyRecord => w("租住记录", "the record of tenancy"),
         KeepingDuty::LegalHold => w("依法保全", "a legal hold"),
     }
+}
+
+/// What a statement is about.
+pub fn statement_fact(fact: StatementFact) -> Word {
+    match fact {
+        StatementFact::Unspecified => w("未定", "unknown"),
+        StatementFact::InsuredMonths => w("累计参保月数", "months insured"),
+        StatementFact::CourseFinished => w("培训结业", "course finished on"),
+        StatementFact::ResidenceRegisteredSince => {
+            w("居住登记起始日", "residence registered since")
+        }
+        StatementFact::EnrolledSince => w("入学起始日", "enrolled since"),
+    }
+}
+
+/// The fact of a statement with its value, in Chinese and English.
+pub fn stated(fact: StatementFact, months: u32, since: Option<Day>) -> [String; 2] {
+    let word = statement_fact(fact);
+    let [zh, en] = match since {
+        Some(day) => [day.to_string(), day.to_string()],
+        None => [format!("{months} 个月"), months.to_string()],
+    };
+    [format!("{} {zh}", word.zh), format!("{} {en}", word.en)]
 }
 
 /// An office kind.

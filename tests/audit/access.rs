@@ -173,6 +173,7 @@ async fn desk(doors: &Doors, call: Call, token: &str, cases: &Cases) -> Option<V
             let request = wire::SlipRequest { case_number: cases.sent.clone() };
             ask!(doors.desk, doors, token, print_slip, request)
         }
+        Call::AskStatement => plain!(ask_statement, StatementRequest),
         Call::AskLetter => plain!(ask_letter, LetterRequest),
         Call::WriteLetter => ask!(doors.desk, doors, token, write_letter, letter),
         Call::AnswerLetter => plain!(answer_letter, LetterAnswer),

@@ -50,6 +50,7 @@ mod self_audit;
 mod shell;
 mod slip;
 mod stand_in;
+mod statement;
 mod status;
 mod vacancy;
 mod window;
@@ -189,6 +190,8 @@ enum Command {
     Worker(worker::WorkerCommand),
     /// Prints the worker's slip of a case, with a fresh code to look and to stop.
     Slip(slip::SlipArgs),
+    /// A fact out of the own books, signed for the person to carry.
+    Statement(statement::StatementArgs),
     /// Letters that a person carries to a city without a node.
     #[command(subcommand)]
     Letter(letter::LetterCommand),
@@ -213,7 +216,7 @@ enum Command {
     Reconcile(reconcile::Reconcile),
     /// Works out anew whether what is stored is what was signed; names table, row and column.
     SelfAudit(self_audit::SelfAudit),
-    /// Checks evidence, a slip or a letter against root fingerprints; needs no node, network or account.
+    /// Checks evidence, a slip, letter or statement against root fingerprints; needs no node, network or account.
     Verify(evidence::Verify),
     /// What compliance reads: figures, deadlines, consents. No personal data.
     #[command(subcommand)]
@@ -284,6 +287,7 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
         Command::Case(command) => command.run(&at, out).await,
         Command::Worker(command) => command.run(&at, out).await,
         Command::Slip(slip) => slip.run(&at, out).await,
+        Command::Statement(statement) => statement.run(&at, out).await,
         Command::Letter(command) => command.run(&at, out).await,
         Command::Erase(erase) => erase.run(&at, out).await,
         Command::Hold(command) => command.run(&at, out).await,
@@ -361,6 +365,9 @@ mod tests {
             "jieli worker reopen --case 2026-000001 --code 12345678 --leg 1",
             "jieli verify --slip slip.html --root 00 --manifest public.json",
             "jieli verify --letter JIELI1:AA --root 00",
+            "jieli verify --statement JIELI1:AA --root 00 --at 1795000000",
+            "jieli statement --case 2026-000001 --leg 1 --fact enrolled-since --since 2026-09-01",
+            "jieli worker statement --case 2026-000001 --code 12345678 --out statement.html",
             "jieli slip --case 2026-000001 --out slip.html",
             "jieli worker slip --case 2026-000001 --code 12345678 --out slip.html",
             "jieli worker copy --case 2026-000001 --code 12345678 --out copy.zip",
@@ -414,6 +421,9 @@ mod tests {
             "jieli hold set --case 2026-000001 --reason court-order",
             "jieli verify --slip a --letter b --root 00",
             "jieli verify --root 00",
+            "jieli verify --slip a --statement b --root 00",
+            "jieli statement --case 2026-000001 --leg 1 --fact enrolled-since",
+            "jieli statement --case 2026-000001 --leg 1 --fact score --months 7",
             "jieli reconcile",
             "jieli backup",
             "jieli backup --out copy.db verify copy.db",

@@ -1,6 +1,8 @@
 //! The letter to a city without a node.
 
-use super::{PageError, both, check, code, date, escape, hotlines, page, paragraph, qr, service};
+use super::{
+    PageError, both, check, code, date, escape, fields, hotlines, page, paragraph, qr, service,
+};
 use jieli_proto::wire::{LetterPage, Service};
 
 /// Side of the QR code in millimetres: it holds the values too.
@@ -41,7 +43,7 @@ pub(super) fn html(letter: &LetterPage) -> Result<String, PageError> {
              photograph afterwards."
         ),
     );
-    body += &table(letter);
+    body += &fields(&letter.fields);
     if letter.service() == Service::Employment {
         body += &paragraph(
             "本信不含用工条件。签任何东西之前，请先要到书面的工资、工时、住宿等条件。您不需要支付任何介绍费。",
@@ -72,24 +74,6 @@ fn sender(letter: &LetterPage) -> String {
     };
     let from = "发函机构 <span class=\"en\">sending office</span>";
     format!("{from}：{}{telephone}", escape(&letter.our_office))
-}
-
-fn table(letter: &LetterPage) -> String {
-    let mut out = String::from("<table>\n");
-    // Two fields a row.
-    for pair in letter.fields.chunks(2) {
-        out += "<tr>";
-        for field in pair {
-            let name = format!(
-                "{} <span class=\"en\">{}</span>",
-                escape(&field.name_zh),
-                escape(&field.name_en)
-            );
-            out += &format!("<th>{name}</th><td>{}</td>", escape(&field.value));
-        }
-        out += "</tr>\n";
-    }
-    out + "</table>\n"
 }
 
 fn tear_off(letter: &LetterPage) -> String {

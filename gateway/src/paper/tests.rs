@@ -101,3 +101,36 @@ fn a_letter_prints_its_fields_and_both_codes() {
     }
     assert_eq!(paper::find(&html), Some(page.qr.as_str()));
 }
+
+#[test]
+fn a_statement_says_one_fact_to_the_person() {
+    let field = wire::LetterField {
+        name_zh: "姓名".to_owned(),
+        name_en: "full name".to_owned(),
+        value: "买买提·示例<b>".to_owned(),
+    };
+    let page = wire::StatementPage {
+        qr: text(1_500),
+        city: "瑞安市".to_owned(),
+        office: "瑞安市教育局".to_owned(),
+        fact: wire::StatementFact::EnrolledSince.into(),
+        since: 20_260_901,
+        valid_until: 20_270_219,
+        fields: vec![field],
+        ..wire::StatementPage::default()
+    };
+    let html = statement(&page).unwrap();
+    for needed in [
+        "入学起始日 2026-09-01",
+        "2027-02-19",
+        "买买提·示例&lt;b&gt;",
+        "瑞安市教育局",
+        "--statement",
+        CAVEAT_ZH,
+        CAVEAT_EN,
+    ] {
+        assert!(html.contains(needed), "{needed}");
+    }
+    assert_eq!(paper::find(&html), Some(page.qr.as_str()));
+    assert!(!html.contains("<b>买") && !html.contains("办件号"));
+}

@@ -38,6 +38,9 @@ pub(super) async fn worker(batch: &mut Batch<'_>, command: WorkerCommand) -> Out
             batch.record("own copy", &case.id.0);
             Done::Copy(case.number, legs)
         }
+        WorkerCommand::Statement(r) => {
+            Done::Statement(batch.own_statement(&r.case_number, &r.code).await?)
+        }
         WorkerCommand::LookBySlip(r) => Done::SlipStatus(batch.look_by_slip(&r).await?),
         WorkerCommand::StopBySlip(r) => Done::Answered(batch.stop_by_slip(&r).await?),
         WorkerCommand::AskCorrection(r) => Done::Answered(batch.correction_by_code(&r).await?),

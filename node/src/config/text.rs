@@ -85,6 +85,7 @@ const LIMITS: &str = r#"
 #"correction.tell.v1" = "SMS_100014"
 #"duplicate.ask.v1" = "SMS_100015"
 #"guardian.tell.v1" = "SMS_100016"
+#"statement.ask.v1" = "SMS_100017"
 "#;
 
 const KEYRING: &str = "

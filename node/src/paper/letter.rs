@@ -16,7 +16,6 @@ use jieli_proto::id::{Digest, LegId, MsgId};
 use jieli_proto::paper::{LETTER_DAYS, letter_slots};
 use jieli_proto::section::{self, Phase, SectionKind};
 use jieli_proto::wire::{self, Envelope};
-use jieli_proto::words;
 use prost::Message as _;
 use subtle::ConstantTimeEq;
 
@@ -297,7 +296,12 @@ impl Batch<'_> {
     }
 
     /// A leg of the own office: the page shows the person.
-    async fn own_leg(&mut self, actor: &Actor, case: &str, leg: u32) -> Outcome<LegFile> {
+    pub(super) async fn own_leg(
+        &mut self,
+        actor: &Actor,
+        case: &str,
+        leg: u32,
+    ) -> Outcome<LegFile> {
         let file = self.leg_of(case, leg).await?;
         if file.our_office == actor.office {
             return Ok(file);
@@ -434,14 +438,7 @@ fn fields_of(
         let digest = slot.and_then(|slot| Digest::from_slice(&slot.digest)).ok_or_else(corrupt)?;
         let values = section::open(letter, found, &digest).map_err(|_| corrupt())?;
         let kind = SectionKind::of(found.section).ok_or_else(corrupt)?;
-        for (number, value) in values {
-            let Some(field) = kind.field(number) else { continue };
-            fields.push(wire::LetterField {
-                name_zh: field.zh.to_owned(),
-                name_en: field.en.to_owned(),
-                value: words::value(kind.number, field, &value),
-            });
-        }
+        fields.extend(super::fields(kind, &values));
     }
     Ok(fields)
 }

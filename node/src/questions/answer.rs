@@ -134,7 +134,8 @@ impl Batch<'_> {
                 | Topic::Stopped
                 | Topic::Redirect
                 | Topic::Correction
-                | Topic::Duplicate => file.local == Local::OnTheRoad,
+                | Topic::Duplicate
+                | Topic::Statement => file.local == Local::OnTheRoad,
             };
             if answered && counts && !yes.contains(&number) && stands {
                 self.stop_leg(leg).await?;
@@ -237,6 +238,7 @@ impl Batch<'_> {
             }
             Topic::Correction => self.corrected(question, file).await,
             Topic::Duplicate => self.end_duplicate(file).await,
+            Topic::Statement => self.sign_statement(question, file).await,
             Topic::Letter => {
                 let agreed = self.letter_agreed(question, file).await;
                 self.yes_stands(question, agreed).await

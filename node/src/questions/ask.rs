@@ -268,7 +268,7 @@ impl Batch<'_> {
                 "SELECT CAST(COUNT(*) AS BIGINT), \
                  CAST(COALESCE(MAX(CASE WHEN q.tries >= $2 THEN 1 ELSE 0 END), 0) AS BIGINT) \
                  FROM question_leg ql JOIN question q ON q.question_id = ql.question_id \
-                 WHERE ql.leg_id = $1 AND NOT EXISTS \
+                 WHERE ql.leg_id = $1 AND q.kind <> 'statement' AND NOT EXISTS \
                  (SELECT 1 FROM sitting_item si WHERE si.question_id = q.question_id)",
                 vec![file.id.to_vec().into(), super::TRIES_MAX.into()],
             )

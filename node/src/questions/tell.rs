@@ -121,6 +121,7 @@ impl Topic {
             Topic::Redirect => "redirect.ask.v1",
             Topic::Correction => "correction.ask.v1",
             Topic::Duplicate => "duplicate.ask.v1",
+            Topic::Statement => "statement.ask.v1",
         }
     }
 
@@ -136,7 +137,8 @@ impl Topic {
             | Topic::Complete
             | Topic::Redirect
             | Topic::Correction
-            | Topic::Duplicate => true,
+            | Topic::Duplicate
+            | Topic::Statement => true,
             Topic::Arrival | Topic::Stopped => false,
         }
     }

@@ -60,6 +60,7 @@ pub enum Call {
     AskLetter,
     WriteLetter,
     AnswerLetter,
+    AskStatement,
     ListKeys,
     PlaceKey,
     InstallManifest,
@@ -76,13 +77,13 @@ pub enum Call {
 
 use Call::{
     AcceptInvite, Act, ActOnAgreement, AddPeer, AddRule, AddVacancies, AnswerLetter, Approve,
-    ApproveHold, ApproveSecond, Ask, AskCapacity, AskLetter, AskSecond, BackUpKeyring, CarryOut,
-    CloseVacancy, CounterPropose, Countersign, EnterHold, Erase, ExportApproved, ExportCase,
-    FindCases, HandOver, Import, ImportPack, InstallManifest, InvitePeer, ListAgreements,
-    ListCapacity, ListCases, ListDisputed, ListFindings, ListHolds, ListKeys, ListPacks, ListPeers,
-    ListReconciled, ListRules, ListSeconds, ListVacancies, OpenAgain, PlaceKey, PrintSlip, Propose,
-    Reconcile, RemoveRule, Repair, SelfAudit, SetCapacity, ShowAgreement, ShowCase, ShowPack,
-    TestPeer, UndoAct, WriteLetter,
+    ApproveHold, ApproveSecond, Ask, AskCapacity, AskLetter, AskSecond, AskStatement,
+    BackUpKeyring, CarryOut, CloseVacancy, CounterPropose, Countersign, EnterHold, Erase,
+    ExportApproved, ExportCase, FindCases, HandOver, Import, ImportPack, InstallManifest,
+    InvitePeer, ListAgreements, ListCapacity, ListCases, ListDisputed, ListFindings, ListHolds,
+    ListKeys, ListPacks, ListPeers, ListReconciled, ListRules, ListSeconds, ListVacancies,
+    OpenAgain, PlaceKey, PrintSlip, Propose, Reconcile, RemoveRule, Repair, SelfAudit, SetCapacity,
+    ShowAgreement, ShowCase, ShowPack, TestPeer, UndoAct, WriteLetter,
 };
 use DeskRole::{Approver, Clerk, Compliance, Operator};
 
@@ -135,6 +136,7 @@ pub const TABLE: &[(Call, &[DeskRole])] = &[
     (AskLetter, &[Clerk]),
     (WriteLetter, &[Clerk]),
     (AnswerLetter, &[Clerk]),
+    (AskStatement, &[Clerk]),
     (Erase, &[Clerk]),
     (EnterHold, &[Operator]),
     (ApproveHold, &[Approver]),

@@ -417,6 +417,14 @@ impl desk_server::Desk for DeskDoor {
         self.reply(self.slip(&caller, &request.case_number).await)
     }
 
+    async fn ask_statement(
+        &self,
+        request: Request<wire::StatementRequest>,
+    ) -> Reply<wire::LetterReply> {
+        let (caller, request) = self.enter(Call::AskStatement, request)?;
+        self.reply(self.letter_said(&caller, DeskCommand::AskStatement(request)).await)
+    }
+
     async fn ask_letter(&self, request: Request<wire::LetterRequest>) -> Reply<wire::LetterReply> {
         let (caller, request) = self.enter(Call::AskLetter, request)?;
         self.reply(self.letter_said(&caller, DeskCommand::AskLetter(request)).await)

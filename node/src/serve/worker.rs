@@ -17,8 +17,8 @@ use jieli_proto::wire::{
     AnswerCallBackRequest, AnswerReply, AnswerRequest, BodyList, CopyReply, CorrectionRequest,
     EraseReply, FileGrievanceRequest, FiledReply, NotMeRequest, OpenCallBackReply,
     OpenCallBackRequest, OpenReply, OpenRequest, ReopenRequest, SealedLine, SealedRef,
-    SetPinRequest, SlipPage, SlipStatus, SlipUse, WhoLookedReply, WithdrawRequest, WorkerRequest,
-    WorkerStatusReply,
+    SetPinRequest, SlipPage, SlipStatus, SlipUse, StatementPage, WhoLookedReply, WithdrawRequest,
+    WorkerRequest, WorkerStatusReply,
 };
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -235,6 +235,17 @@ impl Worker for WorkerDoor {
 
     async fn copy(&self, request: Request<OpenRequest>) -> Result<Response<CopyReply>, Status> {
         reply(self.own_copy(request.into_inner()).await)
+    }
+
+    async fn statement(
+        &self,
+        request: Request<OpenRequest>,
+    ) -> Result<Response<StatementPage>, Status> {
+        let done = self.perform(WorkerCommand::Statement(request.into_inner())).await;
+        reply(done.and_then(|done| {
+            let Done::Statement(page) = done else { return Err(odd()) };
+            Ok(page)
+        }))
     }
 
     async fn look_by_slip(

@@ -83,6 +83,7 @@ async fn call(city: &City, call: Call, with: &With<'_>) -> Option<Status> {
             ask!(city, |m| with.make(m), list_reconciled, ListReconciledRequest)
         }
         Call::PrintSlip => ask!(city, |m| with.make(m), print_slip, SlipRequest),
+        Call::AskStatement => ask!(city, |m| with.make(m), ask_statement, StatementRequest),
         Call::AskLetter => ask!(city, |m| with.make(m), ask_letter, LetterRequest),
         Call::WriteLetter => ask!(city, |m| with.make(m), write_letter, LetterRequest),
         Call::AnswerLetter => ask!(city, |m| with.make(m), answer_letter, LetterAnswer),

@@ -4126,6 +4126,55 @@ pub struct LetterAnswer {
     #[prost(bool, tag = "5")]
     pub stamped: bool,
 }
+/// A fact about the person, out of the own books of the office that asks (casework: STATEMENT).
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StatementRequest {
+    #[prost(string, tag = "1")]
+    pub case_number: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub leg: u32,
+    #[prost(enumeration = "StatementFact", tag = "3")]
+    pub fact: i32,
+    /// INSURED_MONTHS alone
+    #[prost(uint32, tag = "4")]
+    pub months: u32,
+    /// yyyymmdd, for the others
+    #[prost(uint32, tag = "5")]
+    pub since: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StatementPage {
+    /// the signed statement with name and document, as text
+    #[prost(string, tag = "1")]
+    pub qr: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub city: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub city_id: ::prost::alloc::string::String,
+    /// hex
+    #[prost(string, tag = "4")]
+    pub root_fpr: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "5")]
+    pub spoken: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// name, or credit code where no agreement tells the name
+    #[prost(string, tag = "6")]
+    pub office: ::prost::alloc::string::String,
+    /// empty where not known
+    #[prost(string, tag = "7")]
+    pub office_telephone: ::prost::alloc::string::String,
+    #[prost(enumeration = "StatementFact", tag = "8")]
+    pub fact: i32,
+    #[prost(uint32, tag = "9")]
+    pub months: u32,
+    /// yyyymmdd
+    #[prost(uint32, tag = "10")]
+    pub since: u32,
+    /// yyyymmdd
+    #[prost(uint32, tag = "11")]
+    pub valid_until: u32,
+    #[prost(message, repeated, tag = "12")]
+    pub fields: ::prost::alloc::vec::Vec<LetterField>,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LetterState {
     #[prost(string, tag = "1")]
@@ -7732,6 +7781,28 @@ pub mod desk_client {
                 .insert(GrpcMethod::new("jieli.v1.Desk", "AnswerLetter"));
             self.inner.unary(req, path, codec).await
         }
+        /// Asks the person whether to have a signed statement of a fact. It goes to the person alone.
+        pub async fn ask_statement(
+            &mut self,
+            request: impl tonic::IntoRequest<super::StatementRequest>,
+        ) -> std::result::Result<tonic::Response<super::LetterReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Desk/AskStatement",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Desk", "AskStatement"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Erases what is held of closed legs, and asks the other city to.
         pub async fn erase(
             &mut self,
@@ -8176,6 +8247,11 @@ pub mod desk_server {
         async fn answer_letter(
             &self,
             request: tonic::Request<super::LetterAnswer>,
+        ) -> std::result::Result<tonic::Response<super::LetterReply>, tonic::Status>;
+        /// Asks the person whether to have a signed statement of a fact. It goes to the person alone.
+        async fn ask_statement(
+            &self,
+            request: tonic::Request<super::StatementRequest>,
         ) -> std::result::Result<tonic::Response<super::LetterReply>, tonic::Status>;
         /// Erases what is held of closed legs, and asks the other city to.
         async fn erase(
@@ -10423,6 +10499,49 @@ pub mod desk_server {
                     };
                     Box::pin(fut)
                 }
+                "/jieli.v1.Desk/AskStatement" => {
+                    #[allow(non_camel_case_types)]
+                    struct AskStatementSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::StatementRequest>
+                    for AskStatementSvc<T> {
+                        type Response = super::LetterReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::StatementRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::ask_statement(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AskStatementSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/jieli.v1.Desk/Erase" => {
                     #[allow(non_camel_case_types)]
                     struct EraseSvc<T: Desk>(pub Arc<T>);
@@ -11143,6 +11262,27 @@ pub mod worker_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Worker", "Copy"));
             self.inner.unary(req, path, codec).await
         }
+        /// The statement that the person said yes to, with the same code.
+        pub async fn statement(
+            &mut self,
+            request: impl tonic::IntoRequest<super::OpenRequest>,
+        ) -> std::result::Result<tonic::Response<super::StatementPage>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Worker/Statement",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Worker", "Statement"));
+            self.inner.unary(req, path, codec).await
+        }
         /// With the code of a slip: looking, and stopping. It can confirm nothing.
         pub async fn look_by_slip(
             &mut self,
@@ -11411,6 +11551,11 @@ pub mod worker_server {
             &self,
             request: tonic::Request<super::OpenRequest>,
         ) -> std::result::Result<tonic::Response<super::CopyReply>, tonic::Status>;
+        /// The statement that the person said yes to, with the same code.
+        async fn statement(
+            &self,
+            request: tonic::Request<super::OpenRequest>,
+        ) -> std::result::Result<tonic::Response<super::StatementPage>, tonic::Status>;
         /// With the code of a slip: looking, and stopping. It can confirm nothing.
         async fn look_by_slip(
             &self,
@@ -11950,6 +12095,49 @@ pub mod worker_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = CopySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Worker/Statement" => {
+                    #[allow(non_camel_case_types)]
+                    struct StatementSvc<T: Worker>(pub Arc<T>);
+                    impl<T: Worker> tonic::server::UnaryService<super::OpenRequest>
+                    for StatementSvc<T> {
+                        type Response = super::StatementPage;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::OpenRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Worker>::statement(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = StatementSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -78,9 +78,9 @@ pub(super) fn create_new(path: &Path) -> Result<File, Fail> {
     created.map_err(|error| unwritable(path, &error))
 }
 
-/// Checks evidence, a pack, a slip or a letter.
+/// Checks evidence, a pack, a slip, a letter or a statement.
 #[derive(Args, Debug)]
-#[command(group = clap::ArgGroup::new("what").required(true).args(["file", "slip", "letter"]))]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["file", "slip", "letter", "statement"]))]
 pub(super) struct Verify {
     /// The ZIP: a bundle, or a pack of an agreement and period.
     file: Option<PathBuf>,
@@ -90,7 +90,10 @@ pub(super) struct Verify {
     /// A letter: the text of its QR code, or a file with it.
     #[arg(long, value_name = "TEXT_OR_FILE")]
     letter: Option<String>,
-    /// The city's newest public.json: a slip or letter signed with a key that it revokes is false.
+    /// A statement: the text of its QR code, or a file with it.
+    #[arg(long, value_name = "TEXT_OR_FILE")]
+    statement: Option<String>,
+    /// The city's newest public.json: a paper signed with a key that it revokes is false.
     #[arg(long, value_name = "PUBLIC_JSON", conflicts_with = "file")]
     manifest: Option<PathBuf>,
     /// Root fingerprint of a city that takes part, 64 hex digits; once for each.
@@ -112,14 +115,18 @@ impl Verify {
             })?);
         }
         let manifest = self.manifest.as_deref();
-        if let Some(slip) = &self.slip {
-            return paper_check::run(Paper::Slip, slip, &roots, manifest, out);
-        }
-        if let Some(letter) = &self.letter {
-            return paper_check::run(Paper::Letter, letter, &roots, manifest, out);
+        let now_unix_s = self.at.unwrap_or_else(|| SystemClock.now_unix_ms() / 1_000);
+        let papers = [
+            (Paper::Slip, &self.slip),
+            (Paper::Letter, &self.letter),
+            (Paper::Statement, &self.statement),
+        ];
+        for (what, text) in papers {
+            if let Some(text) = text {
+                return paper_check::run(what, text, &roots, manifest, now_unix_s, out);
+            }
         }
         let file = self.file.unwrap_or_default();
-        let now_unix_s = self.at.unwrap_or_else(|| SystemClock.now_unix_ms() / 1_000);
         let mut source = FileSource::open(&file)?;
         if let Ok(Some(pack)) = Pack::open(&mut source) {
             return Ok(checked_pack(pack, &roots, now_unix_s, out));

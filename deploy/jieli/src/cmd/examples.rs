@@ -155,6 +155,10 @@ const EXAMPLES: &[(&str, &str)] = &[
          jieli worker status --case 2026-000001 --slip-code 12345678",
     ),
     ("worker slip", "jieli worker slip --case 2026-000001 --code 12345678 --out slip.html"),
+    (
+        "worker statement",
+        "jieli worker statement --case 2026-000001 --code 12345678 --out statement.html",
+    ),
     ("worker copy", "jieli worker copy --case 2026-000001 --code 12345678 --out copy.zip"),
     ("worker who-looked", "jieli worker who-looked --case 2026-000001 --code 12345678"),
     ("worker not-me", "jieli worker not-me --case 2026-000001 --code 12345678"),
@@ -218,6 +222,11 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("restore", "jieli restore /backup/jieli-2026-11-22.db"),
     ("slip", "jieli --as window slip --case 2026-000001 --out slip.html"),
     (
+        "statement",
+        "jieli statement --case 2026-000001 --leg 1 --fact insured-months --months 37\n\
+         jieli statement --case 2026-000001 --leg 2 --fact enrolled-since --since 2026-09-01",
+    ),
+    (
         "letter ask",
         "jieli letter ask --case 2026-000007 --leg 1 --office-name 成都市人力资源和社会保障局",
     ),
@@ -247,7 +256,8 @@ const EXAMPLES: &[(&str, &str)] = &[
         "verify",
         "jieli verify case.zip --root <64 hex digits> --root <64 hex digits>\n\
          jieli verify --slip slip.html --root <64 hex digits>\n\
-         jieli verify --letter letter.html --root <64 hex digits> --manifest public.json",
+         jieli verify --letter letter.html --root <64 hex digits> --manifest public.json\n\
+         jieli verify --statement statement.html --root <64 hex digits>",
     ),
     ("key list", "jieli key list\njieli key list --peer ruian.zj"),
     ("key show", "jieli key show --out manifest.dsse.json"),

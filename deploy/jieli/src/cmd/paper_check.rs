@@ -1,4 +1,4 @@
-//! `jieli verify --slip` and `--letter`: paper, checked by anybody without a node or a network.
+//! `jieli verify --slip`, `--letter` and `--statement`: paper, checked by anybody without a node or a network.
 
 use super::say::{OK, Out, REFUSED};
 use super::{Done, Fail};
@@ -6,8 +6,10 @@ use jieli_node::public::PublicBundle;
 use jieli_proto::day::Day;
 use jieli_proto::envelope;
 use jieli_proto::id::Digest;
-use jieli_proto::paper::{self, Checked, Content, LETTER_DAYS, LetterFacts, PaperError, SlipFacts};
-use jieli_proto::section::SectionKind;
+use jieli_proto::paper::{
+    self, Checked, Content, LETTER_DAYS, LetterFacts, PaperError, SlipFacts, StatementFacts,
+};
+use jieli_proto::section::{PERSON, SectionKind};
 use jieli_proto::wire::Envelope;
 use jieli_proto::words::{self, NOT_PROOF_OF_FREEDOM};
 use serde_json::{Value, json};
@@ -18,6 +20,7 @@ use std::path::Path;
 pub(super) enum Paper {
     Slip,
     Letter,
+    Statement,
 }
 
 /// Verifies a paper and shows what was signed. `text` is the text of the QR code, or names a file
@@ -27,6 +30,7 @@ pub(super) fn run(
     text: &str,
     roots: &[Digest],
     manifest: Option<&Path>,
+    now_unix_s: u64,
     out: Out,
 ) -> Result<Done, Fail> {
     let text = text_of(text)?;
@@ -41,12 +45,19 @@ pub(super) fn run(
     let is_it = match &checked.content {
         Content::Slip(_) => what == Paper::Slip,
         Content::Letter(_) => what == Paper::Letter,
+        Content::Statement(_) => what == Paper::Statement,
     };
     if !is_it {
         return Err(Fail::usage(
-            "种类不对：回单用 --slip，信用 --letter。",
-            "It is the other kind of paper: --slip for a slip, --letter for a letter.",
+            "种类不对：回单用 --slip，信用 --letter，证明用 --statement。",
+            "It is another kind of paper: --slip for a slip, --letter for a letter, --statement for \
+             a statement.",
         ));
+    }
+    if let Content::Statement(statement) = &checked.content
+        && statement.valid_until < Day::of_unix_ms(now_unix_s * 1_000, ZONE_MIN)
+    {
+        return Err(run_out(statement.valid_until));
     }
     out.show(&as_json(&checked), || as_text(&checked));
     Ok(OK)
@@ -57,6 +68,17 @@ fn unreadable() -> Fail {
         "没有读到完整的二维码文字（以 JIELI1: 开头）。请重新扫码，或给出回单、信的 HTML 文件。",
         "No complete text of a QR code (it begins with JIELI1:) was read: scan again, or name the \
          HTML file of the slip or letter.",
+    )
+}
+
+fn run_out(until: Day) -> Fail {
+    Fail::new(
+        REFUSED,
+        "RUN_OUT",
+        format!("签名无误，但有效期到 {until} 为止，已过期。请本人向出具机构重新要一份。"),
+        format!(
+            "It was signed, and counted until {until}: it has run out. The person asks the office for a new one."
+        ),
     )
 }
 
@@ -109,9 +131,14 @@ fn newest(path: &Path, roots: &[Digest]) -> Result<Envelope, Fail> {
 /// Minutes by which days are ahead of UTC where they are shown; the signed time itself has no zone.
 const ZONE_MIN: i32 = 480;
 
-/// The day on which it was made, as the city claims.
-fn made_on(checked: &Checked) -> Day {
-    Day::of_unix_ms(checked.issued_unix_ms, ZONE_MIN)
+/// The day on which it was made, as the city claims; a statement says none.
+fn made_on(checked: &Checked) -> Option<Day> {
+    checked.issued_unix_ms.map(|issued| Day::of_unix_ms(issued, ZONE_MIN))
+}
+
+/// Until when a letter counts.
+fn good_until(checked: &Checked) -> String {
+    made_on(checked).map_or(String::new(), |day| day.plus(LETTER_DAYS).to_string())
 }
 
 fn as_json(checked: &Checked) -> Value {
@@ -123,7 +150,7 @@ fn as_json(checked: &Checked) -> Value {
         "manifest_version": checked.manifest_version,
         "key_retired_since": checked.is_retired,
         "issued_unix_ms": checked.issued_unix_ms,
-        "issued_on": made_on(checked).to_string(),
+        "issued_on": made_on(checked).map(|day| day.to_string()),
         "env_digest": checked.env_digest.hex(),
         "caveat": { "zh": caveat.zh, "en": caveat.en },
     });
@@ -131,7 +158,11 @@ fn as_json(checked: &Checked) -> Value {
         Content::Slip(slip) => value["slip"] = slip_json(slip),
         Content::Letter(letter) => {
             value["letter"] = letter_json(letter);
-            value["good_until"] = json!(made_on(checked).plus(LETTER_DAYS).to_string());
+            value["good_until"] = json!(good_until(checked));
+        }
+        Content::Statement(statement) => {
+            value["statement"] = statement_json(statement);
+            value["good_until"] = json!(statement.valid_until.to_string());
         }
     }
     value
@@ -154,7 +185,7 @@ fn slip_json(slip: &SlipFacts) -> Value {
 }
 
 fn letter_json(letter: &LetterFacts) -> Value {
-    let fields: Vec<Value> = fields(letter)
+    let fields: Vec<Value> = fields(&letter.sections)
         .into_iter()
         .map(|(zh, en, value)| json!({ "name_zh": zh, "name_en": en, "value": value }))
         .collect();
@@ -167,9 +198,27 @@ fn letter_json(letter: &LetterFacts) -> Value {
     })
 }
 
-fn fields(letter: &LetterFacts) -> Vec<(&'static str, &'static str, String)> {
+fn statement_json(statement: &StatementFacts) -> Value {
+    let person = [(PERSON, statement.person.clone())];
+    let fields: Vec<Value> = fields(&person)
+        .into_iter()
+        .map(|(zh, en, value)| json!({ "name_zh": zh, "name_en": en, "value": value }))
+        .collect();
+    json!({
+        "statement_id": statement.statement.hex(),
+        "fact": words::statement_fact(statement.fact).en,
+        "months": statement.months,
+        "since": statement.since.map(|day| day.to_string()),
+        "office": statement.office.as_str(),
+        "fields": fields,
+    })
+}
+
+type Disclosed = (u8, Vec<(u32, jieli_proto::section::Value)>);
+
+fn fields(sections: &[Disclosed]) -> Vec<(&'static str, &'static str, String)> {
     let mut all = Vec::new();
-    for (section, values) in &letter.sections {
+    for (section, values) in sections {
         let Some(kind) = SectionKind::of(u32::from(*section)) else { continue };
         for (number, value) in values {
             let Some(field) = kind.field(*number) else { continue };
@@ -179,12 +228,19 @@ fn fields(letter: &LetterFacts) -> Vec<(&'static str, &'static str, String)> {
     all
 }
 
+/// One line for each value that is disclosed.
+fn said(sections: &[Disclosed]) -> Vec<String> {
+    let all = fields(sections).into_iter();
+    all.map(|(zh, en, value)| format!("  {zh} {en}：{value}")).collect()
+}
+
 fn as_text(checked: &Checked) -> String {
-    let day = made_on(checked);
+    let day =
+        made_on(checked).map_or(String::new(), |day| format!("，{day}（自述 its own clock）"));
     let mut lines = vec![
         "核验通过。 It holds.".to_owned(),
         format!(
-            "出具 made by：{}，{day}（自述 its own clock），密钥清单第 {} 版 key manifest version {1}",
+            "出具 made by：{}{day}，密钥清单第 {} 版 key manifest version {1}",
             checked.city.as_str(),
             checked.manifest_version
         ),
@@ -215,11 +271,26 @@ fn as_text(checked: &Checked) -> String {
                 letter.to_office,
                 word.zh,
                 word.en,
-                day.plus(LETTER_DAYS)
+                good_until(checked)
             ));
-            for (zh, en, value) in fields(letter) {
-                lines.push(format!("  {zh} {en}：{value}"));
+            lines.extend(said(&letter.sections));
+        }
+        Content::Statement(statement) => {
+            let [zh, en] = words::stated(statement.fact, statement.months, statement.since);
+            lines.push(format!("{zh}。 {en}."));
+            lines.push(format!(
+                "出自机构 from the books of：{}；有效至 good until {}",
+                statement.office.as_str(),
+                statement.valid_until
+            ));
+            if statement.person.is_empty() {
+                lines.push(
+                    "未随附姓名和证件，不能看出是谁的。 Name and document are cut off: it does not show \
+                     whose it is."
+                        .to_owned(),
+                );
             }
+            lines.extend(said(&[(PERSON, statement.person.clone())]));
         }
     }
     let caveat = NOT_PROOF_OF_FREEDOM;

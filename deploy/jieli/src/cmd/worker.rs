@@ -4,6 +4,7 @@ use super::dial::At;
 use super::evidence::write_new;
 use super::say::{OK, Out, time};
 use super::slip;
+use super::statement;
 use super::{Done, Fail};
 use clap::{Args, Subcommand};
 use jieli_proto::day::Day;
@@ -159,6 +160,14 @@ pub(super) enum WorkerCommand {
         #[arg(long)]
         out: PathBuf,
     },
+    /// The statement of a fact that you said yes to, to print. Who sees it is for you to decide.
+    Statement {
+        #[command(flatten)]
+        key: Key,
+        /// The page, HTML; must not exist.
+        #[arg(long)]
+        out: PathBuf,
+    },
     /// The complete signed copy with all that this city holds about the person, and a slip beside
     /// it. `jieli verify` checks it without any account.
     Copy {
@@ -238,6 +247,11 @@ impl WorkerCommand {
                 let request = wire::OpenRequest { code: key.code, case_number: key.case_number };
                 let page = worker.slip(request).await?.into_inner();
                 return slip::written(&page, &file, out);
+            }
+            WorkerCommand::Statement { key, out: file } => {
+                let request = wire::OpenRequest { code: key.code, case_number: key.case_number };
+                let page = worker.statement(request).await?.into_inner();
+                return statement::written(&page, &file, out);
             }
             WorkerCommand::Copy { key, out: file } => {
                 let request = wire::OpenRequest { code: key.code, case_number: key.case_number };

@@ -1,4 +1,4 @@
-//! `paper.json`: slips and letters as the text of a QR code, and what must not be believed.
+//! `paper.json`: slips, letters and statements as the text of a QR code, and what must not be believed.
 
 use super::compare_cases;
 use crate::fixtures::*;
@@ -74,6 +74,33 @@ fn letter(city: &City) -> (wire::PaperLetter, Vec<wire::Section>) {
     (letter, sections)
 }
 
+/// A statement with name and document of the person.
+fn statement() -> (wire::PersonStatement, Vec<wire::Section>) {
+    let mut draw = 0x20_u8;
+    let mut random = |buffer: &mut [u8]| {
+        draw += 1;
+        buffer.fill(draw);
+    };
+    let kind = section::SectionKind::of(u32::from(section::PERSON)).unwrap();
+    let values = [
+        (1, Field::Text("例·x".to_owned())),
+        (2, Field::Number(1)),
+        (3, Field::Text("999999199001010010".to_owned())),
+    ];
+    let built = section::build(kind, &values, &mut random).unwrap();
+    let digest = section::digest_of(&MsgId(LETTER_ID), &built).unwrap();
+    let signed = wire::PersonStatement {
+        statement_id: LETTER_ID.to_vec(),
+        fact: wire::StatementFact::InsuredMonths.into(),
+        months: 37,
+        since: 0,
+        office: OFFICE_A[0].to_owned(),
+        valid_until: 20_270_219,
+        section_digest: digest.to_vec(),
+    };
+    (signed, vec![built])
+}
+
 fn paper_of(city: &City, envelope: Envelope, sections: Vec<wire::Section>) -> wire::Paper {
     wire::Paper {
         root_spki: city.root.public.to_spki().to_vec(),
@@ -95,6 +122,12 @@ fn case(name: &str, text: &str, roots: &[Digest], newer: Option<&Envelope>) -> V
         Content::Slip(slip) => json!({
             "slip": slip.case_number, "legs": slip.legs.len(),
             "without_office": slip.legs.iter().filter(|leg| leg.office.is_none()).count(),
+        }),
+        Content::Statement(statement) => json!({
+            "statement": statement.statement.hex(), "months": statement.months,
+            "since": statement.since.map(|day| day.number()),
+            "valid_until": statement.valid_until.number(),
+            "fields": statement.person.iter().map(|v| v.0).collect::<Vec<_>>(),
         }),
         Content::Letter(letter) => json!({
             "letter": letter.letter.hex(), "to_office": letter.to_office,
@@ -132,6 +165,7 @@ fn revoking(city: &City, reason: wire::RevocationReason) -> Envelope {
 }
 
 type Change = fn(&mut wire::Slip);
+type Restated = fn(&mut wire::PersonStatement);
 
 #[test]
 fn papers() {
@@ -168,6 +202,21 @@ fn papers() {
         case("slip, one character more", &format!("{text}A"), &[root], None),
         case("slip, one character less", &text[..text.len() - 1], &[root], None),
     ];
+    let (stated, person) = statement();
+    let since = wire::StatementFact::EnrolledSince.into();
+    let enrolled =
+        wire::PersonStatement { fact: since, months: 0, since: 20_260_901, ..stated.clone() };
+    let carried = paper_of(city, city.message.seal(&stated), person.clone());
+    let text = paper::write(&carried).unwrap();
+    let since =
+        paper::write(&paper_of(city, city.message.seal(&enrolled), person.clone())).unwrap();
+    cases.extend([
+        case("statement", &text, &[root], None),
+        case("statement, of a day", &since, &[root], None),
+        case("statement, nobody disclosed", &bare(&carried), &[root], None),
+        case("statement, key stolen later", &text, &[root], Some(&stolen)),
+        case("statement, another root", &text, &[elsewhere], None),
+    ]);
     let mut wrong = |name: &str, paper: wire::Paper| {
         cases.push(case(name, &paper::write(&paper).unwrap(), &[root], None));
     };
@@ -195,6 +244,33 @@ fn papers() {
         change(&mut changed);
         wrong(name, paper_of(city, city.message.seal(&changed), Vec::new()));
     }
+    let restated: [(&str, Restated); 9] = [
+        ("statement of nothing", |it| it.fact = 0),
+        ("statement of no months", |it| it.months = 0),
+        ("statement of more than a working life", |it| it.months = 721),
+        ("statement with months and a day", |it| it.since = 20_260_901),
+        ("statement of a day that is none", |it| {
+            (it.fact, it.months, it.since) = (4, 0, 20_260_931);
+        }),
+        ("statement of a day behind its last", |it| {
+            (it.fact, it.months, it.since) = (4, 0, 20_270_220);
+        }),
+        ("statement by an office in lower case", |it| it.office = it.office.to_lowercase()),
+        ("statement that ended before its key", |it| it.valid_until = 20_200_101),
+        ("statement_id of 15 bytes", |it| it.statement_id.truncate(15)),
+    ];
+    for (name, change) in restated {
+        let mut changed = stated.clone();
+        change(&mut changed);
+        wrong(name, paper_of(city, city.message.seal(&changed), Vec::new()));
+    }
+    let mut renamed = carried.clone();
+    let last = renamed.sections[0].disclosures[0].len() - 1;
+    renamed.sections[0].disclosures[0][last] ^= 1;
+    wrong("statement with another name", renamed);
+    let mut more = carried.clone();
+    more.sections = letter_paper.sections[..1].to_vec();
+    wrong("statement with another section", more);
     let mut value = letter_paper.clone();
     let last = value.sections[1].disclosures[0].len() - 1;
     value.sections[1].disclosures[0][last] ^= 1;
@@ -203,8 +279,8 @@ fn papers() {
     twice.sections.push(twice.sections[0].clone());
     wrong("letter with a section twice", twice);
     let accepted = cases.iter().filter(|case| case["error"].is_null()).count();
-    assert_eq!(accepted, 5, "{cases:#?}");
-    let about = "Papers: the text of the QR code of a slip or letter. `error` is null where it \
+    assert_eq!(accepted, 8, "{cases:#?}");
+    let about = "Papers: the text of the QR code of a slip, letter or statement. `error` is null where it \
                  holds under `roots` and `newer_manifest`, else names the step that fails.";
     compare_cases("paper.json", about, &cases);
 }
@@ -223,9 +299,11 @@ fn any_flipped_character_is_found() {
     let city = world.city(PartySide::A);
     let root = Digest(city.root.public.fingerprint());
     let (letter, sections) = letter(city);
+    let (stated, person) = statement();
     for paper in [
         paper_of(city, city.message.seal(&slip(city, 1)), Vec::new()),
         paper_of(city, city.message.seal(&letter), sections),
+        paper_of(city, city.message.seal(&stated), person),
     ] {
         let text = paper::write(&paper).unwrap();
         assert!(paper::open(&text, &[root], None).is_ok());
