@@ -27,6 +27,8 @@ mod heard;
 mod heirs;
 #[path = "journey/helper.rs"]
 mod helper;
+#[path = "journey/items.rs"]
+mod items;
 #[path = "journey/lapse.rs"]
 mod lapse;
 #[path = "journey/local.rs"]

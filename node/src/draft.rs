@@ -82,6 +82,9 @@ struct Rule {
     retention_days: u32,
     #[serde(default, skip_serializing_if = "is_none")]
     ceiling_open_cases: u32,
+    /// Kinds of offices that decide items of the service beside the one that handles it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    also_decided_by: Vec<String>,
     #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     working_days: std::collections::BTreeMap<String, u32>,
 }
@@ -236,8 +239,8 @@ fn rule_of(rule: &Rule, ids: &[&str]) -> Outcome<wire::ServiceRule> {
         levels.push(wire::ServiceLevel { duty: duty.into(), working_days: *days });
     }
     levels.sort_by_key(|level| level.duty);
-    // The office that handles the service reads its sections, and no other: not even the window.
-    let sections = TABLE
+    // The offices that decide the service read its sections, and no other: not even the window.
+    let sections: Vec<u32> = TABLE
         .iter()
         .filter(|kind| kind.serves(service))
         .map(|kind| u32::from(kind.number))
@@ -248,8 +251,25 @@ fn rule_of(rule: &Rule, ids: &[&str]) -> Outcome<wire::ServiceRule> {
         .map(|kind| u32::from(kind.number))
         .collect();
     let handler = words::kind_of_service(service);
-    let mut allowed = vec![wire::OfficeSections { kind: handler.into(), sections }];
-    if service != Service::Employment {
+    let mut deciders = vec![handler];
+    for text in &rule.also_decided_by {
+        let kind =
+            crate::config::office_kind(text).ok_or_else(|| bad(text, "not a kind of office"))?;
+        // Only items of insurance name who decides them: nobody else's sections are opened further.
+        if service != Service::Insurance {
+            return Err(bad("also_decided_by", "only insurance has items that others decide"));
+        }
+        if deciders.contains(&kind) {
+            return Err(bad(text, "this kind of office decides the service already"));
+        }
+        deciders.push(kind);
+    }
+    let entry = |kind: &OfficeKind| wire::OfficeSections {
+        kind: (*kind).into(),
+        sections: sections.clone(),
+    };
+    let mut allowed: Vec<wire::OfficeSections> = deciders.iter().map(entry).collect();
+    if !deciders.contains(&OfficeKind::Labour) {
         // The office that sent the person reads how it ended.
         allowed.push(wire::OfficeSections { kind: OfficeKind::Labour.into(), sections: outcome });
     }

@@ -85,6 +85,7 @@ impl Batch<'_> {
                 (person.guardian_name, person.guardian_phone) = (String::new(), String::new());
             }
             check_leg(leg)?;
+            self.item_can_be_decided(&draft.city, leg.service(), leg.item_code)?;
         }
         Ok(worker)
     }

@@ -23,6 +23,7 @@ mod correction;
 mod correction_asked;
 mod duplicate;
 mod guardian;
+mod item;
 mod not_me;
 mod person;
 mod phones;

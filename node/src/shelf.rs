@@ -14,7 +14,7 @@ use jieli_proto::envelope;
 use jieli_proto::id::{AgreementId, CityId, Digest};
 use jieli_proto::kinds::{Kind, PartySide};
 use jieli_proto::manifest::Manifest;
-use jieli_proto::pack::{Content, List};
+use jieli_proto::pack::{Content, Item, List};
 use jieli_proto::wire;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -149,6 +149,21 @@ impl Shelf {
                 false
             }
         })
+    }
+
+    /// An item of the catalogues in force on a day: of the newest that this city has signed itself,
+    /// else of the one built in. No other city's catalogue says where a person's request goes.
+    pub fn item(&self, code: u32, on: Day) -> Option<&Item> {
+        let found = self.held.iter().filter_map(|held| {
+            let Content::Items(catalogue) = &held.content else { return None };
+            let title = &catalogue.title;
+            let is_own = held.city.as_ref() == Some(&self.city);
+            let counts = (is_own || held.city.is_none())
+                && (title.valid_from..=title.valid_to).contains(&on);
+            let item = catalogue.get(code).filter(|_| counts)?;
+            Some(((is_own, title.version), item))
+        });
+        found.max_by_key(|(rank, _)| *rank).map(|(_, item)| item)
     }
 
     /// The calendar of this city where no agreement names one.

@@ -196,22 +196,32 @@ impl Agreement {
     /// Whether a side's office may be handed a leg of a service by REDIRECT: one to whose kind the
     /// agreement opens all that the person's side tells of that service.
     pub fn is_competent(&self, side: PartySide, office: &str, service: Service) -> bool {
-        let (Some(office), Some(rule)) = (self.office(side, office), self.rule(service)) else {
-            return false;
-        };
-        [MessageType::Offer, MessageType::Release]
-            .into_iter()
-            .flat_map(|message| section::slots(message, service))
-            .all(|kind| self.opens(rule, office.kind(), kind))
+        self.opens_all(side, office, service, &[MessageType::Offer, MessageType::Release])
+    }
+
+    /// Whether an office of a side may read what a REQUEST of a service tells, and so examine it.
+    pub fn reads_request(&self, side: PartySide, office: &str, service: Service) -> bool {
+        self.opens_all(side, office, service, &[MessageType::Request])
     }
 
     /// Whether an office of a side that begins a leg of a service could ever hear its result.
     pub fn hears_result(&self, side: PartySide, office: &str, service: Service) -> bool {
+        self.opens_all(side, office, service, &[MessageType::Outcome])
+    }
+
+    fn opens_all(
+        &self,
+        side: PartySide,
+        office: &str,
+        service: Service,
+        messages: &[MessageType],
+    ) -> bool {
         let (Some(office), Some(rule)) = (self.office(side, office), self.rule(service)) else {
             return false;
         };
-        section::slots(MessageType::Outcome, service)
-            .into_iter()
+        messages
+            .iter()
+            .flat_map(|message| section::slots(*message, service))
             .all(|kind| self.opens(rule, office.kind(), kind))
     }
 

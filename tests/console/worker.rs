@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use jieli::demo::city::City;
 use jieli_gateway::worker::routes::{Route, Who, routes};
 use jieli_node::tokens;
-use jieli_proto::wire::ListCasesRequest;
+use jieli_proto::wire::{ListCasesRequest, StatementFact, StatementRequest};
 use jieli_tests::{Pair, Seeded, program, until};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -137,6 +137,7 @@ async fn a_person_reads_answers_sees_who_looked_and_stops() -> Result<()> {
         Ok(arrived == 1)
     })
     .await?;
+    a_fact_to_carry(us, &pages, &case).await?;
     let (second, other) = second_case(us).await?;
     let mut refuses = pages.typed("notice", &second, &other)?;
     let no = answers(&mut refuses, &[])?;
@@ -175,6 +176,30 @@ async fn a_person_reads_answers_sees_who_looked_and_stops() -> Result<()> {
 }
 
 /// Another family's case that was asked about.
+/// Told by the desk, wanted here, printed here, and by nobody before the yes.
+async fn a_fact_to_carry(city: &City, pages: &WorkerPages, case: &str) -> Result<()> {
+    let fact = StatementFact::InsuredMonths.into();
+    let case_number = case.to_owned();
+    let ask = StatementRequest { case_number, leg: 1, fact, months: 37, since: 0 };
+    city.desk("clerk")?.ask_statement(ask).await?;
+    let code = city.sms(case, "出具一份证明").await?.code();
+    let mut worker = pages.typed("notice", case, &code)?;
+    worker.open("/mine")?;
+    let page = worker.post("/asked", &[])?.text();
+    assert!(page.contains("累计参保月数 37 个月") && page.contains("领取证明"), "{page}");
+    let early = worker.post("/statement", &[])?;
+    assert!(early.status >= 400 && early.text().contains("没有可领取的证明"), "{}", early.text());
+    worker.open("/mine")?;
+    worker.post("/asked", &[])?;
+    worker.post("/answer", &[("item1", "yes")])?;
+    worker.post("/answer", &[("item1", "yes"), ("send", "yes")])?;
+    worker.open("/mine")?;
+    let page = worker.post("/statement", &[])?;
+    assert!(page.status == 200 && page.text().contains("37 个月"), "{}", page.text());
+    assert!(page.head.contains("style-src 'sha256-") && !page.text().contains(case));
+    Ok(())
+}
+
 async fn second_case(city: &City) -> Result<(String, String)> {
     let console = Console::start(city, false)?;
     let mut clerk = console.clerk("km-02", "sending", "clerk")?;

@@ -69,6 +69,7 @@ fn table() -> Vec<(Route, Handler)> {
         write("/help", Who::Notice, post(help::file)),
         write("/copy", Who::Notice, post(paper::copy)),
         write("/slip", Who::Notice, post(paper::slip)),
+        write("/statement", Who::Notice, post(paper::statement)),
     ]
 }
 

@@ -2,7 +2,8 @@
 
 use super::{Draft, Office, Party, Rule};
 use jieli_proto::day::Day;
-use jieli_proto::wire::{self, HolderSide};
+use jieli_proto::wire::{self, HolderSide, Service};
+use jieli_proto::words;
 
 /// What a copy begins with.
 const HEAD: &str = "\
@@ -65,12 +66,23 @@ fn rule(found: &wire::ServiceRule, ids: &[&str]) -> Rule {
     let level = |level: &wire::ServiceLevel| {
         (word(level.duty().as_str_name(), "DUTY_"), level.working_days)
     };
+    let handler = words::kind_of_service(found.service());
+    let all = found.sections.iter().find(|allowed| allowed.kind() == handler);
+    let decides = |allowed: &&wire::OfficeSections| {
+        found.service() == Service::Insurance
+            && allowed.kind() != handler
+            && all.is_some_and(|all| all.sections == allowed.sections)
+    };
+    let also = found.sections.iter().filter(decides);
     Rule {
         kind: word(found.service().as_str_name(), "SERVICE_"),
         holders: found.holders().filter_map(holder).map(|id| (*id).to_owned()).collect(),
         divisions: found.divisions.clone(),
         retention_days: found.retention_days,
         ceiling_open_cases: found.ceiling_open_cases,
+        also_decided_by: also
+            .map(|allowed| word(allowed.kind().as_str_name(), "OFFICE_KIND_"))
+            .collect(),
         working_days: found.levels.iter().map(level).collect(),
     }
 }

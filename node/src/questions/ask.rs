@@ -1,5 +1,6 @@
 //! Asking: consent before anything leaves, terms, ballot, confirmation, arrival.
 
+use super::item::decided_by;
 use super::tell::CONSENT_TAKEN;
 use super::{CODE_HOURS, DRAFT_DAYS, HOUR_MS, LAPSE, Put, Topic, When, asked, text};
 use crate::batch::Batch;
@@ -177,15 +178,22 @@ impl Batch<'_> {
     /// is asked about what could not be sent.
     async fn ready(&mut self, file: &LegFile, city: &str) -> Outcome<LegFile> {
         if self.directory.city_named(city) == Some(&self.directory.city) {
-            return self.ready_in_city(file).await;
+            return self.ready_in_city(file, city).await;
         }
         let Some(peer) = self.directory.peer_named(city) else { return Err(no_partner(city)) };
         let bond = self.directory.bond_with(&peer.city, file.service).cloned();
         let Some(bond) = bond else { return Err(no_partner(city)) };
         let Some(agreement) = bond.in_force() else { return Err(no_partner(city)) };
-        let kind = jieli_proto::words::kind_of_service(file.service);
         let side = bond.our_side.other();
-        let theirs = match self.heir_office(file.id).await? {
+        let (item, named) = (self.item_of(file).await?, self.heir_office(file.id).await?);
+        let kind = match &item {
+            Some((code, item)) => {
+                decided_by(agreement, side, (*code, item), named.as_deref(), city)?;
+                item.decides
+            }
+            None => jieli_proto::words::kind_of_service(file.service),
+        };
+        let theirs = match named {
             Some(named) => agreement.office(side, &named),
             None => agreement.office_of_kind(side, kind),
         };
@@ -204,12 +212,16 @@ impl Batch<'_> {
     }
 
     /// The same for a draft to another office of this city.
-    async fn ready_in_city(&mut self, file: &LegFile) -> Outcome<LegFile> {
+    async fn ready_in_city(&mut self, file: &LegFile, city: &str) -> Outcome<LegFile> {
         let mut bound = self.bound_in_city(file)?;
         if let Some(named) = self.heir_office(file.id).await? {
             bound.their_office = named;
         }
         let bond = self.bond_of(&bound).ok_or_else(|| Denied::no_agreement(bound.bond))?;
+        if let (Some((code, item)), Some(law)) = (self.item_of(file).await?, bond.in_force()) {
+            let theirs = Some(bound.their_office.as_str());
+            decided_by(law, bond.our_side.other(), (code, &item), theirs, city)?;
+        }
         self.may_say(&bond, &bound, bound.opening())?;
         self.may_have_a_place(&bound, &bond).await?;
         self.minor_may_be_asked(file, &bound).await?;

@@ -73,6 +73,13 @@ fn question(guest: &Guest, opened: &wire::OpenReply) -> Page {
             });
         }
     }
+    if opened.topic == "statement" {
+        page.blocks.push(Block {
+            paras: vec![Para::own(guest.w("question.statement_lead"))],
+            asks: vec![Ask::button("/statement", guest.w("question.statement"))],
+            ..Block::default()
+        });
+    }
     page.blocks.push(Block::link("/mine", guest.w("page.back")));
     page
 }

@@ -1,8 +1,8 @@
-//! What a person takes along: the complete signed copy, and the slip.
+//! What a person takes along: the complete signed copy, the slip, and a statement.
 
 use crate::console::frame::Answer;
 use crate::console::posted::Form;
-use crate::paper;
+use crate::paper::{self, PageError};
 use crate::worker::guest::Guest;
 use crate::worker::sessions::Typed;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -32,7 +32,19 @@ pub(crate) async fn slip(guest: Guest, _: Form) -> Answer {
     let Typed { case, code, .. } = guest.typed()?;
     let asked = wire::OpenRequest { code: code.clone(), case_number: case.clone() };
     let slip = guest.pages.node().slip(asked).await.map_err(guest.sorry())?.into_inner();
-    let Ok(html) = paper::slip(&slip) else {
+    printed(&guest, paper::slip(&slip))
+}
+
+/// The statement that was said yes to with this code.
+pub(crate) async fn statement(guest: Guest, _: Form) -> Answer {
+    let Typed { case, code, .. } = guest.typed()?;
+    let asked = wire::OpenRequest { code: code.clone(), case_number: case.clone() };
+    let page = guest.pages.node().statement(asked).await.map_err(guest.sorry())?.into_inner();
+    printed(&guest, paper::statement(&page))
+}
+
+fn printed(guest: &Guest, page: Result<String, PageError>) -> Answer {
+    let Ok(html) = page else {
         return Err(guest.denied(StatusCode::INTERNAL_SERVER_ERROR, "error.me_page"));
     };
     let mut response = Html(html).into_response();
