@@ -105,6 +105,18 @@ fn holds(frame: &[u8], part: &[u8]) -> bool {
     frame.windows(part.len()).any(|window| window == part)
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn v01_a_statement_goes_to_no_phone_that_another_household_gave_too() {
+    let towns = Towns::with_two_senders().await;
+    let case = released(&towns, 4).await;
+    let mut other = home(5);
+    other.worker.as_mut().unwrap().phone = home(4).worker.unwrap().phone;
+    towns.kunming.import_as(office::KUNMING, vec![other]).await;
+    assert_eq!(denied(ask(&towns, insured(&case, 12)).await), "NO_OWN_PHONE");
+    assert!(towns.kunming.phones.about(&case, ASKED).is_empty());
+    towns.stop().await;
+}
+
 /// What the program says of a paper so many days after its last.
 fn checked(towns: &Towns, text: &str, until: u32, days: i64) -> (bool, String) {
     let day = jieli_proto::day::Day::from_number(until).unwrap().plus(days);
@@ -159,6 +171,14 @@ async fn a_statement_is_of_the_own_books_and_only_with_a_yes() {
     kunming.answer(&sms, &[]).await.unwrap();
     assert_eq!(denied(fetch(&towns, &sms).await), "NO_STATEMENT");
     assert_eq!(denied(ask(&towns, insured(&case, 12)).await), "ASKED_ALREADY");
+    // Asked again and again is not asked.
+    for _ in 0..2 {
+        towns.clock.move_on(73 * HOUR_MS);
+        ask(&towns, insured(&case, 12)).await.unwrap();
+        towns.quiet().await;
+    }
+    towns.clock.move_on(73 * HOUR_MS);
+    assert_eq!(denied(ask(&towns, insured(&case, 12)).await), "ASKED_OFTEN");
     // The receiving city states what its own books say, to the same person, over its own phone.
     let leg = kunming.legs(&case).await[0].id;
     let there = ruian.case_of(&ruian.leg(leg).await).await;

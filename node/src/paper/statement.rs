@@ -22,6 +22,9 @@ use prost::Message as _;
 /// nobody's business who reads the fact.
 const PRINTED: u32 = 3;
 
+/// Statements about one item that a person is asked about within the days that one counts.
+const OFFERS_MAX: i64 = 3;
+
 impl Batch<'_> {
     /// Asks the person whether to have a signed statement of a fact.
     pub(crate) async fn ask_statement(
@@ -43,9 +46,11 @@ impl Batch<'_> {
             return Err(not_open().into());
         }
         self.carrier(&file).await?.ok_or_else(nobody_known)?;
-        if self.is_statement_asked(&file).await? {
-            return Err(asked_already().into());
+        // V1: what stands on it goes to no phone that another household gave too.
+        if !self.is_reached(&file).await? {
+            return Err(no_own_phone().into());
         }
+        self.may_offer(&file).await?;
         let statement: [u8; 16] = self.random();
         let stated = wire::PersonStatement {
             statement_id: statement.to_vec(),
@@ -174,12 +179,21 @@ impl Batch<'_> {
         }))
     }
 
-    /// One question at a time; who said no still is asked, as far as anybody can see.
-    async fn is_statement_asked(&mut self, file: &LegFile) -> Result<bool, StoreError> {
-        let sql = "SELECT 1 FROM question q JOIN question_leg l ON l.question_id = q.question_id \
-                   WHERE l.leg_id = $1 AND q.kind = 'statement' AND q.deadline_ms > $2 LIMIT 1";
-        let vals = vec![file.id.to_vec().into(), self.now_ms.into()];
-        Ok(self.conn.maybe(sql, vals).await?.is_some())
+    /// One question at a time, and few of them: nobody is pressed by asking again. Who said no still
+    /// is asked, as far as anybody can see (V23).
+    async fn may_offer(&mut self, file: &LegFile) -> Outcome<()> {
+        let sql = "SELECT CAST(COUNT(*) AS BIGINT), CAST(COALESCE(MAX(q.deadline_ms), 0) AS BIGINT) \
+                   FROM question q JOIN question_leg l ON l.question_id = q.question_id \
+                   WHERE l.leg_id = $1 AND q.kind = 'statement' AND q.deadline_ms > $2";
+        let since = self.now_ms.saturating_sub(STATEMENT_DAYS as u64 * 24 * HOUR_MS);
+        let row = self.conn.one(sql, vec![file.id.to_vec().into(), since.into()]).await?;
+        if row.uint(1)? > self.now_ms {
+            return Err(asked_already().into());
+        }
+        if row.int(0)? >= OFFERS_MAX {
+            return Err(asked_often().into());
+        }
+        Ok(())
     }
 }
 
@@ -226,6 +240,26 @@ fn asked_already() -> Denied {
         "ASKED_ALREADY",
         "已就一份证明询问本人，72 小时后才能再问。",
         "The person is being asked about a statement; ask again after 72 hours.",
+    )
+}
+
+fn asked_often() -> Denied {
+    Denied::new(
+        "ASKED_OFTEN",
+        format!("同一事项 {STATEMENT_DAYS} 天内最多就证明询问本人 {OFFERS_MAX} 次。"),
+        format!(
+            "A person is asked about statements on one item {OFFERS_MAX} times in \
+             {STATEMENT_DAYS} days at most."
+        ),
+    )
+}
+
+fn no_own_phone() -> Denied {
+    Denied::new(
+        "NO_OWN_PHONE",
+        "本人没有只属于自己的手机号，证明不能发到别人也登记的手机。请先由本人在窗口更正手机号。",
+        "The person has no phone that is nobody else's, and a statement goes to no other. The person \
+         has the number corrected at a window first.",
     )
 }
 
