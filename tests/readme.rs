@@ -243,7 +243,8 @@ impl Walk {
             let [peer, desk, worker] = self.towns[at].ports;
             let here = format!(
                 "127.0.0.1:{peer} --peer-address 127.0.0.1 --peer-port {peer} --desk-port {desk} \
-                 --worker-port {worker}"
+                 --worker-port {worker} --clock {}",
+                self.clock.display()
             );
             typed = typed.replace(host, &here);
         }

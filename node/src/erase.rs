@@ -72,8 +72,8 @@ impl Batch<'_> {
         self.give_up(rows).await
     }
 
-    /// The same of a notice, wherever it was queued.
-    pub(crate) async fn unhide_notice(&mut self, id: &[u8; 16]) -> Result<(), StoreError> {
+    /// The same of all that belongs to a notice or a message, in whatever slots.
+    pub(crate) async fn unhide_message(&mut self, id: &[u8; 16]) -> Result<(), StoreError> {
         let sql = "DELETE FROM section_data WHERE msg_id = $1 RETURNING leg_id, key_id";
         let rows = self.conn.rows(sql, vec![id.into()]).await?;
         self.give_up(rows).await

@@ -4,9 +4,9 @@
 use crate::batch::Batch;
 use crate::command::Actor;
 use crate::config::DeskRole;
-use crate::legs::LegFile;
+use crate::legs::{LegFile, Local};
 use crate::questions::purpose::HELPER;
-use crate::questions::{Look, Use, View};
+use crate::questions::{Look, Use, View, wrong_code};
 use crate::trouble::{Denied, Outcome};
 use jieli_proto::id::LegId;
 use jieli_proto::wire;
@@ -17,8 +17,8 @@ impl Batch<'_> {
         &mut self,
         asked: &wire::WorkerRequest,
     ) -> Outcome<wire::HelperList> {
-        let question = self.question_by_code(&asked.case_number, &asked.code, Use::Read).await?;
-        self.helpers(&question.legs).await
+        let files = self.legs_by_code(&asked.case_number, &asked.code, Use::Read).await?;
+        self.helpers(&files).await
     }
 
     /// Names a helper for one leg. A slip is printed by a desk, so its code names nobody (V1).
@@ -27,13 +27,17 @@ impl Batch<'_> {
         asked: &wire::ChooseHelperRequest,
     ) -> Outcome<wire::HelperList> {
         let question = self.question_by_code(&asked.case_number, &asked.code, Use::Answer).await?;
-        let named = question.legs.iter().find(|(number, _, _)| *number == asked.leg);
-        let leg = named.map(|(_, leg, _)| *leg);
-        let leg = leg.ok_or_else(|| no_leg(asked.leg))?;
-        let open = self.take_leg(leg).await?.is_some_and(|file| can_be_helped(&file));
-        if !open {
-            return Err(no_leg(asked.leg).into());
+        let files = self.legs_by_code(&asked.case_number, &asked.code, Use::Answer).await?;
+        let in_message = |file: &&LegFile| question.legs.iter().any(|(_, leg, _)| *leg == file.id);
+        let file = files.iter().filter(in_message).find(|file| file.number == asked.leg);
+        let file = file.filter(|file| can_be_helped(file)).ok_or_else(|| no_leg(asked.leg))?;
+        // V1: by the worker alone, so not by who also has the phone, or had it before.
+        self.is_own_phone(file).await?;
+        self.pin_is_settled(file.case).await?;
+        if question.names_nobody() {
+            return Err(wrong_code().into());
         }
+        let leg = file.id;
         let name = asked.helper.trim();
         let tokens = &self.house.config.desk.tokens;
         let token = tokens.iter().find(|one| one.role == DeskRole::Helper && one.name() == name);
@@ -44,7 +48,7 @@ impl Batch<'_> {
         let vals = vec![leg.to_vec().into(), office.into(), name.into(), self.now_ms.into()];
         self.conn.run(sql, vals).await?;
         self.record("helper chosen", format!("{} {name}", leg.hex()).as_bytes());
-        self.helpers(&question.legs).await
+        self.helpers(&files).await
     }
 
     /// Ends it at once. Like a stop it works with any code that was ever right.
@@ -52,13 +56,16 @@ impl Batch<'_> {
         &mut self,
         asked: &wire::DismissHelperRequest,
     ) -> Outcome<wire::HelperList> {
-        let question = self.question_by_code(&asked.case_number, &asked.code, Use::Stop).await?;
-        for (number, leg, _) in &question.legs {
-            if asked.leg == 0 || asked.leg == *number {
-                self.forget_helper(*leg).await?;
+        let files = self.legs_by_code(&asked.case_number, &asked.code, Use::Stop).await?;
+        if asked.leg != 0 && !files.iter().any(|file| file.number == asked.leg) {
+            return Err(no_leg(asked.leg).into());
+        }
+        for file in &files {
+            if asked.leg == 0 || asked.leg == file.number {
+                self.forget_helper(file.id).await?;
             }
         }
-        self.helpers(&question.legs).await
+        self.helpers(&files).await
     }
 
     async fn forget_helper(&mut self, leg: LegId) -> Outcome<()> {
@@ -69,7 +76,7 @@ impl Batch<'_> {
         Ok(())
     }
 
-    async fn helpers(&mut self, legs: &[(u32, LegId, bool)]) -> Outcome<wire::HelperList> {
+    async fn helpers(&mut self, files: &[LegFile]) -> Outcome<wire::HelperList> {
         let tokens = &self.house.config.desk.tokens;
         let helpers = tokens.iter().filter(|one| one.role == DeskRole::Helper);
         let mut helpers: Vec<wire::HelperLine> = helpers
@@ -80,15 +87,14 @@ impl Batch<'_> {
                 legs: Vec::new(),
             })
             .collect();
-        for (number, leg, _) in legs {
-            let open = self.take_leg(*leg).await?.is_some_and(|file| can_be_helped(&file));
+        for file in files.iter().filter(|file| can_be_helped(file)) {
             let sql = "SELECT office, token FROM leg_helper WHERE leg_id = $1";
-            let row = self.conn.maybe(sql, vec![leg.to_vec().into()]).await?;
-            let Some(row) = row.filter(|_| open) else { continue };
+            let row = self.conn.maybe(sql, vec![file.id.to_vec().into()]).await?;
+            let Some(row) = row else { continue };
             let (office, token) = (row.text(0)?, row.text(1)?);
             let helps = |one: &&mut wire::HelperLine| one.helper == token && one.office == office;
             if let Some(line) = helpers.iter_mut().find(helps) {
-                line.legs.push(*number);
+                line.legs.push(file.number);
             }
         }
         Ok(wire::HelperList { helpers })
@@ -146,14 +152,15 @@ impl Batch<'_> {
     }
 }
 
-/// A leg that is not over. A refusal is no end (V23): it reads as one who has not answered.
+/// A leg that is not over. A refusal is no end (V23): it reads as one who has not answered, and both
+/// drop on one day.
 fn can_be_helped(file: &LegFile) -> bool {
-    !file.law.is_closed() && !file.is_stopped()
+    !file.law.is_closed() && !file.is_stopped() && file.local != Local::Dropped
 }
 
 fn no_leg(number: u32) -> Denied {
     Denied::new(
-        "NO_SUCH_ITEM",
+        "NO_SUCH_NUMBER",
         format!("短信里没有第 {number} 项，或者它已经结束。请核对序号。"),
         format!("The message has no item {number}, or it is over. Check the number."),
     )

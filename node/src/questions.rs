@@ -196,6 +196,16 @@ pub(crate) struct Question {
     pub(crate) legs: Vec<(u32, LegId, bool)>,
 }
 
+/// The subject of a notice to a phone that is not the person's any more.
+const OLD_PHONE: &[u8] = b"old-phone";
+
+impl Question {
+    /// Whether its code only stops: what tells of a stop at a desk, or went to a former number.
+    pub(crate) fn names_nobody(&self) -> bool {
+        self.topic == Topic::Stopped || self.subject == OLD_PHONE
+    }
+}
+
 /// When the notice of a question goes out, and until when it can be answered, Unix milliseconds.
 #[derive(Clone, Copy)]
 pub(crate) struct When {

@@ -87,7 +87,7 @@ async fn a_family_has_a_named_helper_for_the_school_place_and_nobody_else_sees_i
         assert_eq!(denied(none.map(drop)), "NO_SUCH_HELPER", "{name}");
     }
     let other = helpers(kunming, choose(&sms, 99, "helper")).await;
-    assert_eq!(denied(other.map(drop)), "NO_SUCH_ITEM");
+    assert_eq!(denied(other.map(drop)), "NO_SUCH_NUMBER");
     let code = kunming.slip(&case).await.slip_code;
     let helper = "helper".to_owned();
     let printed =
@@ -176,7 +176,7 @@ async fn help_ends_with_the_item() {
     for (case, (sms, _)) in cases.iter().zip(&asked) {
         sees_nothing(kunming, "helper", case, 1).await;
         let over = helpers(kunming, choose(sms, 1, "helper")).await;
-        assert_eq!(denied(over.map(drop)), "NO_SUCH_ITEM");
+        assert_eq!(denied(over.map(drop)), "NO_SUCH_NUMBER");
         let shown = helpers(kunming, WorkerCommand::ShowHelpers(key(sms))).await.unwrap();
         assert!(shown.iter().all(|(_, _, legs)| legs.is_empty()), "{shown:?}");
     }
@@ -201,5 +201,37 @@ async fn a_helper_cannot_tell_a_no_from_silence() {
     }
     assert_eq!(list(kunming, "helper").await.len(), 2);
     assert_eq!((&seen[0].leg, &seen[0].window), (&seen[1].leg, &seen[1].window));
+    towns.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn v01_a_shared_phone_chooses_nobody_and_every_code_of_the_case_dismisses() {
+    let towns = Towns::new().await;
+    let (kunming, draft) = (&towns.kunming, people::row(FAMILY));
+    let case = kunming.import(vec![draft.clone()]).await.remove(0);
+    let sms = kunming.ask_yes(&case).await;
+    let school = kunming.leg_for(&case, Service::Schooling).await;
+    let school = kunming.leg(school).await.number;
+    helpers(kunming, choose(&sms, school, "helper")).await.unwrap();
+    towns.next_working_day();
+    let job = kunming.leg_for(&case, Service::Employment).await;
+    towns.ruian_accepts(job).await;
+    kunming.reaches(job, Stage::Accepted).await;
+    // The code of another message, about another item.
+    let terms = kunming.sms(&case, "请至少看一天").await;
+    let shown = helpers(kunming, WorkerCommand::ShowHelpers(key(&terms))).await.unwrap();
+    assert_eq!(shown[0].2, [school]);
+    let unknown = helpers(kunming, dismiss(&terms, 99)).await;
+    assert_eq!(denied(unknown.map(drop)), "NO_SUCH_NUMBER");
+    let gone = helpers(kunming, dismiss(&terms, school)).await.unwrap();
+    assert!(gone.iter().all(|(_, _, legs)| legs.is_empty()), "{gone:?}");
+    sees_nothing(kunming, "helper", &case, school).await;
+    // Another household gives the same number.
+    let mut other = home(9);
+    other.worker.as_mut().unwrap().phone = draft.worker.unwrap().phone;
+    kunming.import(vec![other]).await;
+    let job = kunming.leg(job).await.number;
+    let shared = helpers(kunming, choose(&terms, job, "helper")).await;
+    assert_eq!(denied(shared.map(drop)), "WINDOW_ONLY");
     towns.stop().await;
 }

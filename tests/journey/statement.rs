@@ -10,7 +10,7 @@ use jieli_proto::paper::{self, Content, StatementFacts};
 use jieli_proto::section::Value;
 use jieli_proto::wire::{self, StatementFact};
 use jieli_tests::people::home;
-use jieli_tests::{HOMES, HOUR_MS, Sms, Towns, office, program};
+use jieli_tests::{HOMES, HOUR_MS, Sms, Towns, eventually, office, program};
 use std::process::Command;
 
 const ASKED: &str = "可以为您出具一份证明";
@@ -58,6 +58,10 @@ async fn a_rental_subsidy_is_shown_a_fact_that_the_worker_carries() {
     let sent = towns.sent().await;
     ask(&towns, insured(&case, 37)).await.unwrap();
     let sms = kunming.sms(&case, ASKED).await;
+    // What goes over the phone and lies in the clear names the kind of fact, never what it says.
+    assert!(sms.text.contains("累计参保月数") && !sms.text.contains("37"), "{}", sms.text);
+    let clear = "SELECT COUNT(*) FROM question WHERE text LIKE '%37%'";
+    assert_eq!(kunming.count(clear).await, 0);
     let shown = kunming.open(&sms).await.unwrap();
     assert!(shown.text.contains("累计参保月数 37 个月"), "{}", shown.text);
     // Nothing is signed before the yes, and nobody is asked twice at a time.
@@ -103,6 +107,26 @@ async fn a_rental_subsidy_is_shown_a_fact_that_the_worker_carries() {
 
 fn holds(frame: &[u8], part: &[u8]) -> bool {
     frame.windows(part.len()).any(|window| window == part)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_can_fetch_any_more_nobody_keeps() {
+    let towns = Towns::with_two_senders().await;
+    let kept = "SELECT COUNT(*) FROM section_data WHERE slot IN (249, 250)";
+    for (serial, yes) in [(6, [1].as_slice()), (7, [].as_slice())] {
+        let case = released(&towns, serial).await;
+        ask(&towns, insured(&case, 12)).await.unwrap();
+        let sms = towns.kunming.sms(&case, ASKED).await;
+        towns.kunming.answer(&sms, yes).await.unwrap();
+        assert!(towns.kunming.count(kept).await > 0);
+        towns.clock.move_on(73 * HOUR_MS);
+        for _ in 0..3 {
+            towns.next_working_day();
+        }
+        eventually("nothing to be kept", async || towns.kunming.count(kept).await == 0).await;
+        assert!(fetch(&towns, &sms).await.is_err());
+    }
+    towns.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,6 +10,7 @@ use crate::questions::{CODE_HOURS, HOUR_MS, Question, Topic, Use, statement_text
 use crate::store::StoreError;
 use crate::trouble::{Denied, Outcome};
 use crate::vault::{Place, STATED, STATEMENT};
+use jieli_proto::day::Day;
 use jieli_proto::envelope;
 use jieli_proto::id::{Digest, MsgId};
 use jieli_proto::paper::{STATEMENT_DAYS, check_fact, stated_by};
@@ -61,10 +62,12 @@ impl Batch<'_> {
             ..wire::PersonStatement::default()
         };
         let office = self.name_of_own_office(&actor.office);
-        let text =
-            statement_text(&office, &words::stated(fact, asked.months, since), STATEMENT_DAYS);
+        // What is stored in the clear, and goes over the phone, names the kind of fact alone.
+        let text = statement_text(&office, words::statement_fact(fact), STATEMENT_DAYS);
         let deadline = self.now_ms + CODE_HOURS * HOUR_MS;
-        self.put_question(Topic::Statement, &[&file], text, &statement, deadline).await?;
+        let topic = Topic::Statement;
+        let question = self.put_question(topic, &[&file], text, &statement, deadline).await?;
+        self.lapse_after_code(&question).await?;
         let place = Place { leg: file.id, slot: STATED, msg: MsgId(statement) };
         self.hide(&file, &place, &stated.encode_to_vec()).await?;
         let about = format!("{} {}", actor.token, file.id.hex());
@@ -109,6 +112,31 @@ impl Batch<'_> {
         let paper =
             wire::Paper { envelope: Some(sealed), sections: vec![built], ..wire::Paper::default() };
         Ok(self.hide(file, &signed, &paper.encode_to_vec()).await?)
+    }
+
+    /// What the person is asked about, as it is to be signed; nothing where it was erased.
+    pub(crate) async fn shown_statement(&mut self, question: &Question) -> Outcome<String> {
+        let statement = MsgId::from_slice(&question.subject);
+        let leg = question.legs.first().map(|(_, leg, _)| *leg);
+        let Some((msg, leg)) = statement.zip(leg) else { return Ok(String::new()) };
+        let Some(file) = self.take_leg(leg).await? else { return Ok(String::new()) };
+        let place = Place { leg, slot: STATED, msg };
+        let Some(stated) = self.reveal(&file, &place).await? else { return Ok(String::new()) };
+        let stated = wire::PersonStatement::decode(stated.as_slice())
+            .map_err(|_| StoreError::Corrupt("section_data"))?;
+        let since = Day::from_number(stated.since);
+        Ok(words::stated(stated.fact(), stated.months, since).join("。 "))
+    }
+
+    /// Its code is over: nobody can fetch it any more, and nobody keeps it, whatever the answer was.
+    pub(crate) async fn statement_lapses(&mut self, question: &Question) -> Outcome<()> {
+        if question.deadline_ms > self.now_ms {
+            return self.lapse_after_code(&question.id).await;
+        }
+        if let Some(statement) = MsgId::from_slice(&question.subject) {
+            self.unhide_message(&statement.0).await?;
+        }
+        Ok(())
     }
 
     /// The statement, to who has the code of its question and said yes.
@@ -171,7 +199,10 @@ impl Batch<'_> {
             Some(person) => Some(person),
             None => self.draft(file).await?.and_then(|draft| draft.person),
         };
-        let known = known.filter(|person| !person.name.is_empty() && !person.number.is_empty());
+        let named = |person: &wire::DraftPerson| {
+            !person.name.is_empty() && !person.number.is_empty() && person.document > 0
+        };
+        let known = known.filter(named);
         let values = known.map(|person| crate::follow::person_values(&person, 0));
         Ok(values.map(|mut values| {
             values.retain(|(field, _)| *field <= PRINTED);

@@ -47,6 +47,9 @@ impl Batch<'_> {
         if question.topic == Topic::Correction {
             text = format!("{text}\n{}", self.shown_correction(&question).await?);
         }
+        if question.topic == Topic::Statement {
+            text = format!("{text}\n{}", self.shown_statement(&question).await?);
+        }
         Ok(wire::OpenReply {
             text,
             legs,
@@ -355,6 +358,9 @@ impl Batch<'_> {
     /// A question about a leg on the road that got no yes: the same WITHDRAW as any other.
     pub(crate) async fn question_lapses(&mut self, id: &[u8]) -> Outcome<()> {
         let Some(question) = self.question(id).await? else { return Ok(()) };
+        if question.topic == Topic::Statement {
+            return self.statement_lapses(&question).await;
+        }
         self.conn
             .run("UPDATE question SET closed = 1 WHERE question_id = $1", vec![id.into()])
             .await?;

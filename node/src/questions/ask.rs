@@ -493,7 +493,7 @@ impl Batch<'_> {
     }
 
     /// The same for a question that closes with its code.
-    pub(super) async fn lapse_after_code(&mut self, id: &[u8]) -> Outcome<()> {
+    pub(crate) async fn lapse_after_code(&mut self, id: &[u8]) -> Outcome<()> {
         let question = self.question(id).await?.ok_or(StoreError::Corrupt("question"))?;
         let when = self.nine_next_working_day(question.deadline_ms.saturating_sub(1));
         self.timer(when, LAPSE, id).await?;

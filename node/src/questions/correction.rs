@@ -2,7 +2,9 @@
 //! the own channel, and only then is it said. No, silence and not yet answered change nothing and
 //! look the same.
 
-use super::{CODE_HOURS, DRAFT_DAYS, HOUR_MS, Put, Question, SILENT_DAYS, Topic, When, text};
+use super::{
+    CODE_HOURS, DRAFT_DAYS, HOUR_MS, OLD_PHONE, Put, Question, SILENT_DAYS, Topic, When, text,
+};
 use crate::batch::Batch;
 use crate::legs::LegFile;
 use crate::speak::Speech;
@@ -284,12 +286,13 @@ impl Batch<'_> {
         Ok(())
     }
 
+    /// To the number from before, whoever has it now: its code stops and names nobody.
     async fn tell_phone_changed(&mut self, file: &LegFile) -> Result<(), StoreError> {
         let from = if file.is_local() { self.office_name(file) } else { self.other_city(file) };
         let body = text::phone_changed(&from, file.service);
         let due_ms = self.notice_due(Topic::Arrival.is_spread());
         let when = When { due_ms, deadline_ms: due_ms + CODE_HOURS * HOUR_MS };
-        match self.put_with(PHONE_CHANGED, Topic::Arrival, &[file], body, &[], when).await {
+        match self.put_with(PHONE_CHANGED, Topic::Arrival, &[file], body, OLD_PHONE, when).await {
             Ok(_) | Err(Trouble::Denied(_)) => Ok(()),
             Err(Trouble::Store(error)) => Err(error),
         }

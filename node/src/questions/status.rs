@@ -150,8 +150,13 @@ impl Batch<'_> {
     }
 
     /// The legs of a case, for who holds one of its codes.
-    async fn legs_by_code(&mut self, case_number: &str, code: &str) -> Outcome<Vec<LegFile>> {
-        self.question_by_code(case_number, code, Use::Read).await?;
+    pub(crate) async fn legs_by_code(
+        &mut self,
+        case_number: &str,
+        code: &str,
+        to: Use,
+    ) -> Outcome<Vec<LegFile>> {
+        self.question_by_code(case_number, code, to).await?;
         let number = case_number.trim();
         let case = store::legs::case(self.conn, number).await?;
         let case = case.ok_or_else(|| Denied::not_found(number))?;
@@ -168,7 +173,7 @@ impl Batch<'_> {
         case_number: &str,
         code: &str,
     ) -> Outcome<wire::WorkerStatusReply> {
-        let files = self.legs_by_code(case_number, code).await?;
+        let files = self.legs_by_code(case_number, code, Use::Read).await?;
         let mut legs = Vec::new();
         for file in &files {
             legs.push(self.worker_leg(file).await?);
@@ -202,7 +207,7 @@ impl Batch<'_> {
         case_number: &str,
         code: &str,
     ) -> Outcome<wire::WhoLookedReply> {
-        let files = self.legs_by_code(case_number, code).await?;
+        let files = self.legs_by_code(case_number, code, Use::Read).await?;
         let Some(case) = files.first().map(|file| file.case) else {
             return Ok(wire::WhoLookedReply::default());
         };

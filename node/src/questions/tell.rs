@@ -217,7 +217,7 @@ impl Batch<'_> {
             return Ok(());
         }
         // What was handed over is not kept.
-        self.unhide_notice(id).await?;
+        self.unhide_message(id).await?;
         if state == SENT {
             self.conn
                 .run(
@@ -248,7 +248,7 @@ impl Batch<'_> {
         };
         let changed = self.conn.run(sql, vec![id.into(), self.now_ms.into()]).await?;
         if !delivered && changed > 0 {
-            self.unhide_notice(id).await?;
+            self.unhide_message(id).await?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use jieli_proto::day::Day;
 use jieli_proto::wire::{self, Payer, Service};
-use jieli_proto::words;
+use jieli_proto::words::{self, Word};
 
 /// The notice that carries a code.
 pub(crate) fn notice(city: &str, case_number: &str, code: &str, text: &str) -> String {
@@ -137,11 +137,12 @@ pub(crate) fn duplicate(city: &str, service: Service) -> String {
 }
 
 /// Whether the office shall sign a fact for the person to carry.
-pub(crate) fn statement(office: &str, [zh, en]: &[String; 2], days: i64) -> String {
+pub(crate) fn statement(office: &str, fact: Word, days: i64) -> String {
+    let Word { zh, en } = fact;
     format!(
-        "{office}可以为您出具一份证明：{zh}。证明只交给您本人，系统不会发给任何单位或个人，{days} 天内有效；给谁看由您决定，\
+        "{office}可以为您出具一份证明：{zh}（内容打开后可见）。证明只交给您本人，系统不会发给任何单位或个人，{days} 天内有效；给谁看由您决定，\
          不要也不影响任何事项。要这份证明，请写“1”，再用同一个码领取并打印。\n\
-         {office} can sign a statement for you: {en}. It is given to you alone and sent to nobody; it is \
+         {office} can sign a statement for you: {en} (you see what it says when you open this). It is given to you alone and sent to nobody; it is \
          good for {days} days, and who sees it is for you to decide. Not wanting it changes nothing. If \
          you want it, write “1”, then fetch and print it with the same code."
     )

@@ -88,6 +88,10 @@ pub(super) fn facts(
         }
         [found, ..] => return Err(PaperError::Section(found.section, SectionError::Unknown)),
     };
+    // Whose it is, whole or not at all: half of it fits somebody else too.
+    if !matches!(person.as_slice(), [] | [(1, _), (2, _), (3, _)]) {
+        return Err(form("sections"));
+    }
     Ok(StatementFacts {
         statement,
         fact: signed.fact(),

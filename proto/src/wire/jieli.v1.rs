@@ -6636,7 +6636,7 @@ pub struct ChooseHelperRequest {
     pub case_number: ::prost::alloc::string::String,
     #[prost(string, tag = "2")]
     pub code: ::prost::alloc::string::String,
-    /// number in the notice
+    /// number within the case
     #[prost(uint32, tag = "3")]
     pub leg: u32,
     /// token
@@ -6649,7 +6649,7 @@ pub struct DismissHelperRequest {
     pub case_number: ::prost::alloc::string::String,
     #[prost(string, tag = "2")]
     pub code: ::prost::alloc::string::String,
-    /// number in the notice; 0: of all of them
+    /// number within the case; 0: of all of them
     #[prost(uint32, tag = "3")]
     pub leg: u32,
 }

@@ -3,12 +3,14 @@
 use super::say::{OK, Out};
 use super::{Done, Fail};
 use crate::ambient::{SystemClock, SystemEntropy, passphrase_places};
+use crate::demo::clock::FileClock;
 use anyhow::Context;
 use clap::Args;
 use jieli_node::config::{APPROVER_POSTS, Database, DeskRole, DeskToken, Listen, UNDO_MINUTES};
 use jieli_node::init::{InitOptions, NewCity, init};
 use jieli_node::keys::{COST, KeysError, Protection};
 use jieli_node::public::spoken;
+use jieli_node::world::Clock;
 use jieli_proto::id::CityId;
 use jieli_proto::number::CreditCode;
 use serde_json::json;
@@ -67,6 +69,9 @@ pub(super) struct Init {
     /// Key files without a passphrase: for trials alone.
     #[arg(long)]
     unprotected: bool,
+    /// The clock of a trial, from which its keys begin; see `demo::clock`.
+    #[arg(long, hide = true)]
+    clock: Option<PathBuf>,
 }
 
 impl Init {
@@ -101,7 +106,11 @@ impl Init {
             undo_minutes: self.undo_minutes,
             tokens: self.tokens()?,
         };
-        let made = init(dir, &id, &self.name, options, &SystemClock, &SystemEntropy::new())
+        let clock: Box<dyn Clock> = match &self.clock {
+            Some(file) => Box::new(FileClock::open(file)),
+            None => Box::new(SystemClock),
+        };
+        let made = init(dir, &id, &self.name, options, clock.as_ref(), &SystemEntropy::new())
             .map_err(|error| {
                 let zh = format!("没有建立城市节点：请核对目录和参数（{error}）。");
                 Fail::usage(zh, error.to_string())

@@ -65,9 +65,9 @@ pub(super) fn run(
 
 fn unreadable() -> Fail {
     Fail::usage(
-        "没有读到完整的二维码文字（以 JIELI1: 开头）。请重新扫码，或给出回单、信的 HTML 文件。",
+        "没有读到完整的二维码文字（以 JIELI1: 开头）。请重新扫码，或给出回单、信、证明的 HTML 文件。",
         "No complete text of a QR code (it begins with JIELI1:) was read: scan again, or name the \
-         HTML file of the slip or letter.",
+         HTML file of the slip, letter or statement.",
     )
 }
 

@@ -268,6 +268,9 @@ fn papers() {
     let last = renamed.sections[0].disclosures[0].len() - 1;
     renamed.sections[0].disclosures[0][last] ^= 1;
     wrong("statement with another name", renamed);
+    let mut half = carried.clone();
+    half.sections[0].disclosures.truncate(1);
+    wrong("statement with a name alone", half);
     let mut more = carried.clone();
     more.sections = letter_paper.sections[..1].to_vec();
     wrong("statement with another section", more);
