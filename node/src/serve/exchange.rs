@@ -51,6 +51,9 @@ const HEARD_MS: u64 = 10_000;
 /// How long a request for a cosignature waits for the mirror.
 const LINK_MAX: Duration = Duration::from_secs(5);
 
+/// What another replica mirrored is seen after so long.
+const LINK_AGAIN: Duration = Duration::from_secs(1);
+
 /// A finding that went with an answer goes again after so long.
 const TELL_AGAIN_MS: u64 = 10 * 60_000;
 
@@ -118,6 +121,24 @@ pub fn exchange(
     ExchangeServer::new(door)
         .max_decoding_message_size(limits::LETTER_BYTES_MAX)
         .max_encoding_message_size(limits::ANSWER_BYTES_MAX)
+}
+
+/// What decides whether a peer's head can be cosigned: keys, agreements and epochs, and how far its
+/// logs are tied to their mirrors.
+#[derive(PartialEq, Eq)]
+struct Known {
+    generation: i64,
+    tied: Vec<(String, u64)>,
+}
+
+impl Known {
+    fn of(published: &Published, city: &CityId) -> Known {
+        let theirs = published.heads.iter().filter(|(origin, _)| {
+            LogName::parse(origin).is_some_and(|name| name.city() == city.as_str())
+        });
+        let tied = theirs.map(|(origin, heads)| (origin.clone(), heads.tied)).collect();
+        Known { generation: published.directory.generation, tied }
+    }
 }
 
 /// Who calls, and what held when the call came.
@@ -211,6 +232,22 @@ impl ExchangeDoor {
         tokio::select! {
             heard = asked => heard.is_ok(),
             () = self.world.sleep.sleep(ASK_BACK_MAX) => false,
+        }
+    }
+
+    /// Waits until more of a peer is known than was, or until another replica may know more. Every
+    /// batch publishes, also the one that asked in vain: that alone is no reason to ask again.
+    async fn more_known(&self, city: &CityId, known: &Known) -> Result<(), Status> {
+        let mut published = self.hand.watch();
+        let more = async {
+            while Known::of(&published.borrow_and_update(), city) == *known {
+                published.changed().await.map_err(|_| Status::unavailable(""))?;
+            }
+            Ok(())
+        };
+        tokio::select! {
+            more = more => more,
+            () = self.world.sleep.sleep(LINK_AGAIN) => Ok(()),
         }
     }
 
@@ -437,10 +474,10 @@ impl Exchange for ExchangeDoor {
         self.meet(&caller.city).await?;
         // What cannot be taken now is told again with the next exchange.
         let _ = witness::hear(&self.hand, &caller.city, &heads);
-        let mut published = self.hand.watch();
         let linked = async {
             loop {
-                published.borrow_and_update();
+                // Before it is asked, so that no step of the mirror in between is slept through.
+                let known = Known::of(&self.hand.published(), &caller.city);
                 let ask = Box::new(wire::CosignRequest { heads: None, ..ask.clone() });
                 let done = self.hand.perform(Command::Cosign(caller.city.clone(), ask)).await;
                 match done {
@@ -448,14 +485,14 @@ impl Exchange for ExchangeDoor {
                     Ok(Done::Cosign(word)) => return Ok(word),
                     Ok(_) | Err(_) => return Err(Status::unavailable("")),
                 }
-                // The mirror is on its way there.
-                if published.changed().await.is_err() {
-                    return Err(Status::unavailable(""));
-                }
+                self.more_known(&caller.city, &known).await?;
             }
         };
-        let word = tokio::time::timeout(LINK_MAX, linked).await;
-        match word.unwrap_or(Ok(CosignWord::NotYet))? {
+        let word = tokio::select! {
+            () = self.stop.cancelled() => Ok(CosignWord::NotYet),
+            word = tokio::time::timeout(LINK_MAX, linked) => word.unwrap_or(Ok(CosignWord::NotYet)),
+        };
+        match word? {
             CosignWord::Signed(cosignature) => {
                 let heads = Some(self.heads_for(&caller.city));
                 Ok(Response::new(CosignReply { cosignature, heads }))

@@ -37,6 +37,8 @@ pub struct LogHeads {
     pub newest: Option<Seen>,
     /// The latest others that could not be held against its hashes yet: another city may be able to.
     pub loose: Vec<Seen>,
+    /// How far a signed head has tied it to what is mirrored, since the start.
+    pub tied: u64,
 }
 
 impl LogHeads {
@@ -60,6 +62,7 @@ impl LogHeads {
     /// What the mirror covers needs no telling.
     pub(crate) fn tie(&mut self, size: u64) {
         self.loose.retain(|seen| seen.size > size);
+        self.tied = self.tied.max(size);
     }
 
     /// All, the largest first.
@@ -80,7 +83,7 @@ pub(crate) async fn newest(conn: &mut Conn) -> Result<Heads, StoreError> {
     let rows = conn.rows(sql, vec![]).await?;
     let read = |row: &crate::store::Row| {
         let seen = Seen { size: row.uint(1)?, root: row.array(2)?, note: row.text(3)? };
-        Ok((row.text(0)?, LogHeads { newest: Some(seen), loose: Vec::new() }))
+        Ok((row.text(0)?, LogHeads { newest: Some(seen), ..LogHeads::default() }))
     };
     rows.iter().map(read).collect()
 }

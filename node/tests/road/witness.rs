@@ -4,7 +4,7 @@ use crate::forged::client;
 use crate::harness::*;
 use crate::recovery::{goes_on, with_backup};
 use jieli_node::keys::KeyRing;
-use jieli_node::store::{Val, mirror};
+use jieli_node::store::{Val, log, mirror};
 use jieli_node::writer::{CrashAt, Step, Stopped};
 use jieli_proto::checkpoint::Checkpoint;
 use jieli_proto::id::Digest;
@@ -176,6 +176,43 @@ async fn a_cosigner_answers_as_a_witness_does() {
     let alarms = pair.b().alarms().await;
     let said = |word: &str| alarms.iter().any(|alarm| alarm.contains(word));
     assert!(said("by itself this proves nothing") && said("split-view"), "{alarms:?}");
+    pair.stop().await;
+}
+
+/// Each asking is a batch, and each batch is published: a cosigner that looked again whenever
+/// something was published would wake itself, and write without end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cosigner_that_waits_for_its_mirror_rests_meanwhile() {
+    let (pair, id) = Pair::agreed().await;
+    pair.settled(id).await;
+    let size = quiet(&pair).await;
+    // Ruian can fetch nothing of Kunming's log, which grows.
+    pair.b().cut(true);
+    pair.a().announce(0..3).await.unwrap();
+    eventually("a longer log", async || pair.a().node().hand().published().exchange.size > size)
+        .await;
+    let mut client = client(pair.a(), pair.b()).await.unwrap();
+    let published = pair.a().node().hand().published();
+    let mut conn = pair.a().node().store().read().await.unwrap();
+    let proof = log::consistency(&mut conn, published.exchange.id, size, published.exchange.size);
+    let hashes = proof.await.unwrap().iter().map(|hash| hash.to_vec()).collect();
+    drop(conn);
+    let checkpoint = published.checkpoint.clone();
+    let ask = CosignRequest { old_size: size, checkpoint, hashes, heads: None };
+    let mut batches = pair.b().node().hand().watch();
+    let mut count = 0;
+    let asked = client.cosign(ask);
+    tokio::pin!(asked);
+    let status = loop {
+        tokio::select! {
+            answer = &mut asked => break answer.unwrap_err(),
+            changed = batches.changed() => changed.unwrap(),
+        }
+        batches.borrow_and_update();
+        count += 1;
+    };
+    assert_eq!(status.code(), Code::Unavailable);
+    assert!(count < 50, "{count} batches while it waited");
     pair.stop().await;
 }
 
