@@ -78,6 +78,8 @@ pub struct Batch<'a> {
     pub(crate) findings: Vec<Finding>,
     /// The largest own head with all cosignatures on it, or none, where this batch has changed it.
     pub(crate) own_cosigned: Option<Option<Seen>>,
+    /// What payloads to a peer quote, until a head or a cosignature comes.
+    pub(crate) quoted: BTreeMap<CityId, Option<wire::SeenHead>>,
     pub(crate) lanes: BTreeMap<(AgreementId, Lane), LaneEnd>,
     pub(crate) legs: BTreeMap<LegId, LegFile>,
     pub(crate) leaves: Vec<Vec<u8>>,
@@ -130,6 +132,7 @@ impl<'a> Batch<'a> {
             cosigned: Vec::new(),
             findings: Vec::new(),
             own_cosigned: None,
+            quoted: BTreeMap::new(),
             lanes: BTreeMap::new(),
             legs: BTreeMap::new(),
             leaves: Vec::new(),

@@ -573,6 +573,6 @@ impl Batch<'_> {
         let stored = self.stored(&bond, lane, noted.lane_seq).await?;
         let ours =
             stored.is_some_and(|sealed| envelope::env_digest(&sealed).0 == noted.env_digest[..]);
-        if ours { self.close_letter(&bond, lane, noted.lane_seq).await } else { Ok(()) }
+        if ours { self.close_letters(&bond, lane, vec![noted.lane_seq]).await } else { Ok(()) }
     }
 }

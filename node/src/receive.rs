@@ -17,6 +17,7 @@ use jieli_proto::wire::{self, DeferReason, Header, ItemStatus, Letter};
 use prost::Message as _;
 
 mod consent;
+mod items;
 mod message;
 pub(crate) mod receipt;
 

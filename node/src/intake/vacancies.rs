@@ -4,6 +4,7 @@
 use super::bad;
 use crate::batch::Batch;
 use crate::command::Actor;
+use crate::directory::Bond;
 use crate::store::StoreError;
 use crate::trouble::{Denied, Outcome};
 use jieli_proto::message::{check_terms, terms_digest};
@@ -17,6 +18,7 @@ impl Batch<'_> {
         actor: &Actor,
         request: wire::AddVacanciesRequest,
     ) -> Outcome<wire::AddVacanciesReply> {
+        let audience = self.audience(actor);
         let mut reply = wire::AddVacanciesReply::default();
         for vacancy in &request.vacancies {
             let terms = vacancy.terms.clone().unwrap_or_default();
@@ -38,7 +40,7 @@ impl Batch<'_> {
             self.set_office(&city, &terms.reference, office).await?;
             reply.added += 1;
             if own && (request.announce || request.change) {
-                reply.announced += self.announce(actor, vacancy, &terms).await?;
+                reply.announced += self.announce(&audience, vacancy, &terms).await?;
             }
         }
         Ok(reply)
@@ -107,7 +109,8 @@ impl Batch<'_> {
         let (vacancy, terms) = found.ok_or_else(|| unknown(reference))?;
         let vacancy = wire::Vacancy { valid_until: self.today.plus(-1).number(), ..vacancy };
         self.keep_vacancy(&vacancy.city, &vacancy, &terms, true).await?;
-        let announced = self.announce(actor, &vacancy, &terms).await?;
+        let audience = self.audience(actor);
+        let announced = self.announce(&audience, &vacancy, &terms).await?;
         Ok(wire::AddVacanciesReply { added: 0, announced })
     }
 
@@ -154,40 +157,43 @@ impl Batch<'_> {
         self.conn.run(sql, vals).await.map(drop)
     }
 
-    /// A VACANCY NOTICE to every partner whose agreement covers jobs from there to here.
-    async fn announce(
-        &mut self,
-        actor: &Actor,
-        vacancy: &wire::Vacancy,
-        terms: &wire::Terms,
-    ) -> Outcome<u32> {
-        let bonds: Vec<_> = self.directory.bonds.values().cloned().collect();
-        let mut sent = 0;
-        for bond in bonds {
-            let Some(agreement) = bond.in_force() else { continue };
+    /// The partners whose agreement covers jobs from there to here, with the offices that write and
+    /// read.
+    fn audience(&self, actor: &Actor) -> Vec<(Bond, (String, String))> {
+        let kind = wire::OfficeKind::Labour;
+        let bonds = self.directory.bonds.values().filter_map(|bond| {
+            let agreement = bond.in_force()?;
             let theirs = bond.our_side.other();
             let covered = agreement.covers(Service::Employment, theirs);
             if !covered || bond.is_closed_to_new(self.today) {
-                continue;
+                return None;
             }
-            let kind = wire::OfficeKind::Labour;
             let ours = agreement
                 .office(bond.our_side, &actor.office)
-                .or_else(|| agreement.office_of_kind(bond.our_side, kind));
-            let theirs = agreement.office_of_kind(theirs, kind);
-            let (Some(ours), Some(theirs)) = (ours, theirs) else { continue };
+                .or_else(|| agreement.office_of_kind(bond.our_side, kind))?;
+            let theirs = agreement.office_of_kind(theirs, kind)?;
+            Some((bond.clone(), (ours.credit_code.clone(), theirs.credit_code.clone())))
+        });
+        bonds.collect()
+    }
+
+    /// A VACANCY NOTICE to each of them; how many.
+    async fn announce(
+        &mut self,
+        audience: &[(Bond, (String, String))],
+        vacancy: &wire::Vacancy,
+        terms: &wire::Terms,
+    ) -> Outcome<u32> {
+        for (bond, offices) in audience {
             let notice = wire::VacancyNotice {
                 terms: Some(terms.clone()),
                 posts: vacancy.posts,
                 valid_until: vacancy.valid_until,
             };
-            let offices = (ours.credit_code.clone(), theirs.credit_code.clone());
-            let body = Body::VacancyNotice(notice);
-            self.tell(&bond, MessageType::VacancyNotice, Service::Employment, body, offices)
-                .await?;
-            sent += 1;
+            let (body, service) = (Body::VacancyNotice(notice), Service::Employment);
+            self.tell(bond, MessageType::VacancyNotice, service, body, offices.clone()).await?;
         }
-        Ok(sent)
+        Ok(audience.len() as u32)
     }
 }
 

@@ -262,6 +262,26 @@ impl Conn {
         columns: &[&'static str],
         rows: Vec<Vec<Val>>,
     ) -> Result<(), StoreError> {
+        self.insert(table, columns, rows, "").await
+    }
+
+    /// As [`Conn::insert_many`]; rows whose key is there already are left as they are.
+    pub async fn insert_absent(
+        &mut self,
+        table: &'static str,
+        columns: &[&'static str],
+        rows: Vec<Vec<Val>>,
+    ) -> Result<(), StoreError> {
+        self.insert(table, columns, rows, " ON CONFLICT DO NOTHING").await
+    }
+
+    async fn insert(
+        &mut self,
+        table: &'static str,
+        columns: &[&'static str],
+        rows: Vec<Vec<Val>>,
+        on_conflict: &'static str,
+    ) -> Result<(), StoreError> {
         let width = columns.len().max(1);
         let at_once = (parameters_max(self.engine) / width).max(1);
         let head = format!("INSERT INTO {table} ({}) VALUES ", columns.join(", "));
@@ -275,6 +295,7 @@ impl Conn {
                 from += row.len();
                 vals.extend(row);
             }
+            text.push_str(on_conflict);
             if vals.len() == width {
                 self.run(AssertSqlSafe(text), vals).await?;
             } else {

@@ -277,6 +277,7 @@ impl Batch<'_> {
         size: u64,
         found: &Cosignature,
     ) -> Result<(), StoreError> {
+        self.quoted.clear();
         let sql = "INSERT INTO cosignature (origin, size, cosigner, unix_s, line) \
                    VALUES ($1, $2, $3, $4, $5) ON CONFLICT (origin, size, cosigner) DO NOTHING";
         let vals = vec![
@@ -354,6 +355,7 @@ impl Batch<'_> {
         &mut self,
         manifest: &Manifest,
     ) -> Result<(), StoreError> {
+        self.quoted.clear();
         let city = manifest.city.clone();
         let Some(manifests) = manifests_of(&self.directory, &city) else { return Ok(()) };
         let mut manifests = manifests.clone();

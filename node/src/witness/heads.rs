@@ -181,6 +181,7 @@ impl Batch<'_> {
             self.now_ms.into(),
         ];
         self.conn.run(sql, vals).await?;
+        self.quoted.clear();
         let seen = Seen { size: head.size(), root: *head.root(), note: note.to_owned() };
         self.heads.entry(origin.to_owned()).or_default().push(seen);
         let mirrored = mirror::head(self.conn, origin).await?;

@@ -13,6 +13,9 @@ impl Batch<'_> {
         &mut self,
         peer: &CityId,
     ) -> Result<Option<wire::SeenHead>, StoreError> {
+        if let Some(known) = self.quoted.get(peer) {
+            return Ok(known.clone());
+        }
         let mut newest = None;
         // Two seeks an epoch, by the keys of the tables.
         for epoch in 1.. {
@@ -30,6 +33,7 @@ impl Batch<'_> {
             let seen = wire::SeenHead { origin, size, root, ..wire::SeenHead::default() };
             newest = Some(self.cosigned_head(&seen.origin).await?.unwrap_or(seen));
         }
+        self.quoted.insert(peer.clone(), newest.clone());
         Ok(newest)
     }
 

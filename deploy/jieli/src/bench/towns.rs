@@ -131,7 +131,9 @@ impl Town {
         let entropy = SystemEntropy::new();
         let city = CityId::parse(plan.id).context("city id")?;
         let made = init(dir, &city, plan.name, options, &SystemClock, &entropy)?;
-        let config = Config::load(dir)?;
+        let mut config = Config::load(dir)?;
+        // The road is measured, not the pace at which one peer may go.
+        config.limits.letters_per_peer_s_max = 100_000;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let notices = NoticeFile::open(&config.notices_file(), Arc::clone(&clock))?;
         let node = Node::start(Start {
