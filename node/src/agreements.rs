@@ -27,6 +27,7 @@ use jieli_proto::wire::{self, Act, ActType};
 use prost::Message as _;
 use standing::Proposal;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What our own approvers decided.
 #[derive(Clone, Debug)]
@@ -43,8 +44,8 @@ pub enum OwnAct {
 struct Proposable {
     agreement: Agreement,
     us: PartySide,
-    peer: Peer,
-    bond: Option<Bond>,
+    peer: Arc<Peer>,
+    bond: Option<Arc<Bond>>,
 }
 
 impl Batch<'_> {
@@ -53,7 +54,7 @@ impl Batch<'_> {
         let agreement = Agreement::check(draft).map_err(|flaw| {
             Denied::new("BAD_DRAFT", format!("协议草案有误：{flaw}"), flaw.to_string())
         })?;
-        let in_force = self.directory.bonds.get(&agreement.id).and_then(Bond::in_force);
+        let in_force = self.directory.bonds.get(&agreement.id).and_then(|bond| bond.in_force());
         agreement.follows(in_force).map_err(|flaw| {
             Denied::new("BAD_DRAFT", format!("协议草案有误：{flaw}"), flaw.to_string())
         })?;
@@ -63,7 +64,7 @@ impl Batch<'_> {
         let peer = self.directory.peers.get(&them).cloned().ok_or_else(|| not_party("peer"))?;
         self.check_parties(&agreement, us, &peer).map_err(Denied::refused)?;
         let bond = self.bond(&agreement.id);
-        let version = bond.as_ref().map_or(0, Bond::version) + 1;
+        let version = bond.as_ref().map_or(0, |bond| bond.version()) + 1;
         if draft.version != version {
             let said = format!("Version {version} comes next, the draft says {}.", draft.version);
             let zh = format!("下一版应为第{version}版，草案写的是第{}版。", draft.version);
@@ -370,7 +371,7 @@ impl Batch<'_> {
         &mut self,
         id: AgreementId,
         peer: &Peer,
-    ) -> Result<Bond, StoreError> {
+    ) -> Result<Arc<Bond>, StoreError> {
         self.conn
             .run(
                 "INSERT INTO agreement (agreement_id, peer, live_version, changed_ms) \
@@ -378,7 +379,7 @@ impl Batch<'_> {
                 vec![id.to_vec().into(), peer.city.as_str().into(), self.now_ms.into()],
             )
             .await?;
-        let bond = Bond {
+        let bond = Arc::new(Bond {
             id,
             peer: peer.city.clone(),
             our_side: PartySide::of(self.directory.city.as_str(), peer.city.as_str()),
@@ -386,7 +387,7 @@ impl Batch<'_> {
             digests: BTreeMap::new(),
             said_by: Default::default(),
             flags: Vec::new(),
-        };
+        });
         self.directory.bonds.insert(id, bond.clone());
         self.directory_changed = true;
         let newest = self.directory.manifest().map_or(0, |manifest| manifest.version);

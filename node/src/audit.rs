@@ -14,6 +14,7 @@ use jieli_proto::kinds::{Lane, PartySide};
 use jieli_proto::tree::{Hash, leaf_hash};
 use jieli_proto::wire::{self, Envelope, ItemStatus};
 use prost::Message as _;
+use std::sync::Arc;
 
 pub(crate) mod access;
 pub mod act;
@@ -72,7 +73,7 @@ pub(crate) struct Within {
 }
 
 /// An agreement by its id in hex.
-pub(crate) fn bond<'a>(directory: &'a Directory, text: &str) -> Result<&'a Bond, Denied> {
+pub(crate) fn bond<'a>(directory: &'a Directory, text: &str) -> Result<&'a Arc<Bond>, Denied> {
     let found = AgreementId::from_hex(text.trim()).and_then(|id| directory.bonds.get(&id));
     found.ok_or_else(|| Denied::no_such(&format!("协议 {text}"), &format!("agreement {text}")))
 }

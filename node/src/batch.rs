@@ -20,6 +20,7 @@ use jieli_proto::tree::{self, Hash};
 use jieli_proto::wire::{self, Envelope, Header, Item, ItemStatus};
 use prost::Message as _;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// The end of a lane.
 #[derive(Clone, Copy, Debug, Default)]
@@ -160,7 +161,7 @@ impl<'a> Batch<'a> {
     }
 
     /// An agreement by id.
-    pub fn bond(&self, id: &AgreementId) -> Option<Bond> {
+    pub fn bond(&self, id: &AgreementId) -> Option<Arc<Bond>> {
         self.directory.bonds.get(id).cloned()
     }
 

@@ -201,11 +201,11 @@ pub struct Directory {
     /// Its name.
     pub name: String,
     /// Own manifests by version.
-    pub own: BTreeMap<u32, Manifest>,
-    /// Peers by id.
-    pub peers: BTreeMap<CityId, Peer>,
+    pub own: Arc<BTreeMap<u32, Manifest>>,
+    /// Peers by id. Every batch and every letter takes one along: shared, not copied.
+    pub peers: BTreeMap<CityId, Arc<Peer>>,
     /// Agreements by id.
-    pub bonds: BTreeMap<AgreementId, Bond>,
+    pub bonds: BTreeMap<AgreementId, Arc<Bond>>,
     /// Offices of this city that the configuration names.
     pub offices: Arc<Vec<wire::Office>>,
     /// Packs, and by which calendars cities count.
@@ -228,7 +228,7 @@ impl Directory {
         let row = conn.one("SELECT city_id, name FROM city", Vec::new()).await?;
         let city = city_id(&row.text(0)?)?;
         let name = row.text(1)?;
-        let own = manifests(conn, &city, own_root).await?;
+        let own = Arc::new(manifests(conn, &city, own_root).await?);
         let held = held_by_peers(conn).await?;
         let epochs = recovery::epochs(conn).await?;
         let mut quarantines = recovery::quarantines(conn).await?;
@@ -251,7 +251,7 @@ impl Directory {
                 epoch: epochs.get(&peer).copied().unwrap_or(1),
                 quarantine: quarantines.remove(&peer),
             };
-            peers.insert(peer, found);
+            peers.insert(peer, Arc::new(found));
         }
         let bonds = bonds(conn, &city).await?;
         let offices = Arc::clone(offices);
@@ -272,7 +272,7 @@ impl Directory {
         let flags = flags::open(conn).await?.remove(&id).unwrap_or_default();
         let found = bond(conn, &self.city, (id, peer), (said_by, flags)).await?;
         Arc::make_mut(&mut self.shelf).put_zones(&found);
-        self.bonds.insert(id, found);
+        self.bonds.insert(id, Arc::new(found));
         Ok(())
     }
 
@@ -287,6 +287,7 @@ impl Directory {
             .values()
             .find(|peer| peer.city.as_str() == text)
             .or_else(|| self.peers.values().find(|peer| names_match(&peer.name, text)))
+            .map(Arc::as_ref)
     }
 
     /// A city by id or by name: this one, or a peer.
@@ -399,7 +400,7 @@ impl Directory {
         if id.is_local() {
             Some(Cow::Owned(self.within_city(file.our_side)))
         } else {
-            self.bonds.get(&id).map(Cow::Borrowed)
+            self.bonds.get(&id).map(|bond| Cow::Borrowed(bond.as_ref()))
         }
     }
 
@@ -423,9 +424,10 @@ impl Directory {
 
     /// The agreement in force with a peer that covers a service, if any.
     pub fn bond_with(&self, peer: &CityId, service: wire::Service) -> Option<&Bond> {
-        self.bonds.values().find(|bond| {
+        let covers = |bond: &&Arc<Bond>| {
             bond.peer == *peer && bond.in_force().is_some_and(|a| a.rule(service).is_some())
-        })
+        };
+        self.bonds.values().find(covers).map(Arc::as_ref)
     }
 }
 
@@ -468,7 +470,10 @@ async fn held_by_peers(conn: &mut Conn) -> Result<BTreeMap<String, u32>, StoreEr
     rows.iter().map(|row| Ok((row.text(0)?, row.int(1)? as u32))).collect()
 }
 
-async fn bonds(conn: &mut Conn, city: &CityId) -> Result<BTreeMap<AgreementId, Bond>, StoreError> {
+async fn bonds(
+    conn: &mut Conn,
+    city: &CityId,
+) -> Result<BTreeMap<AgreementId, Arc<Bond>>, StoreError> {
     let rows = conn.rows("SELECT agreement_id, peer FROM agreement", Vec::new()).await?;
     let mut said_by = side_acts(conn, None).await?;
     let mut flags = flags::open(conn).await?;
@@ -478,7 +483,7 @@ async fn bonds(conn: &mut Conn, city: &CityId) -> Result<BTreeMap<AgreementId, B
             .ok_or(StoreError::Corrupt("agreement.agreement_id"))?;
         let peer = city_id(&row.text(1)?)?;
         let said = (said_by.remove(&id).unwrap_or_default(), flags.remove(&id).unwrap_or_default());
-        bonds.insert(id, bond(conn, city, (id, peer), said).await?);
+        bonds.insert(id, Arc::new(bond(conn, city, (id, peer), said).await?));
     }
     Ok(bonds)
 }

@@ -20,6 +20,7 @@ use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, Envelope};
 use prost::Message as _;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 mod collect;
 mod erased;
@@ -48,8 +49,8 @@ struct Export<'a> {
     conn: &'a mut Conn,
     house: &'a House,
     published: &'a Published,
-    bond: Bond,
-    peer: Peer,
+    bond: Arc<Bond>,
+    peer: Arc<Peer>,
     bundle: Bundle,
     notes: Vec<String>,
     /// Where each record stands in our own log.
@@ -164,7 +165,7 @@ impl<'a> Export<'a> {
         conn: &'a mut Conn,
         house: &'a House,
         published: &'a Published,
-        (bond, peer): (Bond, Peer),
+        (bond, peer): (Arc<Bond>, Arc<Peer>),
     ) -> Export<'a> {
         Export {
             conn,

@@ -47,7 +47,7 @@ impl Batch<'_> {
             self.reload().await?;
         }
         if is_own {
-            let bonds: Vec<Bond> = self.directory.bonds.values().cloned().collect();
+            let bonds: Vec<Arc<Bond>> = self.directory.bonds.values().cloned().collect();
             for bond in bonds.iter().filter(|bond| bond.version() > 0) {
                 self.announce_packs(bond).await?;
             }

@@ -64,7 +64,7 @@ impl Pinboard {
 impl Pins for Pinboard {
     fn city_of(&self, spki_fpr: &[u8; 32]) -> Option<String> {
         let directory = self.directory();
-        let pinned = |peer: &&Peer| peer.tls_keys().iter().any(|key| key.0 == *spki_fpr);
+        let pinned = |peer: &&Arc<Peer>| peer.tls_keys().iter().any(|key| key.0 == *spki_fpr);
         directory.peers.values().find(pinned).map(|peer| peer.city.as_str().to_owned())
     }
 }

@@ -15,6 +15,7 @@ use jieli_proto::misbehaviour::Parts;
 use jieli_proto::refusal::Refusal;
 use jieli_proto::wire::{self, DeferReason, Header, ItemStatus, Letter};
 use prost::Message as _;
+use std::sync::Arc;
 
 mod consent;
 mod items;
@@ -84,7 +85,7 @@ impl From<sqlx::Error> for Halt {
 
 /// A letter with what every later step needs of it.
 pub(crate) struct Incoming {
-    pub(crate) peer: Peer,
+    pub(crate) peer: Arc<Peer>,
     pub(crate) frame: Frame,
     pub(crate) letter: Letter,
     pub(crate) sealed: wire::Envelope,

@@ -78,8 +78,8 @@ pub async fn reconcile(
 struct Reconcile<'a> {
     house: &'a House,
     published: Arc<Published>,
-    bond: Bond,
-    peer: Peer,
+    bond: Arc<Bond>,
+    peer: Arc<Peer>,
     conn: Conn,
     requests: u32,
     forks: Vec<(Lane, u64, Envelope)>,

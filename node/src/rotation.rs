@@ -21,6 +21,7 @@ use jieli_proto::refusal::Refusal;
 use jieli_proto::wire::{self, Act, ActType, Envelope, RevocationReason, Role};
 use prost::Message as _;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 impl Batch<'_> {
     /// Takes in the next own manifest, which the root has signed, and sends it to every partner.
@@ -45,7 +46,7 @@ impl Batch<'_> {
             self.seal_packs_again(&gone).await?;
             self.receipt_again(&gone).await?;
         }
-        let bonds: Vec<Bond> = self.directory.bonds.values().cloned().collect();
+        let bonds: Vec<Arc<Bond>> = self.directory.bonds.values().cloned().collect();
         for bond in bonds {
             if bond.state(self.today) != "CLOSED" {
                 self.send_manifest(&bond, &manifest).await?;

@@ -68,8 +68,8 @@ impl Shelf {
         city: &CityId,
         home: &Arc<Calendar>,
         own: &BTreeMap<u32, Manifest>,
-        peers: &BTreeMap<CityId, Peer>,
-        bonds: &BTreeMap<AgreementId, Bond>,
+        peers: &BTreeMap<CityId, Arc<Peer>>,
+        bonds: &BTreeMap<AgreementId, Arc<Bond>>,
     ) -> Result<Shelf, StoreError> {
         let mut held = Vec::new();
         for text in BUILT_IN {

@@ -16,6 +16,7 @@ use jieli_proto::message::{ActFacts, Frame, check_act};
 use jieli_proto::refusal::Refusal;
 use jieli_proto::wire::{self, Act, ActType, DeferReason, ItemStatus};
 use prost::Message as _;
+use std::sync::Arc;
 
 /// Agreements that one peer may have proposed and nobody has concluded.
 const OPEN_BONDS_MAX: u64 = 16;
@@ -195,7 +196,9 @@ impl Batch<'_> {
         let claims = |fpr: &Digest| manifest.key(fpr, wire::Role::Tls).is_some();
         let own = self.directory.manifest().into_iter().flat_map(|m| m.keys_of(wire::Role::Tls));
         let others = self.directory.peers.values().filter(|peer| peer.city != manifest.city);
-        own.map(|key| key.fpr).chain(others.flat_map(Peer::tls_keys)).any(|fpr| claims(&fpr))
+        own.map(|key| key.fpr)
+            .chain(others.flat_map(|peer| peer.tls_keys()))
+            .any(|fpr| claims(&fpr))
     }
 
     /// Stores a manifest that was verified.
@@ -237,7 +240,7 @@ impl Batch<'_> {
     pub(crate) async fn new_bond(
         &mut self,
         incoming: &Incoming,
-    ) -> Result<Option<Bond>, StoreError> {
+    ) -> Result<Option<Arc<Bond>>, StoreError> {
         let side = PartySide::of(incoming.peer.city.as_str(), self.directory.city.as_str());
         if incoming.frame.lane != Lane::acts(side) || incoming.frame.lane_seq != 1 {
             return Ok(None);

@@ -17,6 +17,7 @@ use jieli_proto::day::Day;
 use jieli_proto::id::{AgreementId, CityId, Digest};
 use jieli_proto::wire::{self, ActType};
 use prost::Message as _;
+use std::sync::Arc;
 
 /// Working days until what nobody approved lapses.
 const DRAFT_WORKING_DAYS: u32 = 10;
@@ -151,7 +152,7 @@ impl Batch<'_> {
     /// The agreement with the same parties of which this very text is our own proposal that still
     /// stands. A new agreement's id does not count: it is drawn when the text is entered.
     async fn said_already(&mut self, draft: &wire::Agreement) -> Outcome<Option<AgreementId>> {
-        let bonds: Vec<Bond> = self.directory.bonds.values().cloned().collect();
+        let bonds: Vec<Arc<Bond>> = self.directory.bonds.values().cloned().collect();
         let is_known = bonds.iter().any(|bond| bond.id.0[..] == draft.agreement_id);
         for bond in bonds {
             let other = is_known && bond.id.0[..] != draft.agreement_id;

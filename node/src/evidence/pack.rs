@@ -18,6 +18,7 @@ use jieli_proto::wire;
 use prost::Message as _;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use tokio::sync::mpsc::Sender;
 
 /// Messages looked at with one statement.
@@ -31,7 +32,7 @@ pub(crate) async fn pack(
     store: &Store,
     house: &House,
     published: &Published,
-    (bond, period): (&Bond, Period),
+    (bond, period): (&Arc<Bond>, Period),
     out: &Sender<Vec<u8>>,
 ) -> Outcome<()> {
     let mut conn = store.read().await?;
@@ -40,7 +41,7 @@ pub(crate) async fn pack(
         return Err(nothing_in_it().into());
     }
     let peer = published.directory.peers.get(&bond.peer).cloned().ok_or_else(no_peer_proof)?;
-    let mut export = Export::new(&mut conn, house, published, (bond.clone(), peer));
+    let mut export = Export::new(&mut conn, house, published, (Arc::clone(bond), peer));
     export.trust().await?;
     export.acts().await?;
     export.own_proofs().await?;

@@ -12,6 +12,7 @@ use jieli_proto::note::{KeyKind, VKey};
 use jieli_proto::policy::Policy;
 use jieli_proto::wire::Role;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 impl Export<'_> {
     /// Roots, manifests, successor statements and policies of both cities; root and manifests of
@@ -52,7 +53,7 @@ impl Export<'_> {
     }
 
     /// Cities that are no party and have cosigned these logs.
-    async fn thirds(&mut self, logs: &[(CityId, u32)]) -> Outcome<Vec<Peer>> {
+    async fn thirds(&mut self, logs: &[(CityId, u32)]) -> Outcome<Vec<Arc<Peer>>> {
         let mut found: BTreeSet<CityId> = BTreeSet::new();
         for (city, epoch) in logs {
             let sql = "SELECT DISTINCT cosigner FROM cosignature WHERE origin = $1";

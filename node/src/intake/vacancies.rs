@@ -10,6 +10,7 @@ use crate::trouble::{Denied, Outcome};
 use jieli_proto::message::{check_terms, terms_digest};
 use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, MessageType, Service};
+use std::sync::Arc;
 
 impl Batch<'_> {
     /// Adds vacancies: own ones with their terms, or references another city gave us.
@@ -159,7 +160,7 @@ impl Batch<'_> {
 
     /// The partners whose agreement covers jobs from there to here, with the offices that write and
     /// read.
-    fn audience(&self, actor: &Actor) -> Vec<(Bond, (String, String))> {
+    fn audience(&self, actor: &Actor) -> Vec<(Arc<Bond>, (String, String))> {
         let kind = wire::OfficeKind::Labour;
         let bonds = self.directory.bonds.values().filter_map(|bond| {
             let agreement = bond.in_force()?;
@@ -172,7 +173,7 @@ impl Batch<'_> {
                 .office(bond.our_side, &actor.office)
                 .or_else(|| agreement.office_of_kind(bond.our_side, kind))?;
             let theirs = agreement.office_of_kind(theirs, kind)?;
-            Some((bond.clone(), (ours.credit_code.clone(), theirs.credit_code.clone())))
+            Some((Arc::clone(bond), (ours.credit_code.clone(), theirs.credit_code.clone())))
         });
         bonds.collect()
     }
@@ -180,7 +181,7 @@ impl Batch<'_> {
     /// A VACANCY NOTICE to each of them; how many.
     async fn announce(
         &mut self,
-        audience: &[(Bond, (String, String))],
+        audience: &[(Arc<Bond>, (String, String))],
         vacancy: &wire::Vacancy,
         terms: &wire::Terms,
     ) -> Outcome<u32> {

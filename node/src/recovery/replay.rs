@@ -30,6 +30,7 @@ use jieli_proto::wire::EffectScope;
 use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, ActType, Header, Letter, MessageType};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What our own receipts, as a peer gave them back, said of that peer's letters.
 pub type Answers = BTreeMap<(AgreementId, Lane, u64), Answered>;
@@ -169,7 +170,12 @@ impl Batch<'_> {
         Ok(())
     }
 
-    async fn their_receipt_back(&mut self, bond: &Bond, peer: &Peer, found: &Found) -> Outcome<()> {
+    async fn their_receipt_back(
+        &mut self,
+        bond: &Bond,
+        peer: &Arc<Peer>,
+        found: &Found,
+    ) -> Outcome<()> {
         let incoming = incoming(peer, found).ok_or_else(|| unfit(found, "frame"))?;
         match self.receive_receipt(bond, incoming, true).await? {
             Received::Noted => Ok(()),
@@ -183,7 +189,7 @@ impl Batch<'_> {
     async fn their_letter_back(
         &mut self,
         bond: &Bond,
-        peer: &Peer,
+        peer: &Arc<Peer>,
         found: &Found,
         index: u64,
         answers: &Answers,
@@ -447,7 +453,7 @@ fn own_act(
 }
 
 /// A letter as it came then, without its sections.
-fn incoming(peer: &Peer, found: &Found) -> Option<Incoming> {
+fn incoming(peer: &Arc<Peer>, found: &Found) -> Option<Incoming> {
     let message = decode::<wire::Message>(&found.sealed).ok();
     let message = message.filter(|_| found.lane.kind() == Kind::Message);
     let letter = Letter {

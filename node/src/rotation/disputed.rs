@@ -138,7 +138,7 @@ fn other<'a>(directory: &'a Directory, bond: &'a Bond, gone: &Gone) -> &'a CityI
 fn gone_of(directory: &Directory, bond: &Bond, epoch: u32) -> Vec<Gone> {
     let peer = directory.peers.get(&bond.peer);
     let chains = [
-        (&directory.city, Some(&directory.own), &bond.peer),
+        (&directory.city, Some(directory.own.as_ref()), &bond.peer),
         (&bond.peer, peer.map(|peer| &peer.manifests), &directory.city),
     ];
     let mut all = Vec::new();

@@ -154,7 +154,7 @@ impl Caller {
 
     /// An agreement with the caller.
     fn bond(&self, id: &AgreementId) -> Option<&Bond> {
-        self.directory().bonds.get(id).filter(|bond| bond.peer == self.city)
+        self.directory().bonds.get(id).map(Arc::as_ref).filter(|bond| bond.peer == self.city)
     }
 
     /// Only of its own logs is a caller told what is held here.

@@ -9,6 +9,7 @@ use jieli_proto::pack::Content;
 use jieli_proto::wire::Envelope;
 use prost::Message as _;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A row of `pack`.
 #[derive(Debug)]
@@ -130,7 +131,7 @@ pub(crate) async fn is_bad(conn: &mut Conn, digest: &Digest) -> Result<(), Store
 /// Packs that were announced and are not held, by the city that has them.
 pub(crate) async fn wanted(
     conn: &mut Conn,
-    bonds: &BTreeMap<AgreementId, Bond>,
+    bonds: &BTreeMap<AgreementId, Arc<Bond>>,
 ) -> Result<BTreeMap<CityId, Vec<(AgreementId, Digest)>>, StoreError> {
     let sql = "SELECT DISTINCT s.agreement_id, s.env_digest FROM pack_said s \
                LEFT JOIN pack p ON p.env_digest = s.env_digest \

@@ -155,7 +155,7 @@ pub(crate) fn manifests_of<'a>(
 ) -> Option<&'a BTreeMap<u32, Manifest>> {
     match directory.peers.get(city) {
         Some(peer) => Some(&peer.manifests),
-        None => Some(&directory.own).filter(|_| *city == directory.city),
+        None => Some(directory.own.as_ref()).filter(|_| *city == directory.city),
     }
 }
 

@@ -73,7 +73,7 @@ impl City {
 
     fn version(&self, id: &AgreementId) -> u32 {
         let published = self.node().hand().published();
-        published.directory.bonds.get(id).map_or(0, jieli_node::directory::Bond::version)
+        published.directory.bonds.get(id).map_or(0, |bond| bond.version())
     }
 
     async fn proposals(&self, id: &AgreementId) -> i64 {

@@ -11,6 +11,7 @@ use jieli_proto::checkpoint::Checkpoint;
 use jieli_proto::day::Day;
 use jieli_proto::tree::{Hash, verify_consistency};
 use jieli_proto::wire::{self, CheckResult, PeerCheck, Role, prove_request::What};
+use std::sync::Arc;
 
 /// Clocks apart by more than this are spoken of, in milliseconds.
 const CLOCK_WARN_MS: u64 = 2 * 60_000;
@@ -214,8 +215,8 @@ impl DeskDoor {
     fn agreement_checks(&self, directory: &Directory, peer: &Peer) -> Vec<Found> {
         let name = "agreement";
         let today = self.today();
-        let bonds: Vec<&Bond> =
-            directory.bonds.values().filter(|bond| bond.peer == peer.city).collect();
+        let bonds = directory.bonds.values().filter(|bond| bond.peer == peer.city);
+        let bonds: Vec<&Bond> = bonds.map(Arc::as_ref).collect();
         if bonds.is_empty() {
             let todo = (
                 "起草协议后由批准岗位执行 agreement propose。",
