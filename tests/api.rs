@@ -10,3 +10,5 @@ mod desk;
 mod events;
 #[path = "api/routes.rs"]
 mod routes;
+#[path = "api/tried.rs"]
+mod tried;

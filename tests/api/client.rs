@@ -107,6 +107,11 @@ impl Api {
         Ok(Api { child, host, _dir: dir })
     }
 
+    /// Where it is.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.host)
+    }
+
     /// Nobody in particular.
     pub(crate) fn nobody(&self) -> Caller {
         Caller { host: self.host.clone(), token: String::new(), keys: 0 }

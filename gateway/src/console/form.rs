@@ -131,7 +131,9 @@ impl Input {
 
     /// What was entered, in words, for the page on which it is checked.
     pub(crate) fn answer(&self, lang: Lang) -> String {
-        let on = self.options().into_iter().filter(|(_, _, on)| *on).map(|(_, words, _)| words);
+        // “Please choose” is no answer.
+        let on = self.options().into_iter().filter(|(value, _, on)| *on && !value.is_empty());
+        let on = on.map(|(_, words, _)| words);
         let on: Vec<String> = on.collect();
         if !on.is_empty() {
             return on.join(lang.pick("、", ", "));

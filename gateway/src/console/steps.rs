@@ -129,7 +129,7 @@ impl<'a> Offered<'a> {
             .iter()
             .flat_map(|kind| kind.fields.iter().map(move |field| (kind, field)))
             .filter(|(_, field)| !field.required)
-            .map(|(kind, field)| (format!("f.{}.{}", kind.name, field.name), field))
+            .map(|(kind, field)| (entry_name((kind, field)), field))
             .filter(|(name, _)| all.iter().any(|input| input.name == *name))
             .map(|(name, field)| (name, lang.pick(field.zh, field.en).to_owned()))
             .collect();
@@ -231,6 +231,14 @@ impl<'a> Offered<'a> {
             let not_realised = not_realised.into();
             return Ok(Act::Outcome(wire::DeskOutcome { not_realised, ..Default::default() }));
         }
+        // What only a result must say is asked for at its own field.
+        let asked = section::slots(MessageType::Outcome, self.service);
+        let asked =
+            asked.into_iter().flat_map(|kind| kind.fields.iter().map(move |field| (kind, field)));
+        let mut needed = asked.filter(|(_, field)| field.required).map(entry_name);
+        if let Some(name) = needed.find(|name| form.get(name).trim().is_empty()) {
+            return Err(name);
+        }
         let reference = form.get("reference").to_owned();
         let handled_in = match reference.is_empty() {
             true => HandledIn::ThisOffice,
@@ -293,9 +301,14 @@ fn decision(text: &str) -> DecisionCode {
     DecisionCode::from_str_name(&format!("DECISION_CODE_{text}")).unwrap_or_default()
 }
 
+/// What a field of a section is called in a form.
+fn entry_name((kind, field): (&SectionKind, &Field)) -> String {
+    format!("f.{}.{}", kind.name, field.name)
+}
+
 /// A field of a section as a question.
 fn asked(kind: &SectionKind, field: &Field, lang: Lang) -> Input {
-    let name = format!("f.{}.{}", kind.name, field.name);
+    let name = entry_name((kind, field));
     let label = lang.pick(field.zh, field.en);
     let choose = || (String::new(), lang.w("form.choose").to_owned());
     let entry = match field.ty {

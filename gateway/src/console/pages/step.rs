@@ -100,7 +100,10 @@ pub(crate) async fn act(visitor: Visitor, Path((case, number, step)): Place, for
     let act = match offered.act(&form) {
         Ok(act) => act,
         Err(name) => {
-            blame(&mut page.inputs, &name, lang.w("error.entry"));
+            let label =
+                page.inputs.iter().find(|input| input.name == name && input.value.is_empty());
+            let what = label.map(|input| lang.fill("error.missing", &[&input.label]));
+            blame(&mut page.inputs, &name, &what.unwrap_or(lang.w("error.entry").to_owned()));
             return Ok(page.show());
         }
     };
