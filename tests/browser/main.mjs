@@ -13,7 +13,7 @@ import { Watch } from "./watch.mjs";
 const [program, modules, out] = process.argv.slice(2);
 const require = createRequire(resolve(modules, "package.json"));
 const { chromium } = require("playwright-core");
-const STATES_MIN = 60;
+const STATES_MIN = 80;
 /** Steps of the story that have been told: cases in many states, a question nobody has answered. */
 const STEPS = 5;
 const AT_ONCE = 3;
