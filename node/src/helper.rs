@@ -7,6 +7,7 @@ use crate::config::DeskRole;
 use crate::legs::{LegFile, Local};
 use crate::questions::purpose::HELPER;
 use crate::questions::{Look, Use, View, wrong_code};
+use crate::store::StoreError;
 use crate::trouble::{Denied, Outcome};
 use jieli_proto::id::LegId;
 use jieli_proto::wire;
@@ -74,6 +75,15 @@ impl Batch<'_> {
             self.record("helper dismissed", leg.hex().as_bytes());
         }
         Ok(())
+    }
+
+    /// An item that is over has no helper: whom the person chose is not kept beside it.
+    pub(crate) async fn help_ends(&mut self, file: &LegFile) -> Result<(), StoreError> {
+        if can_be_helped(file) {
+            return Ok(());
+        }
+        let sql = "DELETE FROM leg_helper WHERE leg_id = $1";
+        self.conn.run(sql, vec![file.id.to_vec().into()]).await.map(drop)
     }
 
     async fn helpers(&mut self, files: &[LegFile]) -> Outcome<wire::HelperList> {

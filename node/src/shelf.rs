@@ -160,10 +160,11 @@ impl Shelf {
             let is_own = held.city.as_ref() == Some(&self.city);
             let counts = (is_own || held.city.is_none())
                 && (title.valid_from..=title.valid_to).contains(&on);
-            let item = catalogue.get(code).filter(|_| counts)?;
-            Some(((is_own, title.version), item))
+            counts.then_some(((is_own, title.version), catalogue))
         });
-        found.max_by_key(|(rank, _)| *rank).map(|(_, item)| item)
+        // What the newest has dropped is no item any more.
+        let (_, newest) = found.max_by_key(|(rank, _)| *rank)?;
+        newest.get(code)
     }
 
     /// The calendar of this city where no agreement names one.

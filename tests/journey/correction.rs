@@ -96,6 +96,10 @@ async fn by_the_old_number(towns: Towns) {
     let there = ruian.case_of(&file).await;
     let told = ruian.sms(&there, "换了手机号").await;
     assert_eq!(told.to, old.phone);
+    let (code_of, case_number) = (told.code(), told.case());
+    let pin = wire::SetPinRequest { code: code_of, case_number, pin: "8264".to_owned() };
+    let set = ruian.worker(WorkerCommand::SetPin(pin)).await;
+    assert!(matches!(&set, Err(Failure::Denied(denied)) if denied.code == "WRONG_CODE"), "{set:?}");
     // From here on messages go to the new one.
     towns.ruian_reports(leg).await;
     assert_eq!(kunming.sms(&case, "说已办成").await.to, NEW_PHONE);

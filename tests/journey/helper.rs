@@ -180,6 +180,8 @@ async fn help_ends_with_the_item() {
         let shown = helpers(kunming, WorkerCommand::ShowHelpers(key(sms))).await.unwrap();
         assert!(shown.iter().all(|(_, _, legs)| legs.is_empty()), "{shown:?}");
     }
+    // Nor is it kept whom they had chosen.
+    assert_eq!(kunming.count("SELECT COUNT(*) FROM leg_helper").await, 0);
     towns.stop().await;
 }
 

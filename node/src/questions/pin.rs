@@ -31,6 +31,10 @@ impl Batch<'_> {
         pin: &str,
     ) -> Outcome<()> {
         let question = self.question_by_code(case_number, code, Use::Answer).await?;
+        if question.subject == super::OLD_PHONE {
+            // Who has the number that was given up is nobody who sets anything.
+            return Err(super::wrong_code().into());
+        }
         let Some((_, leg, _)) = question.legs.first() else { return Ok(()) };
         let Some(file) = self.take_leg(*leg).await? else { return Ok(()) };
         self.set_pin(&file, pin).await

@@ -26,7 +26,8 @@ pub async fn recovering(conn: &mut Conn) -> Result<Option<Recovering>, StoreErro
     }))
 }
 
-/// Enters the state, or tells more about it.
+/// Enters the state, or tells more about it. An older copy may bring back a helper whom the person
+/// has dismissed since: none is kept, and the person chooses anew.
 pub async fn enter(conn: &mut Conn, state: &Recovering) -> Result<(), StoreError> {
     conn.run(
         "INSERT INTO recovery (one, cause, since_ms, found_size, found_local, file_size, \
@@ -45,7 +46,7 @@ pub async fn enter(conn: &mut Conn, state: &Recovering) -> Result<(), StoreError
         ],
     )
     .await?;
-    Ok(())
+    conn.run("DELETE FROM leg_helper", Vec::new()).await.map(drop)
 }
 
 /// Leaves the state.

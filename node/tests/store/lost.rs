@@ -2,7 +2,9 @@
 
 use crate::support::{batch, head, on_both, open_batch};
 use futures::stream::{FuturesUnordered, StreamExt};
+use jieli_node::recovery::{Cause, Recovering};
 use jieli_node::store::log::{self, Claim};
+use jieli_node::store::recovery;
 use jieli_node::store::{CommitError, Engine, Store, StoreOptions, Tx};
 use std::cell::Cell;
 use std::time::Duration;
@@ -39,6 +41,32 @@ fn a_session_ended_before_and_after_its_commit() {
         // The writer goes on with a new connection.
         batch(&mut writer, 3, &[vec![3]]).await;
         assert_eq!(head(&mut store.read().await.unwrap()).await.size, 2);
+    });
+}
+
+/// A restored copy remembers a helper whom the person dismissed after it was made.
+#[test]
+fn who_recovers_keeps_no_helper() {
+    on_both(async |scratch| {
+        let store = scratch.house().await;
+        let mut writer = store.writer();
+        let mut tx = writer.begin().await.unwrap();
+        let sql = "INSERT INTO leg_helper (leg_id, office, token, chosen_ms) \
+                   VALUES ($1, 'office', 'helper', 1)";
+        tx.run(sql, vec![[7; 16].into()]).await.unwrap();
+        let (cause, none) = (Cause::Behind, (0, [0; 32]));
+        let state = Recovering {
+            cause,
+            since_ms: 1,
+            found_size: 0,
+            found_local: 0,
+            file: none,
+            known: none,
+        };
+        recovery::enter(&mut tx, &state).await.unwrap();
+        let left = tx.one("SELECT COUNT(*) FROM leg_helper", vec![]).await.unwrap();
+        assert_eq!(left.int(0).unwrap(), 0);
+        tx.commit().await.unwrap();
     });
 }
 
