@@ -2,6 +2,7 @@
 
 pub(super) mod answer;
 pub(super) mod help;
+pub(super) mod helper;
 pub(super) mod mine;
 pub(super) mod paper;
 pub(super) mod start;

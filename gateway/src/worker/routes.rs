@@ -3,7 +3,7 @@
 
 use super::Shared;
 use super::guest::gate;
-use super::pages::{answer, help, mine, paper, start};
+use super::pages::{answer, help, helper, mine, paper, start};
 use crate::console::stack;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -67,6 +67,9 @@ fn table() -> Vec<(Route, Handler)> {
         write("/erase", Who::Notice, post(mine::erase)),
         read("/help", Who::Notice, get(help::page)),
         write("/help", Who::Notice, post(help::file)),
+        read("/helper", Who::Notice, get(helper::page)),
+        write("/helper", Who::Notice, post(helper::choose)),
+        write("/no-helper", Who::Notice, post(helper::dismiss)),
         write("/copy", Who::Notice, post(paper::copy)),
         write("/slip", Who::Notice, post(paper::slip)),
         write("/statement", Who::Notice, post(paper::statement)),

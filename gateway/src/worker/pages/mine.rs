@@ -13,13 +13,13 @@ use jieli_proto::wire;
 use jieli_proto::words;
 
 /// An item of the case, as it stands.
-struct Item {
-    number: u32,
-    heading: String,
+pub(super) struct Item {
+    pub(super) number: u32,
+    pub(super) heading: String,
     paras: Vec<Para>,
 }
 
-async fn items(guest: &Guest, typed: &Typed) -> Result<Vec<Item>, tonic::Status> {
+pub(super) async fn items(guest: &Guest, typed: &Typed) -> Result<Vec<Item>, tonic::Status> {
     let mut node = guest.pages.node();
     let (case_number, code) = (typed.case.clone(), typed.code.clone());
     let tongue = guest.tongue;
@@ -95,6 +95,7 @@ pub(crate) async fn page(guest: Guest) -> Answer {
             links: vec![
                 ("/looked", guest.w("looked.title")),
                 ("/help", guest.w("help.title")),
+                ("/helper", guest.w("aid.title")),
                 ("/pin", guest.w("pin.title")),
                 ("/again", guest.w("again.title")),
                 ("/erase", guest.w("gone.title")),
