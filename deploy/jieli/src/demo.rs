@@ -131,6 +131,7 @@ pub fn kunming(program: &Path, database: Database) -> Plan {
             ("clerk", DeskRole::Clerk, "11999999MB0000019T"),
             ("window", DeskRole::Clerk, "11999999MB0000043B"),
             ("compliance", DeskRole::Compliance, "11999999MB00000516"),
+            ("helper", DeskRole::Helper, "11999999MB00000604"),
         ],
         database,
         program: program.to_owned(),
