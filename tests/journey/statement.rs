@@ -8,9 +8,12 @@ use jieli_node::writer::Failure;
 use jieli_proto::case::Stage;
 use jieli_proto::paper::{self, Content, StatementFacts};
 use jieli_proto::section::Value;
-use jieli_proto::wire::{self, StatementFact};
+use jieli_proto::wire::act_request::Act;
+use jieli_proto::wire::{self, Service, StatementFact};
 use jieli_tests::people::home;
-use jieli_tests::{HOMES, HOUR_MS, Sms, Towns, eventually, office, program};
+use jieli_tests::{
+    DISTRICT, HOMES, HOUR_MS, SCHOOLS, Sms, Towns, Within, eventually, office, program, sqlite,
+};
 use std::process::Command;
 
 const ASKED: &str = "可以为您出具一份证明";
@@ -48,6 +51,46 @@ async fn released(towns: &Towns, serial: u32) -> String {
     towns.kunming.reaches(leg, Stage::Released).await;
     towns.quiet().await;
     case
+}
+
+/// Within one city the office that received states from its own books, once it was told who it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_office_that_received_within_the_city_states_too() {
+    let city = Within::new(sqlite()).await;
+    let town = &city.town;
+    let case = city.job().await;
+    let leg = town.leg_for(&case, Service::Employment).await;
+    let ask = async |office: &str| {
+        town.desk_of(office, DeskCommand::AskStatement(insured(&case, 37))).await
+    };
+    assert_eq!(denied(ask(DISTRICT).await), "NOT_FOUND", "nothing has been said to it");
+    town.ask_yes(&case).await;
+    city.next_working_day();
+    town.reaches(leg, Stage::Offered).await;
+    assert_eq!(denied(ask(DISTRICT).await), "NOBODY_KNOWN", "identity comes with RELEASE");
+    assert_eq!(denied(ask(SCHOOLS[0]).await), "NOT_FOUND", "a third office");
+    city.acts(DISTRICT, leg, Act::TakeUp(wire::DeskTakeUp {})).await;
+    city.acts(DISTRICT, leg, Act::Accept(wire::DeskAccept::default())).await;
+    let sms = town.sms(&case, "请至少看一天").await;
+    town.open(&sms).await.unwrap();
+    city.clock.move_on(24 * HOUR_MS);
+    town.answer(&sms, &[1]).await.unwrap();
+    city.next_working_day();
+    town.reaches(leg, Stage::Released).await;
+    ask(DISTRICT).await.unwrap();
+    let sms = town.sms(&case, ASKED).await;
+    assert!(sms.text.contains("盘龙区人力资源和社会保障局"), "{}", sms.text);
+    town.answer(&sms, &[1]).await.unwrap();
+    let request = wire::OpenRequest { case_number: sms.case(), code: sms.code() };
+    let done = town.worker(WorkerCommand::Statement(request)).await.unwrap();
+    let Done::Statement(page) = done else { panic!("{done:?}") };
+    let root = town.public.root_fpr();
+    let Content::Statement(facts) = paper::open(&page.qr, &[root], None).unwrap().content else {
+        panic!()
+    };
+    assert_eq!((facts.office.as_str(), facts.months), (DISTRICT, 37));
+    let mut town = city.town;
+    town.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

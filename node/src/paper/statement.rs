@@ -33,7 +33,11 @@ impl Batch<'_> {
         actor: &Actor,
         asked: &wire::StatementRequest,
     ) -> Outcome<wire::LetterReply> {
-        let file = self.own_leg(actor, &asked.case_number, asked.leg).await?;
+        // Either desk of a leg within the city: the books of the one that receives are books too.
+        let file = self.leg_of(&asked.case_number, asked.leg).await?.seen_by(&actor.office);
+        if file.our_office != actor.office {
+            return Err(Denied::not_found(&format!("{}/{}", asked.case_number, asked.leg)).into());
+        }
         let fact = asked.fact();
         let kind = self.directory.own_office(&actor.office).map(wire::Office::kind);
         if !kind.is_some_and(|kind| stated_by(fact).contains(&kind)) {
@@ -197,6 +201,8 @@ impl Batch<'_> {
     async fn carrier(&mut self, file: &LegFile) -> Outcome<Option<Vec<(u32, Value)>>> {
         let known = match self.released_person(file).await? {
             Some(person) => Some(person),
+            // What the other office of this city drafted is not told before its RELEASE.
+            None if file.is_far() => None,
             None => self.draft(file).await?.and_then(|draft| draft.person),
         };
         let named = |person: &wire::DraftPerson| {
