@@ -201,8 +201,6 @@ impl Batch<'_> {
     async fn carrier(&mut self, file: &LegFile) -> Outcome<Option<Vec<(u32, Value)>>> {
         let known = match self.released_person(file).await? {
             Some(person) => Some(person),
-            // What the other office of this city drafted is not told before its RELEASE.
-            None if file.is_far() => None,
             None => self.draft(file).await?.and_then(|draft| draft.person),
         };
         let named = |person: &wire::DraftPerson| {
