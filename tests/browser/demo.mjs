@@ -42,7 +42,12 @@ export class Demo {
   async press(what) {
     const origin = new URL(this.url).origin;
     const body = new URLSearchParams({ token: this.token });
-    const reply = await fetch(`${this.url}do/${what}`, { method: "POST", body, headers: { origin } });
+    const reply = await fetch(`${this.url}do/${what}`, {
+      method: "POST",
+      body,
+      headers: { origin },
+      signal: AbortSignal.timeout(60_000),
+    });
     await reply.text();
     if (!reply.ok) throw new Error(`the start page answers ${reply.status} to ${what}`);
   }

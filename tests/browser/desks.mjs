@@ -51,7 +51,7 @@ export async function logIn({ watch, browser, demo }) {
   await context.close();
 }
 
-/** An agreement: read whole, its steps, a draft that the node refuses, by the keyboard. */
+/** An agreement: read whole, its steps, a draft that the node refuses. */
 async function agreement(watch, page, root) {
   await page.goto(`${root}partners`);
   await page.click('td a[href^="/agreements/"]');

@@ -27,7 +27,7 @@ pub struct Limits {
     pub requests_max: u64,
     /// Requests of one peer a second. Default 100.
     pub requests_per_peer_s_max: u64,
-    /// Letters of one peer a second. Default 4000.
+    /// Letters of one peer a second. Default 2000.
     pub letters_per_peer_s_max: u64,
 }
 
@@ -44,7 +44,7 @@ impl Default for Limits {
             connection_age_s_max: 3600,
             requests_max: 512,
             requests_per_peer_s_max: 100,
-            letters_per_peer_s_max: 4000,
+            letters_per_peer_s_max: 2000,
         }
     }
 }

@@ -41,7 +41,7 @@ const LIMITS: &str = r#"
 #connection_age_s_max = 3600
 #requests_max = 512              # in work; more are shed
 #requests_per_peer_s_max = 100
-#letters_per_peer_s_max = 4000
+#letters_per_peer_s_max = 2000
 
 # When letters that found no answer are spoken of. They are sent again and again, never dropped.
 #[courier]

@@ -37,11 +37,12 @@ pub(super) fn proof_row(
     vec![digest.to_vec().into(), origin.into(), index.into(), size.into(), hashes.concat().into()]
 }
 
+/// Items that were settled, by the place of their letter in the lane.
+type Items = BTreeMap<u64, Vec<u8>>;
+
 /// What is held of the letters that a receipt answers, by their place in the lane.
 #[derive(Default)]
 struct Held {
-    /// Items that were settled.
-    items: BTreeMap<u64, Vec<u8>>,
     letters: BTreeMap<u64, wire::Envelope>,
     /// The leg of each message about a person.
     legs: BTreeMap<Digest, Vec<u8>>,
@@ -53,7 +54,10 @@ struct Judged<'a> {
     proof: &'a ItemProof,
 }
 
-fn opened(proof: &ItemProof) -> (&ItemProof, Option<wire::Item>) {
+/// An item with its proof; `None` where it does not decode.
+type Shown<'a> = (&'a ItemProof, Option<wire::Item>);
+
+fn opened(proof: &ItemProof) -> Shown<'_> {
     (proof, strict::decode(&proof.item).ok())
 }
 
@@ -72,11 +76,14 @@ impl Batch<'_> {
         let Ok(facts) = check_receipt(&receipt) else { return Ok(()) };
         let accepted = self.accept_head(&bond.peer, &facts.origin, &proof.checkpoint).await?;
         let shown: Vec<_> = proof.items.iter().map(opened).collect();
-        let places = shown.iter().filter_map(|(_, item)| Some(item.as_ref()?.lane_seq));
-        let mut held = self.held_letters(bond.id, facts.answers, places.collect()).await?;
-        // What was settled before went out again: its letter is closed.
+        let places = |shown: &[Shown<'_>]| {
+            let places = shown.iter().filter_map(|(_, item)| Some(item.as_ref()?.lane_seq));
+            places.collect::<BTreeSet<u64>>()
+        };
+        let mut items = self.settled_items(bond.id, facts.answers, &places(&shown)).await?;
+        // What was settled before went out again: its letter is closed, and nothing more is read.
         let (settled, open): (Vec<_>, Vec<_>) =
-            shown.into_iter().partition(|(proof, item)| held.is_settled(item.as_ref(), proof));
+            shown.into_iter().partition(|(proof, item)| is_settled(&items, item.as_ref(), proof));
         let settled = settled.iter().filter_map(|(_, item)| Some(item.as_ref()?.lane_seq));
         self.close_letters(bond, facts.answers, settled.collect()).await?;
         let Some(head) = accepted else {
@@ -86,12 +93,15 @@ impl Batch<'_> {
                 false => self.alarm("wrong-receipt", &bond.peer, "checkpoint").await,
             };
         };
+        let held = self.held_letters(bond.id, facts.answers, &places(&open)).await?;
         let (mut good, asked) = (Vec::new(), open.len());
         for (proof, item) in open {
-            let judged = item.and_then(|item| held.judge(bond.id, &facts, &item, proof, &head));
-            if let Some(judged) = judged {
-                // The first verdict stands; another one is wrong.
-                held.items.insert(judged.item.lane_seq, proof.item.clone());
+            // The first verdict stands; another one is wrong.
+            let Some(item) = item.filter(|item| !items.contains_key(&item.lane_seq)) else {
+                continue;
+            };
+            if let Some(judged) = held.judge(bond.id, &facts, &item, proof, &head)? {
+                items.insert(judged.item.lane_seq, proof.item.clone());
                 good.push(judged);
             }
         }
@@ -139,46 +149,46 @@ impl Batch<'_> {
         self.conn.insert_absent("peer_proof", PROOF_COLUMNS, rows.collect()).await
     }
 
+    async fn settled_items(
+        &mut self,
+        agreement: AgreementId,
+        lane: Lane,
+        seqs: &BTreeSet<u64>,
+    ) -> Result<Items, StoreError> {
+        let mut items = Items::new();
+        for (sql, vals) in of_places("item", "receipt_item", agreement, lane, seqs) {
+            for row in self.conn.rows_many(sql, vals).await? {
+                items.insert(row.uint(0)?, row.bytes(1)?);
+            }
+        }
+        Ok(items)
+    }
+
     async fn held_letters(
         &mut self,
         agreement: AgreementId,
         lane: Lane,
-        seqs: BTreeSet<u64>,
+        seqs: &BTreeSet<u64>,
     ) -> Result<Held, StoreError> {
-        let seqs: Vec<u64> = seqs.into_iter().collect();
         let mut held = Held::default();
-        for seqs in seqs.chunks(KEYS_AT_ONCE) {
-            let named = || {
-                let mut vals = vec![agreement.to_vec().into(), lane.number().into()];
-                vals.extend(seqs.iter().map(|seq| Val::from(*seq)));
-                vals
-            };
-            let of_places = |columns: &str, table: &str| {
-                format!(
-                    "SELECT lane_seq, {columns} FROM {table} WHERE agreement_id = $1 \
-                     AND lane = $2 AND lane_seq IN ({})",
-                    places(3, seqs.len())
-                )
-            };
-            for row in self.conn.rows_many(of_places("item", "receipt_item"), named()).await? {
-                held.items.insert(row.uint(0)?, row.bytes(1)?);
-            }
-            for row in self.conn.rows_many(of_places("envelope", "envelope"), named()).await? {
+        for (sql, vals) in of_places("envelope", "envelope", agreement, lane, seqs) {
+            for row in self.conn.rows_many(sql, vals).await? {
                 let sealed = wire::Envelope::decode(row.bytes(1)?.as_slice());
                 let sealed = sealed.map_err(|_| StoreError::Corrupt("envelope.envelope"))?;
                 held.letters.insert(row.uint(0)?, sealed);
             }
-            if lane.kind() == Kind::Message {
-                let sql = of_places("env_digest, leg_id", "message");
-                for row in self.conn.rows_many(sql, named()).await? {
-                    held.legs.insert(Digest(row.array(1)?), row.bytes(2)?);
-                }
-            }
         }
         // What this very batch has logged is not written yet.
         for seq in seqs {
-            if let Some(sealed) = self.logged.get(&(agreement, lane, seq)) {
-                held.letters.insert(seq, sealed.clone());
+            if let Some(sealed) = self.logged.get(&(agreement, lane, *seq)) {
+                held.letters.insert(*seq, sealed.clone());
+            }
+        }
+        if lane.kind() == Kind::Message {
+            for (sql, vals) in of_places("env_digest, leg_id", "message", agreement, lane, seqs) {
+                for row in self.conn.rows_many(sql, vals).await? {
+                    held.legs.insert(Digest(row.array(1)?), row.bytes(2)?);
+                }
             }
         }
         Ok(held)
@@ -204,12 +214,34 @@ impl Batch<'_> {
     }
 }
 
-impl Held {
-    /// Whether this very item was settled before.
-    fn is_settled(&self, item: Option<&wire::Item>, proof: &ItemProof) -> bool {
-        item.is_some_and(|item| self.items.get(&item.lane_seq) == Some(&proof.item))
-    }
+/// Statements that read columns of a lane's places, after `lane_seq`.
+fn of_places(
+    columns: &str,
+    table: &str,
+    agreement: AgreementId,
+    lane: Lane,
+    seqs: &BTreeSet<u64>,
+) -> Vec<(String, Vec<Val>)> {
+    let seqs: Vec<u64> = seqs.iter().copied().collect();
+    let statement = |seqs: &[u64]| {
+        let sql = format!(
+            "SELECT lane_seq, {columns} FROM {table} WHERE agreement_id = $1 AND lane = $2 \
+             AND lane_seq IN ({})",
+            places(3, seqs.len())
+        );
+        let mut vals = vec![agreement.to_vec().into(), lane.number().into()];
+        vals.extend(seqs.iter().map(|seq| Val::from(*seq)));
+        (sql, vals)
+    };
+    seqs.chunks(KEYS_AT_ONCE).map(statement).collect()
+}
 
+/// Whether this very item was settled before.
+fn is_settled(items: &Items, item: Option<&wire::Item>, proof: &ItemProof) -> bool {
+    item.is_some_and(|item| items.get(&item.lane_seq) == Some(&proof.item))
+}
+
+impl Held {
     /// Whether an item is in its receipt and about the letter that was sent, and the peer's log
     /// holds that letter.
     fn judge<'a>(
@@ -219,19 +251,19 @@ impl Held {
         item: &wire::Item,
         proof: &'a ItemProof,
         head: &Checkpoint,
-    ) -> Option<Judged<'a>> {
-        let item = check_item(item).ok()?;
-        let (path, inclusion) = (hashes(&proof.path)?, hashes(&proof.inclusion)?);
-        let leaf = tree::leaf_hash(&proof.item);
-        tree::find_inclusion(&leaf, facts.count, &path, &facts.items_root.0).ok()?;
-        let sealed = self.letters.get(&item.lane_seq)?;
-        let leaf = leaf_of(agreement, facts.answers, item.lane_seq, sealed).ok()?;
-        let leaf = Leaf::from_bytes(&leaf).ok()?;
-        if leaf.env_digest != item.env_digest.0 || self.items.contains_key(&item.lane_seq) {
-            return None;
-        }
-        let (index, size) = (item.log_index, head.size());
-        tree::verify_inclusion(&leaf.hash(), index, size, &inclusion, head.root()).ok()?;
-        Some(Judged { item, proof })
+    ) -> Result<Option<Judged<'a>>, StoreError> {
+        let Ok(item) = check_item(item) else { return Ok(None) };
+        let Some(sealed) = self.letters.get(&item.lane_seq) else { return Ok(None) };
+        let leaf = leaf_of(agreement, facts.answers, item.lane_seq, sealed)?;
+        let leaf = Leaf::from_bytes(&leaf).map_err(|_| StoreError::Corrupt("envelope"))?;
+        let holds = || {
+            let (path, inclusion) = (hashes(&proof.path)?, hashes(&proof.inclusion)?);
+            let shown = tree::leaf_hash(&proof.item);
+            tree::find_inclusion(&shown, facts.count, &path, &facts.items_root.0).ok()?;
+            let (index, size) = (item.log_index, head.size());
+            tree::verify_inclusion(&leaf.hash(), index, size, &inclusion, head.root()).ok()
+        };
+        let same = leaf.env_digest == item.env_digest.0;
+        Ok((same && holds().is_some()).then_some(Judged { item, proof }))
     }
 }

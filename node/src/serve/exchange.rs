@@ -42,6 +42,9 @@ use tonic::{Request, Response, Status, Streaming};
 /// Streams of `Deliver` and `Fetch` that one peer may have open.
 const STREAMS_PER_PEER_MAX: usize = 8;
 
+/// Requests of one peer for a cosignature that may wait for the mirror: more are answered at once.
+const COSIGNS_PER_PEER_MAX: usize = 2;
+
 /// Requests of one peer that may wait for their turn.
 const WAITING_MAX: usize = 32;
 
@@ -76,7 +79,8 @@ pub struct ExchangeDoor {
     set: Limits,
     requests: Pace,
     incoming: Pace,
-    streams: Arc<Mutex<BTreeMap<CityId, Arc<Semaphore>>>>,
+    streams: Places,
+    cosigns: Places,
     heard: Arc<Mutex<BTreeMap<CityId, u64>>>,
     /// Until when a peer need not be greeted before its letters are taken.
     met: Arc<Mutex<BTreeMap<CityId, u64>>>,
@@ -85,6 +89,16 @@ pub struct ExchangeDoor {
     house: House,
     tasks: TaskTracker,
     stop: CancellationToken,
+}
+
+/// So many places for each peer.
+type Places = Arc<Mutex<BTreeMap<CityId, Arc<Semaphore>>>>;
+
+fn place_of(places: &Places, city: &CityId, most: usize) -> Option<OwnedSemaphorePermit> {
+    let mut places = places.lock().unwrap_or_else(PoisonError::into_inner);
+    let new = || Arc::new(Semaphore::new(most));
+    let of_city = Arc::clone(places.entry(city.clone()).or_insert_with(new));
+    of_city.try_acquire_owned().ok()
 }
 
 /// The service with the limits of its messages, for the peer port alone.
@@ -101,7 +115,8 @@ pub fn exchange(
     let requests = Pace::new(world.clone(), set.requests_per_peer_s_max, WAITING_MAX);
     let incoming =
         Pace::new(world.clone(), set.letters_per_peer_s_max, STREAMS_PER_PEER_MAX * limits::WINDOW);
-    let (streams, heard, met) = (Arc::default(), Arc::default(), Arc::default());
+    let (streams, cosigns) = (Arc::default(), Arc::default());
+    let (heard, met) = (Arc::default(), Arc::default());
     let door = ExchangeDoor {
         hand,
         letters,
@@ -111,6 +126,7 @@ pub fn exchange(
         requests,
         incoming,
         streams,
+        cosigns,
         heard,
         met,
         told: Arc::default(),
@@ -266,11 +282,8 @@ impl ExchangeDoor {
 
     /// One of the peer's places for streams.
     fn stream_of(&self, city: &CityId) -> Result<OwnedSemaphorePermit, Status> {
-        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Arc::new(Semaphore::new(STREAMS_PER_PEER_MAX));
-        let places = Arc::clone(streams.entry(city.clone()).or_insert_with(new));
-        let full = |_| Status::resource_exhausted("too many streams");
-        places.try_acquire_owned().map_err(full)
+        let place = place_of(&self.streams, city, STREAMS_PER_PEER_MAX);
+        place.ok_or_else(|| Status::resource_exhausted("too many streams"))
     }
 
     async fn inclusion_of(&self, caller: &Caller, index: u64) -> Result<ProveReply, Status> {
@@ -474,6 +487,7 @@ impl Exchange for ExchangeDoor {
         self.meet(&caller.city).await?;
         // What cannot be taken now is told again with the next exchange.
         let _ = witness::hear(&self.hand, &caller.city, &heads);
+        let place = place_of(&self.cosigns, &caller.city, COSIGNS_PER_PEER_MAX);
         let linked = async {
             loop {
                 // Before it is asked, so that no step of the mirror in between is slept through.
@@ -484,6 +498,10 @@ impl Exchange for ExchangeDoor {
                     Ok(Done::Cosign(CosignWord::NotYet)) => {}
                     Ok(Done::Cosign(word)) => return Ok(word),
                     Ok(_) | Err(_) => return Err(Status::unavailable("")),
+                }
+                // Who waits holds one of the listener's places, so not many of one peer may.
+                if place.is_none() {
+                    return Ok(CosignWord::NotYet);
                 }
                 self.more_known(&caller.city, &known).await?;
             }

@@ -191,7 +191,7 @@ async fn a_cosigner_that_waits_for_its_mirror_rests_meanwhile() {
     pair.a().announce(0..3).await.unwrap();
     eventually("a longer log", async || pair.a().node().hand().published().exchange.size > size)
         .await;
-    let mut client = client(pair.a(), pair.b()).await.unwrap();
+    let client = client(pair.a(), pair.b()).await.unwrap();
     let published = pair.a().node().hand().published();
     let mut conn = pair.a().node().store().read().await.unwrap();
     let proof = log::consistency(&mut conn, published.exchange.id, size, published.exchange.size);
@@ -199,9 +199,11 @@ async fn a_cosigner_that_waits_for_its_mirror_rests_meanwhile() {
     drop(conn);
     let checkpoint = published.checkpoint.clone();
     let ask = CosignRequest { old_size: size, checkpoint, hashes, heads: None };
+    let again = ask.clone();
     let mut batches = pair.b().node().hand().watch();
     let mut count = 0;
-    let asked = client.cosign(ask);
+    let mut first = client.clone();
+    let asked = first.cosign(ask);
     tokio::pin!(asked);
     let status = loop {
         tokio::select! {
@@ -213,6 +215,15 @@ async fn a_cosigner_that_waits_for_its_mirror_rests_meanwhile() {
     };
     assert_eq!(status.code(), Code::Unavailable);
     assert!(count < 50, "{count} batches while it waited");
+    // Nor do many wait: who waits holds one of the listener's places.
+    let ask_again = || {
+        let (mut client, ask) = (client.clone(), again.clone());
+        tokio::spawn(async move { client.cosign(ask).await })
+    };
+    let asked: Vec<_> = (0..6).map(|_| ask_again()).collect();
+    let answered = || asked.iter().filter(|one| one.is_finished()).count();
+    eventually("answers at once", async || answered() >= 4).await;
+    assert!(answered() < 6, "two wait, or one beside that of the city itself");
     pair.stop().await;
 }
 
