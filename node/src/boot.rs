@@ -17,6 +17,7 @@ use crate::house::House;
 use crate::keyring::Keeper;
 use crate::keys::PassphraseSource;
 use crate::letters::Letters;
+use crate::net::{Net, Tcp};
 use crate::peers::{Peers, Pinboard};
 use crate::recovery;
 use crate::serve::stack::DRAIN_MAX;
@@ -54,6 +55,9 @@ pub struct Start {
     pub wrap_post: Option<WrapPost>,
     /// Where the writer is to die; `None` outside of tests.
     pub crash_at: Option<CrashAt>,
+    /// The network of a simulation, in which one thread does everything, one after the other, and
+    /// time passes only between its steps; `None` outside of tests.
+    pub net: Option<Arc<dyn Net>>,
 }
 
 impl fmt::Debug for Start {
@@ -82,10 +86,11 @@ impl Node {
     /// Starts a node: checks keys, database and high-water file, and only then signs and listens.
     pub async fn start(start: Start) -> Result<Node, StartError> {
         let crash_at = start.crash_at.clone().unwrap_or_else(|| Arc::new(|_| false));
+        let net = start.net.clone().unwrap_or_else(|| Arc::new(Tcp));
         let mut opened = open::open(start).await?;
         let again = std::mem::take(&mut opened.again);
         let Opened { house, store, highwater, board, peers, identity, connections, .. } = opened;
-        let bound = listen::bind(&house.config).await?;
+        let bound = listen::bind(&house.config, net.as_ref()).await?;
         let addresses = bound.addresses()?;
         let (writer, hand) =
             Writer::open(house.clone(), store.clone(), highwater, crash_at).await?;

@@ -158,11 +158,12 @@ impl Ring {
     /// Opens the ring, its ledger and its backups, and makes the ring if there is none.
     pub async fn open(
         url: &str,
+        options: StoreOptions,
         dir: &Path,
         city: &CityId,
         backup_days: u64,
     ) -> Result<Ring, RingError> {
-        let store = Store::open_ring(url, StoreOptions::default()).await?;
+        let store = Store::open_ring(url, options).await?;
         let mut writer = store.writer();
         let mut tx = writer.begin().await?;
         let sql = "INSERT INTO ring (one, city_id, epoch) VALUES (1, $1, 1) \

@@ -33,6 +33,7 @@ pub mod legs;
 pub mod letters;
 mod local;
 pub mod lookup;
+pub mod net;
 pub mod notice;
 pub mod packs;
 pub mod paper;

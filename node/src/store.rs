@@ -30,7 +30,6 @@ pub use tx::{Tx, Writer};
 use sqlx::AnyPool;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// How a store is opened. The defaults suit both engines.
 #[derive(Clone, Debug)]
@@ -43,6 +42,16 @@ pub struct StoreOptions {
     pub lock_ms_max: u64,
     /// How long a session may sit inside a transaction (PostgreSQL).
     pub idle_in_transaction_ms_max: u64,
+    /// The thread waits for each answer, and nothing else of its runtime goes on meanwhile: for
+    /// simulations, whose time must not pass while a database works.
+    pub in_place: bool,
+}
+
+impl StoreOptions {
+    /// For simulations: see the field. A reader that waits for a connection would wait for ever.
+    pub fn in_place() -> StoreOptions {
+        StoreOptions { in_place: true, read_connections_max: 256, ..StoreOptions::default() }
+    }
 }
 
 impl Default for StoreOptions {
@@ -52,6 +61,7 @@ impl Default for StoreOptions {
             statement_ms_max: 30_000,
             lock_ms_max: 20_000,
             idle_in_transaction_ms_max: 10_000,
+            in_place: false,
         }
     }
 }
@@ -114,8 +124,9 @@ impl Store {
 
     /// A connection of the read pool. Its statements cannot write.
     pub async fn read(&self) -> Result<Conn, StoreError> {
-        let conn = self.inner.reads.acquire().await?;
-        Ok(Conn::pooled(conn, self.engine(), self.deadline()))
+        let manner = engine::Manner::of(self.engine(), &self.inner.options);
+        let conn = manner.answer(self.inner.reads.acquire()).await?;
+        Ok(Conn::pooled(conn, self.engine(), manner))
     }
 
     /// Closes the read pool and waits for it; the lock is released with the last clone.
@@ -150,10 +161,6 @@ impl Store {
 
     pub(crate) async fn connect(&self) -> Result<Conn, StoreError> {
         self.inner.target.connect_writer(&self.inner.options).await
-    }
-
-    fn deadline(&self) -> Option<Duration> {
-        engine::deadline(self.engine(), &self.inner.options)
     }
 }
 

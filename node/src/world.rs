@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinError;
 
 /// The time of day.
 pub trait Clock: Send + Sync {
@@ -218,6 +219,26 @@ pub struct World {
     pub post: Arc<dyn Post>,
     /// To persons.
     pub notices: Arc<dyn Notices>,
+    /// One thread does everything, one after the other, as a simulation wants it.
+    pub in_place: bool,
+}
+
+impl World {
+    /// Does what takes long on a thread of its own.
+    pub async fn apart<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, JoinError> {
+        apart(self.in_place, work).await
+    }
+}
+
+/// See [`World::apart`], before there is one.
+pub(crate) async fn apart<T: Send + 'static>(
+    in_place: bool,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, JoinError> {
+    if in_place { Ok(work()) } else { tokio::task::spawn_blocking(work).await }
 }
 
 impl fmt::Debug for World {

@@ -242,7 +242,7 @@ async fn all_backups(town: &Town, image: &Path, erased: bool) -> Ring {
     fs::create_dir_all(&dir).unwrap();
     let city = &house.config.city.id;
     let url = format!("sqlite:{}", dir.join("keyring.db").display());
-    let ring = Ring::open(&url, &dir, city, 30).await.unwrap();
+    let ring = Ring::open(&url, StoreOptions::default(), &dir, city, 30).await.unwrap();
     let copy = |from: &Path| {
         let mut all = Vec::new();
         for entry in fs::read_dir(from.join(BACKUP_DIR)).unwrap() {

@@ -177,6 +177,7 @@ impl Town {
             notices: Arc::clone(&self.phones) as Arc<dyn Notices>,
             wrap_post: Some(wrap),
             crash_at,
+            net: None,
         };
         self.node = Some(Node::start(start).await.unwrap());
     }

@@ -130,7 +130,7 @@ impl Facing {
             return;
         }
         let ring = Arc::clone(keys);
-        let read = tokio::task::spawn_blocking(move || ring.reload()).await;
+        let read = self.house.world.apart(move || ring.reload()).await;
         if let Ok(Err(error)) = read {
             tracing::error!(%error, "a key of the manifest is not at hand");
         }

@@ -7,6 +7,7 @@ use crate::disk;
 use crate::expiry;
 use crate::house::House;
 use crate::letters::Letters;
+use crate::net::{Net, Socket, lines};
 use crate::peers::Pinboard;
 use crate::serve::audit::audit;
 use crate::serve::desk::help::help;
@@ -30,11 +31,11 @@ use jieli_proto::wire::desk_server::DeskServer;
 use jieli_proto::wire::exchange_server::ExchangeServer;
 use jieli_proto::wire::worker_server::WorkerServer;
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
@@ -64,56 +65,60 @@ pub struct Addresses {
 
 /// Sockets that nobody serves yet.
 pub(super) struct Bound {
-    peer: TcpListener,
-    desk: TcpListener,
-    worker: TcpListener,
-    health: Option<TcpListener>,
+    peer: Socket,
+    desk: Socket,
+    worker: Socket,
+    health: Option<Socket>,
     report: Option<TcpListener>,
 }
 
 impl Bound {
     pub(super) fn addresses(&self) -> Result<Addresses, StartError> {
-        let of = |what, listener: &TcpListener| {
+        let of = |what, listener: io::Result<SocketAddr>| {
             let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
-            listener.local_addr().map_err(|error| StartError::Listen {
-                what,
-                address: unknown,
-                error,
-            })
+            listener.map_err(|error| StartError::Listen { what, address: unknown, error })
         };
         Ok(Addresses {
-            peer: of("peer", &self.peer)?,
-            desk: of("desk", &self.desk)?,
-            worker: of("worker", &self.worker)?,
-            health: self.health.as_ref().map(|listener| of("health", listener)).transpose()?,
-            report: self.report.as_ref().map(|listener| of("report", listener)).transpose()?,
+            peer: of("peer", self.peer.local_addr())?,
+            desk: of("desk", self.desk.local_addr())?,
+            worker: of("worker", self.worker.local_addr())?,
+            health: self.health.as_ref().map(|at| of("health", at.local_addr())).transpose()?,
+            report: self.report.as_ref().map(|at| of("report", at.local_addr())).transpose()?,
         })
     }
 }
 
 /// Takes all addresses, or none.
-pub(super) async fn bind(config: &Config) -> Result<Bound, StartError> {
+pub(super) async fn bind(config: &Config, net: &dyn Net) -> Result<Bound, StartError> {
     let listen = &config.listen;
     let health = match listen.health {
-        Some(address) => Some(bind_one("health", address).await?),
+        Some(address) => Some(bind_one(net, "health", address).await?),
         None => None,
     };
     let report = match config.notices.report_listen {
-        Some(address) => Some(bind_one("report", address).await?),
+        Some(address) => {
+            let listener = TcpListener::bind(address).await;
+            let what = "report";
+            Some(listener.map_err(|error| StartError::Listen { what, address, error })?)
+        }
         None => None,
     };
     Ok(Bound {
-        peer: bind_one("peer", listen.peer).await?,
-        desk: bind_one("desk", listen.desk).await?,
-        worker: bind_one("worker", listen.worker).await?,
+        peer: bind_one(net, "peer", listen.peer).await?,
+        desk: bind_one(net, "desk", listen.desk).await?,
+        worker: bind_one(net, "worker", listen.worker).await?,
         health,
         report,
     })
 }
 
-async fn bind_one(what: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
-    let listener = TcpListener::bind(address).await;
-    listener.map_err(|error| StartError::Listen { what, address, error })
+async fn bind_one(
+    net: &dyn Net,
+    what: &'static str,
+    address: SocketAddr,
+) -> Result<Socket, StartError> {
+    let bound = net.bind(address).await;
+    bound.map_err(|error| StartError::Listen { what, address, error })
 }
 
 /// The name under which the health service tells whether this city signs, or recovers its log.
@@ -207,7 +212,7 @@ impl Doors {
     }
 
     /// Other cities: pinned TLS, and nothing but `Exchange`.
-    fn peer(&self, acceptor: Acceptor, socket: TcpListener) {
+    fn peer(&self, acceptor: Acceptor, socket: Socket) {
         let set = &self.house.config.limits;
         let service = exchange(
             self.hand.clone(),
@@ -225,10 +230,10 @@ impl Doors {
     }
 
     /// The city's own people, on an address that only they reach.
-    fn local(&self, what: &'static str, routes: Routes, socket: TcpListener) {
+    fn local(&self, what: &'static str, routes: Routes, socket: Socket) {
         let serving = listener(&self.house.config.limits)
             .add_routes(routes)
-            .serve_with_incoming_shutdown(TcpListenerStream::new(socket), self.stopped());
+            .serve_with_incoming_shutdown(lines(socket), self.stopped());
         self.tasks.spawn(ended(what, serving));
     }
 
@@ -281,8 +286,7 @@ fn serving(is: bool) -> ServingStatus {
 /// Whether the city's directory still takes and keeps bytes.
 async fn disk_works(house: &House) -> bool {
     let path = house.config.dir.join(".health");
-    let tried = tokio::task::spawn_blocking(move || disk::try_out(&path)).await;
-    match tried {
+    match house.world.apart(move || disk::try_out(&path)).await {
         Ok(Ok(())) => true,
         Ok(Err(error)) => {
             tracing::error!(%error, "the disk does not take what is written");

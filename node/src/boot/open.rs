@@ -17,7 +17,7 @@ use crate::store::{Store, StoreError, StoreOptions};
 use crate::tls::{AddressRule, ClockMs, Connections, Dialer, Identity, TlsError};
 use crate::tokens::TokenError;
 use crate::webhook::WebhookError;
-use crate::world::{Clock, Post, World, random};
+use crate::world::{Clock, Post, World, apart, random};
 use jieli_proto::calendar::{Calendar, CalendarError};
 use jieli_proto::id::CityId;
 use jieli_proto::manifest::{Manifest, ManifestError};
@@ -113,20 +113,22 @@ pub(super) struct Opened {
 
 /// Opens keys, calendar, database and the road; checks that the heads may be signed.
 pub(super) async fn open(start: Start) -> Result<Opened, StartError> {
-    let Start { config, passphrase, clock, entropy, sleep, notices, wrap_post, crash_at: _ } =
+    let Start { config, passphrase, clock, entropy, sleep, notices, wrap_post, net, crash_at: _ } =
         start;
+    let in_place = net.is_some();
     let config = Arc::new(config);
     let city = config.city.id.clone();
     let (dir, id) = (config.dir.clone(), city.clone());
     // Deriving the wrapping key takes a good part of a second.
-    let keys = tokio::task::spawn_blocking(move || KeyRing::start(&dir, &id, passphrase));
+    let keys = apart(in_place, move || KeyRing::start(&dir, &id, passphrase));
     let keys = Arc::new(keys.await.map_err(|_| KeysError::BadSeed)??);
     let written = public::own_manifest(&config.dir, &city)?;
     let calendar = Arc::new(calendar(&config)?);
     let mut highwater = found::highwater(&config)?;
-    let store = Store::open(&database_url(&config), StoreOptions::default()).await?;
+    let options = if in_place { StoreOptions::in_place() } else { StoreOptions::default() };
+    let store = Store::open(&database_url(&config), options.clone()).await?;
     let days = config.keyring.backup_days;
-    let ring = Ring::open(&keyring::url(&config), &config.dir, &city, days).await?;
+    let ring = Ring::open(&keyring::url(&config), options, &config.dir, &city, days).await?;
     let now_ms = clock.now_unix_ms();
     found::found(&config, &store, now_ms).await?;
     // Before anything else is believed or opened: an old copy may be here.
@@ -151,10 +153,11 @@ pub(super) async fn open(start: Start) -> Result<Opened, StartError> {
         connections.clone(),
         CONNECT_MS_MAX,
     );
+    let dialer = net.map_or(dialer.clone(), |net| dialer.over(net));
     let peers = Arc::new(Peers::new(dialer, Arc::clone(&board), road_limits(&config)));
     let post: Arc<dyn Post> = Arc::clone(&peers) as Arc<dyn Post>;
     let post = wrap_post.map_or(Arc::clone(&post), |wrap| wrap(post));
-    let world = World { clock, entropy, sleep, post, notices };
+    let world = World { clock, entropy, sleep, post, notices, in_place };
     let root = manifest.root;
     let shelves = Shelves::new(&board.directory().shelf);
     let house = House { world, keys, ring, shelves, configured: calendar, config, root };

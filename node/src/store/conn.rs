@@ -1,13 +1,11 @@
 //! One connection, and the few ways in which it is asked.
 
-use super::engine::Engine;
+use super::engine::{Engine, Manner};
 use super::error::{Fault, StoreError};
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, Arguments, AssertSqlSafe, Connection, Row as _, SqlSafeStr};
 use std::fmt::{self, Write};
-use std::future::Future;
-use std::time::Duration;
 
 /// Parameters of one statement. SQLite looks each `$n` up among the ones before it, so that a long
 /// statement costs the square of its length, and has no way to go; PostgreSQL, which takes 65,535, is
@@ -161,7 +159,7 @@ impl fmt::Debug for Row {
 pub struct Conn {
     inner: Held,
     engine: Engine,
-    deadline: Option<Duration>,
+    manner: Manner,
     identity: String,
     has_failed: bool,
     is_asking: bool,
@@ -174,22 +172,18 @@ enum Held {
 }
 
 impl Conn {
-    pub(super) fn own(conn: AnyConnection, engine: Engine, deadline: Option<Duration>) -> Conn {
-        Conn::new(Held::Own(conn), engine, deadline)
+    pub(super) fn own(conn: AnyConnection, engine: Engine, manner: Manner) -> Conn {
+        Conn::new(Held::Own(conn), engine, manner)
     }
 
-    pub(super) fn pooled(
-        conn: PoolConnection<Any>,
-        engine: Engine,
-        deadline: Option<Duration>,
-    ) -> Conn {
-        Conn::new(Held::Pooled(conn), engine, deadline)
+    pub(super) fn pooled(conn: PoolConnection<Any>, engine: Engine, manner: Manner) -> Conn {
+        Conn::new(Held::Pooled(conn), engine, manner)
     }
 
-    fn new(inner: Held, engine: Engine, deadline: Option<Duration>) -> Conn {
+    fn new(inner: Held, engine: Engine, manner: Manner) -> Conn {
         let (has_failed, is_asking, is_lost) = (false, false, false);
         let identity = String::new();
-        Conn { inner, engine, deadline, identity, has_failed, is_asking, is_lost }
+        Conn { inner, engine, manner, identity, has_failed, is_asking, is_lost }
     }
 
     /// Which database is behind it.
@@ -211,14 +205,14 @@ impl Conn {
     /// Runs one statement with `$1, $2, ..` in it; returns how many rows it touched.
     pub async fn run(&mut self, sql: impl SqlSafeStr, vals: Vec<Val>) -> Result<u64, StoreError> {
         let query = sqlx::query_with(sql, arguments(vals)?);
-        let done = within(self.deadline, query.execute(self.ask())).await;
+        let done = self.manner.answer(query.execute(self.ask())).await;
         Ok(self.heard(done)?.rows_affected())
     }
 
     /// As [`Conn::run`], for a text whose shape varies: it is not kept as a prepared statement.
     pub async fn run_many(&mut self, sql: String, vals: Vec<Val>) -> Result<u64, StoreError> {
         let query = sqlx::query_with(AssertSqlSafe(sql), arguments(vals)?).persistent(false);
-        let done = within(self.deadline, query.execute(self.ask())).await;
+        let done = self.manner.answer(query.execute(self.ask())).await;
         Ok(self.heard(done)?.rows_affected())
     }
 
@@ -229,14 +223,14 @@ impl Conn {
         vals: Vec<Val>,
     ) -> Result<Vec<Row>, StoreError> {
         let query = sqlx::query_with(sql, arguments(vals)?);
-        let rows = within(self.deadline, query.fetch_all(self.ask())).await;
+        let rows = self.manner.answer(query.fetch_all(self.ask())).await;
         Ok(self.heard(rows)?.into_iter().map(Row).collect())
     }
 
     /// As [`Conn::rows`], for a text whose shape varies: it is not kept as a prepared statement.
     pub async fn rows_many(&mut self, sql: String, vals: Vec<Val>) -> Result<Vec<Row>, StoreError> {
         let query = sqlx::query_with(AssertSqlSafe(sql), arguments(vals)?).persistent(false);
-        let rows = within(self.deadline, query.fetch_all(self.ask())).await;
+        let rows = self.manner.answer(query.fetch_all(self.ask())).await;
         Ok(self.heard(rows)?.into_iter().map(Row).collect())
     }
 
@@ -308,7 +302,7 @@ impl Conn {
     /// Runs a text of one or more statements without values.
     pub(super) async fn script(&mut self, sql: impl SqlSafeStr) -> Result<(), StoreError> {
         let query = sqlx::raw_sql(sql);
-        let done = within(self.deadline, query.execute(self.ask())).await;
+        let done = self.manner.answer(query.execute(self.ask())).await;
         self.heard(done).map(drop)
     }
 
@@ -330,7 +324,7 @@ impl Conn {
     /// Says goodbye to the database; a pooled connection goes back to its pool.
     pub(super) async fn close(self) -> Result<(), StoreError> {
         match self.inner {
-            Held::Own(conn) => Ok(conn.close().await?),
+            Held::Own(conn) => self.manner.answer(conn.close()).await,
             Held::Pooled(conn) => {
                 drop(conn);
                 Ok(())
@@ -356,19 +350,6 @@ impl Conn {
             self.is_lost |= is_late || error.fault() == Some(Fault::Gone);
         }
         answer
-    }
-}
-
-async fn within<T>(
-    deadline: Option<Duration>,
-    answer: impl Future<Output = Result<T, sqlx::Error>>,
-) -> Result<T, StoreError> {
-    match deadline {
-        None => Ok(answer.await?),
-        Some(deadline) => match tokio::time::timeout(deadline, answer).await {
-            Ok(answer) => Ok(answer?),
-            Err(_) => Err(StoreError::Deadline),
-        },
     }
 }
 

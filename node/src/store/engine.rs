@@ -6,6 +6,7 @@ use super::error::StoreError;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyPool, AssertSqlSafe, ConnectOptions, Executor};
 use std::fs::{File, OpenOptions, TryLockError};
+use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -85,17 +86,9 @@ impl Target {
 
     /// Opens a connection that may write.
     pub(super) async fn connect_writer(&self, options: &StoreOptions) -> Result<Conn, StoreError> {
-        let deadline = deadline(self.engine(), options);
-        let url = self.url();
-        let connecting = url.connect();
-        let conn = match deadline {
-            None => connecting.await?,
-            Some(deadline) => match tokio::time::timeout(deadline, connecting).await {
-                Ok(conn) => conn?,
-                Err(_) => return Err(StoreError::Deadline),
-            },
-        };
-        let mut conn = Conn::own(conn, self.engine(), deadline);
+        let manner = Manner::of(self.engine(), options);
+        let conn = manner.answer(self.url().connect()).await?;
+        let mut conn = Conn::own(conn, self.engine(), manner);
         conn.script(AssertSqlSafe(self.session(options, false))).await?;
         if self.engine() == Engine::Postgres {
             let row = conn.one(IDENTITY, vec![]).await?;
@@ -114,7 +107,7 @@ impl Target {
         let url: AnyConnectOptions =
             url.parse().map_err(|_| StoreError::BadUrl("not a file path"))?;
         let conn = url.disable_statement_logging().connect().await?;
-        Ok(Conn::own(conn, Engine::Sqlite, None))
+        Ok(Conn::own(conn, Engine::Sqlite, Manner::Patient))
     }
 
     /// A pool of connections that cannot write, opened on demand.
@@ -188,13 +181,39 @@ impl Drop for Lock {
     }
 }
 
-/// How long the house waits for any one answer. SQLite is in the same process and has its own
-/// busy time-out.
-pub(super) fn deadline(engine: Engine, options: &StoreOptions) -> Option<Duration> {
-    match engine {
-        Engine::Sqlite => None,
-        Engine::Postgres => {
-            Some(Duration::from_millis(options.statement_ms_max + DEADLINE_GRACE_MS))
+/// How the house waits for any one answer of a database.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Manner {
+    /// As long as it takes: SQLite is in the same process and has its own busy time-out.
+    Patient,
+    /// At most so long.
+    Within(Duration),
+    /// With its thread.
+    InPlace,
+}
+
+impl Manner {
+    pub(super) fn of(engine: Engine, options: &StoreOptions) -> Manner {
+        match engine {
+            _ if options.in_place => Manner::InPlace,
+            Engine::Sqlite => Manner::Patient,
+            Engine::Postgres => {
+                Manner::Within(Duration::from_millis(options.statement_ms_max + DEADLINE_GRACE_MS))
+            }
+        }
+    }
+
+    pub(super) async fn answer<T>(
+        self,
+        answer: impl Future<Output = Result<T, sqlx::Error>>,
+    ) -> Result<T, StoreError> {
+        match self {
+            Manner::Patient => Ok(answer.await?),
+            Manner::InPlace => Ok(futures::executor::block_on(answer)?),
+            Manner::Within(limit) => match tokio::time::timeout(limit, answer).await {
+                Ok(answer) => Ok(answer?),
+                Err(_) => Err(StoreError::Deadline),
+            },
         }
     }
 }

@@ -5,6 +5,7 @@ use super::{
     ALPN, ClockMs, Connections, Counters, Direction, Identity, PeerIo, PinnedVerifier, Pins,
     Refused, TlsClock, TlsError, provider,
 };
+use crate::net::{Line, PAUSE, Socket};
 use futures::stream::{FuturesUnordered, StreamExt, unfold};
 use futures::{FutureExt, Stream, future::BoxFuture};
 use rustls::server::NoServerSessionStorage;
@@ -13,11 +14,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, TlsStream};
-
-/// How long to wait after the listener itself failed (say, no file descriptors are left).
-const LISTENER_PAUSE_MS: u64 = 100;
 
 /// What the peer port allows. The defaults are for a city with some tens of peers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,9 +106,13 @@ impl Acceptor {
     /// handshakes run inside whoever polls it, so strangers together take one task at most.
     pub fn incoming(
         self,
-        listener: TcpListener,
+        listener: impl Into<Socket>,
     ) -> impl Stream<Item = io::Result<PeerIo>> + Send + 'static {
-        let porch = Porch { acceptor: self, listener, handshakes: FuturesUnordered::new() };
+        let porch = Porch {
+            acceptor: self,
+            listener: listener.into(),
+            handshakes: FuturesUnordered::new(),
+        };
         unfold(porch, |mut porch| async move {
             let peer = porch.next().await;
             Some((Ok(peer), porch))
@@ -119,13 +120,7 @@ impl Acceptor {
     }
 
     /// The handshake of one connection, with its place at the gate.
-    async fn shake(
-        self,
-        tcp: TcpStream,
-        remote: SocketAddr,
-        place: Place,
-    ) -> Result<PeerIo, Refused> {
-        tcp.set_nodelay(true).map_err(|_| Refused::Failed)?;
+    async fn shake(self, tcp: Line, remote: SocketAddr, place: Place) -> Result<PeerIo, Refused> {
         let limit = Duration::from_millis(self.limits.handshake_ms_max);
         let stream = tokio::time::timeout(limit, self.tls.accept(tcp))
             .await
@@ -147,7 +142,7 @@ impl Acceptor {
 /// The listener and the handshakes under way.
 struct Porch {
     acceptor: Acceptor,
-    listener: TcpListener,
+    listener: Socket,
     handshakes: FuturesUnordered<BoxFuture<'static, Result<PeerIo, Refused>>>,
 }
 
@@ -170,7 +165,7 @@ impl Porch {
                     Err(error) => {
                         tracing::warn!(%error, "the peer port's listener failed");
                         self.refuse(Refused::Failed);
-                        tokio::time::sleep(Duration::from_millis(LISTENER_PAUSE_MS)).await;
+                        tokio::time::sleep(PAUSE).await;
                     }
                 },
             }
@@ -178,7 +173,7 @@ impl Porch {
     }
 
     /// Begins a handshake, or drops the connection without a byte.
-    fn admit(&mut self, tcp: TcpStream, remote: SocketAddr) {
+    fn admit(&mut self, tcp: Line, remote: SocketAddr) {
         let acceptor = &self.acceptor;
         acceptor.counters.count_accepted();
         if self.handshakes.len() >= acceptor.limits.handshakes_max {

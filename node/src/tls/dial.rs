@@ -4,6 +4,7 @@ use super::{
     ALPN, ClockMs, Connections, Direction, Identity, PeerIo, PinnedVerifier, Pins, Refused,
     TlsClock, TlsError, provider,
 };
+use crate::net::{Line, Net, Tcp};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::Uri;
@@ -16,7 +17,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, TlsStream};
 use tower::Service;
 
@@ -104,6 +104,7 @@ pub struct Dialer {
     rule: AddressRule,
     connections: Connections,
     connect_ms_max: u64,
+    net: Arc<dyn Net>,
 }
 
 impl Dialer {
@@ -117,7 +118,13 @@ impl Dialer {
         connections: Connections,
         connect_ms_max: u64,
     ) -> Dialer {
-        Dialer { identity, pins, clock, rule, connections, connect_ms_max }
+        let net = Arc::new(Tcp);
+        Dialer { identity, pins, clock, rule, connections, connect_ms_max, net }
+    }
+
+    /// The same over another network.
+    pub fn over(self, net: Arc<dyn Net>) -> Dialer {
+        Dialer { net, ..self }
     }
 
     /// A connector to one peer at one end point, `host:port` or `https://host:port`. It goes
@@ -164,25 +171,28 @@ impl PeerConnector {
 
     async fn dial(&self) -> Result<PeerIo, DialError> {
         let host = self.host.trim_start_matches('[').trim_end_matches(']');
-        let resolved =
-            tokio::net::lookup_host((host, self.port)).await.map_err(DialError::Unresolved)?;
-        let allowed = resolved.filter(|address| self.dialer.rule.allows(*address));
+        let net = &self.dialer.net;
+        let resolved = net.resolve(host, self.port).await.map_err(DialError::Unresolved)?;
+        let allowed = resolved.into_iter().filter(|address| self.dialer.rule.allows(*address));
         let mut last = DialError::AddressRefused;
         for address in allowed.take(ADDRESSES_MAX) {
-            match TcpStream::connect(address).await {
-                Ok(tcp) => return self.shake(tcp, address).await,
+            match net.connect(address).await {
+                Ok((tcp, remote)) => return self.shake(tcp, remote, address).await,
                 Err(error) => last = DialError::Connect(error),
             }
         }
         Err(last)
     }
 
-    async fn shake(&self, tcp: TcpStream, address: SocketAddr) -> Result<PeerIo, DialError> {
-        let remote = tcp.peer_addr().map_err(DialError::Connect)?;
+    async fn shake(
+        &self,
+        tcp: Line,
+        remote: SocketAddr,
+        address: SocketAddr,
+    ) -> Result<PeerIo, DialError> {
         if remote.port() != address.port() || !self.dialer.rule.allows(remote) {
             return Err(DialError::AddressRefused);
         }
-        tcp.set_nodelay(true).map_err(DialError::Connect)?;
         let name = ServerName::IpAddress(remote.ip().into());
         let stream = self
             .tls

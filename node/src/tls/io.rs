@@ -3,6 +3,7 @@
 use super::connections::Entry;
 use super::verify::fingerprint_of;
 use super::{CloseHandle, Connections, Direction, Pins, Refused};
+use crate::net::Line;
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -30,7 +31,7 @@ pub struct PeerInfo {
 /// A TLS connection with an accepted peer. It stands in [`Connections`] until it is dropped; once
 /// closed there, every read and write fails with `ConnectionAborted`.
 pub struct PeerIo {
-    stream: TlsStream<TcpStream>,
+    stream: TlsStream<Line>,
     info: PeerInfo,
     // One each, because reader and writer may be different tasks.
     closed_read: Pin<Box<WaitForCancellationFutureOwned>>,
@@ -41,7 +42,7 @@ pub struct PeerIo {
 impl PeerIo {
     /// Enters a connection whose handshake has ended, and then asks the pins again.
     pub(crate) fn enter(
-        stream: TlsStream<TcpStream>,
+        stream: TlsStream<Line>,
         remote: SocketAddr,
         direction: Direction,
         limit: usize,
@@ -72,9 +73,9 @@ impl PeerIo {
         &self.info
     }
 
-    /// The TCP connection below.
-    pub fn tcp(&self) -> &TcpStream {
-        self.stream.get_ref().0
+    /// The TCP connection below, where it is a real one.
+    pub fn tcp(&self) -> Option<&TcpStream> {
+        self.stream.get_ref().0.tcp()
     }
 }
 

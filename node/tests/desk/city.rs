@@ -171,7 +171,8 @@ impl City {
         let tokens = Arc::new(Tokens::load(&us.config).unwrap());
         let id = CityId::parse("kunming.yn").unwrap();
         let ring_url = jieli_node::keyring::url(&us.config);
-        let ring = Ring::open(&ring_url, &us.config.dir, &id, 7).await.unwrap();
+        let ring =
+            Ring::open(&ring_url, StoreOptions::default(), &us.config.dir, &id, 7).await.unwrap();
         let url = format!("sqlite:{}", folder.path().join("test.db").display());
         let store = Store::open(&url, StoreOptions::default()).await.unwrap();
         let mut writer = store.writer();
@@ -190,6 +191,7 @@ impl City {
                 sleep: Arc::new(Nobody),
                 post: Arc::new(Nobody),
                 notices: Arc::new(Nobody),
+                in_place: false,
             },
             root,
             keys: Arc::new(us.keys),

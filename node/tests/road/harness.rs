@@ -160,6 +160,7 @@ impl City {
             notices: Arc::clone(&self.phones) as Arc<dyn Notices>,
             wrap_post: Some(wrap),
             crash_at,
+            net: None,
         }
     }
 

@@ -27,10 +27,10 @@ async fn two_cities_know_each_other() {
         ("city-1", identity(A).fingerprint())
     );
     assert_eq!(peer.info().remote, port.address);
-    assert!(peer.tcp().nodelay().unwrap());
+    assert!(peer.tcp().unwrap().nodelay().unwrap());
     let seen = port.peers.recv().await.unwrap();
     assert_eq!((seen.city.as_str(), seen.tls_fpr), ("city-2", identity(B).fingerprint()));
-    assert_eq!(seen.remote, peer.tcp().local_addr().unwrap());
+    assert_eq!(seen.remote, peer.tcp().unwrap().local_addr().unwrap());
     assert!(port.no_delay.recv().await.unwrap());
     assert_eq!(port.acceptor.counters().authenticated(), 1);
     assert_eq!(port.acceptor.connections().count("city-2", Direction::Inbound), 1);

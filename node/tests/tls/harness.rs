@@ -121,7 +121,7 @@ impl Port {
         tracker.clone().spawn(async move {
             let mut incoming = pin!(incoming);
             while let Some(Ok(peer)) = incoming.next().await {
-                let _ = no_delay_seen.send(peer.tcp().nodelay().unwrap());
+                let _ = no_delay_seen.send(peer.tcp().unwrap().nodelay().unwrap());
                 let _ = peer_seen.send(peer.info().clone());
                 tracker.spawn(echo(peer));
             }

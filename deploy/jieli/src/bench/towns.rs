@@ -145,6 +145,7 @@ impl Town {
             notices: Arc::new(notices),
             wrap_post: None,
             crash_at: None,
+            net: None,
         })
         .await?;
         Ok(Town { node, public: made.public })

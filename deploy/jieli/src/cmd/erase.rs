@@ -10,6 +10,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use jieli_node::config::{Config, DeskRole};
 use jieli_node::keyring::{self, Ring};
+use jieli_node::store::StoreOptions;
 use jieli_node::keys::KeyRing;
 use jieli_proto::wire;
 use jieli_proto::words;
@@ -208,7 +209,7 @@ async fn restore(dir: &Path, file: &Path) -> Result<u64, Fail> {
     let passphrase = passphrase_places(Some(&config)).find().context("the passphrase")?;
     let keys = KeyRing::load(dir, &city, passphrase.as_ref()).map_err(|e| failed(e.to_string()))?;
     let days = config.keyring.backup_days;
-    let ring = Ring::open(&keyring::url(&config), dir, &city, days).await;
+    let ring = Ring::open(&keyring::url(&config), StoreOptions::default(), dir, &city, days).await;
     let ring = ring.map_err(|error| failed(error.to_string()))?;
     let back = ring.restore(&keys, file).await.map_err(|error| failed(error.to_string()));
     ring.close().await;

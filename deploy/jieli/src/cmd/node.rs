@@ -136,6 +136,7 @@ async fn serve(
         notices,
         wrap_post: None,
         crash_at: None,
+        net: None,
     };
     let node = Node::start(start).await?;
     let at = node.addresses();

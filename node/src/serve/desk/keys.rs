@@ -193,7 +193,7 @@ impl DeskDoor {
     /// Takes in the key files that were made since.
     pub(super) async fn read_key_files(&self) -> Answer<()> {
         let ring = std::sync::Arc::clone(&self.house.keys);
-        let read = tokio::task::spawn_blocking(move || ring.reload()).await;
+        let read = self.house.world.apart(move || ring.reload()).await;
         if !matches!(read, Ok(Ok(()))) {
             let what = read.map_or(String::new(), |read| {
                 read.err().map_or(String::new(), |error| error.to_string())
