@@ -140,6 +140,7 @@ impl Node {
                 // A node that recovers its log takes it once it has.
                 while hand.perform(Command::HomeCalendar).await.is_err() {
                     tokio::select! {
+                        biased;
                         () = stop.cancelled() => return,
                         () = sleep.sleep(crate::courier::TICK * 64) => {}
                     }
@@ -154,6 +155,7 @@ impl Node {
                 // A node that recovers its log takes it once it has.
                 while hand.perform(Command::ErasedAgain(again.clone())).await.is_err() {
                     tokio::select! {
+                        biased;
                         () = stop.cancelled() => return,
                         () = sleep.sleep(crate::courier::TICK * 64) => {}
                     }
@@ -196,6 +198,7 @@ impl Node {
             let mut generation = published.borrow_and_update().directory.generation;
             loop {
                 tokio::select! {
+                    biased;
                     () = stop.cancelled() => return,
                     changed = published.changed() => if changed.is_err() { return },
                 }

@@ -65,6 +65,7 @@ impl Chores {
         let sleep = self.house.world.sleep.clone();
         loop {
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = sleep.sleep(TICK) => {}
             }
@@ -75,6 +76,7 @@ impl Chores {
             }
             self.looked_minute = minute;
             let done = tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 done = self.look(now_ms) => done,
             };

@@ -53,6 +53,7 @@ impl Courier {
                 }
             }
             tokio::select! {
+                biased;
                 () = self.stop.cancelled() => return,
                 changed = published.changed() => if changed.is_err() { return },
                 () = self.house.world.sleep.sleep(TICK) => {

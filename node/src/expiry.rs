@@ -187,6 +187,7 @@ pub(crate) async fn watch(hand: Hand, store: Store, house: House, stop: Cancella
             looked = is_told.then_some(today);
         }
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             () = house.world.sleep.sleep(TICK) => {}
         }

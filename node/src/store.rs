@@ -29,7 +29,7 @@ pub use tx::{Tx, Writer};
 
 use sqlx::AnyPool;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// How a store is opened. The defaults suit both engines.
 #[derive(Clone, Debug)]
@@ -48,9 +48,9 @@ pub struct StoreOptions {
 }
 
 impl StoreOptions {
-    /// For simulations: see the field. A reader that waits for a connection would wait for ever.
+    /// For simulations: see the field. There is no limit of connections that read.
     pub fn in_place() -> StoreOptions {
-        StoreOptions { in_place: true, read_connections_max: 256, ..StoreOptions::default() }
+        StoreOptions { in_place: true, ..StoreOptions::default() }
     }
 }
 
@@ -76,6 +76,7 @@ struct Inner {
     target: engine::Target,
     options: StoreOptions,
     reads: AnyPool,
+    idle: conn::Idle,
     /// Held as long as the process may touch a SQLite file.
     _lock: Option<engine::Lock>,
 }
@@ -109,7 +110,7 @@ impl Store {
         schema::bring_up(&mut conn, &steps(target.engine())).await?;
         conn.close().await?;
         let reads = target.read_pool(&options)?;
-        Ok(Store { inner: Arc::new(Inner { target, options, reads, _lock: lock }) })
+        Ok(Store { inner: Arc::new(Inner { target, options, reads, idle: Default::default(), _lock: lock }) })
     }
 
     /// Which database this is.
@@ -125,6 +126,14 @@ impl Store {
     /// A connection of the read pool. Its statements cannot write.
     pub async fn read(&self) -> Result<Conn, StoreError> {
         let manner = engine::Manner::of(self.engine(), &self.inner.options);
+        if self.inner.options.in_place {
+            let kept = self.inner.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let conn = match kept {
+                Some(conn) => conn,
+                None => self.inner.target.connect_reader(&self.inner.options).await?,
+            };
+            return Ok(Conn::lent(conn, &self.inner.idle, self.engine()));
+        }
         let conn = manner.answer(self.inner.reads.acquire()).await?;
         Ok(Conn::pooled(conn, self.engine(), manner))
     }

@@ -88,17 +88,18 @@ impl Sweeper {
                 }
             }
             tokio::select! {
+                biased;
                 () = self.stop.cancelled() => return,
-                // Any batch may have set a timer or left a notice.
-                changed = published.changed() => match changed {
-                    Ok(()) => look = true,
-                    Err(_) => return,
-                },
                 () = &mut tick => {
                     tick = Box::pin(sleep.sleep(TICK));
                     rest = rest.saturating_sub(1);
                     look |= self.heal();
                 }
+                // Any batch may have set a timer or left a notice.
+                changed = published.changed() => match changed {
+                    Ok(()) => look = true,
+                    Err(_) => return,
+                },
             }
         }
     }
@@ -203,6 +204,7 @@ impl Sweeper {
             let sent = join_all(some.iter().map(|(id, notice)| self.send(*id, notice.clone())));
             // What is cut off here goes again under its id.
             let done = tokio::select! {
+                biased;
                 () = self.stop.cancelled() => return Ok(false),
                 done = sent => done,
             };

@@ -66,6 +66,7 @@ impl Witness {
                 }
             }
             tokio::select! {
+                biased;
                 () = self.stop.cancelled() => return,
                 changed = published.changed() => if changed.is_err() { return },
                 () = self.house.world.sleep.sleep(TICK) => {}

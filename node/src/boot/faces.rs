@@ -116,6 +116,7 @@ impl Facing {
                 }
             }
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = self.house.world.sleep.sleep(TICK) => {}
             }

@@ -269,6 +269,7 @@ async fn report(reporter: HealthReporter, house: House, hand: Hand, stop: Cancel
             reporter.set_service_status(name, serving(none)).await;
         }
         tokio::select! {
+            biased;
             () = stop.cancelled() => break,
             () = house.world.sleep.sleep(DISK_EVERY) => {}
         }

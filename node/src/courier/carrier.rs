@@ -106,6 +106,7 @@ impl Carrier {
             let is_whole = now.directory.recovering.is_none();
             if is_whole && self.rest == 0 && (look || self.is_due()) {
                 look = tokio::select! {
+                    biased;
                     () = stop.cancelled() => return,
                     again = self.round() => again,
                 };
@@ -114,12 +115,13 @@ impl Carrier {
                 }
             }
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
-                changed = published.changed() => if changed.is_err() { return },
                 () = &mut tick => {
                     tick = Box::pin(sleep.sleep(TICK));
                     look |= self.tick();
                 }
+                changed = published.changed() => if changed.is_err() { return },
             }
         }
     }

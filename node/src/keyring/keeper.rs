@@ -39,6 +39,7 @@ impl Keeper {
         let (mut scrub_in, mut look_in, mut back_up_in) = (0u32, 0u32, 0u32);
         loop {
             tokio::select! {
+                biased;
                 () = self.stop.cancelled() => return,
                 () = self.house.world.sleep.sleep(TICK) => {}
             }

@@ -246,6 +246,7 @@ impl ExchangeDoor {
     async fn asked_back(&self, city: &CityId) -> bool {
         let asked = meet(&self.hand, &self.house, self.letters.store(), city);
         tokio::select! {
+            biased;
             heard = asked => heard.is_ok(),
             () = self.world.sleep.sleep(ASK_BACK_MAX) => false,
         }
@@ -262,6 +263,7 @@ impl ExchangeDoor {
             Ok(())
         };
         tokio::select! {
+            biased;
             more = more => more,
             () = self.world.sleep.sleep(LINK_AGAIN) => Ok(()),
         }
@@ -507,6 +509,7 @@ impl Exchange for ExchangeDoor {
             }
         };
         let word = tokio::select! {
+            biased;
             () = self.stop.cancelled() => Ok(CosignWord::NotYet),
             word = tokio::time::timeout(LINK_MAX, linked) => word.unwrap_or(Ok(CosignWord::NotYet)),
         };

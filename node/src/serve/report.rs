@@ -76,6 +76,7 @@ impl ReportDoor {
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
             let accepted = tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 accepted = socket.accept() => accepted,
             };
@@ -90,6 +91,7 @@ impl ReportDoor {
             let (door, stop) = (self.clone(), stop.clone());
             tasks.spawn(async move {
                 tokio::select! {
+                    biased;
                     () = stop.cancelled() => {}
                     _ = tokio::time::timeout(CONNECTION_MAX, door.connection(stream)) => {}
                 }

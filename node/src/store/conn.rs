@@ -6,6 +6,7 @@ use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, Arguments, AssertSqlSafe, Connection, Row as _, SqlSafeStr};
 use std::fmt::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Parameters of one statement. SQLite looks each `$n` up among the ones before it, so that a long
 /// statement costs the square of its length, and has no way to go; PostgreSQL, which takes 65,535, is
@@ -169,6 +170,24 @@ pub struct Conn {
 enum Held {
     Own(AnyConnection),
     Pooled(PoolConnection<Any>),
+    Lent(Lent),
+}
+
+/// Connections that nobody uses at the moment, in a simulation: the pool gives its own back from
+/// tasks of its own, whenever their threads come to it.
+pub(super) type Idle = Arc<Mutex<Vec<AnyConnection>>>;
+
+/// A connection that goes back when it is dropped.
+struct Lent {
+    conn: Option<AnyConnection>,
+    home: Idle,
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let mut home = self.home.lock().unwrap_or_else(PoisonError::into_inner);
+        home.extend(self.conn.take());
+    }
 }
 
 impl Conn {
@@ -178,6 +197,11 @@ impl Conn {
 
     pub(super) fn pooled(conn: PoolConnection<Any>, engine: Engine, manner: Manner) -> Conn {
         Conn::new(Held::Pooled(conn), engine, manner)
+    }
+
+    pub(super) fn lent(conn: AnyConnection, home: &Idle, engine: Engine) -> Conn {
+        let lent = Lent { conn: Some(conn), home: Arc::clone(home) };
+        Conn::new(Held::Lent(lent), engine, Manner::InPlace)
     }
 
     fn new(inner: Held, engine: Engine, manner: Manner) -> Conn {
@@ -325,10 +349,7 @@ impl Conn {
     pub(super) async fn close(self) -> Result<(), StoreError> {
         match self.inner {
             Held::Own(conn) => self.manner.answer(conn.close()).await,
-            Held::Pooled(conn) => {
-                drop(conn);
-                Ok(())
-            }
+            Held::Pooled(_) | Held::Lent(_) => Ok(()),
         }
     }
 
@@ -337,8 +358,9 @@ impl Conn {
     fn ask(&mut self) -> &mut AnyConnection {
         self.is_asking = true;
         match &mut self.inner {
-            Held::Own(conn) => conn,
+            Held::Own(conn) | Held::Lent(Lent { conn: Some(conn), .. }) => conn,
             Held::Pooled(conn) => conn,
+            Held::Lent(Lent { conn: None, .. }) => unreachable!("only a drop takes it out"),
         }
     }
 

@@ -4,7 +4,7 @@ use super::StoreOptions;
 use super::conn::Conn;
 use super::error::StoreError;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{AnyPool, AssertSqlSafe, ConnectOptions, Executor};
+use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions, Executor};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -108,6 +108,18 @@ impl Target {
             url.parse().map_err(|_| StoreError::BadUrl("not a file path"))?;
         let conn = url.disable_statement_logging().connect().await?;
         Ok(Conn::own(conn, Engine::Sqlite, Manner::Patient))
+    }
+
+    /// Opens a connection that cannot write, outside of the pool.
+    pub(super) async fn connect_reader(
+        &self,
+        options: &StoreOptions,
+    ) -> Result<AnyConnection, StoreError> {
+        let manner = Manner::of(self.engine(), options);
+        let mut conn = manner.answer(self.url().connect()).await?;
+        let session = AssertSqlSafe(self.session(options, true));
+        manner.answer(conn.execute(session)).await?;
+        Ok(conn)
     }
 
     /// A pool of connections that cannot write, opened on demand.

@@ -157,6 +157,7 @@ async fn drive<T>(
     let mut over = false;
     loop {
         tokio::select! {
+            biased;
             done = &mut asked => return done,
             ended = &mut connection, if !over => {
                 over = true;

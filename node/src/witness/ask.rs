@@ -54,6 +54,7 @@ impl Ask {
         }
         loop {
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = sleep.sleep(TICK) => self.rest = self.rest.saturating_sub(1),
             }
@@ -61,6 +62,7 @@ impl Ask {
                 continue;
             }
             let asked = tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 asked = self.turn() => asked,
             };

@@ -100,20 +100,22 @@ impl Mirror {
                 self.wait = self.pause;
                 let turn = self.turn();
                 let turn = tokio::select! {
+                    biased;
                     () = stop.cancelled() => return,
                     turn = turn => turn,
                 };
                 look = self.rested(turn);
             }
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
-                changed = published.changed() => if changed.is_err() { return },
                 () = &mut tick => {
                     tick = Box::pin(sleep.sleep(TICK));
                     self.rest = self.rest.saturating_sub(1);
                     self.wait = self.wait.saturating_sub(1);
                     look |= self.wait == 0;
                 }
+                changed = published.changed() => if changed.is_err() { return },
             }
         }
     }

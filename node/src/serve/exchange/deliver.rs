@@ -85,6 +85,7 @@ impl Reader {
         let mut checked = std::pin::pin!(checks.buffered(limits::WINDOW));
         loop {
             let next = tokio::select! {
+                biased;
                 () = self.door.stop.cancelled() => return,
                 next = tokio::time::timeout(limit, checked.next()) => next,
             };

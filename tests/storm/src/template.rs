@@ -21,8 +21,8 @@ use std::time::Duration;
 const NAMES: [&str; CITIES] = ["昆明市", "成都市", "瑞安市"];
 const POSTS: [[&str; 2]; CITIES] =
     [["人社局局长", "法制科科长"], ["分管副市长", "法制处处长"], ["分管副市长", "法制科科长"]];
-const TO_RUIAN: &str = include_str!("../../deploy/sample/agreement.toml");
-const TO_CHENGDU: &str = include_str!("../../deploy/sample/agreement-chengdu.toml");
+const TO_RUIAN: &str = include_str!("../../../deploy/sample/agreement.toml");
+const TO_CHENGDU: &str = include_str!("../../../deploy/sample/agreement-chengdu.toml");
 const PORT: u16 = 8443;
 /// File that tells how far the clocks of the template stand.
 const STANDS: &str = "moved-ms";

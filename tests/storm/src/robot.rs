@@ -74,7 +74,7 @@ impl City {
         let mut draft = people::home(person + 300 * self.at as u32);
         draft.city = crate::world::IDS[to].to_owned();
         let ask = wire::ImportRequest { file_name: String::new(), drafts: vec![draft] };
-        let Done::Imported(reply) = self.desk(node, "test", DeskCommand::Import(ask)).await? else {
+        let Done::Imported(reply) = self.desk(node, "clerk", DeskCommand::Import(ask)).await? else {
             bail!("another answer")
         };
         let row = reply.rows.first().context("no row")?;

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::task::JoinSet;
 
 /// How often a robot looks for an order.
 const LOOK: Duration = Duration::from_millis(20);
@@ -178,8 +179,14 @@ impl City {
         }
     }
 
-    /// What the process of this city does from its start to its end.
+    /// The process of this city, as a task of its own: dropped inside its runtime when it is killed.
     pub(crate) async fn run(self: Arc<City>) -> Result<()> {
+        let mut process = JoinSet::new();
+        process.spawn(self.lives());
+        process.join_next().await.unwrap_or(Ok(Ok(())))?
+    }
+
+    async fn lives(self: Arc<City>) -> Result<()> {
         self.is_up.store(true, Ordering::SeqCst);
         let node = match Node::start(self.given()?).await {
             Ok(node) => node,
