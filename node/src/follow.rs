@@ -301,7 +301,8 @@ impl Batch<'_> {
     pub(crate) async fn end_consents(&mut self, leg: LegId) -> Result<(), StoreError> {
         self.conn
             .run(
-                "UPDATE consent SET ended_ms = $2 WHERE leg_id = $1 AND ended_ms = 0",
+                "UPDATE consent SET ended_ms = CASE WHEN given_ms > $2 THEN given_ms ELSE $2 END \
+                 WHERE leg_id = $1 AND ended_ms = 0",
                 vec![leg.to_vec().into(), self.now_ms.into()],
             )
             .await?;

@@ -96,12 +96,15 @@ fn draw(random: &mut Random, person: u32, restores: bool) -> Op {
     let other = (city + 1 + random.below(CITIES as u64 - 1) as usize) % CITIES;
     match random.below(100) {
         0..=6 => refer(random, person),
-        7..=22 => {
-            let (pick, stops) = (random.below(64), random.below(6) == 0);
+        7..=24 => {
+            // The questions are asked by the cities that send.
+            let city = if random.below(4) == 0 { city } else { random.below(2) as usize };
+            let (pick, stops) = (random.below(64), random.below(8) == 0);
             Op::At(city, Act::Read { pick, stops })
         }
-        23..=46 => {
-            let choice = if random.below(3) == 0 { random.below(12) as u8 } else { 0 };
+        25..=46 => {
+            let choice = if random.below(5) == 0 { random.below(11) as u8 } else { 0 };
+            let city = if random.below(3) == 0 { city } else { 1 + random.below(2) as usize };
             Op::At(city, Act::Desk { pick: random.below(64), choice })
         }
         47..=53 => Op::At(city, Act::Announce { count: 1 + random.below(12) as u8 }),
