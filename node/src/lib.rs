@@ -39,6 +39,7 @@ pub mod packs;
 pub mod paper;
 pub mod partners;
 pub mod peers;
+pub mod plant;
 pub mod public;
 pub mod questions;
 pub mod queues;

@@ -6,6 +6,7 @@
 
 use crate::batch::{Batch, Taken};
 use crate::directory::{Bond, Peer};
+use crate::plant;
 use crate::store::StoreError;
 use jieli_proto::envelope::{self, SealError};
 use jieli_proto::id::{CityId, Digest};
@@ -133,14 +134,14 @@ impl Batch<'_> {
             return Ok(Received::Reject);
         }
         let end = self.lane_end(bond.id, frame.lane).await?;
-        if frame.lane_seq <= end.last_seq {
+        if frame.lane_seq <= end.last_seq && !plant::is(plant::Fault::SkipDedup) {
             return self.again(&bond, &incoming).await;
         }
         if peer.quarantine.is_some() {
             // Its log went back: what is new waits until it has said what happened.
             return Ok(Received::Defer(DeferReason::Recovering, 0));
         }
-        if frame.lane_seq > end.last_seq + 1 {
+        if frame.lane_seq > end.last_seq + 1 && !plant::is(plant::Fault::AcceptGap) {
             return Ok(Received::Defer(DeferReason::Gap, end.last_seq + 1));
         }
         if frame.lane.kind() == Kind::Receipt {
@@ -222,6 +223,7 @@ impl Batch<'_> {
         let frame = &incoming.frame;
         let stored = self.stored(bond, frame.lane, frame.lane_seq).await?;
         let other = stored.filter(|stored| *stored != incoming.sealed);
+        let other = other.filter(|_| !plant::is(plant::Fault::AcceptFork));
         let same = other.is_none();
         if let Some(stored) = other {
             let two = Parts::Envelopes([stored, incoming.sealed.clone()]);

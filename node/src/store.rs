@@ -110,7 +110,15 @@ impl Store {
         schema::bring_up(&mut conn, &steps(target.engine())).await?;
         conn.close().await?;
         let reads = target.read_pool(&options)?;
-        Ok(Store { inner: Arc::new(Inner { target, options, reads, idle: Default::default(), _lock: lock }) })
+        Ok(Store {
+            inner: Arc::new(Inner {
+                target,
+                options,
+                reads,
+                idle: Default::default(),
+                _lock: lock,
+            }),
+        })
     }
 
     /// Which database this is.

@@ -3,6 +3,7 @@
 
 use crate::batch::Batch;
 use crate::follow;
+use crate::plant;
 use crate::store::StoreError;
 use crate::trouble::Outcome;
 use jieli_proto::id::LegId;
@@ -153,7 +154,9 @@ impl Batch<'_> {
         }
         let kind = TimerKind::from_word(&row.text(0)?).ok_or(StoreError::Corrupt("timer.kind"))?;
         let subject = row.bytes(1)?;
-        self.conn.run("DELETE FROM timer WHERE timer_id = $1", vec![timer.into()]).await?;
+        if !plant::is(plant::Fault::TimerAgain) {
+            self.unset(timer).await?;
+        }
         self.perform_timer(kind, &subject).await
     }
 

@@ -7,6 +7,7 @@ use crate::directory::Directory;
 use crate::highwater::{HighWater, HighWaterError, Start as HeadRule, start_rule};
 use crate::house::House;
 use crate::keyring::RingError;
+use crate::plant::{self, Fault as Planted};
 use crate::store::log::{self, Claim, Edge, Head, Log};
 use crate::store::{CommitError, Fault, Store, StoreError, Tx, Writer as StoreWriter, recovery};
 use crate::trouble::Trouble;
@@ -362,7 +363,11 @@ impl Writer {
             | RingError::WrongRing(_)) => Broken::Stop(Stopped::Ring(other.to_string())),
         })?;
         crash(Step::Settled)?;
-        commit(&self.store, tx, &claim).await?;
+        if plant::is(Planted::AnswerWithoutCommit) && batch_id[0] % 16 == 0 {
+            tx.rollback().await?;
+        } else {
+            commit(&self.store, tx, &claim).await?;
+        }
         crash(Step::Committed)?;
         // It is committed: whoever comes next must not do it again.
         let finished = self.house.ring.finish(&end.ring).await;

@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::directory::Directory;
 use crate::highwater::{Disk, FILE, HighWater, Start as Rule, start_rule};
 use crate::house::House;
+use crate::plant;
 use crate::recovery;
 use crate::store::log::{self, Head, Log, LogId};
 use crate::store::{self, Conn, Store, StoreError, Tx};
@@ -103,7 +104,7 @@ pub(super) async fn stand(
     directory: &Directory,
     now_ms: u64,
 ) -> Result<(), StartError> {
-    if directory.recovering.is_some() {
+    if directory.recovering.is_some() || plant::is(plant::Fault::BelieveOldCopy) {
         return Ok(());
     }
     let mut conn = store.read().await?;

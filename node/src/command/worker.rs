@@ -2,6 +2,7 @@
 
 use super::{Done, WorkerCommand};
 use crate::batch::Batch;
+use crate::plant;
 use crate::questions::received;
 use crate::trouble::Outcome;
 
@@ -10,6 +11,9 @@ pub(super) async fn worker(batch: &mut Batch<'_>, command: WorkerCommand) -> Out
         WorkerCommand::Open(r) => Done::Opened(batch.open_question(&r.case_number, &r.code).await?),
         WorkerCommand::Answer(r) => {
             Done::Answered(batch.answer(&r.case_number, &r.code, &r.yes).await?)
+        }
+        WorkerCommand::Withdraw(_) if plant::is(plant::Fault::StopWithoutEffect) => {
+            Done::Answered(received())
         }
         WorkerCommand::Withdraw(r) => {
             Done::Answered(batch.withdraw_by_code(&r.case_number, &r.code, &r.legs).await?)

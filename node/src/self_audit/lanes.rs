@@ -148,7 +148,11 @@ impl Audit<'_> {
         }
         self.expect(row.int(4)? > 0, &key, "stored_ms");
         let item = strict::decode::<wire::Item>(&row.bytes(6)?).ok();
-        let refused = item.is_some_and(|item| item.code != 0);
+        // A refused letter of the other city leaves no time and no version behind; our own goes on
+        // from what we said last, whatever was answered to it.
+        let bond = self.published.directory.bonds.get(&id);
+        let is_ours = bond.is_some_and(|bond| lane.side() == bond.our_side);
+        let refused = !is_ours && item.is_some_and(|item| item.code != 0);
         let Some(header) = header_of(lane, &sealed).filter(|_| signed && !refused) else {
             return Ok(());
         };

@@ -2,6 +2,7 @@
 
 use super::conn::{Conn, Row, Val, places};
 use super::error::StoreError;
+use crate::plant;
 use jieli_proto::id::{AgreementId, CityId};
 use jieli_proto::kinds::Lane;
 use std::collections::BTreeMap;
@@ -142,6 +143,9 @@ pub async fn put_off(
     random: u64,
     problem: &str,
 ) -> Result<Option<u64>, StoreError> {
+    if plant::is(plant::Fault::DropRetry) {
+        done(conn, &[letter.place]).await?;
+    }
     let due_ms = now_ms.saturating_add(backoff_ms(letter.attempts, random));
     let sql = "UPDATE outbox SET due_ms = $1, attempts = attempts + 1, tried_ms = $2, \
                problem = $3 \

@@ -101,7 +101,9 @@ pub(crate) enum Order {
     /// A command of the holder of a token, and where its answer goes.
     Desk(&'static str, Box<DeskCommand>, Answer),
     /// Tells how it stands; with an audit.
-    Report { audit: bool },
+    Report {
+        audit: bool,
+    },
     /// Takes up its log again where it must.
     Repair,
 }

@@ -2,48 +2,99 @@
 
 mod check;
 mod city;
+mod found;
 mod look;
+mod many;
+mod one;
 mod op;
 mod robot;
 mod template;
 mod windows;
 mod world;
 
-use anyhow::{Context, Result};
-use rand::SeedableRng;
-use rand::rngs::StdRng;
-use std::path::Path;
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use jieli_node::plant::Fault;
+use std::path::PathBuf;
+
+/// Simulated cities under everything that can go wrong: real nodes on SQLite, real gRPC and TLS
+/// over a simulated network, simulated time. One process a seed; the same seed is the same history.
+#[derive(Parser)]
+#[command(name = "cargo storm")]
+struct Args {
+    /// How many seeds
+    #[arg(long, default_value_t = 100)]
+    seeds: u64,
+    /// The first one
+    #[arg(long, default_value_t = 1)]
+    from: u64,
+    /// Processes at once; as many as there are cores where not named
+    #[arg(long)]
+    jobs: Option<usize>,
+    /// Plants a fault, and ends at the first seed that finds it; "all": one after the other
+    #[arg(long)]
+    plant: Option<String>,
+    /// Replays the histories that once failed, and the seeds that find each planted fault
+    #[arg(long)]
+    kept: bool,
+    #[command(subcommand)]
+    inner: Option<Inner>,
+}
+
+/// What the processes below are told.
+#[derive(Subcommand)]
+enum Inner {
+    /// One seed, told line by line
+    One {
+        /// Directory of the cities to begin with; made for this run where none is named
+        #[arg(long)]
+        template: Option<PathBuf>,
+        /// The seed
+        seed: u64,
+        /// Numbers of operations left out, from 0
+        #[arg(long, value_delimiter = ',')]
+        without: Vec<usize>,
+        /// A fault to plant
+        #[arg(long)]
+        plant: Option<Fault>,
+        /// Plays this kept history instead of the seed's own
+        #[arg(long)]
+        found: Option<String>,
+    },
+    /// Makes the cities that every seed begins with
+    Template {
+        /// A new directory
+        dir: PathBuf,
+    },
+}
 
 fn main() -> Result<()> {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    if std::env::var_os("STORM_LOG").is_some() {
-        tracing_subscriber::fmt().with_env_filter(std::env::var("STORM_LOG").unwrap_or_default()).without_time().with_ansi(false).with_writer(std::io::stderr).init();
+    if let Ok(filter) = std::env::var("STORM_LOG") {
+        let told = tracing_subscriber::fmt().with_env_filter(filter).without_time();
+        told.with_ansi(false).with_writer(std::io::stderr).init();
     }
-    match args.as_slice() {
-        ["template", dir] => template::make(Path::new(dir)),
-        ["one", dir, seed, rest @ ..] => one(Path::new(dir), seed.parse()?, rest),
-        _ => anyhow::bail!("storm template DIR | storm one TEMPLATE SEED"),
+    let args = Args::parse();
+    match args.inner {
+        Some(Inner::Template { dir }) => template::make(&dir),
+        Some(Inner::One { template, seed, without, plant, found }) => {
+            one::run(template, &one::Case { seed, without, plant, found })
+        }
+        None => {
+            let jobs = args.jobs.or_else(cores).unwrap_or(1);
+            let many = many::Many::new(jobs)?;
+            match args.plant.as_deref() {
+                _ if args.kept => many.kept(),
+                None => many.seeds(args.from, args.seeds),
+                Some("all") => many.find(&Fault::ALL, args.from, args.seeds),
+                Some(name) => {
+                    let fault = name.parse().map_err(anyhow::Error::msg)?;
+                    many.find(&[fault], args.from, args.seeds)
+                }
+            }
+        }
     }
 }
 
-fn one(template: &Path, seed: u64, _rest: &[&str]) -> Result<()> {
-    // Before anything draws from it: hashers and runtimes are seeded once.
-    mad_turmoil::rand::set_rng(StdRng::seed_from_u64(seed));
-    let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())?;
-    world::copy_dir(template, dir.path()).context("the template")?;
-    let moved = template::stands(template)?;
-    let _clocks = mad_turmoil::time::SimClocksGuard::init();
-    let mut storm = world::Storm::new(dir.path(), seed, moved)?;
-    for op in op::ops(seed) {
-        storm.apply(op)?;
-    }
-    let wrongs = check::converge(&mut storm)?;
-    for line in storm.trace.lines() {
-        println!("{line}");
-    }
-    for wrong in &wrongs {
-        println!("WRONG {wrong}");
-    }
-    Ok(())
+fn cores() -> Option<usize> {
+    std::thread::available_parallelism().ok().map(usize::from)
 }

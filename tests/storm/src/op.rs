@@ -12,14 +12,22 @@ pub(crate) enum Act {
     Announce { count: u8 },
     /// Enters a person who asks for a home in another city, and sends the question.
     Refer { person: u32, to: usize },
-    /// A worker reads one of the unread messages: says yes to all of it, or stops all of it.
-    Read { pick: u64, stops: bool },
+    /// A worker reads one of the unread messages: says yes or no to all of it, or stops it.
+    Read { pick: u64, says: Says },
     /// A desk does something to one of the legs: the first thing allowed, from `choice` on.
     Desk { pick: u64, choice: u8 },
     /// Two approvers suspend, resume or terminate one of the agreements.
     Agreement { pick: u64, word: Word },
     /// A key is added for signing (0), the log (1) or TLS (2), signed by the root.
     Rotate { which: u8 },
+}
+
+/// What a worker says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Says {
+    Yes,
+    No,
+    Stop,
 }
 
 /// What is said about an agreement.
@@ -99,8 +107,13 @@ fn draw(random: &mut Random, person: u32, restores: bool) -> Op {
         7..=24 => {
             // The questions are asked by the cities that send.
             let city = if random.below(4) == 0 { city } else { random.below(2) as usize };
-            let (pick, stops) = (random.below(64), random.below(8) == 0);
-            Op::At(city, Act::Read { pick, stops })
+            let pick = random.below(64);
+            let says = match random.below(10) {
+                0 => Says::Stop,
+                1 => Says::No,
+                _ => Says::Yes,
+            };
+            Op::At(city, Act::Read { pick, says })
         }
         25..=46 => {
             let choice = if random.below(5) == 0 { random.below(11) as u8 } else { 0 };

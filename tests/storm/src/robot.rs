@@ -1,7 +1,7 @@
 //! What the robot of a city does at its desks, for its workers, and as its operator.
 
 use crate::city::City;
-use crate::op::{Act, Word};
+use crate::op::{Act, Says, Word};
 use crate::windows::lock;
 use anyhow::{Context, Result, bail};
 use jieli_node::boot::Node;
@@ -45,7 +45,7 @@ impl City {
         match act {
             Act::Announce { count } => self.announce(node, count).await,
             Act::Refer { person, to } => self.refer(node, person, to).await,
-            Act::Read { pick, stops } => self.read(node, pick, stops).await,
+            Act::Read { pick, says } => self.read(node, pick, says).await,
             Act::Desk { pick, choice } => self.step(node, pick, choice).await,
             Act::Agreement { pick, word } => self.agreement(node, pick, word).await,
             Act::Rotate { which } => self.rotate(node, which).await,
@@ -65,7 +65,8 @@ impl City {
         }
         lock(&self.memory).entered.extend(names.iter().cloned());
         let ask = wire::AddVacanciesRequest { vacancies, announce: true, change: false };
-        let Done::Vacancies(reply) = self.desk(node, "clerk", DeskCommand::AddVacancies(ask)).await?
+        let Done::Vacancies(reply) =
+            self.desk(node, "clerk", DeskCommand::AddVacancies(ask)).await?
         else {
             bail!("another answer")
         };
@@ -77,7 +78,8 @@ impl City {
         let mut draft = people::home(person + 300 * self.at as u32);
         draft.city = crate::world::IDS[to].to_owned();
         let ask = wire::ImportRequest { file_name: String::new(), drafts: vec![draft] };
-        let Done::Imported(reply) = self.desk(node, "clerk", DeskCommand::Import(ask)).await? else {
+        let Done::Imported(reply) = self.desk(node, "clerk", DeskCommand::Import(ask)).await?
+        else {
             bail!("another answer")
         };
         let row = reply.rows.first().context("no row")?;
@@ -95,7 +97,7 @@ impl City {
         node.hand().perform(Command::Worker(command)).await
     }
 
-    async fn read(&self, node: &Node, pick: u64, stops: bool) -> Result<String> {
+    async fn read(&self, node: &Node, pick: u64, says: Says) -> Result<String> {
         let Some(sms) = self.phones.take(pick) else { return Ok("nothing to read".to_owned()) };
         let (case_number, code) = (sms.case(), sms.code());
         let mut conn = node.store().read().await?;
@@ -105,7 +107,7 @@ impl City {
             legs_of.extend(all.iter().map(|leg| leg.0.to_vec()));
         }
         drop(conn);
-        if stops {
+        if says == Says::Stop {
             let ask = wire::WithdrawRequest { case_number, code, legs: Vec::new() };
             self.worker(node, WorkerCommand::Withdraw(ask)).await?;
             lock(&self.memory).stopped.extend(legs_of);
@@ -115,11 +117,16 @@ impl City {
         let Done::Opened(shown) = self.worker(node, WorkerCommand::Open(ask)).await? else {
             bail!("another answer")
         };
-        let yes: Vec<u32> = shown.legs.iter().map(|leg| leg.number).collect();
-        lock(&self.memory).yes.extend(legs_of);
+        let mut yes: Vec<u32> = shown.legs.iter().map(|leg| leg.number).collect();
+        if says == Says::No {
+            yes.clear();
+        } else {
+            lock(&self.memory).yes.extend(legs_of);
+        }
         let ask = wire::AnswerRequest { case_number, code, yes };
         self.worker(node, WorkerCommand::Answer(ask)).await?;
-        Ok(format!("the person of {} says yes", sms.case()))
+        let word = if says == Says::No { "no" } else { "yes" };
+        Ok(format!("the person of {} says {word}", sms.case()))
     }
 
     async fn step(&self, node: &Node, pick: u64, choice: u8) -> Result<String> {
@@ -153,7 +160,11 @@ impl City {
     }
 
     /// Enters an act on an agreement, and has it approved where that is needed.
-    pub(crate) async fn two_approve(&self, node: &Node, command: DeskCommand) -> Result<Done, Failure> {
+    pub(crate) async fn two_approve(
+        &self,
+        node: &Node,
+        command: DeskCommand,
+    ) -> Result<Done, Failure> {
         let entered = self.desk(node, "approver", command).await?;
         let gone = |_| Failure::Busy("database".to_owned());
         let mut conn = node.store().read().await.map_err(gone)?;

@@ -16,9 +16,11 @@ use turmoil::Sim;
 /// Their ids, which are also their names on the network.
 pub(crate) const IDS: [&str; CITIES] = ["kunming.yn", "chengdu.sc", "ruian.zj"];
 /// Labour offices.
-pub(crate) const LABOUR: [&str; CITIES] = ["11999999MB0000019T", "11999999MB0000211D", "11999999MB00001154"];
+pub(crate) const LABOUR: [&str; CITIES] =
+    ["11999999MB0000019T", "11999999MB0000211D", "11999999MB00001154"];
 /// Coordination windows.
-pub(crate) const WINDOW: [&str; CITIES] = ["11999999MB0000043B", "11999999MB0000254T", "11999999MB0000158H"];
+pub(crate) const WINDOW: [&str; CITIES] =
+    ["11999999MB0000043B", "11999999MB0000254T", "11999999MB0000158H"];
 
 /// How the files of a database begin.
 const DATABASE: &str = "jieli.db";
