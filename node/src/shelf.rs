@@ -18,7 +18,7 @@ use jieli_proto::pack::{Content, Item, List};
 use jieli_proto::wire;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 /// What every city holds, in its file form.
 const BUILT_IN: [&str; 6] = [
@@ -61,6 +61,20 @@ pub struct Shelf {
     wanted: BTreeMap<CityId, Vec<(AgreementId, Digest)>>,
 }
 
+/// What the program brings along, read once: a list of codes takes longer than all else at a start.
+fn built_in() -> Result<&'static [Arc<Held>], StoreError> {
+    static READ: OnceLock<Vec<Arc<Held>>> = OnceLock::new();
+    if let Some(read) = READ.get() {
+        return Ok(read);
+    }
+    let mut all = Vec::new();
+    for text in BUILT_IN {
+        let content = Content::guess(text).map_err(|_| StoreError::Corrupt("a built-in pack"))?;
+        all.push(Arc::new(Held { city: None, digest: None, is_fetched: false, content }));
+    }
+    Ok(READ.get_or_init(|| all))
+}
+
 impl Shelf {
     /// Loads the snapshot. `home` is the calendar that the configuration names.
     pub(crate) async fn load(
@@ -71,12 +85,7 @@ impl Shelf {
         peers: &BTreeMap<CityId, Arc<Peer>>,
         bonds: &BTreeMap<AgreementId, Arc<Bond>>,
     ) -> Result<Shelf, StoreError> {
-        let mut held = Vec::new();
-        for text in BUILT_IN {
-            let content =
-                Content::guess(text).map_err(|_| StoreError::Corrupt("a built-in pack"))?;
-            held.push(Arc::new(Held { city: None, digest: None, is_fetched: false, content }));
-        }
+        let mut held = built_in()?.to_vec();
         for row in packs::all(conn).await? {
             // The seal is verified again: a changed row must not become a trusted pack.
             let signer = match peers.get(&row.city) {

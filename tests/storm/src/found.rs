@@ -1,7 +1,7 @@
 //! What was found: histories that once failed, as short as they got, and the seeds that find each
 //! planted fault.
 
-use crate::op::{Act, Op, Word};
+use crate::op::Op;
 use jieli_node::plant::Fault;
 
 /// Histories by name.

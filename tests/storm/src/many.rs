@@ -2,7 +2,7 @@
 
 use crate::found::{FOUND, FOUND_BY};
 use crate::one::{Case, END, WRONG, scratch};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use jieli_node::plant::Fault;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -133,8 +133,11 @@ impl Many {
                         }
                         let case = case(seed);
                         match self.play(&case) {
-                            Ok(told) if heard(case, told) => {}
-                            Ok(_) => ended.store(true, Ordering::SeqCst),
+                            Ok(told) => {
+                                if !heard(case, told) {
+                                    ended.store(true, Ordering::SeqCst);
+                                }
+                            }
                             Err(error) => {
                                 ended.store(true, Ordering::SeqCst);
                                 *crate::windows::lock(&failure) = Some(error);

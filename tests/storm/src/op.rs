@@ -102,6 +102,11 @@ fn refer(random: &mut Random, person: u32) -> Op {
 fn draw(random: &mut Random, person: u32, restores: bool) -> Op {
     let city = random.below(CITIES as u64) as usize;
     let other = (city + 1 + random.below(CITIES as u64 - 1) as usize) % CITIES;
+    if restores && random.below(10) == 0 {
+        let city = random.below(2) as usize;
+        let whole = random.below(2) == 0;
+        return if random.below(2) == 0 { Op::Copy { city } } else { Op::Restore { city, whole } };
+    }
     match random.below(100) {
         0..=6 => refer(random, person),
         7..=24 => {
@@ -143,8 +148,6 @@ fn draw(random: &mut Random, person: u32, restores: bool) -> Op {
         }
         89..=91 => Op::Kill { city },
         92..=96 => Op::Start { city },
-        97 if restores => Op::Copy { city },
-        98 if restores => Op::Restore { city, whole: random.below(2) == 0 },
         _ => Op::Start { city },
     }
 }

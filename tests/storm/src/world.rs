@@ -26,7 +26,7 @@ pub(crate) const WINDOW: [&str; CITIES] =
 const DATABASE: &str = "jieli.db";
 
 /// How finely time passes.
-const TICK: Duration = Duration::from_millis(5);
+const TICK: Duration = Duration::from_millis(10);
 
 /// See the module.
 pub(crate) struct Storm<'a> {
