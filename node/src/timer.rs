@@ -3,7 +3,6 @@
 
 use crate::batch::Batch;
 use crate::follow;
-use crate::plant;
 use crate::store::StoreError;
 use crate::trouble::Outcome;
 use jieli_proto::id::LegId;
@@ -154,9 +153,7 @@ impl Batch<'_> {
         }
         let kind = TimerKind::from_word(&row.text(0)?).ok_or(StoreError::Corrupt("timer.kind"))?;
         let subject = row.bytes(1)?;
-        if !plant::is(plant::Fault::TimerAgain) {
-            self.unset(timer).await?;
-        }
+        self.unset(timer).await?;
         self.perform_timer(kind, &subject).await
     }
 

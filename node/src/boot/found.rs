@@ -104,7 +104,7 @@ pub(super) async fn stand(
     directory: &Directory,
     now_ms: u64,
 ) -> Result<(), StartError> {
-    if directory.recovering.is_some() || plant::is(plant::Fault::BelieveOldCopy) {
+    if directory.recovering.is_some() || plant::believes_old_copies() {
         return Ok(());
     }
     let mut conn = store.read().await?;

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Rounds of about ten simulated seconds and an hour of the clock after which it must be quiet.
-const ROUNDS_MAX: usize = 60;
+const ROUNDS_MAX: usize = 40;
 
 /// Heals everything, waits until nothing is on its way, and tells what is wrong.
 pub(crate) fn converge(storm: &mut Storm<'_>) -> Result<Vec<String>> {

@@ -221,6 +221,9 @@ impl City {
         if report.done {
             return Ok(format!("repaired: {}", report.say_en));
         }
+        if report.notes.iter().any(|note| note.contains("was not reached")) {
+            return Ok("does not begin a new epoch while a city is silent".to_owned());
+        }
         let plan = recovery::plan(&hand, &store, house).await?;
         let successor = plan.successor.context("no statement")?;
         let root = KeyRing::load(&self.dir, &self.id, None)?.root().context("no root")?;
