@@ -323,9 +323,18 @@ pub(crate) struct Table {
 #[derive(Debug, Default)]
 pub(crate) struct Cell {
     pub(crate) text: String,
+    /// Stays on one line, as a date does.
+    pub(crate) is_whole: bool,
     pub(crate) href: String,
     pub(crate) buttons: Vec<Button>,
     pub(crate) more: Vec<String>,
+}
+
+impl Cell {
+    /// What is not broken over two lines.
+    pub(crate) fn whole(text: String) -> Cell {
+        Cell { text, is_whole: true, ..Cell::default() }
+    }
 }
 
 impl From<String> for Cell {

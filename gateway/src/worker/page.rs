@@ -15,6 +15,8 @@ pub(crate) struct Frame {
     pub(crate) tongue: Tongue,
     pub(crate) city: String,
     pub(crate) title: String,
+    /// A case number in the title: it is not broken over two lines.
+    pub(crate) whole: String,
     pub(crate) csrf: String,
     pub(crate) path: String,
     pub(crate) is_open: bool,
@@ -25,6 +27,12 @@ pub(crate) struct Frame {
 impl Frame {
     pub(crate) fn w(&self, key: &str) -> &'static str {
         self.tongue.w(key)
+    }
+
+    /// The title before, in and after the case number.
+    pub(crate) fn heading(&self) -> (&str, &str, &str) {
+        let parts = self.title.split_once(&self.whole).filter(|_| !self.whole.is_empty());
+        parts.map_or((&self.title, "", ""), |(first, last)| (first, &self.whole, last))
     }
 
     pub(crate) fn tongues(&self) -> [Tongue; 3] {
@@ -90,6 +98,7 @@ impl Page {
             tongue: guest.tongue,
             city: guest.pages.config.city.clone(),
             title: title.into(),
+            whole: guest.typed.as_ref().map_or(String::new(), |typed| typed.case.clone()),
             csrf: guest.csrf(),
             path: guest.path.clone(),
             is_open: guest.typed.is_some(),
@@ -148,4 +157,31 @@ pub(crate) fn yes_or_no(name: &str, label: String, tongue: Tongue) -> Input {
     let words = [("yes", "question.yes"), ("no", "question.no")];
     let words = words.map(|(value, key)| (value.to_owned(), tongue.w(key).to_owned()));
     Input::new(name, label, Kind::Radio(words.to_vec())).optional()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Frame;
+    use crate::worker::tongue::Tongue;
+
+    #[test]
+    fn a_case_number_in_a_title_stands_apart() {
+        let titled = |title: String, whole: &str| Frame {
+            tongue: Tongue::Ar,
+            city: String::new(),
+            title,
+            whole: whole.to_owned(),
+            csrf: String::new(),
+            path: String::new(),
+            is_open: true,
+            wrong: Vec::new(),
+        };
+        let frame = titled(Tongue::Ar.fill("mine.title", &["2026-000001"]), "2026-000001");
+        let (first, whole, last) = frame.heading();
+        assert_eq!(whole, "2026-000001");
+        assert_eq!(format!("{first}{whole}{last}"), frame.title);
+        // Another page of the same case, and a page of none.
+        assert_eq!(titled("停止".to_owned(), "2026-000001").heading(), ("停止", "", ""));
+        assert_eq!(titled("首页".to_owned(), "").heading(), ("首页", "", ""));
+    }
 }

@@ -65,10 +65,7 @@ pub(crate) async fn page(visitor: Visitor, Path(id): Path<String>) -> Answer {
         say: lang.pick(&act.say_zh, &act.say_en).to_owned(),
         until: lang.fill("agreement.lapses", &[&act.post, &lang.time(act.lapses_unix_ms)]),
         // What it is stands above it.
-        button: may.then(|| Button {
-            label: lang.w("agreement.approve").to_owned(),
-            ..approval(act, lang)
-        }),
+        button: may.then(|| approval(act, lang)),
     });
     let steps = if may { steps(&view, &own.0, lang) } else { Vec::new() };
     let title = lang.fill("agreement.title", &[&cities.of(&view.peer)]);
@@ -95,7 +92,7 @@ pub(crate) async fn page(visitor: Visitor, Path(id): Path<String>) -> Answer {
 pub(super) fn approval(act: &wire::WaitingAct, lang: Lang) -> Button {
     Button {
         action: "/partners/approve".to_owned(),
-        label: lang.fill("partners.approve", &[lang.pick(&act.say_zh, &act.say_en)]),
+        label: lang.w("agreement.approve").to_owned(),
         hidden: vec![("draft".to_owned(), act.draft_id.clone())],
     }
 }

@@ -26,8 +26,8 @@ pub(crate) async fn page(visitor: Visitor) -> Answer {
             Cell { text: pack.name.clone(), href, ..Cell::default() },
             kind(pack.kind(), lang).to_owned().into(),
             pack.version.to_string().into(),
-            lang.day(pack.valid_from).into(),
-            lang.day(pack.valid_to).into(),
+            Cell::whole(lang.day(pack.valid_from)),
+            Cell::whole(lang.day(pack.valid_to)),
             by.into(),
             state.to_owned().into(),
         ]

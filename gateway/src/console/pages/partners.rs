@@ -66,15 +66,18 @@ fn agreements(
     lang: Lang,
 ) -> Table {
     let rows = all.iter().map(|one| {
-        let waiting = one.waiting.iter().filter(|_| may_approve);
-        let buttons = waiting.map(|act| approval(act, lang));
+        let waiting = || one.waiting.iter().filter(|_| may_approve);
+        let buttons = waiting().map(|act| approval(act, lang));
         let href = format!("/agreements/{}", one.agreement_id);
-        let state = lang.pick(&one.state_zh, &one.state_en).to_owned();
+        let state = lang.pick(&one.state_zh, &one.state_en);
+        let says = waiting().map(|act| lang.pick(&act.say_zh, &act.say_en));
+        // What a button would approve stands before it.
+        let state = std::iter::once(state).chain(says).collect::<Vec<_>>().join(" · ");
         vec![
             Cell { text: cities.of(&one.peer), href, ..Cell::default() },
             Cell { text: state, buttons: buttons.collect(), ..Cell::default() },
-            lang.day(one.valid_from).into(),
-            lang.day(one.valid_to).into(),
+            Cell::whole(lang.day(one.valid_from)),
+            Cell::whole(lang.day(one.valid_to)),
         ]
     });
     Table {
@@ -104,7 +107,7 @@ fn vacancies(all: &[wire::Vacancy], cities: &Cities, lang: Lang) -> Table {
             terms.employer_name.into(),
             pay.into(),
             one.posts.to_string().into(),
-            lang.day(one.valid_until).into(),
+            Cell::whole(lang.day(one.valid_until)),
         ]
     });
     Table {
@@ -137,8 +140,8 @@ fn heard(all: &[wire::CapacityHeard], cities: &Cities, lang: Lang) -> Table {
             cut_words(one.cut.as_ref(), lang).into(),
             answer.into(),
             wait.into(),
-            lang.day(one.as_of).into(),
-            lang.day(one.valid_until).into(),
+            Cell::whole(lang.day(one.as_of)),
+            Cell::whole(lang.day(one.valid_until)),
         ]
     });
     Table {

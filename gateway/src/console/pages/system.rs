@@ -185,7 +185,7 @@ fn partners(all: &[wire::Peer], lang: Lang) -> Table {
 
 fn ending(all: &[wire::Expiry], lang: Lang) -> Table {
     let rows = all.iter().map(|one| {
-        vec![lang.day(one.on).into(), lang.pick(&one.say_zh, &one.say_en).to_owned().into()]
+        vec![Cell::whole(lang.day(one.on)), lang.pick(&one.say_zh, &one.say_en).to_owned().into()]
     });
     Table {
         heading: lang.w("system.ending").to_owned(),

@@ -65,7 +65,7 @@ fn posts(all: &[wire::Vacancy], lang: Lang) -> Table {
             Cell { text: terms.reference, href, ..Cell::default() },
             terms.employer_name.into(),
             one.posts.to_string().into(),
-            lang.day(one.valid_until).into(),
+            Cell::whole(lang.day(one.valid_until)),
             Cell { buttons: vec![over], ..Cell::default() },
         ]
     });

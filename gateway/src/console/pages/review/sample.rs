@@ -57,7 +57,7 @@ fn called(all: &[wire::CallBackCounts], lang: Lang) -> Table {
             one.drawn.to_string().into(),
             one.asked.to_string().into(),
             one.answered.to_string().into(),
-            lang.day(one.until).into(),
+            Cell::whole(lang.day(one.until)),
         ]
     };
     Table {
