@@ -544,10 +544,9 @@ impl Town {
 
     /// Whether every own message of a leg has its receipt.
     pub async fn receipted(&self, leg: LegId) {
-        use jieli_node::legs::Standing;
+        use jieli_node::legs::Standing::Provisional;
         eventually("the receipts", async || {
-            let file = self.leg(leg).await;
-            file.entries.iter().all(|entry| entry.standing != Standing::Provisional)
+            self.leg(leg).await.entries.iter().all(|entry| entry.standing != Provisional)
         })
         .await;
     }

@@ -95,6 +95,7 @@ const RULES: &[Rule] = &[
             "node/src/tls",
             "node/src/courier",
             "node/src/boot",
+            "node/src/net",
             // The carrier is neither a peer nor a desk: a client of its own, for posts alone.
             "node/src/webhook",
         ],
@@ -109,7 +110,7 @@ const RULES: &[Rule] = &[
             "std::net::UdpSocket",
             "std::net::ToSocketAddrs",
         ],
-        why: "only serve, peers, tls, courier, boot and the carrier's webhook touch the network",
+        why: "only serve, peers, tls, courier, boot, net and the carrier's webhook touch the network",
     },
     Rule {
         room: "node/src/decide",

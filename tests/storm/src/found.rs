@@ -13,4 +13,10 @@ pub(crate) fn found(name: &str) -> Option<&'static [Op]> {
 }
 
 /// The seed that finds each planted fault.
-pub(crate) const FOUND_BY: &[(Fault, u64)] = &[];
+pub(crate) const FOUND_BY: &[(Fault, u64)] = &[
+    (Fault::AnswerWithoutCommit, 1),
+    (Fault::ForgetOutbox, 1),
+    (Fault::DropRetry, 1),
+    (Fault::NoReceipt, 1),
+    (Fault::WrongRoot, 1),
+];

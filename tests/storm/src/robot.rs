@@ -9,6 +9,7 @@ use jieli_node::command::{Command, DeskCommand, Done, WorkerCommand};
 use jieli_node::keys::{KeyName, KeyRing, Signer, make_beside};
 use jieli_node::recovery;
 use jieli_node::store::legs;
+use jieli_node::trouble::Trouble;
 use jieli_node::world::Clock;
 use jieli_node::writer::Failure;
 use jieli_proto::envelope;
@@ -217,14 +218,16 @@ impl City {
     /// What an operator does with a node that recovers: rebuilds its log, or begins a new one.
     pub(crate) async fn repair(&self, node: &Node) -> Result<String> {
         let (hand, store, house) = (node.hand(), node.store(), node.house());
-        let report = recovery::repair(&hand, &store, house, None).await?;
-        if report.done {
-            return Ok(format!("repaired: {}", report.say_en));
-        }
-        if report.notes.iter().any(|note| note.contains("was not reached")) {
-            return Ok("does not begin a new epoch while a city is silent".to_owned());
+        match recovery::repair(&hand, &store, house, None).await {
+            Ok(report) if report.done => return Ok(format!("repaired: {}", report.say_en)),
+            // What is missing may be nowhere any more.
+            Ok(_) | Err(Trouble::Denied(_)) => {}
+            Err(error) => return Err(error.into()),
         }
         let plan = recovery::plan(&hand, &store, house).await?;
+        if plan.notes.iter().any(|note| note.contains("was not reached")) {
+            return Ok("does not begin a new epoch while a city is silent".to_owned());
+        }
         let successor = plan.successor.context("no statement")?;
         let root = KeyRing::load(&self.dir, &self.id, None)?.root().context("no root")?;
         let sealed = envelope::seal(&successor, root.fingerprint(), |bytes| root.sign_now(bytes));

@@ -88,18 +88,18 @@ impl<'a> Storm<'a> {
         let until = self.sim.elapsed() + time;
         while self.sim.elapsed() < until {
             self.sim.step().map_err(|error| anyhow::anyhow!("{error}"))?;
-            for at in 0..CITIES {
-                let is_up = self.cities[at].is_up.load(Ordering::SeqCst);
-                if !is_up && self.sim.is_host_running(IDS[at]) && self.has_begun(at) {
+            let gone = |at: &usize| {
+                let has_begun = self.cities[*at].starts.load(Ordering::SeqCst) > 0;
+                has_begun && !self.is_up(*at)
+            };
+            let gone: Vec<usize> = (0..CITIES).filter(gone).collect();
+            for at in gone {
+                if self.sim.is_host_running(IDS[at]) {
                     self.kill(at);
                 }
             }
         }
         Ok(())
-    }
-
-    fn has_begun(&self, at: usize) -> bool {
-        self.cities[at].starts.load(Ordering::SeqCst) > 0
     }
 
     pub(crate) fn kill(&mut self, at: usize) {

@@ -23,7 +23,10 @@ fn the_same_seed_is_the_same_history_and_another_seed_is_another() {
     for seed in ["5", "17"] {
         let (once, again) = (history(seed, &[]), history(seed, &[]));
         for word in EVENTS {
-            assert!(once.iter().any(|line| line.contains(word)), "seed {seed}: no line has {word:?}");
+            assert!(
+                once.iter().any(|line| line.contains(word)),
+                "seed {seed}: no line has {word:?}"
+            );
         }
         let differs = once.iter().zip(&again).find(|(one, two)| one != two);
         assert_eq!(differs, None, "seed {seed}");
