@@ -16,6 +16,8 @@ mod places;
 mod rules;
 #[path = "house/source.rs"]
 mod source;
+#[path = "house/sql.rs"]
+mod sql;
 #[path = "house/wire.rs"]
 mod wire;
 
@@ -221,6 +223,48 @@ fn banned_crates_are_not_locked() {
         assert!(read(".cargo/deny.toml").contains(&format!("crate = \"{name}\"")), "{name}");
         assert!(read("tests/run").contains(name), "{name}");
     }
+}
+
+#[test]
+fn the_sql_is_what_its_page_lists() {
+    let files = texts(&["node/src"]);
+    let is_tests = |path: &str| path.ends_with("/tests.rs");
+    let files = files.iter().filter(|file| !is_tests(&file.path));
+    let used = files.flat_map(|file| sql::used(&file.path, &file.text)).collect();
+    none(sql::faults(&sql::listed(&read("node/SQL.md")), &used));
+}
+
+#[test]
+fn planted_sql_is_found() {
+    let page = "# SQL\n```sql\nSELECT FROM WHERE UPDATE SET FOR COMMIT count()\n```\nPREPARE";
+    let listed = sql::listed(page);
+    let faults = |code: &str| {
+        let used = sql::used("node/src/a.rs", code);
+        sql::faults(&listed, &listed.union(&used).cloned().collect())
+    };
+    assert!(faults("const A: &str = \"SELECT count(a) FROM {T} WHERE b = 'LISTEN'\";").is_empty());
+    assert!(faults("/// \"LISTEN\"\nfn f() { g(\"do not LISTEN\") } // \"NOTIFY\"").is_empty());
+    assert!(faults("#[cfg(test)]\nmod t { fn f() { g(\"LISTEN a\") } }").is_empty());
+    for planted in [
+        "LISTEN news",
+        "SELECT a FROM b FOR UPDATE SKIP LOCKED",
+        "{head} FOR UPDATE NOWAIT",
+        "COMMIT; NOTIFY news",
+        "BEGIN ISOLATION LEVEL SERIALIZABLE",
+        "SELECT pg_advisory_xact_lock(1)",
+        "select pg_try_advisory_lock(1)",
+        "select a from b",
+        "SELECT \\\n    a FROM b FOR SHARE",
+        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+        "CREATE TRIGGER a",
+        "SELECT now() FROM a",
+    ] {
+        assert!(!faults(&format!("fn f() {{ g(\"{planted}\") }}")).is_empty(), "{planted}");
+    }
+    let used = sql::used("node/src/a.sql", "-- LISTEN\nCREATE SEQUENCE a;");
+    assert_eq!(used.into_iter().collect::<Vec<_>>(), ["CREATE", "SEQUENCE"]);
+    let never = sql::listed("```sql\nSELECT LISTEN pg_advisory_lock()\n```");
+    assert_eq!(sql::never(&never).len(), 2, "not even a listed one");
 }
 
 #[test]

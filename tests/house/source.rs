@@ -41,6 +41,37 @@ fn literal_end(chars: &[char], at: usize) -> usize {
     .min(chars.len())
 }
 
+/// The insides of the strings outside comments and test items: `code` is [`code_only`] of the text,
+/// `visible` that [`without_tests`]. A line that goes on after `\` is joined with one space.
+pub(crate) fn literals(text: &str, code: &str, visible: &str) -> Vec<String> {
+    let chars: Vec<char> = text.chars().collect();
+    let (code, visible): (Vec<char>, Vec<char>) =
+        (code.chars().collect(), visible.chars().collect());
+    let mut found = Vec::new();
+    let mut at = 0;
+    // The last character of code before the string tells whose item it is in.
+    let mut is_tested = false;
+    while at < chars.len() {
+        let end = literal_end(&chars, at);
+        if end == at {
+            if !chars[at].is_whitespace() {
+                is_tested = code.get(at) != visible.get(at);
+            }
+            at += 1;
+            continue;
+        }
+        if !is_tested && matches!(chars[at], '"' | 'r') {
+            let inside: String = chars[at..end].iter().collect();
+            let inside = inside.trim_start_matches('r').trim_matches('#').trim_matches('"');
+            let mut lines = inside.split("\\\n").map(str::trim_start);
+            let first = lines.next().unwrap_or_default().to_owned();
+            found.push(lines.fold(first, |joined, line| joined + " " + line));
+        }
+        at = end;
+    }
+    found
+}
+
 fn end_of(chars: &[char], from: usize, stop: impl Fn(&[char], usize) -> bool) -> usize {
     (from..chars.len()).find(|i| stop(chars, *i)).unwrap_or(chars.len())
 }

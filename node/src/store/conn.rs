@@ -161,7 +161,7 @@ pub struct Conn {
     inner: Held,
     engine: Engine,
     manner: Manner,
-    identity: String,
+    begin: String,
     has_failed: bool,
     is_asking: bool,
     is_lost: bool,
@@ -206,8 +206,8 @@ impl Conn {
 
     fn new(inner: Held, engine: Engine, manner: Manner) -> Conn {
         let (has_failed, is_asking, is_lost) = (false, false, false);
-        let identity = String::new();
-        Conn { inner, engine, manner, identity, has_failed, is_asking, is_lost }
+        let begin = "BEGIN IMMEDIATE".to_owned();
+        Conn { inner, engine, manner, begin, has_failed, is_asking, is_lost }
     }
 
     /// Which database is behind it.
@@ -215,15 +215,13 @@ impl Conn {
         self.engine
     }
 
-    /// Which server answers a writer, and on which timeline: system identifier and timeline of
-    /// PostgreSQL. Another one than before means a fail-over, and the start rule must be run again.
-    /// Empty on SQLite, and on connections that only read.
-    pub fn identity(&self) -> &str {
-        &self.identity
+    /// The text that begins a transaction for writing.
+    pub(super) fn begin(&self) -> &str {
+        &self.begin
     }
 
-    pub(super) fn set_identity(&mut self, identity: String) {
-        self.identity = identity;
+    pub(super) fn set_begin(&mut self, begin: String) {
+        self.begin = begin;
     }
 
     /// Runs one statement with `$1, $2, ..` in it; returns how many rows it touched.

@@ -16,11 +16,6 @@ const SQLITE_MIN: (u32, u32, u32) = (3, 51, 3);
 /// What the house waits for an answer beyond the server's own limit, in milliseconds.
 const DEADLINE_GRACE_MS: u64 = 5_000;
 
-/// System identifier and timeline of a PostgreSQL server that is not a standby.
-const IDENTITY: &str = "SELECT CAST(system_identifier AS TEXT) || '/' || \
-                        substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) \
-                        FROM pg_control_system()";
-
 /// Which database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
@@ -91,8 +86,7 @@ impl Target {
         let mut conn = Conn::own(conn, self.engine(), manner);
         conn.script(AssertSqlSafe(self.session(options, false))).await?;
         if self.engine() == Engine::Postgres {
-            let row = conn.one(IDENTITY, vec![]).await?;
-            conn.set_identity(row.text(0)?);
+            conn.set_begin(format!("BEGIN READ WRITE; {}", limits("SET LOCAL", options)));
         }
         Ok(conn)
     }
@@ -168,17 +162,24 @@ impl Target {
                 u8::from(is_read_only),
             ),
             Engine::Postgres => format!(
-                "SET statement_timeout = {}; SET lock_timeout = {}; \
-                 SET idle_in_transaction_session_timeout = {}; SET tcp_keepalives_idle = 3; \
-                 SET tcp_keepalives_interval = 1; SET tcp_keepalives_count = 2; \
-                 SET tcp_user_timeout = 5000; SET default_transaction_read_only = {};",
-                options.statement_ms_max,
-                options.lock_ms_max,
-                options.idle_in_transaction_ms_max,
+                "{} SET tcp_keepalives_idle = 3; SET tcp_keepalives_interval = 1; \
+                 SET tcp_keepalives_count = 2; SET tcp_user_timeout = 5000; \
+                 SET default_transaction_read_only = {};",
+                limits("SET", options),
                 if is_read_only { "on" } else { "off" },
             ),
         }
     }
+}
+
+/// How long things may take on PostgreSQL. A writer says it again at every BEGIN, and that it writes:
+/// a pooler may have handed it a session that another connection has set up.
+fn limits(set: &str, options: &StoreOptions) -> String {
+    format!(
+        "{set} statement_timeout = {}; {set} lock_timeout = {}; \
+         {set} idle_in_transaction_session_timeout = {};",
+        options.statement_ms_max, options.lock_ms_max, options.idle_in_transaction_ms_max,
+    )
 }
 
 /// The right to a SQLite file. It is given back in so many words: a program that is just being

@@ -10,9 +10,6 @@ use jieli_proto::id::Digest;
 /// One step: its number from 1, and its text.
 pub(super) type Step = (i64, &'static str);
 
-/// Any number: it only has to be the same in all replicas.
-const LOCK: &str = "SELECT pg_advisory_xact_lock(7310572)";
-
 macro_rules! steps_of {
     ($engine:literal: $($number:literal $name:literal,)*) => {
         vec![$(($number, include_str!(concat!("schema/", $engine, "/", $name, ".sql")))),*]
@@ -72,10 +69,28 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
     }
 }
 
-/// Runs the steps that are missing, each in a transaction of its own.
+/// Runs the steps that are missing, each in a transaction of its own. Replicas that start at once
+/// may all come here: whoever writes the row of a step first runs it, the others wait at that row.
 pub(super) async fn bring_up(conn: &mut Conn, steps: &[Step]) -> Result<(), StoreError> {
+    make_table(conn).await?;
     while one_step(conn, steps).await? {}
     Ok(())
+}
+
+async fn make_table(conn: &mut Conn) -> Result<(), StoreError> {
+    let bytes = match conn.engine() {
+        Engine::Sqlite => "BLOB",
+        Engine::Postgres => "BYTEA",
+    };
+    let table = format!(
+        "CREATE TABLE IF NOT EXISTS schema_version \
+         (version BIGINT NOT NULL PRIMARY KEY, digest {bytes} NOT NULL)"
+    );
+    match conn.script(sqlx::AssertSqlSafe(table.clone())).await {
+        // On PostgreSQL another replica may have made it in the same moment: it is there now.
+        Err(_) => conn.script(sqlx::AssertSqlSafe(table)).await,
+        Ok(()) => Ok(()),
+    }
 }
 
 /// The last step that a database went through; refuses a database with steps that are not ours.
@@ -85,30 +100,24 @@ pub(super) async fn last_step(conn: &mut Conn, steps: &[Step]) -> Result<i64, St
     conn.one(query, vec![]).await?.int(0)
 }
 
-/// Runs the first missing step, if there is one.
+/// Runs the first missing step, if there is one; `false` if there is none. The row of the step is
+/// written before the step is run: its key is the lock.
 async fn one_step(conn: &mut Conn, steps: &[Step]) -> Result<bool, StoreError> {
     tx::begin(conn).await?;
-    if conn.engine() == Engine::Postgres {
-        conn.script(LOCK).await?;
-    }
-    let bytes = match conn.engine() {
-        Engine::Sqlite => "BLOB",
-        Engine::Postgres => "BYTEA",
+    let Some((version, text)) = next_step(conn, steps).await? else {
+        conn.script("ROLLBACK").await?;
+        return Ok(false);
     };
-    let table = format!(
-        "CREATE TABLE IF NOT EXISTS schema_version \
-         (version BIGINT NOT NULL PRIMARY KEY, digest {bytes} NOT NULL)"
-    );
-    conn.script(sqlx::AssertSqlSafe(table)).await?;
-    let next = next_step(conn, steps).await?;
-    if let Some((version, text)) = next {
-        conn.script(text).await?;
-        let digest = digest(text);
-        let insert = "INSERT INTO schema_version (version, digest) VALUES ($1, $2)";
-        conn.run(insert, vec![Val::Int(version), digest]).await?;
+    let insert = "INSERT INTO schema_version (version, digest) VALUES ($1, $2)";
+    match conn.run(insert, vec![Val::Int(version), digest(text)]).await {
+        Err(error) if error.is_unique_violation() => conn.script("ROLLBACK").await?,
+        done => {
+            done?;
+            conn.script(text).await?;
+            conn.script("COMMIT").await?;
+        }
     }
-    conn.script("COMMIT").await?;
-    Ok(next.is_some())
+    Ok(true)
 }
 
 /// Compares what the database went through with what this program knows.

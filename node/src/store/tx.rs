@@ -2,8 +2,8 @@
 
 use super::Store;
 use super::conn::Conn;
-use super::engine::Engine;
 use super::error::{CommitError, StoreError};
+use sqlx::AssertSqlSafe;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
@@ -19,7 +19,7 @@ impl Writer {
         Writer { store, conn: None }
     }
 
-    /// Begins a transaction: `BEGIN IMMEDIATE` on SQLite, `BEGIN` on PostgreSQL.
+    /// Begins a transaction: `BEGIN IMMEDIATE` on SQLite, `BEGIN READ WRITE` on PostgreSQL.
     pub async fn begin(&mut self) -> Result<Tx<'_>, StoreError> {
         let mut conn = match self.conn.take() {
             Some(conn) => conn,
@@ -111,8 +111,6 @@ impl fmt::Debug for Tx<'_> {
 }
 
 pub(super) async fn begin(conn: &mut Conn) -> Result<(), StoreError> {
-    match conn.engine() {
-        Engine::Sqlite => conn.script("BEGIN IMMEDIATE").await,
-        Engine::Postgres => conn.script("BEGIN").await,
-    }
+    let begin = AssertSqlSafe(conn.begin().to_owned());
+    conn.script(begin).await
 }

@@ -216,9 +216,9 @@ impl<'a> Storm<'a> {
     /// Everything works again: lines, clocks, processes.
     pub(crate) fn heal(&mut self) {
         self.trace.tell("everything heals");
-        for at in 0..CITIES {
-            for other in at + 1..CITIES {
-                self.sim.repair(IDS[at], IDS[other]);
+        for (at, id) in IDS.iter().enumerate() {
+            for other in &IDS[at + 1..] {
+                self.sim.repair(*id, *other);
             }
             self.cities[at].rough.smooth();
             self.cities[at].clock.skew_ms.store(0, Ordering::SeqCst);
