@@ -1,11 +1,26 @@
 //! What was found: histories that once failed, as short as they got, and the seeds that find each
 //! planted fault.
 
-use crate::op::Op;
+use crate::op::{Act, Op, Says, Word};
 use jieli_node::plant::Fault;
 
 /// Histories by name.
-pub(crate) const FOUND: &[(&str, &[Op])] = &[];
+pub(crate) const FOUND: &[(&str, &[Op])] = &[
+    // The audit of the sender took the time of a refused letter for a changed row.
+    (
+        "offer-refused-across-a-suspension",
+        &[
+            Op::Wait { ms: 100 },
+            Op::At(0, Act::Refer { person: 0, to: 2 }),
+            Op::Wait { ms: 600 },
+            Op::Cut { a: 0, b: 2 },
+            Op::At(2, Act::Agreement { pick: 0, word: Word::Suspend }),
+            Op::At(2, Act::Agreement { pick: 1, word: Word::Suspend }),
+            Op::At(0, Act::Read { pick: 0, says: Says::Yes }),
+            Op::Wait { ms: 1_500 },
+        ],
+    ),
+];
 
 /// A kept history.
 pub(crate) fn found(name: &str) -> Option<&'static [Op]> {
@@ -15,7 +30,7 @@ pub(crate) fn found(name: &str) -> Option<&'static [Op]> {
 /// The seed that finds each planted fault.
 pub(crate) const FOUND_BY: &[(Fault, u64)] = &[
     (Fault::AnswerWithoutCommit, 1),
-    (Fault::ForgetOutbox, 1),
+    (Fault::ForgetOutbox, 3),
     (Fault::DropRetry, 1),
     (Fault::NoReceipt, 1),
     (Fault::WrongRoot, 1),

@@ -70,7 +70,7 @@ fn city(dir: &Path, at: usize) -> Result<PublicBundle> {
 pub(crate) fn make(dir: &Path) -> Result<()> {
     std::fs::create_dir_all(dir)?;
     let public: Vec<_> = (0..CITIES).map(|at| city(dir, at)).collect::<Result<_>>()?;
-    let mut storm = Storm::new(dir, 1, 0)?;
+    let mut storm = Storm::new(dir, 0, 0)?;
     let mut agreed = Vec::new();
     for (a, b, text) in agreements()? {
         for (from, to) in [(a, b), (b, a)] {
