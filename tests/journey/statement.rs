@@ -242,6 +242,8 @@ async fn a_statement_is_of_the_own_books_and_only_with_a_yes() {
     for _ in 0..2 {
         towns.clock.move_on(73 * HOUR_MS);
         ask(&towns, insured(&case, 12)).await.unwrap();
+        // Its hours count from when it went out.
+        kunming.sms(&case, ASKED).await;
         towns.quiet().await;
     }
     towns.clock.move_on(73 * HOUR_MS);

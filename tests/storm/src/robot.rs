@@ -198,7 +198,9 @@ impl City {
         let published = node.hand().published();
         let manifest = published.directory.manifest().context("no manifest")?.clone();
         let name = [KeyName::Message, KeyName::Log, KeyName::Tls][usize::from(which % 3)];
-        let entropy = Seeded::new(self.seed ^ u64::from(which) ^ manifest.version as u64 ^ 0xbeef);
+        let kind = 10_000 * self.at as u64 + 1_000 * u64::from(which % 3 + 1);
+        let number = kind + u64::from(manifest.version);
+        let entropy = Seeded::new((self.seed << 16) + 0x8000 + number);
         // A key that was made for a manifest which was then not taken in is used now.
         let public = make_beside(&self.dir, &self.id, name, None, &entropy)?;
         node.house().keys.reload()?;
