@@ -32,6 +32,11 @@ pub(crate) const FOUND_BY: &[(Fault, u64)] = &[
     (Fault::AnswerWithoutCommit, 1),
     (Fault::ForgetOutbox, 3),
     (Fault::DropRetry, 1),
+    (Fault::AcceptGap, 20),
+    (Fault::SkipDedup, 8),
     (Fault::NoReceipt, 1),
+    (Fault::KeepInOutbox, 4),
+    (Fault::BelieveOldCopy, 3),
+    (Fault::NoIsYes, 3),
     (Fault::WrongRoot, 1),
 ];
