@@ -153,7 +153,13 @@ impl Batch<'_> {
         let salt: [u8; SALT_LEN] = self.random();
         let stone =
             Tombstone { salt, at_unix_ms: self.now_ms, leg, reason, sections: digests.to_vec() };
-        let (epoch, size) = self.local_epoch.map_or(self.local_head, |epoch| (epoch, 0));
+        let (epoch, size) = match self.local_epoch {
+            _ if self.directory.recovering.is_some() => {
+                (store::recovery::NO_EPOCH, store::recovery::next_record(self.conn).await?)
+            }
+            Some(epoch) => (epoch, 0),
+            None => self.local_head,
+        };
         let index = size + self.records.len() as u64;
         self.records.push(stone.to_bytes());
         let all: Vec<u8> = digests.iter().flat_map(|digest| digest.0).collect();

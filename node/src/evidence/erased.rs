@@ -65,7 +65,7 @@ async fn places(
 ) -> Result<Vec<(LogId, u64)>, StoreError> {
     let messages = || file.entries.iter().filter_map(|entry| entry.message.as_ref());
     let sql = "SELECT log_epoch, log_idx, section_digests FROM tombstone WHERE leg_id = $1 \
-               ORDER BY log_epoch, log_idx";
+               AND log_epoch > 0 ORDER BY log_epoch, log_idx";
     let mut found = Vec::new();
     for row in conn.rows(sql, vec![leg.to_vec().into()]).await? {
         let digests = row.bytes(2)?;

@@ -126,8 +126,6 @@ impl Batch<'_> {
             self.record("recovery", &statement.sealed.encode_to_vec());
         }
         self.next_local(state.found_local).await?;
-        let kept = recovery::take_records(self.conn).await?;
-        self.records.extend(kept);
         rows::leave(self.conn).await?;
         self.resumed = true;
         self.reload().await?;
@@ -175,7 +173,7 @@ impl Batch<'_> {
     }
 
     /// The local log opens its next epoch; its first record names where the last one ended, and
-    /// where it had been signed to.
+    /// where it had been signed to. What was kept meanwhile follows, in its order.
     async fn next_local(&mut self, found: u64) -> Result<(), StoreError> {
         let local = log::head(self.conn, Log::Local).await?;
         let local = local.ok_or(StoreError::Corrupt("log_head"))?;
@@ -187,10 +185,13 @@ impl Batch<'_> {
         let last = (found.min(local.size), root);
         let file = self.local_mark.unwrap_or(last);
         let sealed = self.sign_recovery(origin, last.0, last, file, Vec::new()).await?;
-        self.local_epoch = Some(self.epochs.1.max(local.id.epoch + 1));
-        let first = std::mem::take(&mut self.records);
+        let epoch = self.epochs.1.max(local.id.epoch + 1);
+        self.local_epoch = Some(epoch);
+        let last = std::mem::take(&mut self.records);
         self.record("local log goes on", &sealed.encode_to_vec());
-        self.records.extend(first);
+        self.records.extend(recovery::take_records(self.conn).await?);
+        self.records.extend(last);
+        recovery::place_erasures(self.conn, epoch).await?;
         Ok(())
     }
 

@@ -55,9 +55,10 @@ impl Audit<'_> {
     async fn tombstones(&mut self) -> Result<(), StoreError> {
         self.at("tombstone");
         let sql = "SELECT t.leg_id, t.log_epoch, t.log_idx, t.erased_ms, t.reason, \
-                   t.section_digests, COALESCE(l.data, t.leg_id) FROM tombstone t \
+                   t.section_digests, COALESCE(l.data, k.record, t.leg_id) FROM tombstone t \
                    LEFT JOIN log_leaf l ON l.log = 'local' AND l.epoch = t.log_epoch \
-                   AND l.idx = t.log_idx ORDER BY t.leg_id, t.log_epoch, t.log_idx";
+                   AND l.idx = t.log_idx LEFT JOIN kept_record k ON t.log_epoch = 0 \
+                   AND k.number = t.log_idx ORDER BY t.leg_id, t.log_epoch, t.log_idx";
         for row in self.rows(sql, Vec::new()).await? {
             let key = format!("{}/{}/{}", hex::encode(row.bytes(0)?), row.int(1)?, row.int(2)?);
             let Some(stone) = Tombstone::parse(&row.bytes(6)?) else {

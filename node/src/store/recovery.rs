@@ -55,6 +55,23 @@ pub async fn leave(conn: &mut Conn) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Epoch of a place among the kept records, which becomes a place in the local log when the records
+/// do.
+pub const NO_EPOCH: u32 = 0;
+
+/// The place of the next record that is kept. They count from 1: before all of them the local log's
+/// next epoch tells where the last one ended.
+pub async fn next_record(conn: &mut Conn) -> Result<u64, StoreError> {
+    let sql = "SELECT COALESCE(MAX(number), 0) + 1 FROM kept_record";
+    conn.one(sql, Vec::new()).await?.uint(0)
+}
+
+/// Erasures that were proved by a kept record are proved by the local log, at the same place.
+pub async fn place_erasures(conn: &mut Conn, epoch: u32) -> Result<(), StoreError> {
+    let sql = "UPDATE tombstone SET log_epoch = $1 WHERE log_epoch = $2";
+    conn.run(sql, vec![epoch.into(), NO_EPOCH.into()]).await.map(drop)
+}
+
 /// Keeps records for the local log.
 pub async fn keep_records(conn: &mut Conn, records: Vec<Vec<u8>>) -> Result<(), StoreError> {
     let sql = "INSERT INTO kept_record (number, record) \

@@ -20,6 +20,21 @@ pub(crate) const FOUND: &[(&str, &[Op])] = &[
             Op::Wait { ms: 1_500 },
         ],
     ),
+    // What was erased while the log was rebuilt named a place of the old local log.
+    (
+        "erased-while-the-log-is-rebuilt",
+        &[
+            Op::Wait { ms: 400 },
+            Op::At(0, Act::Refer { person: 1, to: 2 }),
+            Op::Wait { ms: 77 },
+            Op::Copy { city: 0 },
+            Op::At(0, Act::Read { pick: 11, says: Says::Yes }),
+            Op::Wait { ms: 310 },
+            Op::At(2, Act::Desk { pick: 28, choice: 6 }),
+            Op::Wait { ms: 125 },
+            Op::Restore { city: 0, whole: false },
+        ],
+    ),
 ];
 
 /// A kept history.
