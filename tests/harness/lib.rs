@@ -136,6 +136,7 @@ impl Pair {
                 name: peer.name.clone(),
                 end_points: peer.end_points.clone(),
                 root_spki: peer.manifest.root.to_spki().to_vec(),
+                accepted_city: String::new(),
             };
             self.cities[us].desk("operator")?.add_peer(ask).await?;
         }

@@ -98,6 +98,7 @@ impl Towns {
                 name: b.public.name.clone(),
                 end_points: vec![b.address.to_string()],
                 root_spki: b.public.manifest.root.to_spki().to_vec(),
+                accepted_city: String::new(),
             };
             a.desk(DeskCommand::AddPeer(request)).await.unwrap();
         }

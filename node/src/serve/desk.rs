@@ -560,7 +560,7 @@ impl desk_server::Desk for DeskDoor {
 
     async fn list_keys(&self, request: Request<wire::ListKeysRequest>) -> Reply<wire::KeyList> {
         let (_, request) = self.enter(Call::ListKeys, request)?;
-        self.reply(self.key_list(request.city.trim()).await)
+        self.reply(self.key_list(request.city.trim(), request.version).await)
     }
 
     async fn place_key(

@@ -302,6 +302,7 @@ impl City {
             name: other.public.name.clone(),
             end_points,
             root_spki: other.public.manifest.root.to_spki().to_vec(),
+            accepted_city: String::new(),
         };
         self.perform(DeskCommand::AddPeer(request)).await;
     }

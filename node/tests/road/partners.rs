@@ -107,6 +107,7 @@ fn by_hand(of: &City, manifest: &wire::Envelope) -> DeskCommand {
         name: of.public.name.clone(),
         end_points: vec![of.address.to_string()],
         root_spki: of.public.manifest.root.to_spki().to_vec(),
+        accepted_city: String::new(),
     })
 }
 

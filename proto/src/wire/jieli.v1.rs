@@ -3287,6 +3287,10 @@ pub struct AddPeerRequest {
     /// DER; its fingerprint must equal root_fpr
     #[prost(bytes = "vec", tag = "5")]
     pub root_spki: ::prost::alloc::vec::Vec<u8>,
+    /// Id or name of a city that is accepted already: its next manifest is taken in by hand, and
+    /// nothing else of this message counts.
+    #[prost(string, tag = "6")]
+    pub accepted_city: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListPeersRequest {}
@@ -4346,8 +4350,12 @@ pub struct SecondRef {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListKeysRequest {
+    /// id or name of a peer; empty: the own
     #[prost(string, tag = "1")]
     pub city: ::prost::alloc::string::String,
+    /// of the manifest to be given along; 0: the newest
+    #[prost(uint32, tag = "2")]
+    pub version: u32,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct KeyList {
@@ -4356,7 +4364,7 @@ pub struct KeyList {
     /// of the newest manifest held here
     #[prost(uint32, tag = "2")]
     pub version: u32,
-    /// that manifest
+    /// that manifest, or the one of the version asked for
     #[prost(message, optional, tag = "3")]
     pub manifest: ::core::option::Option<Envelope>,
     /// as the manifest lists them

@@ -11,11 +11,14 @@ use std::time::Duration;
 /// Rounds of about ten simulated seconds and an hour of the clock after which it must be quiet.
 const ROUNDS_MAX: usize = 40;
 
+/// Every so many rounds operators help a city that went back and does not reach another.
+const BY_HAND: usize = 3;
+
 /// Heals everything, waits until nothing is on its way, and tells what is wrong.
 pub(crate) fn converge(storm: &mut Storm<'_>) -> Result<Vec<String>> {
     storm.heal();
     let mut why = Vec::new();
-    for _ in 0..ROUNDS_MAX {
+    for round in 0..ROUNDS_MAX {
         storm.pass(Duration::from_millis(3_000))?;
         let reports = storm.reports(false)?;
         for (at, report) in reports.iter().enumerate() {
@@ -26,6 +29,9 @@ pub(crate) fn converge(storm: &mut Storm<'_>) -> Result<Vec<String>> {
             }
         }
         why = unsettled(&reports);
+        if round % BY_HAND == BY_HAND - 1 && !why.is_empty() && storm.restored.contains(&true) {
+            storm.bring_manifests(&reports);
+        }
         if why.is_empty() {
             let reports: Vec<_> = storm.reports(true)?.into_iter().flatten().collect();
             if reports.len() == CITIES {

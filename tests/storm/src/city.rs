@@ -9,6 +9,7 @@ use jieli_node::config::Config;
 use jieli_node::world::{Clock, Notices};
 use jieli_node::writer::{CrashAt, Failure, Step};
 use jieli_proto::id::CityId;
+use jieli_proto::wire::Envelope;
 use jieli_tests::Seeded;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
@@ -91,6 +92,8 @@ pub(crate) struct Report {
     pub(crate) offered: BTreeSet<Vec<u8>>,
     /// What an audit of the stored bytes found.
     pub(crate) findings: Vec<String>,
+    /// Own manifests, by version.
+    pub(crate) manifests: Vec<Envelope>,
     /// Own log: origin, size, root.
     pub(crate) head: (String, u64, String),
 }
@@ -106,6 +109,8 @@ pub(crate) enum Order {
     },
     /// Takes up its log again where it must.
     Repair,
+    /// Takes in other cities' manifests, as people brought them.
+    Manifests(Vec<(CityId, Envelope)>),
 }
 
 /// Where an answer goes.
@@ -246,6 +251,7 @@ impl City {
                 Ok(told)
             }
             Order::Repair => self.repair(node).await,
+            Order::Manifests(all) => self.take_manifests(node, all).await,
         }
     }
 

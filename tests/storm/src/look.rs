@@ -44,6 +44,7 @@ impl City {
             lanes: lanes(node).await?,
             recovering: directory.recovering.is_some(),
             head: head(node)?.unwrap_or_else(|| (String::new(), 0, "0".repeat(16))),
+            manifests: directory.own.values().map(|own| own.envelope.clone()).collect(),
             ..Report::default()
         };
         for (id, bond) in &directory.bonds {

@@ -14,6 +14,8 @@ pub(crate) enum Act {
     Refer { person: u32, to: usize },
     /// A worker reads one of the unread messages: says yes or no to all of it, or stops it.
     Read { pick: u64, says: Says },
+    /// A worker stops everything, with the code of a message that was read before.
+    Stop { pick: u64 },
     /// A desk does something to one of the legs: the first thing allowed, from `choice` on.
     Desk { pick: u64, choice: u8 },
     /// Two approvers suspend, resume or terminate one of the agreements.
@@ -77,15 +79,21 @@ pub(crate) fn ops(seed: u64) -> Vec<Op> {
     let mut random = Random::new(seed);
     let count = 30 + random.below(30);
     // Most seeds have no old copies in them, so that nothing may be missing in the end; in the others
-    // it is always the same city that goes back.
-    let restored = (random.below(3) == 0).then(|| random.below(CITIES as u64) as usize);
-    let mut all = Vec::new();
+    // it is the same one or two cities that go back.
+    let cities = CITIES as u64;
+    let back: &[u64] = match random.below(6) {
+        0 => &[random.below(cities)],
+        1 => &[random.below(cities), random.below(cities)],
+        _ => &[],
+    };
+    // Until they are up.
+    let mut all = vec![Op::Wait { ms: 100 }];
     for person in 0..3 {
         all.push(refer(&mut random, person));
         all.push(Op::Wait { ms: 400 });
     }
     for number in 0..count {
-        let op = draw(&mut random, 3 + number as u32, restored);
+        let op = draw(&mut random, 3 + number as u32, back);
         all.push(op);
         let ms = if random.below(4) == 0 { random.below(3_000) } else { random.below(400) };
         all.push(Op::Wait { ms: ms as u32 });
@@ -100,10 +108,11 @@ fn refer(random: &mut Random, person: u32) -> Op {
     Op::At(from, Act::Refer { person, to })
 }
 
-fn draw(random: &mut Random, person: u32, restored: Option<usize>) -> Op {
+fn draw(random: &mut Random, person: u32, back: &[u64]) -> Op {
     let city = random.below(CITIES as u64) as usize;
     let other = (city + 1 + random.below(CITIES as u64 - 1) as usize) % CITIES;
-    if let Some(city) = restored.filter(|_| random.below(10) == 0) {
+    if !back.is_empty() && random.below(10) == 0 {
+        let city = back[random.below(back.len() as u64) as usize] as usize;
         let whole = random.below(2) == 0;
         return if random.below(2) == 0 { Op::Copy { city } } else { Op::Restore { city, whole } };
     }
@@ -131,12 +140,7 @@ fn draw(random: &mut Random, person: u32, restored: Option<usize>) -> Op {
             let word = words[random.below(4) as usize];
             Op::At(city, Act::Agreement { pick: random.below(8), word })
         }
-        // A city that went back behind a partner's new TLS key does not reach that partner until
-        // somebody brings it the newer manifest: no robot does that yet.
-        57..=58 => {
-            let kinds = if restored.is_some() { 2 } else { 3 };
-            Op::At(city, Act::Rotate { which: random.below(kinds) as u8 })
-        }
+        57..=58 => Op::At(city, Act::Rotate { which: random.below(3) as u8 }),
         59..=65 => Op::Later { minutes: 1 + random.below(40 * 60) as u32 },
         66..=67 => Op::Skew { city, seconds: random.below(240) as i32 - 120 },
         68..=71 => Op::CutOneWay { from: city, to: other },
@@ -152,7 +156,7 @@ fn draw(random: &mut Random, person: u32, restored: Option<usize>) -> Op {
             Op::Arm { city, step, times }
         }
         89..=91 => Op::Kill { city },
-        92..=96 => Op::Start { city },
+        92..=94 => Op::At(random.below(2) as usize, Act::Stop { pick: random.below(64) }),
         _ => Op::Start { city },
     }
 }

@@ -13,10 +13,10 @@ use jieli_node::trouble::Trouble;
 use jieli_node::world::Clock;
 use jieli_node::writer::Failure;
 use jieli_proto::envelope;
-use jieli_proto::id::LegId;
+use jieli_proto::id::{CityId, LegId};
 use jieli_proto::wire::act_request::Act as Step;
-use jieli_proto::wire::{self, KeyRecord};
-use jieli_tests::{Seeded, people};
+use jieli_proto::wire::{self, Envelope, KeyRecord};
+use jieli_tests::{Seeded, Sms, people};
 use std::sync::Arc;
 
 /// Of [`steps`], those that take a leg on; a desk tries them in turn.
@@ -41,12 +41,21 @@ fn steps() -> Vec<Step> {
     ]
 }
 
+/// The legs of a case.
+async fn legs_of(node: &Node, case_number: &str) -> Result<Vec<Vec<u8>>> {
+    let mut conn = node.store().read().await?;
+    let Some(case) = legs::case(&mut conn, case_number).await? else { return Ok(Vec::new()) };
+    let all = legs::legs_of(&mut conn, case.id).await?;
+    Ok(all.iter().map(|leg| leg.0.to_vec()).collect())
+}
+
 impl City {
     pub(crate) async fn act(self: &Arc<City>, node: &Node, act: Act) -> Result<String> {
         match act {
             Act::Announce { count } => self.announce(node, count).await,
             Act::Refer { person, to } => self.refer(node, person, to).await,
             Act::Read { pick, says } => self.read(node, pick, says).await,
+            Act::Stop { pick } => self.stop(node, pick).await,
             Act::Desk { pick, choice } => self.step(node, pick, choice).await,
             Act::Agreement { pick, word } => self.agreement(node, pick, word).await,
             Act::Rotate { which } => self.rotate(node, which).await,
@@ -100,20 +109,11 @@ impl City {
 
     async fn read(&self, node: &Node, pick: u64, says: Says) -> Result<String> {
         let Some(sms) = self.phones.take(pick) else { return Ok("nothing to read".to_owned()) };
-        let (case_number, code) = (sms.case(), sms.code());
-        let mut conn = node.store().read().await?;
-        let mut legs_of = Vec::new();
-        if let Some(case) = legs::case(&mut conn, &case_number).await? {
-            let all = legs::legs_of(&mut conn, case.id).await?;
-            legs_of.extend(all.iter().map(|leg| leg.0.to_vec()));
-        }
-        drop(conn);
         if says == Says::Stop {
-            let ask = wire::WithdrawRequest { case_number, code, legs: Vec::new() };
-            self.worker(node, WorkerCommand::Withdraw(ask)).await?;
-            lock(&self.memory).stopped.extend(legs_of);
-            return Ok(format!("the person of {} stops", sms.case()));
+            return self.says_stop(node, sms).await;
         }
+        let (case_number, code) = (sms.case(), sms.code());
+        let legs_of = legs_of(node, &case_number).await?;
         let ask = wire::OpenRequest { case_number: case_number.clone(), code: code.clone() };
         let Done::Opened(shown) = self.worker(node, WorkerCommand::Open(ask)).await? else {
             bail!("another answer")
@@ -128,6 +128,42 @@ impl City {
         self.worker(node, WorkerCommand::Answer(ask)).await?;
         let word = if says == Says::No { "no" } else { "yes" };
         Ok(format!("the person of {} says {word}", sms.case()))
+    }
+
+    async fn stop(&self, node: &Node, pick: u64) -> Result<String> {
+        match self.phones.again(pick) {
+            Some(sms) => self.says_stop(node, sms).await,
+            None => Ok("nothing was read".to_owned()),
+        }
+    }
+
+    async fn says_stop(&self, node: &Node, sms: Sms) -> Result<String> {
+        let case_number = sms.case();
+        let legs_of = legs_of(node, &case_number).await?;
+        let ask = wire::WithdrawRequest { case_number, code: sms.code(), legs: Vec::new() };
+        self.worker(node, WorkerCommand::Withdraw(ask)).await?;
+        lock(&self.memory).stopped.extend(legs_of);
+        Ok(format!("the person of {} stops", sms.case()))
+    }
+
+    /// The next manifests of the partners, brought by hand.
+    pub(crate) async fn take_manifests(
+        &self,
+        node: &Node,
+        all: Vec<(CityId, Envelope)>,
+    ) -> Result<String> {
+        let mut taken = 0;
+        for (city, sealed) in all {
+            let ask = wire::AddPeerRequest {
+                manifest: Some(sealed),
+                accepted_city: city.as_str().to_owned(),
+                ..wire::AddPeerRequest::default()
+            };
+            // Of those it holds, only the newest may come again.
+            taken +=
+                usize::from(self.desk(node, "approver", DeskCommand::AddPeer(ask)).await.is_ok());
+        }
+        Ok(format!("takes in {taken} manifests by hand"))
     }
 
     async fn step(&self, node: &Node, pick: u64, choice: u8) -> Result<String> {

@@ -80,6 +80,7 @@ pub(crate) fn make(dir: &Path) -> Result<()> {
                 name: public[to].name.clone(),
                 end_points: vec![format!("{}:{PORT}", IDS[to])],
                 root_spki: public[to].manifest.root.to_spki().to_vec(),
+                accepted_city: String::new(),
             };
             storm.ask(from, "approver", DeskCommand::AddPeer(request))?;
         }

@@ -54,6 +54,7 @@ impl Sleep for SimSleep {
 #[derive(Debug, Default)]
 pub(crate) struct Phones {
     unread: Mutex<Vec<Sms>>,
+    read: Mutex<Vec<Sms>>,
 }
 
 impl Phones {
@@ -61,7 +62,16 @@ impl Phones {
     pub(crate) fn take(&self, pick: u64) -> Option<Sms> {
         let mut unread = lock(&self.unread);
         let at = (pick as usize).checked_rem(unread.len())?;
-        Some(unread.remove(at))
+        let sms = unread.remove(at);
+        lock(&self.read).push(sms.clone());
+        Some(sms)
+    }
+
+    /// One that was read before: its code still stops.
+    pub(crate) fn again(&self, pick: u64) -> Option<Sms> {
+        let read = lock(&self.read);
+        let at = (pick as usize).checked_rem(read.len())?;
+        read.get(at).cloned()
     }
 }
 

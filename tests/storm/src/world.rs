@@ -233,6 +233,18 @@ impl<'a> Storm<'a> {
         self.cities[at].order(Order::Repair);
     }
 
+    /// People bring every city the manifests of the others.
+    pub(crate) fn bring_manifests(&self, reports: &[Option<Report>]) {
+        for city in &self.cities {
+            let others = self.cities.iter().zip(reports).filter(|(other, _)| other.at != city.at);
+            let all = others.flat_map(|(other, report)| {
+                let all = report.iter().flat_map(|report| &report.manifests);
+                all.map(|sealed| (other.id.clone(), sealed.clone()))
+            });
+            city.order(Order::Manifests(all.collect()));
+        }
+    }
+
     /// Asks every city how it stands; `None` of those that do not answer in time.
     pub(crate) fn reports(&mut self, audit: bool) -> Result<Vec<Option<Report>>> {
         for city in &self.cities {

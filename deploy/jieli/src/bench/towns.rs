@@ -22,8 +22,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const AGREEMENT: &str = include_str!("../../../sample/agreement.toml");
+/// Kunming's office for labour, which sends.
+const SENDS: &str = "11999999MB0000019T";
 /// Ruian's office for labour, which announces.
-const OFFICE: &str = "11999999MB00001154";
+const ANNOUNCES: &str = "11999999MB00001154";
 /// Messages whose receipt was verified and whose place in the peer's log is proven, and their bytes.
 const RECEIPTED: &str = "SELECT CAST(COUNT(*) AS BIGINT), \
     CAST(COALESCE(SUM(LENGTH(e.envelope)), 0) AS BIGINT) FROM receipt_item r \
@@ -41,18 +43,19 @@ pub(super) struct Towns {
 pub(super) struct Town {
     pub(super) node: Node,
     public: PublicBundle,
+    /// Its labour office.
+    office: &'static str,
 }
 
 impl Towns {
     /// Makes and starts both.
     pub(super) async fn start(dir: &Path, [a, b]: [Database; 2]) -> Result<Towns> {
         let program = Path::new("");
-        let kunming =
-            Town::start(&dir.join("kunming"), kunming(program, a), ["人社局局长", "法制科科长"])
-                .await?;
-        let ruian =
-            Town::start(&dir.join("ruian"), ruian(program, b), ["分管副市长", "法制科科长"])
-                .await?;
+        let plan = kunming(program, a);
+        let posts = ["人社局局长", "法制科科长"];
+        let kunming = Town::start(&dir.join("kunming"), plan, posts, SENDS).await?;
+        let (plan, posts) = (ruian(program, b), ["分管副市长", "法制科科长"]);
+        let ruian = Town::start(&dir.join("ruian"), plan, posts, ANNOUNCES).await?;
         Ok(Towns { kunming, ruian })
     }
 
@@ -65,6 +68,7 @@ impl Towns {
                 name: them.public.name.clone(),
                 end_points: them.public.end_points.clone(),
                 root_spki: them.public.manifest.root.to_spki().to_vec(),
+                accepted_city: String::new(),
             }))
             .await?;
         }
@@ -114,10 +118,10 @@ impl Towns {
 }
 
 impl Town {
-    async fn start(dir: &Path, plan: Plan, posts: [&str; 2]) -> Result<Town> {
+    async fn start(dir: &Path, plan: Plan, posts: [&str; 2], labour: &'static str) -> Result<Town> {
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let peer = free_port()?;
-        let office = CreditCode::parse(OFFICE)?;
+        let office = CreditCode::parse(labour)?;
         let options = InitOptions {
             keyring: plan.database.keyring_beside(),
             database: plan.database,
@@ -148,15 +152,15 @@ impl Town {
             net: None,
         })
         .await?;
-        Ok(Town { node, public: made.public })
+        Ok(Town { node, public: made.public, office: labour })
     }
 
-    async fn desk(&self, command: DeskCommand) -> Result<Done> {
+    pub(super) async fn desk(&self, command: DeskCommand) -> Result<Done> {
         self.desk_as("clerk", command).await
     }
 
     async fn desk_as(&self, token: &str, command: DeskCommand) -> Result<Done> {
-        let actor = Actor { office: OFFICE.to_owned(), token: token.to_owned() };
+        let actor = Actor { office: self.office.to_owned(), token: token.to_owned() };
         Ok(self.node.hand().perform(Command::Desk(actor, command)).await?)
     }
 

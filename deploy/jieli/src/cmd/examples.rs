@@ -53,6 +53,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ),
     ("worker helper dismiss", "jieli worker helper dismiss --case 2026-000001 --code 12345678"),
     ("peer list", "jieli peer list --json"),
+    ("peer manifest", "jieli peer manifest ruian.zj ruian-manifest-2.json ruian-manifest-3.json"),
     ("peer invite", "jieli peer invite --out invite.json"),
     (
         "peer accept",

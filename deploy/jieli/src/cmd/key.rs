@@ -16,6 +16,7 @@ use std::path::PathBuf;
 mod make;
 mod tell;
 
+pub(super) use make::read_signed;
 use make::{Draft, RootArgs};
 
 const STEPS: &str = "\
@@ -78,11 +79,14 @@ pub(super) enum KeyCommand {
         #[arg(long)]
         peer: Option<String>,
     },
-    /// Shows the newest manifest.
+    /// Shows the newest manifest, or another version of it.
     Show {
         /// That of another city, by id or name.
         #[arg(long)]
         peer: Option<String>,
+        /// Another version than the newest.
+        #[arg(long, default_value_t = 0, hide_default_value = true)]
+        version: u32,
         /// A file to write it to; it must not exist.
         #[arg(long)]
         out: Option<PathBuf>,
@@ -160,11 +164,11 @@ impl KeyCommand {
     pub(super) async fn run(self, at: &At, out: Out) -> Result<Done, Fail> {
         match self {
             KeyCommand::List { peer } => {
-                let list = list(at, peer).await?;
+                let list = list(at, peer, 0).await?;
                 out.show(&tell::list_json(&list), || tell::list_text(&list, out));
             }
-            KeyCommand::Show { peer, out: file } => {
-                let list = list(at, peer).await?;
+            KeyCommand::Show { peer, version, out: file } => {
+                let list = list(at, peer, version).await?;
                 let sealed = list.manifest.unwrap_or_default();
                 if let Some(file) = &file {
                     make::write_new(file, &jieli_proto::envelope::to_json(&sealed))?;
@@ -195,10 +199,10 @@ impl KeyCommand {
                 out.show(&tell::manifest_json(&payload), || tell::manifest_text(&payload, out));
             }
             KeyCommand::Install { file, stopped: false } => {
-                install(at, out, make::read_signed(&file)?).await?;
+                install(at, out, read_signed(&file)?).await?;
             }
             KeyCommand::Install { file, stopped: true } => {
-                let version = make::leave_for_start(at.config()?, &make::read_signed(&file)?)?;
+                let version = make::leave_for_start(at.config()?, &read_signed(&file)?)?;
                 out.show(&json!({ "version": version, "at_next_start": true }), || {
                     out.say(
                         &format!(
@@ -241,9 +245,9 @@ impl KeyCommand {
     }
 }
 
-async fn list(at: &At, peer: Option<String>) -> Result<wire::KeyList, Fail> {
+async fn list(at: &At, peer: Option<String>, version: u32) -> Result<wire::KeyList, Fail> {
     let mut desk = at.desk(DeskRole::Operator).await?;
-    let request = wire::ListKeysRequest { city: peer.unwrap_or_default() };
+    let request = wire::ListKeysRequest { city: peer.unwrap_or_default(), version };
     Ok(desk.list_keys(request).await?.into_inner())
 }
 

@@ -2,6 +2,7 @@
 //! fingerprint on paper.
 
 use super::dial::At;
+use super::key::read_signed;
 use super::say::{OK, Out, REFUSED, text_of};
 use super::{Done, Fail};
 use anyhow::Context;
@@ -61,6 +62,18 @@ The groups are typed as the other operator reads them out, never as this screen 
         #[arg(long = "end-point")]
         end_points: Vec<String>,
     },
+    /// Takes in the next key manifests of an accepted city, carried by people: where a copy of this
+    /// node's database was put back that is older than that city's present connection key.
+    #[command(after_help = "\
+The other city writes them with `jieli key show --version N --out FILE`, each version that `jieli
+key list --peer` here does not name yet.")]
+    Manifest {
+        /// City id or name.
+        city: String,
+        /// The manifests, the oldest first.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
     /// Lists accepted cities, their six groups and how contact with them goes.
     List,
     /// Calls a city now and says what works: address, TLS, keys, log, clock, agreement, letters.
@@ -88,6 +101,23 @@ impl PeerCommand {
                 let mut desk = at.desk(DeskRole::Operator).await?;
                 let peer = desk.add_peer(request).await?.into_inner();
                 out.show(&peer_json(&peer), || accepted(&peer, out));
+            }
+            PeerCommand::Manifest { city, files } => {
+                let mut desk = at.desk(DeskRole::Operator).await?;
+                let mut peer = wire::Peer::default();
+                for file in &files {
+                    let request = wire::AddPeerRequest {
+                        manifest: Some(read_signed(file)?),
+                        accepted_city: city.clone(),
+                        ..wire::AddPeerRequest::default()
+                    };
+                    peer = desk.add_peer(request).await?.into_inner();
+                }
+                out.show(&peer_json(&peer), || {
+                    let (name, version) = (&peer.name, peer.manifest_version);
+                    let zh = format!("{name}：已收下第 {version} 版密钥清单。");
+                    out.say(&zh, &format!("{name}: key manifest {version} was taken in."))
+                });
             }
             PeerCommand::List => {
                 let mut desk = at.desk(DeskRole::Operator).await?;
@@ -278,6 +308,7 @@ fn request(
         name: bundle.name,
         end_points: if end_points.is_empty() { bundle.end_points } else { end_points },
         root_spki: bundle.manifest.root.to_spki().to_vec(),
+        accepted_city: String::new(),
     })
 }
 

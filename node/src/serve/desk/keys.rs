@@ -17,7 +17,7 @@ use jieli_proto::wire::{self, Role};
 const DISPUTED_MAX: usize = 1_000;
 
 impl DeskDoor {
-    pub(super) async fn key_list(&self, city: &str) -> Answer<wire::KeyList> {
+    pub(super) async fn key_list(&self, city: &str, version: u32) -> Answer<wire::KeyList> {
         let published = self.hand.published();
         let directory = &published.directory;
         let is_own = city.is_empty() || city == directory.city.as_str();
@@ -27,6 +27,15 @@ impl DeskDoor {
             false => &directory.peer_named(city).ok_or_else(unknown)?.manifests,
         };
         let newest = chain.values().next_back().ok_or_else(unknown)?;
+        let no_version = || {
+            let (zh, en) =
+                (format!("第 {version} 版密钥清单"), format!("manifest version {version}"));
+            Denied::no_such(&zh, &en)
+        };
+        let given = match version {
+            0 => newest,
+            _ => chain.get(&version).ok_or_else(no_version)?,
+        };
         let line = |key: &Key| {
             let state =
                 if is_own { self.own_state(directory, newest, key) } else { of_peer(newest, key) };
@@ -52,7 +61,7 @@ impl DeskDoor {
         Ok(wire::KeyList {
             city_id: newest.city.as_str().to_owned(),
             version: newest.version,
-            manifest: Some(newest.envelope.clone()),
+            manifest: Some(given.envelope.clone()),
             keys: newest.keys.iter().map(line).collect(),
             revoked: revoked.collect(),
             holders,
@@ -218,7 +227,7 @@ impl DeskDoor {
                 tracing::error!(%error, "the new manifest was taken in but not written down");
             }
         }
-        self.key_list("").await
+        self.key_list("", 0).await
     }
 
     pub(super) async fn disputed_list(&self) -> Answer<wire::DisputedList> {

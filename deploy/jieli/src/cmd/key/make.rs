@@ -187,7 +187,7 @@ pub(super) fn sign_request(
 }
 
 /// A signed manifest.
-pub(super) fn read_signed(file: &Path) -> Result<Envelope, Fail> {
+pub(in crate::cmd) fn read_signed(file: &Path) -> Result<Envelope, Fail> {
     envelope::from_json(text_of(file)?.trim_end()).map_err(|error| {
         Fail::usage(
             format!("{} 不是签过名的密钥清单。", file.display()),

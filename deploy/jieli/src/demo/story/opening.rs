@@ -32,6 +32,7 @@ impl Story {
                     name: peer.name.clone(),
                     end_points: peer.end_points.clone(),
                     root_spki: peer.manifest.root.to_spki().to_vec(),
+                    accepted_city: String::new(),
                 })
                 .await?;
         }
