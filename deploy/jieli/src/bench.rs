@@ -18,11 +18,14 @@ use towns::Towns;
 
 mod ceiling;
 mod evidence;
+mod import;
+mod memory;
 mod reconcile;
 mod scratch;
 mod towns;
 mod verify;
 
+pub use import::{Imported, import};
 pub use reconcile::{Compared, compare};
 pub use scratch::ScratchPg;
 pub use verify::{Checked, one_bundle, whole_pack};
@@ -92,14 +95,19 @@ impl Figures {
     }
 }
 
+/// The name of an engine.
+fn engine(database: &Database) -> &'static str {
+    match database {
+        Database::Sqlite => "sqlite",
+        Database::Postgres(_) => "postgres",
+    }
+}
+
 /// Exchanges messages between two fresh nodes on these databases and measures the ceiling on the
 /// third, which is of the same engine.
 pub async fn exchange(messages: u32, databases: [Database; 3]) -> Result<Figures> {
     let [first, second, third] = databases;
-    let engine = match &first {
-        Database::Sqlite => "sqlite",
-        Database::Postgres(_) => "postgres",
-    };
+    let engine = engine(&first);
     let dir = tempfile::tempdir()?;
     let towns = Towns::start(dir.path(), [first, second]).await?;
     towns.agree().await?;

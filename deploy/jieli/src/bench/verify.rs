@@ -3,6 +3,7 @@
 //! alone: no verifier can be faster.
 
 use super::evidence::{AGREEMENT, LEG_MESSAGES, PERIOD, Story, Tree};
+use super::memory;
 use crate::ambient::SystemClock;
 use anyhow::{Context, Result, ensure};
 use jieli_node::world::Clock as _;
@@ -183,10 +184,7 @@ pub fn whole_pack(messages: u32, program: &Path) -> Result<Checked> {
     let mut peak_kib = 0;
     let status = loop {
         let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()));
-        let peak = status.unwrap_or_default();
-        let peak = peak.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let peak = peak.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
-        peak_kib = peak_kib.max(peak.unwrap_or(0));
+        peak_kib = peak_kib.max(memory::of(&status.unwrap_or_default(), "VmHWM"));
         if let Some(status) = child.try_wait()? {
             break status;
         }

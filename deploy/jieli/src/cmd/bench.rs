@@ -10,11 +10,15 @@ use clap::{Args, Subcommand};
 use jieli_node::config::Database;
 use serde_json::Value;
 
+mod import;
+
 #[derive(Debug, Subcommand)]
 pub(super) enum BenchCommand {
     /// Exchanges messages of 2 KiB between two real nodes: mutual TLS, durable commits, receipts
     /// verified. On SQLite, and on PostgreSQL where a server is named.
     Exchange(Exchange),
+    /// Reads a made-up sheet as a desk does, and imports it into a real node.
+    Import(import::Import),
     /// Finds three differences in two long lanes of two real nodes.
     Reconcile(Reconcile),
     /// Verifies one evidence bundle, made up for it.
@@ -56,6 +60,7 @@ impl BenchCommand {
     pub(super) async fn run(self, out: Out) -> Result<Done, Fail> {
         match self {
             BenchCommand::Exchange(exchange) => exchange.run(out).await,
+            BenchCommand::Import(import) => import.run(out).await,
             BenchCommand::Reconcile(reconcile) => reconcile.run(out).await,
             BenchCommand::Verify { messages } => {
                 let found = tokio::task::spawn_blocking(move || one_bundle(messages)).await;

@@ -25,12 +25,13 @@ mod measure;
 mod reader;
 mod tell;
 
+pub(super) use measure::measured;
 pub(crate) use reader::Reader;
 pub(super) use reader::be_reader;
 pub(super) use tell::row_json;
 
 /// Rows handed over at once: the node does other work in between.
-const ROWS_AT_ONCE: usize = 500;
+pub(crate) const ROWS_AT_ONCE: usize = 500;
 /// China Standard Time, in minutes from UTC.
 const ZONE_MIN: i32 = 480;
 /// Of the files that are written: they hold persons.
@@ -94,9 +95,7 @@ impl Import {
             return write_template(path, out);
         }
         if let Some(rows) = self.measure {
-            let limits = Limits { rows_max: 20_000, ..Limits::default() };
-            let job = job("xlsx", local_today(), None, Mapping::default(), limits);
-            return measure::run(job, rows, out).await;
+            return measure::run(measuring(), rows, out).await;
         }
         if self.forget_mapping {
             let office = at.office(DeskRole::Clerk)?;
@@ -271,6 +270,12 @@ fn job(
 ) -> Job {
     let ending = ending.chars().take(8).collect();
     Job { work: Work::Read, ending, today: today.number(), vacancies, mapping, limits }
+}
+
+/// The job whose cost is measured.
+pub(super) fn measuring() -> Job {
+    let limits = Limits { rows_max: 20_000, ..Limits::default() };
+    job("xlsx", local_today(), None, Mapping::default(), limits)
 }
 
 fn local_today() -> Day {
