@@ -40,6 +40,8 @@ enum Flip {
     Blob,
     Number,
     Text,
+    /// What was set is not set any more.
+    Unset,
 }
 
 /// Table, column, what it holds, which row, and columns that tell rows apart.
@@ -53,6 +55,7 @@ const CASES: &[Case] = &[
     ("case_file", "case_id", Flip::Blob, "1 = 1", &["number"]),
     ("city", "name", Flip::Text, "1 = 1", &["one"]),
     ("consent", "envelope", Flip::Blob, "1 = 1", &["env_digest"]),
+    ("consent", "ended_ms", Flip::Unset, "ended_ms > 0", &["env_digest"]),
     ("consent", "given_ms", Flip::Number, "1 = 1", &["env_digest"]),
     ("cosignature", "line", Flip::Text, "1 = 1", &["origin", "size", "cosigner"]),
     ("cosignature", "unix_s", Flip::Number, "1 = 1", &["origin", "size", "cosigner"]),
@@ -141,7 +144,7 @@ async fn held(town: &Town, case: &Case) -> Held {
     let row = rows.first().unwrap_or_else(|| panic!("no row: {sql}"));
     let value = match kind {
         Flip::Blob => row.bytes(0).unwrap().into(),
-        Flip::Number => row.int(0).unwrap().into(),
+        Flip::Number | Flip::Unset => row.int(0).unwrap().into(),
         Flip::Text => row.text(0).unwrap().into(),
     };
     let key = |at: usize| {
@@ -154,8 +157,9 @@ async fn held(town: &Town, case: &Case) -> Held {
     (format!("UPDATE {table} SET {column} = $1 WHERE {}", named.join(" AND ")), vals, value)
 }
 
-fn flipped(value: &Val) -> Val {
+fn flipped(value: &Val, kind: Flip) -> Val {
     match value {
+        Val::Int(_) if kind == Flip::Unset => 0.into(),
         Val::Int(number) => (number ^ 1).into(),
         Val::Bytes(bytes) => {
             let mut bytes = bytes.clone();
@@ -306,10 +310,10 @@ async fn every_flip_is_named(first: Database, second: Database, cases: &[Case]) 
     assert!(clean.rows > 1_000, "{}", clean.rows);
     let mut unnamed = Vec::new();
     for case in cases {
-        let (table, column, ..) = case;
+        let (table, column, kind, ..) = case;
         let kunming = &towns.kunming;
         let (sql, keys, value) = held(kunming, case).await;
-        run(kunming, &sql, [vec![flipped(&value)], keys.clone()].concat()).await;
+        run(kunming, &sql, [vec![flipped(&value, *kind)], keys.clone()].concat()).await;
         if *table == "log_head" {
             // Nothing is built on it, and the node does not end.
             let refused = kunming.node().hand().perform(Command::LookAhead).await;

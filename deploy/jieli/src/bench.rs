@@ -19,14 +19,18 @@ use towns::Towns;
 mod ceiling;
 mod evidence;
 mod import;
+mod lists;
 mod memory;
 mod reconcile;
+mod roster;
 mod scratch;
 mod towns;
 mod verify;
 
 pub use import::{Imported, import};
+pub use lists::{Listed, Page, lists};
 pub use reconcile::{Compared, compare};
+pub(crate) use roster::roster;
 pub use scratch::ScratchPg;
 pub use verify::{Checked, one_bundle, whole_pack};
 

@@ -7,6 +7,7 @@ use crate::command::Command;
 use crate::directory::{Directory, Peer};
 use crate::highwater::Start;
 use crate::house::House;
+use crate::plant;
 use crate::store::log::{self, Head};
 use crate::store::recovery::{self as rows, Quarantine};
 use crate::store::{Conn, Store, StoreError};
@@ -289,6 +290,9 @@ impl Batch<'_> {
         city: &CityId,
         said: &Greeted,
     ) -> Result<(), StoreError> {
+        if plant::is(plant::Fault::AcceptFork) {
+            return Ok(());
+        }
         self.look_at_own(city, &said.seen).await?;
         let Some(peer) = self.directory.peers.get(city).cloned() else { return Ok(()) };
         if let Some(stated) = &said.stated {

@@ -179,6 +179,15 @@ impl Audit<'_> {
             }
             self.open_leg(file).await?;
         }
+        if file.law.is_closed() { self.consents_ended(file).await } else { Ok(()) }
+    }
+
+    /// V2: no consent outlives its leg.
+    async fn consents_ended(&mut self, file: &LegFile) -> Result<(), StoreError> {
+        let sql = "SELECT env_digest FROM consent WHERE leg_id = $1 AND ended_ms = 0";
+        for row in self.rows(sql, vec![file.id.to_vec().into()]).await? {
+            self.found_in("consent", hex::encode(row.bytes(0)?), "ended_ms", DIFFERS);
+        }
         Ok(())
     }
 

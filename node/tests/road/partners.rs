@@ -158,7 +158,21 @@ async fn a_known_peers_next_manifest_is_taken_in_by_hand() {
     refused(&other).await;
     refused(&dropped).await;
     assert_eq!(held(), 2);
-    a.perform(by_hand(b, &third)).await;
+    // Alone, without the public file: of the city that is named, and of no other.
+    let alone = |city: &str, sealed: &wire::Envelope| {
+        DeskCommand::AddPeer(wire::AddPeerRequest {
+            manifest: Some(sealed.clone()),
+            accepted_city: city.to_owned(),
+            ..wire::AddPeerRequest::default()
+        })
+    };
+    assert_eq!(code(a.try_perform(alone("nobody.xx", &third)).await), "NOT_FOUND");
+    let own = &a.public.manifest.envelope;
+    for wrong in [own, &other, &dropped] {
+        assert_eq!(code(a.try_perform(alone(IDS[B], wrong)).await), "BAD_FIELD");
+    }
+    assert_eq!(held(), 2);
+    a.perform(alone(IDS[B], &third)).await;
     assert_eq!(held(), 3);
     let peer = a.node().hand().published().directory.peers[&b.id()].clone();
     assert!(peer.newest().unwrap().is_revoked(&old));

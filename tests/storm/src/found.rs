@@ -45,13 +45,16 @@ pub(crate) fn found(name: &str) -> Option<&'static [Op]> {
 /// The seed that finds each planted fault.
 pub(crate) const FOUND_BY: &[(Fault, u64)] = &[
     (Fault::AnswerWithoutCommit, 1),
-    (Fault::ForgetOutbox, 3),
+    (Fault::ForgetOutbox, 1),
     (Fault::DropRetry, 1),
-    (Fault::AcceptGap, 20),
+    (Fault::AcceptGap, 34),
     (Fault::SkipDedup, 8),
     (Fault::NoReceipt, 1),
-    (Fault::KeepInOutbox, 4),
-    (Fault::BelieveOldCopy, 3),
+    (Fault::KeepInOutbox, 1),
+    (Fault::BelieveOldCopy, 14),
+    (Fault::StopWithoutEffect, 8),
     (Fault::NoIsYes, 3),
+    (Fault::ConsentStaysOpen, 8),
     (Fault::WrongRoot, 1),
+    (Fault::AcceptFork, 14),
 ];

@@ -6,6 +6,11 @@ pub(super) fn of(status: &str, name: &str) -> u64 {
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
+/// What this process holds now.
+pub(super) fn now_kib() -> u64 {
+    of(&std::fs::read_to_string("/proc/self/status").unwrap_or_default(), "VmRSS")
+}
+
 /// The most this process held at once.
 pub(super) fn peak_kib() -> u64 {
     of(&std::fs::read_to_string("/proc/self/status").unwrap_or_default(), "VmHWM")

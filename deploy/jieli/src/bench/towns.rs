@@ -12,14 +12,20 @@ use jieli_node::keys::Protection;
 use jieli_node::notice::NoticeFile;
 use jieli_node::public::PublicBundle;
 use jieli_node::store::Row;
-use jieli_node::world::Clock;
+use jieli_node::tokens;
+use jieli_node::world::{Clock, Notices};
 use jieli_proto::id::{AgreementId, CityId};
 use jieli_proto::number::CreditCode;
 use jieli_proto::wire;
+use jieli_proto::wire::desk_client::DeskClient;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Channel, Endpoint};
 
 const AGREEMENT: &str = include_str!("../../../sample/agreement.toml");
 /// Kunming's office for labour, which sends.
@@ -45,17 +51,27 @@ pub(super) struct Town {
     public: PublicBundle,
     /// Its labour office.
     office: &'static str,
+    dir: PathBuf,
 }
 
 impl Towns {
     /// Makes and starts both.
-    pub(super) async fn start(dir: &Path, [a, b]: [Database; 2]) -> Result<Towns> {
+    pub(super) async fn start(dir: &Path, databases: [Database; 2]) -> Result<Towns> {
+        Towns::start_with(dir, databases, None).await
+    }
+
+    /// The same; Kunming's notices go to these phones.
+    pub(super) async fn start_with(
+        dir: &Path,
+        [a, b]: [Database; 2],
+        phones: Option<Arc<dyn Notices>>,
+    ) -> Result<Towns> {
         let program = Path::new("");
         let plan = kunming(program, a);
         let posts = ["人社局局长", "法制科科长"];
-        let kunming = Town::start(&dir.join("kunming"), plan, posts, SENDS).await?;
+        let kunming = Town::start(&dir.join("kunming"), plan, posts, (SENDS, phones)).await?;
         let (plan, posts) = (ruian(program, b), ["分管副市长", "法制科科长"]);
-        let ruian = Town::start(&dir.join("ruian"), plan, posts, ANNOUNCES).await?;
+        let ruian = Town::start(&dir.join("ruian"), plan, posts, (ANNOUNCES, None)).await?;
         Ok(Towns { kunming, ruian })
     }
 
@@ -118,14 +134,19 @@ impl Towns {
 }
 
 impl Town {
-    async fn start(dir: &Path, plan: Plan, posts: [&str; 2], labour: &'static str) -> Result<Town> {
+    async fn start(
+        dir: &Path,
+        plan: Plan,
+        posts: [&str; 2],
+        (labour, notices): (&'static str, Option<Arc<dyn Notices>>),
+    ) -> Result<Town> {
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let peer = free_port()?;
+        let (peer, desk) = (free_port()?, free_port()?);
         let office = CreditCode::parse(labour)?;
         let options = InitOptions {
             keyring: plan.database.keyring_beside(),
             database: plan.database,
-            listen: Listen { peer, desk: any, worker: any, health: None },
+            listen: Listen { peer, desk, worker: any, health: None },
             end_points: vec![peer.to_string()],
             protection: Protection::Unprotected,
             passphrase_file: None,
@@ -135,24 +156,32 @@ impl Town {
         let entropy = SystemEntropy::new();
         let city = CityId::parse(plan.id).context("city id")?;
         let made = init(dir, &city, plan.name, options, &SystemClock, &entropy)?;
-        let mut config = Config::load(dir)?;
-        // The road is measured, not the pace at which one peer may go.
-        config.limits.letters_per_peer_s_max = 100_000;
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let notices = NoticeFile::open(&config.notices_file(), Arc::clone(&clock))?;
-        let node = Node::start(Start {
-            config,
-            passphrase: None,
-            clock,
-            entropy: Arc::new(entropy),
-            sleep: Arc::new(TokioSleep),
-            notices: Arc::new(notices),
-            wrap_post: None,
-            crash_at: None,
-            net: None,
-        })
-        .await?;
-        Ok(Town { node, public: made.public, office: labour })
+        let node = run(dir, notices).await?;
+        let dir = dir.to_owned();
+        Ok(Town { node, public: made.public, office: labour, dir })
+    }
+
+    /// Stops it and starts it again; with how long that start took, in milliseconds.
+    pub(super) async fn again(self, notices: Arc<dyn Notices>) -> Result<(Town, u64)> {
+        self.node.stop().await;
+        let began_ms = SystemClock.now_unix_ms();
+        let node = run(&self.dir, Some(notices)).await?;
+        Ok((Town { node, ..self }, SystemClock.now_unix_ms() - began_ms))
+    }
+
+    /// The desk of the clerk, by gRPC.
+    pub(super) async fn desk_client(
+        &self,
+    ) -> Result<DeskClient<InterceptedService<Channel, impl Interceptor + use<>>>> {
+        let token = std::fs::read_to_string(tokens::path(&self.dir, "clerk"))?;
+        let bearer: MetadataValue<Ascii> = format!("Bearer {}", token.trim()).parse()?;
+        let desk = Config::load(&self.dir)?.listen.desk;
+        let channel = Endpoint::from_shared(format!("http://{desk}"))?.connect().await?;
+        let say = move |mut request: tonic::Request<()>| {
+            request.metadata_mut().insert("authorization", bearer.clone());
+            Ok(request)
+        };
+        Ok(DeskClient::with_interceptor(channel, say))
     }
 
     pub(super) async fn desk(&self, command: DeskCommand) -> Result<Done> {
@@ -192,4 +221,29 @@ impl Town {
         }
         bail!("the agreement did not arrive")
     }
+}
+
+/// A node on what `init` made.
+async fn run(dir: &Path, notices: Option<Arc<dyn Notices>>) -> Result<Node> {
+    let mut config = Config::load(dir)?;
+    // The road is measured, not the pace at which one peer may go, nor the hours of notices.
+    config.limits.letters_per_peer_s_max = 100_000;
+    config.notices.spread_minutes = 0;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let notices = match notices {
+        Some(notices) => notices,
+        None => Arc::new(NoticeFile::open(&config.notices_file(), Arc::clone(&clock))?),
+    };
+    let node = Node::start(Start {
+        config,
+        passphrase: None,
+        clock,
+        entropy: Arc::new(SystemEntropy::new()),
+        sleep: Arc::new(TokioSleep),
+        notices,
+        wrap_post: None,
+        crash_at: None,
+        net: None,
+    });
+    Ok(node.await?)
 }

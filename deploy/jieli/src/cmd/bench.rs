@@ -11,6 +11,7 @@ use jieli_node::config::Database;
 use serde_json::Value;
 
 mod import;
+mod lists;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum BenchCommand {
@@ -19,6 +20,8 @@ pub(super) enum BenchCommand {
     Exchange(Exchange),
     /// Reads a made-up sheet as a desk does, and imports it into a real node.
     Import(import::Import),
+    /// Makes open legs over the whole road, and asks for pages of them.
+    Lists(lists::Lists),
     /// Finds three differences in two long lanes of two real nodes.
     Reconcile(Reconcile),
     /// Verifies one evidence bundle, made up for it.
@@ -61,6 +64,7 @@ impl BenchCommand {
         match self {
             BenchCommand::Exchange(exchange) => exchange.run(out).await,
             BenchCommand::Import(import) => import.run(out).await,
+            BenchCommand::Lists(lists) => lists.run(out).await,
             BenchCommand::Reconcile(reconcile) => reconcile.run(out).await,
             BenchCommand::Verify { messages } => {
                 let found = tokio::task::spawn_blocking(move || one_bundle(messages)).await;
