@@ -1,7 +1,7 @@
 //! What peers hold of this city's log: hashes in their order from the mirrors, envelopes from
 //! `Fetch`. Together they must lead to the root that this city signed, or nothing is rebuilt.
 
-use super::{Recovering, SizedRoot};
+use super::{Answers, Recovering, SizedRoot};
 use crate::batch::leaf_of;
 use crate::directory::Directory;
 use crate::letters::FETCH_MAX;
@@ -10,7 +10,7 @@ use crate::store::log::Edge;
 use crate::store::{Conn, StoreError};
 use crate::world::Post;
 use jieli_proto::id::{AgreementId, CityId};
-use jieli_proto::kinds::{Lane, PartySide};
+use jieli_proto::kinds::{Kind, Lane, PartySide};
 use jieli_proto::leaf::{LEAF_LEN, Leaf};
 use jieli_proto::tree::{Frontier, Hash, TILE_WIDTH, leaf_hash};
 use jieli_proto::wire::{self, Envelope, FetchReply, GreetReply};
@@ -57,6 +57,11 @@ pub enum Missing {
     /// Nobody gave this leaf.
     #[error("record {0} of the log was not given by any peer that was reached")]
     Leaf(u64),
+    /// Nobody gave what this city answered to the letter of this leaf.
+    #[error(
+        "what was answered to record {0} of the log was not given by any peer that was reached"
+    )]
+    Answer(u64),
     /// The last leaves cannot be put into the order that was signed.
     #[error("the last records, from {0} on, cannot be put into the order that was signed")]
     Tail(u64),
@@ -73,6 +78,24 @@ pub(super) struct Ordered {
     pub(super) missing: Option<Missing>,
     /// Who gave it.
     pub(super) sources: Vec<CityId>,
+}
+
+impl Ordered {
+    /// Ends the order before the first letter of which nobody can tell how it was answered, as where
+    /// the other city went back too: that city still has the letter, and sends it again.
+    pub(super) fn end_before_unanswered(&mut self, answers: &Answers, found: u64) {
+        let Some(at) = self.leaves.iter().position(|one| !one.is_answered(answers)) else { return };
+        self.rest.extend(self.leaves.split_off(at));
+        self.missing = Some(Missing::Answer(found + at as u64));
+    }
+}
+
+impl Found {
+    /// Whether it is a letter that asks for no answer, or one whose answer is known.
+    pub(super) fn is_answered(&self, answers: &Answers) -> bool {
+        let place = (self.agreement, self.lane, self.lane_seq);
+        self.is_ours || self.lane.kind() == Kind::Receipt || answers.contains_key(&place)
+    }
 }
 
 /// What a peer said when it was greeted.

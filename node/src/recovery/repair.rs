@@ -3,7 +3,7 @@
 
 use super::collect::{Missing, Ordered, Said, collect};
 use super::replay::answers;
-use super::{Cause, Found, Greeted, Recovering, Resume, greet_all, held_of};
+use super::{Answers, Cause, Found, Greeted, Recovering, Resume, greet_all, held_of};
 use crate::command::{Command, Done};
 use crate::house::House;
 use crate::store::Store;
@@ -12,7 +12,6 @@ use crate::trouble::{Denied, Trouble};
 use crate::writer::{Failure, Hand, Published};
 use jieli_proto::envelope;
 use jieli_proto::id::{CityId, Digest};
-use jieli_proto::kinds::Kind;
 use jieli_proto::recovery::check_successor;
 use jieli_proto::tree::{Frontier, leaf_hash};
 use jieli_proto::wire::{self, Envelope, RepairReply, SuccessorReason};
@@ -29,6 +28,7 @@ pub type Report = RepairReply;
 struct Look {
     state: Recovering,
     ordered: Ordered,
+    answers: Arc<Answers>,
     said: Said,
     silent: Vec<CityId>,
     /// The tree with everything that can be put back.
@@ -72,17 +72,16 @@ pub async fn repair(
         None => {}
         Some(sealed) => look.fits(sealed, house)?,
     }
-    let all: Vec<Found> = look.ordered.leaves.iter().chain(&look.ordered.rest).cloned().collect();
-    let answers = Arc::new(answers(&all));
+    let answers = &look.answers;
     let mut first = true;
-    put_back(hand, &look.ordered.leaves, &answers, &mut first).await?;
+    put_back(hand, &look.ordered.leaves, answers, &mut first).await?;
     // Without a file nobody knows an order beyond what peers have seen; in a new epoch none counts.
     if let Some(sealed) = &successor {
         perform(hand, Command::BeginEpoch(Box::new(sealed.clone()))).await?;
     }
     if successor.is_some() || look.state.file.0 == 0 {
-        let rest = in_their_order(&look.ordered.rest, &answers);
-        put_back(hand, &rest, &answers, &mut first).await?;
+        let rest = in_their_order(&look.ordered.rest, answers);
+        put_back(hand, &rest, answers, &mut first).await?;
     }
     let how = Resume { sources: look.ordered.sources.clone(), successor };
     let done = perform(hand, Command::Resume(Box::new(how))).await?;
@@ -142,7 +141,7 @@ async fn perform(hand: &Hand, command: Command) -> Result<Done, Trouble> {
 async fn put_back(
     hand: &Hand,
     leaves: &[Found],
-    answers: &Arc<super::replay::Answers>,
+    answers: &Arc<Answers>,
     first: &mut bool,
 ) -> Result<(), Trouble> {
     for chunk in leaves.chunks(AT_ONCE) {
@@ -179,14 +178,17 @@ async fn look(hand: &Hand, store: &Store, house: &House) -> Result<Option<Look>,
     let mut conn = store.read().await?;
     let edge = Edge::load(&mut conn, &published.exchange).await?;
     let post = &house.world.post;
-    let ordered = collect(&mut conn, post, directory, &state, &edge, &said).await?;
+    let mut ordered = collect(&mut conn, post, directory, &state, &edge, &said).await?;
+    let all: Vec<Found> = ordered.leaves.iter().chain(&ordered.rest).cloned().collect();
+    let answers = Arc::new(answers(&all));
+    ordered.end_before_unanswered(&answers, edge.frontier().size());
     let mut frontier = edge.frontier().clone();
     for found in &ordered.leaves {
         frontier.append(leaf_hash(&found.leaf)).map_err(crate::store::StoreError::from)?;
     }
     let epoch = published.exchange.id.epoch;
     let origin = directory.city.exchange_origin(epoch);
-    Ok(Some(Look { state, ordered, said, silent, reached: frontier, origin, epoch }))
+    Ok(Some(Look { state, ordered, answers, said, silent, reached: frontier, origin, epoch }))
 }
 
 fn nothing_to_do(hand: &Hand) -> Report {
@@ -298,23 +300,23 @@ fn missing_zh(missing: &Missing) -> String {
         Missing::Mirror(size) => format!("没有一份镜像能推出已签署的 {size} 条的日志头。"),
         Missing::NotABeginning => "数据库不是伙伴城市所存日志的开头。".to_owned(),
         Missing::Leaf(index) => format!("联系上的伙伴城市都没有第 {index} 条存证。"),
+        Missing::Answer(index) => {
+            format!("联系上的伙伴城市都没有本市对第 {index} 条存证的答复。")
+        }
         Missing::Tail(from) => format!("第 {from} 条以后的顺序推不出已签署的日志头。"),
     }
 }
 
 /// What is left, in the order in which each peer logged it: that is an order of causality. Letters
 /// of peers that we never answered are left to the post, with all behind them in their lane.
-fn in_their_order(rest: &[Found], answers: &super::replay::Answers) -> Vec<Found> {
+fn in_their_order(rest: &[Found], answers: &Answers) -> Vec<Found> {
     let mut sorted: Vec<&Found> = rest.iter().collect();
     sorted.sort_by(|a, b| (&a.peer, a.their_index).cmp(&(&b.peer, b.their_index)));
     let mut ended = BTreeMap::new();
     let mut all = Vec::new();
     for one in sorted {
         let lane = (one.agreement, one.lane);
-        let place = (one.agreement, one.lane, one.lane_seq);
-        let answered =
-            one.is_ours || one.lane.kind() == Kind::Receipt || answers.contains_key(&place);
-        if !answered {
+        if !one.is_answered(answers) {
             ended.insert(lane, ());
         }
         if !ended.contains_key(&lane) {
