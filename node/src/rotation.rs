@@ -30,14 +30,7 @@ impl Batch<'_> {
         let Some(manifest) = self.next_manifest(sealed)? else { return Ok(()) };
         self.may_install(&manifest).await?;
         let newest = self.in_force()?;
-        // What each city holds until it receipts this one.
-        for city in self.directory.peers.keys() {
-            let sql = "INSERT INTO manifest_held (city_id, version) VALUES ($1,$2) \
-                       ON CONFLICT (city_id) DO NOTHING";
-            let vals = vec![city.as_str().into(), newest.version.into()];
-            self.conn.run(sql, vals).await?;
-        }
-        self.keep_manifest(&manifest).await?;
+        self.keep_own_manifest(&newest, &manifest).await?;
         self.record("key manifest installed", &manifest.env_digest.0);
         self.reload().await?;
         let gone = newly_revoked(&newest, &manifest, Role::Message);
@@ -53,6 +46,43 @@ impl Batch<'_> {
             }
         }
         Ok(())
+    }
+
+    /// An own manifest that a partner gave back: it was installed after the copy was made that this
+    /// database is, and own letters are signed with its keys. Who does not hold it yet is sent it
+    /// when traffic goes on. `false` where it does not follow the one in force.
+    pub(crate) async fn own_manifest_back(&mut self, sealed: &Envelope) -> Outcome<bool> {
+        let digest = envelope::env_digest(sealed);
+        if self.directory.own.values().any(|own| own.env_digest == digest) {
+            return Ok(true);
+        }
+        let newest = self.in_force()?;
+        let Ok(manifest) = Manifest::open(sealed, &self.house.root, Some(&newest)) else {
+            return Ok(false);
+        };
+        self.keep_own_manifest(&newest, &manifest).await?;
+        self.record("key manifest given back", &manifest.env_digest.0);
+        self.reload().await?;
+        let bonds: Vec<AgreementId> = self.directory.bonds.keys().copied().collect();
+        for id in bonds {
+            self.timer(self.now_ms, TimerKind::SendManifests, &id.0).await?;
+        }
+        Ok(true)
+    }
+
+    /// Keeps the manifest that follows the newest, and what each city holds until it receipts it.
+    async fn keep_own_manifest(
+        &mut self,
+        newest: &Manifest,
+        manifest: &Manifest,
+    ) -> Result<(), StoreError> {
+        for city in self.directory.peers.keys() {
+            let sql = "INSERT INTO manifest_held (city_id, version) VALUES ($1,$2) \
+                       ON CONFLICT (city_id) DO NOTHING";
+            let vals = vec![city.as_str().into(), newest.version.into()];
+            self.conn.run(sql, vals).await?;
+        }
+        self.keep_manifest(manifest).await
     }
 
     fn in_force(&self) -> Result<Manifest, StoreError> {

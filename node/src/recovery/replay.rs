@@ -258,7 +258,13 @@ impl Batch<'_> {
             }
             ActType::Flag => self.own_flag_back(bond, &act, &digest).await?,
             ActType::AnswerFlag => self.own_answer_back(&act, &digest).await?,
-            ActType::Unspecified | ActType::Manifest => {}
+            ActType::Manifest => {
+                let carried = act.carried.as_ref().ok_or_else(|| unfit(found, "act"))?;
+                if !self.own_manifest_back(carried).await? {
+                    return Err(unfit(found, "manifest"));
+                }
+            }
+            ActType::Unspecified => {}
         }
         Ok(self.reload().await?)
     }
