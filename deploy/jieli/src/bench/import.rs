@@ -21,7 +21,7 @@ const LEFT: &[(&str, &[&str], &[&str], &[&str])] = &[
         &["our_office", "their_office", "reference"],
         &["leg_id", "case_id", "agreement_id"],
     ),
-    ("section_data", &["slot", "key_id"], &[], &["leg_id", "msg_id", "nonce", "ciphertext"]),
+    ("section_data", &["slot"], &[], &["leg_id", "msg_id", "key_id", "nonce", "ciphertext"]),
     ("blind_index", &[], &[], &["tag", "leg_id"]),
     ("phone_index", &["worker"], &[], &["tag", "leg_id"]),
     ("timer", &["due_ms"], &["kind"], &["timer_id", "subject"]),
