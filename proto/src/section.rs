@@ -9,8 +9,8 @@ use prost::Message as _;
 
 mod table;
 pub use table::{
-    Field, FieldType, PERSON, PERSON_NAME, PERSON_NUMBER, PERSON_PHONE, Phase, SUPPORT_NEED,
-    SectionKind, TABLE,
+    Field, FieldType, MAY_WORK, PERSON, PERSON_AGE_BAND, PERSON_NAME, PERSON_NUMBER, PERSON_PHONE,
+    Phase, SUPPORT_NEED, SectionKind, TABLE,
 };
 
 /// What can be corrected of a person, once that person has confirmed it: the full name, the number,

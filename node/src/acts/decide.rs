@@ -12,7 +12,7 @@ use crate::trouble::{Denied, Outcome};
 use crate::vault::Place;
 use jieli_proto::case::{Direction, Side};
 use jieli_proto::day::Day;
-use jieli_proto::section::{self, Value};
+use jieli_proto::section::{self, MAY_WORK, Value};
 use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, DecisionCode, MessageType, ReturnCode, Service};
 use jieli_proto::words;
@@ -362,9 +362,9 @@ impl Batch<'_> {
     }
 }
 
-/// V14, by the age band that an office verified: 1 under 14, 2 14-15, 3 16-17, 4 from 18.
+/// V14, by the age band that an office verified.
 pub(crate) fn may_work(age_band: u32) -> bool {
-    age_band >= 3
+    u64::from(age_band) >= MAY_WORK
 }
 
 pub(super) fn decline(file: &LegFile, asked: &wire::DeskDecline) -> Speech {

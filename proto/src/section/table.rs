@@ -125,6 +125,10 @@ pub const PERSON: u8 = 16;
 pub const PERSON_NAME: u32 = 1;
 /// The document number in the person block.
 pub const PERSON_NUMBER: u32 = 3;
+/// The age band in the person block, as an office verified it: 1 under 14, 2 14-15, 3 16-17, 4 from 18.
+pub const PERSON_AGE_BAND: u32 = 6;
+/// The lowest age band that may have a job (V14).
+pub const MAY_WORK: u64 = 3;
 /// The phone in the person block.
 pub const PERSON_PHONE: u32 = 4;
 

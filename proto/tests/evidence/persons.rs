@@ -3,14 +3,15 @@
 
 use crate::bundle::codes;
 use crate::fixtures::*;
-use crate::story::{Plot, close, consent, story};
+use crate::story::{Plot, agree_on, agreement, close, consent, story};
 use crate::world::World;
+use jieli_proto::agreement::purpose_of;
 use jieli_proto::bundle::build;
 use jieli_proto::envelope::env_digest;
 use jieli_proto::kinds::PartySide;
-use jieli_proto::section::Value;
+use jieli_proto::section::{self, Value};
 use jieli_proto::wire::message::Body;
-use jieli_proto::wire::{self, MessageType};
+use jieli_proto::wire::{self, MessageType, Service};
 
 /// Of the same year as the child of the story.
 const OTHER: &str = "999999201901020017";
@@ -79,4 +80,84 @@ fn another_person_or_one_yes_for_two_corrections_is_found() {
     assert_eq!(by_and_by, ["MESSAGE_FORM"], "the chain counts, not the last step");
     let unnamed = [text(1, "甲乙"), text(3, OTHER)];
     assert_eq!(found(|world| correct(world, 3, &[4], &unnamed, 1)), ["MESSAGE_FORM"]);
+}
+
+/// A job from OFFER to a fulfilled OUTCOME, for somebody of an age band; what the verifier finds.
+fn job_of(band: u64) -> Vec<&'static str> {
+    let (a, b) = (PartySide::A, PartySide::B);
+    let mut world = World::new();
+    let mut agreed = agreement(&world);
+    let labour = wire::OfficeKind::Labour.into();
+    let kinds = [MessageType::Offer, MessageType::Release, MessageType::Outcome];
+    let slots = kinds.into_iter().flat_map(|kind| section::slots(kind, Service::Employment));
+    let opens = slots.map(|slot| u32::from(slot.number)).collect();
+    agreed.services = vec![wire::ServiceRule {
+        service: Service::Employment.into(),
+        sections: vec![wire::OfficeSections { kind: labour, sections: opens }],
+        purposes: vec![purpose_of(Service::Employment).into()],
+        ..agreed.services.remove(0)
+    }];
+    agree_on(&mut world, true, &agreed);
+    world.version = 1;
+    let job = |change: &mut wire::Message| {
+        let like = message(change.r#type(), Service::Employment);
+        let own = usize::from(change.from_office != OFFICE_A[1]);
+        let offices = [OFFICE_A[0], OFFICE_B[0]];
+        (change.from_office, change.to_office) = (offices[own].into(), offices[1 - own].into());
+        (change.service, change.purpose, change.body) = (like.service, like.purpose, like.body);
+    };
+    let person = [
+        (1, Value::Text("欧阳·娜仁".to_owned())),
+        (2, Value::Number(5)),
+        (3, Value::Text("X0000001".to_owned())),
+        (5, Value::Number(1)),
+        (6, Value::Number(band)),
+    ];
+    let filled = |world: &mut World, kind: MessageType, msg_id: u8| {
+        let slots: Vec<u8> =
+            section::slots(kind, Service::Employment).into_iter().map(|slot| slot.number).collect();
+        let values = |number: u8| if number == 16 { &person[..] } else { &[] };
+        let all: Vec<(u8, &[(u32, Value)])> =
+            slots.into_iter().map(|number| (number, values(number))).collect();
+        world.fill(msg_id, &all)
+    };
+    let (_, digests) = filled(&mut world, MessageType::Offer, 0xd1);
+    world.deliver(a, MessageType::Offer, |m| {
+        job(m);
+        m.section_digests = digests;
+    });
+    world.deliver(b, MessageType::TakeUp, job);
+    world.deliver(b, MessageType::Accept, job);
+    let (sections, digests) = filled(&mut world, MessageType::Release, 0xd2);
+    let yes = wire::Consent {
+        purpose: purpose_of(Service::Employment).into(),
+        section_numbers: digests.iter().map(|digest| digest.section).collect(),
+        ..consent([OFFICE_A[0], OFFICE_B[0]])
+    };
+    let yes = world.city(a).message.seal(&yes);
+    let cites = env_digest(&yes).to_vec();
+    world.bundle.consents.push(yes);
+    let released = world.deliver(a, MessageType::Release, |m| {
+        job(m);
+        m.section_digests = digests;
+        m.consent_digest = cites;
+    });
+    let person = sections.into_iter().find(|section| section.section == 16).unwrap();
+    world.bundle.sections.push((released, person));
+    let (_, digests) = filled(&mut world, MessageType::Outcome, 0xf3);
+    world.deliver(b, MessageType::Outcome, |m| {
+        job(m);
+        m.section_digests = digests;
+    });
+    close(&mut world, false);
+    codes(&build(&world.bundle).unwrap(), &world.roots())
+}
+
+/// V14: what two cities agreed to do to a child is not made whole by their signatures.
+#[test]
+fn a_job_of_somebody_under_sixteen_is_found() {
+    assert_eq!(job_of(3), [""; 0]);
+    assert_eq!(job_of(4), [""; 0]);
+    assert_eq!(job_of(2), ["CASE_LAW"]);
+    assert_eq!(job_of(1), ["CASE_LAW"]);
 }

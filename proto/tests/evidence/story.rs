@@ -190,7 +190,13 @@ pub(crate) fn agreed() -> World {
 }
 
 fn agree(world: &mut World, countersigned: bool) {
-    let proposed = world.city(PartySide::A).message.seal(&agreement(world));
+    let agreed = agreement(world);
+    agree_on(world, countersigned, &agreed);
+}
+
+/// The same under another text.
+pub(crate) fn agree_on(world: &mut World, countersigned: bool, agreed: &wire::Agreement) {
+    let proposed = world.city(PartySide::A).message.seal(agreed);
     let digest = env_digest(&proposed);
     let posts = vec!["分管局长".to_owned(), "科长".to_owned()];
     let first = world.act(

@@ -9,8 +9,9 @@ use crate::id::{Digest, LegId};
 use crate::kinds::PartySide;
 use crate::message::{LegPlace, MessageFacts, OfPerson, check_person, opens_person};
 use crate::refusal::Refusal;
-use crate::section::{self, PERSON, Value};
+use crate::section::{self, MAY_WORK, PERSON, PERSON_AGE_BAND, Value};
 use crate::wire;
+use crate::wire::message::Body;
 use std::collections::BTreeMap;
 
 /// A message of a leg that was not refused.
@@ -47,6 +48,7 @@ pub(super) fn check(
         let Some(opening) = opening else { continue };
         let first = steps.iter().find(|step| opens_person(step.message));
         let first = first.map_or(Vec::new(), |step| opened(parts, step));
+        let works = opening.message.service() == wire::Service::Employment;
         for step in steps {
             let Some(on) = made_on(step.facts) else { continue };
             let said = OfPerson {
@@ -63,6 +65,11 @@ pub(super) fn check(
                 failures.add(Code::NotAuthorised, step.path, why);
             }
             let past = steps.iter().filter(|earlier| is_before(steps, earlier, step));
+            let known = steps.iter().filter(|other| is_before(steps, other, step));
+            let band = known.filter_map(|other| age_band(&opened(parts, other))).last();
+            if works && is_fulfilled(step.message) && band.is_some_and(|band| band < MAY_WORK) {
+                failures.add(Code::CaseLaw, step.path, "V14: under 16 in a job");
+            }
             if let Err(refusal) = check_person(&said, past.map(|earlier| earlier.message)) {
                 let code = match refusal == Refusal::ConsentInvalid {
                     true => Code::ConsentFalse,
@@ -72,6 +79,19 @@ pub(super) fn check(
             }
         }
     }
+}
+
+/// The age band of a person block that is open here.
+fn age_band(opened: &[(u32, Value)]) -> Option<u64> {
+    opened.iter().find_map(|(field, value)| match value {
+        Value::Number(band) if *field == PERSON_AGE_BAND => Some(*band),
+        Value::Number(_) | Value::Text(_) | Value::Flag(_) => None,
+    })
+}
+
+/// Whether it says that what was asked for has come about.
+fn is_fulfilled(message: &wire::Message) -> bool {
+    matches!(&message.body, Some(Body::Outcome(outcome)) if outcome.not_realised == 0)
 }
 
 fn opens_leg(step: &Step<'_>) -> bool {
