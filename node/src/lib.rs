@@ -2,6 +2,7 @@
 
 pub mod acts;
 pub mod agreements;
+mod alarms;
 pub mod audit;
 pub mod backup;
 pub mod batch;

@@ -2,6 +2,7 @@
 
 use super::partners::peer_state;
 use super::{Answer, DeskDoor};
+use crate::alarms;
 use crate::batch::leaf_of;
 use crate::expiry;
 use crate::recovery::Recovering;
@@ -292,7 +293,5 @@ async fn raised(conn: &mut Conn) -> Result<Vec<String>, StoreError> {
             vec![ALARMS_MAX.into()],
         )
         .await?;
-    rows.iter()
-        .map(|row| Ok(format!("{} {}: {}", row.text(0)?, row.text(1)?, row.text(2)?)))
-        .collect()
+    rows.iter().map(|row| Ok(alarms::told(&row.text(0)?, &row.text(1)?, &row.text(2)?))).collect()
 }
