@@ -23,7 +23,7 @@ const LEFT: &[(&str, &[&str], &[&str], &[&str])] = &[
     ),
     ("section_data", &["slot"], &[], &["leg_id", "msg_id", "key_id", "nonce", "ciphertext"]),
     ("blind_index", &[], &[], &["tag", "leg_id"]),
-    ("phone_index", &["worker"], &[], &["tag", "leg_id"]),
+    ("phone_index", &[], &[], &["tag", "worker", "leg_id"]),
     ("timer", &["due_ms"], &["kind"], &["timer_id", "subject"]),
 ];
 

@@ -18,6 +18,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinSet;
 
+/// Ruian's office for housing.
+const HOUSES: &str = "11999999MB0000140P";
 /// Answers of persons that are under way at once.
 const AT_ONCE: usize = 64;
 /// How long notices and letters may take.
@@ -79,7 +81,7 @@ pub async fn lists(cases: u32, databases: [Database; 2]) -> Result<Listed> {
     let dir = tempfile::tempdir()?;
     let phones = Arc::new(Phones::default());
     let windows = Arc::clone(&phones) as Arc<dyn Notices>;
-    let towns = Towns::start_with(dir.path(), [first, second], Some(windows)).await?;
+    let towns = Towns::start_with(dir.path(), [first, second], (HOUSES, Some(windows))).await?;
     towns.agree().await?;
     let mut next = 0;
     while next < cases {
@@ -169,6 +171,8 @@ async fn pages(town: &Town) -> Result<Vec<Page>> {
     let first = || wire::ListCasesRequest { most: PAGE, ..wire::ListCasesRequest::default() };
     let mut deep = first();
     let mut desk = town.desk_client().await?;
+    let shown = desk.list_cases(first()).await?.into_inner();
+    ensure!(shown.cases.len() as u32 == PAGE, "the first page has {} cases", shown.cases.len());
     for _ in 0..20 {
         deep.after = desk.list_cases(deep.clone()).await?.into_inner().next;
     }

@@ -49,7 +49,7 @@ pub(super) struct Towns {
 pub(super) struct Town {
     pub(super) node: Node,
     public: PublicBundle,
-    /// Its labour office.
+    /// The office whose desk it has.
     office: &'static str,
     dir: PathBuf,
 }
@@ -57,21 +57,21 @@ pub(super) struct Town {
 impl Towns {
     /// Makes and starts both.
     pub(super) async fn start(dir: &Path, databases: [Database; 2]) -> Result<Towns> {
-        Towns::start_with(dir, databases, None).await
+        Towns::start_with(dir, databases, (ANNOUNCES, None)).await
     }
 
-    /// The same; Kunming's notices go to these phones.
+    /// The same with another office in Ruian; Kunming's notices go to these phones.
     pub(super) async fn start_with(
         dir: &Path,
         [a, b]: [Database; 2],
-        phones: Option<Arc<dyn Notices>>,
+        (receives, phones): (&'static str, Option<Arc<dyn Notices>>),
     ) -> Result<Towns> {
         let program = Path::new("");
         let plan = kunming(program, a);
         let posts = ["人社局局长", "法制科科长"];
         let kunming = Town::start(&dir.join("kunming"), plan, posts, (SENDS, phones)).await?;
         let (plan, posts) = (ruian(program, b), ["分管副市长", "法制科科长"]);
-        let ruian = Town::start(&dir.join("ruian"), plan, posts, (ANNOUNCES, None)).await?;
+        let ruian = Town::start(&dir.join("ruian"), plan, posts, (receives, None)).await?;
         Ok(Towns { kunming, ruian })
     }
 
