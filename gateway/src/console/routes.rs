@@ -144,6 +144,7 @@ fn table() -> Vec<(Route, Handler)> {
         read("/system", to(SYSTEM), get(system::page)),
         write("/system/test", to(SYSTEM), post(system::test)),
         write("/system/retry", to(SYSTEM), post(system::retry)),
+        write("/system/webhook", to(SYSTEM), post(system::webhook)),
         read("/system/hold", to(SYSTEM), get(system::hold_page)),
         write("/system/hold", to(SYSTEM), post(system::hold)),
         write("/system/release", to(SYSTEM), post(system::release)),

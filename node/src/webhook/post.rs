@@ -45,7 +45,7 @@ pub enum PostError {
 }
 
 /// The way to one address.
-pub(super) struct Line {
+pub(crate) struct Line {
     url: Uri,
     host: String,
     port: u16,
@@ -56,7 +56,7 @@ pub(super) struct Line {
 impl Line {
     /// To an address of `http` or `https`, whose certificate is checked against these, or against
     /// the public roots.
-    pub(super) fn new(
+    pub(crate) fn new(
         url: &str,
         ca_pem: Option<&[u8]>,
         clock: ClockMs,
@@ -77,7 +77,7 @@ impl Line {
     }
 
     /// Posts and tells the HTTP status.
-    pub(super) async fn post(&self, headers: [String; 3], body: Vec<u8>) -> Result<u16, PostError> {
+    pub(crate) async fn post(&self, headers: [String; 3], body: Vec<u8>) -> Result<u16, PostError> {
         let whole = tokio::time::timeout(self.time_max, self.exchange(headers, body)).await;
         whole.map_err(|_| PostError::TimedOut)?
     }
