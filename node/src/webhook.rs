@@ -8,7 +8,7 @@
 mod post;
 mod sign;
 
-pub(crate) use post::{Line, PostError};
+pub use post::{Line, PostError};
 pub use sign::{HEADERS, SharedSecret, SignError};
 
 use crate::config::Config;
