@@ -8,6 +8,8 @@ mod client;
 mod desk;
 #[path = "api/events.rs"]
 mod events;
+#[path = "api/hooks.rs"]
+mod hooks;
 #[path = "api/routes.rs"]
 mod routes;
 #[path = "api/tried.rs"]

@@ -16,8 +16,12 @@ mod browser;
 mod desks;
 #[path = "console/names.rs"]
 mod names;
+#[path = "console/oidc.rs"]
+mod oidc;
 #[path = "console/posts.rs"]
 mod posts;
+#[path = "console/provider.rs"]
+mod provider;
 #[path = "console/review.rs"]
 mod review;
 #[path = "console/system.rs"]

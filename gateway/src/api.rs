@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 mod acts;
 mod caller;
+mod deliveries;
 mod docs;
 mod events;
 mod legs;

@@ -7,13 +7,13 @@
 //! ```
 
 use accounts::{Accounts, AccountsError};
-use config::Config;
+use config::{Config, ConfigError};
 use desks::{Desks, DesksError};
 use limits::Limit;
 pub use stack::DoorError;
 use std::sync::Arc;
 use tokio::net::TcpListener;
-use world::{Clock, Entropy, SheetReader};
+use world::{Clock, Entropy, SheetReader, Web};
 
 pub mod accounts;
 mod chart;
@@ -23,6 +23,7 @@ pub(crate) mod form;
 pub(crate) mod frame;
 mod kept;
 pub(crate) mod limits;
+pub mod oidc;
 mod pages;
 pub(crate) mod posted;
 pub mod role;
@@ -42,6 +43,8 @@ pub struct Outside {
     pub entropy: Arc<dyn Entropy>,
     /// Reads sheets in a process of its own.
     pub reader: Arc<dyn SheetReader>,
+    /// The way to the provider of log-ins.
+    pub web: Arc<dyn Web>,
 }
 
 /// Why the console did not start, or stopped.
@@ -53,6 +56,9 @@ pub enum ConsoleError {
     /// The tokens or the node's address.
     #[error(transparent)]
     Desks(#[from] DesksError),
+    /// A file that the configuration names.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The listener or its certificate.
     #[error(transparent)]
     Door(#[from] DoorError),
@@ -69,6 +75,7 @@ pub(crate) struct Console {
     limits: Limits,
     tray: tray::Tray,
     kept: kept::Kept,
+    provider: Option<oidc::Provider>,
     /// Name of the session's cookie.
     cookie: String,
     demo: Option<Demo>,
@@ -152,6 +159,7 @@ impl Ready {
         let desks = Desks::open(&config)?;
         let limits = Limits { tries: Limit::new(30, 5 * MINUTE_MS) };
         let kept = kept::Kept::new(&*outside.entropy);
+        let provider = oidc::Provider::open(&config, Arc::clone(&outside.web))?;
         let shared = Arc::new(Console {
             config,
             accounts,
@@ -160,6 +168,7 @@ impl Ready {
             limits,
             tray: tray::Tray::default(),
             kept,
+            provider,
             // A demo's consoles are one host: their cookies are kept apart by name.
             cookie: match &demo {
                 Some(_) => {

@@ -412,7 +412,7 @@ impl<'a> Batch<'a> {
         }
         let touched = std::mem::take(&mut self.legs);
         for file in touched.values() {
-            crate::store::desk_queue::index(self.conn, file).await?;
+            self.note_standing(file).await?;
         }
         self.write_rows().await?;
         self.conn.insert_many("receipt_item", ITEM_COLUMNS, items).await?;

@@ -13,6 +13,7 @@ use crate::chores::Chores;
 use crate::command::Command;
 use crate::config::Config;
 use crate::courier::Courier;
+use crate::hooks::Sender;
 use crate::house::House;
 use crate::keyring::Keeper;
 use crate::keys::PassphraseSource;
@@ -164,6 +165,7 @@ impl Node {
         }
         let chores = Chores::new(hand.clone(), store.clone(), house.clone(), stop.clone());
         tasks.spawn(chores.run());
+        tasks.spawn(Sender::new(hand.clone(), store.clone(), house.clone(), stop.clone()).run());
         let witness = Witness {
             hand: hand.clone(),
             store,

@@ -5,6 +5,7 @@ use crate::audit::act::AuditCommand;
 use crate::batch::Batch;
 use crate::flags::Measured;
 use crate::grievance::GrievanceCommand;
+use crate::hooks::HookCommand;
 use crate::keyring::Again;
 use crate::questions::Look;
 use crate::queues::OperateCommand;
@@ -109,6 +110,8 @@ pub enum Command {
     Grievance(Actor, GrievanceCommand),
     /// From operators, about the letters that wait.
     Operate(Actor, OperateCommand),
+    /// About what other systems are told over HTTP.
+    Hooks(HookCommand),
     /// From the worker, with a code.
     Worker(WorkerCommand),
 }
@@ -255,6 +258,9 @@ pub enum Done {
     Sealed(Box<wire::SealedLine>),
     Figures(wire::FiguresReply),
     Finding(wire::WageFinding),
+    Hook(Box<wire::WebhookSecret>),
+    /// Until when this replica alone does the chore; `None`: another one does.
+    Leased(Option<u64>),
 }
 
 /// Where a letter stands.
@@ -417,6 +423,7 @@ pub async fn perform(batch: &mut Batch<'_>, command: Command) -> Outcome<Done> {
             batch.operate(&actor, command).await?;
             Ok(Done::Nothing)
         }
+        Command::Hooks(command) => batch.hooks(command).await,
         Command::Worker(command) => worker::worker(batch, command).await,
     }
 }

@@ -1,13 +1,16 @@
 //! `jieli.toml` in the node's directory. Every key but `city` has a default; an unknown key is an
 //! error that names it. `deploy/sample/jieli.toml` shows all of them.
 
+mod address;
 mod check;
 mod desk;
 mod limits;
 mod notices;
 mod office;
 mod text;
+mod webhooks;
 
+pub(crate) use address::url_problem;
 pub use check::is_end_point;
 pub(crate) use check::{are_end_points, is_city_name};
 pub use desk::{Desk, DeskWindow, UNDO_MINUTES};
@@ -16,6 +19,7 @@ pub use notices::{Backend, Notices};
 pub use office::Office;
 pub(crate) use office::office_kind;
 pub use text::{Start, render};
+pub use webhooks::Webhooks;
 
 use crate::disk::{self, DiskError};
 use jieli_proto::id::CityId;
@@ -110,6 +114,9 @@ pub struct Config {
     /// How notices leave.
     #[serde(default)]
     pub notices: Notices,
+    /// How other systems of an office are told of changes.
+    #[serde(default)]
+    pub webhooks: Webhooks,
 }
 
 /// Table `city`.

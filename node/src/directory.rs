@@ -9,6 +9,7 @@ use crate::flags::{self, Flag};
 use crate::legs::LegFile;
 use crate::recovery::Recovering;
 use crate::shelf::Shelf;
+use crate::store::hooks::{self, Hook};
 use crate::store::recovery::Quarantine;
 use crate::store::{Conn, StoreError, recovery};
 use jieli_proto::agreement::{self, Agreement};
@@ -208,6 +209,8 @@ pub struct Directory {
     pub bonds: BTreeMap<AgreementId, Arc<Bond>>,
     /// Offices of this city that the configuration names.
     pub offices: Arc<Vec<wire::Office>>,
+    /// Which systems are told of changes.
+    pub hooks: Arc<Vec<Hook>>,
     /// Packs, and by which calendars cities count.
     pub shelf: Arc<Shelf>,
     /// The own log is behind what was signed: nothing is signed, sent or taken.
@@ -258,7 +261,19 @@ impl Directory {
         let recovering = recovery::recovering(conn).await?;
         let shelf = Shelf::load(conn, &city, calendar, &own, &peers, &bonds).await?;
         let shelf = Arc::new(shelf);
-        Ok(Directory { city, name, own, peers, bonds, offices, shelf, recovering, generation })
+        let hooks = Arc::new(hooks::all(conn).await?);
+        Ok(Directory {
+            city,
+            name,
+            own,
+            peers,
+            bonds,
+            offices,
+            hooks,
+            shelf,
+            recovering,
+            generation,
+        })
     }
 
     /// Reads one agreement anew, whatever else there is.

@@ -2,7 +2,9 @@
 
 mod heard;
 mod offices;
+mod stage;
 pub use heard::heard;
+pub(crate) use stage::{AWAITING, DRAFT, ON_PAPER, stage_word};
 
 use jieli_proto::case::{Act, Direction, Leg, Rules, Side, Verdict};
 use jieli_proto::id::{AgreementId, CaseId, Digest, LegId, MsgId};

@@ -24,6 +24,7 @@ pub mod grievance;
 mod helper;
 pub mod highwater;
 pub mod holds;
+pub mod hooks;
 pub mod house;
 pub mod init;
 pub mod intake;

@@ -10,6 +10,7 @@ mod copy;
 pub mod desk_queue;
 mod engine;
 mod error;
+pub mod hooks;
 pub mod legs;
 pub mod log;
 pub mod mirror;

@@ -8,6 +8,7 @@
 mod post;
 mod sign;
 
+pub use post::{Line, PostError};
 pub use sign::{HEADERS, SharedSecret, SignError};
 
 use crate::config::Config;
@@ -15,7 +16,6 @@ use crate::disk::{self, DiskError};
 use crate::world::{Clock, Notice, NoticeResult, Notices, Params};
 use async_trait::async_trait;
 use jieli_proto::number::MobileNumber;
-use post::{Line, PostError};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;

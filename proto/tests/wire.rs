@@ -5,7 +5,7 @@ use prost_types::FileDescriptorSet;
 use prost_types::field_descriptor_proto::{Label, Type as Kind};
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 22] = [
+const FILES: [&str; 23] = [
     "envelope",
     "log",
     "case",
@@ -15,6 +15,7 @@ const FILES: [&str; 22] = [
     "case_desk",
     "capacity_desk",
     "desk",
+    "webhooks",
     "operate",
     "rota",
     "window",
@@ -31,7 +32,7 @@ const FILES: [&str; 22] = [
 ];
 
 /// What never leaves a node: not decoded strictly.
-const LOCAL: [&str; 17] = [
+const LOCAL: [&str; 18] = [
     "desk.proto",
     "partners.proto",
     "case_desk.proto",
@@ -45,6 +46,7 @@ const LOCAL: [&str; 17] = [
     "second.proto",
     "packs_desk.proto",
     "grievance.proto",
+    "webhooks.proto",
     "operate.proto",
     "rota.proto",
     "systems.proto",

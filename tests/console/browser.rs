@@ -86,6 +86,20 @@ impl Console {
         Ok(())
     }
 
+    /// Stops it and serves again by a changed configuration.
+    pub(crate) fn restart_with(&mut self, change: impl FnOnce(String) -> String) -> Result<()> {
+        self.stop()?;
+        let file = self.dir.path().join("gateway.toml");
+        std::fs::write(&file, change(std::fs::read_to_string(&file)?))?;
+        self.child = serve(self.dir.path(), "serve", "gateway.toml")?;
+        Ok(())
+    }
+
+    /// Puts a file beside the configuration.
+    pub(crate) fn put(&self, name: &str, text: &str) -> Result<()> {
+        Ok(std::fs::write(self.dir.path().join(name), text)?)
+    }
+
     /// All that it wrote so far.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()

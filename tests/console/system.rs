@@ -15,6 +15,7 @@ async fn the_node_is_looked_after_on_screen_without_a_case() -> Result<()> {
         page.contains("瑞安市") && page.contains("没有待发") && page.contains("密钥"),
         "{page}"
     );
+    assert!(page.contains("没有登记推送地址"), "{page}");
     for button in ["/system/test", "/system/retry", "/system/backup"] {
         assert!(page.contains(&format!("action=\"{button}\"")), "{button}");
     }

@@ -54,6 +54,7 @@ mod stand_in;
 mod statement;
 mod status;
 mod vacancy;
+mod webhook;
 mod window;
 mod worker;
 
@@ -163,6 +164,9 @@ enum Command {
     /// The letters that wait for other cities.
     #[command(subcommand)]
     Queue(queue::QueueCommand),
+    /// Where other systems of an office are told of changes, over HTTP.
+    #[command(subcommand)]
+    Webhook(webhook::WebhookCommand),
     /// Who stands in for a colleague who is absent.
     #[command(subcommand)]
     StandIn(stand_in::StandInCommand),
@@ -281,6 +285,7 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
         Command::Key(command) => command.run(&at, out).await,
         Command::Peer(command) => command.run(&at, out).await,
         Command::Queue(command) => command.run(&at, out).await,
+        Command::Webhook(command) => command.run(&at, out).await,
         Command::StandIn(command) => command.run(&at, out).await,
         Command::Helper(command) => command.run(&at, out).await,
         Command::Agreement(command) => command.run(&at, out).await,

@@ -38,6 +38,7 @@ pub(crate) fn of_city(
         listen: Listen { address, origin, trusted_proxies: Vec::new(), tls: None },
         node: Node { desk: city.listen.desk, worker: city.listen.worker },
         accounts: AccountRules::default(),
+        oidc: None,
         token: tokens.collect(),
         dir: PathBuf::new(),
     }

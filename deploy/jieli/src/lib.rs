@@ -5,3 +5,4 @@ pub mod bench;
 pub mod cmd;
 mod consoles;
 pub mod demo;
+mod web;

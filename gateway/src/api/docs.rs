@@ -1,8 +1,10 @@
 //! The API as a page: Chinese first, English second, no script, nothing from elsewhere.
 
+use super::openapi::WEBHOOK;
 use super::problem;
 use super::routes::{BASE, Reply, Told, Who, told};
-use super::shape::Schemas;
+use super::shape::{Schemas, of};
+use super::views::ChangeTold;
 use crate::html::escape;
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
@@ -93,6 +95,12 @@ fn made() -> String {
     for told in told() {
         told_route(&mut out, &told, &mut schemas);
     }
+    let body = link(name_of(&of::<ChangeTold>(&mut schemas)));
+    let _ = writeln!(
+        out,
+        "<h2>推送 Webhooks</h2>\n<p>{}</p>\n<p>正文 Body: {body}</p>",
+        escape(WEBHOOK)
+    );
     out.push_str("<h2>正文 Bodies</h2>\n");
     for (name, schema) in &schemas {
         let words = escape(schema["description"].as_str().unwrap_or_default());

@@ -4,10 +4,22 @@ use super::legs::LIMIT_MAX;
 use super::once::json;
 use super::problem;
 use super::routes::{Reply, Told, Who, told};
-use super::shape::Schemas;
+use super::shape::{Schemas, of};
+use super::views::ChangeTold;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Map, Value, json};
+
+/// How webhooks are sent.
+pub(super) const WEBHOOK: &str = "本机构的一个事项有变化时，按 Standard Webhooks 签名推送：办件编号、序号、当时的进度，没有别的。同一地址一次一条，\
+     按变化的先后；没有以 2xx 接收的，以同一 webhook-id 重送，间隔从 5 秒到 4 小时，3 天（可配置）后放弃并报警。不跟随\
+     重定向，只读答复的前 16 KB。地址由节点的运维人员用 jieli webhook add 登记，密钥只显示一次。 When a leg of this \
+     office changes: case, leg and its stage at that time, and nothing else, signed by the Standard \
+     Webhooks scheme. To one address one at a time, in the order of the changes; what is not taken \
+     with a 2xx is sent again under the same webhook-id, after 5 seconds to 4 hours, and given up \
+     after 3 days (a setting) with an alarm; what was given up and is sent again by hand comes with \
+     its old stage. No redirect is followed, and 16 KB of an answer are read. An operator of the node \
+     enters the address (jieli webhook add); the secret is shown once.";
 
 /// What a GET of a system can be refused with.
 const READ: [u16; 8] = [400, 401, 403, 404, 409, 422, 429, 502];
@@ -164,6 +176,42 @@ fn problem_schema() -> Value {
     })
 }
 
+/// What is sent to a system, where an operator of the node has entered its address.
+fn webhooks(schemas: &mut Schemas) -> Value {
+    let headers = [
+        (
+            "webhook-id",
+            "同一条推送重送时不变：已处理过的不再处理。 The same when a delivery is repeated: what was \
+             dealt with under it needs nothing more.",
+        ),
+        ("webhook-timestamp", "发送时刻，Unix 秒。 When it was sent, Unix seconds."),
+        (
+            "webhook-signature",
+            "v1,base64(HMAC-SHA256(密钥, id.timestamp.正文))，更换密钥的一天内有两个，以空格分开。 \
+             v1,base64(HMAC-SHA256(secret, id.timestamp.body)); two, apart by a blank, for a day \
+             after the secret was changed.",
+        ),
+    ];
+    let headers = headers.map(|(name, words)| header(name, words, true));
+    let body = of::<ChangeTold>(schemas);
+    json!({
+        "leg": { "post": {
+            "operationId": "legChanged",
+            "summary": WEBHOOK,
+            "parameters": headers,
+            "requestBody": {
+                "required": true, "content": { "application/json": { "schema": body } }
+            },
+            "responses": {
+                "2XX": { "description": "已接收。 Taken." },
+                "default": { "description": "稍后以同一 webhook-id 重送。 Sent again later under the \
+                    same webhook-id." },
+            },
+            "security": [],
+        } }
+    })
+}
+
 /// The document.
 pub fn document() -> Value {
     let mut schemas = Schemas::new();
@@ -174,6 +222,7 @@ pub fn document() -> Value {
         let at = paths.entry(told.route.path).or_insert_with(|| json!({}));
         at[told.route.method.to_ascii_lowercase()] = operation;
     }
+    let webhooks = webhooks(&mut schemas);
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -190,6 +239,7 @@ pub fn document() -> Value {
             "schemas": schemas,
         },
         "paths": paths,
+        "webhooks": webhooks,
     })
 }
 

@@ -4,10 +4,10 @@
 use super::problem::{Problem, Wrong};
 use super::shape::{Schemas, of};
 use super::views::{
-    CaseBody, LegBody, LegPage, PlacesAsked, PlacesBody, PlacesLine, SectionAsked, SectionBody,
-    StepAsked, StepDone, VacanciesBody,
+    CaseBody, DeliveriesBody, LegBody, LegPage, PlacesAsked, PlacesBody, PlacesLine, SectionAsked,
+    SectionBody, StepAsked, StepDone, VacanciesBody,
 };
-use super::{Shared, acts, caller, docs, events, legs, openapi, places};
+use super::{Shared, acts, caller, deliveries, docs, events, legs, openapi, places};
 use axum::Router;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
@@ -169,6 +169,16 @@ fn table() -> Vec<Row> {
             ("vacancies", "岗位。", "Vacancies."),
             Reply::Json(of::<VacanciesBody>),
             get(places::vacancies),
+        ),
+        row(
+            ("GET", "/api/v1/deliveries", System),
+            (
+                "deliveries",
+                "推送给本系统的最近 100 条，和各自的结果。",
+                "The latest 100 that were sent to this system's webhooks, and what came of each.",
+            ),
+            Reply::Json(of::<DeliveriesBody>),
+            get(deliveries::list),
         ),
         row(
             ("GET", "/api/v1/events", System),

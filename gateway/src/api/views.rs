@@ -26,6 +26,35 @@ shape! {
 }
 
 shape! {
+    /// What a webhook is sent.
+    ChangeTold, "推送的全部内容。", "All that a webhook is sent.";
+    case: String, "办件编号。", "Case number.";
+    leg: u32, "办件中的序号。", "Number within the case.";
+    stage: String, "变化当时的进度。", "Stage at the time of the change.";
+}
+
+shape! {
+    /// A line of the delivery log.
+    DeliveryLine, "一次推送。", "One delivery.";
+    id: String, "请求头 webhook-id 的值；重送时不变。", "The header webhook-id; the same when it is sent again.";
+    webhook: String, "推送地址的编号。", "Id of the webhook.";
+    case: String, "办件编号。", "Case number.";
+    leg: u32, "办件中的序号。", "Number within the case.";
+    stage: String, "变化当时的进度。", "Stage at the time of the change.";
+    state: String, "waiting、taken 或 given-up。", "waiting, taken or given-up.";
+    attempts: u32, "已试次数。", "Tries.";
+    status: u32, "最近一次答复的 HTTP 状态；0 表示没有答复。", "HTTP status of the last answer; 0: none came.";
+    made_unix_ms: u64, "变化的时间。", "When the leg changed.";
+    done_unix_ms: u64, "送达或放弃的时间；0 表示仍在等待。", "When it was taken or given up; 0: it waits.";
+}
+
+shape! {
+    /// The delivery log of a system.
+    DeliveriesBody, "推送记录，最新的在前。", "The delivery log, the newest first.";
+    deliveries: Vec<DeliveryLine>, "推送。", "The deliveries.";
+}
+
+shape! {
     /// A page of the queue.
     LegPage, "按期限排列的一页事项。", "A page of legs by due date.";
     legs: Vec<LegLine>, "事项。", "The legs.";

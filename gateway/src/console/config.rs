@@ -1,5 +1,6 @@
 //! `gateway.toml`: where the console listens, where its node is, and which tokens it was given.
 
+use super::oidc::OidcRules;
 use super::role::TokenRole;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
@@ -16,6 +17,9 @@ pub struct Config {
     /// Accounts.
     #[serde(default)]
     pub accounts: AccountRules,
+    /// Who may say who logs in, besides the own passwords.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oidc: Option<OidcRules>,
     /// One desk token each.
     #[serde(default)]
     pub token: Vec<Token>,
@@ -173,6 +177,9 @@ impl Config {
         let wrong = |key: &str, what| Err(ConfigError::Value { key: key.to_owned(), what });
         if !(5..=240).contains(&self.accounts.idle_minutes) {
             return wrong("accounts.idle_minutes", "5 to 240");
+        }
+        if let Some(oidc) = &self.oidc {
+            oidc.check()?;
         }
         for (at, token) in self.token.iter().enumerate() {
             if self.token[..at].iter().any(|other| other.name == token.name) {

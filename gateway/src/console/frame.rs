@@ -221,6 +221,8 @@ pub(crate) struct FormPage {
     pub(crate) action: String,
     pub(crate) button: String,
     pub(crate) back: Option<Link>,
+    /// Another way to the same, below the form.
+    pub(crate) other: Option<Link>,
     /// A drawing made here, such as a QR code.
     pub(crate) drawing: String,
 }
@@ -235,6 +237,7 @@ impl FormPage {
             action: action.into(),
             button: button.into(),
             back: None,
+            other: None,
             drawing: String::new(),
         }
     }

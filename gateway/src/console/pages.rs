@@ -6,6 +6,7 @@ pub(super) mod agreements;
 pub(super) mod case;
 pub(super) mod find;
 pub(super) mod home;
+pub(super) mod oidc;
 pub(super) mod packs;
 pub(super) mod partners;
 pub(super) mod places;

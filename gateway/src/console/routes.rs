@@ -3,12 +3,12 @@
 
 use super::pages::review::{check, flags, pack, report, sample, timeline};
 use super::pages::{
-    account, admin, agreements, case, find, home, packs, partners, places, queue, sheet, step,
-    system, vacancies,
+    account, admin, agreements, case, find, home, oidc as provider, packs, partners, places, queue,
+    sheet, step, system, vacancies,
 };
 use super::role::Role;
 use super::visitor::gate;
-use super::{Shared, stack};
+use super::{Shared, oidc, stack};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get, post};
@@ -88,6 +88,8 @@ fn table() -> Vec<(Route, Handler)> {
         write("/language", Who::Anyone, post(account::language)),
         read("/login", Who::Anyone, get(account::login_page)),
         write("/login", Who::Anyone, post(account::login)),
+        read(oidc::BEGIN, Who::Anyone, get(provider::begin)),
+        read(oidc::BACK, Who::Anyone, get(provider::back)),
         write("/logout", Who::Account, post(account::logout)),
         write("/logout/everywhere", Who::Account, post(account::logout_everywhere)),
         read("/account", Who::Account, get(account::page)),
@@ -144,6 +146,7 @@ fn table() -> Vec<(Route, Handler)> {
         read("/system", to(SYSTEM), get(system::page)),
         write("/system/test", to(SYSTEM), post(system::test)),
         write("/system/retry", to(SYSTEM), post(system::retry)),
+        write("/system/webhook", to(SYSTEM), post(system::webhook)),
         read("/system/hold", to(SYSTEM), get(system::hold_page)),
         write("/system/hold", to(SYSTEM), post(system::hold)),
         write("/system/release", to(SYSTEM), post(system::release)),

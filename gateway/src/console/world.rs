@@ -33,3 +33,34 @@ pub trait SheetReader: Send + Sync {
     /// What came of it, and drafts or a file.
     async fn read(&self, job: &Job, file: &[u8]) -> Result<(Answer, Vec<u8>), NoAnswer>;
 }
+
+/// A request to the provider of log-ins: a GET, or a POST where there is a form.
+#[derive(Clone)]
+pub struct WebAsk {
+    /// The whole address.
+    pub url: String,
+    /// The fields, as a form is sent.
+    pub form: Option<String>,
+    /// Name and secret for HTTP basic authentication, in base64.
+    pub basic: Option<String>,
+}
+
+impl WebAsk {
+    pub(crate) fn get(url: &str) -> WebAsk {
+        WebAsk { url: url.to_owned(), form: None, basic: None }
+    }
+}
+
+/// Blind: there may be a code and a secret in it.
+impl std::fmt::Debug for WebAsk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WebAsk").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+/// The way to the provider of log-ins. It follows no redirect, and limits time and size.
+#[async_trait]
+pub trait Web: Send + Sync {
+    /// Status and body, or why there are none.
+    async fn ask(&self, ask: WebAsk) -> Result<(u16, Vec<u8>), String>;
+}

@@ -71,8 +71,8 @@ pub(super) fn problem(config: &Config) -> Option<(String, String)> {
         );
     }
     let limits = config.limits.ranges();
-    let ranges =
-        [limits, config.courier.ranges(), config.import.ranges(), config.desk.ranges()].concat();
+    let (import, webhooks) = (config.import.ranges(), config.webhooks.ranges());
+    let ranges = [limits, config.courier.ranges(), import, config.desk.ranges(), webhooks].concat();
     if let Some((key, _, min, max)) =
         ranges.into_iter().find(|(_, value, min, max)| !(*min..=*max).contains(value))
     {

@@ -1,10 +1,14 @@
 //! Table `notices`: how notices leave, and how reports of them come back.
 
+use super::address::url_problem;
 use crate::notice::TEMPLATES;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
+
+const IN_THE_CLEAR: &str = "must begin with https: telephone numbers and codes do not travel in the \
+                            clear; plain http is for 127.0.0.1 and [::1] alone";
 
 /// Table `notices`.
 #[derive(Clone, Debug, Deserialize)]
@@ -92,35 +96,11 @@ impl Notices {
         if self.url.is_empty() && self.backend == Backend::File {
             return None;
         }
-        match url_problem(&self.url) {
+        match url_problem(&self.url, IN_THE_CLEAR) {
             Some(what) => says("url", what),
             None => None,
         }
     }
-}
-
-fn url_problem(text: &str) -> Option<&'static str> {
-    let whole = "must be a whole address such as https://sms.example.cn/v1/notices";
-    let Ok(url) = text.parse::<http::Uri>() else { return Some(whole) };
-    let (Some(scheme), Some(host)) = (url.scheme_str(), url.host()) else { return Some(whole) };
-    if url.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-        return Some("must not hold a user or password: the secret signs instead");
-    }
-    match scheme {
-        "https" => None,
-        "http" if is_loopback(host) => None,
-        "http" => Some(
-            "must begin with https: telephone numbers and codes do not travel in the clear; plain \
-             http is for 127.0.0.1 and [::1] alone",
-        ),
-        _ => Some(whole),
-    }
-}
-
-/// Whether a host of an address can only be this machine. A name is not: it may resolve elsewhere.
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 #[cfg(test)]

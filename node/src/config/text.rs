@@ -86,6 +86,14 @@ const LIMITS: &str = r#"
 #"duplicate.ask.v1" = "SMS_100015"
 #"guardian.tell.v1" = "SMS_100016"
 #"statement.ask.v1" = "SMS_100017"
+
+# How other systems of an office are told of changes (`jieli webhook add`): the certificates (PEM)
+# that their own are checked against instead of the public roots, seconds for one delivery, and after
+# how many days one that nobody took is given up.
+#[webhooks]
+#ca_file = "systems-ca.pem"
+#timeout_s = 10
+#give_up_days = 3
 "#;
 
 const KEYRING: &str = "

@@ -62,6 +62,7 @@ pub const UNCOVERED: &[(&str, &str)] = &[
     ("case_counter", "the next number: a case number is unique by its own key"),
     ("cosign_last", "when each city last cosigned, by the own clock: it does so again"),
     ("document_lookup", "counts of one day"),
+    ("chore_lease", "which replica does a chore, for a minute"),
     ("correction_request", "when a person asked and was answered; what was asked is encrypted"),
     ("desk_presence", "ninety days of who was where"),
     ("erase_request", "when a person asked and was answered; the local log holds the erasure"),
@@ -115,6 +116,8 @@ pub const UNCOVERED: &[(&str, &str)] = &[
     ("timer", "what is to be done next"),
     ("unsent_act", "until a desk has read it"),
     ("wage_finding", "the local log holds each finding by itself"),
+    ("webhook", "an operator's setting; the local log holds each change by itself"),
+    ("webhook_delivery", "what systems were told, for a month; each leg itself says how it stands"),
     ("window_miss", "counts of one day"),
     ("worker_pin", "a keyed PIN, with a salt"),
 ];

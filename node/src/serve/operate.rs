@@ -2,8 +2,9 @@
 //! other. It names no person and no case.
 
 use super::access;
-use super::answer::Answer;
-use crate::command::{Actor, Command};
+use super::answer::{Answer, odd};
+use crate::command::{Actor, Command, Done};
+use crate::hooks::{self, HookCommand};
 use crate::house::House;
 use crate::queues::{self, OperateCommand};
 use crate::store::Store;
@@ -82,6 +83,29 @@ impl OperateDoor {
         self.hand.perform(Command::Operate(actor, command(city))).await?;
         self.queues(peer).await
     }
+
+    async fn webhooks(&self) -> Answer<wire::WebhookList> {
+        let mut conn = self.store.read().await?;
+        let published = self.hand.published();
+        Ok(hooks::list(&mut conn, &published.directory, &self.house.config).await?)
+    }
+
+    async fn hook_done(&self, command: HookCommand) -> Answer<wire::WebhookList> {
+        self.hand.perform(Command::Hooks(command)).await?;
+        self.webhooks().await
+    }
+
+    async fn hook_secret(&self, command: HookCommand) -> Answer<wire::WebhookSecret> {
+        match self.hand.perform(Command::Hooks(command)).await? {
+            Done::Hook(made) => Ok(*made),
+            _ => Err(odd()),
+        }
+    }
+
+    async fn deliveries(&self, asked: &wire::ListDeliveriesRequest) -> Answer<wire::DeliveryList> {
+        let mut conn = self.store.read().await?;
+        Ok(hooks::log(&mut conn, &self.hand.published().directory, asked).await?)
+    }
 }
 
 #[tonic::async_trait]
@@ -109,5 +133,47 @@ impl Operate for OperateDoor {
     async fn release_queue(&self, request: Request<wire::QueueRef>) -> Reply<wire::QueueList> {
         let (actor, asked) = self.enter(request)?;
         self.reply(self.done(actor, &asked.peer, OperateCommand::Release).await)
+    }
+
+    async fn list_webhooks(
+        &self,
+        request: Request<wire::ListWebhooksRequest>,
+    ) -> Reply<wire::WebhookList> {
+        self.enter(request)?;
+        self.reply(self.webhooks().await)
+    }
+
+    async fn add_webhook(
+        &self,
+        request: Request<wire::AddWebhookRequest>,
+    ) -> Reply<wire::WebhookSecret> {
+        let (actor, asked) = self.enter(request)?;
+        self.reply(self.hook_secret(HookCommand::Add(actor, asked)).await)
+    }
+
+    async fn remove_webhook(&self, request: Request<wire::WebhookRef>) -> Reply<wire::WebhookList> {
+        let (actor, asked) = self.enter(request)?;
+        self.reply(self.hook_done(HookCommand::Remove(actor, asked)).await)
+    }
+
+    async fn rotate_webhook(
+        &self,
+        request: Request<wire::WebhookRef>,
+    ) -> Reply<wire::WebhookSecret> {
+        let (actor, asked) = self.enter(request)?;
+        self.reply(self.hook_secret(HookCommand::Rotate(actor, asked)).await)
+    }
+
+    async fn retry_webhook(&self, request: Request<wire::WebhookRef>) -> Reply<wire::WebhookList> {
+        let (actor, asked) = self.enter(request)?;
+        self.reply(self.hook_done(HookCommand::Retry(actor, asked)).await)
+    }
+
+    async fn list_deliveries(
+        &self,
+        request: Request<wire::ListDeliveriesRequest>,
+    ) -> Reply<wire::DeliveryList> {
+        let (_, asked) = self.enter(request)?;
+        self.reply(self.deliveries(&asked).await)
     }
 }

@@ -13,23 +13,23 @@ const UNDATED: i64 = 99_999_998;
 /// After everything: closed.
 const CLOSED: i64 = 99_999_999;
 
-/// Writes down where a leg stands in the queue.
-pub async fn index(conn: &mut Conn, file: &LegFile) -> Result<(), StoreError> {
-    let Some((sort_on, turn)) = standing(file) else { return Ok(()) };
+/// Writes down where a leg stands in the queue; whether that is otherwise than before.
+pub async fn index(conn: &mut Conn, file: &LegFile) -> Result<bool, StoreError> {
+    let Some((sort_on, turn)) = standing(file) else { return Ok(false) };
     conn.run(
         "INSERT INTO leg_due (leg_id, sort_on, turn) VALUES ($1,$2,$3) \
          ON CONFLICT (leg_id) DO UPDATE SET sort_on = excluded.sort_on, turn = excluded.turn",
         vec![file.id.to_vec().into(), sort_on.into(), turn.into()],
     )
     .await?;
-    changed(conn, file, &format!("{} {sort_on} {turn}", stage(file))).await?;
+    let is_new = changed(conn, file, &format!("{} {sort_on} {turn}", stage(file))).await?;
     if file.is_local() {
-        return Ok(());
+        return Ok(is_new);
     }
     let leg: Val = file.id.to_vec().into();
     if sort_on == CLOSED {
         conn.run("DELETE FROM leg_open WHERE leg_id = $1", vec![leg]).await?;
-        return Ok(());
+        return Ok(is_new);
     }
     conn.run(
         "INSERT INTO leg_open (leg_id, agreement_id, service, case_id) VALUES ($1,$2,$3,$4) \
@@ -42,7 +42,7 @@ pub async fn index(conn: &mut Conn, file: &LegFile) -> Result<(), StoreError> {
         ],
     )
     .await?;
-    Ok(())
+    Ok(is_new)
 }
 
 fn stage(file: &LegFile) -> &'static str {
@@ -50,16 +50,15 @@ fn stage(file: &LegFile) -> &'static str {
 }
 
 /// Notes that a leg stands otherwise than before: it goes to the end of the changes.
-async fn changed(conn: &mut Conn, file: &LegFile, standing: &str) -> Result<(), StoreError> {
-    conn.run(
+async fn changed(conn: &mut Conn, file: &LegFile, standing: &str) -> Result<bool, StoreError> {
+    let rows = conn.run(
         "INSERT INTO leg_change (leg_id, seq, standing) \
          VALUES ($1, (SELECT COALESCE(MAX(seq), 0) + 1 FROM leg_change), $2) \
          ON CONFLICT (leg_id) DO UPDATE SET seq = excluded.seq, standing = excluded.standing \
          WHERE leg_change.standing <> excluded.standing",
         vec![file.id.to_vec().into(), standing.into()],
-    )
-    .await?;
-    Ok(())
+    );
+    Ok(rows.await? > 0)
 }
 
 /// The newest change there is; 0 before the first.

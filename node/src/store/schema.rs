@@ -60,6 +60,7 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 34 "0034_systems",
                 35 "0035_leg_helper",
                 39 "0039_vacancy_office",
+                44 "0044_webhooks",
             )
         };
     }

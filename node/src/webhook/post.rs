@@ -1,8 +1,9 @@
-//! One HTTP post over a connection of its own: TLS by rustls with ring, bounded in time and size.
+//! One HTTP request over a connection of its own: TLS by rustls with ring, bounded in time and size.
 
 use crate::tls::{ClockMs, TlsClock, provider};
-use http::header::{CONTENT_TYPE, HOST, USER_AGENT};
-use http::{Request, Uri};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT};
+use http::request::Builder;
+use http::{Method, Request, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
@@ -11,6 +12,7 @@ use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, version};
+use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-/// Bytes of an answer that are read; nothing in it is used.
+/// Bytes of the answer to a post that are read; nothing in it is used.
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
 
 /// Why nothing was posted. Names the address, never what was posted.
@@ -39,13 +41,16 @@ pub enum PostError {
     /// The other side does not speak HTTP.
     #[error("{0}")]
     Http(#[from] hyper::Error),
+    /// The answer is longer than what asks can use.
+    #[error("the answer is too long, or broke off")]
+    TooLong,
     /// Nothing came in time.
     #[error("no answer in time")]
     TimedOut,
 }
 
 /// The way to one address.
-pub(super) struct Line {
+pub struct Line {
     url: Uri,
     host: String,
     port: u16,
@@ -56,7 +61,7 @@ pub(super) struct Line {
 impl Line {
     /// To an address of `http` or `https`, whose certificate is checked against these, or against
     /// the public roots.
-    pub(super) fn new(
+    pub fn new(
         url: &str,
         ca_pem: Option<&[u8]>,
         clock: ClockMs,
@@ -77,37 +82,71 @@ impl Line {
     }
 
     /// Posts and tells the HTTP status.
-    pub(super) async fn post(&self, headers: [String; 3], body: Vec<u8>) -> Result<u16, PostError> {
-        let whole = tokio::time::timeout(self.time_max, self.exchange(headers, body)).await;
-        whole.map_err(|_| PostError::TimedOut)?
-    }
-
-    async fn exchange(&self, headers: [String; 3], body: Vec<u8>) -> Result<u16, PostError> {
-        let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
-        let request = self.request(headers, body)?;
-        match &self.tls {
-            Some((connector, name)) => {
-                talk(connector.connect(name.clone(), stream).await?, request).await
-            }
-            None => talk(stream, request).await,
-        }
-    }
-
-    fn request(
-        &self,
-        headers: [String; 3],
-        body: Vec<u8>,
-    ) -> Result<Request<Full<Bytes>>, PostError> {
-        let path = self.url.path_and_query().map_or("/", |path| path.as_str());
-        let authority = self.url.authority().map_or("", |authority| authority.as_str());
-        let mut request = Request::post(path)
-            .header(HOST, authority)
-            .header(USER_AGENT, "jieli")
-            .header(CONTENT_TYPE, "application/json");
+    pub(crate) async fn post(&self, headers: [String; 3], body: Vec<u8>) -> Result<u16, PostError> {
+        let mut request = self.request(Method::POST).header(CONTENT_TYPE, "application/json");
         for (name, value) in super::HEADERS.into_iter().zip(headers) {
             request = request.header(name, value);
         }
-        request.body(Full::new(Bytes::from(body))).map_err(|_| PostError::Url)
+        Ok(self.send(request, body, ANSWER_BYTES_MAX).await?.0)
+    }
+
+    /// A GET, or a POST where there is a form, with name and secret in base64 where they are
+    /// needed; tells the status and the answer's body.
+    pub async fn ask(
+        &self,
+        form: Option<String>,
+        basic: Option<String>,
+        bytes_max: usize,
+    ) -> Result<(u16, Vec<u8>), PostError> {
+        let method = if form.is_some() { Method::POST } else { Method::GET };
+        let mut request = self.request(method).header(ACCEPT, "application/json");
+        if form.is_some() {
+            request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        }
+        if let Some(basic) = basic {
+            request = request.header(AUTHORIZATION, format!("Basic {basic}"));
+        }
+        let body = form.unwrap_or_default().into_bytes();
+        let (status, body) = self.send(request, body, bytes_max).await?;
+        Ok((status, body.ok_or(PostError::TooLong)?))
+    }
+
+    async fn send(
+        &self,
+        request: Builder,
+        body: Vec<u8>,
+        bytes_max: usize,
+    ) -> Result<(u16, Option<Vec<u8>>), PostError> {
+        let request = request.body(Full::new(Bytes::from(body))).map_err(|_| PostError::Url)?;
+        let whole = tokio::time::timeout(self.time_max, self.exchange(request, bytes_max)).await;
+        whole.map_err(|_| PostError::TimedOut)?
+    }
+
+    async fn exchange(
+        &self,
+        request: Request<Full<Bytes>>,
+        bytes_max: usize,
+    ) -> Result<(u16, Option<Vec<u8>>), PostError> {
+        let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
+        match &self.tls {
+            Some((connector, name)) => {
+                talk(connector.connect(name.clone(), stream).await?, request, bytes_max).await
+            }
+            None => talk(stream, request, bytes_max).await,
+        }
+    }
+
+    fn request(&self, method: Method) -> Builder {
+        let path = self.url.path_and_query().map_or("/", |path| path.as_str());
+        let authority = self.url.authority().map_or("", |authority| authority.as_str());
+        let request = Request::builder().method(method).uri(path);
+        request.header(HOST, authority).header(USER_AGENT, "jieli")
+    }
+}
+
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Line({})", self.host)
     }
 }
 
@@ -132,7 +171,11 @@ fn tls_config(ca_pem: Option<&[u8]>, clock: ClockMs) -> Result<ClientConfig, Pos
     Ok(config)
 }
 
-async fn talk<S>(stream: S, request: Request<Full<Bytes>>) -> Result<u16, PostError>
+async fn talk<S>(
+    stream: S,
+    request: Request<Full<Bytes>>,
+    bytes_max: usize,
+) -> Result<(u16, Option<Vec<u8>>), PostError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -141,8 +184,8 @@ where
         let answer = sender.send_request(request).await?;
         let status = answer.status().as_u16();
         // Read to its end, so that the other side is not cut off in the middle of its answer.
-        let _ = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
-        Ok(status)
+        let body = Limited::new(answer.into_body(), bytes_max).collect().await;
+        Ok((status, body.ok().map(|body| body.to_bytes().to_vec())))
     };
     drive(connection, asked).await
 }

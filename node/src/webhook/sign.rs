@@ -9,6 +9,8 @@ use zeroize::Zeroizing;
 /// Names of the three headers: id, seconds since 1970, signatures.
 pub const HEADERS: [&str; 3] = ["webhook-id", "webhook-timestamp", "webhook-signature"];
 
+/// What a secret begins with.
+const PREFIX: &str = "whsec_";
 /// How far the sender's clock may be off, in seconds; also how long a body can be played again.
 const TOLERANCE_S: u64 = 300;
 /// Bytes of a secret.
@@ -34,7 +36,7 @@ pub struct SharedSecret(hmac::Key);
 impl SharedSecret {
     /// From `whsec_` and base64.
     pub fn parse(text: &str) -> Result<SharedSecret, SignError> {
-        let digits = text.trim().strip_prefix("whsec_").ok_or(SignError::Secret)?;
+        let digits = text.trim().strip_prefix(PREFIX).ok_or(SignError::Secret)?;
         let bytes = Zeroizing::new(STANDARD.decode(digits).map_err(|_| SignError::Secret)?);
         if !SECRET_BYTES.contains(&bytes.len()) {
             return Err(SignError::Secret);
@@ -44,8 +46,26 @@ impl SharedSecret {
 
     /// The values of [`HEADERS`] for a body.
     pub fn headers(&self, id: &str, seconds: u64, body: &[u8]) -> [String; 3] {
-        let tag = hmac::sign(&self.0, &signed(id, &seconds.to_string(), body));
-        [id.to_owned(), seconds.to_string(), format!("v1,{}", STANDARD.encode(tag))]
+        SharedSecret::headers_of(std::slice::from_ref(self), id, seconds, body)
+    }
+
+    /// The same, signed with each of these: who still has the secret before can verify too.
+    pub fn headers_of(
+        secrets: &[SharedSecret],
+        id: &str,
+        seconds: u64,
+        body: &[u8],
+    ) -> [String; 3] {
+        let bytes = signed(id, &seconds.to_string(), body);
+        let tags = secrets.iter().map(|secret| hmac::sign(&secret.0, &bytes));
+        let tags: Vec<String> = tags.map(|tag| format!("v1,{}", STANDARD.encode(tag))).collect();
+        [id.to_owned(), seconds.to_string(), tags.join(" ")]
+    }
+
+    /// Of random bytes, as [`SharedSecret::parse`] reads it.
+    pub fn text(bytes: &[u8; 32]) -> Zeroizing<String> {
+        let digits = Zeroizing::new(STANDARD.encode(bytes));
+        Zeroizing::new(format!("{PREFIX}{}", *digits))
     }
 
     /// Whether one of the signatures is ours, at about this time. `headers` are the values of

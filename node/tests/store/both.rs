@@ -42,6 +42,7 @@ const SCHEMA: &str = concat!(
     include_str!("../../src/store/schema/sqlite/0034_systems.sql"),
     include_str!("../../src/store/schema/sqlite/0035_leg_helper.sql"),
     include_str!("../../src/store/schema/sqlite/0039_vacancy_office.sql"),
+    include_str!("../../src/store/schema/sqlite/0044_webhooks.sql"),
 );
 
 #[derive(Clone, Debug)]
@@ -302,7 +303,7 @@ proptest! {
         let mut results = results_of(async |scratch| history(scratch, &batches).await);
         while let [(told, dump), (other_told, other_dump), ..] = results.as_slice() {
             prop_assert_eq!(told, other_told);
-            prop_assert_eq!(dump.len(), 109);
+            prop_assert_eq!(dump.len(), 112);
             for (table, rows) in dump {
                 prop_assert!(other_dump.get(table) == Some(rows), "table {} differs", table);
             }

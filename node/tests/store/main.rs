@@ -5,6 +5,7 @@
 
 mod both;
 mod highwater;
+mod hooks;
 mod log;
 mod lost;
 mod open;

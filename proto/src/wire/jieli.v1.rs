@@ -12852,6 +12852,119 @@ pub mod worker_server {
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AddWebhookRequest {
+    /// name of a token of the role `system`
+    #[prost(string, tag = "1")]
+    pub system: ::prost::alloc::string::String,
+    /// https, or plain http on this machine
+    #[prost(string, tag = "2")]
+    pub url: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WebhookRef {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WebhookList {
+    #[prost(message, repeated, tag = "1")]
+    pub webhooks: ::prost::alloc::vec::Vec<Webhook>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Webhook {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub system: ::prost::alloc::string::String,
+    /// credit code
+    #[prost(string, tag = "3")]
+    pub office: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub office_name: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub url: ::prost::alloc::string::String,
+    /// well; failing: the last try failed; dead: something was given up and nothing was taken since;
+    /// no-system: the configuration names no such system of that office
+    #[prost(string, tag = "6")]
+    pub state: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "7")]
+    pub made_unix_ms: u64,
+    /// 0: one secret signs
+    #[prost(uint64, tag = "8")]
+    pub old_secret_until_unix_ms: u64,
+    #[prost(uint64, tag = "9")]
+    pub waiting: u64,
+    /// 0: nothing waits
+    #[prost(uint64, tag = "10")]
+    pub oldest_unix_ms: u64,
+    /// 0: nothing waits
+    #[prost(uint64, tag = "11")]
+    pub next_try_unix_ms: u64,
+    /// when the last delivery was taken; 0: never
+    #[prost(uint64, tag = "12")]
+    pub taken_unix_ms: u64,
+}
+/// The secret is shown once.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WebhookSecret {
+    #[prost(message, optional, tag = "1")]
+    pub webhook: ::core::option::Option<Webhook>,
+    /// whsec_ and base64
+    #[prost(string, tag = "2")]
+    pub secret: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListDeliveriesRequest {
+    /// hex; empty: every one
+    #[prost(string, tag = "1")]
+    pub webhook: ::prost::alloc::string::String,
+    /// 0: 50; the newest first
+    #[prost(uint32, tag = "2")]
+    pub most: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DeliveryList {
+    #[prost(message, repeated, tag = "1")]
+    pub deliveries: ::prost::alloc::vec::Vec<Delivery>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Delivery {
+    /// the header webhook-id
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// hex
+    #[prost(string, tag = "2")]
+    pub webhook: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub system: ::prost::alloc::string::String,
+    /// waiting, taken, given-up
+    #[prost(string, tag = "4")]
+    pub state: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "5")]
+    pub attempts: u32,
+    /// HTTP status of the last answer; 0: none came
+    #[prost(uint32, tag = "6")]
+    pub status: u32,
+    /// why the last try failed; empty: none did
+    #[prost(string, tag = "7")]
+    pub problem: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "8")]
+    pub made_unix_ms: u64,
+    /// 0: waiting
+    #[prost(uint64, tag = "9")]
+    pub done_unix_ms: u64,
+    /// What was told; to the system itself, never to operators.
+    #[prost(string, tag = "10")]
+    pub case_number: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "11")]
+    pub leg: u32,
+    #[prost(string, tag = "12")]
+    pub stage: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListWebhooksRequest {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListQueuesRequest {
     #[prost(string, tag = "1")]
     pub peer: ::prost::alloc::string::String,
@@ -13167,6 +13280,137 @@ pub mod operate_client {
                 .insert(GrpcMethod::new("jieli.v1.Operate", "ReleaseQueue"));
             self.inner.unary(req, path, codec).await
         }
+        /// Where other systems are told of changes, and how that goes.
+        pub async fn list_webhooks(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListWebhooksRequest>,
+        ) -> std::result::Result<tonic::Response<super::WebhookList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Operate/ListWebhooks",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Operate", "ListWebhooks"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn add_webhook(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AddWebhookRequest>,
+        ) -> std::result::Result<tonic::Response<super::WebhookSecret>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Operate/AddWebhook",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Operate", "AddWebhook"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Ends it; what waits is not sent any more.
+        pub async fn remove_webhook(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WebhookRef>,
+        ) -> std::result::Result<tonic::Response<super::WebhookList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Operate/RemoveWebhook",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Operate", "RemoveWebhook"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// A new secret. For a day the one before signs too.
+        pub async fn rotate_webhook(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WebhookRef>,
+        ) -> std::result::Result<tonic::Response<super::WebhookSecret>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Operate/RotateWebhook",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Operate", "RotateWebhook"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Tries at once what waits, and again what was given up.
+        pub async fn retry_webhook(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WebhookRef>,
+        ) -> std::result::Result<tonic::Response<super::WebhookList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Operate/RetryWebhook",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Operate", "RetryWebhook"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// What was sent when and what came of it; no case is named.
+        pub async fn list_deliveries(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListDeliveriesRequest>,
+        ) -> std::result::Result<tonic::Response<super::DeliveryList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Operate/ListDeliveries",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Operate", "ListDeliveries"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -13204,6 +13448,35 @@ pub mod operate_server {
             &self,
             request: tonic::Request<super::QueueRef>,
         ) -> std::result::Result<tonic::Response<super::QueueList>, tonic::Status>;
+        /// Where other systems are told of changes, and how that goes.
+        async fn list_webhooks(
+            &self,
+            request: tonic::Request<super::ListWebhooksRequest>,
+        ) -> std::result::Result<tonic::Response<super::WebhookList>, tonic::Status>;
+        async fn add_webhook(
+            &self,
+            request: tonic::Request<super::AddWebhookRequest>,
+        ) -> std::result::Result<tonic::Response<super::WebhookSecret>, tonic::Status>;
+        /// Ends it; what waits is not sent any more.
+        async fn remove_webhook(
+            &self,
+            request: tonic::Request<super::WebhookRef>,
+        ) -> std::result::Result<tonic::Response<super::WebhookList>, tonic::Status>;
+        /// A new secret. For a day the one before signs too.
+        async fn rotate_webhook(
+            &self,
+            request: tonic::Request<super::WebhookRef>,
+        ) -> std::result::Result<tonic::Response<super::WebhookSecret>, tonic::Status>;
+        /// Tries at once what waits, and again what was given up.
+        async fn retry_webhook(
+            &self,
+            request: tonic::Request<super::WebhookRef>,
+        ) -> std::result::Result<tonic::Response<super::WebhookList>, tonic::Status>;
+        /// What was sent when and what came of it; no case is named.
+        async fn list_deliveries(
+            &self,
+            request: tonic::Request<super::ListDeliveriesRequest>,
+        ) -> std::result::Result<tonic::Response<super::DeliveryList>, tonic::Status>;
     }
     /// On the desk listener, for tokens of the role `operator` alone. It names no person and no case.
     #[derive(Debug)]
@@ -13441,6 +13714,270 @@ pub mod operate_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ReleaseQueueSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Operate/ListWebhooks" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListWebhooksSvc<T: Operate>(pub Arc<T>);
+                    impl<
+                        T: Operate,
+                    > tonic::server::UnaryService<super::ListWebhooksRequest>
+                    for ListWebhooksSvc<T> {
+                        type Response = super::WebhookList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListWebhooksRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operate>::list_webhooks(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListWebhooksSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Operate/AddWebhook" => {
+                    #[allow(non_camel_case_types)]
+                    struct AddWebhookSvc<T: Operate>(pub Arc<T>);
+                    impl<
+                        T: Operate,
+                    > tonic::server::UnaryService<super::AddWebhookRequest>
+                    for AddWebhookSvc<T> {
+                        type Response = super::WebhookSecret;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AddWebhookRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operate>::add_webhook(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AddWebhookSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Operate/RemoveWebhook" => {
+                    #[allow(non_camel_case_types)]
+                    struct RemoveWebhookSvc<T: Operate>(pub Arc<T>);
+                    impl<T: Operate> tonic::server::UnaryService<super::WebhookRef>
+                    for RemoveWebhookSvc<T> {
+                        type Response = super::WebhookList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WebhookRef>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operate>::remove_webhook(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RemoveWebhookSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Operate/RotateWebhook" => {
+                    #[allow(non_camel_case_types)]
+                    struct RotateWebhookSvc<T: Operate>(pub Arc<T>);
+                    impl<T: Operate> tonic::server::UnaryService<super::WebhookRef>
+                    for RotateWebhookSvc<T> {
+                        type Response = super::WebhookSecret;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WebhookRef>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operate>::rotate_webhook(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RotateWebhookSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Operate/RetryWebhook" => {
+                    #[allow(non_camel_case_types)]
+                    struct RetryWebhookSvc<T: Operate>(pub Arc<T>);
+                    impl<T: Operate> tonic::server::UnaryService<super::WebhookRef>
+                    for RetryWebhookSvc<T> {
+                        type Response = super::WebhookList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WebhookRef>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operate>::retry_webhook(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RetryWebhookSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Operate/ListDeliveries" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListDeliveriesSvc<T: Operate>(pub Arc<T>);
+                    impl<
+                        T: Operate,
+                    > tonic::server::UnaryService<super::ListDeliveriesRequest>
+                    for ListDeliveriesSvc<T> {
+                        type Response = super::DeliveryList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListDeliveriesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Operate>::list_deliveries(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListDeliveriesSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -16780,6 +17317,28 @@ pub mod systems_client {
                 .insert(GrpcMethod::new("jieli.v1.Systems", "ReadVacancies"));
             self.inner.unary(req, path, codec).await
         }
+        /// What this system was told by HTTP, when, and what came of it.
+        pub async fn read_deliveries(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListDeliveriesRequest>,
+        ) -> std::result::Result<tonic::Response<super::DeliveryList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Systems/ReadDeliveries",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Systems", "ReadDeliveries"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -16832,6 +17391,11 @@ pub mod systems_server {
             &self,
             request: tonic::Request<super::ListVacanciesRequest>,
         ) -> std::result::Result<tonic::Response<super::VacancyList>, tonic::Status>;
+        /// What this system was told by HTTP, when, and what came of it.
+        async fn read_deliveries(
+            &self,
+            request: tonic::Request<super::ListDeliveriesRequest>,
+        ) -> std::result::Result<tonic::Response<super::DeliveryList>, tonic::Status>;
     }
     /// Behind a token of the role "system": one office, one named system. It sees the legs of that office
     /// and of no other, opens one section of one leg at a time, and confirms, releases and stops nothing.
@@ -17246,6 +17810,51 @@ pub mod systems_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ReadVacanciesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Systems/ReadDeliveries" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReadDeliveriesSvc<T: Systems>(pub Arc<T>);
+                    impl<
+                        T: Systems,
+                    > tonic::server::UnaryService<super::ListDeliveriesRequest>
+                    for ReadDeliveriesSvc<T> {
+                        type Response = super::DeliveryList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListDeliveriesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Systems>::read_deliveries(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReadDeliveriesSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -37,6 +37,12 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("queue retry", "jieli queue retry ruian.zj"),
     ("queue hold", "jieli queue hold ruian.zj --reason peer-asked --hours 4"),
     ("queue release", "jieli queue release ruian.zj"),
+    ("webhook list", "jieli webhook list"),
+    ("webhook add", "jieli webhook add school-roll https://roll.example.cn/jieli"),
+    ("webhook remove", "jieli webhook remove <32 hex digits>"),
+    ("webhook rotate", "jieli webhook rotate <32 hex digits>"),
+    ("webhook log", "jieli webhook log\njieli webhook log <32 hex digits> --most 200"),
+    ("webhook retry", "jieli webhook retry <32 hex digits>"),
     (
         "stand-in name",
         "jieli stand-in name clerk-2 --to 2026-12-11\n\

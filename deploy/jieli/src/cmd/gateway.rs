@@ -6,6 +6,7 @@ use super::say::{FAILED, OK, Out, WRONG_USE};
 use super::{Done, Fail};
 use crate::ambient::{SystemClock, SystemEntropy};
 use crate::consoles;
+use crate::web::RealWeb;
 use anyhow::Context;
 use clap::Subcommand;
 use jieli_gateway::console::accounts::Accounts;
@@ -34,6 +35,8 @@ gateway.toml:
              passwords are counted for whoever sent them and not for the proxy
   [node]     desk, worker: addresses of the own node
   [accounts] file, second_factor (true: every account needs a code app), idle_minutes
+  [oidc]     issuer, client_id, client_secret_file, ca_file, claim (sub): a provider that says who logs
+             in; [oidc.accounts] value = \"account\"; its callback is ORIGIN/login/oidc/back
   [[token]]  name, role (clerk, approver, compliance), office, office_name, file: one desk token
 Health: GET /health answers 200 while the console serves. SIGTERM: what is being answered is answered.";
 
@@ -294,10 +297,14 @@ async fn serve(path: &Path, out: Out) -> Result<Done, Fail> {
     let config = Config::load(path).map_err(|error| unusable(&error))?;
     let origin = config.listen.origin.clone();
     let told = told()?;
+    let ca = config.oidc.as_ref().and_then(|oidc| oidc.ca_file.as_ref());
+    let ca = ca.map(|file| std::fs::read(config.place(file))).transpose();
+    let ca = ca.map_err(|error| unusable(&error))?;
     let outside = Outside {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy::new()),
         reader: Arc::new(Reader),
+        web: Arc::new(RealWeb { ca }),
     };
     let ready = Ready::new(config, outside).await.map_err(stopped)?;
     out.show(&json!({ "url": origin }), || {

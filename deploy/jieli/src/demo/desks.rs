@@ -5,6 +5,7 @@ use crate::ambient::{SystemClock, SystemEntropy};
 use crate::cmd::import::Reader;
 use crate::consoles;
 use crate::demo::city::{City, free_port};
+use crate::web::RealWeb;
 use anyhow::Result;
 use jieli_gateway::console::role::Role;
 use jieli_gateway::console::{self, Demo};
@@ -59,6 +60,7 @@ impl Desks {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy::new()),
             reader: Arc::new(Reader),
+            web: Arc::new(RealWeb::default()),
         };
         let ready = console::Ready::demo(config, outside, Demo { key, accounts }).await?;
         let told = over.clone().cancelled_owned();

@@ -4,6 +4,7 @@ use crate::console::Shared;
 use crate::console::accounts::{Account, Event, Try, password, totp};
 use crate::console::form::{Input, Kind, taken};
 use crate::console::frame::{Answer, Button, DonePage, Failed, FormPage, Frame, Link, show};
+use crate::console::oidc::BEGIN;
 use crate::console::posted::Form;
 use crate::console::stack::nowhere;
 use crate::console::visitor::{Visitor, set_cookie, set_language};
@@ -74,6 +75,7 @@ fn login_form(visitor: &Visitor) -> FormPage {
     let mut page =
         FormPage::new(Frame::new(visitor, lang.w("login.title")), "/login", lang.w("login.button"));
     page.lead = vec![lang.w("login.lead").to_owned()];
+    page.other = visitor.console.provider.as_ref().map(|_| Link::new(BEGIN, lang.w("oidc.link")));
     page.inputs = vec![
         Input::new("name", lang.w("login.name"), Kind::Text).fill("username"),
         Input::new("password", lang.w("login.password"), Kind::Password).fill("current-password"),
@@ -100,6 +102,20 @@ pub(crate) async fn login_page(
 }
 
 /// A new cookie for every log-in: one that was known before opens nothing.
+pub(crate) async fn let_in(visitor: &Visitor, account: &Account, how: &str) -> Answer {
+    let (accounts, now) = (&visitor.console.accounts, visitor.now_ms());
+    accounts.close(&visitor.key).await.map_err(visitor.broken())?;
+    let entropy = &*visitor.console.outside.entropy;
+    let opened = accounts.open_session(account.id, entropy, now).await;
+    let key = opened.map_err(visitor.broken())?;
+    visitor.note(&account.name, how, "").await?;
+    let to = if visitor.console.kept.has(account.id, now) { "/resume" } else { "/" };
+    let mut response = Redirect::to(to).into_response();
+    set_cookie(&mut response, &visitor.console.cookie, &key);
+    Ok(response)
+}
+
+/// Logs in with name and password.
 pub(crate) async fn login(visitor: Visitor, form: Form) -> Answer {
     let lang = visitor.lang;
     let mut page = login_form(&visitor);
@@ -117,17 +133,7 @@ pub(crate) async fn login(visitor: Visitor, form: Form) -> Answer {
         accounts.try_in(name, given, code, now).await.map_err(visitor.broken())?
     };
     let (what, wrong) = match tried {
-        Try::In(account) => {
-            accounts.close(&visitor.key).await.map_err(visitor.broken())?;
-            let entropy = &*visitor.console.outside.entropy;
-            let opened = accounts.open_session(account.id, entropy, now).await;
-            let key = opened.map_err(visitor.broken())?;
-            visitor.note(&account.name, "login", "").await?;
-            let to = if visitor.console.kept.has(account.id, now) { "/resume" } else { "/" };
-            let mut response = Redirect::to(to).into_response();
-            set_cookie(&mut response, &visitor.console.cookie, &key);
-            return Ok(response);
-        }
+        Try::In(account) => return let_in(&visitor, &account, "login").await,
         Try::Wrong => {
             tries.allows(visitor.address, now as u64);
             ("wrong", lang.w("login.wrong"))

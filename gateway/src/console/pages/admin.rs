@@ -195,6 +195,8 @@ pub(crate) async fn events(visitor: Visitor) -> Answer {
     let all = visitor.console.accounts.events(EVENTS).await.map_err(visitor.broken())?;
     let word = |what: &str| match what {
         "login" => lang.w("events.login"),
+        "provider" => lang.w("events.provider"),
+        "refused" => lang.w("events.refused"),
         "logout" => lang.w("events.logout"),
         "logout-all" => lang.w("events.logout_all"),
         "wrong" => lang.w("events.wrong"),

@@ -45,6 +45,8 @@ pub(crate) async fn page(visitor: Visitor) -> Answer {
     let peers = peers.map_err(visitor.sorry())?.into_inner().peers;
     let queues = visitor.operate()?.list_queues(wire::ListQueuesRequest::default()).await;
     let queues = queues.map_err(visitor.sorry())?.into_inner().queues;
+    let hooks = visitor.operate()?.list_webhooks(wire::ListWebhooksRequest {}).await;
+    let hooks = hooks.map_err(visitor.sorry())?.into_inner().webhooks;
     let keys = desk.list_keys(wire::ListKeysRequest::default()).await;
     let keys = keys.map_err(visitor.sorry())?.into_inner();
     let mut page = ReviewPage::new(&visitor, lang.w("nav.system"));
@@ -67,6 +69,7 @@ pub(crate) async fn page(visitor: Visitor) -> Answer {
         alarms(&status.alarms, lang),
         waiting(&queues, lang),
         partners(&peers, lang),
+        told(&hooks, lang),
         ending(&status.expiries, lang),
         used(&keys, lang),
     ];
@@ -181,6 +184,54 @@ fn partners(all: &[wire::Peer], lang: Lang) -> Table {
         rows: rows.collect(),
         empty: lang.w("system.no_peers"),
     }
+}
+
+/// What other systems of the offices are sent over HTTP, and how that goes.
+fn told(all: &[wire::Webhook], lang: Lang) -> Table {
+    let rows = all.iter().map(|hook| {
+        let state = match hook.state.as_str() {
+            "failing" => lang.w("system.hook_failing"),
+            "dead" => lang.w("system.hook_dead"),
+            "no-system" => lang.w("system.hook_no_system"),
+            _ => lang.w("system.hook_well"),
+        };
+        let hidden = vec![("id".to_owned(), hook.id.clone())];
+        let retry = Button {
+            action: "/system/webhook".to_owned(),
+            label: lang.w("system.retry").to_owned(),
+            hidden,
+        };
+        vec![
+            format!("{}（{}）", hook.system, hook.office_name).into(),
+            hook.url.clone().into(),
+            state.to_owned().into(),
+            hook.waiting.to_string().into(),
+            lang.time(hook.oldest_unix_ms).into(),
+            lang.time(hook.taken_unix_ms).into(),
+            Cell { buttons: vec![retry], ..Cell::default() },
+        ]
+    });
+    Table {
+        heading: lang.w("system.hooks").to_owned(),
+        heads: vec![
+            lang.w("system.hook_system"),
+            lang.w("system.hook_url"),
+            lang.w("places.state"),
+            lang.w("system.hook_waiting"),
+            lang.w("system.since"),
+            lang.w("system.hook_taken"),
+            lang.w("accounts.do"),
+        ],
+        rows: rows.collect(),
+        empty: lang.w("system.no_hooks"),
+    }
+}
+
+/// Sends at once what waits for an address, and again what was given up.
+pub(crate) async fn webhook(visitor: Visitor, form: Form) -> Answer {
+    let ask = wire::WebhookRef { id: form.get("id").to_owned() };
+    visitor.operate()?.retry_webhook(ask).await.map_err(visitor.sorry())?;
+    Ok(Redirect::to("/system").into_response())
 }
 
 fn ending(all: &[wire::Expiry], lang: Lang) -> Table {

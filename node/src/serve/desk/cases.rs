@@ -10,7 +10,7 @@ use super::legs::Scene;
 use super::{Answer, DeskCommand, DeskDoor, Done, no_purpose, systems};
 use crate::config::DeskRole;
 use crate::directory::Directory;
-use crate::legs::{LegFile, Local};
+use crate::legs::{DRAFT, LegFile, Local, ON_PAPER};
 use crate::questions::{DRAFT_DAYS, Look, View};
 use crate::serve::access::Caller;
 use crate::serve::answer::odd;
@@ -21,14 +21,6 @@ use jieli_proto::case::Stage;
 use jieli_proto::id::LegId;
 use jieli_proto::wire;
 use jieli_proto::words;
-
-/// Local stages: no message has left yet.
-const DRAFT: &str = "DRAFT";
-pub(super) const AWAITING: &str = "AWAITING_CONSENT";
-/// The person carries a letter to a city without a node.
-const ON_PAPER: &str = "ON_PAPER";
-/// The other city refused the first message: there is no leg, and nothing was decided.
-const NOT_TAKEN_IN: &str = "NOT_TAKEN_IN";
 
 const DAY_MS: u64 = 86_400_000;
 
@@ -53,9 +45,7 @@ impl Eyes<'_> {
                 let own = self.caller.actor.office == file.our_office || self.coordinates;
                 own && !file.is_page_closed(self.now_ms)
             }
-            DeskRole::System => {
-                self.caller.actor.office == file.our_office && !file.is_page_closed(self.now_ms)
-            }
+            DeskRole::System => file.is_for_system_of(&self.caller.actor.office, self.now_ms),
             DeskRole::Approver
             | DeskRole::Operator
             | DeskRole::Window
@@ -81,17 +71,6 @@ impl Eyes<'_> {
         let unsaid = matches!(file.local, Local::Asked | Local::Dropped);
         let ours = self.caller.actor.office == file.our_office;
         if unsaid { ours && self.see(file) } else { self.see_person(file) }
-    }
-}
-
-/// The stage of a leg as it is shown.
-pub(super) fn stage_word(file: &LegFile) -> &'static str {
-    match file.local {
-        Local::Draft => DRAFT,
-        Local::Asked | Local::Dropped => AWAITING,
-        Local::OnPaper => ON_PAPER,
-        Local::OnTheRoad if !file.law.exists() => NOT_TAKEN_IN,
-        Local::OnTheRoad => words::stage(file.law.state().stage).en,
     }
 }
 

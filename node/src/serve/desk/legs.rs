@@ -1,12 +1,11 @@
 //! A leg in the words of a desk. Its stage is derived from the law each time it is shown.
 
 use super::Answer;
-use super::cases::stage_word;
 use crate::acts::{Holder, Unsent, time_of, waiting};
 use crate::batch::Batch;
 use crate::directory::Bond;
 use crate::house::House;
-use crate::legs::{Entry, LegFile, Local, Standing, heard};
+use crate::legs::{Entry, LegFile, Local, Standing, heard, stage_word};
 use crate::paper;
 use crate::questions::{ARRIVAL_STATE, Told, is_duplicate_asked, open_request};
 use crate::rota;

@@ -1,9 +1,10 @@
 //! One queue for a desk: what waits, by due date.
 
-use super::cases::{AWAITING, check_stage, stage_word};
+use super::cases::check_stage;
 use super::legs::Scene;
 use super::{Answer, DeskDoor};
 use crate::config::DeskRole;
+use crate::legs::{AWAITING, stage_word};
 use crate::rota;
 use crate::serve::access::Caller;
 use crate::store::desk_queue::{self, Cursor, Filter, Order};

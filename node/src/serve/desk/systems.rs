@@ -2,12 +2,12 @@
 //! time, and the steps that are nobody's own word. What a person, or a clerk who sees the person,
 //! has to say stays with desks, windows and phones.
 
-use super::cases::stage_word;
 use super::export::purpose;
 use super::legs::Scene;
 use super::{Answer, DeskCommand, DeskDoor, Reply, no_purpose};
+use crate::hooks;
 use crate::house::House;
-use crate::legs::LegFile;
+use crate::legs::{LegFile, stage_word};
 use crate::questions::purpose::Purpose;
 use crate::questions::{Look, View};
 use crate::serve::access::{self, Caller};
@@ -231,6 +231,18 @@ impl SystemsDoor {
     }
 }
 
+impl SystemsDoor {
+    async fn deliveries(
+        &self,
+        caller: &Caller,
+        asked: &wire::ListDeliveriesRequest,
+    ) -> Answer<wire::DeliveryList> {
+        let mut conn = self.0.store.read().await?;
+        let directory = Arc::clone(&self.0.hand.published().directory);
+        Ok(hooks::own_log(&mut conn, &directory, &caller.actor, asked).await?)
+    }
+}
+
 #[tonic::async_trait]
 impl systems_server::Systems for SystemsDoor {
     async fn list_legs(&self, request: Request<wire::ListCasesRequest>) -> Reply<wire::CaseList> {
@@ -286,5 +298,13 @@ impl systems_server::Systems for SystemsDoor {
     ) -> Reply<wire::VacancyList> {
         self.enter(request)?;
         self.0.reply(self.0.vacancy_list().await)
+    }
+
+    async fn read_deliveries(
+        &self,
+        request: Request<wire::ListDeliveriesRequest>,
+    ) -> Reply<wire::DeliveryList> {
+        let (caller, request) = self.enter(request)?;
+        self.0.reply(self.deliveries(&caller, &request).await)
     }
 }
