@@ -14,6 +14,8 @@ mod approvals;
 mod browser;
 #[path = "console/desks.rs"]
 mod desks;
+#[path = "console/figures.rs"]
+mod figures;
 #[path = "console/names.rs"]
 mod names;
 #[path = "console/oidc.rs"]

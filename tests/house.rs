@@ -4,6 +4,8 @@
 use prost_types::FileDescriptorSet;
 use std::path::{Path, PathBuf};
 
+#[path = "house/alarms.rs"]
+mod alarms;
 #[path = "house/deny.rs"]
 mod deny;
 #[path = "house/map.rs"]

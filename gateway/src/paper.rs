@@ -10,6 +10,7 @@ use jieli_proto::day::Day;
 use jieli_proto::wire;
 use jieli_proto::words::{self, NOT_PROOF_OF_FREEDOM};
 
+mod bring;
 mod hotlines;
 mod letter;
 mod qr;
@@ -45,6 +46,11 @@ pub(crate) fn policy() -> String {
         "default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; \
          frame-ancestors 'none'"
     )
+}
+
+/// What to bring to the window, in both languages.
+pub fn bring(case: &str, leg: u32, service: wire::Service, window: &wire::WindowView) -> String {
+    bring::html(case, leg, service, window)
 }
 
 /// The letter to a city without a node, with its tear-off slip.

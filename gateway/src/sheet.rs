@@ -38,6 +38,7 @@ mod values;
 mod weigh;
 mod xlsx;
 
+pub(crate) use back::guarded_csv;
 pub use back::{Form, Note, cleaned_copy, handed_back, template};
 pub use finding::{Fault, Finding, Severity, Text};
 /// What no column, field or screen may be about: the list itself belongs to the law.

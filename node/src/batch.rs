@@ -347,7 +347,7 @@ impl<'a> Batch<'a> {
         peer: &CityId,
         detail: &str,
     ) -> Result<(), StoreError> {
-        debug_assert!(crate::alarms::words(kind).is_some(), "{kind}: no words for operators");
+        debug_assert!(jieli_proto::words::alarm(kind).is_some(), "{kind}: no words for operators");
         let day = self.today.number().to_be_bytes();
         let parts: [&[u8]; 6] =
             [kind.as_bytes(), b"\0", peer.as_str().as_bytes(), b"\0", &day, detail.as_bytes()];

@@ -2,7 +2,6 @@
 
 pub mod acts;
 pub mod agreements;
-mod alarms;
 pub mod audit;
 pub mod backup;
 pub mod batch;

@@ -8,6 +8,10 @@ use crate::wire::{
     RiskFlagKind, Service, StatementFact,
 };
 
+mod alarm;
+
+pub use alarm::{alarm, alarm_kinds};
+
 /// A word in both languages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Word {

@@ -182,6 +182,7 @@ async fn desk(doors: &Doors, call: Call, token: &str, cases: &Cases) -> Option<V
         Call::ApproveHold => plain!(approve_hold, HoldRef),
         Call::ListHolds => plain!(list_holds, HoldsRequest),
         Call::BackUpKeyring => plain!(back_up_keyring, KeyringBackupRequest),
+        Call::Figures => plain!(figures, AuditReportRequest),
         Call::ListPacks => plain!(list_packs, ListPacksRequest),
         Call::ShowPack => plain!(show_pack, PackRef),
         Call::ImportPack => plain!(import_pack, ImportPackRequest),

@@ -209,6 +209,23 @@ async fn a_household_goes_from_desk_to_desk() -> Result<()> {
     })
     .await?;
 
+    // What to bring, on paper and in both languages, for who reads no screen; no person is on it.
+    let page = clerk.open(&path)?;
+    let href =
+        page.split("href=\"").find(|rest| rest.split('"').next().unwrap().ends_with("/bring"));
+    let href = href.context("the list of what to bring")?.split('"').next().unwrap_or_default();
+    let list = clerk.get(href)?;
+    assert!(list.status == 200 && list.head.contains("style-src 'sha256-"), "{}", list.head);
+    let list = list.text();
+    for said in
+        ["<li>身份证件<br>", "<li>就读证明<br>", "09:00", "入学", "What to bring", "school place"]
+    {
+        assert!(list.contains(said), "{said}: {list}");
+    }
+    assert!(!list.contains("示例") && !list.contains(&child) && !list.contains(&worker));
+    let home_leg = if href.contains("/1/") { 2 } else { 1 };
+    assert_eq!(clerk.get(&format!("{path}/{home_leg}/bring"))?.status, 404, "nothing to bring yet");
+
     // At the window: by the document in hand, never in an address; by the slip.
     school.open("/find")?;
     let fields = [("document", "1"), ("number", child.as_str()), ("purpose", "办理业务")];

@@ -3,8 +3,10 @@
 
 use crate::browser::Console;
 use anyhow::Result;
+use jieli_gateway::paper;
 use jieli_gateway::sheet::{self, Options};
 use jieli_proto::day::Day;
+use jieli_proto::wire;
 use jieli_tests::{Pair, people};
 
 /// Forty, beside the one that is refused: rare hanzi beyond the BMP, middle dots, one character,
@@ -94,6 +96,32 @@ async fn forty_names_come_back_as_they_went() -> Result<()> {
         let page = clerk.send(&format!("/cases/{case}"), &[("purpose", "核对信息")])?;
         let shown = format!("<bdi>{}</bdi>", name.replace('\'', "&#39;"));
         assert!(page.contains(&shown), "{name}: {page}");
+    }
+    // A form that was not complete gives back what was typed, and a page to print says it whole;
+    // also with a mark that turns the direction of reading.
+    let letter = format!("/cases/{}/1/letter", cases[0]);
+    for name in names().into_iter().chain(["示例\u{200F}丁".to_owned()]) {
+        let safe = name.replace('\'', "&#39;");
+        clerk.open(&letter)?;
+        let refused = clerk.post(&letter, &[("office", name.as_str())])?;
+        assert_eq!(refused.status, 422);
+        assert!(refused.text().contains(&format!("value=\"{safe}\"")), "{name}: form");
+        let field = |value: String| wire::LetterField {
+            name_zh: "姓名".to_owned(),
+            name_en: "full name".to_owned(),
+            value,
+        };
+        let qr = "JIELI1:AAAA".to_owned();
+        let fields = vec![field(name.clone())];
+        let page =
+            wire::LetterPage { qr: qr.clone(), fields: fields.clone(), ..Default::default() };
+        let printed = [
+            paper::letter(&page)?,
+            paper::statement(&wire::StatementPage { qr, fields, ..Default::default() })?,
+        ];
+        for html in printed {
+            assert!(html.contains(&format!("<td>{safe}</td>")), "{name}: print {html}");
+        }
     }
     // The sheet that went back reads as the same forty names, and no cell of it is a formula.
     let today = Day::new(2026, 11, 23).unwrap();

@@ -31,6 +31,9 @@ async fn the_node_is_looked_after_on_screen_without_a_case() -> Result<()> {
     let page = system.send("/system/hold", &hold)?;
     assert!(page.contains("已暂停") && page.contains("对方维护"), "{page}");
     assert!(page.contains("action=\"/system/release\""), "{page}");
+    // The hold is told as an alarm: what it means and what to do, in words.
+    let said = jieli_proto::words::alarm("queue-held").unwrap();
+    assert!(page.contains(said.zh) && page.contains("queue-held · "), "{page}");
     let page = system.send("/system/release", &[("city", "ruian.zj")])?;
     assert!(!page.contains("对方维护") && page.contains("没有待发"), "{page}");
     system.send("/system/retry", &[("city", "ruian.zj")])?;

@@ -126,6 +126,7 @@ fn nav(role: Role, lang: Lang, path: &str) -> Vec<Link> {
             ("/sheet", "nav.sheet"),
             ("/queue", "nav.queue"),
             ("/find", "nav.find"),
+            ("/figures", "nav.figures"),
             ("/partners", "nav.partners"),
         ],
         Role::ReceivingClerk => &[

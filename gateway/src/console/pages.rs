@@ -4,6 +4,7 @@ pub(super) mod account;
 pub(super) mod admin;
 pub(super) mod agreements;
 pub(super) mod case;
+pub(super) mod figures;
 pub(super) mod find;
 pub(super) mod home;
 pub(super) mod oidc;

@@ -3,8 +3,8 @@
 
 use super::pages::review::{check, flags, pack, report, sample, timeline};
 use super::pages::{
-    account, admin, agreements, case, find, home, oidc as provider, packs, partners, places, queue,
-    sheet, step, system, vacancies,
+    account, admin, agreements, case, figures, find, home, oidc as provider, packs, partners,
+    places, queue, sheet, step, system, vacancies,
 };
 use super::role::Role;
 use super::visitor::gate;
@@ -115,8 +115,11 @@ fn table() -> Vec<(Route, Handler)> {
         write("/cases/{case}/{leg}/undo", to(CASES), post(step::undo)),
         read("/cases/{case}/{leg}/act/{step}", to(CASES), get(step::page)),
         write("/cases/{case}/{leg}/act/{step}", to(CASES), post(step::act)),
+        read("/cases/{case}/{leg}/bring", to(CASES), get(case::bring)),
         read("/cases/{case}/{leg}/letter", to(SENDING), get(case::letter_page)),
         write("/cases/{case}/{leg}/letter", to(SENDING), post(case::letter)),
+        read("/figures", to(SENDING), get(figures::page)),
+        read("/figures/csv", to(SENDING), get(figures::csv)),
         read("/find", to(CASES), get(find::page)),
         write("/find", to(CASES), post(find::find)),
         write("/find/slip", to(CASES), post(find::slip)),

@@ -72,7 +72,7 @@ pub fn cleaned_copy(
     });
     let rows = rows.filter(|row| row.iter().any(|cell| !cell.is_empty()));
     match form {
-        Form::Csv => Ok(csv(rows.map(|row| row.iter().map(|cell| guarded(cell)).collect()))),
+        Form::Csv => Ok(guarded_csv(rows)),
         Form::Xlsx => {
             let rows =
                 rows.enumerate().map(|(at, cells)| Line { at: at as u32, cells, wrong: false });
@@ -208,6 +208,11 @@ fn guarded(cell: &str) -> String {
     let long_number = text.len() > 11 && text.bytes().all(|b| b.is_ascii_digit() || b == b'X');
     let formula = text.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
     if long_number || formula { format!("\t{text}") } else { text.to_owned() }
+}
+
+/// Rows as text that a spreadsheet opens and takes for no formula.
+pub(crate) fn guarded_csv(rows: impl Iterator<Item = Vec<String>>) -> Vec<u8> {
+    csv(rows.map(|row| row.iter().map(|cell| guarded(cell)).collect()))
 }
 
 fn csv(rows: impl Iterator<Item = Vec<String>>) -> Vec<u8> {

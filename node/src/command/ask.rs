@@ -14,7 +14,7 @@ pub(super) async fn ask(
     request: wire::AskRequest,
 ) -> Outcome<wire::AskReply> {
     let mut reply = wire::AskReply::default();
-    let mut why: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut why: BTreeMap<String, wire::NotReady> = BTreeMap::new();
     let all = request.case_numbers.is_empty();
     let numbers = if all { batch.unasked(actor).await? } else { request.case_numbers };
     for number in numbers {
@@ -28,14 +28,22 @@ pub(super) async fn ask(
         };
         reply.not_ready += u32::from(!not_ready.is_empty());
         for denied in not_ready {
-            let cases = why.entry(denied.to_string()).or_default();
-            if cases.last() != Some(&number) {
-                cases.push(number.clone());
+            let reason = why.entry(denied.to_string()).or_insert_with(|| wire::NotReady {
+                case_numbers: Vec::new(),
+                code: denied.code.to_string(),
+                say_zh: denied.zh.clone(),
+                say_en: denied.en.clone(),
+            });
+            if reason.case_numbers.last() != Some(&number) {
+                reason.case_numbers.push(number.clone());
             }
         }
     }
     // Each reason once, with the cases it is about.
-    reply.why = why.into_iter().map(|(why, cases)| format!("{}: {why}", cases.join(" "))).collect();
+    let line =
+        |(why, one): (&String, &wire::NotReady)| format!("{}: {why}", one.case_numbers.join(" "));
+    reply.why = why.iter().map(line).collect();
+    reply.reasons = why.into_values().collect();
     reply.undeliverable = batch.undeliverable(actor).await?;
     Ok(reply)
 }

@@ -7,7 +7,7 @@ use crate::audit::access::access_log;
 use crate::audit::act::AuditCommand;
 use crate::audit::report::report;
 use crate::audit::sample;
-use crate::audit::statistics::{statistics, whole_months};
+use crate::audit::statistics::for_others;
 use crate::audit::{Period, bond};
 use crate::command::{Actor, Command, Done};
 use crate::evidence;
@@ -94,11 +94,9 @@ impl AuditDoor {
     }
 
     async fn for_others(&self, asked: &wire::AuditReportRequest) -> Answer<wire::StatisticsReply> {
-        let period = whole_months(Period::read(asked.from, asked.to)?)?;
         let published = self.hand.published();
-        let bond = bond(&published.directory, &asked.agreement_id)?;
         let mut conn = self.store.read().await?;
-        Ok(statistics(&mut conn, &self.house, bond, period).await?)
+        Ok(for_others(&mut conn, &self.house, &published.directory, asked).await?)
     }
 
     /// First the draw is written down, then it is told.

@@ -540,6 +540,14 @@ impl desk_server::Desk for DeskDoor {
         self.reply(self.export(&caller, request).await)
     }
 
+    async fn figures(
+        &self,
+        request: Request<wire::AuditReportRequest>,
+    ) -> Reply<wire::StatisticsReply> {
+        let (_, request) = self.enter(Call::Figures, request)?;
+        self.reply(self.figures_upward(&request).await)
+    }
+
     async fn list_packs(&self, request: Request<wire::ListPacksRequest>) -> Reply<wire::PackList> {
         self.enter(Call::ListPacks, request)?;
         self.reply(Ok(self.packs()))

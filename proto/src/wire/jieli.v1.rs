@@ -5906,6 +5906,1466 @@ pub mod grievance_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// Days are yyyymmdd, first and last, in the zone of the calendar. A message belongs to the day of
+/// its created_unix_ms; one that cannot be read to the day on which it was logged here.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditReportRequest {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub from: u32,
+    #[prost(uint32, tag = "3")]
+    pub to: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditPackPart {
+    #[prost(bytes = "vec", tag = "1")]
+    pub data: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AuditReport {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub city: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub peer: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "4")]
+    pub from: u32,
+    #[prost(uint32, tag = "5")]
+    pub to: u32,
+    /// opened in the period: OFFER or REQUEST stored
+    #[prost(uint64, tag = "6")]
+    pub legs: u64,
+    #[prost(message, repeated, tag = "7")]
+    pub messages: ::prost::alloc::vec::Vec<AuditMessages>,
+    #[prost(message, repeated, tag = "8")]
+    pub deadlines: ::prost::alloc::vec::Vec<AuditDeadline>,
+    #[prost(message, optional, tag = "9")]
+    pub consents: ::core::option::Option<AuditConsents>,
+    #[prost(message, repeated, tag = "10")]
+    pub decisions: ::prost::alloc::vec::Vec<AuditDecision>,
+    #[prost(message, repeated, tag = "11")]
+    pub heads: ::prost::alloc::vec::Vec<AuditHead>,
+    /// raised in the period, of all agreements with that city
+    #[prost(message, repeated, tag = "12")]
+    pub alarms: ::prost::alloc::vec::Vec<AuditEvent>,
+    /// evidence kept, of this agreement or of that city
+    #[prost(message, repeated, tag = "13")]
+    pub misbehaviour: ::prost::alloc::vec::Vec<AuditEvent>,
+    /// by whom and when this city's exchange log was cosigned last
+    #[prost(message, repeated, tag = "14")]
+    pub cosigned: ::prost::alloc::vec::Vec<AuditCosigned>,
+    /// by this city's clock: the ages are counted from then
+    #[prost(uint64, tag = "15")]
+    pub made_unix_ms: u64,
+    /// what operators of this city did against the ordinary course, whatever the agreement
+    #[prost(message, repeated, tag = "16")]
+    pub overrides: ::prost::alloc::vec::Vec<AuditOverride>,
+    /// started in the period, of this agreement
+    #[prost(message, repeated, tag = "17")]
+    pub call_backs: ::prost::alloc::vec::Vec<CallBackCounts>,
+    /// of all of this city's bodies, whatever the agreement
+    #[prost(message, repeated, tag = "18")]
+    pub grievances: ::prost::alloc::vec::Vec<GrievanceCounts>,
+    /// raised in the period, or not answered yet
+    #[prost(message, repeated, tag = "19")]
+    pub flags: ::prost::alloc::vec::Vec<FlagLine>,
+    #[prost(message, repeated, tag = "21")]
+    pub flows: ::prost::alloc::vec::Vec<AuditFlow>,
+    #[prost(message, repeated, tag = "22")]
+    pub paces: ::prost::alloc::vec::Vec<AuditPace>,
+}
+/// Legs opened in the period, of one service, and how they stand now.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditFlow {
+    #[prost(enumeration = "Service", tag = "1")]
+    pub service: i32,
+    /// opened by this city
+    #[prost(bool, tag = "2")]
+    pub ours: bool,
+    #[prost(uint64, tag = "3")]
+    pub open: u64,
+    #[prost(uint64, tag = "4")]
+    pub fulfilled: u64,
+    /// declined or not realised
+    #[prost(uint64, tag = "5")]
+    pub not_given: u64,
+    /// stopped, returned, expired or void
+    #[prost(uint64, tag = "6")]
+    pub ended: u64,
+}
+/// How long the examiner of those legs took, in calendar days from the opening.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditPace {
+    /// the first TAKE UP, or the first OUTCOME
+    #[prost(enumeration = "MessageType", tag = "1")]
+    pub r#type: i32,
+    /// examined by this city
+    #[prost(bool, tag = "2")]
+    pub ours: bool,
+    #[prost(uint64, tag = "3")]
+    pub within_1: u64,
+    /// of the others
+    #[prost(uint64, tag = "4")]
+    pub within_5: u64,
+    /// of the others
+    #[prost(uint64, tag = "5")]
+    pub within_15: u64,
+    /// of the others
+    #[prost(uint64, tag = "6")]
+    pub within_60: u64,
+    #[prost(uint64, tag = "7")]
+    pub longer: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListFlagsRequest {
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AnswerFlagRequest {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub flag_id: ::prost::alloc::string::String,
+    #[prost(enumeration = "RiskFlagAnswer", tag = "2")]
+    pub answer: i32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FlagList {
+    /// oldest first
+    #[prost(message, repeated, tag = "1")]
+    pub flags: ::prost::alloc::vec::Vec<FlagLine>,
+    /// of this city alone
+    #[prost(message, repeated, tag = "2")]
+    pub figures: ::prost::alloc::vec::Vec<FlagFigure>,
+}
+/// A flag that travelled.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FlagLine {
+    /// hex: the act
+    #[prost(string, tag = "1")]
+    pub flag_id: ::prost::alloc::string::String,
+    /// hex
+    #[prost(string, tag = "2")]
+    pub agreement_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub peer: ::prost::alloc::string::String,
+    #[prost(enumeration = "RiskFlagKind", tag = "4")]
+    pub kind: i32,
+    /// yyyymm
+    #[prost(uint32, tag = "5")]
+    pub month: u32,
+    /// raised by this city, to be answered by the other one
+    #[prost(bool, tag = "6")]
+    pub ours: bool,
+    /// as the act says
+    #[prost(uint64, tag = "7")]
+    pub raised_unix_ms: u64,
+    /// yyyymmdd
+    #[prost(uint32, tag = "8")]
+    pub answer_by: u32,
+    /// absent: not answered
+    #[prost(enumeration = "RiskFlagAnswer", tag = "9")]
+    pub answer: i32,
+    #[prost(uint64, tag = "10")]
+    pub answered_unix_ms: u64,
+    /// nothing new is sent or taken
+    #[prost(bool, tag = "11")]
+    pub suspends: bool,
+    /// the other city did not take it: it suspends nothing
+    #[prost(bool, tag = "12")]
+    pub refused: bool,
+}
+/// What this city counted. A no in the private ballot is told from five on, where five others said yes.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FlagFigure {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+    #[prost(enumeration = "RiskFlagKind", tag = "2")]
+    pub kind: i32,
+    /// yyyymm
+    #[prost(uint32, tag = "3")]
+    pub month: u32,
+    #[prost(uint64, tag = "4")]
+    pub count: u64,
+    /// of so many; 0: does not apply
+    #[prost(uint64, tag = "5")]
+    pub of: u64,
+}
+/// A change of keys, a repair, a new epoch: asked for in the period.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditOverride {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// "keys", "repair", "new-epoch"; "keys-emergency", "keys-at-start": by no second person
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "3")]
+    pub asked_unix_ms: u64,
+    /// who asked; empty: read from the directory at a start
+    #[prost(string, tag = "4")]
+    pub token: ::prost::alloc::string::String,
+    /// empty: nobody has approved it
+    #[prost(string, tag = "5")]
+    pub approver_post: ::prost::alloc::string::String,
+    /// 0: not yet, or by nobody
+    #[prost(uint64, tag = "6")]
+    pub approved_unix_ms: u64,
+    /// 0: not yet
+    #[prost(uint64, tag = "7")]
+    pub done_unix_ms: u64,
+    /// hex SHA-256 of what was shown
+    #[prost(string, tag = "8")]
+    pub shown_digest: ::prost::alloc::string::String,
+}
+/// Messages of one type by one city.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditMessages {
+    /// absent: cannot be read
+    #[prost(enumeration = "MessageType", tag = "1")]
+    pub r#type: i32,
+    #[prost(bool, tag = "2")]
+    pub ours: bool,
+    #[prost(uint64, tag = "3")]
+    pub count: u64,
+    /// of these
+    #[prost(uint64, tag = "4")]
+    pub refused: u64,
+    /// stored without sections, of these
+    #[prost(uint64, tag = "5")]
+    pub withheld: u64,
+}
+/// Duties that were due in the period.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditDeadline {
+    #[prost(enumeration = "Duty", tag = "1")]
+    pub duty: i32,
+    /// owed by this city
+    #[prost(bool, tag = "2")]
+    pub ours: bool,
+    #[prost(uint64, tag = "3")]
+    pub met: u64,
+    /// done after the due date
+    #[prost(uint64, tag = "4")]
+    pub late: u64,
+    /// closed by an EXPIRE
+    #[prost(uint64, tag = "5")]
+    pub missed: u64,
+    /// the leg ended otherwise before it was done
+    #[prost(uint64, tag = "6")]
+    pub ended: u64,
+    /// not due yet
+    #[prost(uint64, tag = "7")]
+    pub waiting: u64,
+    #[prost(uint64, tag = "8")]
+    pub overdue: u64,
+}
+/// RELEASE and REQUEST: each must cite a consent that was live when it was made.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditConsents {
+    #[prost(uint64, tag = "1")]
+    pub opened: u64,
+    #[prost(uint64, tag = "2")]
+    pub covered: u64,
+    /// env_digest hex of the others
+    #[prost(string, repeated, tag = "3")]
+    pub uncovered: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditDecision {
+    /// DECLINE, or OUTCOME that was not realised
+    #[prost(enumeration = "MessageType", tag = "1")]
+    pub r#type: i32,
+    #[prost(bool, tag = "2")]
+    pub ours: bool,
+    #[prost(enumeration = "DecisionCode", tag = "3")]
+    pub code: i32,
+    #[prost(uint64, tag = "4")]
+    pub count: u64,
+}
+/// The newest head of the other city's log that was accepted here.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditHead {
+    #[prost(string, tag = "1")]
+    pub origin: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub size: u64,
+    #[prost(uint64, tag = "3")]
+    pub seen_unix_ms: u64,
+}
+/// The newest cosignature of a city on the exchange log of the city that reports.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditCosigned {
+    #[prost(string, tag = "1")]
+    pub city: ::prost::alloc::string::String,
+    /// the other city of this agreement; others are uninvolved in it
+    #[prost(bool, tag = "2")]
+    pub of_agreement: bool,
+    #[prost(uint64, tag = "3")]
+    pub size: u64,
+    /// by the reporting city's clock
+    #[prost(uint64, tag = "4")]
+    pub at_unix_ms: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditEvent {
+    #[prost(uint64, tag = "1")]
+    pub at_unix_ms: u64,
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub city: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AccessLogRequest {
+    /// hex; empty: all, drafts under none included
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub from: u32,
+    #[prost(uint32, tag = "3")]
+    pub to: u32,
+    /// `next` of the page before
+    #[prost(string, tag = "4")]
+    pub after: ::prost::alloc::string::String,
+    /// looks, 1000 at most; 0: 200
+    #[prost(uint32, tag = "5")]
+    pub most: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AccessLogReply {
+    /// oldest first
+    #[prost(message, repeated, tag = "1")]
+    pub looks: ::prost::alloc::vec::Vec<AccessLine>,
+    /// empty at the end
+    #[prost(string, tag = "2")]
+    pub next: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AccessLine {
+    #[prost(uint64, tag = "1")]
+    pub at_unix_ms: u64,
+    /// credit code
+    #[prost(string, tag = "2")]
+    pub office: ::prost::alloc::string::String,
+    /// empty where no agreement names it
+    #[prost(string, tag = "3")]
+    pub office_name: ::prost::alloc::string::String,
+    /// name of the token
+    #[prost(string, tag = "4")]
+    pub system: ::prost::alloc::string::String,
+    /// as in Look
+    #[prost(string, tag = "5")]
+    pub view: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub case_number: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "7")]
+    pub legs: ::prost::alloc::vec::Vec<AccessLeg>,
+    /// of the listed purposes; own words are for the person alone,
+    #[prost(string, tag = "8")]
+    pub purpose_zh: ::prost::alloc::string::String,
+    /// for they can hold a name
+    #[prost(string, tag = "9")]
+    pub purpose_en: ::prost::alloc::string::String,
+    #[prost(bool, tag = "10")]
+    pub own_words: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AccessLeg {
+    /// within the case
+    #[prost(uint32, tag = "1")]
+    pub number: u32,
+    /// opened; 0: what was entered here
+    #[prost(uint32, repeated, tag = "2")]
+    pub sections: ::prost::alloc::vec::Vec<u32>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StatisticsReply {
+    #[prost(message, repeated, tag = "1")]
+    pub lines: ::prost::alloc::vec::Vec<StatisticsLine>,
+}
+/// 0: under ten.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StatisticsLine {
+    /// yyyymm
+    #[prost(uint32, tag = "1")]
+    pub month: u32,
+    #[prost(enumeration = "Service", tag = "2")]
+    pub service: i32,
+    #[prost(uint64, tag = "3")]
+    pub opened: u64,
+    #[prost(uint64, tag = "4")]
+    pub fulfilled: u64,
+    /// declined or not realised
+    #[prost(uint64, tag = "5")]
+    pub not_given: u64,
+    #[prost(uint64, tag = "6")]
+    pub taken_up: u64,
+    #[prost(uint64, tag = "7")]
+    pub accepted: u64,
+    /// WITHDRAW, whoever asked for it
+    #[prost(uint64, tag = "8")]
+    pub stopped: u64,
+    /// of not_given; none where one left out could be worked out
+    #[prost(message, repeated, tag = "9")]
+    pub codes: ::prost::alloc::vec::Vec<StatisticsCode>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StatisticsCode {
+    #[prost(enumeration = "DecisionCode", tag = "1")]
+    pub code: i32,
+    #[prost(uint64, tag = "2")]
+    pub count: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SampleRequest {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub from: u32,
+    #[prost(uint32, tag = "3")]
+    pub to: u32,
+    /// 1 to 64 printable ASCII characters
+    #[prost(string, tag = "4")]
+    pub seed: ::prost::alloc::string::String,
+    /// 1000 at most
+    #[prost(uint32, tag = "5")]
+    pub size: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SampleReply {
+    /// legs opened in the period
+    #[prost(uint64, tag = "1")]
+    pub population: u64,
+    /// by ascending lot
+    #[prost(message, repeated, tag = "2")]
+    pub items: ::prost::alloc::vec::Vec<SampleItem>,
+    /// drawn with for this agreement and period, this one last
+    #[prost(string, repeated, tag = "3")]
+    pub seeds: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SampleItem {
+    /// hex, of the message that opened the leg
+    #[prost(string, tag = "1")]
+    pub leaf_hash: ::prost::alloc::string::String,
+    /// in this city's exchange log
+    #[prost(uint64, tag = "2")]
+    pub log_index: u64,
+    /// hex
+    #[prost(string, tag = "3")]
+    pub env_digest: ::prost::alloc::string::String,
+    /// of this city
+    #[prost(string, tag = "4")]
+    pub case_number: ::prost::alloc::string::String,
+    /// within the case
+    #[prost(uint32, tag = "5")]
+    pub leg: u32,
+    #[prost(enumeration = "Service", tag = "6")]
+    pub service: i32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SignOffRequest {
+    /// hex
+    #[prost(string, tag = "1")]
+    pub agreement_id: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub from: u32,
+    #[prost(uint32, tag = "3")]
+    pub to: u32,
+    /// of a sample that was drawn
+    #[prost(string, tag = "4")]
+    pub seed: ::prost::alloc::string::String,
+    #[prost(enumeration = "ReviewFinding", repeated, tag = "5")]
+    pub findings: ::prost::alloc::vec::Vec<i32>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SignOffReply {
+    /// DSSE JSON, signed with the message key
+    #[prost(string, tag = "1")]
+    pub dsse: ::prost::alloc::string::String,
+    /// hex SHA-256 of its PAE, as the local log has it
+    #[prost(string, tag = "2")]
+    pub digest: ::prost::alloc::string::String,
+}
+/// A closed list without "other".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ReviewFinding {
+    Unspecified = 0,
+    None = 1,
+    AnsweredLate = 2,
+    ConsentMissing = 3,
+    DeclineUnfounded = 4,
+    LookUnexplained = 5,
+    RecordsDiffer = 6,
+    AlarmUnanswered = 7,
+    CallBackDiffers = 8,
+}
+impl ReviewFinding {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "REVIEW_FINDING_UNSPECIFIED",
+            Self::None => "REVIEW_FINDING_NONE",
+            Self::AnsweredLate => "REVIEW_FINDING_ANSWERED_LATE",
+            Self::ConsentMissing => "REVIEW_FINDING_CONSENT_MISSING",
+            Self::DeclineUnfounded => "REVIEW_FINDING_DECLINE_UNFOUNDED",
+            Self::LookUnexplained => "REVIEW_FINDING_LOOK_UNEXPLAINED",
+            Self::RecordsDiffer => "REVIEW_FINDING_RECORDS_DIFFER",
+            Self::AlarmUnanswered => "REVIEW_FINDING_ALARM_UNANSWERED",
+            Self::CallBackDiffers => "REVIEW_FINDING_CALL_BACK_DIFFERS",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "REVIEW_FINDING_UNSPECIFIED" => Some(Self::Unspecified),
+            "REVIEW_FINDING_NONE" => Some(Self::None),
+            "REVIEW_FINDING_ANSWERED_LATE" => Some(Self::AnsweredLate),
+            "REVIEW_FINDING_CONSENT_MISSING" => Some(Self::ConsentMissing),
+            "REVIEW_FINDING_DECLINE_UNFOUNDED" => Some(Self::DeclineUnfounded),
+            "REVIEW_FINDING_LOOK_UNEXPLAINED" => Some(Self::LookUnexplained),
+            "REVIEW_FINDING_RECORDS_DIFFER" => Some(Self::RecordsDiffer),
+            "REVIEW_FINDING_ALARM_UNANSWERED" => Some(Self::AlarmUnanswered),
+            "REVIEW_FINDING_CALL_BACK_DIFFERS" => Some(Self::CallBackDiffers),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+#[cfg(feature = "grpc")]
+pub mod audit_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// On the desk listener, for tokens of the role `compliance` alone. It changes nothing of a case.
+    #[derive(Debug, Clone)]
+    pub struct AuditClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl AuditClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> AuditClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> AuditClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            AuditClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Figures of one agreement and period.
+        pub async fn report(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AuditReportRequest>,
+        ) -> std::result::Result<tonic::Response<super::AuditReport>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Audit/Report");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "Report"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The evidence of one agreement and period, without personal data: the bytes of a pack in order.
+        pub async fn pack(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AuditReportRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::AuditPackPart>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Audit/Pack");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "Pack"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Who looked at personal data, which sections of which case, when and for what.
+        pub async fn access_log(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AccessLogRequest>,
+        ) -> std::result::Result<tonic::Response<super::AccessLogReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Audit/AccessLog");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "AccessLog"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Figures for others: whole months, nothing under ten.
+        pub async fn statistics(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AuditReportRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::StatisticsReply>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Audit/Statistics",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "Statistics"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Items to look at, drawn by a seed (PROTOCOL.md). Every draw is written down.
+        pub async fn sample(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SampleRequest>,
+        ) -> std::result::Result<tonic::Response<super::SampleReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Audit/Sample");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "Sample"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Signs what was found in a sample, in codes.
+        pub async fn sign_off(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SignOffRequest>,
+        ) -> std::result::Result<tonic::Response<super::SignOffReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Audit/SignOff");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "SignOff"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Has the persons of a sample called back by a trade union or legal aid. The reply is counts.
+        pub async fn start_call_back(
+            &mut self,
+            request: impl tonic::IntoRequest<super::StartCallBackRequest>,
+        ) -> std::result::Result<tonic::Response<super::CallBackCounts>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Audit/StartCallBack",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Audit", "StartCallBack"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The call-backs of an agreement and period, counts alone.
+        pub async fn list_call_backs(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AuditReportRequest>,
+        ) -> std::result::Result<tonic::Response<super::CallBackList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Audit/ListCallBacks",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Audit", "ListCallBacks"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// What either city has raised about agreements, and what this one has counted. No person.
+        pub async fn list_flags(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListFlagsRequest>,
+        ) -> std::result::Result<tonic::Response<super::FlagList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Audit/ListFlags");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "ListFlags"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Answers, in codes, what the other city has raised. The answer travels.
+        pub async fn answer_flag(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AnswerFlagRequest>,
+        ) -> std::result::Result<tonic::Response<super::FlagLine>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Audit/AnswerFlag",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "AnswerFlag"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "grpc")]
+pub mod audit_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with AuditServer.
+    #[async_trait]
+    pub trait Audit: std::marker::Send + std::marker::Sync + 'static {
+        /// Figures of one agreement and period.
+        async fn report(
+            &self,
+            request: tonic::Request<super::AuditReportRequest>,
+        ) -> std::result::Result<tonic::Response<super::AuditReport>, tonic::Status>;
+        /// Server streaming response type for the Pack method.
+        type PackStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::AuditPackPart, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// The evidence of one agreement and period, without personal data: the bytes of a pack in order.
+        async fn pack(
+            &self,
+            request: tonic::Request<super::AuditReportRequest>,
+        ) -> std::result::Result<tonic::Response<Self::PackStream>, tonic::Status>;
+        /// Who looked at personal data, which sections of which case, when and for what.
+        async fn access_log(
+            &self,
+            request: tonic::Request<super::AccessLogRequest>,
+        ) -> std::result::Result<tonic::Response<super::AccessLogReply>, tonic::Status>;
+        /// Figures for others: whole months, nothing under ten.
+        async fn statistics(
+            &self,
+            request: tonic::Request<super::AuditReportRequest>,
+        ) -> std::result::Result<tonic::Response<super::StatisticsReply>, tonic::Status>;
+        /// Items to look at, drawn by a seed (PROTOCOL.md). Every draw is written down.
+        async fn sample(
+            &self,
+            request: tonic::Request<super::SampleRequest>,
+        ) -> std::result::Result<tonic::Response<super::SampleReply>, tonic::Status>;
+        /// Signs what was found in a sample, in codes.
+        async fn sign_off(
+            &self,
+            request: tonic::Request<super::SignOffRequest>,
+        ) -> std::result::Result<tonic::Response<super::SignOffReply>, tonic::Status>;
+        /// Has the persons of a sample called back by a trade union or legal aid. The reply is counts.
+        async fn start_call_back(
+            &self,
+            request: tonic::Request<super::StartCallBackRequest>,
+        ) -> std::result::Result<tonic::Response<super::CallBackCounts>, tonic::Status>;
+        /// The call-backs of an agreement and period, counts alone.
+        async fn list_call_backs(
+            &self,
+            request: tonic::Request<super::AuditReportRequest>,
+        ) -> std::result::Result<tonic::Response<super::CallBackList>, tonic::Status>;
+        /// What either city has raised about agreements, and what this one has counted. No person.
+        async fn list_flags(
+            &self,
+            request: tonic::Request<super::ListFlagsRequest>,
+        ) -> std::result::Result<tonic::Response<super::FlagList>, tonic::Status>;
+        /// Answers, in codes, what the other city has raised. The answer travels.
+        async fn answer_flag(
+            &self,
+            request: tonic::Request<super::AnswerFlagRequest>,
+        ) -> std::result::Result<tonic::Response<super::FlagLine>, tonic::Status>;
+    }
+    /// On the desk listener, for tokens of the role `compliance` alone. It changes nothing of a case.
+    #[derive(Debug)]
+    pub struct AuditServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> AuditServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for AuditServer<T>
+    where
+        T: Audit,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/jieli.v1.Audit/Report" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReportSvc<T: Audit>(pub Arc<T>);
+                    impl<T: Audit> tonic::server::UnaryService<super::AuditReportRequest>
+                    for ReportSvc<T> {
+                        type Response = super::AuditReport;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AuditReportRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Audit>::report(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReportSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Audit/Pack" => {
+                    #[allow(non_camel_case_types)]
+                    struct PackSvc<T: Audit>(pub Arc<T>);
+                    impl<
+                        T: Audit,
+                    > tonic::server::ServerStreamingService<super::AuditReportRequest>
+                    for PackSvc<T> {
+                        type Response = super::AuditPackPart;
+                        type ResponseStream = T::PackStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AuditReportRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Audit>::pack(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PackSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Audit/AccessLog" => {
+                    #[allow(non_camel_case_types)]
+                    struct AccessLogSvc<T: Audit>(pub Arc<T>);
+                    impl<T: Audit> tonic::server::UnaryService<super::AccessLogRequest>
+                    for AccessLogSvc<T> {
+                        type Response = super::AccessLogReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AccessLogRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Audit>::access_log(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AccessLogSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Audit/Statistics" => {
+                    #[allow(non_camel_case_types)]
+                    struct StatisticsSvc<T: Audit>(pub Arc<T>);
+                    impl<T: Audit> tonic::server::UnaryService<super::AuditReportRequest>
+                    for StatisticsSvc<T> {
+                        type Response = super::StatisticsReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AuditReportRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Audit>::statistics(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = StatisticsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Audit/Sample" => {
+                    #[allow(non_camel_case_types)]
+                    struct SampleSvc<T: Audit>(pub Arc<T>);
+                    impl<T: Audit> tonic::server::UnaryService<super::SampleRequest>
+                    for SampleSvc<T> {
+                        type Response = super::SampleReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SampleRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Audit>::sample(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SampleSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Audit/SignOff" => {
+                    #[allow(non_camel_case_types)]
+                    struct SignOffSvc<T: Audit>(pub Arc<T>);
+                    impl<T: Audit> tonic::server::UnaryService<super::SignOffRequest>
+                    for SignOffSvc<T> {
+                        type Response = super::SignOffReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SignOffRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Audit>::sign_off(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SignOffSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Audit/StartCallBack" => {
+                    #[allow(non_camel_case_types)]
+                    struct StartCallBackSvc<T: Audit>(pub Arc<T>);
+                    impl<
+                        T: Audit,
+                    > tonic::server::UnaryService<super::StartCallBackRequest>
+                    for StartCallBackSvc<T> {
+                        type Response = super::CallBackCounts;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::StartCallBackRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Audit>::start_call_back(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = StartCallBackSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Audit/ListCallBacks" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListCallBacksSvc<T: Audit>(pub Arc<T>);
+                    impl<T: Audit> tonic::server::UnaryService<super::AuditReportRequest>
+                    for ListCallBacksSvc<T> {
+                        type Response = super::CallBackList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AuditReportRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Audit>::list_call_backs(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListCallBacksSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Audit/ListFlags" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListFlagsSvc<T: Audit>(pub Arc<T>);
+                    impl<T: Audit> tonic::server::UnaryService<super::ListFlagsRequest>
+                    for ListFlagsSvc<T> {
+                        type Response = super::FlagList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListFlagsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Audit>::list_flags(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListFlagsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Audit/AnswerFlag" => {
+                    #[allow(non_camel_case_types)]
+                    struct AnswerFlagSvc<T: Audit>(pub Arc<T>);
+                    impl<T: Audit> tonic::server::UnaryService<super::AnswerFlagRequest>
+                    for AnswerFlagSvc<T> {
+                        type Response = super::FlagLine;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AnswerFlagRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Audit>::answer_flag(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AnswerFlagSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for AuditServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "jieli.v1.Audit";
+    impl<T> tonic::server::NamedService for AuditServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StatusRequest {}
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -5943,6 +7403,22 @@ pub struct StatusReply {
     /// what ends within 30 days
     #[prost(message, repeated, tag = "14")]
     pub expiries: ::prost::alloc::vec::Vec<Expiry>,
+    /// newest first; `alarms` are sentences about how things are now
+    #[prost(message, repeated, tag = "15")]
+    pub raised: ::prost::alloc::vec::Vec<Alarm>,
+}
+/// Raised once: what its kind means, and what to do, is in the list of words.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Alarm {
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    /// id; the own one where no other is concerned
+    #[prost(string, tag = "2")]
+    pub city: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub detail: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "4")]
+    pub raised_unix_ms: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RepairRequest {
@@ -6184,7 +7660,7 @@ pub struct AskRequest {
     #[prost(string, repeated, tag = "1")]
     pub case_numbers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AskReply {
     /// workers
     #[prost(uint32, tag = "1")]
@@ -6197,6 +7673,20 @@ pub struct AskReply {
     pub not_ready: u32,
     #[prost(string, repeated, tag = "4")]
     pub why: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// the same, for a screen
+    #[prost(message, repeated, tag = "5")]
+    pub reasons: ::prost::alloc::vec::Vec<NotReady>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NotReady {
+    #[prost(string, repeated, tag = "1")]
+    pub case_numbers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, tag = "2")]
+    pub code: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub say_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub say_en: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListCasesRequest {
@@ -7453,6 +8943,28 @@ pub mod desk_client {
             req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "ListCases"));
             self.inner.unary(req, path, codec).await
         }
+        /// Figures to report upward: those of Audit.Statistics, and nothing finer (V16).
+        pub async fn figures(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AuditReportRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::StatisticsReply>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Desk/Figures");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Desk", "Figures"));
+            self.inner.unary(req, path, codec).await
+        }
         pub async fn show_case(
             &mut self,
             request: impl tonic::IntoRequest<super::CaseRef>,
@@ -8196,6 +9708,11 @@ pub mod desk_server {
             &self,
             request: tonic::Request<super::ListCasesRequest>,
         ) -> std::result::Result<tonic::Response<super::CaseList>, tonic::Status>;
+        /// Figures to report upward: those of Audit.Statistics, and nothing finer (V16).
+        async fn figures(
+            &self,
+            request: tonic::Request<super::AuditReportRequest>,
+        ) -> std::result::Result<tonic::Response<super::StatisticsReply>, tonic::Status>;
         async fn show_case(
             &self,
             request: tonic::Request<super::CaseRef>,
@@ -9706,6 +11223,49 @@ pub mod desk_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListCasesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Desk/Figures" => {
+                    #[allow(non_camel_case_types)]
+                    struct FiguresSvc<T: Desk>(pub Arc<T>);
+                    impl<T: Desk> tonic::server::UnaryService<super::AuditReportRequest>
+                    for FiguresSvc<T> {
+                        type Response = super::StatisticsReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AuditReportRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Desk>::figures(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = FiguresSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -15556,1449 +17116,6 @@ pub mod keypad_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "jieli.v1.Keypad";
     impl<T> tonic::server::NamedService for KeypadServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-/// Days are yyyymmdd, first and last, in the zone of the calendar. A message belongs to the day of
-/// its created_unix_ms; one that cannot be read to the day on which it was logged here.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AuditReportRequest {
-    /// hex
-    #[prost(string, tag = "1")]
-    pub agreement_id: ::prost::alloc::string::String,
-    #[prost(uint32, tag = "2")]
-    pub from: u32,
-    #[prost(uint32, tag = "3")]
-    pub to: u32,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AuditPackPart {
-    #[prost(bytes = "vec", tag = "1")]
-    pub data: ::prost::alloc::vec::Vec<u8>,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct AuditReport {
-    /// hex
-    #[prost(string, tag = "1")]
-    pub agreement_id: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub city: ::prost::alloc::string::String,
-    #[prost(string, tag = "3")]
-    pub peer: ::prost::alloc::string::String,
-    #[prost(uint32, tag = "4")]
-    pub from: u32,
-    #[prost(uint32, tag = "5")]
-    pub to: u32,
-    /// opened in the period: OFFER or REQUEST stored
-    #[prost(uint64, tag = "6")]
-    pub legs: u64,
-    #[prost(message, repeated, tag = "7")]
-    pub messages: ::prost::alloc::vec::Vec<AuditMessages>,
-    #[prost(message, repeated, tag = "8")]
-    pub deadlines: ::prost::alloc::vec::Vec<AuditDeadline>,
-    #[prost(message, optional, tag = "9")]
-    pub consents: ::core::option::Option<AuditConsents>,
-    #[prost(message, repeated, tag = "10")]
-    pub decisions: ::prost::alloc::vec::Vec<AuditDecision>,
-    #[prost(message, repeated, tag = "11")]
-    pub heads: ::prost::alloc::vec::Vec<AuditHead>,
-    /// raised in the period, of all agreements with that city
-    #[prost(message, repeated, tag = "12")]
-    pub alarms: ::prost::alloc::vec::Vec<AuditEvent>,
-    /// evidence kept, of this agreement or of that city
-    #[prost(message, repeated, tag = "13")]
-    pub misbehaviour: ::prost::alloc::vec::Vec<AuditEvent>,
-    /// by whom and when this city's exchange log was cosigned last
-    #[prost(message, repeated, tag = "14")]
-    pub cosigned: ::prost::alloc::vec::Vec<AuditCosigned>,
-    /// by this city's clock: the ages are counted from then
-    #[prost(uint64, tag = "15")]
-    pub made_unix_ms: u64,
-    /// what operators of this city did against the ordinary course, whatever the agreement
-    #[prost(message, repeated, tag = "16")]
-    pub overrides: ::prost::alloc::vec::Vec<AuditOverride>,
-    /// started in the period, of this agreement
-    #[prost(message, repeated, tag = "17")]
-    pub call_backs: ::prost::alloc::vec::Vec<CallBackCounts>,
-    /// of all of this city's bodies, whatever the agreement
-    #[prost(message, repeated, tag = "18")]
-    pub grievances: ::prost::alloc::vec::Vec<GrievanceCounts>,
-    /// raised in the period, or not answered yet
-    #[prost(message, repeated, tag = "19")]
-    pub flags: ::prost::alloc::vec::Vec<FlagLine>,
-    #[prost(message, repeated, tag = "21")]
-    pub flows: ::prost::alloc::vec::Vec<AuditFlow>,
-    #[prost(message, repeated, tag = "22")]
-    pub paces: ::prost::alloc::vec::Vec<AuditPace>,
-}
-/// Legs opened in the period, of one service, and how they stand now.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AuditFlow {
-    #[prost(enumeration = "Service", tag = "1")]
-    pub service: i32,
-    /// opened by this city
-    #[prost(bool, tag = "2")]
-    pub ours: bool,
-    #[prost(uint64, tag = "3")]
-    pub open: u64,
-    #[prost(uint64, tag = "4")]
-    pub fulfilled: u64,
-    /// declined or not realised
-    #[prost(uint64, tag = "5")]
-    pub not_given: u64,
-    /// stopped, returned, expired or void
-    #[prost(uint64, tag = "6")]
-    pub ended: u64,
-}
-/// How long the examiner of those legs took, in calendar days from the opening.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AuditPace {
-    /// the first TAKE UP, or the first OUTCOME
-    #[prost(enumeration = "MessageType", tag = "1")]
-    pub r#type: i32,
-    /// examined by this city
-    #[prost(bool, tag = "2")]
-    pub ours: bool,
-    #[prost(uint64, tag = "3")]
-    pub within_1: u64,
-    /// of the others
-    #[prost(uint64, tag = "4")]
-    pub within_5: u64,
-    /// of the others
-    #[prost(uint64, tag = "5")]
-    pub within_15: u64,
-    /// of the others
-    #[prost(uint64, tag = "6")]
-    pub within_60: u64,
-    #[prost(uint64, tag = "7")]
-    pub longer: u64,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListFlagsRequest {
-    #[prost(string, tag = "1")]
-    pub agreement_id: ::prost::alloc::string::String,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AnswerFlagRequest {
-    /// hex
-    #[prost(string, tag = "1")]
-    pub flag_id: ::prost::alloc::string::String,
-    #[prost(enumeration = "RiskFlagAnswer", tag = "2")]
-    pub answer: i32,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct FlagList {
-    /// oldest first
-    #[prost(message, repeated, tag = "1")]
-    pub flags: ::prost::alloc::vec::Vec<FlagLine>,
-    /// of this city alone
-    #[prost(message, repeated, tag = "2")]
-    pub figures: ::prost::alloc::vec::Vec<FlagFigure>,
-}
-/// A flag that travelled.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct FlagLine {
-    /// hex: the act
-    #[prost(string, tag = "1")]
-    pub flag_id: ::prost::alloc::string::String,
-    /// hex
-    #[prost(string, tag = "2")]
-    pub agreement_id: ::prost::alloc::string::String,
-    #[prost(string, tag = "3")]
-    pub peer: ::prost::alloc::string::String,
-    #[prost(enumeration = "RiskFlagKind", tag = "4")]
-    pub kind: i32,
-    /// yyyymm
-    #[prost(uint32, tag = "5")]
-    pub month: u32,
-    /// raised by this city, to be answered by the other one
-    #[prost(bool, tag = "6")]
-    pub ours: bool,
-    /// as the act says
-    #[prost(uint64, tag = "7")]
-    pub raised_unix_ms: u64,
-    /// yyyymmdd
-    #[prost(uint32, tag = "8")]
-    pub answer_by: u32,
-    /// absent: not answered
-    #[prost(enumeration = "RiskFlagAnswer", tag = "9")]
-    pub answer: i32,
-    #[prost(uint64, tag = "10")]
-    pub answered_unix_ms: u64,
-    /// nothing new is sent or taken
-    #[prost(bool, tag = "11")]
-    pub suspends: bool,
-    /// the other city did not take it: it suspends nothing
-    #[prost(bool, tag = "12")]
-    pub refused: bool,
-}
-/// What this city counted. A no in the private ballot is told from five on, where five others said yes.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct FlagFigure {
-    /// hex
-    #[prost(string, tag = "1")]
-    pub agreement_id: ::prost::alloc::string::String,
-    #[prost(enumeration = "RiskFlagKind", tag = "2")]
-    pub kind: i32,
-    /// yyyymm
-    #[prost(uint32, tag = "3")]
-    pub month: u32,
-    #[prost(uint64, tag = "4")]
-    pub count: u64,
-    /// of so many; 0: does not apply
-    #[prost(uint64, tag = "5")]
-    pub of: u64,
-}
-/// A change of keys, a repair, a new epoch: asked for in the period.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AuditOverride {
-    /// hex
-    #[prost(string, tag = "1")]
-    pub id: ::prost::alloc::string::String,
-    /// "keys", "repair", "new-epoch"; "keys-emergency", "keys-at-start": by no second person
-    #[prost(string, tag = "2")]
-    pub kind: ::prost::alloc::string::String,
-    #[prost(uint64, tag = "3")]
-    pub asked_unix_ms: u64,
-    /// who asked; empty: read from the directory at a start
-    #[prost(string, tag = "4")]
-    pub token: ::prost::alloc::string::String,
-    /// empty: nobody has approved it
-    #[prost(string, tag = "5")]
-    pub approver_post: ::prost::alloc::string::String,
-    /// 0: not yet, or by nobody
-    #[prost(uint64, tag = "6")]
-    pub approved_unix_ms: u64,
-    /// 0: not yet
-    #[prost(uint64, tag = "7")]
-    pub done_unix_ms: u64,
-    /// hex SHA-256 of what was shown
-    #[prost(string, tag = "8")]
-    pub shown_digest: ::prost::alloc::string::String,
-}
-/// Messages of one type by one city.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AuditMessages {
-    /// absent: cannot be read
-    #[prost(enumeration = "MessageType", tag = "1")]
-    pub r#type: i32,
-    #[prost(bool, tag = "2")]
-    pub ours: bool,
-    #[prost(uint64, tag = "3")]
-    pub count: u64,
-    /// of these
-    #[prost(uint64, tag = "4")]
-    pub refused: u64,
-    /// stored without sections, of these
-    #[prost(uint64, tag = "5")]
-    pub withheld: u64,
-}
-/// Duties that were due in the period.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AuditDeadline {
-    #[prost(enumeration = "Duty", tag = "1")]
-    pub duty: i32,
-    /// owed by this city
-    #[prost(bool, tag = "2")]
-    pub ours: bool,
-    #[prost(uint64, tag = "3")]
-    pub met: u64,
-    /// done after the due date
-    #[prost(uint64, tag = "4")]
-    pub late: u64,
-    /// closed by an EXPIRE
-    #[prost(uint64, tag = "5")]
-    pub missed: u64,
-    /// the leg ended otherwise before it was done
-    #[prost(uint64, tag = "6")]
-    pub ended: u64,
-    /// not due yet
-    #[prost(uint64, tag = "7")]
-    pub waiting: u64,
-    #[prost(uint64, tag = "8")]
-    pub overdue: u64,
-}
-/// RELEASE and REQUEST: each must cite a consent that was live when it was made.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AuditConsents {
-    #[prost(uint64, tag = "1")]
-    pub opened: u64,
-    #[prost(uint64, tag = "2")]
-    pub covered: u64,
-    /// env_digest hex of the others
-    #[prost(string, repeated, tag = "3")]
-    pub uncovered: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AuditDecision {
-    /// DECLINE, or OUTCOME that was not realised
-    #[prost(enumeration = "MessageType", tag = "1")]
-    pub r#type: i32,
-    #[prost(bool, tag = "2")]
-    pub ours: bool,
-    #[prost(enumeration = "DecisionCode", tag = "3")]
-    pub code: i32,
-    #[prost(uint64, tag = "4")]
-    pub count: u64,
-}
-/// The newest head of the other city's log that was accepted here.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AuditHead {
-    #[prost(string, tag = "1")]
-    pub origin: ::prost::alloc::string::String,
-    #[prost(uint64, tag = "2")]
-    pub size: u64,
-    #[prost(uint64, tag = "3")]
-    pub seen_unix_ms: u64,
-}
-/// The newest cosignature of a city on the exchange log of the city that reports.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AuditCosigned {
-    #[prost(string, tag = "1")]
-    pub city: ::prost::alloc::string::String,
-    /// the other city of this agreement; others are uninvolved in it
-    #[prost(bool, tag = "2")]
-    pub of_agreement: bool,
-    #[prost(uint64, tag = "3")]
-    pub size: u64,
-    /// by the reporting city's clock
-    #[prost(uint64, tag = "4")]
-    pub at_unix_ms: u64,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AuditEvent {
-    #[prost(uint64, tag = "1")]
-    pub at_unix_ms: u64,
-    #[prost(string, tag = "2")]
-    pub kind: ::prost::alloc::string::String,
-    #[prost(string, tag = "3")]
-    pub city: ::prost::alloc::string::String,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AccessLogRequest {
-    /// hex; empty: all, drafts under none included
-    #[prost(string, tag = "1")]
-    pub agreement_id: ::prost::alloc::string::String,
-    #[prost(uint32, tag = "2")]
-    pub from: u32,
-    #[prost(uint32, tag = "3")]
-    pub to: u32,
-    /// `next` of the page before
-    #[prost(string, tag = "4")]
-    pub after: ::prost::alloc::string::String,
-    /// looks, 1000 at most; 0: 200
-    #[prost(uint32, tag = "5")]
-    pub most: u32,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct AccessLogReply {
-    /// oldest first
-    #[prost(message, repeated, tag = "1")]
-    pub looks: ::prost::alloc::vec::Vec<AccessLine>,
-    /// empty at the end
-    #[prost(string, tag = "2")]
-    pub next: ::prost::alloc::string::String,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct AccessLine {
-    #[prost(uint64, tag = "1")]
-    pub at_unix_ms: u64,
-    /// credit code
-    #[prost(string, tag = "2")]
-    pub office: ::prost::alloc::string::String,
-    /// empty where no agreement names it
-    #[prost(string, tag = "3")]
-    pub office_name: ::prost::alloc::string::String,
-    /// name of the token
-    #[prost(string, tag = "4")]
-    pub system: ::prost::alloc::string::String,
-    /// as in Look
-    #[prost(string, tag = "5")]
-    pub view: ::prost::alloc::string::String,
-    #[prost(string, tag = "6")]
-    pub case_number: ::prost::alloc::string::String,
-    #[prost(message, repeated, tag = "7")]
-    pub legs: ::prost::alloc::vec::Vec<AccessLeg>,
-    /// of the listed purposes; own words are for the person alone,
-    #[prost(string, tag = "8")]
-    pub purpose_zh: ::prost::alloc::string::String,
-    /// for they can hold a name
-    #[prost(string, tag = "9")]
-    pub purpose_en: ::prost::alloc::string::String,
-    #[prost(bool, tag = "10")]
-    pub own_words: bool,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AccessLeg {
-    /// within the case
-    #[prost(uint32, tag = "1")]
-    pub number: u32,
-    /// opened; 0: what was entered here
-    #[prost(uint32, repeated, tag = "2")]
-    pub sections: ::prost::alloc::vec::Vec<u32>,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct StatisticsReply {
-    #[prost(message, repeated, tag = "1")]
-    pub lines: ::prost::alloc::vec::Vec<StatisticsLine>,
-}
-/// 0: under ten.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct StatisticsLine {
-    /// yyyymm
-    #[prost(uint32, tag = "1")]
-    pub month: u32,
-    #[prost(enumeration = "Service", tag = "2")]
-    pub service: i32,
-    #[prost(uint64, tag = "3")]
-    pub opened: u64,
-    #[prost(uint64, tag = "4")]
-    pub fulfilled: u64,
-    /// declined or not realised
-    #[prost(uint64, tag = "5")]
-    pub not_given: u64,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct SampleRequest {
-    /// hex
-    #[prost(string, tag = "1")]
-    pub agreement_id: ::prost::alloc::string::String,
-    #[prost(uint32, tag = "2")]
-    pub from: u32,
-    #[prost(uint32, tag = "3")]
-    pub to: u32,
-    /// 1 to 64 printable ASCII characters
-    #[prost(string, tag = "4")]
-    pub seed: ::prost::alloc::string::String,
-    /// 1000 at most
-    #[prost(uint32, tag = "5")]
-    pub size: u32,
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct SampleReply {
-    /// legs opened in the period
-    #[prost(uint64, tag = "1")]
-    pub population: u64,
-    /// by ascending lot
-    #[prost(message, repeated, tag = "2")]
-    pub items: ::prost::alloc::vec::Vec<SampleItem>,
-    /// drawn with for this agreement and period, this one last
-    #[prost(string, repeated, tag = "3")]
-    pub seeds: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct SampleItem {
-    /// hex, of the message that opened the leg
-    #[prost(string, tag = "1")]
-    pub leaf_hash: ::prost::alloc::string::String,
-    /// in this city's exchange log
-    #[prost(uint64, tag = "2")]
-    pub log_index: u64,
-    /// hex
-    #[prost(string, tag = "3")]
-    pub env_digest: ::prost::alloc::string::String,
-    /// of this city
-    #[prost(string, tag = "4")]
-    pub case_number: ::prost::alloc::string::String,
-    /// within the case
-    #[prost(uint32, tag = "5")]
-    pub leg: u32,
-    #[prost(enumeration = "Service", tag = "6")]
-    pub service: i32,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct SignOffRequest {
-    /// hex
-    #[prost(string, tag = "1")]
-    pub agreement_id: ::prost::alloc::string::String,
-    #[prost(uint32, tag = "2")]
-    pub from: u32,
-    #[prost(uint32, tag = "3")]
-    pub to: u32,
-    /// of a sample that was drawn
-    #[prost(string, tag = "4")]
-    pub seed: ::prost::alloc::string::String,
-    #[prost(enumeration = "ReviewFinding", repeated, tag = "5")]
-    pub findings: ::prost::alloc::vec::Vec<i32>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct SignOffReply {
-    /// DSSE JSON, signed with the message key
-    #[prost(string, tag = "1")]
-    pub dsse: ::prost::alloc::string::String,
-    /// hex SHA-256 of its PAE, as the local log has it
-    #[prost(string, tag = "2")]
-    pub digest: ::prost::alloc::string::String,
-}
-/// A closed list without "other".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum ReviewFinding {
-    Unspecified = 0,
-    None = 1,
-    AnsweredLate = 2,
-    ConsentMissing = 3,
-    DeclineUnfounded = 4,
-    LookUnexplained = 5,
-    RecordsDiffer = 6,
-    AlarmUnanswered = 7,
-    CallBackDiffers = 8,
-}
-impl ReviewFinding {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "REVIEW_FINDING_UNSPECIFIED",
-            Self::None => "REVIEW_FINDING_NONE",
-            Self::AnsweredLate => "REVIEW_FINDING_ANSWERED_LATE",
-            Self::ConsentMissing => "REVIEW_FINDING_CONSENT_MISSING",
-            Self::DeclineUnfounded => "REVIEW_FINDING_DECLINE_UNFOUNDED",
-            Self::LookUnexplained => "REVIEW_FINDING_LOOK_UNEXPLAINED",
-            Self::RecordsDiffer => "REVIEW_FINDING_RECORDS_DIFFER",
-            Self::AlarmUnanswered => "REVIEW_FINDING_ALARM_UNANSWERED",
-            Self::CallBackDiffers => "REVIEW_FINDING_CALL_BACK_DIFFERS",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "REVIEW_FINDING_UNSPECIFIED" => Some(Self::Unspecified),
-            "REVIEW_FINDING_NONE" => Some(Self::None),
-            "REVIEW_FINDING_ANSWERED_LATE" => Some(Self::AnsweredLate),
-            "REVIEW_FINDING_CONSENT_MISSING" => Some(Self::ConsentMissing),
-            "REVIEW_FINDING_DECLINE_UNFOUNDED" => Some(Self::DeclineUnfounded),
-            "REVIEW_FINDING_LOOK_UNEXPLAINED" => Some(Self::LookUnexplained),
-            "REVIEW_FINDING_RECORDS_DIFFER" => Some(Self::RecordsDiffer),
-            "REVIEW_FINDING_ALARM_UNANSWERED" => Some(Self::AlarmUnanswered),
-            "REVIEW_FINDING_CALL_BACK_DIFFERS" => Some(Self::CallBackDiffers),
-            _ => None,
-        }
-    }
-}
-/// Generated client implementations.
-#[cfg(feature = "grpc")]
-pub mod audit_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    /// On the desk listener, for tokens of the role `compliance` alone. It changes nothing of a case.
-    #[derive(Debug, Clone)]
-    pub struct AuditClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl AuditClient<tonic::transport::Channel> {
-        /// Attempt to create a new client by connecting to a given endpoint.
-        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
-        where
-            D: TryInto<tonic::transport::Endpoint>,
-            D::Error: Into<StdError>,
-        {
-            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
-            Ok(Self::new(conn))
-        }
-    }
-    impl<T> AuditClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> AuditClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            AuditClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-        /// Figures of one agreement and period.
-        pub async fn report(
-            &mut self,
-            request: impl tonic::IntoRequest<super::AuditReportRequest>,
-        ) -> std::result::Result<tonic::Response<super::AuditReport>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Audit/Report");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "Report"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// The evidence of one agreement and period, without personal data: the bytes of a pack in order.
-        pub async fn pack(
-            &mut self,
-            request: impl tonic::IntoRequest<super::AuditReportRequest>,
-        ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<super::AuditPackPart>>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Audit/Pack");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "Pack"));
-            self.inner.server_streaming(req, path, codec).await
-        }
-        /// Who looked at personal data, which sections of which case, when and for what.
-        pub async fn access_log(
-            &mut self,
-            request: impl tonic::IntoRequest<super::AccessLogRequest>,
-        ) -> std::result::Result<tonic::Response<super::AccessLogReply>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Audit/AccessLog");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "AccessLog"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Figures for others: whole months, nothing under ten.
-        pub async fn statistics(
-            &mut self,
-            request: impl tonic::IntoRequest<super::AuditReportRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::StatisticsReply>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/jieli.v1.Audit/Statistics",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "Statistics"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Items to look at, drawn by a seed (PROTOCOL.md). Every draw is written down.
-        pub async fn sample(
-            &mut self,
-            request: impl tonic::IntoRequest<super::SampleRequest>,
-        ) -> std::result::Result<tonic::Response<super::SampleReply>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Audit/Sample");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "Sample"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Signs what was found in a sample, in codes.
-        pub async fn sign_off(
-            &mut self,
-            request: impl tonic::IntoRequest<super::SignOffRequest>,
-        ) -> std::result::Result<tonic::Response<super::SignOffReply>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Audit/SignOff");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "SignOff"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Has the persons of a sample called back by a trade union or legal aid. The reply is counts.
-        pub async fn start_call_back(
-            &mut self,
-            request: impl tonic::IntoRequest<super::StartCallBackRequest>,
-        ) -> std::result::Result<tonic::Response<super::CallBackCounts>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/jieli.v1.Audit/StartCallBack",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("jieli.v1.Audit", "StartCallBack"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// The call-backs of an agreement and period, counts alone.
-        pub async fn list_call_backs(
-            &mut self,
-            request: impl tonic::IntoRequest<super::AuditReportRequest>,
-        ) -> std::result::Result<tonic::Response<super::CallBackList>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/jieli.v1.Audit/ListCallBacks",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("jieli.v1.Audit", "ListCallBacks"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// What either city has raised about agreements, and what this one has counted. No person.
-        pub async fn list_flags(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListFlagsRequest>,
-        ) -> std::result::Result<tonic::Response<super::FlagList>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static("/jieli.v1.Audit/ListFlags");
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "ListFlags"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// Answers, in codes, what the other city has raised. The answer travels.
-        pub async fn answer_flag(
-            &mut self,
-            request: impl tonic::IntoRequest<super::AnswerFlagRequest>,
-        ) -> std::result::Result<tonic::Response<super::FlagLine>, tonic::Status> {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/jieli.v1.Audit/AnswerFlag",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Audit", "AnswerFlag"));
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
-/// Generated server implementations.
-#[cfg(feature = "grpc")]
-pub mod audit_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with AuditServer.
-    #[async_trait]
-    pub trait Audit: std::marker::Send + std::marker::Sync + 'static {
-        /// Figures of one agreement and period.
-        async fn report(
-            &self,
-            request: tonic::Request<super::AuditReportRequest>,
-        ) -> std::result::Result<tonic::Response<super::AuditReport>, tonic::Status>;
-        /// Server streaming response type for the Pack method.
-        type PackStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<super::AuditPackPart, tonic::Status>,
-            >
-            + std::marker::Send
-            + 'static;
-        /// The evidence of one agreement and period, without personal data: the bytes of a pack in order.
-        async fn pack(
-            &self,
-            request: tonic::Request<super::AuditReportRequest>,
-        ) -> std::result::Result<tonic::Response<Self::PackStream>, tonic::Status>;
-        /// Who looked at personal data, which sections of which case, when and for what.
-        async fn access_log(
-            &self,
-            request: tonic::Request<super::AccessLogRequest>,
-        ) -> std::result::Result<tonic::Response<super::AccessLogReply>, tonic::Status>;
-        /// Figures for others: whole months, nothing under ten.
-        async fn statistics(
-            &self,
-            request: tonic::Request<super::AuditReportRequest>,
-        ) -> std::result::Result<tonic::Response<super::StatisticsReply>, tonic::Status>;
-        /// Items to look at, drawn by a seed (PROTOCOL.md). Every draw is written down.
-        async fn sample(
-            &self,
-            request: tonic::Request<super::SampleRequest>,
-        ) -> std::result::Result<tonic::Response<super::SampleReply>, tonic::Status>;
-        /// Signs what was found in a sample, in codes.
-        async fn sign_off(
-            &self,
-            request: tonic::Request<super::SignOffRequest>,
-        ) -> std::result::Result<tonic::Response<super::SignOffReply>, tonic::Status>;
-        /// Has the persons of a sample called back by a trade union or legal aid. The reply is counts.
-        async fn start_call_back(
-            &self,
-            request: tonic::Request<super::StartCallBackRequest>,
-        ) -> std::result::Result<tonic::Response<super::CallBackCounts>, tonic::Status>;
-        /// The call-backs of an agreement and period, counts alone.
-        async fn list_call_backs(
-            &self,
-            request: tonic::Request<super::AuditReportRequest>,
-        ) -> std::result::Result<tonic::Response<super::CallBackList>, tonic::Status>;
-        /// What either city has raised about agreements, and what this one has counted. No person.
-        async fn list_flags(
-            &self,
-            request: tonic::Request<super::ListFlagsRequest>,
-        ) -> std::result::Result<tonic::Response<super::FlagList>, tonic::Status>;
-        /// Answers, in codes, what the other city has raised. The answer travels.
-        async fn answer_flag(
-            &self,
-            request: tonic::Request<super::AnswerFlagRequest>,
-        ) -> std::result::Result<tonic::Response<super::FlagLine>, tonic::Status>;
-    }
-    /// On the desk listener, for tokens of the role `compliance` alone. It changes nothing of a case.
-    #[derive(Debug)]
-    pub struct AuditServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> AuditServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for AuditServer<T>
-    where
-        T: Audit,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/jieli.v1.Audit/Report" => {
-                    #[allow(non_camel_case_types)]
-                    struct ReportSvc<T: Audit>(pub Arc<T>);
-                    impl<T: Audit> tonic::server::UnaryService<super::AuditReportRequest>
-                    for ReportSvc<T> {
-                        type Response = super::AuditReport;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::AuditReportRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Audit>::report(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ReportSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/jieli.v1.Audit/Pack" => {
-                    #[allow(non_camel_case_types)]
-                    struct PackSvc<T: Audit>(pub Arc<T>);
-                    impl<
-                        T: Audit,
-                    > tonic::server::ServerStreamingService<super::AuditReportRequest>
-                    for PackSvc<T> {
-                        type Response = super::AuditPackPart;
-                        type ResponseStream = T::PackStream;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::ResponseStream>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::AuditReportRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Audit>::pack(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = PackSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.server_streaming(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/jieli.v1.Audit/AccessLog" => {
-                    #[allow(non_camel_case_types)]
-                    struct AccessLogSvc<T: Audit>(pub Arc<T>);
-                    impl<T: Audit> tonic::server::UnaryService<super::AccessLogRequest>
-                    for AccessLogSvc<T> {
-                        type Response = super::AccessLogReply;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::AccessLogRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Audit>::access_log(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = AccessLogSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/jieli.v1.Audit/Statistics" => {
-                    #[allow(non_camel_case_types)]
-                    struct StatisticsSvc<T: Audit>(pub Arc<T>);
-                    impl<T: Audit> tonic::server::UnaryService<super::AuditReportRequest>
-                    for StatisticsSvc<T> {
-                        type Response = super::StatisticsReply;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::AuditReportRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Audit>::statistics(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = StatisticsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/jieli.v1.Audit/Sample" => {
-                    #[allow(non_camel_case_types)]
-                    struct SampleSvc<T: Audit>(pub Arc<T>);
-                    impl<T: Audit> tonic::server::UnaryService<super::SampleRequest>
-                    for SampleSvc<T> {
-                        type Response = super::SampleReply;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::SampleRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Audit>::sample(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = SampleSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/jieli.v1.Audit/SignOff" => {
-                    #[allow(non_camel_case_types)]
-                    struct SignOffSvc<T: Audit>(pub Arc<T>);
-                    impl<T: Audit> tonic::server::UnaryService<super::SignOffRequest>
-                    for SignOffSvc<T> {
-                        type Response = super::SignOffReply;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::SignOffRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Audit>::sign_off(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = SignOffSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/jieli.v1.Audit/StartCallBack" => {
-                    #[allow(non_camel_case_types)]
-                    struct StartCallBackSvc<T: Audit>(pub Arc<T>);
-                    impl<
-                        T: Audit,
-                    > tonic::server::UnaryService<super::StartCallBackRequest>
-                    for StartCallBackSvc<T> {
-                        type Response = super::CallBackCounts;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::StartCallBackRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Audit>::start_call_back(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = StartCallBackSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/jieli.v1.Audit/ListCallBacks" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListCallBacksSvc<T: Audit>(pub Arc<T>);
-                    impl<T: Audit> tonic::server::UnaryService<super::AuditReportRequest>
-                    for ListCallBacksSvc<T> {
-                        type Response = super::CallBackList;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::AuditReportRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Audit>::list_call_backs(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListCallBacksSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/jieli.v1.Audit/ListFlags" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListFlagsSvc<T: Audit>(pub Arc<T>);
-                    impl<T: Audit> tonic::server::UnaryService<super::ListFlagsRequest>
-                    for ListFlagsSvc<T> {
-                        type Response = super::FlagList;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListFlagsRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Audit>::list_flags(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListFlagsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/jieli.v1.Audit/AnswerFlag" => {
-                    #[allow(non_camel_case_types)]
-                    struct AnswerFlagSvc<T: Audit>(pub Arc<T>);
-                    impl<T: Audit> tonic::server::UnaryService<super::AnswerFlagRequest>
-                    for AnswerFlagSvc<T> {
-                        type Response = super::FlagLine;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::AnswerFlagRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as Audit>::answer_flag(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = AnswerFlagSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for AuditServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "jieli.v1.Audit";
-    impl<T> tonic::server::NamedService for AuditServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

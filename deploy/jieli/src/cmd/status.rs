@@ -4,7 +4,7 @@ use super::dial::At;
 use super::say::{OK, Out};
 use super::{Done, Fail};
 use jieli_node::config::DeskRole;
-use jieli_proto::wire;
+use jieli_proto::{wire, words};
 use serde_json::{Value, json};
 
 /// Asks the node how it is.
@@ -34,13 +34,18 @@ fn text(status: &wire::StatusReply, out: Out) -> String {
             &format!("{} letters waiting, the oldest for {age_s} s", status.letters_waiting),
         ),
     ];
-    if status.alarms.is_empty() {
+    if status.alarms.is_empty() && status.raised.is_empty() {
         lines.push(out.say("没有警报。", "No alarm."));
     }
     lines.extend(
         status.expiries.iter().map(|end| format!("！{}", out.say(&end.say_zh, &end.say_en))),
     );
     lines.extend(status.alarms.iter().map(|alarm| format!("！{}", out.part(alarm))));
+    lines.extend(status.raised.iter().map(|one| {
+        let says = words::alarm(&one.kind);
+        let says = says.map_or(String::new(), |word| out.say(word.zh, word.en));
+        format!("！{}（{}）{says} {}", one.kind, one.city, out.part(&one.detail))
+    }));
     lines.join("\n")
 }
 
@@ -69,9 +74,17 @@ fn value(status: &wire::StatusReply) -> Value {
         "letters_waiting": status.letters_waiting,
         "oldest_waiting_ms": status.oldest_waiting_ms,
         "alarms": status.alarms,
+        "raised": status.raised.iter().map(alarm).collect::<Vec<_>>(),
         "now_unix_ms": status.now_unix_ms,
         "lanes": lanes.collect::<Vec<_>>(),
         "expiries": expiries(status),
+    })
+}
+
+fn alarm(one: &wire::Alarm) -> Value {
+    json!({
+        "kind": one.kind, "city": one.city, "detail": one.detail,
+        "raised_unix_ms": one.raised_unix_ms,
     })
 }
 

@@ -2,6 +2,7 @@
 //! down, the persons.
 
 use super::queue::{Line, asked, line};
+use crate::console::desks::Said;
 use crate::console::form::{Input, Kind, taken};
 use crate::console::frame::{Answer, FormPage, Frame, Link, show};
 use crate::console::posted::Form;
@@ -12,7 +13,7 @@ use crate::console::words::Lang;
 use crate::paper;
 use askama::Template;
 use axum::extract::Path;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use jieli_proto::wire::{self, MessageType};
 use jieli_proto::words;
@@ -24,6 +25,8 @@ struct Leg {
     messages: Vec<(String, String, String, bool)>,
     told: &'static str,
     window: Vec<String>,
+    /// Whether a list of what to bring can be printed.
+    brings: bool,
     letter: String,
     /// A REDIRECT, in words.
     moved: String,
@@ -115,6 +118,7 @@ fn leg(view: &wire::LegView, case: &wire::CaseLine, today: u32, lang: Lang) -> L
             _ => "",
         },
         window: view.window.as_ref().map_or(Vec::new(), |window| place(window, lang)),
+        brings: view.window.as_ref().is_some_and(|window| !window.bring.is_empty()),
         letter: view.letter.as_ref().map_or(String::new(), |letter| on_paper(letter, lang)),
         moved: moved(view, shown.our_side == "initiator", lang),
         undo: view.steps.iter().any(|offer| offer.step == "undo"),
@@ -188,6 +192,20 @@ pub(crate) async fn slip(visitor: Visitor, Path(case): Path<String>, _: Form) ->
     let ask = wire::SlipRequest { case_number: case };
     let slip = visitor.desk()?.print_slip(ask).await.map_err(visitor.sorry())?.into_inner();
     Ok(printed(paper::slip(&slip).map_err(visitor.broken())?))
+}
+
+/// What the person is to bring, to be printed. No person is on it, so nobody is written down.
+pub(crate) async fn bring(visitor: Visitor, Path((case, leg)): Path<(String, u32)>) -> Answer {
+    let ask = wire::CaseRef { case_number: case.clone(), ..Default::default() };
+    let view = visitor.desk()?.show_case(ask).await.map_err(visitor.sorry())?.into_inner();
+    let mut legs = view.legs.iter().filter_map(|one| Some((one.line.as_ref()?, one)));
+    let found = legs.find(|(line, _)| line.number == leg);
+    let window = found.and_then(|(line, one)| Some((line.service(), one.window.as_ref()?)));
+    let Some((service, window)) = window.filter(|(_, window)| !window.bring.is_empty()) else {
+        let nothing = Said::own(StatusCode::NOT_FOUND, "NOTHING_TO_BRING", "case.nothing_to_bring");
+        return Err(visitor.failed(nothing));
+    };
+    Ok(printed(paper::bring(&case, leg, service, window)))
 }
 
 /// A page to print is styled by its own style and by nothing else.

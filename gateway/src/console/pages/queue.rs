@@ -217,7 +217,11 @@ pub(super) fn asked(visitor: &Visitor, reply: &wire::AskReply, back: Link) -> Re
     let mut lead = vec![lang.fill("ask.asked", &[&reply.asked.to_string()])];
     if reply.not_ready > 0 {
         lead.push(lang.fill("ask.not_ready", &[&reply.not_ready.to_string()]));
-        lead.extend(reply.why.iter().cloned());
+        let why = |one: &wire::NotReady| {
+            let cases = one.case_numbers.join(" ");
+            lang.fill("ask.why", &[&cases, lang.pick(&one.say_zh, &one.say_en)])
+        };
+        lead.extend(reply.reasons.iter().map(why));
     }
     let numbers = reply.undeliverable.iter();
     lead.extend(numbers.map(|number| lang.fill("ask.undeliverable", &[number])));

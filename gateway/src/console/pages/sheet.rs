@@ -385,8 +385,9 @@ fn notes(visitor: &Visitor, held: &Held) -> Vec<sheet::Note> {
     }
 }
 
-fn saved(name: &str, bytes: Vec<u8>) -> Response {
+pub(super) fn saved(name: &str, bytes: Vec<u8>) -> Response {
     let save = format!("attachment; filename=\"{name}\"");
-    let headers = [(header::CONTENT_TYPE, XLSX.to_owned()), (header::CONTENT_DISPOSITION, save)];
+    let kind = if name.ends_with(".csv") { "text/csv; charset=utf-8" } else { XLSX };
+    let headers = [(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, save)];
     (headers, bytes).into_response()
 }

@@ -17,6 +17,7 @@ use axum::extract::Query;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
 use jieli_proto::wire::{self, CheckResult, QueueState};
+use jieli_proto::words;
 use std::collections::BTreeMap;
 
 /// The node's closed list of reasons.
@@ -66,6 +67,7 @@ pub(crate) async fn page(visitor: Visitor) -> Answer {
         hidden: Vec::new(),
     }];
     page.tables = vec![
+        raised(&status.raised, lang),
         alarms(&status.alarms, lang),
         waiting(&queues, lang),
         partners(&peers, lang),
@@ -157,6 +159,23 @@ fn alarms(all: &[String], lang: Lang) -> Table {
         heading: lang.w("system.alarms").to_owned(),
         heads: vec![lang.w("system.what")],
         rows: all.iter().map(|alarm| vec![alarm.clone().into()]).collect(),
+        empty: lang.w("system.no_alarms"),
+    }
+}
+
+/// What was raised: what it means and what to do; below it, for who looks into it, its kind and detail.
+fn raised(all: &[wire::Alarm], lang: Lang) -> Table {
+    let rows = all.iter().map(|one| {
+        let word = words::alarm(&one.kind);
+        let text = word.map_or(one.kind.as_str(), |word| lang.pick(word.zh, word.en));
+        let more = vec![format!("{} · {}", one.kind, one.detail)];
+        let what = Cell { text: text.to_owned(), more, ..Cell::default() };
+        vec![lang.time(one.raised_unix_ms).into(), one.city.clone().into(), what]
+    });
+    Table {
+        heading: lang.w("system.raised").to_owned(),
+        heads: vec![lang.w("system.since"), lang.w("partners.city"), lang.w("system.what")],
+        rows: rows.collect(),
         empty: lang.w("system.no_alarms"),
     }
 }

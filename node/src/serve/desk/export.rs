@@ -2,6 +2,7 @@
 
 use super::second;
 use super::{Answer, DeskDoor};
+use crate::audit::statistics::for_others;
 use crate::evidence;
 use crate::serve::access::Caller;
 use crate::trouble::Denied;
@@ -37,6 +38,16 @@ impl DeskDoor {
         let made = evidence::export(&self.store, &self.house, &published, number, sections).await?;
         let file_name = format!("jieli-{number}.zip");
         Ok(wire::ExportReply { zip: made.zip, file_name, notes: made.notes })
+    }
+
+    /// What an office reports upward about an agreement.
+    pub(super) async fn figures_upward(
+        &self,
+        asked: &wire::AuditReportRequest,
+    ) -> Answer<wire::StatisticsReply> {
+        let published = self.hand.published();
+        let mut conn = self.store.read().await?;
+        Ok(for_others(&mut conn, &self.house, &published.directory, asked).await?)
     }
 }
 

@@ -2,7 +2,6 @@
 
 use super::partners::peer_state;
 use super::{Answer, DeskDoor};
-use crate::alarms;
 use crate::batch::leaf_of;
 use crate::expiry;
 use crate::recovery::Recovering;
@@ -60,7 +59,7 @@ impl DeskDoor {
             let said = age_ms.and_then(|age_ms| warning(bond.peer.as_str(), age_ms));
             alarms.extend(said.map(|(zh, en)| format!("{zh} {en}")));
         }
-        alarms.extend(raised(&mut conn).await?);
+        let raised = raised(&mut conn).await?;
         let (exchange, local) = (&published.exchange, &published.local);
         let lanes = self.lane_counts(&mut conn).await?;
         let mut stops = 0;
@@ -90,6 +89,7 @@ impl DeskDoor {
             letters_waiting: backlogs.iter().map(|backlog| backlog.letters).sum(),
             oldest_waiting_ms,
             alarms,
+            raised,
             now_unix_ms,
             lanes,
             expiries: expiry::soon(&self.house, directory, self.today()),
@@ -286,12 +286,17 @@ fn in_words(state: Option<&Recovering>, stops: u64) -> [String; 2] {
 }
 
 /// Alarms that were raised, newest first.
-async fn raised(conn: &mut Conn) -> Result<Vec<String>, StoreError> {
+async fn raised(conn: &mut Conn) -> Result<Vec<wire::Alarm>, StoreError> {
     let rows = conn
         .rows(
-            "SELECT kind, peer, detail FROM alarm ORDER BY raised_ms DESC, alarm_id LIMIT $1",
+            "SELECT kind, peer, detail, raised_ms FROM alarm ORDER BY raised_ms DESC, alarm_id LIMIT $1",
             vec![ALARMS_MAX.into()],
         )
         .await?;
-    rows.iter().map(|row| Ok(alarms::told(&row.text(0)?, &row.text(1)?, &row.text(2)?))).collect()
+    rows.iter()
+        .map(|row| {
+            let (kind, city, detail) = (row.text(0)?, row.text(1)?, row.text(2)?);
+            Ok(wire::Alarm { kind, city, detail, raised_unix_ms: row.uint(3)? })
+        })
+        .collect()
 }

@@ -52,6 +52,12 @@ pub(super) fn statistics_json(found: &wire::StatisticsReply) -> Value {
             "opened": line.opened,
             "fulfilled": line.fulfilled,
             "not_given": line.not_given,
+            "taken_up": line.taken_up,
+            "accepted": line.accepted,
+            "stopped": line.stopped,
+            "codes": line.codes.iter().map(|one| json!({
+                "code": words::decision(one.code()).en, "count": one.count,
+            })).collect::<Vec<_>>(),
         })
     });
     json!({ "lines": lines.collect::<Vec<_>>(), "zero_means": "under 10" })
