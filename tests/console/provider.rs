@@ -5,7 +5,6 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::digest::{SHA256, digest};
 use ring::hmac;
-use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -31,9 +30,9 @@ pub(crate) struct Stub {
     desk: Arc<Mutex<Desk>>,
 }
 
-fn key() -> Ed25519KeyPair {
-    let made = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
-    Ed25519KeyPair::from_pkcs8(made.as_ref()).unwrap()
+fn key(kid: &str) -> Ed25519KeyPair {
+    let seed = digest(&SHA256, kid.as_bytes());
+    Ed25519KeyPair::from_seed_unchecked(seed.as_ref()).unwrap()
 }
 
 fn decoded(text: &str) -> String {
@@ -61,7 +60,7 @@ impl Stub {
         let socket = TcpListener::bind("127.0.0.1:0")?;
         let issuer = format!("http://{}", socket.local_addr()?);
         let desk = Desk {
-            key: key(),
+            key: key("first"),
             kid: "first".to_owned(),
             alg: "EdDSA".to_owned(),
             how: String::new(),
@@ -69,11 +68,11 @@ impl Stub {
         };
         let desk = Arc::new(Mutex::new(desk));
         let (kept, own) = (Arc::clone(&desk), issuer.clone());
-        std::thread::spawn(move || {
+        std::thread::Builder::new().spawn(move || {
             for stream in socket.incoming().flatten() {
                 let _ = answer(stream, &kept, &own);
             }
-        });
+        })?;
         Ok(Stub { issuer, desk })
     }
 
@@ -83,7 +82,7 @@ impl Stub {
 
     pub(crate) fn new_key(&self, kid: &str) {
         let mut desk = self.desk.lock().unwrap();
-        (desk.key, desk.kid) = (key(), kid.to_owned());
+        (desk.key, desk.kid) = (key(kid), kid.to_owned());
     }
 
     pub(crate) fn signs_as(&self, alg: &str) {

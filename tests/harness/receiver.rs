@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_util::task::TaskTracker;
 
 /// How the next post is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,9 +70,11 @@ impl Receiver {
         let url = format!("http://{}/told?by=jieli", socket.local_addr().unwrap());
         let desk: Arc<Mutex<Desk>> = Arc::default();
         let kept = Arc::clone(&desk);
-        tokio::spawn(async move {
+        let tasks = TaskTracker::new();
+        let own = tasks.clone();
+        tasks.spawn(async move {
             while let Ok((stream, _)) = socket.accept().await {
-                tokio::spawn(answer(stream, Arc::clone(&kept)));
+                own.spawn(answer(stream, Arc::clone(&kept)));
             }
         });
         Receiver { url, desk }

@@ -27,7 +27,9 @@ pub(crate) const BACK: &str = "/login/oidc/back";
 /// How long a log-in may take at the provider.
 const PENDING_MS: i64 = 10 * 60_000;
 /// Log-ins on their way at once.
-const PENDING_MAX: usize = 1_000;
+const PENDING_MAX: usize = 10_000;
+/// And from one address: behind a proxy that is the whole house.
+const PENDING_PER_ADDRESS_MAX: usize = 100;
 /// What the provider tells of itself is asked for anew after so long.
 const FOUND_MS: i64 = 3_600_000;
 /// And its keys, where one is unknown, no more often than this.
@@ -136,6 +138,7 @@ struct Found {
 struct Pending {
     /// The browser's cookie when it began.
     browser: String,
+    address: IpAddr,
     nonce: String,
     verifier: String,
     at_ms: i64,
@@ -255,7 +258,7 @@ impl Provider {
     /// Begins a log-in; where the browser goes.
     pub(crate) async fn begin(
         &self,
-        browser: &str,
+        (browser, address): (&str, IpAddr),
         entropy: &dyn Entropy,
         now_ms: i64,
     ) -> Result<String, OidcError> {
@@ -274,10 +277,11 @@ impl Provider {
         ]);
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         pending.retain(|_, one| now_ms - one.at_ms < PENDING_MS);
-        if pending.len() >= PENDING_MAX {
+        let from_there = pending.values().filter(|one| one.address == address).count();
+        if pending.len() >= PENDING_MAX || from_there >= PENDING_PER_ADDRESS_MAX {
             return Err(OidcError::Provider("too many log-ins are on their way".to_owned()));
         }
-        let one = Pending { browser: browser.to_owned(), nonce, verifier, at_ms: now_ms };
+        let one = Pending { browser: browser.to_owned(), address, nonce, verifier, at_ms: now_ms };
         pending.insert(state, one);
         let join = if found.authorize.contains('?') { '&' } else { '?' };
         Ok(format!("{}{join}{fields}", found.authorize))

@@ -34,8 +34,8 @@ pub struct Sender {
     store: Store,
     house: House,
     stop: CancellationToken,
-    /// Who this replica is, while it runs.
-    holder: [u8; 16],
+    /// Who this replica is, while it runs; drawn when it is first asked.
+    holder: Option<[u8; 16]>,
     lease_until_ms: u64,
     /// When to look again by the clock, where anything waits.
     look_ms: Option<u64>,
@@ -44,8 +44,7 @@ pub struct Sender {
 impl Sender {
     /// The sender of this node.
     pub fn new(hand: Hand, store: Store, house: House, stop: CancellationToken) -> Sender {
-        let holder = random(house.world.entropy.as_ref());
-        Sender { hand, store, house, stop, holder, lease_until_ms: 0, look_ms: None }
+        Sender { hand, store, house, stop, holder: None, lease_until_ms: 0, look_ms: None }
     }
 
     /// Sends until it is stopped. Without an address there is nothing to look at.
@@ -131,7 +130,9 @@ impl Sender {
         if self.lease_until_ms > self.now_ms() + LEASE_LEFT_MS {
             return true;
         }
-        let asked = self.hand.perform(Command::Hooks(HookCommand::Lease(self.holder))).await;
+        let entropy = self.house.world.entropy.as_ref();
+        let holder = *self.holder.get_or_insert_with(|| random(entropy));
+        let asked = self.hand.perform(Command::Hooks(HookCommand::Lease(holder))).await;
         self.lease_until_ms = match asked {
             Ok(Done::Leased(Some(until_ms))) => until_ms,
             Ok(_) | Err(_) => 0,

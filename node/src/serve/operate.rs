@@ -96,10 +96,9 @@ impl OperateDoor {
     }
 
     async fn hook_secret(&self, command: HookCommand) -> Answer<wire::WebhookSecret> {
-        match self.hand.perform(Command::Hooks(command)).await? {
-            Done::Hook(made) => Ok(*made),
-            _ => Err(odd()),
-        }
+        let done = self.hand.perform(Command::Hooks(command)).await?;
+        let Done::Hook(made) = done else { return Err(odd()) };
+        Ok(*made)
     }
 
     async fn deliveries(&self, asked: &wire::ListDeliveriesRequest) -> Answer<wire::DeliveryList> {

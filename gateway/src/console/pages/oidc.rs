@@ -35,7 +35,7 @@ impl Visitor {
 pub(crate) async fn begin(visitor: Visitor) -> Answer {
     let Some(provider) = visitor.provider() else { return Ok(nowhere().await) };
     let entropy = &*visitor.console.outside.entropy;
-    let begun = provider.begin(&visitor.key, entropy, visitor.now_ms()).await;
+    let begun = provider.begin((&visitor.key, visitor.address), entropy, visitor.now_ms()).await;
     let to = begun.map_err(|error| visitor.unknown(&error))?;
     Ok(Redirect::to(&to).into_response())
 }
