@@ -12,8 +12,11 @@ use jieli_node::store::{Row, Store, StoreError, StoreOptions, Val};
 use jieli_node::world::Clock as _;
 use jieli_proto::wire;
 
+/// Names of columns.
+type Columns = &'static [&'static str];
+
 /// What an import leaves behind, row by row: table, columns of numbers, of texts, of bytes.
-const LEFT: &[(&str, &[&str], &[&str], &[&str])] = &[
+const LEFT: &[(&str, Columns, Columns, Columns)] = &[
     ("case_file", &["opened_ms"], &["number", "city"], &["case_id", "agreement_id"]),
     (
         "leg",
