@@ -224,7 +224,7 @@ async fn a_household_goes_from_desk_to_desk() -> Result<()> {
     }
     assert!(!list.contains("示例") && !list.contains(&child) && !list.contains(&worker));
     let home_leg = if href.contains("/1/") { 2 } else { 1 };
-    assert_eq!(clerk.get(&format!("{path}/{home_leg}/bring"))?.status, 404, "nothing to bring yet");
+    assert_eq!(clerk.get(&format!("{path}/{home_leg}/bring"))?.status, 409, "nothing to bring yet");
 
     // At the window: by the document in hand, never in an address; by the slip.
     school.open("/find")?;

@@ -202,7 +202,7 @@ pub(crate) async fn bring(visitor: Visitor, Path((case, leg)): Path<(String, u32
     let found = legs.find(|(line, _)| line.number == leg);
     let window = found.and_then(|(line, one)| Some((line.service(), one.window.as_ref()?)));
     let Some((service, window)) = window.filter(|(_, window)| !window.bring.is_empty()) else {
-        let nothing = Said::own(StatusCode::NOT_FOUND, "NOTHING_TO_BRING", "case.nothing_to_bring");
+        let nothing = Said::own(StatusCode::CONFLICT, "NOTHING_TO_BRING", "case.nothing_to_bring");
         return Err(visitor.failed(nothing));
     };
     Ok(printed(paper::bring(&case, leg, service, window)))
