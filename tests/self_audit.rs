@@ -159,7 +159,7 @@ async fn held(town: &Town, case: &Case) -> Held {
 
 fn flipped(value: &Val, kind: Flip) -> Val {
     match value {
-        Val::Int(_) if kind == Flip::Unset => 0.into(),
+        Val::Int(_) if kind == Flip::Unset => Val::Int(0),
         Val::Int(number) => (number ^ 1).into(),
         Val::Bytes(bytes) => {
             let mut bytes = bytes.clone();
