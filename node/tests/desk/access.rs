@@ -94,6 +94,7 @@ async fn call(city: &City, call: Call, with: &With<'_>) -> Option<Status> {
         Call::BackUpKeyring => {
             ask!(city, |m| with.make(m), back_up_keyring, KeyringBackupRequest)
         }
+        Call::Figures => ask!(city, |m| with.make(m), figures, AuditReportRequest),
         Call::ListKeys => ask!(city, |m| with.make(m), list_keys, ListKeysRequest),
         Call::PlaceKey => ask!(city, |m| with.make(m), place_key, KeyPositionsRequest),
         Call::InstallManifest => {
