@@ -39,10 +39,10 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("queue release", "jieli queue release ruian.zj"),
     ("webhook list", "jieli webhook list"),
     ("webhook add", "jieli webhook add school-roll https://roll.example.cn/jieli"),
-    ("webhook remove", "jieli webhook remove <32 hex digits>"),
-    ("webhook rotate", "jieli webhook rotate <32 hex digits>"),
-    ("webhook log", "jieli webhook log\njieli webhook log <32 hex digits> --most 200"),
-    ("webhook retry", "jieli webhook retry <32 hex digits>"),
+    ("webhook remove", "jieli webhook remove <id>"),
+    ("webhook rotate", "jieli webhook rotate <id>"),
+    ("webhook log", "jieli webhook log\njieli webhook log <id> --most 200"),
+    ("webhook retry", "jieli webhook retry <id>"),
     (
         "stand-in name",
         "jieli stand-in name clerk-2 --to 2026-12-11\n\
@@ -356,6 +356,8 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("man", "jieli man --out /usr/local/share/man/man1"),
     ("bench reconcile", "jieli bench reconcile --messages 100000 --json"),
     ("bench exchange", "jieli bench exchange --messages 5000 --json"),
+    ("bench import", "jieli bench import --rows 10000 --json"),
+    ("bench lists", "jieli bench lists --cases 100000"),
     ("bench verify", "jieli bench verify --messages 200"),
     ("bench pack", "jieli bench pack --messages 100000 --json"),
     ("demo", "jieli demo --once"),

@@ -75,7 +75,7 @@ fn login_form(visitor: &Visitor) -> FormPage {
     let mut page =
         FormPage::new(Frame::new(visitor, lang.w("login.title")), "/login", lang.w("login.button"));
     page.lead = vec![lang.w("login.lead").to_owned()];
-    page.other = visitor.console.provider.as_ref().map(|_| Link::new(BEGIN, lang.w("oidc.link")));
+    page.other = visitor.console.provider.as_ref().map(|_| Link::new(BEGIN, lang.w("signon.link")));
     page.inputs = vec![
         Input::new("name", lang.w("login.name"), Kind::Text).fill("username"),
         Input::new("password", lang.w("login.password"), Kind::Password).fill("current-password"),

@@ -23,9 +23,11 @@ impl Visitor {
     fn unknown(&self, error: &OidcError) -> Failed {
         tracing::warn!("console: log-in by the provider: {error}");
         let (status, key) = match error {
-            OidcError::Provider(_) => (StatusCode::BAD_GATEWAY, "oidc.away"),
-            OidcError::State => (StatusCode::BAD_REQUEST, "oidc.state"),
-            OidcError::Refused(_) | OidcError::Token(_) => (StatusCode::FORBIDDEN, "oidc.refused"),
+            OidcError::Provider(_) => (StatusCode::BAD_GATEWAY, "signon.away"),
+            OidcError::State => (StatusCode::BAD_REQUEST, "signon.state"),
+            OidcError::Refused(_) | OidcError::Token(_) => {
+                (StatusCode::FORBIDDEN, "signon.refused")
+            }
         };
         self.failed(Said::own(status, "OIDC", key))
     }
@@ -44,13 +46,13 @@ pub(crate) async fn begin(visitor: Visitor) -> Answer {
 fn closed(visitor: &Visitor, account: &Account, means: &[String]) -> Option<&'static str> {
     let needs_more = visitor.console.config.accounts.second_factor || account.totp.is_some();
     if account.disabled {
-        Some("oidc.nobody")
+        Some("signon.nobody")
     } else if account.locked_until_ms > visitor.now_ms() {
         Some("login.locked")
     } else if account.one_time {
-        Some("oidc.first")
+        Some("signon.first")
     } else if needs_more && !means.iter().any(|one| one == SEVERAL) {
-        Some("oidc.factor")
+        Some("signon.factor")
     } else {
         None
     }
@@ -87,7 +89,7 @@ pub(crate) async fn back(visitor: Visitor, query: Query<BTreeMap<String, String>
     };
     let Some(account) = account else {
         tries.allows(visitor.address, now as u64);
-        return refused(&visitor, "?", "oidc.nobody").await;
+        return refused(&visitor, "?", "signon.nobody").await;
     };
     match closed(&visitor, &account, &claimed.means) {
         Some(key) => refused(&visitor, &account.name, key).await,
