@@ -45,7 +45,7 @@ pub(crate) fn found(name: &str) -> Option<&'static [Op]> {
 /// The seed that finds each planted fault.
 pub(crate) const FOUND_BY: &[(Fault, u64)] = &[
     (Fault::AnswerWithoutCommit, 1),
-    (Fault::ForgetOutbox, 1),
+    (Fault::ForgetOutbox, 2),
     (Fault::DropRetry, 1),
     (Fault::AcceptGap, 34),
     (Fault::SkipDedup, 8),
