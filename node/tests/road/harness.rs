@@ -478,8 +478,9 @@ impl Pair {
             }
             let now_ms = self.clock.now_unix_ms();
             assert!(tried < 600, "at {now_ms} there still wait {waiting:#?}");
-            // A call that failed on a busy machine is made again after its pause.
-            self.clock.move_on(200);
+            // A call that failed on a busy machine is made again after its pause, and the pauses
+            // grow: what takes long gets more of the cities' time, not of this machine's.
+            self.clock.move_on(if tried < 200 { 200 } else { 2_000 });
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         for lane in 0..6 {
