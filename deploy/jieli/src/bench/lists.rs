@@ -173,7 +173,7 @@ async fn pages(town: &Town) -> Result<Vec<Page>> {
     let mut desk = town.desk_client().await?;
     let shown = desk.list_cases(first()).await?.into_inner();
     ensure!(shown.cases.len() as u32 == PAGE, "the first page has {} cases", shown.cases.len());
-    for _ in 0..20 {
+    for _ in 1..20 {
         deep.after = desk.list_cases(deep.clone()).await?.into_inner().next;
     }
     let asked = [

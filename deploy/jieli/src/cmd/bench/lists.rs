@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 #[derive(Args, Debug)]
 pub(in crate::cmd) struct Lists {
     /// How many open legs.
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=800_000))]
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1_000..=800_000))]
     cases: u32,
     /// A PostgreSQL server, as for `exchange`.
     #[arg(long, env = "JIELI_TEST_PG", hide_env_values = true, value_name = "URL")]
