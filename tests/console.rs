@@ -26,7 +26,11 @@ mod posts;
 mod provider;
 #[path = "console/review.rs"]
 mod review;
+#[path = "console/rota.rs"]
+mod rota;
 #[path = "console/system.rs"]
 mod system;
+#[path = "console/window.rs"]
+mod window;
 #[path = "console/worker.rs"]
 mod worker;

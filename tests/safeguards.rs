@@ -15,6 +15,8 @@ mod systems;
 mod v01;
 #[path = "safeguards/v01_pin.rs"]
 mod v01_pin;
+#[path = "safeguards/v01_proxy.rs"]
+mod v01_proxy;
 #[path = "safeguards/v01_receiving.rs"]
 mod v01_receiving;
 #[path = "safeguards/v02.rs"]

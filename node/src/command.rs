@@ -187,6 +187,7 @@ pub enum WorkerCommand {
     ShowHelpers(wire::WorkerRequest),
     ChooseHelper(wire::ChooseHelperRequest),
     DismissHelper(wire::DismissHelperRequest),
+    NameProxy(wire::NameProxyRequest),
     NotMe(wire::NotMeRequest),
     Reopen(wire::ReopenRequest),
     Slip(wire::OpenRequest),
@@ -235,6 +236,7 @@ pub enum Done {
     Stands(wire::WorkerStatusReply),
     WhoLooked(wire::WhoLookedReply),
     Sitting(wire::OpenSittingReply),
+    GuardianTold(wire::TellGuardianReply),
     Slip(wire::SlipPage),
     SlipStatus(wire::SlipStatus),
     /// Case number and legs that the person may have a copy of.
@@ -530,6 +532,9 @@ async fn window(batch: &mut Batch<'_>, actor: &Actor, command: WindowCommand) ->
         WindowCommand::Reopen(r) => Done::Answered(batch.reopen_at_window(actor, &r).await?),
         WindowCommand::Correction(r) => {
             Done::Answered(batch.correction_at_window(actor, &r).await?)
+        }
+        WindowCommand::TellGuardian(r) => {
+            Done::GuardianTold(batch.tell_guardian_at_window(actor, &r).await?)
         }
         WindowCommand::Erase(r) => Done::Erased(batch.erase_at_window(actor, &r).await?),
         WindowCommand::ListBodies(r) => Done::Bodies(batch.bodies_at_window(actor, &r).await?),

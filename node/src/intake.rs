@@ -219,7 +219,13 @@ impl Batch<'_> {
                     && (file.local != Local::OnTheRoad || !file.law.is_closed());
                 // V13: of other offices' cases nothing is told, not even that they exist.
                 let own = file.our_office == actor.office && file.our_side == Side::Initiator;
-                if open && own && leg.service() == file.service {
+                if !open || !own || leg.service() != file.service {
+                    continue;
+                }
+                // Two items of one service are two requests.
+                let before =
+                    self.draft(&file).await?.map_or(leg.item_code, |draft| draft.item_code);
+                if before == leg.item_code {
                     let case = store::legs::case_by_id(self.conn, file.case).await?;
                     return Ok(case.map(|case| case.number));
                 }

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The texts there are, by their lasting ids. A text that changes gets a new id.
-pub const TEMPLATES: [&str; 17] = [
+pub const TEMPLATES: [&str; 18] = [
     "consent.ask.v1",
     "terms.ask.v1",
     "ballot.ask.v1",
@@ -36,6 +36,7 @@ pub const TEMPLATES: [&str; 17] = [
     "correction.tell.v1",
     "guardian.tell.v1",
     "statement.ask.v1",
+    "proxy.tell.v1",
 ];
 
 /// The way to persons that the settings name.

@@ -28,6 +28,7 @@ mod not_me;
 mod person;
 mod phones;
 mod pin;
+mod proxy;
 pub(crate) mod purpose;
 mod redirect;
 mod status;
@@ -48,8 +49,8 @@ pub use pin::RESET_HOURS;
 pub use status::{Look, View};
 pub(crate) use tell::{ARRIVAL_STATE, Letter, Told};
 pub(crate) use text::{
-    consent as consent_text, letter as letter_text, receiving_line as receiving_text,
-    statement as statement_text,
+    by_proxy as by_proxy_text, consent as consent_text, letter as letter_text,
+    receiving_line as receiving_text, statement as statement_text,
 };
 
 /// The question about the terms of a job, as a window shows it.

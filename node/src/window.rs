@@ -16,7 +16,10 @@ use jieli_proto::wire::{self, Method};
 use std::collections::BTreeSet;
 
 mod ballot;
+mod complete;
+mod guardian;
 mod person;
+mod proxy;
 mod receiving;
 mod standing;
 
@@ -43,6 +46,7 @@ pub enum WindowCommand {
     Reopen(wire::ReopenAtWindowRequest),
     Erase(wire::StopRequest),
     Correction(wire::CorrectionAtWindowRequest),
+    TellGuardian(wire::TellGuardianRequest),
     ListBodies(wire::InHand),
     File(wire::FileAtWindowRequest),
 }
@@ -80,11 +84,26 @@ impl Batch<'_> {
         if let (true, Some(denied)) = (fit.is_empty(), why) {
             return Err(denied.into());
         }
-        let mut items = self.consent_items(&fit, &case.city).await?;
-        items.extend(self.terms_items(&fit, asked.waive_day).await?);
-        items.extend(self.open_items(&fit).await?);
-        items.extend(self.receiving_items(&fit, asked.waive_day).await?);
-        items.extend(self.ballot_items(actor, &fit).await?);
+        let deadline_ms = self.now_ms + SITTING_MINUTES * MINUTE_MS;
+        let items = match &asked.proxy {
+            Some(proxy) => {
+                let (fit, who) = self.fit_for_proxy(fit, proxy).await?;
+                let items = self.consent_items(&fit, &case.city).await?;
+                if let Some(item) = items.first() {
+                    self.seat_proxy(&item.question.id, who, deadline_ms).await?;
+                }
+                items
+            }
+            None => {
+                let mut items = self.consent_items(&fit, &case.city).await?;
+                items.extend(self.terms_items(&fit, asked.waive_day).await?);
+                items.extend(self.open_items(&fit).await?);
+                items.extend(self.complete_items(&fit).await?);
+                items.extend(self.receiving_items(&fit, asked.waive_day).await?);
+                items.extend(self.ballot_items(actor, &fit).await?);
+                items
+            }
+        };
         let look = Look {
             case_number: case.number.clone(),
             view: View::Window,
@@ -92,7 +111,6 @@ impl Batch<'_> {
             legs: items.iter().map(|item| item.leg).collect::<BTreeSet<_>>().into_iter().collect(),
         };
         self.looked(actor, &look).await?;
-        let deadline_ms = self.now_ms + SITTING_MINUTES * MINUTE_MS;
         let id = self.seat(actor, case.id, asked.waive_day, deadline_ms, &items).await?;
         let mut number = 0;
         let shown = items.iter().map(|item| {
@@ -123,14 +141,14 @@ impl Batch<'_> {
         let row = self
             .conn
             .maybe(
-                "SELECT case_id, waived FROM sitting WHERE sitting_id = $1 AND token = $2 \
+                "SELECT case_id, waived, office FROM sitting WHERE sitting_id = $1 AND token = $2 \
                  AND closed = 0 AND deadline_ms > $3",
                 vec![id.clone().into(), actor.token.as_str().into(), self.now_ms.into()],
             )
             .await?;
         let row = row.ok_or_else(no_sitting)?;
         let case = CaseId(row.array(0)?);
-        let waived = row.flag(1)?;
+        let (waived, office) = (row.flag(1)?, row.text(2)?);
         let items = self.items_of(&id).await?;
         let known = |number: &u32| items.iter().any(|(found, ..)| found == number);
         if !asked.yes.iter().all(known) {
@@ -153,7 +171,7 @@ impl Batch<'_> {
                 let said = items.iter().filter(|(_, other, _)| other == question);
                 let yes = said.filter(|(number, ..)| asked.yes.contains(number));
                 let yes: Vec<LegId> = yes.map(|(_, _, leg)| *leg).collect();
-                self.answered_at_window(question, &yes, waived).await?;
+                self.answered_at_window(question, &yes, waived, &office).await?;
             }
         }
         self.record("sitting answered", actor.token.as_bytes());
@@ -165,6 +183,7 @@ impl Batch<'_> {
         question: &[u8],
         yes: &[LegId],
         waived: bool,
+        office: &str,
     ) -> Outcome<()> {
         let found = self.question(question).await?.filter(|found| !found.closed);
         let Some(found) = found else { return Ok(()) };
@@ -174,17 +193,16 @@ impl Batch<'_> {
             .filter(|(_, leg, _)| yes.contains(leg))
             .map(|(number, _, _)| *number)
             .collect();
+        let by_proxy = self.is_by_proxy(question).await?;
         for (_, leg, _) in found.legs.clone() {
             let Some(file) = self.take_leg(leg).await? else { continue };
-            if found.topic == Topic::Consent {
-                self.newest_word(leg, question).await?;
-            }
             // What is said at the receiving window travels as CONSENT, once it takes effect.
             if !yes.contains(&leg) || file.our_side == Side::Examiner {
                 continue;
             }
             match found.topic {
-                // Said at a window, it opens again what was refused or stopped (V7).
+                // Said at a window, it opens again what was refused or stopped (V7); not by a proxy.
+                Topic::Consent if by_proxy => {}
                 Topic::Consent => self.opened_by_person(&file).await?,
                 // That the day was waived, and where, stands in a consent of its own.
                 Topic::Terms if waived => drop(self.sign_consent(&found, &file).await?),
@@ -201,6 +219,9 @@ impl Batch<'_> {
             }
         }
         self.answered(&found, &numbers).await?;
+        if by_proxy && !numbers.is_empty() {
+            self.proxy_has_answered(&found, office).await?;
+        }
         Ok(())
     }
 
@@ -254,7 +275,10 @@ impl Batch<'_> {
         if files.is_empty() {
             return Ok(Vec::new());
         }
-        let whole = crate::questions::consent_text(&texts);
+        let mut whole = crate::questions::consent_text(&texts);
+        if methods.contains(&Method::Proxy) {
+            whole = crate::questions::by_proxy_text(&whole);
+        }
         let put = Put {
             topic: Topic::Consent,
             text: &whole,
@@ -407,18 +431,6 @@ impl Batch<'_> {
             .run(
                 "UPDATE question SET opened_ms = $2 WHERE question_id = $1 AND opened_ms = 0",
                 vec![question.into(), self.now_ms.into()],
-            )
-            .await?;
-        Ok(())
-    }
-
-    /// What was answered before about the same leg counts no more.
-    async fn newest_word(&mut self, leg: LegId, question: &[u8]) -> Result<(), StoreError> {
-        self.conn
-            .run(
-                "UPDATE question_leg SET answer = 0 WHERE leg_id = $1 AND question_id <> $2 \
-                 AND question_id IN (SELECT question_id FROM question WHERE kind = 'consent')",
-                vec![leg.to_vec().into(), question.into()],
             )
             .await?;
         Ok(())

@@ -61,7 +61,7 @@ fn legs(page: &str) -> Vec<String> {
 }
 
 /// Takes a step: questions if any, the page to check, the confirmation.
-fn step(
+pub(crate) fn step(
     clerk: &mut Browser,
     case: &str,
     leg: u32,

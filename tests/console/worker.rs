@@ -419,6 +419,25 @@ async fn a_person_names_a_helper_and_ends_it() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_person_names_a_proxy_and_ends_it() -> Result<()> {
+    let mut pair = Pair::start(jieli_tests::sqlite(), jieli_tests::sqlite()).await?;
+    pair.agree().await?;
+    let us = pair.origin();
+    let (pages, case, code) = asked(us).await?;
+    let mut worker = pages.typed("notice", &case, &code)?;
+    assert!(worker.open("/mine")?.contains("href=\"/proxy\""));
+    let page = worker.open("/proxy")?;
+    assert!(page.contains("指定代办人") && page.contains("不能代办"), "{page}");
+    let wrong = worker.post("/proxy", &[("document", "1"), ("number", "999999199001010017")])?;
+    assert_eq!(wrong.status, 422, "{}", wrong.text());
+    let right = [("document", "1"), ("number", "999999199001010016")];
+    let done = worker.send("/proxy", &right)?;
+    assert!(done.contains("已收到") && !done.contains("999999199001010016"), "{done}");
+    assert!(worker.send("/no-proxy", &[])?.contains("已取消"));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn guesses_at_one_case_shut_nobody_out_of_another() -> Result<()> {
     let mut pair = Pair::start(jieli_tests::sqlite(), jieli_tests::sqlite()).await?;
     pair.agree().await?;

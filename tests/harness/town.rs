@@ -419,7 +419,7 @@ impl Town {
         waive_day: bool,
     ) -> Result<wire::OpenSittingReply, Failure> {
         let in_hand = Some(in_hand(case, person));
-        let ask = wire::OpenSittingRequest { in_hand, waive_day, witness: String::new() };
+        let ask = wire::OpenSittingRequest { in_hand, waive_day, ..Default::default() };
         let done = self.window(token, WindowCommand::OpenSitting(ask, None)).await?;
         let Done::Sitting(reply) = done else { panic!("{done:?}") };
         Ok(reply)

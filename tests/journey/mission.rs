@@ -7,7 +7,7 @@ use jieli_node::tokens;
 use jieli_proto::case::Stage;
 use jieli_proto::id::LegId;
 use jieli_proto::wire::act_request::Act;
-use jieli_proto::wire::{self, DecisionCode, MessageType, Service};
+use jieli_proto::wire::{self, DecisionCode, Duty, MessageType, Service};
 use jieli_tests::people::{self, FAMILY};
 use jieli_tests::{
     HOUR_MS, HOUSING, LABOUR_HERE, SCHOOLS, Seeded, Town, Towns, Within, eventually, sqlite,
@@ -84,6 +84,20 @@ async fn one_application_becomes_items_that_stand_alone_and_only_the_person_clos
     for town in [kunming, ruian] {
         assert_eq!(town.stage(home).await, Some(Stage::Fulfilled));
         assert!(!town.types(home).await.contains(&MessageType::Complete));
+    }
+    // The city that gave the home may stop waiting: that is no confirmation, and is never counted as one.
+    let duty = Duty::Complete.into();
+    towns.ruian_acts(home, Act::Remind(wire::DeskRemind { duty })).await;
+    ruian.receipted(home).await;
+    towns.ruian_acts(home, Act::Expire(wire::DeskExpire { duty })).await;
+    kunming.reaches(home, Stage::Unconfirmed).await;
+    // Who comes to a window later confirms there, and nobody in that person's place.
+    let worker = people::row(FAMILY).worker.unwrap();
+    let asked = kunming.sit("union", &case, &worker, false).await.unwrap();
+    assert_eq!(asked.items.len(), 1, "{asked:?}");
+    kunming.types_in("union", &asked, &[1], "").await.unwrap();
+    for town in [kunming, ruian] {
+        town.reaches(home, Stage::Completed).await;
     }
     towns.stop().await;
 }

@@ -17,8 +17,7 @@ use jieli_tests::{HOUR_MS, Town, Towns, eventually};
 
 async fn sit(town: &Town, leg: &str, waive_day: bool) -> Result<wire::OpenSittingReply, Failure> {
     let in_hand = wire::InHand { slip_leg: leg.to_owned(), ..wire::InHand::default() };
-    let ask =
-        wire::OpenSittingRequest { in_hand: Some(in_hand), waive_day, witness: String::new() };
+    let ask = wire::OpenSittingRequest { in_hand: Some(in_hand), waive_day, ..Default::default() };
     let done = town.window("union", WindowCommand::OpenSitting(ask, None)).await?;
     let Done::Sitting(reply) = done else { panic!("{done:?}") };
     Ok(reply)

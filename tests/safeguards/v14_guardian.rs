@@ -1,12 +1,13 @@
 //! V14: somebody of 16 or 17 goes to a job only after the guardian was told, on a phone of the own.
 
-use crate::common::a_while;
+use crate::common::{a_while, denied};
 use jieli_node::command::{DeskCommand, Done};
+use jieli_node::window::WindowCommand;
 use jieli_node::world::{Clock, NoticeResult};
 use jieli_proto::case::Stage;
 use jieli_proto::wire::{self, Service};
-use jieli_tests::people::{self, person_born};
-use jieli_tests::{HOUR_MS, Towns, eventually};
+use jieli_tests::people::{self, person, person_born};
+use jieli_tests::{HOUR_MS, Towns, eventually, in_hand};
 
 pub(crate) const GUARDIAN: &str = "19900029999";
 /// The worker's own phone.
@@ -35,7 +36,6 @@ async fn v14_without_a_guardian_to_tell_the_row_is_refused_and_says_which_cell()
     let cases = [
         (["", ""], "Guardian name"),
         (["", GUARDIAN], "Guardian name"),
-        (["吕明", ""], "Guardian phone"),
         // A notice to the worker's own phone tells no guardian.
         (["吕明", own], "Guardian phone"),
     ];
@@ -91,6 +91,47 @@ async fn v14_no_yes_counts_before_the_guardian_was_told() {
     towns.clock.move_on(HOUR_MS);
     assert_eq!(kunming.sms(&case, "您监护的").await.to, GUARDIAN);
     towns.clock.move_on(HOUR_MS);
+    let leg = kunming.leg_for(&case, Service::Employment).await;
+    towns.ruian.reaches(leg, Stage::Offered).await;
+    towns.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn v14_a_guardian_without_a_telephone_is_told_at_the_window_of_another_office() {
+    let towns = Towns::new().await;
+    let kunming = &towns.kunming;
+    let case = kunming.import(vec![youth(PHONE, ["吕明", ""])]).await.remove(0);
+    kunming.ask_yes(&case).await;
+    towns.next_working_day();
+    a_while().await;
+    assert_eq!(towns.sent().await, 0, "nobody told the guardian");
+    let worker = person_born(1, BORN);
+    let elder = person(9);
+    let tell = async |token: &str, name: &str, who: &wire::DraftPerson, told: bool| {
+        let ask = wire::TellGuardianRequest {
+            in_hand: Some(in_hand(&case, &worker)),
+            guardian_name: name.to_owned(),
+            document: who.document,
+            number: who.number.clone(),
+            told,
+        };
+        kunming.window(token, WindowCommand::TellGuardian(ask)).await
+    };
+    // Not at the office that sends, not by another name, not by the worker's own document.
+    assert_eq!(denied(tell("own", "吕明", &elder, true).await), "SENDING_OFFICE");
+    assert!(tell("union", "吕亮", &elder, true).await.is_err());
+    assert!(tell("union", "吕明", &worker, true).await.is_err());
+    let child = person_born(8, 2012);
+    assert_eq!(denied(tell("union", "吕明", &child, true).await), "GUARDIAN_UNDER_AGE");
+    // To be read is not to be told.
+    let done = tell("union", "吕明", &elder, false).await.unwrap();
+    let Done::GuardianTold(shown) = done else { panic!("{done:?}") };
+    assert!(shown.texts[0].contains("用工条件告知单"), "{}", shown.texts[0]);
+    towns.clock.move_on(HOUR_MS);
+    a_while().await;
+    assert_eq!(towns.sent().await, 0);
+    tell("union", "吕明", &elder, true).await.unwrap();
+    towns.clock.move_on(2 * HOUR_MS);
     let leg = kunming.leg_for(&case, Service::Employment).await;
     towns.ruian.reaches(leg, Stage::Offered).await;
     towns.stop().await;

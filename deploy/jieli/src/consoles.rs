@@ -8,8 +8,8 @@ use jieli_node::tokens;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-/// Every token that a desk of this city has and the console can use. Windows and bodies work
-/// elsewhere.
+/// Every token that a desk of this city has and the console can use. Bodies and other systems
+/// work elsewhere.
 pub(crate) fn of_city(
     city: &config::Config,
     dir: &Path,
@@ -22,7 +22,9 @@ pub(crate) fn of_city(
             DeskRole::Approver => TokenRole::Approver,
             DeskRole::Compliance => TokenRole::Compliance,
             DeskRole::Operator => TokenRole::Operator,
-            DeskRole::Window | DeskRole::Body | DeskRole::System | DeskRole::Helper => return None,
+            DeskRole::Window => TokenRole::Window,
+            DeskRole::Helper => TokenRole::Helper,
+            DeskRole::Body | DeskRole::System => return None,
         };
         let office = token.office.as_str().to_owned();
         let named = city.offices.iter().find(|known| known.credit_code == token.office);

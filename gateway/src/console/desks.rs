@@ -7,7 +7,10 @@ use axum::http::StatusCode;
 use jieli_proto::wire;
 use jieli_proto::wire::audit_client::AuditClient;
 use jieli_proto::wire::desk_client::DeskClient;
+use jieli_proto::wire::help_client::HelpClient;
+use jieli_proto::wire::keypad_client::KeypadClient;
 use jieli_proto::wire::operate_client::OperateClient;
+use jieli_proto::wire::rota_client::RotaClient;
 use jieli_proto::wire::worker_client::WorkerClient;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -37,6 +40,15 @@ pub(crate) type Audit = AuditClient<InterceptedService<Channel, Bearer>>;
 /// What operators do at the node.
 pub(crate) type Operate = OperateClient<InterceptedService<Channel, Bearer>>;
 
+/// Who has what on the desk.
+pub(crate) type Rota = RotaClient<InterceptedService<Channel, Bearer>>;
+
+/// What a window says while the person stands there.
+pub(crate) type Keypad = KeypadClient<InterceptedService<Channel, Bearer>>;
+
+/// What workers gave to a helper.
+pub(crate) type Help = HelpClient<InterceptedService<Channel, Bearer>>;
+
 /// Adds the token to every call.
 #[derive(Clone)]
 pub(crate) struct Bearer(MetadataValue<Ascii>);
@@ -62,30 +74,58 @@ pub enum DesksError {
 /// All desks, by the name of their token.
 pub(crate) struct Desks {
     all: BTreeMap<String, (Token, Desk, Audit, Operate)>,
+    rota: BTreeMap<String, (Rota, Keypad, Help)>,
     worker: Channel,
 }
 
 impl Desks {
     pub(crate) fn open(config: &Config) -> Result<Desks, DesksError> {
         let desk = channel(config.node.desk)?;
-        let mut all = BTreeMap::new();
+        let (mut all, mut rota) = (BTreeMap::new(), BTreeMap::new());
         for token in &config.token {
             let bearer = bearer(&config.place(&token.file))?;
             let audit = AuditClient::with_interceptor(desk.clone(), bearer.clone())
                 .max_decoding_message_size(REPLY_BYTES_MAX);
             let operate = OperateClient::with_interceptor(desk.clone(), bearer.clone())
                 .max_decoding_message_size(REPLY_BYTES_MAX);
+            let turns = RotaClient::with_interceptor(desk.clone(), bearer.clone())
+                .max_decoding_message_size(REPLY_BYTES_MAX);
+            let keypad = KeypadClient::with_interceptor(desk.clone(), bearer.clone())
+                .max_decoding_message_size(REPLY_BYTES_MAX);
+            let help = HelpClient::with_interceptor(desk.clone(), bearer.clone())
+                .max_decoding_message_size(REPLY_BYTES_MAX);
+            rota.insert(token.name.clone(), (turns, keypad, help));
             let client = DeskClient::with_interceptor(desk.clone(), bearer)
                 .max_decoding_message_size(REPLY_BYTES_MAX);
             all.insert(token.name.clone(), (token.clone(), client, audit, operate));
         }
-        Ok(Desks { all, worker: channel(config.node.worker)? })
+        Ok(Desks { all, rota, worker: channel(config.node.worker)? })
     }
 
     /// The desk of a token, if the role may hold it.
     pub(crate) fn desk(&self, name: &str, role: Role) -> Option<(&Token, Desk)> {
         let (token, desk, _, _) = self.all.get(name)?;
         (role.token() == Some(token.role)).then(|| (token, desk.clone()))
+    }
+
+    /// Who has what on the desk, for the clerk of a token.
+    pub(crate) fn rota(&self, name: &str, role: Role) -> Option<Rota> {
+        self.desk(name, role)?;
+        self.rota.get(name).map(|(rota, ..)| rota.clone())
+    }
+
+    /// What a window says, with a token of that role.
+    pub(crate) fn keypad(&self, name: &str, role: Role) -> Option<Keypad> {
+        self.desk(name, role)?;
+        let may = role == Role::WindowOfficer;
+        self.rota.get(name).filter(|_| may).map(|(_, keypad, _)| keypad.clone())
+    }
+
+    /// What was given to a helper, with a token of that role.
+    pub(crate) fn help(&self, name: &str, role: Role) -> Option<Help> {
+        self.desk(name, role)?;
+        let may = role == Role::NamedHelper;
+        self.rota.get(name).filter(|_| may).map(|(.., help)| help.clone())
     }
 
     /// What compliance reads, with a token of that role.

@@ -113,6 +113,9 @@ pub(crate) fn role_word(role: Role, lang: Lang) -> &'static str {
         Role::ReceivingClerk => lang.w("role.receiving"),
         Role::Approver => lang.w("role.approver"),
         Role::StationIntake => lang.w("role.station"),
+        Role::WindowOfficer => lang.w("role.window"),
+        Role::Director => lang.w("role.director"),
+        Role::NamedHelper => lang.w("role.helper"),
         Role::ComplianceReviewer => lang.w("role.compliance"),
         Role::SecurityAdministrator => lang.w("role.security"),
         Role::SystemAdministrator => lang.w("role.system"),
@@ -127,6 +130,7 @@ fn nav(role: Role, lang: Lang, path: &str) -> Vec<Link> {
             ("/queue", "nav.queue"),
             ("/find", "nav.find"),
             ("/figures", "nav.figures"),
+            ("/stand-ins", "nav.stand_ins"),
             ("/partners", "nav.partners"),
         ],
         Role::ReceivingClerk => &[
@@ -135,8 +139,14 @@ fn nav(role: Role, lang: Lang, path: &str) -> Vec<Link> {
             ("/find", "nav.checkin"),
             ("/places", "nav.places"),
             ("/vacancies", "nav.vacancies"),
+            ("/stand-ins", "nav.stand_ins"),
         ],
         Role::StationIntake => &[("/", "nav.home"), ("/sheet", "nav.sheet")],
+        Role::WindowOfficer => &[("/", "nav.home"), ("/window", "nav.window")],
+        Role::Director => {
+            &[("/", "nav.home"), ("/figures", "nav.figures"), ("/partners", "nav.partners")]
+        }
+        Role::NamedHelper => &[("/", "nav.home"), ("/given", "nav.given")],
         Role::Approver => &[("/", "nav.home"), ("/partners", "nav.partners")],
         Role::ComplianceReviewer => &[
             ("/", "nav.home"),

@@ -12,6 +12,13 @@ pub enum Role {
     Approver,
     /// A village or township station: hands in sheets and sees no case.
     StationIntake,
+    /// Takes a person's own word at the window of another office than the one that sends. Sees no
+    /// case but that of the document in hand.
+    WindowOfficer,
+    /// Reads counts and deadlines of the own office and its agreements, and no person.
+    Director,
+    /// Sees how an item stands that a worker gave to this helper, and no person.
+    NamedHelper,
     /// Reads agreements, and no person.
     ComplianceReviewer,
     /// Makes, resets and disables accounts, and sees no case at all.
@@ -32,15 +39,22 @@ pub enum TokenRole {
     Compliance,
     /// Looks after the node.
     Operator,
+    /// Takes the word of whoever stands there.
+    Window,
+    /// Helps with items that workers gave to it.
+    Helper,
 }
 
 impl Role {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Role; 7] = [
+    pub const ALL: [Role; 10] = [
         Role::SendingClerk,
         Role::ReceivingClerk,
         Role::Approver,
         Role::StationIntake,
+        Role::WindowOfficer,
+        Role::Director,
+        Role::NamedHelper,
         Role::ComplianceReviewer,
         Role::SecurityAdministrator,
         Role::SystemAdministrator,
@@ -53,6 +67,9 @@ impl Role {
             Role::ReceivingClerk => "receiving",
             Role::Approver => "approver",
             Role::StationIntake => "station",
+            Role::WindowOfficer => "window",
+            Role::Director => "director",
+            Role::NamedHelper => "helper",
             Role::ComplianceReviewer => "compliance",
             Role::SecurityAdministrator => "security",
             Role::SystemAdministrator => "system",
@@ -67,10 +84,12 @@ impl Role {
     /// The token it speaks to the node with; an account of none never speaks to it.
     pub fn token(self) -> Option<TokenRole> {
         match self {
-            Role::SendingClerk | Role::ReceivingClerk | Role::StationIntake => {
+            Role::SendingClerk | Role::ReceivingClerk | Role::StationIntake | Role::Director => {
                 Some(TokenRole::Clerk)
             }
             Role::Approver => Some(TokenRole::Approver),
+            Role::WindowOfficer => Some(TokenRole::Window),
+            Role::NamedHelper => Some(TokenRole::Helper),
             Role::ComplianceReviewer => Some(TokenRole::Compliance),
             Role::SystemAdministrator => Some(TokenRole::Operator),
             Role::SecurityAdministrator => None,

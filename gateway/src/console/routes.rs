@@ -3,8 +3,8 @@
 
 use super::pages::review::{check, flags, pack, report, sample, timeline};
 use super::pages::{
-    account, admin, agreements, case, figures, find, home, oidc as provider, packs, partners,
-    places, queue, sheet, step, system, vacancies,
+    account, admin, agreements, case, figures, find, given, home, oidc as provider, packs,
+    partners, places, queue, rota, sheet, step, system, vacancies, window,
 };
 use super::role::Role;
 use super::visitor::gate;
@@ -58,8 +58,8 @@ impl Route {
 }
 
 use Role::{
-    Approver, ComplianceReviewer, ReceivingClerk, SecurityAdministrator, SendingClerk,
-    StationIntake, SystemAdministrator,
+    Approver, ComplianceReviewer, Director, NamedHelper, ReceivingClerk, SecurityAdministrator,
+    SendingClerk, StationIntake, SystemAdministrator, WindowOfficer,
 };
 
 const ALL: &[Role] = &Role::ALL;
@@ -67,9 +67,12 @@ const CASES: &[Role] = &[SendingClerk, ReceivingClerk];
 const SENDING: &[Role] = &[SendingClerk];
 const RECEIVING: &[Role] = &[ReceivingClerk];
 const SHEETS: &[Role] = &[SendingClerk, StationIntake];
-const PARTNERS: &[Role] = &[SendingClerk, Approver, ComplianceReviewer];
+const PARTNERS: &[Role] = &[SendingClerk, Approver, Director, ComplianceReviewer];
+const FIGURES: &[Role] = &[SendingClerk, Director];
 const REVIEWS: &[Role] = &[ComplianceReviewer];
 const APPROVES: &[Role] = &[Approver];
+const HELPER: &[Role] = &[NamedHelper];
+const WINDOW: &[Role] = &[WindowOfficer];
 const PACKS: &[Role] = &[ComplianceReviewer, SystemAdministrator];
 const SYSTEM: &[Role] = &[SystemAdministrator];
 const SECURITY: &[Role] = &[SecurityAdministrator];
@@ -99,6 +102,12 @@ fn table() -> Vec<(Route, Handler)> {
         write("/account/app", Who::Account, post(account::app)),
         read("/", to(ALL), get(home::page)),
         read("/resume", to(ALL), get(home::resume)),
+        read("/given", to(HELPER), get(given::list)),
+        read("/given/{case}/{leg}", to(HELPER), get(given::one)),
+        read("/window", to(WINDOW), get(window::page)),
+        write("/window", to(WINDOW), post(window::choose)),
+        write("/window/do", to(WINDOW), post(window::perform)),
+        write("/window/answer", to(WINDOW), post(window::answer)),
         read("/accounts", to(SECURITY), get(admin::list)),
         read("/accounts/new", to(SECURITY), get(admin::new_page)),
         write("/accounts/new", to(SECURITY), post(admin::new)),
@@ -115,11 +124,19 @@ fn table() -> Vec<(Route, Handler)> {
         write("/cases/{case}/{leg}/undo", to(CASES), post(step::undo)),
         read("/cases/{case}/{leg}/act/{step}", to(CASES), get(step::page)),
         write("/cases/{case}/{leg}/act/{step}", to(CASES), post(step::act)),
+        read("/cases/{case}/{leg}/hand-over", to(CASES), get(rota::hand_page)),
+        write("/cases/{case}/{leg}/hand-over", to(CASES), post(rota::hand)),
+        write("/cases/{case}/{leg}/take-over", to(CASES), post(rota::take)),
+        read("/cases/{case}/{leg}/statement", to(CASES), get(rota::statement_page)),
+        write("/cases/{case}/{leg}/statement", to(CASES), post(rota::statement)),
+        read("/stand-ins", to(CASES), get(rota::page)),
+        write("/stand-ins", to(CASES), post(rota::name)),
+        write("/stand-ins/end", to(CASES), post(rota::end)),
         read("/cases/{case}/{leg}/bring", to(CASES), get(case::bring)),
         read("/cases/{case}/{leg}/letter", to(SENDING), get(case::letter_page)),
         write("/cases/{case}/{leg}/letter", to(SENDING), post(case::letter)),
-        read("/figures", to(SENDING), get(figures::page)),
-        read("/figures/csv", to(SENDING), get(figures::csv)),
+        read("/figures", to(FIGURES), get(figures::page)),
+        read("/figures/csv", to(FIGURES), get(figures::csv)),
         read("/find", to(CASES), get(find::page)),
         write("/find", to(CASES), post(find::find)),
         write("/find/slip", to(CASES), post(find::slip)),

@@ -5,4 +5,5 @@ pub(super) mod help;
 pub(super) mod helper;
 pub(super) mod mine;
 pub(super) mod paper;
+pub(super) mod proxy;
 pub(super) mod start;

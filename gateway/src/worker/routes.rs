@@ -3,7 +3,7 @@
 
 use super::Shared;
 use super::guest::gate;
-use super::pages::{answer, help, helper, mine, paper, start};
+use super::pages::{answer, help, helper, mine, paper, proxy, start};
 use crate::console::stack;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -70,6 +70,9 @@ fn table() -> Vec<(Route, Handler)> {
         read("/helper", Who::Notice, get(helper::page)),
         write("/helper", Who::Notice, post(helper::choose)),
         write("/no-helper", Who::Notice, post(helper::dismiss)),
+        read("/proxy", Who::Notice, get(proxy::page)),
+        write("/proxy", Who::Notice, post(proxy::name)),
+        write("/no-proxy", Who::Notice, post(proxy::end)),
         write("/copy", Who::Notice, post(paper::copy)),
         write("/slip", Who::Notice, post(paper::slip)),
         write("/statement", Who::Notice, post(paper::statement)),

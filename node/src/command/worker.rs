@@ -31,6 +31,10 @@ pub(super) async fn worker(batch: &mut Batch<'_>, command: WorkerCommand) -> Out
         WorkerCommand::ShowHelpers(r) => Done::Helpers(batch.show_helpers(&r).await?),
         WorkerCommand::ChooseHelper(r) => Done::Helpers(batch.choose_helper(&r).await?),
         WorkerCommand::DismissHelper(r) => Done::Helpers(batch.dismiss_helper(&r).await?),
+        WorkerCommand::NameProxy(r) => {
+            batch.name_proxy(&r).await?;
+            Done::Answered(received())
+        }
         WorkerCommand::NotMe(r) => {
             batch.not_me(&r.case_number, &r.code).await?;
             Done::Answered(received())

@@ -52,6 +52,9 @@ impl Batch<'_> {
             self.hide(&file, &Place::of_leg(file.id, DRAFT), &leg.encode_to_vec()).await?;
             self.hide(&file, &Place::of_leg(file.id, CONTACT), &worker.encode_to_vec()).await?;
             self.index_phone(&file, worker).await?;
+            // Another guardian may be named now.
+            let sql = "DELETE FROM guardian_told WHERE leg_id = $1";
+            self.conn.run(sql, vec![file.id.to_vec().into()]).await?;
             // What a person is shown is looked up by the vacancy on the leg.
             store::legs::update(self.conn, &file).await?;
             self.put_leg(file);

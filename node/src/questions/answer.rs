@@ -104,6 +104,9 @@ impl Batch<'_> {
             return Ok(received());
         }
         for (number, leg, _) in &question.legs {
+            if question.topic == Topic::Consent {
+                self.newest_word(*leg, &question.id).await?;
+            }
             self.conn
                 .run(
                     "UPDATE question_leg SET answer = $3 WHERE question_id = $1 AND leg_id = $2",
@@ -117,6 +120,23 @@ impl Batch<'_> {
         }
         self.schedule(question, yes).await?;
         Ok(received())
+    }
+
+    /// Whatever was answered before about sending the same leg counts no more. What is on the road
+    /// already is stopped, not taken back.
+    async fn newest_word(&mut self, leg: LegId, question: &[u8]) -> Result<(), StoreError> {
+        let Some(file) = self.take_leg(leg).await? else { return Ok(()) };
+        if file.our_side == Side::Initiator && file.local == Local::OnTheRoad {
+            return Ok(());
+        }
+        self.conn
+            .run(
+                "UPDATE question_leg SET answer = 0 WHERE leg_id = $1 AND question_id <> $2 \
+                 AND question_id IN (SELECT question_id FROM question WHERE kind = 'consent')",
+                vec![leg.to_vec().into(), question.into()],
+            )
+            .await?;
+        Ok(())
     }
 
     /// A no to what was a yes before, and is on the road by now, stops it.
@@ -171,7 +191,8 @@ impl Batch<'_> {
     /// What is fast takes effect now, what is slow at 09:00 of the next working day.
     async fn schedule(&mut self, question: &Question, yes: &[u32]) -> Outcome<()> {
         // V3: nothing happens while whoever was at the counter can still be seen there.
-        let seen = question.topic == Topic::Ballot && self.was_at_window(&question.id).await?;
+        let seen = question.topic == Topic::Ballot && self.was_at_window(&question.id).await?
+            || self.is_by_proxy(&question.id).await?;
         let mut slow = false;
         for (number, leg, _) in &question.legs {
             let Some(mut file) = self.take_leg(*leg).await? else { continue };
@@ -202,9 +223,14 @@ impl Batch<'_> {
     /// The timer behind a slow yes: whatever the answer is by now counts.
     pub(crate) async fn yes_takes_effect(&mut self, id: &[u8]) -> Outcome<()> {
         let Some(question) = self.question(id).await? else { return Ok(()) };
+        let by_proxy = self.is_by_proxy(id).await?;
+        if by_proxy && !self.proxy_word_counts(&question).await? {
+            return Ok(());
+        }
         for (_, leg, answer) in question.legs.clone() {
             let Some(mut file) = self.take_leg(leg).await? else { continue };
-            let due = if is_slow(question.topic, file.service) || question.topic == Topic::Ballot {
+            let slow = is_slow(question.topic, file.service) || question.topic == Topic::Ballot;
+            let due = if slow || by_proxy {
                 (1..=self.now_ms).contains(&question.effective_ms)
             } else {
                 // A yes that could not be sent when it was given is tried again.
@@ -234,7 +260,9 @@ impl Batch<'_> {
             Topic::Consent if file.local == Local::OnTheRoad => self.yes_anew(question, file).await,
             Topic::Terms => Ok(self.timer(self.now_ms, TimerKind::Release, &leg).await?),
             Topic::Ballot => Ok(self.timer(self.now_ms, TimerKind::SendOutcome, &leg).await?),
-            Topic::Complete if file.law.state().stage == Stage::Fulfilled => {
+            Topic::Complete
+                if matches!(file.law.state().stage, Stage::Fulfilled | Stage::Unconfirmed) =>
+            {
                 let body = wire::Complete { covered_from: 0 };
                 let speech = Speech::plain(MessageType::Complete, Body::Complete(body));
                 self.say(file, speech).await?;

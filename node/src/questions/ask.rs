@@ -2,7 +2,7 @@
 
 use super::item::decided_by;
 use super::tell::CONSENT_TAKEN;
-use super::{CODE_HOURS, DRAFT_DAYS, HOUR_MS, LAPSE, Put, Topic, When, asked, text};
+use super::{CODE_HOURS, DRAFT_DAYS, HOUR_MS, LAPSE, Put, Question, Topic, When, asked, text};
 use crate::batch::Batch;
 use crate::command::Actor;
 use crate::legs::{LegFile, Local};
@@ -425,6 +425,19 @@ impl Batch<'_> {
         let id = self.store_question(&put, &[file]).await?;
         self.lapse_timer(file, deadline_ms).await?;
         Ok(self.question(&id).await?)
+    }
+
+    /// The same question at a window, where it is answered on the keypad.
+    pub(crate) async fn complete_at_window(
+        &mut self,
+        file: &LegFile,
+        deadline_ms: u64,
+    ) -> Outcome<Question> {
+        let text = text::complete(file.service, file.is_local());
+        let put =
+            Put { topic: Topic::Complete, text: &text, subject: &[], deadline_ms, language: "" };
+        let id = self.store_question(&put, &[file]).await?;
+        Ok(self.question(&id).await?.ok_or(StoreError::Corrupt("question"))?)
     }
 
     /// Asks the worker, at the origin, whether an outcome is true.

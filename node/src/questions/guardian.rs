@@ -3,6 +3,7 @@
 use super::tell::{GUARDIAN_TOLD, Post, Told};
 use super::text;
 use crate::batch::Batch;
+use crate::command::Actor;
 use crate::legs::LegFile;
 use crate::store::{self, StoreError};
 use crate::trouble::{Denied, Outcome};
@@ -29,15 +30,21 @@ impl Batch<'_> {
     pub(crate) async fn guardian_was_told(&mut self, file: &LegFile) -> Outcome<()> {
         let Some(person) = self.minor_for_a_job(file).await? else { return Ok(()) };
         self.minor_may_be_asked(file, file).await?;
+        if self.guardian_stood_at_window(file.id).await? {
+            return Ok(());
+        }
         match self.guardian_notice(file.id).await? {
             Some(Told::HandedOver) => return Ok(()),
             Some(Told::Waiting | Told::AtTheWindow) => {}
+            None if person.guardian_phone.is_empty() => {}
             None => self.queue_guardian_notice(file, &person.guardian_phone).await?,
         }
         Err(Denied::new(
             "GUARDIAN_NOT_TOLD",
-            "本人未满 18 周岁，告知监护人的短信还没有送达，送达后本人的同意才生效。",
-            "The person is under 18: the yes counts once the notice to the guardian has gone out.",
+            "本人未满 18 周岁，监护人还没有得到告知：短信送达，或监护人持证件到另一类机构的窗口当面知悉后，本人的\
+             同意才生效。",
+            "The person is under 18: the yes counts once the notice to the guardian has gone out, or \
+             the guardian was told at the window of another kind of office, with the own document.",
         )
         .into())
     }
@@ -98,7 +105,7 @@ impl Batch<'_> {
     }
 
     /// Whoever is 16 or 17 and is to be sent to a job.
-    async fn minor_for_a_job(
+    pub(crate) async fn minor_for_a_job(
         &mut self,
         file: &LegFile,
     ) -> Result<Option<wire::DraftPerson>, StoreError> {
@@ -116,9 +123,7 @@ impl Batch<'_> {
     ) -> Result<(), StoreError> {
         let case = store::legs::case_by_id(self.conn, file.case).await?;
         let number = case.map_or(String::new(), |case| case.number);
-        let job = self.terms_of_job(file).await?.map_or(String::new(), |(_, terms)| terms);
-        let to = [self.other_city(file), self.office_name(file)];
-        let body = text::guardian(&self.directory.name, &number, &to, &job);
+        let body = self.guardian_text(file).await?;
         let about = text::about(&[file.service]);
         let post = Post {
             to: phone,
@@ -129,6 +134,34 @@ impl Batch<'_> {
             code_hmac: &[],
         };
         self.queue_notice(file, post, self.notice_due(false)).await
+    }
+
+    /// What a guardian is told, by message or at a window.
+    pub(crate) async fn guardian_text(&mut self, file: &LegFile) -> Result<String, StoreError> {
+        let case = store::legs::case_by_id(self.conn, file.case).await?;
+        let number = case.map_or(String::new(), |case| case.number);
+        let job = self.terms_of_job(file).await?.map_or(String::new(), |(_, terms)| terms);
+        let to = [self.other_city(file), self.office_name(file)];
+        Ok(text::guardian(&self.directory.name, &number, &to, &job))
+    }
+
+    /// The guardian was told at a window.
+    pub(crate) async fn guardian_stood_here(
+        &mut self,
+        actor: &Actor,
+        leg: LegId,
+    ) -> Result<(), StoreError> {
+        let sql = "INSERT INTO guardian_told (leg_id, token, told_ms) VALUES ($1,$2,$3) \
+                   ON CONFLICT (leg_id) DO NOTHING";
+        let values = vec![leg.to_vec().into(), actor.token.as_str().into(), self.now_ms.into()];
+        self.conn.run(sql, values).await?;
+        self.record("guardian told at a window", &leg.0);
+        Ok(())
+    }
+
+    async fn guardian_stood_at_window(&mut self, leg: LegId) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM guardian_told WHERE leg_id = $1";
+        Ok(self.conn.maybe(sql, vec![leg.to_vec().into()]).await?.is_some())
     }
 
     /// What became of the newest notice to the guardian; `None` if there is none.
@@ -167,10 +200,11 @@ pub(crate) fn is_minor(age_band: u32) -> bool {
     age_band == 3
 }
 
-/// Whether there is somebody to be told, on another phone than the person's own.
+/// Whether there is somebody to be told: on another phone than the person's own or, without one, at a
+/// window.
 pub(crate) fn has_guardian(person: &wire::DraftPerson) -> Outcome<()> {
-    let reachable = !person.guardian_phone.is_empty() && person.guardian_phone != person.phone;
-    if !person.guardian_name.is_empty() && reachable {
+    let own_phone = !person.guardian_phone.is_empty() && person.guardian_phone == person.phone;
+    if !person.guardian_name.is_empty() && !own_phone {
         return Ok(());
     }
     let cell = if person.guardian_name.is_empty() {
@@ -182,12 +216,14 @@ pub(crate) fn has_guardian(person: &wire::DraftPerson) -> Outcome<()> {
         "NO_GUARDIAN",
         format!(
             "{}：本人年满 16 周岁未满 18 周岁，就业须先告知监护人。请填写监护人姓名和监护人本人的手机号码（不能是\
-             务工人员自己的），再重新提交。",
+             务工人员自己的；监护人没有手机的留空，由监护人持证件到另一类机构的窗口），再重新提交。",
             cell.0
         ),
         format!(
             "{}: the worker is 16 or 17, and the guardian is told before a job. Fill in the \
-             guardian's name and the guardian's own phone (not the worker's), then hand it in again.",
+             guardian's name and the guardian's own phone (not the worker's; left empty if there is \
+             none: the guardian then comes to the window of another kind of office), then hand it in \
+             again.",
             cell.1
         ),
     )

@@ -54,6 +54,26 @@ fn of_city_en(city: &str, office: &str) -> String {
     if office.starts_with(city) { office.to_owned() } else { format!("{office} in {city}") }
 }
 
+/// A consent question that somebody answers in the person's place.
+pub(crate) fn by_proxy(text: &str) -> String {
+    format!(
+        "{text}\n由代办人代本人回答：本人会收到短信，下一个工作日 9:00 前都可以说“不同意”，之后随时可以停止。\n\
+         Answered by a proxy: the worker gets a message and can say no until 09:00 of the next \
+         working day, and stop at any time after it."
+    )
+}
+
+/// Tells the worker of it, with a code that answers the same.
+pub(crate) fn proxy_told(office: &str, text: &str) -> String {
+    format!(
+        "有人持自己的证件，在{office}窗口代您对以下事项回答了“同意”，下一个工作日 9:00 起生效。若不是您的意思，请用下面的\
+         码回答“都不同意”，或停止；不回答则按代办人的回答办理。\nAt the window of {office} somebody with an own document \
+         said yes in your place to what follows; it counts from 09:00 of the next working day. If \
+         that is not what you want, answer no to all of it with the code below, or stop. Without an \
+         answer what the proxy said counts.\n{text}"
+    )
+}
+
 /// The question whether the person will carry a letter.
 pub(crate) fn letter(service: Service, for_child: bool, city: &str, office: &str) -> String {
     let word = words::service(service);

@@ -58,6 +58,18 @@ impl KeypadDoor {
         Ok(found)
     }
 
+    async fn guardian(
+        &self,
+        actor: Actor,
+        request: wire::TellGuardianRequest,
+    ) -> Answer<wire::TellGuardianReply> {
+        let command = Command::Window(actor, WindowCommand::TellGuardian(request));
+        let Done::GuardianTold(reply) = self.hand.perform(command).await? else {
+            return Err(odd());
+        };
+        Ok(reply)
+    }
+
     async fn filed(
         &self,
         actor: Actor,
@@ -148,6 +160,14 @@ impl Keypad for KeypadDoor {
     ) -> Reply<AnswerReply> {
         let (actor, request) = self.enter(request)?;
         self.reply(self.answered(actor, WindowCommand::Reopen(request)).await)
+    }
+
+    async fn tell_guardian(
+        &self,
+        request: Request<wire::TellGuardianRequest>,
+    ) -> Reply<wire::TellGuardianReply> {
+        let (actor, request) = self.enter(request)?;
+        self.reply(self.guardian(actor, request).await)
     }
 
     async fn list_bodies_at_window(&self, request: Request<wire::InHand>) -> Reply<wire::BodyList> {

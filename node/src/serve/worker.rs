@@ -16,9 +16,9 @@ use jieli_proto::wire::worker_server::{Worker, WorkerServer};
 use jieli_proto::wire::{
     AnswerCallBackRequest, AnswerReply, AnswerRequest, BodyList, ChooseHelperRequest, CopyReply,
     CorrectionRequest, DismissHelperRequest, EraseReply, FileGrievanceRequest, FiledReply,
-    HelperList, NotMeRequest, OpenCallBackReply, OpenCallBackRequest, OpenReply, OpenRequest,
-    ReopenRequest, SealedLine, SealedRef, SetPinRequest, SlipPage, SlipStatus, SlipUse,
-    StatementPage, WhoLookedReply, WithdrawRequest, WorkerRequest, WorkerStatusReply,
+    HelperList, NameProxyRequest, NotMeRequest, OpenCallBackReply, OpenCallBackRequest, OpenReply,
+    OpenRequest, ReopenRequest, SealedLine, SealedRef, SetPinRequest, SlipPage, SlipStatus,
+    SlipUse, StatementPage, WhoLookedReply, WithdrawRequest, WorkerRequest, WorkerStatusReply,
 };
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -242,6 +242,13 @@ impl Worker for WorkerDoor {
         request: Request<DismissHelperRequest>,
     ) -> Result<Response<HelperList>, Status> {
         self.helpers(WorkerCommand::DismissHelper(request.into_inner())).await
+    }
+
+    async fn name_proxy(
+        &self,
+        request: Request<NameProxyRequest>,
+    ) -> Result<Response<AnswerReply>, Status> {
+        reply(self.answered(WorkerCommand::NameProxy(request.into_inner())).await)
     }
 
     async fn not_me(

@@ -61,6 +61,7 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 35 "0035_leg_helper",
                 39 "0039_vacancy_office",
                 44 "0044_webhooks",
+                49 "0049_proxy",
             )
         };
     }

@@ -130,7 +130,7 @@ impl Batch<'_> {
     }
 
     /// The count must survive: the writer commits what this denial leaves.
-    async fn miss(&mut self, actor: &Actor) -> Result<Trouble, store::StoreError> {
+    pub(super) async fn miss(&mut self, actor: &Actor) -> Result<Trouble, store::StoreError> {
         self.conn
             .run(
                 "DELETE FROM window_miss WHERE token = $1 AND day < $2",

@@ -175,6 +175,7 @@ async fn the_keypad_is_for_windows_alone() {
             keypad.stop(with.make(wire::StopRequest::default())).await.err(),
             keypad.set_window_pin(with.make(wire::SetWindowPinRequest::default())).await.err(),
             keypad.reopen_at_window(with.make(wire::ReopenAtWindowRequest::default())).await.err(),
+            keypad.tell_guardian(with.make(wire::TellGuardianRequest::default())).await.err(),
             keypad.list_bodies_at_window(with.make(wire::InHand::default())).await.err(),
             keypad.file_at_window(with.make(wire::FileAtWindowRequest::default())).await.err(),
         ];

@@ -43,6 +43,7 @@ const SCHEMA: &str = concat!(
     include_str!("../../src/store/schema/sqlite/0035_leg_helper.sql"),
     include_str!("../../src/store/schema/sqlite/0039_vacancy_office.sql"),
     include_str!("../../src/store/schema/sqlite/0044_webhooks.sql"),
+    include_str!("../../src/store/schema/sqlite/0049_proxy.sql"),
 );
 
 #[derive(Clone, Debug)]

@@ -1639,6 +1639,7 @@ pub enum Method {
     ReceivingWindow = 3,
     OwnKeypad = 4,
     ReadAloud = 5,
+    Proxy = 6,
 }
 impl Method {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1653,6 +1654,7 @@ impl Method {
             Self::ReceivingWindow => "METHOD_RECEIVING_WINDOW",
             Self::OwnKeypad => "METHOD_OWN_KEYPAD",
             Self::ReadAloud => "METHOD_READ_ALOUD",
+            Self::Proxy => "METHOD_PROXY",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1664,6 +1666,7 @@ impl Method {
             "METHOD_RECEIVING_WINDOW" => Some(Self::ReceivingWindow),
             "METHOD_OWN_KEYPAD" => Some(Self::OwnKeypad),
             "METHOD_READ_ALOUD" => Some(Self::ReadAloud),
+            "METHOD_PROXY" => Some(Self::Proxy),
             _ => None,
         }
     }
@@ -8142,6 +8145,19 @@ pub struct ChooseHelperRequest {
     pub helper: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NameProxyRequest {
+    #[prost(string, tag = "1")]
+    pub case_number: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub code: ::prost::alloc::string::String,
+    /// the proxy's: document kind code
+    #[prost(uint32, tag = "3")]
+    pub document: u32,
+    /// a keyed tag of it is kept, for 180 days
+    #[prost(string, tag = "4")]
+    pub number: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DismissHelperRequest {
     #[prost(string, tag = "1")]
     pub case_number: ::prost::alloc::string::String,
@@ -12862,6 +12878,29 @@ pub mod worker_client {
                 .insert(GrpcMethod::new("jieli.v1.Worker", "DismissHelper"));
             self.inner.unary(req, path, codec).await
         }
+        /// Names who may say yes in the person's place at a window, for anything but a job, by a code that is
+        /// good for answering; another one takes the place of the one before. An empty number ends it, with
+        /// any code of the case.
+        pub async fn name_proxy(
+            &mut self,
+            request: impl tonic::IntoRequest<super::NameProxyRequest>,
+        ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Worker/NameProxy",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("jieli.v1.Worker", "NameProxy"));
+            self.inner.unary(req, path, codec).await
+        }
         /// "I did not stop this": opens a leg that takes the place of the stopped one.
         pub async fn not_me(
             &mut self,
@@ -13223,6 +13262,13 @@ pub mod worker_server {
             &self,
             request: tonic::Request<super::DismissHelperRequest>,
         ) -> std::result::Result<tonic::Response<super::HelperList>, tonic::Status>;
+        /// Names who may say yes in the person's place at a window, for anything but a job, by a code that is
+        /// good for answering; another one takes the place of the one before. An empty number ends it, with
+        /// any code of the case.
+        async fn name_proxy(
+            &self,
+            request: tonic::Request<super::NameProxyRequest>,
+        ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status>;
         /// "I did not stop this": opens a leg that takes the place of the stopped one.
         async fn not_me(
             &self,
@@ -13748,6 +13794,49 @@ pub mod worker_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = DismissHelperSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Worker/NameProxy" => {
+                    #[allow(non_camel_case_types)]
+                    struct NameProxySvc<T: Worker>(pub Arc<T>);
+                    impl<T: Worker> tonic::server::UnaryService<super::NameProxyRequest>
+                    for NameProxySvc<T> {
+                        type Response = super::AnswerReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::NameProxyRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Worker>::name_proxy(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = NameProxySvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -16169,6 +16258,18 @@ pub struct OpenSittingRequest {
     /// token of an officer of another kind; a pull without a phone only
     #[prost(string, tag = "3")]
     pub witness: ::prost::alloc::string::String,
+    /// who stands there in the person's place; unset: the person
+    #[prost(message, optional, tag = "4")]
+    pub proxy: ::core::option::Option<Proxy>,
+}
+/// Somebody whom the person named to say yes in that person's place, never to a job.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Proxy {
+    /// document kind code
+    #[prost(uint32, tag = "1")]
+    pub document: u32,
+    #[prost(string, tag = "2")]
+    pub number: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct OpenSittingReply {
@@ -16224,6 +16325,32 @@ pub struct ReopenAtWindowRequest {
     pub in_hand: ::core::option::Option<InHand>,
     #[prost(enumeration = "Service", tag = "2")]
     pub service: i32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TellGuardianRequest {
+    /// the worker's
+    #[prost(message, optional, tag = "1")]
+    pub in_hand: ::core::option::Option<InHand>,
+    /// as on the guardian's own document
+    #[prost(string, tag = "2")]
+    pub guardian_name: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "3")]
+    pub document: u32,
+    #[prost(string, tag = "4")]
+    pub number: ::prost::alloc::string::String,
+    /// the guardian has read what this call showed before
+    #[prost(bool, tag = "5")]
+    pub told: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TellGuardianReply {
+    /// one for each job
+    #[prost(string, repeated, tag = "1")]
+    pub texts: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, tag = "2")]
+    pub say_zh: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub say_en: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FileAtWindowRequest {
@@ -16492,6 +16619,32 @@ pub mod keypad_client {
                 .insert(GrpcMethod::new("jieli.v1.Keypad", "CorrectionAtWindow"));
             self.inner.unary(req, path, codec).await
         }
+        /// The guardian of somebody of 16 or 17 stands there with the own document: what is to be told, and
+        /// that it was.
+        pub async fn tell_guardian(
+            &mut self,
+            request: impl tonic::IntoRequest<super::TellGuardianRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::TellGuardianReply>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Keypad/TellGuardian",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Keypad", "TellGuardian"));
+            self.inner.unary(req, path, codec).await
+        }
         /// To whom the person can turn, and what the person sealed on the keypad: at the window of an
         /// office that is not concerned.
         pub async fn list_bodies_at_window(
@@ -16591,6 +16744,15 @@ pub mod keypad_server {
             &self,
             request: tonic::Request<super::CorrectionAtWindowRequest>,
         ) -> std::result::Result<tonic::Response<super::AnswerReply>, tonic::Status>;
+        /// The guardian of somebody of 16 or 17 stands there with the own document: what is to be told, and
+        /// that it was.
+        async fn tell_guardian(
+            &self,
+            request: tonic::Request<super::TellGuardianRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::TellGuardianReply>,
+            tonic::Status,
+        >;
         /// To whom the person can turn, and what the person sealed on the keypad: at the window of an
         /// office that is not concerned.
         async fn list_bodies_at_window(
@@ -16976,6 +17138,51 @@ pub mod keypad_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = CorrectionAtWindowSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Keypad/TellGuardian" => {
+                    #[allow(non_camel_case_types)]
+                    struct TellGuardianSvc<T: Keypad>(pub Arc<T>);
+                    impl<
+                        T: Keypad,
+                    > tonic::server::UnaryService<super::TellGuardianRequest>
+                    for TellGuardianSvc<T> {
+                        type Response = super::TellGuardianReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::TellGuardianRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Keypad>::tell_guardian(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = TellGuardianSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -367,7 +367,7 @@ pub const SCHEMAS: &[Schema] = &[
         Field { number: 6, ty: Type::U32, repeated: true, oneof: false },
         Field { number: 7, ty: Type::Bytes, repeated: false, oneof: false },
         Field { number: 8, ty: Type::String, repeated: false, oneof: false },
-        Field { number: 9, ty: Type::Enum(&[1, 2, 3, 4, 5]), repeated: false, oneof: false },
+        Field { number: 9, ty: Type::Enum(&[1, 2, 3, 4, 5, 6]), repeated: false, oneof: false },
         Field { number: 10, ty: Type::U64, repeated: false, oneof: false },
     ] },
     Schema { name: "PersonStatement", fields: &[

@@ -58,6 +58,11 @@ const EXAMPLES: &[(&str, &str)] = &[
         "jieli worker helper choose --case 2026-000001 --code 12345678 --leg 2 --helper helper",
     ),
     ("worker helper dismiss", "jieli worker helper dismiss --case 2026-000001 --code 12345678"),
+    (
+        "worker proxy",
+        "jieli worker proxy --case 2026-000001 --code 12345678   # the number is typed, unseen\n\
+         jieli worker proxy --case 2026-000001 --code 12345678 --end",
+    ),
     ("peer list", "jieli peer list --json"),
     ("peer manifest", "jieli peer manifest ruian.zj ruian-manifest-2.json ruian-manifest-3.json"),
     ("peer invite", "jieli peer invite --out invite.json"),
@@ -201,6 +206,11 @@ const EXAMPLES: &[(&str, &str)] = &[
     (
         "worker window withdraw",
         "jieli --as union worker window withdraw --case 2026-000001 --legs \"1\"",
+    ),
+    (
+        "worker window guardian",
+        "jieli --as union worker window guardian --case 2026-000001 --name 吕明\n\
+         jieli --as union worker window guardian --case 2026-000001 --name 吕明 --told",
     ),
     ("worker window pin", "jieli --as union worker window pin --case 2026-000001"),
     ("worker window reopen", "jieli --as union worker window reopen --service housing"),

@@ -63,12 +63,31 @@ pub(super) enum WindowCommand {
         /// Token of a second officer, of another kind of office: a pull without a phone only.
         #[arg(long, value_name = "TOKEN")]
         witness: Option<String>,
+        /// Somebody stands there whom the person named as a proxy: kind code of that one's own
+        /// document, whose number is typed. Never for a job.
+        #[arg(long, value_name = "DOCUMENT", conflicts_with_all = ["waive_day", "witness"])]
+        proxy: Option<u32>,
     },
     /// What the person typed: yes to these numbers, no to all others. One reply to everything.
     Answer {
         /// The sitting that `open` named.
         #[arg(long)]
         sitting: String,
+    },
+    /// The guardian of somebody of 16 or 17 stands there: what the guardian is told of a job, and that
+    /// it was.
+    Guardian {
+        #[command(flatten)]
+        in_hand: InHand,
+        /// The guardian's name, as on the guardian's own document.
+        #[arg(long)]
+        name: String,
+        /// Kind code of the guardian's document; 1: resident ID card. Its number is typed.
+        #[arg(long, default_value_t = 1)]
+        guardian_document: u32,
+        /// The guardian has read what this command showed before.
+        #[arg(long)]
+        told: bool,
     },
     /// The person stops; no reason, no PIN.
     Withdraw {
@@ -121,10 +140,11 @@ impl WindowCommand {
     pub(super) async fn run(self, at: &At, out: Out) -> Result<Done, Fail> {
         let mut window = at.window().await?;
         let said = match self {
-            WindowCommand::Open { in_hand, waive_day, witness } => {
+            WindowCommand::Open { in_hand, waive_day, witness, proxy } => {
                 let witness = witness.map_or(Ok(String::new()), |name| token(at, &name))?;
                 let in_hand = in_hand.read()?;
-                let request = wire::OpenSittingRequest { in_hand, waive_day, witness };
+                let proxy = proxy.map(proxy_paper).transpose()?;
+                let request = wire::OpenSittingRequest { in_hand, waive_day, witness, proxy };
                 show(&window.open_sitting(request).await?.into_inner(), out);
                 return Ok(OK);
             }
@@ -139,6 +159,26 @@ impl WindowCommand {
                 )?;
                 let request = wire::AnswerSittingRequest { sitting, yes: numbers(&yes)?, pin };
                 window.answer_sitting(request).await?.into_inner()
+            }
+            WindowCommand::Guardian { in_hand, name, guardian_document, told } => {
+                let in_hand = in_hand.read()?;
+                let number =
+                    keypad::ask("监护人的证件号码：", "Number of the guardian's document:")?;
+                let request = wire::TellGuardianRequest {
+                    in_hand,
+                    guardian_name: name,
+                    document: guardian_document,
+                    number,
+                    told,
+                };
+                let said = window.tell_guardian(request).await?.into_inner();
+                let value = json!({
+                    "texts": said.texts, "say_zh": said.say_zh, "say_en": said.say_en,
+                });
+                out.show(&value, || {
+                    format!("{}\n{}\n{}", said.texts.join("\n"), said.say_zh, said.say_en)
+                });
+                return Ok(OK);
             }
             WindowCommand::Withdraw { in_hand, legs } => {
                 let legs = numbers(&legs)?;
@@ -179,6 +219,11 @@ impl WindowCommand {
         out.show(&value, || format!("{}\n{}", said.say_zh, said.say_en));
         Ok(OK)
     }
+}
+
+fn proxy_paper(document: u32) -> Result<wire::Proxy, Fail> {
+    let number = keypad::ask("代办人的证件号码：", "Number of the proxy's document:")?;
+    Ok(wire::Proxy { document, number })
 }
 
 /// A new PIN, typed twice.

@@ -129,6 +129,18 @@ pub(super) enum WorkerCommand {
     /// Whom you name to help you with one item, and dismiss.
     #[command(subcommand)]
     Helper(super::helper::ChoiceCommand),
+    /// Whom you name to say yes in your place at a window, never to a job; of the document, whose number
+    /// is typed, only a keyed digest is kept, for 180 days. You are told of each yes and can say no.
+    Proxy {
+        #[command(flatten)]
+        key: Key,
+        /// Kind code of the proxy's document; 1: resident ID card.
+        #[arg(long, default_value_t = 1)]
+        document: u32,
+        /// Ends it at once.
+        #[arg(long)]
+        end: bool,
+    },
     /// "I did not stop this": answers the notice of a stop at a desk. The same request goes out
     /// again and keeps its filing date.
     NotMe {
@@ -275,6 +287,18 @@ impl WorkerCommand {
                 let (code, case_number) = (key.code, key.case_number);
                 let request = wire::ReopenRequest { code, case_number, leg, document, number };
                 worker.reopen(request).await?.into_inner()
+            }
+            WorkerCommand::Proxy { key, document, end } => {
+                let number = match end {
+                    true => String::new(),
+                    // Never on a command line, which stands in the shell's history.
+                    false => {
+                        super::keypad::ask("代办人的证件号码：", "Number of the proxy's document:")?
+                    }
+                };
+                let wire::WorkerRequest { case_number, code } = key.request();
+                let request = wire::NameProxyRequest { case_number, code, document, number };
+                worker.name_proxy(request).await?.into_inner()
             }
             WorkerCommand::Helper(command) => return command.run(at, out).await,
             WorkerCommand::Window(command) => return command.run(at, out).await,

@@ -97,14 +97,18 @@ fn accounts(city: &City, sends: bool) -> Vec<(String, Role, String)> {
     for (token, role, _) in &city.plan.tokens {
         let roles: &[Role] = match (role, *token, sends) {
             (DeskRole::Clerk, "window", _) => &[],
-            (DeskRole::Clerk, _, true) => &[Role::SendingClerk, Role::StationIntake],
+            (DeskRole::Clerk, _, true) => {
+                &[Role::SendingClerk, Role::StationIntake, Role::Director]
+            }
             // Medical cover is asked for by the city where a person arrives.
             (DeskRole::Clerk, "medical", false) => &[Role::SendingClerk, Role::ReceivingClerk],
             (DeskRole::Clerk, _, false) => &[Role::ReceivingClerk],
             (DeskRole::Approver, _, _) => &[Role::Approver],
             (DeskRole::Compliance, _, _) => &[Role::ComplianceReviewer],
             (DeskRole::Operator, _, _) => &[Role::SystemAdministrator],
-            (DeskRole::Window | DeskRole::Body | DeskRole::System | DeskRole::Helper, _, _) => &[],
+            (DeskRole::Window, _, _) => &[Role::WindowOfficer],
+            (DeskRole::Helper, _, _) => &[Role::NamedHelper],
+            (DeskRole::Body | DeskRole::System, _, _) => &[],
         };
         let account =
             |role: &Role| (format!("{token}-{}", role.name()), *role, (*token).to_owned());
@@ -120,6 +124,7 @@ fn office(token: &str) -> [&'static str; 2] {
         "medical" => ["医保局", "medical office"],
         "school" => ["教育局", "school office"],
         "home" => ["住建局", "housing office"],
+        "union" => ["总工会", "trade union"],
         "window" => ["综合窗口", "one-stop window"],
         "compliance" => ["审计局", "audit office"],
         "approver-2" => ["协议审批（第二人）", "second approver"],
@@ -134,6 +139,9 @@ fn post(role: Role) -> [&'static str; 2] {
         Role::ReceivingClerk => ["接收经办", "receiving clerk"],
         Role::Approver => ["审批", "approver"],
         Role::StationIntake => ["站点录入", "station intake"],
+        Role::WindowOfficer => ["窗口人员", "window officer"],
+        Role::Director => ["负责人", "director"],
+        Role::NamedHelper => ["协助人", "named helper"],
         Role::ComplianceReviewer => ["合规审阅", "compliance reviewer"],
         Role::SecurityAdministrator => ["安全管理员", "security administrator"],
         Role::SystemAdministrator => ["系统管理员", "system administrator"],

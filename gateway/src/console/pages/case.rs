@@ -4,7 +4,7 @@
 use super::queue::{Line, asked, line};
 use crate::console::desks::Said;
 use crate::console::form::{Input, Kind, taken};
-use crate::console::frame::{Answer, FormPage, Frame, Link, show};
+use crate::console::frame::{Answer, Failed, FormPage, Frame, Link, show};
 use crate::console::posted::Form;
 use crate::console::role::Role;
 use crate::console::steps;
@@ -27,6 +27,9 @@ struct Leg {
     window: Vec<String>,
     /// Whether a list of what to bring can be printed.
     brings: bool,
+    /// It is this token's own, or can become it.
+    mine: bool,
+    to_take: bool,
     letter: String,
     /// A REDIRECT, in words.
     moved: String,
@@ -77,7 +80,8 @@ async fn shown(visitor: &Visitor, case: String, purpose: &str) -> Answer {
     let view = desk.show_case(ask).await.map_err(visitor.sorry())?.into_inner();
     let mut line = view.line.clone().unwrap_or_default();
     line.peer = visitor.cities(&mut desk).await?.of(&line.peer);
-    let legs = view.legs.iter().map(|one| leg(one, &line, view.today, lang));
+    let own = visitor.office()?.0.name.as_str();
+    let legs = view.legs.iter().map(|one| leg(one, &line, view.today, own, lang));
     let draft = |one: &wire::LegView| one.steps.iter().any(|offer| offer.step == "ask");
     let role = visitor.account.as_ref().map(|account| account.role);
     Ok(show(&CasePage {
@@ -95,8 +99,9 @@ fn key_word(lang: Lang, key: &str) -> &'static str {
     lang.w(key)
 }
 
-fn leg(view: &wire::LegView, case: &wire::CaseLine, today: u32, lang: Lang) -> Leg {
+fn leg(view: &wire::LegView, case: &wire::CaseLine, today: u32, own: &str, lang: Lang) -> Leg {
     let shown = view.line.clone().unwrap_or_default();
+    let held = shown.desk.clone().unwrap_or_default();
     let fields = view.fields.iter();
     let fields = fields.map(|f| (lang.pick(&f.name_zh, &f.name_en).to_owned(), f.value.clone()));
     let mut open: Vec<(String, &'static str, bool)> = Vec::new();
@@ -118,6 +123,8 @@ fn leg(view: &wire::LegView, case: &wire::CaseLine, today: u32, lang: Lang) -> L
             _ => "",
         },
         window: view.window.as_ref().map_or(Vec::new(), |window| place(window, lang)),
+        mine: held.handler == own,
+        to_take: held.handed_to == own || held.needs_taker,
         brings: view.window.as_ref().is_some_and(|window| !window.bring.is_empty()),
         letter: view.letter.as_ref().map_or(String::new(), |letter| on_paper(letter, lang)),
         moved: moved(view, shown.our_side == "initiator", lang),
@@ -153,7 +160,8 @@ fn said(message: &wire::MessageLine, lang: Lang) -> (String, String, String, boo
     (lang.time(message.created_unix_ms), message.from.clone(), text, good && !message.overridden)
 }
 
-fn place(window: &wire::WindowView, lang: Lang) -> Vec<String> {
+/// Where to go and what to bring, in lines.
+pub(super) fn place(window: &wire::WindowView, lang: Lang) -> Vec<String> {
     let mut lines = vec![lang.fill("case.handler", &[&window.office, &window.telephone])];
     if !window.opens.is_empty() {
         lines.push(lang.fill("case.hours", &[&window.opens, &window.closes]));
@@ -217,6 +225,13 @@ pub(super) fn printed(html: String) -> Response {
     response
 }
 
+/// Whether the case is the office's own, the node says.
+pub(super) async fn stays(visitor: &Visitor, case: &str) -> Result<(), Failed> {
+    let ask = wire::CaseRef { case_number: case.to_owned(), ..Default::default() };
+    visitor.desk()?.show_case(ask).await.map_err(visitor.sorry())?;
+    Ok(())
+}
+
 fn letter_form(visitor: &Visitor, case: &str, leg: u32) -> FormPage {
     let lang = visitor.lang;
     let f = Frame::new(visitor, lang.w("letter.title"));
@@ -236,9 +251,7 @@ pub(crate) async fn letter_page(
     visitor: Visitor,
     Path((case, leg)): Path<(String, u32)>,
 ) -> Answer {
-    // Whether the case is the office's own, the node says.
-    let ask = wire::CaseRef { case_number: case.clone(), ..Default::default() };
-    visitor.desk()?.show_case(ask).await.map_err(visitor.sorry())?;
+    stays(&visitor, &case).await?;
     Ok(letter_form(&visitor, &case, leg).show())
 }
 

@@ -6,6 +6,7 @@ use crate::console::frame::Cell;
 use crate::console::frame::{Answer, FormPage, Frame, Link, Table, TablesPage, show, show_as};
 use crate::console::posted::Form;
 use crate::console::visitor::Visitor;
+use crate::console::words::Lang;
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -23,17 +24,22 @@ struct FindPage {
     slip: Vec<Input>,
 }
 
-fn document(visitor: &Visitor) -> Vec<Input> {
-    let lang = visitor.lang;
+/// The kinds of document that there are, with their codes.
+pub(super) fn kinds(lang: Lang) -> Vec<(String, String)> {
     let (section, field) = PERSON_DOCUMENT;
     let kinds = (1..).map_while(|code| {
         let word = words::code(section, field, code)?;
         Some((code.to_string(), lang.of(word)))
     });
+    kinds.collect()
+}
+
+fn document(visitor: &Visitor) -> Vec<Input> {
+    let lang = visitor.lang;
     let purposes = [("办理业务", "purpose.handle"), ("答复投诉", "purpose.complaint")];
     let purposes = purposes.map(|(code, key)| (code.to_owned(), lang.w(key).to_owned()));
     vec![
-        Input::new("document", lang.w("find.document"), Kind::Choice(kinds.collect())).value("1"),
+        Input::new("document", lang.w("find.document"), Kind::Choice(kinds(lang))).value("1"),
         Input::new("number", lang.w("find.number"), Kind::Password).hint(lang.w("find.hint")),
         Input::new("purpose", lang.w("find.purpose"), Kind::Choice(purposes.to_vec()))
             .value("办理业务"),

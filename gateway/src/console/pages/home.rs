@@ -53,7 +53,7 @@ pub(crate) async fn page(visitor: Visitor) -> Answer {
     let role = visitor.account.as_ref().map(|account| account.role);
     let mut awaiting = None;
     let mut counts = wire::QueueCounts::default();
-    if matches!(role, Some(Role::SendingClerk | Role::ReceivingClerk)) {
+    if matches!(role, Some(Role::SendingClerk | Role::ReceivingClerk | Role::Director)) {
         let ask = wire::ListCasesRequest { most: 1, ..Default::default() };
         let list = visitor.desk()?.list_cases(ask).await.map_err(visitor.sorry())?.into_inner();
         counts = list.counts.unwrap_or_default();
@@ -89,6 +89,13 @@ pub(crate) async fn page(visitor: Visitor) -> Answer {
             card("/vacancies", "nav.vacancies", "home.vacancies"),
         ],
         Some(Role::StationIntake) => vec![card("/sheet", "nav.sheet", "home.sheet")],
+        Some(Role::Director) => vec![
+            Card { href: "/figures", ..overdue() },
+            card("/figures", "nav.figures", "home.figures"),
+            card("/partners", "nav.partners", "home.partners"),
+        ],
+        Some(Role::NamedHelper) => vec![card("/given", "nav.given", "home.given")],
+        Some(Role::WindowOfficer) => vec![card("/window", "nav.window", "home.window")],
         Some(Role::Approver) => vec![card("/partners", "nav.partners", "home.approve")],
         Some(Role::ComplianceReviewer) => vec![
             card("/review", "nav.review", "home.reviews"),

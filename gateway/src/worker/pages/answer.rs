@@ -140,16 +140,21 @@ pub(crate) async fn not_me(guest: Guest, _: Form) -> Answer {
     Ok(told(&guest, guest.w("question.done"), &said))
 }
 
-fn again_form(guest: &Guest) -> Page {
-    let mut page = Page::new(guest, guest.w("again.title"));
+/// The kinds of document that there are, with their codes.
+pub(super) fn kinds(guest: &Guest) -> Vec<(String, String)> {
     let (section, field) = PERSON_DOCUMENT;
     let kinds = (1..).map_while(|code| {
         let word = words::code(section, field, code)?;
         Some((code.to_string(), guest.tongue.of(word.zh, word.en)))
     });
+    kinds.collect()
+}
+
+fn again_form(guest: &Guest) -> Page {
+    let mut page = Page::new(guest, guest.w("again.title"));
     let inputs = vec![
         Input::new("item", guest.w("again.item"), Kind::Digits).hint(guest.w("again.item_hint")),
-        Input::new("document", guest.w("again.document"), Kind::Choice(kinds.collect())).value("1"),
+        Input::new("document", guest.w("again.document"), Kind::Choice(kinds(guest))).value("1"),
         Input::new("number", guest.w("again.number"), Kind::Text).hint(guest.w("again.hint")),
     ];
     let ask = Ask { action: "/again", button: guest.w("again.button"), inputs, ..Ask::default() };

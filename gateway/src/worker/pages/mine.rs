@@ -96,6 +96,7 @@ pub(crate) async fn page(guest: Guest) -> Answer {
                 ("/looked", guest.w("looked.title")),
                 ("/help", guest.w("help.title")),
                 ("/helper", guest.w("aid.title")),
+                ("/proxy", guest.w("proxy.title")),
                 ("/pin", guest.w("pin.title")),
                 ("/again", guest.w("again.title")),
                 ("/erase", guest.w("gone.title")),
