@@ -19,6 +19,8 @@ mod chains;
 mod correction;
 #[path = "journey/cosigned.rs"]
 mod cosigned;
+#[path = "journey/cover.rs"]
+mod cover;
 #[path = "journey/crossing.rs"]
 mod crossing;
 #[path = "journey/heard.rs"]

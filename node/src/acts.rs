@@ -22,6 +22,7 @@ use jieli_proto::wire::{self, MessageType};
 
 mod again;
 mod correct;
+mod cover;
 mod decide;
 mod handler;
 mod offer;
@@ -68,6 +69,7 @@ pub(crate) fn step_word(act: &Act) -> &'static str {
         Act::Return(_) => "return",
         Act::Correct(_) => "correct",
         Act::Redirect(_) => "redirect",
+        Act::Cover(_) => "cover",
     }
 }
 
@@ -155,6 +157,7 @@ impl Batch<'_> {
                 None => Planned::now(self.correct(&bond, file, asked).await?),
             },
             Act::Redirect(asked) => Planned::now(self.redirect(&bond, file, asked)?),
+            Act::Cover(asked) => Planned::now(self.cover(file, asked)?),
         };
         self.prepare(file, &planned.speech).await?;
         Ok(planned)
@@ -188,6 +191,9 @@ impl Batch<'_> {
         if let Act::Redirect(_) = act {
             self.leaves_office(file).await?;
         }
+        if let Act::Cover(asked) = act {
+            return self.state_cover(token, file, asked.covered_from).await;
+        }
         let digest = self.say(file, planned.speech).await?;
         match act {
             Act::TakeUp(_) => self.first_handler(file, token).await?,
@@ -204,7 +210,8 @@ impl Batch<'_> {
             | Act::Clarify(_)
             | Act::Waitlist(_)
             | Act::Return(_)
-            | Act::Redirect(_) => {}
+            | Act::Redirect(_)
+            | Act::Cover(_) => {}
         }
         Ok(recorded(&digest))
     }
@@ -321,7 +328,7 @@ fn named_or_owed(file: &LegFile, named: wire::Duty) -> Outcome<wire::Duty> {
     }
 }
 
-fn told(zh: impl Into<String>, en: impl Into<String>) -> wire::ActReply {
+pub(crate) fn told(zh: impl Into<String>, en: impl Into<String>) -> wire::ActReply {
     wire::ActReply { say_zh: zh.into(), say_en: en.into(), env_digest: String::new() }
 }
 

@@ -74,6 +74,7 @@ impl Batch<'_> {
                 if ty == MessageType::Release {
                     self.ask_duplicate(file).await?;
                 }
+                self.watch_cover(file).await?;
                 Ok(())
             }
             MessageType::Outcome if file.law.state().fact => {
@@ -99,6 +100,7 @@ impl Batch<'_> {
             MessageType::Correct => {
                 if file.our_side == Side::Examiner && !withheld {
                     self.person_corrected(file).await?;
+                    self.watch_cover(file).await?;
                 }
                 self.keep_terms_of_accept(file).await?;
                 // Changed terms are asked about anew; the yes to the old ones counts no more.
@@ -439,6 +441,7 @@ pub(crate) async fn timer(batch: &mut Batch<'_>, file: LegFile, kind: TimerKind)
         TimerKind::RequestDue => batch.request_due(&file).await,
         TimerKind::EndLeg => batch.end_leg(&mut file).await,
         TimerKind::AskAnew => batch.ask_anew(&mut file).await,
+        TimerKind::CoverGap => batch.cover_gap(&file).await,
         TimerKind::YesTakesEffect
         | TimerKind::OfferWaits
         | TimerKind::QuestionLapses

@@ -11,6 +11,7 @@ pub mod chores;
 pub mod command;
 pub mod config;
 pub mod courier;
+mod cover;
 pub mod directory;
 pub mod disk;
 pub mod draft;

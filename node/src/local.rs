@@ -128,7 +128,8 @@ pub(crate) fn whose(file: LegFile, kind: TimerKind) -> LegFile {
         | TimerKind::FlagDue
         | TimerKind::WindDownOver
         | TimerKind::EndLeg
-        | TimerKind::AskAnew => Side::Initiator,
+        | TimerKind::AskAnew
+        | TimerKind::CoverGap => Side::Initiator,
     };
     file.seen_from(side)
 }

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The texts there are, by their lasting ids. A text that changes gets a new id.
-pub const TEMPLATES: [&str; 18] = [
+pub const TEMPLATES: [&str; 19] = [
     "consent.ask.v1",
     "terms.ask.v1",
     "ballot.ask.v1",
@@ -37,6 +37,7 @@ pub const TEMPLATES: [&str; 18] = [
     "guardian.tell.v1",
     "statement.ask.v1",
     "proxy.tell.v1",
+    "cover.tell.v1",
 ];
 
 /// The way to persons that the settings name.

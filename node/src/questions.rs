@@ -21,6 +21,7 @@ mod call_back;
 mod codes;
 mod correction;
 mod correction_asked;
+mod cover;
 mod duplicate;
 mod guardian;
 mod item;
@@ -35,7 +36,7 @@ mod status;
 mod tell;
 mod text;
 
-pub(crate) use answer::{no_such_number, received};
+pub(crate) use answer::{complete, no_such_number, received};
 pub(crate) use call_back::call_back_text;
 pub(crate) use correction::amend as amend_person;
 pub(crate) use correction_asked::{CORRECTION_ASKED, open_request};
@@ -43,7 +44,7 @@ pub(crate) use duplicate::{is_duplicate_asked, person_says_duplicate};
 pub(crate) use guardian::{
     TO_GUARDIAN, has_guardian, is_child_alone, is_minor, no_guardian_of_child,
 };
-pub(crate) use person::corrected_in;
+pub(crate) use person::{corrected_in, counted};
 pub(crate) use phones::phone_tag;
 pub use pin::RESET_HOURS;
 pub use status::{Look, View};
@@ -419,6 +420,13 @@ impl Batch<'_> {
             )
             .await?;
         Ok(())
+    }
+
+    /// What was asked about a result is over: something else about it is asked now.
+    pub(crate) async fn close_complete(&mut self, leg: LegId) -> Result<(), StoreError> {
+        let sql = "UPDATE question SET closed = 1 WHERE kind = 'complete' AND question_id IN \
+                   (SELECT question_id FROM question_leg WHERE leg_id = $1)";
+        self.conn.run(sql, vec![leg.to_vec().into()]).await.map(drop)
     }
 
     /// Whether the worker has acknowledged these terms for this leg, and it has taken effect.

@@ -64,10 +64,12 @@ pub enum TimerKind {
     EndLeg,
     /// The office that the person agreed to is another one now: ask about it.
     AskAnew,
+    /// Days without insurance cover have come to a number that is warned of.
+    CoverGap,
 }
 
 impl TimerKind {
-    const ALL: [TimerKind; 27] = [
+    const ALL: [TimerKind; 28] = [
         TimerKind::Release,
         TimerKind::Effect,
         TimerKind::AskTerms,
@@ -95,6 +97,7 @@ impl TimerKind {
         TimerKind::WindDownOver,
         TimerKind::EndLeg,
         TimerKind::AskAnew,
+        TimerKind::CoverGap,
     ];
 
     /// The word in the store.
@@ -127,6 +130,7 @@ impl TimerKind {
             TimerKind::WindDownOver => "wind-down-over",
             TimerKind::EndLeg => "end-leg",
             TimerKind::AskAnew => "ask-anew",
+            TimerKind::CoverGap => "cover-gap",
         }
     }
 
@@ -192,7 +196,8 @@ impl Batch<'_> {
             | TimerKind::EraseAsked
             | TimerKind::RequestDue
             | TimerKind::EndLeg
-            | TimerKind::AskAnew => {}
+            | TimerKind::AskAnew
+            | TimerKind::CoverGap => {}
         }
         let leg = LegId::from_slice(subject).ok_or(StoreError::Corrupt("timer.subject"))?;
         let Some(file) = self.take_leg(leg).await? else { return Ok(()) };

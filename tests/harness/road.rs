@@ -68,6 +68,9 @@ impl Towns {
         kunming.act(leg, Act::TakeUp(wire::DeskTakeUp {})).await.unwrap();
         let outcome = people::outcome(Service::Insurance, "");
         kunming.act(leg, Act::Outcome(outcome)).await.unwrap();
+        ruian.reaches(leg, Stage::Fulfilled).await;
+        let cover = wire::DeskCover { covered_from: 20261201 };
+        ruian.act(leg, Act::Cover(cover)).await.unwrap();
         let sms = ruian.sms(&case, "说已办成").await;
         ruian.answer(&sms, &[1]).await.unwrap();
         ruian.reaches(leg, Stage::Completed).await;

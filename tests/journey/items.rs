@@ -56,6 +56,9 @@ async fn seventeen_items_are_received_here_and_decided_there_each_by_its_own_off
         let outcome = || Act::Outcome(people::outcome(Service::Insurance, ""));
         eventually("the result", async || kunming.act_of(side[0], leg, outcome()).await.is_ok())
             .await;
+        ruian.reaches(leg, Stage::Fulfilled).await;
+        let cover = Act::Cover(wire::DeskCover { covered_from: 20261201 });
+        ruian.act_of(side[1], leg, cover).await.unwrap();
         let done = ruian.sms(&case, "说已办成").await;
         ruian.answer(&done, &[1]).await.unwrap();
         kunming.reaches(leg, Stage::Completed).await;

@@ -237,6 +237,9 @@ async fn medical_cover_is_pulled_from_another_office_of_the_city() {
     city.acts(&office, leg, take_up()).await;
     let outcome = people::outcome(Service::Insurance, "");
     city.acts(&office, leg, Act::Outcome(outcome)).await;
+    town.reaches(leg, Stage::Fulfilled).await;
+    let ours = town.leg(leg).await.our_office;
+    city.acts(&ours, leg, Act::Cover(wire::DeskCover { covered_from: 20261201 })).await;
     let done = town.sms(&case, "对方机构说已办成").await;
     town.answer(&done, &[1]).await.unwrap();
     town.reaches(leg, Stage::Completed).await;

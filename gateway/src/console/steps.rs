@@ -88,6 +88,10 @@ impl<'a> Offered<'a> {
                 let codes = PROGRESS.map(|(code, key)| (code.to_owned(), lang.w(key).to_owned()));
                 vec![input("code", "act.progress", Kind::Radio(codes.to_vec()))]
             }
+            "cover" => {
+                let from = input("covered_from", "act.covered_from", Kind::Date);
+                vec![from.value(self.proposed("--from"))]
+            }
             "outcome" => self.outcome(lang),
             _ => Vec::new(),
         }
@@ -213,6 +217,10 @@ impl<'a> Offered<'a> {
                 let name = format!("PROGRESS_STEP_{}", form.get("code"));
                 let step = ProgressStep::from_str_name(&name).unwrap_or_default().into();
                 Act::Progress(wire::DeskProgress { step })
+            }
+            "cover" => {
+                let covered_from = day(form.get("covered_from"));
+                Act::Cover(wire::DeskCover { covered_from })
             }
             "outcome" => self.reported(form)?,
             "withdraw" => Act::Withdraw(wire::DeskWithdraw {}),
@@ -377,6 +385,7 @@ pub(crate) fn word(step: &str, lang: Lang) -> &'static str {
         "expire" => "step.expire",
         "progress" => "step.progress",
         "redirect" => "step.redirect",
+        "cover" => "step.cover",
         "ask" => "step.ask",
         "undo" => "step.undo",
         _ => return "",
@@ -393,7 +402,7 @@ mod tests {
         for step in [
             "take-up", "accept", "clarify", "supply", "waitlist", "decline", "correct", "return",
             "outcome", "withdraw", "void", "remind", "expire", "progress", "ask", "undo",
-            "redirect",
+            "redirect", "cover",
         ] {
             assert!(!word(step, Lang::Zh).is_empty() && !word(step, Lang::En).is_empty(), "{step}");
         }

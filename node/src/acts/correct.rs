@@ -330,7 +330,7 @@ impl Batch<'_> {
         let Some(mut draft) = self.draft(file).await? else { return Ok(()) };
         amend(&mut draft, given);
         self.hide(file, &Place::of_leg(file.id, DRAFT), &draft.encode_to_vec()).await?;
-        Ok(())
+        Ok(self.watch_cover(file).await?)
     }
 
     async fn consent_for(&mut self, file: &LegFile) -> Outcome<Digest> {

@@ -90,6 +90,9 @@ impl Batch<'_> {
         all.push((Act::Return(wire::DeskReturn { code }), format!("--code {BLANK}")));
         let code = VoidCode::SentInError.into();
         all.push((Act::Void(wire::DeskVoid { code }), "--code SENT_IN_ERROR".to_owned()));
+        let covered_from = self.today.number();
+        let from = format!("--from {}", self.today);
+        all.push((Act::Cover(wire::DeskCover { covered_from }), from));
         all.push((Act::Remind(wire::DeskRemind { duty: 0 }), none()));
         all.push((Act::Expire(wire::DeskExpire { duty: 0 }), none()));
         all.push((Act::Withdraw(wire::DeskWithdraw {}), none()));

@@ -87,6 +87,7 @@ const LIMITS: &str = r#"
 #"guardian.tell.v1" = "SMS_100016"
 #"statement.ask.v1" = "SMS_100017"
 #"proxy.tell.v1" = "SMS_100018"
+#"cover.tell.v1" = "SMS_100019"
 
 # How other systems of an office are told of changes (`jieli webhook add`): the certificates (PEM)
 # that their own are checked against instead of the public roots, seconds for one delivery, and after

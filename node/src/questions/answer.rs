@@ -263,10 +263,10 @@ impl Batch<'_> {
             Topic::Complete
                 if matches!(file.law.state().stage, Stage::Fulfilled | Stage::Unconfirmed) =>
             {
-                let body = wire::Complete { covered_from: 0 };
-                let speech = Speech::plain(MessageType::Complete, Body::Complete(body));
-                self.say(file, speech).await?;
-                Ok(())
+                // The date that the person was shown.
+                let from = <[u8; 4]>::try_from(question.subject.as_slice());
+                self.say(file, complete(from.map_or(0, u32::from_be_bytes))).await?;
+                Ok(self.forget_cover(file.id).await?)
             }
             Topic::Redirect if !self.redirect_is_over(question, file).await? => {
                 self.sign_consent(question, file).await?;
@@ -328,7 +328,7 @@ impl Batch<'_> {
             speech.sections.extend(filled(&draft, Phase::B));
         }
         self.say(file, speech).await?;
-        Ok(())
+        Ok(self.watch_cover(file).await?)
     }
 
     /// The consent that a yes comes to, with the way it was given.
@@ -464,6 +464,12 @@ impl Batch<'_> {
         self.withdraw(&mut file, &WithdrawnBy::Person).await?;
         Ok(())
     }
+}
+
+/// COMPLETE; from when cover is given, yyyymmdd, for insurance.
+pub(crate) fn complete(covered_from: u32) -> Speech {
+    let body = Body::Complete(wire::Complete { covered_from });
+    Speech::plain(MessageType::Complete, body)
 }
 
 /// Every number named has to be one that was asked.

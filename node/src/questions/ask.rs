@@ -5,6 +5,7 @@ use super::tell::CONSENT_TAKEN;
 use super::{CODE_HOURS, DRAFT_DAYS, HOUR_MS, LAPSE, Put, Question, Topic, When, asked, text};
 use crate::batch::Batch;
 use crate::command::Actor;
+use crate::cover::Cover;
 use crate::legs::{LegFile, Local};
 use crate::store::{self, StoreError};
 use crate::timer::TimerKind;
@@ -427,28 +428,49 @@ impl Batch<'_> {
         Ok(self.question(&id).await?)
     }
 
+    /// Asks the worker, at the origin, whether an outcome is true; of insurance with the date from
+    /// which cover is given, once the desk has stated it.
+    pub(crate) async fn ask_complete(&mut self, file: &mut LegFile) -> Outcome<()> {
+        if file.law.state().stage != Stage::Fulfilled || file.our_side != Side::Initiator {
+            return Ok(());
+        }
+        let Some((text, subject)) = self.complete_text(file).await? else { return Ok(()) };
+        let deadline = self.now_ms + CODE_HOURS * HOUR_MS;
+        let shown = file.clone();
+        self.put_question(Topic::Complete, &[&shown], text, &subject, deadline).await.map(drop)
+    }
+
     /// The same question at a window, where it is answered on the keypad.
     pub(crate) async fn complete_at_window(
         &mut self,
         file: &LegFile,
         deadline_ms: u64,
-    ) -> Outcome<Question> {
-        let text = text::complete(file.service, file.is_local());
-        let put =
-            Put { topic: Topic::Complete, text: &text, subject: &[], deadline_ms, language: "" };
+    ) -> Outcome<Option<Question>> {
+        let Some((text, subject)) = self.complete_text(file).await? else { return Ok(None) };
+        let put = Put {
+            topic: Topic::Complete,
+            text: &text,
+            subject: &subject,
+            deadline_ms,
+            language: "",
+        };
         let id = self.store_question(&put, &[file]).await?;
-        Ok(self.question(&id).await?.ok_or(StoreError::Corrupt("question"))?)
+        Ok(Some(self.question(&id).await?.ok_or(StoreError::Corrupt("question"))?))
     }
 
-    /// Asks the worker, at the origin, whether an outcome is true.
-    pub(crate) async fn ask_complete(&mut self, file: &mut LegFile) -> Outcome<()> {
-        if file.law.state().stage != Stage::Fulfilled || file.our_side != Side::Initiator {
-            return Ok(());
+    /// What is asked, and the date that a yes confirms; `None` while cover has no date.
+    async fn complete_text(
+        &mut self,
+        file: &LegFile,
+    ) -> Result<Option<(String, Vec<u8>)>, StoreError> {
+        let text = text::complete(file.service, file.is_local());
+        if file.service != Service::Insurance {
+            return Ok(Some((text, Vec::new())));
         }
-        let deadline = self.now_ms + CODE_HOURS * HOUR_MS;
-        let shown = file.clone();
-        let body = text::complete(file.service, file.is_local());
-        self.put_question(Topic::Complete, &[&shown], body, &[], deadline).await.map(drop)
+        let cover = Cover::of(self.conn, file.id).await?;
+        Ok(cover
+            .from
+            .map(|from| (text::covered(&text, from), from.number().to_be_bytes().to_vec())))
     }
 
     /// V3: the receiving city asks in private whether the job is the worker's own choice.

@@ -87,7 +87,7 @@ impl Batch<'_> {
 }
 
 /// The messages of a leg that take effect.
-fn counted(file: &LegFile) -> impl Iterator<Item = (&Entry, &wire::Message)> {
+pub(crate) fn counted(file: &LegFile) -> impl Iterator<Item = (&Entry, &wire::Message)> {
     file.entries.iter().filter_map(|entry| {
         file.law.place(entry.side, entry.seq)?.legal()?;
         Some((entry, entry.message.as_ref()?))

@@ -54,6 +54,22 @@ fn of_city_en(city: &str, office: &str) -> String {
     if office.starts_with(city) { office.to_owned() } else { format!("{office} in {city}") }
 }
 
+/// The question whether it is done, with the date from which cover is given.
+pub(crate) fn covered(text: &str, from: Day) -> String {
+    format!("{text}\n起保日期：{from}。 Covered from: {from}.")
+}
+
+/// Tells of days without insurance cover. No code in it.
+pub(crate) fn cover_gap(city: &str, case_number: &str, from: Day, days: u32) -> String {
+    format!(
+        "【接力】{city}，办件 {case_number}\n按申请时填的最后缴费月，您的社会保险从 {from} 起没有缴费，到今天已 {days} 天。\
+         手续正在办理，还没有办完。断保满 60 天可能影响待遇：可以问经办窗口，或拨 12393（医保）、12333（人社）。\n\
+         Case {case_number}. By the last month paid, as it was entered, your insurance has had no \
+         contribution since {from}: {days} days by today. The transfer is not finished. From 60 \
+         days on benefits may be lost: ask the office, or call 12393 (medical) or 12333 (work)."
+    )
+}
+
 /// A consent question that somebody answers in the person's place.
 pub(crate) fn by_proxy(text: &str) -> String {
     format!(

@@ -62,6 +62,7 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 39 "0039_vacancy_office",
                 44 "0044_webhooks",
                 49 "0049_proxy",
+                50 "0050_cover",
             )
         };
     }

@@ -22,7 +22,8 @@ impl Batch<'_> {
                 continue;
             }
             let deadline_ms = self.now_ms + SITTING_MINUTES * MINUTE_MS;
-            let question = self.complete_at_window(file, deadline_ms).await?;
+            let asked = self.complete_at_window(file, deadline_ms).await?;
+            let Some(question) = asked else { continue };
             self.opened_now(&question.id).await?;
             items.push(Item {
                 leg: file.id,

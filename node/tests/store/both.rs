@@ -44,6 +44,7 @@ const SCHEMA: &str = concat!(
     include_str!("../../src/store/schema/sqlite/0039_vacancy_office.sql"),
     include_str!("../../src/store/schema/sqlite/0044_webhooks.sql"),
     include_str!("../../src/store/schema/sqlite/0049_proxy.sql"),
+    include_str!("../../src/store/schema/sqlite/0050_cover.sql"),
 );
 
 #[derive(Clone, Debug)]
@@ -304,7 +305,7 @@ proptest! {
         let mut results = results_of(async |scratch| history(scratch, &batches).await);
         while let [(told, dump), (other_told, other_dump), ..] = results.as_slice() {
             prop_assert_eq!(told, other_told);
-            prop_assert_eq!(dump.len(), 112);
+            prop_assert_eq!(dump.len(), 116);
             for (table, rows) in dump {
                 prop_assert!(other_dump.get(table) == Some(rows), "table {} differs", table);
             }

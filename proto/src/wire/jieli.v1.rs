@@ -3646,6 +3646,12 @@ pub struct LegDesk {
     /// of the person: the same service was sent by another office too
     #[prost(bool, tag = "11")]
     pub duplicate_asked: bool,
+    /// insurance: days without cover that were warned of, 45 or 60; else 0
+    #[prost(uint32, tag = "13")]
+    pub cover_gap: u32,
+    /// insurance is done, and nobody has stated from when
+    #[prost(bool, tag = "14")]
+    pub cover_wanted: bool,
     /// token that stands in for `handler` today
     #[prost(string, tag = "12")]
     pub stand_in: ::prost::alloc::string::String,
@@ -7895,7 +7901,7 @@ pub struct ActRequest {
     pub leg: u32,
     #[prost(
         oneof = "act_request::Act",
-        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17"
+        tags = "3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18"
     )]
     pub act: ::core::option::Option<act_request::Act>,
 }
@@ -7933,6 +7939,8 @@ pub mod act_request {
         Correct(super::DeskCorrect),
         #[prost(message, tag = "17")]
         Redirect(super::DeskRedirect),
+        #[prost(message, tag = "18")]
+        Cover(super::DeskCover),
     }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -8032,6 +8040,13 @@ pub struct DeskCorrect {
     pub not_as_asked: bool,
 }
 /// To the competent office of the same city: its credit code, or empty where there is only one.
+/// Insurance, once it is fulfilled: from when cover is given, yyyymmdd. The person is asked with that
+/// date, and the yes sends COMPLETE.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeskCover {
+    #[prost(uint32, tag = "1")]
+    pub covered_from: u32,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeskRedirect {
     #[prost(string, tag = "1")]

@@ -182,6 +182,13 @@ pub(super) enum Step {
         duty: Option<String>,
     },
     /// Says how far it is.
+    /// Insurance that is done: from when cover is given. The person is asked with that date, and the yes
+    /// sends COMPLETE.
+    Cover {
+        /// yyyy-mm-dd.
+        #[arg(long, value_parser = date_of)]
+        from: u32,
+    },
     Progress {
         /// SCHEDULED or IN_PROGRESS.
         #[arg(long, default_value = "IN_PROGRESS")]
@@ -215,6 +222,7 @@ impl Step {
                 }
                 Act::Correct(wire::DeskCorrect { fields, terms, as_asked, not_as_asked })
             }
+            Step::Cover { from } => Act::Cover(wire::DeskCover { covered_from: from }),
             Step::Redirect { office } => Act::Redirect(wire::DeskRedirect { office }),
             Step::Return { code } => {
                 let known = ReturnCode::from_str_name(&format!("RETURN_CODE_{}", upper(&code)));

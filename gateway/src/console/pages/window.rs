@@ -13,9 +13,19 @@ use axum::response::Response;
 use jieli_proto::wire::{self, Service};
 use jieli_proto::words;
 
-/// What can be done for whoever stands there, in the order in which it is shown.
-const ERRANDS: [&str; 9] =
-    ["ask", "waive", "proxy", "guardian", "stop", "pin", "reopen", "correct", "erase"];
+/// What can be done for whoever stands there, in the order in which it is shown: its name in forms,
+/// its words, and what is said above what is still to be typed for it.
+const ERRANDS: [(&str, &str, &str); 9] = [
+    ("ask", "seat.ask", ""),
+    ("waive", "seat.waive", ""),
+    ("proxy", "seat.proxy", "seat.proxy_lead"),
+    ("guardian", "seat.guardian", "seat.guardian_lead"),
+    ("stop", "seat.stop", "seat.stop_lead"),
+    ("pin", "seat.pin", "seat.pin_lead"),
+    ("reopen", "seat.reopen", "seat.reopen_lead"),
+    ("correct", "seat.correct", "seat.correct_lead"),
+    ("erase", "seat.erase", "seat.erase_lead"),
+];
 
 /// What of the person may be said to be wrong: fields of the person section.
 const WRONG: [(&str, &str); 3] =
@@ -51,13 +61,9 @@ impl Visitor {
     }
 }
 
-fn errand_word(errand: &str) -> String {
-    format!("seat.{errand}")
-}
-
 fn first_form(visitor: &Visitor) -> FormPage {
     let lang = visitor.lang;
-    let errands = ERRANDS.map(|one| (one.to_owned(), lang.w(&errand_word(one)).to_owned()));
+    let errands = ERRANDS.map(|(name, word, _)| (name.to_owned(), lang.w(word).to_owned()));
     let inputs = vec![
         Input::new("case", lang.w("case.number"), Kind::Text).optional(),
         Input::new("document", lang.w("find.document"), Kind::Choice(kinds(lang))).value("1"),
@@ -114,13 +120,15 @@ pub(crate) async fn choose(visitor: Visitor, form: Form) -> Answer {
     match errand {
         "ask" => open(&visitor, &form, false, None).await,
         "waive" => open(&visitor, &form, true, None).await,
-        other => Ok(next_form(&visitor, other, &form).show()),
+        other => Ok(next_form(&visitor, other, &form).unwrap_or(page).show()),
     }
 }
 
 /// What is still to be typed for an errand.
-fn next_form(visitor: &Visitor, errand: &str, form: &Form) -> FormPage {
+fn next_form(visitor: &Visitor, errand: &str, form: &Form) -> Option<FormPage> {
     let lang = visitor.lang;
+    let known = |(name, _, lead): &&(&str, &str, &str)| *name == errand && !lead.is_empty();
+    let (_, word, lead) = ERRANDS.iter().find(known)?;
     let paper = || {
         [
             Input::new("their_document", lang.w("find.document"), Kind::Choice(kinds(lang)))
@@ -157,21 +165,20 @@ fn next_form(visitor: &Visitor, errand: &str, form: &Form) -> FormPage {
         }
         _ => vec![items()],
     };
-    let mut page = simple(visitor, lang.w(&errand_word(errand)), "/window/do", inputs);
-    page.lead = vec![lang.w(&format!("seat.{errand}_lead")).to_owned()];
+    let mut page = simple(visitor, lang.w(word), "/window/do", inputs);
+    page.lead = vec![lang.w(lead).to_owned()];
     page.hidden = carried(form);
     page.back = Some(Link::new("/window", lang.w("form.back")));
-    page
+    Some(page)
 }
 
 /// Does what was chosen, with what was typed for it.
 pub(crate) async fn perform(visitor: Visitor, form: Form) -> Answer {
     let lang = visitor.lang;
     let errand = form.get("errand");
-    if !ERRANDS[2..].contains(&errand) {
+    let Some(mut page) = next_form(&visitor, errand, &form) else {
         return Ok(first_form(&visitor).show());
-    }
-    let mut page = next_form(&visitor, errand, &form);
+    };
     if !taken(&mut page.inputs, &form, lang) {
         return Ok(page.show());
     }
@@ -183,7 +190,7 @@ pub(crate) async fn perform(visitor: Visitor, form: Form) -> Answer {
             let proxy = wire::Proxy { document: theirs.0, number: theirs.1.to_owned() };
             return open(&visitor, &form, false, Some(proxy)).await;
         }
-        "guardian" => return guardian(&visitor, &form).await,
+        "guardian" => return guardian(&visitor, &form, page).await,
         "pin" if form.get("pin") != form.get("again") => {
             page.inputs[1].wrong = lang.w("seat.differ").to_owned();
             return Ok(page.show());
@@ -236,7 +243,7 @@ fn numbers(text: &str) -> Option<Vec<u32>> {
 }
 
 /// What the guardian reads, and then that it was read.
-async fn guardian(visitor: &Visitor, form: &Form) -> Answer {
+async fn guardian(visitor: &Visitor, form: &Form, page: FormPage) -> Answer {
     let lang = visitor.lang;
     let told = form.get("told") == "yes";
     let ask = wire::TellGuardianRequest {
@@ -248,7 +255,7 @@ async fn guardian(visitor: &Visitor, form: &Form) -> Answer {
     };
     let said = match visitor.keypad()?.tell_guardian(ask).await {
         Ok(reply) => reply.into_inner(),
-        Err(status) => return next_form(visitor, "guardian", form).blamed(visitor, 0, status),
+        Err(status) => return page.blamed(visitor, 0, status),
     };
     let say = lang.pick(&said.say_zh, &said.say_en);
     if told {
@@ -287,11 +294,11 @@ async fn open(
     let ask = wire::OpenSittingRequest { in_hand, waive_day, proxy, ..Default::default() };
     let opened = match visitor.keypad()?.open_sitting(ask).await {
         Ok(reply) => reply.into_inner(),
-        Err(status) if by_proxy => {
-            return next_form(visitor, "proxy", form).blamed(visitor, 1, status);
-        }
         Err(status) => {
-            let mut page = first_form(visitor);
+            let mut page = match next_form(visitor, form.get("errand"), form) {
+                Some(page) => page,
+                None => first_form(visitor),
+            };
             taken(&mut page.inputs, form, lang);
             return page.blamed(visitor, 0, status);
         }

@@ -2,6 +2,7 @@
 
 use super::Answer;
 use super::legs::Scene;
+use crate::cover::{INSURANCE, LAST_PAID, gap_days};
 use crate::follow::filled;
 use crate::legs::{Entry, LegFile, msg_id};
 use crate::questions::{CORRECTION_ASKED, open_request};
@@ -29,10 +30,26 @@ impl Scene<'_> {
                 self.disclosed(file, entry, &mut values).await?;
             }
         }
+        let gap = self.days_without_cover(file, &values);
         let asked = self.asked(file).await?;
         let known = values.into_iter();
         let known = known.filter_map(|((section, field), value)| view(section, field, &value));
-        Ok(known.chain(asked).collect())
+        Ok(known.chain(gap).chain(asked).collect())
+    }
+
+    /// Counted from the month that was paid last; it stands in no section.
+    fn days_without_cover(&self, file: &LegFile, values: &Values) -> Option<wire::FieldView> {
+        let Some(Value::Number(month)) = values.get(&(INSURANCE, LAST_PAID)) else { return None };
+        let now_ms = self.house.world.clock.now_unix_ms();
+        let days = gap_days(*month as u32, self.house.calendar().day_of_unix_ms(now_ms));
+        let shown = days > 0 && !file.law.is_closed() && !file.law.state().fact;
+        shown.then(|| wire::FieldView {
+            section: u32::from(INSURANCE),
+            field: 0,
+            name_zh: "断保天数（按最后缴费月）".to_owned(),
+            name_en: "days without cover, by the last month paid".to_owned(),
+            value: days.to_string(),
+        })
     }
 
     /// What the person asked to have instead.

@@ -3,6 +3,7 @@
 use super::Answer;
 use crate::acts::{Holder, Unsent, time_of, waiting};
 use crate::batch::Batch;
+use crate::cover::{Cover, WARN_DAYS};
 use crate::directory::Bond;
 use crate::house::House;
 use crate::legs::{Entry, LegFile, Local, Standing, heard, stage_word};
@@ -18,8 +19,8 @@ use jieli_proto::case::{self, Direction, Owed, Side};
 use jieli_proto::day::Day;
 use jieli_proto::refusal::Refusal;
 use jieli_proto::section::{PERSON, SectionKind};
-use jieli_proto::wire;
 use jieli_proto::wire::message::Body;
+use jieli_proto::wire::{self, Service};
 use jieli_proto::words;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -233,8 +234,9 @@ impl<'a> Scene<'a> {
             token: pending.token,
         });
         let unsent = Unsent::load(self.conn, file).await?;
+        let cover = self.cover(file).await?;
         let urgency = match owed.and_then(|owed| owed.due) {
-            _ if unsent.is_some() => "needs-person",
+            _ if unsent.is_some() || cover.0 >= WARN_DAYS[1] || cover.1 => "needs-person",
             Some(due) if due < today => {
                 let late = calendar.working_days_between(due, today);
                 if late > LATE_DAYS { "needs-person" } else { "overdue" }
@@ -258,6 +260,8 @@ impl<'a> Scene<'a> {
                 format!("{} {}", calendar.name(), calendar.version())
             }),
             due_provisional: due.is_some_and(|due| calendar.is_provisional(due)),
+            cover_gap: cover.0,
+            cover_wanted: cover.1,
             pending,
             not_sent: unsent.map(|unsent| wire::UnsentAct {
                 step: unsent.step,
@@ -266,6 +270,18 @@ impl<'a> Scene<'a> {
                 say_en: unsent.say_en,
             }),
         })
+    }
+
+    /// Insurance: the days without cover that were warned of, and whether a date is to be stated.
+    async fn cover(&mut self, file: &LegFile) -> Result<(u32, bool), StoreError> {
+        let closed = file.local != Local::OnTheRoad || file.law.is_closed();
+        if file.service != Service::Insurance || closed || file.is_stopped() {
+            return Ok((0, false));
+        }
+        let cover = Cover::of(self.conn, file.id).await?;
+        let done = file.our_side == Side::Initiator && file.law.state().fact;
+        let open = cover.from.is_none();
+        Ok((if open { cover.warned } else { 0 }, done && open))
     }
 
     /// The calendar of who owes what a leg waits for, in the version that its date was said with.

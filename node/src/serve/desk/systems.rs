@@ -85,7 +85,8 @@ fn may_take(act: Option<&Act>) -> Result<(), Denied> {
             | Act::Clarify(_)
             | Act::Waitlist(_)
             | Act::Return(_)
-            | Act::Redirect(_),
+            | Act::Redirect(_)
+            | Act::Cover(_),
         )
         | None => false,
     };

@@ -37,6 +37,10 @@ impl Story {
             self.arrived(self.ruian(), self.kunming(), &case, Service::Insurance).await?;
         self.act(self.kunming(), &there, leg, Act::TakeUp(wire::DeskTakeUp {})).await?;
         self.act(self.kunming(), &there, leg, outcome(Service::Insurance, "")).await?;
+        self.one_stage(self.ruian(), &case, 1, "FULFILLED").await?;
+        let covered_from = self.calendar.day_of_unix_ms(self.now()).number();
+        let cover = Act::Cover(wire::DeskCover { covered_from });
+        self.act(self.ruian(), &case, 1, cover).await?;
         self.confirm(self.ruian(), &case, 1).await?;
         self.stage(self.ruian(), &case, "COMPLETED", 1).await?;
         Ok(json!({ "case": case, "window": "瑞安市总工会 union of Ruian", "completed": 1 }))
