@@ -10,11 +10,11 @@ use crate::questions::counted;
 use crate::store::{Conn, StoreError};
 use crate::timer::TimerKind;
 use crate::trouble::Outcome;
-use crate::vault;
+use crate::vault::{Place, values_of};
 use jieli_proto::case::{Side, Stage};
 use jieli_proto::day::Day;
-use jieli_proto::id::{Digest, LegId};
-use jieli_proto::section::{self, Phase, Value};
+use jieli_proto::id::LegId;
+use jieli_proto::section::{Phase, Value};
 use jieli_proto::wire::{self, Service};
 
 /// Days without cover after which the desks and the person are warned, once each.
@@ -111,14 +111,9 @@ impl Batch<'_> {
         }
         for (_, message) in counted(file) {
             let Some(msg) = msg_id(message) else { continue };
-            let slot = message.section_digests.iter().find(|s| s.section == u32::from(INSURANCE));
-            let Some(digest) = slot.and_then(|slot| Digest::from_slice(&slot.digest)) else {
-                continue;
-            };
-            let stored = vault::stored_section(self.conn, self.house, file, msg, INSURANCE).await?;
-            let Some(stored) = stored else { continue };
-            let opened = section::open(&msg, &stored, &digest)
-                .map_err(|_| StoreError::Corrupt("section_data"))?;
+            let place = Place { leg: file.id, slot: INSURANCE, msg };
+            let bytes = self.reveal(file, &place).await?;
+            let Some(opened) = bytes.and_then(|bytes| values_of(&bytes, &msg)) else { continue };
             read(&opened);
         }
         Ok(found)

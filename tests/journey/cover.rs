@@ -58,6 +58,8 @@ async fn days_without_cover_are_warned_of_at_both_desks_and_by_telephone() {
     for town in [kunming, ruian] {
         assert_eq!(gap(town, leg).await.0, 0);
     }
+    let clocks = "SELECT COUNT(*) FROM timer WHERE kind = 'cover-gap'";
+    assert_eq!((kunming.count(clocks).await, ruian.count(clocks).await), (2, 2));
     for days in [45, 60] {
         let before = ruian.phones.about(&case, GAP).len();
         let gone = if days == 45 { 24 } else { 15 };
