@@ -1,13 +1,17 @@
 // The desks, page by page: as they are, in English, empty, refused, in the dark and on paper.
+import { person } from "./demo.mjs";
 
 /** Pages of a desk, and what on them only this role has. */
 export const DESKS = [
-  ["kunming.yn", "转出经办", "sending", ["", "sheet", "queue", "find", "partners", "account", "account/password"]],
+  ["kunming.yn", "转出经办", "sending", ["", "sheet", "queue", "find", "figures", "stand-ins", "partners", "account", "account/password"]],
   ["ruian.zj", "住建局 · 接收经办", "housing", ["", "queue", "queue?due=overdue"]],
   ["chengdu.sc", "教育局 · 接收经办", "empty", ["", "queue", "places"]],
   ["ruian.zj", "人社局 · 接收经办", "receiving", ["", "queue", "find", "places", "places/set", "vacancies", "vacancies/new", "vacancies/rule"], post],
   ["kunming.yn", "审批", "approver", ["", "partners", "partners?state=suspended", "agreements/new", "agreements/draft?city=ruian.zj"], agreement],
   ["kunming.yn", "站点录入", "station", ["", "sheet"]],
+  ["kunming.yn", "总工会 · 窗口人员", "window", ["", "window"], sitting],
+  ["kunming.yn", "负责人", "director", ["", "figures", "partners"]],
+  ["kunming.yn", "协助人", "helper", ["", "given"]],
   ["ruian.zj", "合规审阅", "compliance", ["", "review", "verify", "partners", "review/flags", "packs"], report],
   ["kunming.yn", "安全管理员", "security", ["", "accounts", "accounts/new", "accounts/events"]],
   ["kunming.yn", "系统管理员", "system", ["", "system", "system/hold", "packs"]],
@@ -24,7 +28,7 @@ export async function desk({ watch, browser, demo }, [city, words, role, paths, 
     await page.goto(root + path);
     await watch.look(page, named(path));
   }
-  if (more) await more(watch, page, root);
+  if (more) await more(watch, page, root, { browser, demo });
   await page.goto(`${root}cases/2026-999999`);
   await watch.look(page, `${role}-refused`, [320]);
   await page.goto(root);
@@ -49,6 +53,37 @@ export async function logIn({ watch, browser, demo }) {
   await page.getByRole("button", { name: "登录" }).click();
   await watch.look(page, "login-refused");
   await context.close();
+}
+
+/** Who stands at the window: what is missing, every errand, the screen that is turned round. */
+async function sitting(watch, page, root, { browser, demo }) {
+  const who = person(790, "示例·窗口");
+  const context = await watch.context(browser, {});
+  const clerk = await context.newPage();
+  await clerk.goto(demo.door("kunming.yn", "转出经办"));
+  await clerk.goto(new URL("/sheet", clerk.url()).href);
+  const rows = `姓名,证件号码,意向城市,需要住房,住房类型,同住人数,手机号码\r\n${who.name},${who.number},瑞安,是,公租房,2,${who.phone}`;
+  await clerk.setInputFiles("input[type=file]", { name: "名单.csv", mimeType: "text/csv", buffer: Buffer.from(rows) });
+  await clerk.getByRole("button", { name: "读取并预览" }).click();
+  await clerk.getByRole("button", { name: "导入为草稿" }).click();
+  const [number] = (await clerk.innerText("main")).match(/\d{4}-\d{6}/);
+  await context.close();
+  await page.goto(`${root}window`);
+  await page.click("main form button");
+  await page.waitForSelector(".summary");
+  await watch.look(page, "window-missing");
+  for (const errand of ["proxy", "guardian", "stop", "pin", "reopen", "correct", "erase", "ask"]) {
+    await page.goto(`${root}window`);
+    await page.fill("#case", number);
+    await page.fill("#number", who.number);
+    await page.check(`input[name=errand][value=${errand}]`);
+    await page.click("main form button");
+    await page.waitForSelector("main form");
+    await watch.look(page, `window-${errand}`);
+  }
+  await page.click("main form button");
+  await page.waitForSelector(".panel");
+  await watch.look(page, "window-received");
 }
 
 /** An agreement: read whole, its steps, a draft that the node refuses. */

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { WIDTHS } from "./watch.mjs";
 
-const PATHS = ["mine", "looked", "help", "helper", "stop", "pin", "again", "erase", "stop-now", "kept", "call-back"];
+const PATHS = ["mine", "looked", "help", "helper", "proxy", "stop", "pin", "again", "erase", "stop-now", "kept", "call-back"];
 
 /** A question of the story that nobody has answered: its case number and code. */
 function asked(dir) {
