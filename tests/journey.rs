@@ -23,6 +23,8 @@ mod cosigned;
 mod cover;
 #[path = "journey/crossing.rs"]
 mod crossing;
+#[path = "journey/district.rs"]
+mod district;
 #[path = "journey/heard.rs"]
 mod heard;
 #[path = "journey/heirs.rs"]
@@ -65,6 +67,10 @@ mod statement;
 mod steady;
 #[path = "journey/stops.rs"]
 mod stops;
+#[path = "journey/thirty_five.rs"]
+mod thirty_five;
+#[path = "journey/tongues.rs"]
+mod tongues;
 #[path = "journey/twice.rs"]
 mod twice;
 #[path = "journey/undo.rs"]

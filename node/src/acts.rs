@@ -24,6 +24,7 @@ mod again;
 mod correct;
 mod cover;
 mod decide;
+mod entry;
 mod handler;
 mod offer;
 mod pending;
@@ -123,7 +124,7 @@ impl Batch<'_> {
         let bond = self.bond_of(file);
         let bond = bond.ok_or_else(|| Denied::no_agreement(file.bond))?;
         let planned = match act {
-            Act::TakeUp(_) => Planned::now(self.take_up(&bond, file)?),
+            Act::TakeUp(_) => Planned::now(self.take_up(&bond, file).await?),
             Act::Accept(asked) => {
                 self.place_is_left(file).await?;
                 Planned::now(self.accept(&bond, file, asked).await?)

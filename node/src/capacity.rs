@@ -15,6 +15,7 @@ use jieli_proto::words;
 use prost::Message as _;
 
 mod cut;
+mod district;
 mod figure;
 mod kept;
 mod peers;

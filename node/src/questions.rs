@@ -35,6 +35,7 @@ mod redirect;
 mod status;
 mod tell;
 mod text;
+mod tongues;
 
 pub(crate) use answer::{complete, no_such_number, received};
 pub(crate) use call_back::call_back_text;
@@ -50,14 +51,10 @@ pub use pin::RESET_HOURS;
 pub use status::{Look, View};
 pub(crate) use tell::{ARRIVAL_STATE, Letter, Told};
 pub(crate) use text::{
-    by_proxy as by_proxy_text, consent as consent_text, letter as letter_text,
-    receiving_line as receiving_text, statement as statement_text,
+    by_proxy as by_proxy_text, letter as letter_text, receiving_line as receiving_text,
+    statement as statement_text,
 };
-
-/// The question about the terms of a job, as a window shows it.
-pub(crate) fn acknowledge_text(terms: &wire::Terms, until: jieli_proto::day::Day) -> String {
-    text::acknowledge(&text::terms(terms), until)
-}
+use tongues::Spoken;
 
 /// Hours a code is good for.
 pub const CODE_HOURS: u64 = 72;
@@ -245,7 +242,7 @@ impl Batch<'_> {
         &mut self,
         topic: Topic,
         files: &[&LegFile],
-        text: String,
+        text: impl Into<Spoken>,
         subject: &[u8],
         deadline_ms: u64,
     ) -> Outcome<[u8; 16]> {
@@ -260,7 +257,7 @@ impl Batch<'_> {
         template: &'static str,
         topic: Topic,
         files: &[&LegFile],
-        text: String,
+        spoken: impl Into<Spoken>,
         subject: &[u8],
         when: When,
     ) -> Outcome<[u8; 16]> {
@@ -275,7 +272,9 @@ impl Batch<'_> {
         // The code's hours are counted from when it goes out.
         let deadline_ms =
             if topic.counts_hours() { due_ms + CODE_HOURS * HOUR_MS } else { deadline_ms };
-        let put = Put { topic, text: &text, subject, deadline_ms, language: &contact.language };
+        let spoken = spoken.into();
+        let language = &spoken.tag(&contact.language);
+        let put = Put { topic, text: &spoken.text, subject, deadline_ms, language };
         let id = self.store_question(&put, files).await?;
         let question = self.question(&id).await?.ok_or(StoreError::Corrupt("question"))?;
         self.send_code(files, &contact.phone, template, &question, due_ms).await?;

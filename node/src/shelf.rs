@@ -14,20 +14,22 @@ use jieli_proto::envelope;
 use jieli_proto::id::{AgreementId, CityId, Digest};
 use jieli_proto::kinds::{Kind, PartySide};
 use jieli_proto::manifest::Manifest;
-use jieli_proto::pack::{Content, Item, List};
+use jieli_proto::pack::{Catalogue, Content, Language, List};
 use jieli_proto::wire;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 /// What every city holds, in its file form.
-const BUILT_IN: [&str; 6] = [
+const BUILT_IN: [&str; 8] = [
     include_str!("../../proto/packs/calendar-cn-2026.json"),
     include_str!("../../proto/packs/codes-divisions-cn.json"),
     include_str!("../../proto/packs/codes-occupations-cn.json"),
     include_str!("../../proto/packs/codes-hazardous-cn.json"),
     include_str!("../../proto/packs/codes-schemes-cn.json"),
     include_str!("../../proto/packs/items-cn.json"),
+    include_str!("../../proto/packs/language-zh.json"),
+    include_str!("../../proto/packs/language-en.json"),
 ];
 
 /// The calendar of a city that names no other.
@@ -160,9 +162,10 @@ impl Shelf {
         })
     }
 
-    /// An item of the catalogues in force on a day: of the newest that this city has signed itself,
-    /// else of the one built in. No other city's catalogue says where a person's request goes.
-    pub fn item(&self, code: u32, on: Day) -> Option<&Item> {
+    /// The catalogue of items in force on a day: the newest that this city has signed itself, else
+    /// the one built in. No other city's catalogue says where a person's request goes. What the
+    /// newest has dropped is no item any more.
+    pub fn items(&self, on: Day) -> Option<&Catalogue> {
         let found = self.held.iter().filter_map(|held| {
             let Content::Items(catalogue) = &held.content else { return None };
             let title = &catalogue.title;
@@ -171,9 +174,24 @@ impl Shelf {
                 && (title.valid_from..=title.valid_to).contains(&on);
             counts.then_some(((is_own, title.version), catalogue))
         });
-        // What the newest has dropped is no item any more.
-        let (_, newest) = found.max_by_key(|(rank, _)| *rank)?;
-        newest.get(code)
+        found.max_by_key(|(rank, _)| *rank).map(|(_, newest)| newest)
+    }
+
+    /// The texts of a language, by its tag or, where none has that, by the first part of it: of the
+    /// newest pack in force that this city has signed itself, else of the one built in; where none
+    /// is in force any more, of the newest before. No other city's pack says what a person reads.
+    pub fn language(&self, tag: &str, on: Day) -> Option<&Language> {
+        let main = |tag: &str| tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
+        let found = self.held.iter().filter_map(|held| {
+            let Content::Language(language) = &held.content else { return None };
+            let is_own = held.city.as_ref() == Some(&self.city);
+            let counts = (is_own || held.city.is_none()) && main(&language.language) == main(tag);
+            let title = &language.title;
+            let is_exact = language.language.eq_ignore_ascii_case(tag);
+            let in_force = (title.valid_from..=title.valid_to).contains(&on);
+            counts.then_some(((is_exact, in_force, is_own, title.version), language))
+        });
+        found.max_by_key(|(rank, _)| *rank).map(|(_, language)| language)
     }
 
     /// The calendar of this city where no agreement names one.

@@ -7,7 +7,7 @@
 use crate::batch::Batch;
 use crate::command::Actor;
 use crate::legs::{LegFile, Local};
-use crate::questions::{Look, Put, Question, Topic, View, purpose, received};
+use crate::questions::{Look, Question, Topic, View, purpose, received};
 use crate::store::{self, StoreError};
 use crate::trouble::{Denied, Outcome, Trouble};
 use jieli_proto::case::Side;
@@ -275,18 +275,14 @@ impl Batch<'_> {
         if files.is_empty() {
             return Ok(Vec::new());
         }
-        let mut whole = crate::questions::consent_text(&texts);
-        if methods.contains(&Method::Proxy) {
-            whole = crate::questions::by_proxy_text(&whole);
-        }
-        let put = Put {
-            topic: Topic::Consent,
-            text: &whole,
-            subject: &terms,
-            deadline_ms: self.now_ms + SITTING_MINUTES * MINUTE_MS,
-            language: "",
-        };
         let refs: Vec<&LegFile> = files.iter().collect();
+        let tongues = self.tongues_of(refs[0]).await?;
+        let mut whole = tongues.spoken(tongues.consent(&texts));
+        if methods.contains(&Method::Proxy) {
+            whole.text = crate::questions::by_proxy_text(&whole.text);
+        }
+        let deadline_ms = self.now_ms + SITTING_MINUTES * MINUTE_MS;
+        let put = whole.put(Topic::Consent, &terms, deadline_ms);
         let id = self.store_question(&put, &refs).await?;
         self.opened_now(&id).await?;
         let question = self.question(&id).await?.ok_or(StoreError::Corrupt("question"))?;

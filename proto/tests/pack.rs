@@ -118,6 +118,12 @@ fn a_list_is_refused_by_its_entry() {
     entry(changed(ITEMS, |found| found["items"][0]["fields"] = json!(["action"])), "item 1");
     entry(changed(ITEMS, |found| found["items"][0]["fields"][0] = json!("full_name")), "item 1");
     entry(changed(ITEMS, |found| found["items"][1]["code"] = json!(1)), "item 1");
+    // Only insurance says who else decides; and what tells an item are codes that it fills.
+    entry(changed(ITEMS, |found| found["items"][22]["decides"] = json!("labour")), "item 23");
+    for when in [json!({"grade": 1}), json!({"stage": 6}), json!({"home_kind": 1})] {
+        entry(changed(ITEMS, |found| found["items"][22]["when"] = when), "item 23");
+    }
+    entry(changed(ITEMS, |found| found["items"][0]["when"] = json!({"action": 1})), "item 1");
     entry(
         changed(SPANISH, |found| found["texts"]["terms.pay"] = json!("{low} {high}")),
         "terms.pay",

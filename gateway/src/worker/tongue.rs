@@ -31,6 +31,18 @@ impl Para {
     pub(crate) fn own(text: impl Into<String>) -> Para {
         Para { text: text.into(), tag: "" }
     }
+
+    /// A text of the node as it is. Where it begins in a language written from right to left, each
+    /// line is a paragraph that finds its own direction.
+    pub(crate) fn as_it_is(text: &str) -> Vec<Para> {
+        // Hebrew, Arabic, Syriac, Thaana, N'Ko and their forms, as UAX #9 groups them.
+        let turns = |c: char| matches!(c, '\u{0590}'..='\u{08ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{feff}');
+        if text.chars().any(turns) {
+            let line = |line: &str| Para { text: line.to_owned(), tag: "mul" };
+            return text.lines().map(line).collect();
+        }
+        vec![Para { text: text.to_owned(), tag: "zh-CN" }]
+    }
 }
 
 impl Tongue {

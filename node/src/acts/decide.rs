@@ -26,10 +26,12 @@ pub(super) const SLOT_DAYS: u32 = 6;
 pub(crate) const SLOT_DAYS_MIN: u32 = 4;
 
 impl Batch<'_> {
-    pub(crate) fn take_up(&self, bond: &Bond, file: &LegFile) -> Outcome<Speech> {
-        let body = Body::TakeUp(self.window(bond, file));
-        let due = self.due(bond, file, wire::Duty::Decide)?;
-        Ok(Speech::plain(MessageType::TakeUp, body).due(due))
+    pub(crate) async fn take_up(&mut self, bond: &Bond, file: &LegFile) -> Outcome<Speech> {
+        let entry = self.entry_of(file).await?;
+        let mut window = self.window(bond, file);
+        entry.fill(&mut window);
+        let due = self.decided_by_day(bond, file, &entry)?;
+        Ok(Speech::plain(MessageType::TakeUp, Body::TakeUp(window)).due(due))
     }
 
     /// Where the person goes: the office's own desk, as it is configured, or as the agreement names
@@ -93,7 +95,8 @@ impl Batch<'_> {
         file: &LegFile,
         asked: &wire::DeskAccept,
     ) -> Outcome<Speech> {
-        let window = self.full_window(bond, file, asked.window.as_ref())?;
+        let mut window = self.full_window(bond, file, asked.window.as_ref())?;
+        self.entry_of(file).await?.fill(&mut window);
         let mut body = wire::Accept { window: Some(window), ..wire::Accept::default() };
         if file.law.rules().direction == Direction::Pull {
             let due = self.due(bond, file, wire::Duty::Outcome)?;

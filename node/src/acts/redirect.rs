@@ -15,7 +15,7 @@ use jieli_proto::wire::{self, Duty, MessageType};
 
 impl Batch<'_> {
     /// The act, to the office named, or to the only one there is.
-    pub(super) fn redirect(
+    pub(crate) fn redirect(
         &self,
         bond: &Bond,
         file: &LegFile,
@@ -60,7 +60,7 @@ impl Batch<'_> {
     }
 
     /// The other offices of this city to which the agreement gives this service.
-    pub(super) fn competent(&self, bond: &Bond, file: &LegFile) -> Vec<wire::Office> {
+    pub(crate) fn competent(&self, bond: &Bond, file: &LegFile) -> Vec<wire::Office> {
         let Some(agreement) = bond.in_force() else { return Vec::new() };
         let here = agreement.party(bond.our_side).offices.iter();
         here.filter(|office| {
@@ -81,7 +81,7 @@ impl Batch<'_> {
     }
 
     /// What was being asked at the first office's window is over: its words name that office.
-    pub(super) async fn leaves_office(&mut self, file: &LegFile) -> Result<(), StoreError> {
+    pub(crate) async fn leaves_office(&mut self, file: &LegFile) -> Result<(), StoreError> {
         if file.is_local() { Ok(()) } else { self.close_questions(file.id).await }
     }
 

@@ -89,13 +89,17 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Whether a rule is to look at an OFFER that has just come: in a transaction of its own.
+    /// Whether a rule, or a district, is to look at an OFFER that has just come: in a transaction of
+    /// its own.
     pub(super) async fn look_for_rule(
         &mut self,
         file: &LegFile,
         cut: &Cut,
     ) -> Result<(), StoreError> {
-        if self.rule_for(file, cut).await?.is_some() {
+        let bond = self.bond_of(file);
+        let elsewhere =
+            bond.is_some_and(|bond| self.office_of_district(&bond, file, cut).is_some());
+        if elsewhere || self.rule_for(file, cut).await?.is_some() {
             self.timer(self.now_ms, TimerKind::AcceptByRule, &file.id.0).await?;
         }
         Ok(())
@@ -108,6 +112,11 @@ impl Batch<'_> {
             return Ok(());
         }
         let Some(offered) = self.offered(file.id).await? else { return Ok(()) };
+        let bond = self.bond_of(file);
+        let bond = bond.ok_or_else(|| Denied::not_found("agreement"))?;
+        if self.hand_to_district(&bond, file, &offered.cut).await? {
+            return Ok(());
+        }
         let Some(rule) = self.rule_for(file, &offered.cut).await? else { return Ok(()) };
         let (known, count) = self.counted(&file.our_office, &offered.cut, Some(&offered)).await?;
         let figure = figure_for(&known, &offered.cut);
@@ -118,9 +127,7 @@ impl Batch<'_> {
             // It waits for the desk.
             return Ok(());
         }
-        let bond = self.bond_of(file);
-        let bond = bond.ok_or_else(|| Denied::not_found("agreement"))?;
-        let taken = self.take_up(&bond, file)?;
+        let taken = self.take_up(&bond, file).await?;
         self.say(file, taken).await?;
         let calendar = self.calendar_of(&bond, file.our_side, Side::Initiator)?;
         let slot = calendar.add_working_days(calendar.day_of_unix_ms(self.now_ms), rule.slot_days);

@@ -59,6 +59,13 @@ impl Desk {
             if window.opens >= window.closes {
                 return says(format!("must open before it closes at the office {office}"));
             }
+            if let Some(wrong) = wrong_district(&window.districts) {
+                let what = format!(
+                    "has \"{wrong}\" for the office {office}: a district has 1 to 64 characters, no \
+                     blanks at its ends, and stands once"
+                );
+                return Some(("desk.windows.districts".to_owned(), what));
+            }
             let known = |code: &u32| jieli_proto::words::bring(*code).is_some();
             let rising = window.bring.windows(2).all(|pair| pair[0] < pair[1]);
             if !rising || !window.bring.iter().all(known) {
@@ -69,6 +76,13 @@ impl Desk {
         }
         None
     }
+}
+
+fn wrong_district(all: &[String]) -> Option<&String> {
+    let mut places = all.iter().enumerate();
+    places
+        .find(|(at, name)| !super::check::is_city_name(name) || all[..*at].contains(name))
+        .map(|(_, name)| name)
 }
 
 /// Digits, `+` and `-`, with three digits at least and 32 characters at most.
@@ -96,6 +110,10 @@ pub struct DeskWindow {
     /// Codes of what to bring, ascending. Default: none.
     #[serde(default)]
     pub bring: Vec<u32>,
+    /// Districts that the office serves, as OFFERs name them: an OFFER for one of them is handed to
+    /// it. Default: none.
+    #[serde(default)]
+    pub districts: Vec<String>,
 }
 
 fn nine() -> u32 {

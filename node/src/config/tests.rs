@@ -108,6 +108,11 @@ fn values_that_cannot_stand_are_named() {
         (&window("telephone = \"none\"\n"), "desk.windows"),
         (&window("telephone = \"0871-1\"\nbring = [2, 1]\n"), "desk.windows"),
         (&window("telephone = \"0871-1\"\nopens = \"18:00\"\n"), "desk.windows"),
+        (&window("telephone = \"0871-1\"\ndistricts = [\"\"]\n"), "desk.windows.districts"),
+        (
+            &window("telephone = \"0871-1\"\ndistricts = [\"东\", \"东\"]\n"),
+            "desk.windows.districts",
+        ),
         (listen, "listen.desk"),
         (&twice, "desk.tokens"),
         (&path, "desk.tokens"),

@@ -131,6 +131,8 @@ const WINDOWS: &str = r#"
 #opens = "09:00"
 #closes = "17:00"
 #bring = [1]
+# Districts that the office serves: an offer of a school place or a home there is handed to it.
+#districts = ["城东片区"]
 "#;
 
 const TOKENS: &str = r#"

@@ -40,6 +40,13 @@ impl LegFile {
         self.entries.iter().find(first)?.message.as_ref()
     }
 
+    /// The item of the catalogue that the first message names; 0 where it names none.
+    pub(crate) fn item_named(&self) -> u32 {
+        let body = self.first_message().and_then(|message| message.body.as_ref());
+        let Some(Body::Opening(opening)) = body else { return 0 };
+        opening.item_code
+    }
+
     /// Place of every REDIRECT that takes effect, its office, and the version it cites.
     fn redirects(&self) -> impl Iterator<Item = (u32, (&str, u32))> {
         self.entries.iter().filter_map(|entry| {

@@ -34,7 +34,8 @@ impl Batch<'_> {
             return Ok(());
         }
         let line = self.consent_line(1, file).await?;
-        let body = text::successor(&line);
+        let tongues = self.tongues_of(file).await?;
+        let body = tongues.spoken(text::successor(&tongues.consent(&[line])));
         let deadline = self.now_ms + CODE_HOURS * HOUR_MS;
         let shown = file.clone();
         match self.put_question(Topic::Consent, &[&shown], body, &subject, deadline).await {

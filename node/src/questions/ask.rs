@@ -84,13 +84,15 @@ impl Batch<'_> {
             if file.service == Service::Employment
                 && let Some((digest, found)) = self.vacancy_terms(file).await?
             {
-                lines.push(text::terms(&found));
+                lines.push(self.tongues_of(file).await?.terms(&found));
                 terms = digest;
             }
         }
         let refs: Vec<&LegFile> = files.iter().collect();
         let deadline = self.now_ms + CODE_HOURS * HOUR_MS;
-        self.put_question(Topic::Consent, &refs, text::consent(&lines), &terms, deadline).await?;
+        let tongues = self.tongues_of(refs[0]).await?;
+        let body = tongues.spoken(tongues.consent(&lines));
+        self.put_question(Topic::Consent, &refs, body, &terms, deadline).await?;
         for file in files {
             self.looks_asked(file).await?;
         }
@@ -295,7 +297,8 @@ impl Batch<'_> {
         let for_child = super::is_for_child(&draft);
         let city = self.other_city(file);
         let office = self.office_name(file);
-        Ok(text::consent_line(number, file.service, for_child, &city, &office))
+        let tongues = self.tongues_of(file).await?;
+        Ok(tongues.consent_line(number, file.service, for_child, [&city, &office]))
     }
 
     /// The terms announced with a leg's vacancy.
@@ -329,8 +332,8 @@ impl Batch<'_> {
         if file.service != Service::Employment {
             return Ok(None);
         }
-        let found = self.vacancy_terms(file).await?;
-        Ok(found.map(|(digest, terms)| (digest, text::terms(&terms))))
+        let Some((digest, terms)) = self.vacancy_terms(file).await? else { return Ok(None) };
+        Ok(Some((digest, self.tongues_of(file).await?.terms(&terms))))
     }
 
     /// Asks the worker to look at the terms in force: those that an ACCEPT named, or that a
@@ -357,8 +360,8 @@ impl Batch<'_> {
             Some(Body::Accept(accept)) => accept.window.as_ref().map(text::window),
             Some(_) | None => None,
         });
-        let shown = format!("{}{}", told.unwrap_or_default(), text::terms(&terms));
-        let body = text::acknowledge(&shown, last);
+        let tongues = self.tongues_of(file).await?;
+        let body = tongues.acknowledge(&told.unwrap_or_default(), &terms, last);
         let shown = file.clone();
         let template = Topic::Terms.template();
         self.put_with(template, Topic::Terms, &[&shown], body, &digest, when).await?;
@@ -420,9 +423,9 @@ impl Batch<'_> {
         if deadline_ms <= self.now_ms {
             return Ok(None);
         }
-        let body = text::acknowledge(&text::terms(&terms), last);
-        let put =
-            Put { topic: Topic::Terms, text: &body, subject: &digest, deadline_ms, language: "" };
+        let tongues = self.tongues_of(file).await?;
+        let asked = tongues.acknowledge("", &terms, last);
+        let put = asked.put(Topic::Terms, &digest, deadline_ms);
         let id = self.store_question(&put, &[file]).await?;
         self.lapse_timer(file, deadline_ms).await?;
         Ok(self.question(&id).await?)

@@ -17,7 +17,7 @@ impl Batch<'_> {
         if code == 0 {
             return Ok(None);
         }
-        let item = self.directory.shelf.item(code, self.today);
+        let item = self.directory.shelf.items(self.today).and_then(|items| items.get(code));
         let item = item.filter(|item| item.service == service).ok_or_else(|| no_item(code))?;
         Ok(Some(item))
     }

@@ -1,7 +1,7 @@
 //! What the person reads: plain Chinese first, English second, both complete.
 
 use jieli_proto::day::Day;
-use jieli_proto::wire::{self, Payer, Service};
+use jieli_proto::wire::{self, Service};
 use jieli_proto::words::{self, Word};
 
 /// The notice that carries a code.
@@ -24,25 +24,6 @@ pub(crate) fn about(services: &[Service]) -> String {
         }
     }
     all.join("、")
-}
-
-/// One leg of a consent question.
-pub(crate) fn consent_line(
-    number: u32,
-    service: Service,
-    for_child: bool,
-    city: &str,
-    office: &str,
-) -> String {
-    let word = words::service(service);
-    let (who_zh, who_en) = if for_child { ("孩子", "your child's ") } else { ("您", "your ") };
-    format!(
-        "{number}. {who_zh}的{}：是否同意把申请交给{}？\n   May {who_en}{} request go to {}?",
-        word.zh,
-        of_city_zh(city, office),
-        word.en,
-        of_city_en(city, office),
-    )
 }
 
 /// An office and its city, which many an office has in its name.
@@ -184,84 +165,12 @@ pub(crate) fn statement(office: &str, fact: Word, days: i64) -> String {
     )
 }
 
-/// The question about several legs.
-pub(crate) fn consent(lines: &[String]) -> String {
-    format!(
-        "请逐项回答，只写同意的序号，例如“1 3”：\n{}\n\
-         Answer each item by itself; write only the numbers you agree to, such as “1 3”.",
-        lines.join("\n")
-    )
-}
-
 /// The office that was agreed to has been merged or renamed.
-pub(crate) fn successor(line: &str) -> String {
+pub(crate) fn successor(question: &str) -> String {
     format!(
-        "您原先同意的机构已合并或更名，由下面的机构接办。没有您的同意，什么也不会再交出。\n{}",
-        consent(&[line.to_owned()])
+        "您原先同意的机构已合并或更名，由下面的机构接办。没有您的同意，什么也不会再交出。\n{question}"
     ) + "\nThe office you agreed to was merged or renamed; the one above takes over. Nothing more is \
          handed on without your yes."
-}
-
-/// Job terms in plain words.
-pub(crate) fn terms(terms: &wire::Terms) -> String {
-    let yuan = |fen: u32| format!("{}.{:02}", fen / 100, fen % 100);
-    let deductions: u64 = terms.deductions.iter().map(|d| u64::from(d.fen_month)).sum();
-    let (there, home) = (payer(terms.travel_there()), payer(terms.travel_home()));
-    let agency_zh = if terms.agency_name.is_empty() { "无" } else { &terms.agency_name };
-    let agency_en = if terms.agency_name.is_empty() { "none" } else { &terms.agency_name };
-    let lodging = match terms.lodging {
-        1 => ("宿舍", "dormitory"),
-        2 => ("住房补贴", "allowance"),
-        _ => ("不提供", "none"),
-    };
-    format!(
-        "用工条件告知单 {reference}：用人单位 {employer}；中介 {agency_zh}；月薪 {low} 至 {high} 元，\
-         每月 {payday} 日发；每月扣款 {cut} 元；每周 {hours} 小时，每月休息 {rest} 天；住宿 {l_zh}，\
-         每月 {rent} 元；合同 {term} 个月，试用 {probation} 个月，提前 {notice} 天通知；路费：去程{t_zh}，\
-         返程{h_zh}承担。您不需要支付任何介绍费。\n\
-         Job terms {reference}: employer {employer}; agency {agency_en}; pay {low} to {high} yuan a \
-         month on day {payday}; deductions {cut} yuan a month; {hours} hours a week, {rest} days of \
-         rest a month; lodging {l_en}, {rent} yuan a month; contract {term} months, probation \
-         {probation} months, notice {notice} days; travel there paid by {t_en}, home by {h_en}. \
-         There is no fee for you to pay.",
-        reference = terms.reference,
-        employer = terms.employer_name,
-        low = yuan(terms.pay_fen_month_min),
-        high = yuan(terms.pay_fen_month_max),
-        payday = terms.payday,
-        cut = format_args!("{}.{:02}", deductions / 100, deductions % 100),
-        hours = terms.hours_week,
-        rest = terms.rest_days_month,
-        l_zh = lodging.0,
-        l_en = lodging.1,
-        rent = yuan(terms.lodging_fen_month),
-        term = terms.term_months,
-        probation = terms.probation_months,
-        notice = terms.notice_days,
-        t_zh = there.0,
-        t_en = there.1,
-        h_zh = home.0,
-        h_en = home.1,
-    )
-}
-
-fn payer(payer: Payer) -> (&'static str, &'static str) {
-    match payer {
-        Payer::Unspecified => ("未写明", "not stated"),
-        Payer::Employer => ("单位", "the employer"),
-        Payer::Agency => ("中介", "the agency"),
-        Payer::Public => ("政府", "the government"),
-        Payer::Worker => ("本人", "you"),
-    }
-}
-
-/// The question about terms.
-pub(crate) fn acknowledge(rendered: &str, until: Day) -> String {
-    format!(
-        "{rendered}\n1. 请至少看一天再决定。同意这些条件请答 1，最晚 {until}；同意在下一个工作日 9:00 \
-         生效，在此之前可以改。\n1. Take a day at least. Answer 1 if you agree, by {until}; a yes \
-         counts from 9:00 of the next working day and can be changed until then."
-    )
 }
 
 /// Where the person goes and what to bring, as an ACCEPT told it; empty where it told no telephone.

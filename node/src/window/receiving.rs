@@ -4,7 +4,7 @@
 use super::{Case, Item, standing::Standing};
 use crate::batch::Batch;
 use crate::legs::{LegFile, Local};
-use crate::questions::{Put, Question, TERMS_HOURS, Topic, acknowledge_text, receiving_text};
+use crate::questions::{Put, Question, TERMS_HOURS, Topic, receiving_text};
 use crate::speak::Speech;
 use crate::store::{self, StoreError};
 use crate::trouble::{Denied, Outcome};
@@ -115,9 +115,9 @@ impl Batch<'_> {
         if deadline_ms <= self.now_ms {
             return Err(too_late_here(last, at_home).into());
         }
-        let body = acknowledge_text(&terms, last);
-        let put =
-            Put { topic: Topic::Terms, text: &body, subject: &digest, deadline_ms, language: "" };
+        let tongues = self.tongues_of(file).await?;
+        let asked = tongues.acknowledge("", &terms, last);
+        let put = asked.put(Topic::Terms, &digest, deadline_ms);
         let id = self.store_question(&put, &[file]).await?;
         Ok(self.question(&id).await?)
     }

@@ -11,10 +11,13 @@
 //! `bring` names codes of the list *bring*, `fields` the fields of the section that opens the
 //! service, by their names in the specification and in their order; those that every such section
 //! must have are among them. `legal_days` are working days, 0 where the agreement's apply.
+//! Only insurance names its item on the wire. Elsewhere `"when":{"entry":2,"stage":3}` may say by
+//! which codes of its fields a request is known to be about the item, for who decides it.
 
 use super::{PackError, Title, label};
-use crate::section::{Field, PERSON, Phase, SUPPORT_NEED, TABLE};
+use crate::section::{Field, FieldType, PERSON, Phase, SUPPORT_NEED, TABLE, Value};
 use crate::wire::{OfficeKind, Service};
+use crate::words;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -46,6 +49,8 @@ struct ItemParts {
     bring: Vec<u32>,
     legal_days: u32,
     fields: Vec<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    when: BTreeMap<String, u64>,
 }
 
 /// One item.
@@ -65,6 +70,19 @@ pub struct Item {
     pub legal_days: u32,
     /// The fields it fills, by name, in the order of their section.
     pub fields: Vec<&'static str>,
+    /// The codes in these fields by which a request is known to be about this item, ascending by
+    /// name; empty where a request does not tell.
+    pub when: Vec<(&'static Field, u64)>,
+}
+
+impl Item {
+    fn is_meant_by(&self, values: &[(u32, Value)]) -> bool {
+        self.when.iter().all(|(field, code)| {
+            values.iter().any(|(number, value)| {
+                *number == field.number && matches!(value, Value::Number(found) if found == code)
+            })
+        })
+    }
 }
 
 /// A checked catalogue.
@@ -84,6 +102,16 @@ impl Catalogue {
     /// All items, ascending by code.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &Item)> {
         self.items.iter().map(|(code, item)| (*code, item))
+    }
+
+    /// The items that a request may be about: the one it names, or, where it names none, those of
+    /// its service whose codes are those it has.
+    pub fn meant(&self, service: Service, code: u32, values: &[(u32, Value)]) -> Vec<&Item> {
+        let of_service = |item: &&Item| item.service == service;
+        if code > 0 {
+            return self.get(code).into_iter().filter(of_service).collect();
+        }
+        self.items.values().filter(of_service).filter(|item| item.is_meant_by(values)).collect()
     }
 
     pub(super) fn from_parts(parts: CatalogueParts) -> Result<Catalogue, PackError> {
@@ -116,6 +144,7 @@ impl Catalogue {
             bring: item.bring.clone(),
             legal_days: item.legal_days,
             fields: item.fields.iter().map(|name| (*name).to_owned()).collect(),
+            when: item.when.iter().map(|(field, code)| (field.name.to_owned(), *code)).collect(),
         };
         CatalogueParts {
             name: self.title.name.clone(),
@@ -158,6 +187,12 @@ fn item(found: ItemParts) -> Result<Item, PackError> {
         return Err(wrong(code, &format!("legal_days is {LEGAL_DAYS_MAX} at most")));
     }
     let fields = fields_of(service, &found.fields).map_err(|what| wrong(code, &what))?;
+    if service != Service::Insurance && decides != words::kind_of_service(service) {
+        let what =
+            "only items of insurance are decided by another kind of office than their service";
+        return Err(wrong(code, what));
+    }
+    let when = when_of(service, &fields, &found.when).map_err(|what| wrong(code, &what))?;
     Ok(Item {
         zh: found.zh,
         en: found.en,
@@ -166,7 +201,29 @@ fn item(found: ItemParts) -> Result<Item, PackError> {
         bring: found.bring,
         legal_days: found.legal_days,
         fields,
+        when,
     })
+}
+
+/// Codes are those of fields that the item fills. Insurance names its item itself.
+fn when_of(
+    service: Service,
+    fields: &[&str],
+    found: &BTreeMap<String, u64>,
+) -> Result<Vec<(&'static Field, u64)>, String> {
+    let mut when = Vec::new();
+    for (name, code) in found {
+        let field = opening_fields(service).iter().find(|field| field.name == name);
+        let field = field.filter(|field| fields.contains(&field.name));
+        let fits =
+            |ty: FieldType| matches!(ty, FieldType::Code(_)) && ty.takes(&Value::Number(*code));
+        let is_code = field.filter(|field| fits(field.ty));
+        match is_code.filter(|_| service != Service::Insurance) {
+            Some(field) => when.push((field, *code)),
+            None => return Err(format!("when: {name} {code} is no code that this item fills")),
+        }
+    }
+    Ok(when)
 }
 
 /// The fields that open a service: those of its section of phase A, or, where the opening names the

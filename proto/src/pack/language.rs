@@ -20,6 +20,9 @@ pub const TEXT_BYTES_MAX: usize = 1_000;
 
 /// What a pack says, by key, and the places that each text fills. Ascending.
 pub const TEXT_KEYS: &[(&str, &[&str])] = &[
+    ("consent.ask", &[]),
+    ("consent.child", &["office", "service"]),
+    ("consent.own", &["office", "service"]),
     ("lodging.allowance", &[]),
     ("lodging.dormitory", &[]),
     ("lodging.none", &[]),
@@ -28,6 +31,13 @@ pub const TEXT_KEYS: &[(&str, &[&str])] = &[
     ("payer.public", &[]),
     ("payer.unstated", &[]),
     ("payer.worker", &[]),
+    ("place.office", &["city", "office"]),
+    ("service.employment", &[]),
+    ("service.fund_transfer", &[]),
+    ("service.housing", &[]),
+    ("service.insurance", &[]),
+    ("service.school_record", &[]),
+    ("service.schooling", &[]),
     ("terms.agency", &["agency"]),
     ("terms.agency.none", &[]),
     ("terms.answer", &["until"]),

@@ -55,7 +55,7 @@ impl FieldType {
 }
 
 /// A field of a section. Its number is its position, from 1.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Field {
     /// Position, from 1.
     pub number: u32,

@@ -3,7 +3,7 @@
 use super::{Word, w};
 
 /// The kinds that the node raises, `expires-…` for all days beforehand.
-const ALARMS: [(&str, Word); 38] = [
+const ALARMS: [(&str, Word); 39] = [
     (
         "bad-cosignature",
         w(
@@ -44,6 +44,13 @@ const ALARMS: [(&str, Word); 38] = [
         w(
             "本人要求更正，期限已过仍未答复。请办理该事项的岗位今天处理。",
             "A person asked for a correction and was not answered in time. The desk that has this item is to deal with it today.",
+        ),
+    ),
+    (
+        "district-without-desk",
+        w(
+            "有一件申请属于某片区，但该片区的机构在本节点没有经办人，申请留在原机构。请为该机构设经办令牌，或改 [[desk.windows]] 的 districts。",
+            "An offer is for a district whose office has no clerk at this node: it stays where it came. Make a clerk's token for that office, or change districts under [[desk.windows]].",
         ),
     ),
     (

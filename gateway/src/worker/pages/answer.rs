@@ -34,8 +34,8 @@ async fn open(guest: &Guest) -> Result<wire::OpenReply, tonic::Status> {
 fn question(guest: &Guest, opened: &wire::OpenReply) -> Page {
     let tongue = guest.tongue;
     let mut page = Page::new(guest, guest.w("question.title"));
-    let text = Para { text: opened.text.clone(), tag: "zh-CN" };
-    page.blocks.push(Block { class: "asked", paras: vec![text], ..Block::default() });
+    let paras = Para::as_it_is(&opened.text);
+    page.blocks.push(Block { class: "asked", paras, ..Block::default() });
     match opened.topic.as_str() {
         "stopped" => page.blocks.push(Block {
             class: "first",
