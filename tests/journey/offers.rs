@@ -60,7 +60,7 @@ fn acts(service: Service, today: u64, used: &BTreeSet<u32>) -> Vec<(&'static str
         ),
         ("return", Act::Return(wire::DeskReturn { code: ReturnCode::FamilyLeaves.into() })),
         ("void", Act::Void(wire::DeskVoid { code: VoidCode::SentInError.into() })),
-        ("cover", Act::Cover(wire::DeskCover { covered_from: later as u32 })),
+        ("cover", Act::Cover(wire::DeskCover { covered_from: later })),
         ("remind", Act::Remind(wire::DeskRemind { duty: 0 })),
         ("expire", Act::Expire(wire::DeskExpire { duty: 0 })),
     ]

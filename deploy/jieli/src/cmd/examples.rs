@@ -162,6 +162,7 @@ const EXAMPLES: &[(&str, &str)] = &[
         "jieli --as window case act 2026-000001 1 outcome --field \
          school_outcome.school_code=S-1 \\\n      --field school_outcome.enrolled_on=2026-12-14",
     ),
+    ("case act cover", "jieli --as window case act 2026-000001 1 cover --from 2026-12-01"),
     ("case act withdraw", "jieli case act 2026-000001 1 withdraw"),
     ("case act void", "jieli case act 2026-000001 1 void --code SENT_IN_ERROR"),
     ("case act remind", "jieli case act 2026-000001 1 remind"),
