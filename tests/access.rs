@@ -35,6 +35,8 @@ fn services() -> Vec<String> {
         "rota",
         "systems",
         "helper",
+        "employer",
+        "liaison",
         "exchange",
     ]
     .map(|name| root.join(format!("jieli/v1/{name}.proto")));
@@ -130,6 +132,26 @@ fn the_help_service_is_for_helpers_and_helpers_open_nothing_else() {
     }
     for (call, roles) in TABLE {
         assert!(!roles.contains(&DeskRole::Helper), "{call:?}");
+    }
+}
+
+#[test]
+fn employers_and_liaison_posts_open_their_own_service_and_nothing_else() {
+    let rows = paper();
+    // An employer proposes, looks at one number and states days; a liaison post reads.
+    let employ =
+        ["Employ.ListPosts", "Employ.ProposePosts", "Employ.ShowReleased", "Employ.StateWork"];
+    let own = |name: &'static str| rows.keys().filter(move |call| call.starts_with(name)).cloned();
+    assert!(own("Employ.").eq(employ));
+    assert!(own("Liaise.").eq(["Liaise.ListDelays"]));
+    for (call, who) in &rows {
+        assert_eq!(who.contains(&"employer".to_owned()), call.starts_with("Employ."), "{call}");
+        assert_eq!(who.contains(&"liaison".to_owned()), call.starts_with("Liaise."), "{call}");
+        assert!(!call.starts_with("Posts.") || *who == ["clerk"], "{call}");
+    }
+    for (call, roles) in TABLE {
+        let outer = [DeskRole::Employer, DeskRole::Liaison];
+        assert!(!outer.iter().any(|role| roles.contains(role)), "{call:?}");
     }
 }
 

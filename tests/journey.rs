@@ -59,6 +59,8 @@ mod results;
 mod road;
 #[path = "journey/rota.rs"]
 mod rota;
+#[path = "journey/shift.rs"]
+mod shift;
 #[path = "journey/silence.rs"]
 mod silence;
 #[path = "journey/statement.rs"]

@@ -419,7 +419,7 @@ impl<'a> Batch<'a> {
         // Receipts of this very batch may have settled a leg.
         for file in touched.values() {
             self.note_closing(file).await?;
-            self.help_ends(file).await?;
+            self.others_see(file).await?;
         }
         Ok(places)
     }

@@ -26,6 +26,7 @@ use jieli_proto::wire::{self, DeferReason, Letter};
 use std::sync::Arc;
 
 mod ask;
+pub mod employ;
 mod sort;
 mod worker;
 
@@ -147,6 +148,8 @@ pub enum DeskCommand {
     /// The legs that workers gave to a helper's token.
     ListGiven,
     ShowGiven(wire::GivenRef),
+    /// What an employer's window asks, and its office answers.
+    Employ(employ::EmployCommand),
     /// A slip about these legs of a case: those that the desk sees.
     PrintSlip(String, Vec<LegId>),
     AskLetter(wire::LetterRequest),
@@ -231,6 +234,9 @@ pub enum Done {
     GivenList(wire::GivenList),
     /// A leg that was given to a helper, and how it stands.
     Given(LegId, Box<wire::GivenView>),
+    Proposal(Box<wire::Proposal>),
+    Posts(wire::PostList),
+    Released(wire::Released),
     Opened(wire::OpenReply),
     Answered(wire::AnswerReply),
     Stands(wire::WorkerStatusReply),
@@ -489,6 +495,7 @@ async fn desk(batch: &mut Batch<'_>, actor: &Actor, command: DeskCommand) -> Out
             let (leg, view) = batch.show_given(actor, &request).await?;
             Done::Given(leg, Box::new(view))
         }
+        DeskCommand::Employ(command) => employ::employ(batch, actor, command).await?,
         DeskCommand::OpenAgain(request) => Done::Acted(batch.open_again(actor, &request).await?),
         DeskCommand::PrintSlip(case, legs) => {
             Done::Slip(batch.print_slip(actor, &case, &legs).await?)

@@ -266,8 +266,8 @@ pub struct DeskToken {
     /// Credit code of the office its holder acts for.
     #[serde(deserialize_with = "credit_code")]
     pub office: CreditCode,
-    /// An approver's post, never a name, as the agreements of this city state it. Every approver
-    /// has one, nobody else does.
+    /// An approver's or a liaison's post, never a name, as the agreements of this city state it. Each
+    /// of them has one, nobody else does.
     #[serde(default)]
     pub post: Option<String>,
     /// Who holds it, by staff number: one officer with two tokens is one officer. Default: the
@@ -277,6 +277,9 @@ pub struct DeskToken {
     /// Credit codes of the offices that its office is subordinate to. Default: none.
     #[serde(default, deserialize_with = "credit_codes")]
     pub answers_to: Vec<CreditCode>,
+    /// Credit code of the employer whose window it is; its office is the one that announces posts.
+    #[serde(default, deserialize_with = "credit_code_maybe")]
+    pub employer: Option<CreditCode>,
 }
 
 impl DeskToken {
@@ -313,6 +316,7 @@ impl DeskToken {
             post: None,
             officer: None,
             answers_to: Vec::new(),
+            employer: None,
         }
     }
 
@@ -348,6 +352,11 @@ pub enum DeskRole {
     System,
     /// Helps with the legs that a worker gave to it by name: sees how they stand, does nothing.
     Helper,
+    /// An employer: proposes posts, and states when work began and ended of whoever was released to it
+    /// and hands over the number.
+    Employer,
+    /// A liaison post: numbers of cases and what is late under the agreements that name it.
+    Liaison,
 }
 
 impl DeskRole {
@@ -356,7 +365,7 @@ impl DeskRole {
         [DeskRole::Clerk, DeskRole::Approver, DeskRole::Operator, DeskRole::Compliance];
 
     /// All of them.
-    pub const ALL: [DeskRole; 8] = [
+    pub const ALL: [DeskRole; 10] = [
         DeskRole::Clerk,
         DeskRole::Approver,
         DeskRole::Operator,
@@ -365,6 +374,8 @@ impl DeskRole {
         DeskRole::Body,
         DeskRole::System,
         DeskRole::Helper,
+        DeskRole::Employer,
+        DeskRole::Liaison,
     ];
 
     /// The name in the file.
@@ -378,6 +389,8 @@ impl DeskRole {
             DeskRole::Body => "body",
             DeskRole::System => "system",
             DeskRole::Helper => "helper",
+            DeskRole::Employer => "employer",
+            DeskRole::Liaison => "liaison",
         }
     }
 }
@@ -458,6 +471,10 @@ fn credit_code<'de, D: Deserializer<'de>>(from: D) -> Result<CreditCode, D::Erro
     CreditCode::parse(&text).map_err(|error| {
         de::Error::custom(format!("an office is named by its credit code: {error}"))
     })
+}
+
+fn credit_code_maybe<'de, D: Deserializer<'de>>(from: D) -> Result<Option<CreditCode>, D::Error> {
+    credit_code(from).map(Some)
 }
 
 fn credit_codes<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<CreditCode>, D::Error> {

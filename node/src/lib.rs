@@ -15,6 +15,7 @@ mod cover;
 pub mod directory;
 pub mod disk;
 pub mod draft;
+mod employer;
 pub mod erase;
 pub mod evidence;
 pub mod expiry;

@@ -181,6 +181,7 @@ impl Batch<'_> {
             "paper_letter",
             "asked_about",
             "leg_helper",
+            "leg_employer",
         ] {
             let sql = format!("DELETE FROM {table} WHERE leg_id = $1");
             self.conn.run(sqlx::AssertSqlSafe(sql), leg()).await?;

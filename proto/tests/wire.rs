@@ -5,7 +5,7 @@ use prost_types::FileDescriptorSet;
 use prost_types::field_descriptor_proto::{Label, Type as Kind};
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 23] = [
+const FILES: [&str; 25] = [
     "envelope",
     "log",
     "case",
@@ -29,10 +29,12 @@ const FILES: [&str; 23] = [
     "packs_desk",
     "systems",
     "helper",
+    "employer",
+    "liaison",
 ];
 
 /// What never leaves a node: not decoded strictly.
-const LOCAL: [&str; 18] = [
+const LOCAL: [&str; 20] = [
     "desk.proto",
     "partners.proto",
     "case_desk.proto",
@@ -51,6 +53,8 @@ const LOCAL: [&str; 18] = [
     "rota.proto",
     "systems.proto",
     "helper.proto",
+    "employer.proto",
+    "liaison.proto",
 ];
 
 fn root() -> PathBuf {

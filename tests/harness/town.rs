@@ -73,9 +73,9 @@ fn tokens(at: usize) -> Vec<DeskToken> {
     }
     all.push(DeskToken::named("body", DeskRole::Body, &code(UNION[at])));
     all.push(DeskToken::named("records", DeskRole::System, &code(LABOUR[at])));
-    let helper = |name: &str| DeskToken::named(name, DeskRole::Helper, &code(UNION[at]));
     all.push(DeskToken::named("counter", DeskRole::System, &code(WINDOW[at])));
-    all.into_iter().chain(["helper", "helper-2"].map(helper)).collect()
+    all.extend(crate::outer::tokens(at, &code(UNION[at]), &code(LABOUR[at])));
+    all
 }
 
 /// One city that runs inside the test.

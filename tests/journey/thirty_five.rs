@@ -110,7 +110,8 @@ async fn thirty_five_items_are_received_at_one_window_and_decided_by_the_office_
         };
         let mut draft = request(code, item);
         to.id().as_str().clone_into(&mut draft.city);
-        let case = from.import_as(WINDOWS[1 - at], vec![draft]).await.remove(0);
+        let labour = office_of(from, OfficeKind::Labour);
+        let case = from.import_as(&labour, vec![draft]).await.remove(0);
         from.ask_yes(&case).await;
         if item.service == Service::Employment {
             towns.next_working_day();

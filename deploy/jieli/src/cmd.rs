@@ -24,6 +24,7 @@ mod case_act;
 mod case_views;
 mod complain;
 mod dial;
+mod employer;
 mod erase;
 mod evidence;
 mod examples;
@@ -36,6 +37,7 @@ mod init;
 mod key;
 mod keypad;
 mod letter;
+mod liaison;
 mod misbehaviour;
 mod node;
 mod pack;
@@ -173,6 +175,12 @@ enum Command {
     /// What a helper sees whom workers have named; `--as` names a token of the role helper.
     #[command(subcommand)]
     Helper(helper::HelperCommand),
+    /// An employer's narrow window; `--as` names a token of the role employer.
+    #[command(subcommand)]
+    Employer(employer::EmployerCommand),
+    /// What a liaison post sees, without persons; `--as` names a token of the role liaison.
+    #[command(subcommand)]
+    Liaison(liaison::LiaisonCommand),
     /// Agreements with other cities.
     #[command(subcommand)]
     Agreement(agreement::AgreementCommand),
@@ -288,6 +296,8 @@ async fn perform(cli: Cli, out: Out) -> Result<Done, Fail> {
         Command::Webhook(command) => command.run(&at, out).await,
         Command::StandIn(command) => command.run(&at, out).await,
         Command::Helper(command) => command.run(&at, out).await,
+        Command::Employer(command) => command.run(&at, out).await,
+        Command::Liaison(command) => command.run(&at, out).await,
         Command::Agreement(command) => command.run(&at, out).await,
         Command::Pack(command) => command.run(&at, out).await,
         Command::Vacancy(command) => command.run(&at, out).await,

@@ -24,6 +24,8 @@ pub(crate) fn of_city(
             DeskRole::Operator => TokenRole::Operator,
             DeskRole::Window => TokenRole::Window,
             DeskRole::Helper => TokenRole::Helper,
+            DeskRole::Employer => TokenRole::Employer,
+            DeskRole::Liaison => TokenRole::Liaison,
             DeskRole::Body | DeskRole::System => return None,
         };
         let office = token.office.as_str().to_owned();

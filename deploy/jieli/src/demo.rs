@@ -110,6 +110,11 @@ pub async fn begin(
     Ok(Story::new(cities, clock, calendar, narrator))
 }
 
+/// The liaison post of Kunming, as the sample agreements name it.
+pub const LIAISON_POST: &str = "就业促进科科长";
+/// The employer of the first vacancy of the sample.
+pub const EMPLOYER: &str = "91999999MA00002012";
+
 /// The posts of the approver tokens of a city of the demo, as the sample agreements name them.
 pub fn approver_posts(city: &str) -> [&'static str; 2] {
     match city {
@@ -133,6 +138,7 @@ pub fn kunming(program: &Path, database: Database) -> Plan {
             ("compliance", DeskRole::Compliance, "11999999MB00000516"),
             ("helper", DeskRole::Helper, "11999999MB00000604"),
             ("union", DeskRole::Window, "11999999MB00000604"),
+            ("liaison", DeskRole::Liaison, "11999999MB0000019T"),
         ],
         database,
         program: program.to_owned(),
@@ -155,6 +161,7 @@ pub fn ruian(program: &Path, database: Database) -> Plan {
             ("home", DeskRole::Clerk, "11999999MB0000140P"),
             ("union", DeskRole::Window, "11999999MB00001747"),
             ("helper", DeskRole::Helper, "11999999MB00001747"),
+            ("employer", DeskRole::Employer, "11999999MB00001154"),
             ("compliance", DeskRole::Compliance, "11999999MB0000166C"),
         ],
         database,

@@ -7,9 +7,12 @@ use axum::http::StatusCode;
 use jieli_proto::wire;
 use jieli_proto::wire::audit_client::AuditClient;
 use jieli_proto::wire::desk_client::DeskClient;
+use jieli_proto::wire::employ_client::EmployClient;
 use jieli_proto::wire::help_client::HelpClient;
 use jieli_proto::wire::keypad_client::KeypadClient;
+use jieli_proto::wire::liaise_client::LiaiseClient;
 use jieli_proto::wire::operate_client::OperateClient;
+use jieli_proto::wire::posts_client::PostsClient;
 use jieli_proto::wire::rota_client::RotaClient;
 use jieli_proto::wire::worker_client::WorkerClient;
 use std::collections::BTreeMap;
@@ -49,6 +52,40 @@ pub(crate) type Keypad = KeypadClient<InterceptedService<Channel, Bearer>>;
 /// What workers gave to a helper.
 pub(crate) type Help = HelpClient<InterceptedService<Channel, Bearer>>;
 
+/// An employer's window.
+pub(crate) type Employ = EmployClient<InterceptedService<Channel, Bearer>>;
+
+/// What employers proposed to an office.
+pub(crate) type Posts = PostsClient<InterceptedService<Channel, Bearer>>;
+
+/// What a liaison post sees.
+pub(crate) type Liaise = LiaiseClient<InterceptedService<Channel, Bearer>>;
+
+/// The smaller services, each for a role or two.
+struct Doors {
+    rota: Rota,
+    keypad: Keypad,
+    help: Help,
+    employ: Employ,
+    posts: Posts,
+    liaise: Liaise,
+}
+
+impl Doors {
+    fn new(desk: &Channel, bearer: &Bearer) -> Doors {
+        let (to, with) = (|| desk.clone(), || bearer.clone());
+        let most = REPLY_BYTES_MAX;
+        Doors {
+            rota: RotaClient::with_interceptor(to(), with()).max_decoding_message_size(most),
+            keypad: KeypadClient::with_interceptor(to(), with()).max_decoding_message_size(most),
+            help: HelpClient::with_interceptor(to(), with()).max_decoding_message_size(most),
+            employ: EmployClient::with_interceptor(to(), with()).max_decoding_message_size(most),
+            posts: PostsClient::with_interceptor(to(), with()).max_decoding_message_size(most),
+            liaise: LiaiseClient::with_interceptor(to(), with()).max_decoding_message_size(most),
+        }
+    }
+}
+
 /// Adds the token to every call.
 #[derive(Clone)]
 pub(crate) struct Bearer(MetadataValue<Ascii>);
@@ -74,32 +111,26 @@ pub enum DesksError {
 /// All desks, by the name of their token.
 pub(crate) struct Desks {
     all: BTreeMap<String, (Token, Desk, Audit, Operate)>,
-    rota: BTreeMap<String, (Rota, Keypad, Help)>,
+    doors: BTreeMap<String, Doors>,
     worker: Channel,
 }
 
 impl Desks {
     pub(crate) fn open(config: &Config) -> Result<Desks, DesksError> {
         let desk = channel(config.node.desk)?;
-        let (mut all, mut rota) = (BTreeMap::new(), BTreeMap::new());
+        let (mut all, mut doors) = (BTreeMap::new(), BTreeMap::new());
         for token in &config.token {
             let bearer = bearer(&config.place(&token.file))?;
             let audit = AuditClient::with_interceptor(desk.clone(), bearer.clone())
                 .max_decoding_message_size(REPLY_BYTES_MAX);
             let operate = OperateClient::with_interceptor(desk.clone(), bearer.clone())
                 .max_decoding_message_size(REPLY_BYTES_MAX);
-            let turns = RotaClient::with_interceptor(desk.clone(), bearer.clone())
-                .max_decoding_message_size(REPLY_BYTES_MAX);
-            let keypad = KeypadClient::with_interceptor(desk.clone(), bearer.clone())
-                .max_decoding_message_size(REPLY_BYTES_MAX);
-            let help = HelpClient::with_interceptor(desk.clone(), bearer.clone())
-                .max_decoding_message_size(REPLY_BYTES_MAX);
-            rota.insert(token.name.clone(), (turns, keypad, help));
+            doors.insert(token.name.clone(), Doors::new(&desk, &bearer));
             let client = DeskClient::with_interceptor(desk.clone(), bearer)
                 .max_decoding_message_size(REPLY_BYTES_MAX);
             all.insert(token.name.clone(), (token.clone(), client, audit, operate));
         }
-        Ok(Desks { all, rota, worker: channel(config.node.worker)? })
+        Ok(Desks { all, doors, worker: channel(config.node.worker)? })
     }
 
     /// The desk of a token, if the role may hold it.
@@ -111,21 +142,38 @@ impl Desks {
     /// Who has what on the desk, for the clerk of a token.
     pub(crate) fn rota(&self, name: &str, role: Role) -> Option<Rota> {
         self.desk(name, role)?;
-        self.rota.get(name).map(|(rota, ..)| rota.clone())
+        self.doors.get(name).map(|doors| doors.rota.clone())
     }
 
     /// What a window says, with a token of that role.
     pub(crate) fn keypad(&self, name: &str, role: Role) -> Option<Keypad> {
-        self.desk(name, role)?;
-        let may = role == Role::WindowOfficer;
-        self.rota.get(name).filter(|_| may).map(|(_, keypad, _)| keypad.clone())
+        self.door(name, role, Role::WindowOfficer).map(|doors| doors.keypad.clone())
     }
 
     /// What was given to a helper, with a token of that role.
     pub(crate) fn help(&self, name: &str, role: Role) -> Option<Help> {
+        self.door(name, role, Role::NamedHelper).map(|doors| doors.help.clone())
+    }
+
+    /// An employer's window, with a token of that role.
+    pub(crate) fn employ(&self, name: &str, role: Role) -> Option<Employ> {
+        self.door(name, role, Role::Employer).map(|doors| doors.employ.clone())
+    }
+
+    /// What employers proposed, for who receives.
+    pub(crate) fn posts(&self, name: &str, role: Role) -> Option<Posts> {
+        self.door(name, role, Role::ReceivingClerk).map(|doors| doors.posts.clone())
+    }
+
+    /// What a liaison post sees, with a token of that role.
+    pub(crate) fn liaise(&self, name: &str, role: Role) -> Option<Liaise> {
+        self.door(name, role, Role::Liaison).map(|doors| doors.liaise.clone())
+    }
+
+    /// The smaller services of a token, where the role is the one they are for.
+    fn door(&self, name: &str, role: Role, is_for: Role) -> Option<&Doors> {
         self.desk(name, role)?;
-        let may = role == Role::NamedHelper;
-        self.rota.get(name).filter(|_| may).map(|(.., help)| help.clone())
+        self.doors.get(name).filter(|_| role == is_for)
     }
 
     /// What compliance reads, with a token of that role.

@@ -116,6 +116,8 @@ pub(crate) fn role_word(role: Role, lang: Lang) -> &'static str {
         Role::WindowOfficer => lang.w("role.window"),
         Role::Director => lang.w("role.director"),
         Role::NamedHelper => lang.w("role.helper"),
+        Role::Employer => lang.w("role.employer"),
+        Role::Liaison => lang.w("role.liaison"),
         Role::ComplianceReviewer => lang.w("role.compliance"),
         Role::SecurityAdministrator => lang.w("role.security"),
         Role::SystemAdministrator => lang.w("role.system"),
@@ -147,6 +149,8 @@ fn nav(role: Role, lang: Lang, path: &str) -> Vec<Link> {
             &[("/", "nav.home"), ("/figures", "nav.figures"), ("/partners", "nav.partners")]
         }
         Role::NamedHelper => &[("/", "nav.home"), ("/given", "nav.given")],
+        Role::Employer => &[("/", "nav.home"), ("/posts", "nav.posts")],
+        Role::Liaison => &[("/", "nav.home"), ("/delays", "nav.delays")],
         Role::Approver => &[("/", "nav.home"), ("/partners", "nav.partners")],
         Role::ComplianceReviewer => &[
             ("/", "nav.home"),

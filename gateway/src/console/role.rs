@@ -19,6 +19,11 @@ pub enum Role {
     Director,
     /// Sees how an item stands that a worker gave to this helper, and no person.
     NamedHelper,
+    /// An employer: proposes posts, and states when work began and ended of whoever was released to it
+    /// and hands over the number.
+    Employer,
+    /// A liaison post: what is open and late under the agreements that name it, and no person.
+    Liaison,
     /// Reads agreements, and no person.
     ComplianceReviewer,
     /// Makes, resets and disables accounts, and sees no case at all.
@@ -43,11 +48,15 @@ pub enum TokenRole {
     Window,
     /// Helps with items that workers gave to it.
     Helper,
+    /// The window of an employer.
+    Employer,
+    /// A liaison post.
+    Liaison,
 }
 
 impl Role {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Role; 10] = [
+    pub const ALL: [Role; 12] = [
         Role::SendingClerk,
         Role::ReceivingClerk,
         Role::Approver,
@@ -55,6 +64,8 @@ impl Role {
         Role::WindowOfficer,
         Role::Director,
         Role::NamedHelper,
+        Role::Employer,
+        Role::Liaison,
         Role::ComplianceReviewer,
         Role::SecurityAdministrator,
         Role::SystemAdministrator,
@@ -70,6 +81,8 @@ impl Role {
             Role::WindowOfficer => "window",
             Role::Director => "director",
             Role::NamedHelper => "helper",
+            Role::Employer => "employer",
+            Role::Liaison => "liaison",
             Role::ComplianceReviewer => "compliance",
             Role::SecurityAdministrator => "security",
             Role::SystemAdministrator => "system",
@@ -90,6 +103,8 @@ impl Role {
             Role::Approver => Some(TokenRole::Approver),
             Role::WindowOfficer => Some(TokenRole::Window),
             Role::NamedHelper => Some(TokenRole::Helper),
+            Role::Employer => Some(TokenRole::Employer),
+            Role::Liaison => Some(TokenRole::Liaison),
             Role::ComplianceReviewer => Some(TokenRole::Compliance),
             Role::SystemAdministrator => Some(TokenRole::Operator),
             Role::SecurityAdministrator => None,

@@ -3,8 +3,8 @@
 
 use super::pages::review::{check, flags, pack, report, sample, timeline};
 use super::pages::{
-    account, admin, agreements, case, figures, find, given, home, oidc as provider, packs,
-    partners, places, queue, rota, sheet, step, system, vacancies, window,
+    account, admin, agreements, case, delays, figures, find, given, home, oidc as provider, packs,
+    partners, places, posts, queue, rota, sheet, step, system, vacancies, window,
 };
 use super::role::Role;
 use super::visitor::gate;
@@ -49,6 +49,7 @@ impl Route {
             "/cases/{case}/{leg}/act/{step}"
                 | "/vacancies/new"
                 | "/vacancies/rule"
+                | "/posts/new"
                 | "/places/set"
                 | "/partners/ask"
                 | "/agreements/draft"
@@ -58,8 +59,8 @@ impl Route {
 }
 
 use Role::{
-    Approver, ComplianceReviewer, Director, NamedHelper, ReceivingClerk, SecurityAdministrator,
-    SendingClerk, StationIntake, SystemAdministrator, WindowOfficer,
+    Approver, ComplianceReviewer, Director, Employer, Liaison, NamedHelper, ReceivingClerk,
+    SecurityAdministrator, SendingClerk, StationIntake, SystemAdministrator, WindowOfficer,
 };
 
 const ALL: &[Role] = &Role::ALL;
@@ -71,6 +72,8 @@ const PARTNERS: &[Role] = &[SendingClerk, Approver, Director, ComplianceReviewer
 const FIGURES: &[Role] = &[SendingClerk, Director];
 const REVIEWS: &[Role] = &[ComplianceReviewer];
 const APPROVES: &[Role] = &[Approver];
+const EMPLOYER: &[Role] = &[Employer];
+const LIAISON: &[Role] = &[Liaison];
 const HELPER: &[Role] = &[NamedHelper];
 const WINDOW: &[Role] = &[WindowOfficer];
 const PACKS: &[Role] = &[ComplianceReviewer, SystemAdministrator];
@@ -104,6 +107,12 @@ fn table() -> Vec<(Route, Handler)> {
         read("/resume", to(ALL), get(home::resume)),
         read("/given", to(HELPER), get(given::list)),
         read("/given/{case}/{leg}", to(HELPER), get(given::one)),
+        read("/posts", to(EMPLOYER), get(posts::page)),
+        write("/posts/released", to(EMPLOYER), post(posts::released)),
+        write("/posts/work", to(EMPLOYER), post(posts::work)),
+        read("/posts/new", to(EMPLOYER), get(posts::new_page)),
+        write("/posts/new", to(EMPLOYER), post(posts::new)),
+        read("/delays", to(LIAISON), get(delays::page)),
         read("/window", to(WINDOW), get(window::page)),
         write("/window", to(WINDOW), post(window::choose)),
         write("/window/do", to(WINDOW), post(window::perform)),
@@ -147,6 +156,8 @@ fn table() -> Vec<(Route, Handler)> {
         read("/vacancies/new", to(RECEIVING), get(vacancies::new_page)),
         write("/vacancies/new", to(RECEIVING), post(vacancies::new)),
         write("/vacancies/close", to(RECEIVING), post(vacancies::close)),
+        read("/vacancies/proposed", to(RECEIVING), get(posts::proposed)),
+        write("/vacancies/proposed", to(RECEIVING), post(posts::answer)),
         read("/vacancies/rule", to(RECEIVING), get(vacancies::rule_page)),
         write("/vacancies/rule", to(RECEIVING), post(vacancies::rule)),
         write("/vacancies/rule/end", to(RECEIVING), post(vacancies::end_rule)),

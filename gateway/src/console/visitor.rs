@@ -51,9 +51,7 @@ impl Visitor {
     pub(crate) fn office(&self) -> Result<(&Token, Desk), Failed> {
         let account = self.account.as_ref();
         let found = account.and_then(|a| self.console.desks.desk(&a.token, a.role));
-        found.ok_or_else(|| {
-            self.failed(Said::own(StatusCode::CONFLICT, "NO_TOKEN", "error.no_token"))
-        })
+        found.ok_or_else(|| self.no_token())
     }
 
     /// The office's desk.
@@ -61,13 +59,16 @@ impl Visitor {
         Ok(self.office()?.1)
     }
 
+    /// The token of an account is not of its role any more, or is gone.
+    pub(crate) fn no_token(&self) -> Failed {
+        self.failed(Said::own(StatusCode::CONFLICT, "NO_TOKEN", "error.no_token"))
+    }
+
     /// What compliance reads of the node.
     pub(crate) fn audit(&self) -> Result<Audit, Failed> {
         let account = self.account.as_ref();
         let found = account.and_then(|a| self.console.desks.audit(&a.token, a.role));
-        found.ok_or_else(|| {
-            self.failed(Said::own(StatusCode::CONFLICT, "NO_TOKEN", "error.no_token"))
-        })
+        found.ok_or_else(|| self.no_token())
     }
 
     /// Partner cities by name.

@@ -10,7 +10,9 @@ use crate::letters::Letters;
 use crate::net::{Net, Socket, lines};
 use crate::peers::Pinboard;
 use crate::serve::audit::audit;
+use crate::serve::desk::employ::EmployDoor;
 use crate::serve::desk::help::help;
+use crate::serve::desk::liaise::liaise;
 use crate::serve::desk::systems::systems;
 use crate::serve::desk::{DeskDoor, desk};
 use crate::serve::exchange::{ExchangeDoor, exchange};
@@ -205,10 +207,15 @@ impl Doors {
         let systems = systems(to, at, house.clone(), Arc::clone(&tokens));
         let (to, at) = (hand.clone(), store.clone());
         let help = help(to, at, house.clone(), Arc::clone(&tokens));
+        let (to, at) = (hand.clone(), store.clone());
+        let liaise = liaise(to, at, house.clone(), Arc::clone(&tokens));
+        let (to, at) = (hand.clone(), store.clone());
+        let employers = EmployDoor::new(to, at, house.clone(), Arc::clone(&tokens));
         let desk = desk(hand, store, house, tokens);
         let routes = Routes::new(desk).add_service(window).add_service(audit);
         let routes = routes.add_service(bodies).add_service(operate).add_service(rota);
-        Ok(routes.add_service(systems).add_service(help))
+        let routes = routes.add_service(systems).add_service(help).add_service(liaise);
+        Ok(routes.add_service(employers.employ()).add_service(employers.posts()))
     }
 
     /// Other cities: pinned TLS, and nothing but `Exchange`.

@@ -159,43 +159,38 @@ fn token_problem(tokens: &[DeskToken]) -> Option<(String, String)> {
             let what = "has a token of the role helper without a name: the worker chooses by it";
             return Some(("desk.tokens".to_owned(), what.to_owned()));
         }
-        if let Some(what) = post_problem(token) {
+        if let Some(what) = post_problem(token).or_else(|| employer_problem(token)) {
             return Some(("desk.tokens".to_owned(), format!("{what} (token {name})")));
         }
     }
     None
 }
 
-/// A post stands in signed acts: an approver has one, in one line, and nobody else does.
+/// A post stands in agreements and signed acts: an approver and a liaison have one, in one line, and
+/// nobody else does.
 fn post_problem(token: &DeskToken) -> Option<&'static str> {
-    match (token.role, token.post.as_deref()) {
-        (DeskRole::Approver, None) => {
-            Some("must have a post = \"..\" for an approver, as the agreement names it")
+    let has_post = matches!(token.role, DeskRole::Approver | DeskRole::Liaison);
+    match token.post.as_deref() {
+        None if has_post => {
+            Some("must have a post = \"..\" for its role, as the agreement names it")
         }
-        (DeskRole::Approver, Some(post)) if !is_city_name(post) => {
+        Some(_) if !has_post => Some("has a post, which only an approver and a liaison have"),
+        Some(post) if !is_city_name(post) => {
             Some("must have a post of 1 to 64 characters without blanks at its ends")
         }
-        (
-            DeskRole::Clerk
-            | DeskRole::Operator
-            | DeskRole::Compliance
-            | DeskRole::Window
-            | DeskRole::Body
-            | DeskRole::System
-            | DeskRole::Helper,
-            Some(_),
-        ) => Some("has a post, which only an approver has"),
-        (DeskRole::Approver, Some(_))
-        | (
-            DeskRole::Clerk
-            | DeskRole::Operator
-            | DeskRole::Compliance
-            | DeskRole::Window
-            | DeskRole::Body
-            | DeskRole::System
-            | DeskRole::Helper,
-            None,
-        ) => None,
+        Some(_) | None => None,
+    }
+}
+
+/// An employer's window is of one employer, and nobody else is one.
+fn employer_problem(token: &DeskToken) -> Option<&'static str> {
+    match (token.role == DeskRole::Employer, token.employer.is_some()) {
+        (true, false) => Some("must have an employer = \"..\", its credit code"),
+        (true, true) if token.name.is_none() => {
+            Some("is of the role employer and has no name: the worker reads by it who looked")
+        }
+        (false, true) => Some("names an employer, which only the role employer does"),
+        (true, true) | (false, false) => None,
     }
 }
 

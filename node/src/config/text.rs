@@ -150,6 +150,10 @@ const TOKENS: &str = r#"
 # a name, by which the person reads that it looked: one section of one leg at a time.
 # The role helper is one whom workers may name to help them: it sees how the legs given to it stand,
 # and nothing else. It has a name, by which the worker chooses it and reads that it looked.
+# The role employer is the window of one employer, at the office that announces its posts: it proposes
+# posts, and states when work began and ended of whoever hands over the number. employer is its credit
+# code. The role liaison has a post = ".." as the agreements name it, and sees of them what is open and
+# late, by number.
 #[[desk.tokens]]
 #name = "union"
 #role = "window"
@@ -222,6 +226,9 @@ pub fn render(start: &Start) -> String {
         }
         if let Some(officer) = &token.officer {
             line(&mut out, "", "officer", &quoted(officer));
+        }
+        if let Some(employer) = &token.employer {
+            line(&mut out, "", "employer", &quoted(employer.as_str()));
         }
         if !token.answers_to.is_empty() {
             let codes: Vec<String> = token.answers_to.iter().map(|c| quoted(c.as_str())).collect();

@@ -118,6 +118,14 @@ impl Batch<'_> {
             | Service::Housing
             | Service::FundTransfer => String::new(),
         };
+        self.arrears_of(&employer, code).await
+    }
+
+    /// The same of an employer itself.
+    pub(crate) async fn arrears_of(&mut self, employer: &str, code: DecisionCode) -> Outcome<()> {
+        if code != DecisionCode::EmployerWageArrears {
+            return Ok(());
+        }
         let sql = "SELECT 1 FROM wage_finding WHERE employer = $1 AND lifted_on = 0 LIMIT 1";
         if self.conn.maybe(sql, vec![employer.into()]).await?.is_some() {
             return Ok(());

@@ -23,6 +23,10 @@ pub(crate) const IMPORT: Purpose = p("再次导入同一证件", "the same docum
 /// A helper whom the worker has named.
 pub(crate) const HELPER: Purpose = p("本人指定的协助", "the help that the worker asked for");
 
+/// An employer to whom the worker handed the number.
+pub(crate) const EMPLOYER: Purpose =
+    p("用人单位核对到岗、离岗", "the employer, about the start and end of work");
+
 /// What a clerk may choose.
 pub(crate) const STATED: [Purpose; 7] = [
     p("办理业务", "to handle the case"),
@@ -47,7 +51,7 @@ impl Purpose {
 
     /// The purpose that a text states in one language or in both; `None` for own words.
     pub(crate) fn of(text: &str) -> Option<Word> {
-        let all = [LETTER, SLIP, WINDOW, IMPORT, HELPER].into_iter().chain(STATED);
+        let all = [LETTER, SLIP, WINDOW, IMPORT, HELPER, EMPLOYER].into_iter().chain(STATED);
         let says = |one: &Purpose| [one.0.zh, one.0.en].contains(&text) || one.both() == text;
         all.into_iter().find(says).map(|found| found.0)
     }

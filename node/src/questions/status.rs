@@ -37,6 +37,8 @@ pub enum View {
     Section(u8),
     /// How one leg stands, by the helper whom the worker named.
     Helper,
+    /// Whether somebody was released to this employer, by the number handed over.
+    Employer,
 }
 
 impl View {
@@ -52,6 +54,7 @@ impl View {
             View::Find => "find",
             View::Section(_) => "section",
             View::Helper => "helper",
+            View::Employer => "employer",
         }
     }
 }
@@ -132,7 +135,8 @@ impl Batch<'_> {
             },
             View::Letter => &[Phase::A, Phase::B],
             View::Section(number) => return Ok(vec![number]),
-            View::Slip | View::Window | View::Import | View::Find | View::Helper => &[],
+            View::Slip | View::Window | View::Import | View::Find => &[],
+            View::Helper | View::Employer => &[],
         };
         if phases.is_empty() {
             return Ok(Vec::new());
@@ -191,6 +195,10 @@ impl Batch<'_> {
         if let Some((held_zh, held_en)) = self.hold_sentence(file.id).await? {
             zh.push_str(&held_zh);
             en = format!("{en} {held_en}");
+        }
+        if let Some((said_zh, said_en)) = self.employer_said(file).await? {
+            zh.push_str(&said_zh);
+            en = format!("{en} {said_en}");
         }
         let word = words::service(file.service);
         Ok(wire::WorkerLeg {

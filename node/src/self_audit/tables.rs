@@ -77,6 +77,7 @@ pub const UNCOVERED: &[(&str, &str)] = &[
     ("leg_closing", "a date, worked out anew whenever the closing changes"),
     ("leg_cut", "an index for counting places"),
     ("leg_cover", "until COMPLETE says the date; the local log holds each stating by itself"),
+    ("leg_employer", "until the leg closes; the local log holds each day that was stated"),
     ("leg_helper", "whom the worker chose; the local log holds each step by itself"),
     ("leg_hand_over", "until it is taken over; the local log holds each step by itself"),
     ("leg_handler", "who works on a leg at present"),

@@ -223,6 +223,24 @@ pub(super) fn enter_help(tokens: &Tokens, metadata: &MetadataMap) -> Result<Acto
     enter_as(tokens, metadata, &[DeskRole::Helper], "Help")
 }
 
+/// Lets an employer in: the role opens the Employ service and no desk.
+pub(super) fn enter_employer(
+    tokens: &Tokens,
+    metadata: &MetadataMap,
+) -> Result<Actor, Box<Status>> {
+    enter_as(tokens, metadata, &[DeskRole::Employer], "Employ")
+}
+
+/// Lets the desk in that answers what an employer proposed.
+pub(super) fn enter_posts(tokens: &Tokens, metadata: &MetadataMap) -> Result<Actor, Box<Status>> {
+    enter_as(tokens, metadata, &[DeskRole::Clerk], "Posts")
+}
+
+/// Lets a liaison post in: the role opens the Liaise service and no desk.
+pub(super) fn enter_liaison(tokens: &Tokens, metadata: &MetadataMap) -> Result<Actor, Box<Status>> {
+    enter_as(tokens, metadata, &[DeskRole::Liaison], "Liaise")
+}
+
 /// Lets a system in: the role opens the Systems service and no desk.
 pub(super) fn enter_system(tokens: &Tokens, metadata: &MetadataMap) -> Result<Caller, Box<Status>> {
     let actor = enter_as(tokens, metadata, &[DeskRole::System], "Systems")?;

@@ -63,6 +63,7 @@ pub(super) fn steps(engine: Engine) -> Vec<Step> {
                 44 "0044_webhooks",
                 49 "0049_proxy",
                 50 "0050_cover",
+                51 "0051_employer",
             )
         };
     }

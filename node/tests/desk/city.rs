@@ -249,6 +249,11 @@ fn make(dir: &Path, id: &str, name: &str, clock: &dyn Clock, entropy: &dyn Entro
     tokens.push(DeskToken::named("body", DeskRole::Body, &schools));
     tokens.push(DeskToken::named("system", DeskRole::System, &schools));
     tokens.push(DeskToken::named("helper", DeskRole::Helper, &schools));
+    let employer = Some(CreditCode::parse("91999999MA00002012").unwrap());
+    tokens
+        .push(DeskToken { employer, ..DeskToken::named("employer", DeskRole::Employer, &labour) });
+    let post = Some("就业促进科科长".to_owned());
+    tokens.push(DeskToken { post, ..DeskToken::named("liaison", DeskRole::Liaison, &labour) });
     let options = InitOptions {
         database: Database::Sqlite,
         keyring: None,

@@ -45,6 +45,7 @@ const SCHEMA: &str = concat!(
     include_str!("../../src/store/schema/sqlite/0044_webhooks.sql"),
     include_str!("../../src/store/schema/sqlite/0049_proxy.sql"),
     include_str!("../../src/store/schema/sqlite/0050_cover.sql"),
+    include_str!("../../src/store/schema/sqlite/0051_employer.sql"),
 );
 
 #[derive(Clone, Debug)]
@@ -305,7 +306,7 @@ proptest! {
         let mut results = results_of(async |scratch| history(scratch, &batches).await);
         while let [(told, dump), (other_told, other_dump), ..] = results.as_slice() {
             prop_assert_eq!(told, other_told);
-            prop_assert_eq!(dump.len(), 116);
+            prop_assert_eq!(dump.len(), 118);
             for (table, rows) in dump {
                 prop_assert!(other_dump.get(table) == Some(rows), "table {} differs", table);
             }

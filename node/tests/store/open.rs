@@ -20,14 +20,14 @@ fn opening_again_changes_nothing_and_a_newer_schema_is_refused() {
         let mut writer = store.writer();
         let mut tx = writer.begin().await.unwrap();
         let count = "SELECT CAST(COUNT(*) AS BIGINT) FROM schema_version";
-        assert_eq!(tx.one(count, vec![]).await.unwrap().int(0).unwrap(), 34);
+        assert_eq!(tx.one(count, vec![]).await.unwrap().int(0).unwrap(), 35);
         assert_eq!(head(&mut tx).await.id, EXCHANGE);
-        tx.run("INSERT INTO schema_version VALUES (51, $1)", vec![[1; 32].into()]).await.unwrap();
+        tx.run("INSERT INTO schema_version VALUES (52, $1)", vec![[1; 32].into()]).await.unwrap();
         tx.commit().await.unwrap();
         drop(writer);
         store.close().await;
         let error = Store::open(&scratch.url, StoreOptions::default()).await.unwrap_err();
-        assert!(matches!(error, StoreError::NewerSchema { found: 51, known: 50 }), "{error}");
+        assert!(matches!(error, StoreError::NewerSchema { found: 52, known: 51 }), "{error}");
     });
 }
 

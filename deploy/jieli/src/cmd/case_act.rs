@@ -317,7 +317,7 @@ fn upper(text: &str) -> String {
     text.trim().replace('-', "_").to_uppercase()
 }
 
-fn decision(text: &str) -> Result<DecisionCode, Fail> {
+pub(super) fn decision(text: &str) -> Result<DecisionCode, Fail> {
     DecisionCode::from_str_name(&format!("DECISION_CODE_{}", upper(text)))
         .filter(|code| *code != DecisionCode::Unspecified)
         .ok_or_else(|| unknown(text))

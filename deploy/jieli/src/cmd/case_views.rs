@@ -334,6 +334,7 @@ pub(super) fn case_text(view: &wire::CaseView, program: String, out: Out) -> Str
             );
             lines.push(format!("     {text}"));
         }
+        lines.extend(shown.desk.iter().flat_map(|desk| desk_notes(desk, out)));
         if let Some(asked) = shown.desk.as_ref().and_then(|desk| desk.correction.as_ref()) {
             let due = date(asked.due_on);
             let text = out.say(
@@ -442,10 +443,48 @@ fn desk_json(desk: &wire::LegDesk) -> Value {
         "pending": pending,
         "not_sent": unsent,
         "duplicate_asked": desk.duplicate_asked,
+        "cover_gap_days": desk.cover_gap,
+        "cover_wanted": desk.cover_wanted,
+        "work": desk.work.map(|work| json!({
+            "began": date(work.started_on),
+            "ended": date(work.ended_on),
+        })),
         "correction": desk.correction.as_ref().map(|asked| json!({
             "name_zh": asked.name_zh,
             "name_en": asked.name_en,
             "due_on": date(asked.due_on),
         })),
     })
+}
+
+/// What else the desk should know of a leg, a line each.
+fn desk_notes(desk: &wire::LegDesk, out: Out) -> Vec<String> {
+    let mut notes = Vec::new();
+    if desk.cover_gap > 0 {
+        let days = desk.cover_gap;
+        notes.push(out.say(
+            &format!("参保中断已满 {days} 天，请尽快接续"),
+            &format!("{days} days without insurance cover have passed: settle it soon"),
+        ));
+    }
+    if desk.cover_wanted {
+        notes.push(out.say(
+            "已办结，请用 cover 填写待遇起始日",
+            "done: state with cover from when cover is given",
+        ));
+    }
+    if let Some(work) = desk.work {
+        let [began, ended] = [work.started_on, work.ended_on].map(date);
+        notes.push(match ended.as_str() {
+            "" => out.say(
+                &format!("用人单位说 {began} 到岗"),
+                &format!("the employer says: began {began}"),
+            ),
+            ended => out.say(
+                &format!("用人单位说 {began} 到岗，{ended} 离岗"),
+                &format!("the employer says: began {began}, ended {ended}"),
+            ),
+        });
+    }
+    notes.into_iter().map(|note| format!("     {note}")).collect()
 }

@@ -7,10 +7,13 @@ use jieli_node::config::{Config, DeskRole};
 use jieli_node::tokens;
 use jieli_proto::wire::audit_client::AuditClient;
 use jieli_proto::wire::desk_client::DeskClient;
+use jieli_proto::wire::employ_client::EmployClient;
 use jieli_proto::wire::grievance_client::GrievanceClient;
 use jieli_proto::wire::help_client::HelpClient;
 use jieli_proto::wire::keypad_client::KeypadClient;
+use jieli_proto::wire::liaise_client::LiaiseClient;
 use jieli_proto::wire::operate_client::OperateClient;
+use jieli_proto::wire::posts_client::PostsClient;
 use jieli_proto::wire::rota_client::RotaClient;
 use jieli_proto::wire::worker_client::WorkerClient;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -54,6 +57,15 @@ pub(super) type Rota = RotaClient<InterceptedService<Channel, Bearer>>;
 
 /// What a helper sees, with a token.
 pub(super) type Help = HelpClient<InterceptedService<Channel, Bearer>>;
+
+/// An employer's window, with a token.
+pub(super) type Employ = EmployClient<InterceptedService<Channel, Bearer>>;
+
+/// What employers proposed to an office, with a token.
+pub(super) type Posts = PostsClient<InterceptedService<Channel, Bearer>>;
+
+/// What a liaison post sees, with a token.
+pub(super) type Liaise = LiaiseClient<InterceptedService<Channel, Bearer>>;
 
 /// Adds the token to every call.
 #[derive(Clone)]
@@ -132,6 +144,24 @@ impl At {
     pub(super) async fn help(&self) -> Result<Help, Fail> {
         let (channel, bearer) = self.with_token(DeskRole::Helper).await?;
         Ok(HelpClient::with_interceptor(channel, bearer))
+    }
+
+    /// An employer's window, with the token named or the first one of that role.
+    pub(super) async fn employ(&self) -> Result<Employ, Fail> {
+        let (channel, bearer) = self.with_token(DeskRole::Employer).await?;
+        Ok(EmployClient::with_interceptor(channel, bearer))
+    }
+
+    /// What employers proposed, with the token named or the first one of a clerk.
+    pub(super) async fn posts(&self) -> Result<Posts, Fail> {
+        let (channel, bearer) = self.with_token(DeskRole::Clerk).await?;
+        Ok(PostsClient::with_interceptor(channel, bearer))
+    }
+
+    /// What a liaison post sees, with the token named or the first one of that role.
+    pub(super) async fn liaise(&self) -> Result<Liaise, Fail> {
+        let (channel, bearer) = self.with_token(DeskRole::Liaison).await?;
+        Ok(LiaiseClient::with_interceptor(channel, bearer))
     }
 
     async fn with_token(&self, role: DeskRole) -> Result<(Channel, Bearer), Fail> {

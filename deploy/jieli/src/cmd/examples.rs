@@ -94,6 +94,17 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("vacancy add", "jieli vacancy add vacancies.toml --announce"),
     ("vacancy list", "jieli vacancy list --json"),
     ("vacancy change", "jieli vacancy change vacancies.toml"),
+    ("vacancy proposals", "jieli vacancy proposals"),
+    (
+        "vacancy answer",
+        "jieli vacancy answer 91999999MA00002012 V-2026-0107\n\
+         jieli vacancy answer 91999999MA00002012 V-2026-0107 --decline EMPLOYER_UNVERIFIED",
+    ),
+    ("employer propose", "jieli --as employer employer propose vacancies.toml"),
+    ("employer posts", "jieli --as employer employer posts"),
+    ("employer show", "jieli --as employer employer show 2026-000001 1"),
+    ("employer state", "jieli --as employer employer state 2026-000001 1 --began 2026-12-01"),
+    ("liaison delays", "jieli --as liaison liaison delays"),
     ("vacancy close", "jieli vacancy close V-2026-0107"),
     (
         "capacity set",

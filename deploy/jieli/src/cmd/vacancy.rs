@@ -1,8 +1,9 @@
 //! `jieli vacancy`: posts with their whole terms.
 
+use super::case_act::decision;
 use super::dial::At;
 use super::say::{OK, Out, date, text_of};
-use super::{Done, Fail};
+use super::{Done, Fail, employer};
 use clap::Subcommand;
 use jieli_gateway::drafts;
 use jieli_node::config::DeskRole;
@@ -33,6 +34,19 @@ pub(super) enum VacancyCommand {
     },
     /// Lists known vacancies, own and announced ones.
     List,
+    /// Posts that employers asked this office to announce, those that wait first.
+    Proposals,
+    /// Announces what an employer proposed, as this office's vacancy; with a code it is declined.
+    Answer {
+        /// Credit code of the employer.
+        employer: String,
+        /// The reference that it proposed.
+        reference: String,
+        /// Why it is not announced: CAPACITY, POST_FILLED, EMPLOYER_CLOSED, EMPLOYER_UNVERIFIED,
+        /// EMPLOYER_WAGE_ARREARS (after a finding), TERMS_DIFFER, LAW.
+        #[arg(long)]
+        decline: Option<String>,
+    },
 }
 
 impl VacancyCommand {
@@ -54,6 +68,11 @@ impl VacancyCommand {
                         ),
                     )
                 });
+            }
+            VacancyCommand::Proposals => return employer::list_proposals(at, out).await,
+            VacancyCommand::Answer { employer, reference, decline } => {
+                let code = decline.map(|text| decision(&text)).transpose()?;
+                return employer::answer(at, out, employer, reference, code).await;
             }
             VacancyCommand::List => {
                 let mut desk = at.desk(DeskRole::Clerk).await?;

@@ -91,8 +91,14 @@ impl City {
                 let office = CreditCode::parse(office)?;
                 let [first, second] = crate::demo::approver_posts(plan.id);
                 let post = if *name == "approver-2" { second } else { first };
-                let post = (*role == DeskRole::Approver).then(|| post.to_owned());
-                Ok(DeskToken { post, ..DeskToken::named(name, *role, &office) })
+                let post = match role {
+                    DeskRole::Approver => Some(post.to_owned()),
+                    DeskRole::Liaison => Some(crate::demo::LIAISON_POST.to_owned()),
+                    _ => None,
+                };
+                let employer = (*role == DeskRole::Employer).then_some(crate::demo::EMPLOYER);
+                let employer = employer.map(CreditCode::parse).transpose()?;
+                Ok(DeskToken { post, employer, ..DeskToken::named(name, *role, &office) })
             })
             .collect::<Result<Vec<_>, jieli_proto::number::NumberError>>()?;
         let options = InitOptions {

@@ -108,6 +108,8 @@ fn accounts(city: &City, sends: bool) -> Vec<(String, Role, String)> {
             (DeskRole::Operator, _, _) => &[Role::SystemAdministrator],
             (DeskRole::Window, _, _) => &[Role::WindowOfficer],
             (DeskRole::Helper, _, _) => &[Role::NamedHelper],
+            (DeskRole::Employer, _, _) => &[Role::Employer],
+            (DeskRole::Liaison, _, _) => &[Role::Liaison],
             (DeskRole::Body | DeskRole::System, _, _) => &[],
         };
         let account =
@@ -142,6 +144,8 @@ fn post(role: Role) -> [&'static str; 2] {
         Role::WindowOfficer => ["窗口人员", "window officer"],
         Role::Director => ["负责人", "director"],
         Role::NamedHelper => ["协助人", "named helper"],
+        Role::Employer => ["用人单位", "employer"],
+        Role::Liaison => ["驻外联络", "liaison post"],
         Role::ComplianceReviewer => ["合规审阅", "compliance reviewer"],
         Role::SecurityAdministrator => ["安全管理员", "security administrator"],
         Role::SystemAdministrator => ["系统管理员", "system administrator"],

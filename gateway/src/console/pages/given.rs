@@ -2,11 +2,10 @@
 //! nothing of any person. Every look is the worker's to read.
 
 use super::case::place;
-use crate::console::desks::{Help, Said};
+use crate::console::desks::Help;
 use crate::console::frame::{Answer, Cell, DonePage, Failed, Frame, Link, Table, TablesPage, show};
 use crate::console::visitor::Visitor;
 use axum::extract::Path;
-use axum::http::StatusCode;
 use jieli_proto::wire;
 use jieli_proto::words;
 
@@ -15,9 +14,7 @@ impl Visitor {
     fn help(&self) -> Result<Help, Failed> {
         let account = self.account.as_ref();
         let found = account.and_then(|a| self.console.desks.help(&a.token, a.role));
-        found.ok_or_else(|| {
-            self.failed(Said::own(StatusCode::CONFLICT, "NO_TOKEN", "error.no_token"))
-        })
+        found.ok_or_else(|| self.no_token())
     }
 }
 

@@ -95,6 +95,8 @@ pub(crate) async fn page(visitor: Visitor) -> Answer {
             card("/partners", "nav.partners", "home.partners"),
         ],
         Some(Role::NamedHelper) => vec![card("/given", "nav.given", "home.given")],
+        Some(Role::Employer) => vec![card("/posts", "nav.posts", "home.posts")],
+        Some(Role::Liaison) => vec![card("/delays", "nav.delays", "home.delays")],
         Some(Role::WindowOfficer) => vec![card("/window", "nav.window", "home.window")],
         Some(Role::Approver) => vec![card("/partners", "nav.partners", "home.approve")],
         Some(Role::ComplianceReviewer) => vec![

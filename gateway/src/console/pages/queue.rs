@@ -148,7 +148,8 @@ pub(super) fn line(leg: &wire::LegLine, case: &str, peer: &str, today: u32, lang
     }
 }
 
-fn stage(leg: &wire::LegLine, lang: Lang) -> String {
+/// Where a leg stands, in the words of a desk.
+pub(super) fn stage(leg: &wire::LegLine, lang: Lang) -> String {
     let found = Stage::ALL.into_iter().find(|stage| words::stage(*stage).en == leg.stage);
     match (found, leg.stage.as_str()) {
         // Whoever received an application has not “sent” it.
@@ -189,6 +190,22 @@ fn marks(leg: &wire::LegLine, desk: &wire::LegDesk, lang: Lang) -> Vec<String> {
     if let Some(asked) = &desk.correction {
         let what = lang.pick(&asked.name_zh, &asked.name_en);
         marks.push(lang.fill("queue.correction", &[what, &lang.day(asked.due_on)]));
+    }
+    if desk.duplicate_asked {
+        marks.push(lang.w("queue.duplicate").to_owned());
+    }
+    if desk.cover_gap > 0 {
+        marks.push(lang.fill("queue.cover_gap", &[&desk.cover_gap.to_string()]));
+    }
+    if desk.cover_wanted {
+        marks.push(lang.w("queue.cover_wanted").to_owned());
+    }
+    if let Some(work) = &desk.work {
+        let began = lang.day(work.started_on);
+        marks.push(match work.ended_on {
+            0 => lang.fill("queue.began", &[&began]),
+            ended => lang.fill("queue.ended", &[&began, &lang.day(ended)]),
+        });
     }
     if let Some(pending) = &desk.pending {
         let step = steps::word(&pending.step, lang);

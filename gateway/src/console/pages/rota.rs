@@ -13,7 +13,6 @@ use crate::console::visitor::Visitor;
 use crate::console::words::Lang;
 use crate::drafts;
 use axum::extract::Path;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
 use jieli_proto::day::Day;
 use jieli_proto::wire::{self, StatementFact};
@@ -24,9 +23,7 @@ impl Visitor {
     fn rota(&self) -> Result<Rota, Failed> {
         let account = self.account.as_ref();
         let found = account.and_then(|a| self.console.desks.rota(&a.token, a.role));
-        found.ok_or_else(|| {
-            self.failed(Said::own(StatusCode::CONFLICT, "NO_TOKEN", "error.no_token"))
-        })
+        found.ok_or_else(|| self.no_token())
     }
 
     /// The other tokens of the own office and role.

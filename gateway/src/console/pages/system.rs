@@ -5,7 +5,7 @@
 use super::find::simple;
 use super::partners::finished;
 use super::review::ReviewPage;
-use crate::console::desks::{Operate, Said};
+use crate::console::desks::Operate;
 use crate::console::form::{Input, Kind, taken};
 use crate::console::frame::{
     Answer, Button, Cell, Failed, FormPage, Frame, Link, Table, TablesPage, show,
@@ -14,7 +14,6 @@ use crate::console::posted::Form;
 use crate::console::visitor::Visitor;
 use crate::console::words::Lang;
 use axum::extract::Query;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
 use jieli_proto::wire::{self, CheckResult, QueueState};
 use jieli_proto::words;
@@ -32,9 +31,7 @@ impl Visitor {
     fn operate(&self) -> Result<Operate, Failed> {
         let account = self.account.as_ref();
         let found = account.and_then(|a| self.console.desks.operate(&a.token, a.role));
-        found.ok_or_else(|| {
-            self.failed(Said::own(StatusCode::CONFLICT, "NO_TOKEN", "error.no_token"))
-        })
+        found.ok_or_else(|| self.no_token())
     }
 }
 

@@ -4,6 +4,7 @@
 use super::find::simple;
 use super::partners::finished;
 use super::places::{cut_inputs, cut_of, cut_words};
+use super::posts::proposals;
 use super::review::dashed;
 use crate::console::desks::Said;
 use crate::console::form::{Input, Kind, taken};
@@ -40,6 +41,7 @@ pub(crate) async fn page(visitor: Visitor) -> Answer {
     let all = own(&visitor).await?;
     let ask = wire::ListRulesRequest {};
     let rules = visitor.desk()?.list_rules(ask).await.map_err(visitor.sorry())?.into_inner();
+    let proposed = proposals(&visitor).await?;
     Ok(show(&TablesPage {
         f: Frame::new(&visitor, lang.w("nav.vacancies")),
         lead: vec![lang.w("vacancy.lead").to_owned()],
@@ -48,7 +50,7 @@ pub(crate) async fn page(visitor: Visitor) -> Answer {
             Link::new("/vacancies/rule", lang.w("vacancy.new_rule")),
         ],
         filters: Vec::new(),
-        tables: vec![posts(&all, lang), ruled(&rules.rules, lang)],
+        tables: vec![proposed, posts(&all, lang), ruled(&rules.rules, lang)],
     }))
 }
 
@@ -143,7 +145,7 @@ fn payer(text: &str) -> Payer {
 }
 
 /// The whole of the terms, as one already stands if any; each named as the terms name it.
-fn questions(from: Option<&wire::Vacancy>, lang: Lang) -> Vec<Input> {
+pub(super) fn questions(from: Option<&wire::Vacancy>, lang: Lang) -> Vec<Input> {
     let (known, one) = (from.is_some(), from.cloned().unwrap_or_default());
     let terms = one.terms.unwrap_or_default();
     let text =
@@ -303,24 +305,34 @@ pub(crate) async fn new_page(visitor: Visitor, query: Query<BTreeMap<String, Str
     Ok(form_of(&visitor, from).await?.0.show())
 }
 
+/// The terms as they were typed; `None` where the page says what is wrong.
+pub(super) fn filled(
+    page: &mut FormPage,
+    form: &Form,
+    version: u32,
+    lang: Lang,
+) -> Option<wire::Vacancy> {
+    if !taken(&mut page.inputs, form, lang) {
+        return None;
+    }
+    match vacancy(form, version) {
+        Ok(vacancy) => Some(vacancy),
+        Err(field) => {
+            let at = page.inputs.iter().position(|input| input.name == field).unwrap_or(0);
+            page.inputs[at].wrong = lang.fill("vacancy.wrong", &[&page.inputs[at].label]);
+            None
+        }
+    }
+}
+
 /// Checks, and announces what was checked to every partner whose agreement covers jobs.
 pub(crate) async fn new(visitor: Visitor, form: Form) -> Answer {
     let lang = visitor.lang;
     let from = form.get("from");
     let (mut page, version) = form_of(&visitor, from).await?;
-    if !taken(&mut page.inputs, &form, lang) {
-        return Ok(page.show());
-    }
-    let vacancy = match vacancy(&form, version) {
-        Ok(vacancy) => vacancy,
-        Err(field) => {
-            let at = page.inputs.iter().position(|input| input.name == field).unwrap_or(0);
-            page.inputs[at].wrong = lang.fill("vacancy.wrong", &[&page.inputs[at].label]);
-            return Ok(page.show());
-        }
-    };
+    let Some(vacancy) = filled(&mut page, &form, version, lang) else { return Ok(page.show()) };
     if form.get("send") != "yes" {
-        return Ok(check(page, &form, lang));
+        return Ok(check(page, &form, lang, "/vacancies"));
     }
     let change = !from.is_empty();
     let ask = wire::AddVacanciesRequest { vacancies: vec![vacancy], announce: true, change };
@@ -334,7 +346,8 @@ pub(crate) async fn new(visitor: Visitor, form: Form) -> Answer {
     }
 }
 
-fn check(page: FormPage, form: &Form, lang: Lang) -> Response {
+/// The whole of the terms, to be read once more before they are sent.
+pub(super) fn check(page: FormPage, form: &Form, lang: Lang, back: &str) -> Response {
     let answers = page.inputs.iter().map(|input| (input.label.clone(), input.answer(lang)));
     let hidden = page.inputs.iter().map(|i| (i.name.clone(), form.get(&i.name).to_owned()));
     show(&CheckPage {
@@ -342,7 +355,7 @@ fn check(page: FormPage, form: &Form, lang: Lang) -> Response {
         answers: answers.filter(|(_, answer)| !answer.is_empty()).collect(),
         hidden: page.hidden.into_iter().chain(hidden).collect(),
         button: lang.w("vacancy.announce").to_owned(),
-        back: Link::new("/vacancies", lang.w("form.back")),
+        back: Link::new(back, lang.w("form.back")),
         may_change: true,
         action: page.action,
         f: page.f,

@@ -2,7 +2,7 @@
 //! and answers on a screen turned round. The officer reads that something was typed, and never what.
 
 use super::find::{kinds, simple};
-use crate::console::desks::{Keypad, Said};
+use crate::console::desks::Keypad;
 use crate::console::form::{Input, Kind, taken};
 use crate::console::frame::{Answer, DonePage, Failed, FormPage, Frame, Link, show, show_as};
 use crate::console::posted::Form;
@@ -55,9 +55,7 @@ impl Visitor {
     fn keypad(&self) -> Result<Keypad, Failed> {
         let account = self.account.as_ref();
         let found = account.and_then(|a| self.console.desks.keypad(&a.token, a.role));
-        found.ok_or_else(|| {
-            self.failed(Said::own(StatusCode::CONFLICT, "NO_TOKEN", "error.no_token"))
-        })
+        found.ok_or_else(|| self.no_token())
     }
 }
 

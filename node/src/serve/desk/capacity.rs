@@ -77,7 +77,9 @@ impl DeskDoor {
             | DeskRole::Window
             | DeskRole::Body
             | DeskRole::System
-            | DeskRole::Helper => false,
+            | DeskRole::Helper
+            | DeskRole::Employer
+            | DeskRole::Liaison => false,
         }
     }
 }

@@ -50,7 +50,9 @@ impl Eyes<'_> {
             | DeskRole::Operator
             | DeskRole::Window
             | DeskRole::Body
-            | DeskRole::Helper => false,
+            | DeskRole::Helper
+            | DeskRole::Employer
+            | DeskRole::Liaison => false,
         }
     }
 

@@ -5,6 +5,7 @@ use crate::acts::{Holder, Unsent, time_of, waiting};
 use crate::batch::Batch;
 use crate::cover::{Cover, WARN_DAYS};
 use crate::directory::Bond;
+use crate::employer::Work;
 use crate::house::House;
 use crate::legs::{Entry, LegFile, Local, Standing, heard, stage_word};
 use crate::paper;
@@ -260,6 +261,7 @@ impl<'a> Scene<'a> {
                 format!("{} {}", calendar.name(), calendar.version())
             }),
             due_provisional: due.is_some_and(|due| calendar.is_provisional(due)),
+            work: self.work(file).await?,
             cover_gap: cover.0,
             cover_wanted: cover.1,
             pending,
@@ -270,6 +272,13 @@ impl<'a> Scene<'a> {
                 say_en: unsent.say_en,
             }),
         })
+    }
+
+    /// What the employer said, for the office that reports the outcome.
+    async fn work(&mut self, file: &LegFile) -> Result<Option<wire::WorkStated>, StoreError> {
+        let work = Work::of(self.conn, file.id).await?.filter(|work| work.started > 0);
+        let work = work.filter(|_| file.our_side == Side::Examiner);
+        Ok(work.map(|work| wire::WorkStated { started_on: work.started, ended_on: work.ended }))
     }
 
     /// Insurance: the days without cover that were warned of, and whether a date is to be stated.
