@@ -196,7 +196,10 @@ impl<'a> Export<'a> {
             for row in rows {
                 let sealed = decode(&row.bytes(0)?)?;
                 let leaf = (row.uint(3)? as u32, row.uint(1)?);
-                self.record(sealed, lane, row.uint(2)?, leaf).await?;
+                // It came after what is exported here was signed for.
+                if self.published.covers(leaf.0, leaf.1) {
+                    self.record(sealed, lane, row.uint(2)?, leaf).await?;
+                }
             }
         }
         let rows = self
@@ -227,6 +230,9 @@ impl<'a> Export<'a> {
                 .await?;
             let sealed = decode(&row.bytes(0)?)?;
             let leaf = (row.uint(2)? as u32, row.uint(1)?);
+            if !self.published.covers(leaf.0, leaf.1) {
+                return Err(on_its_way().into());
+            }
             self.record(sealed, lane, entry.lane_seq, leaf).await?;
             let Some(message) = &entry.message else { continue };
             parts::consent(self.conn, &mut self.bundle, &message.consent_digest).await?;

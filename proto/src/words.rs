@@ -206,6 +206,17 @@ pub fn grievance(kind: GrievanceKind) -> Word {
     }
 }
 
+/// Why an office does not announce the posts that an employer proposes.
+pub const POSTS_DECLINED: [DecisionCode; 7] = [
+    DecisionCode::Capacity,
+    DecisionCode::PostFilled,
+    DecisionCode::EmployerClosed,
+    DecisionCode::EmployerUnverified,
+    DecisionCode::EmployerWageArrears,
+    DecisionCode::TermsDiffer,
+    DecisionCode::Law,
+];
+
 /// A decision code.
 pub fn decision(code: DecisionCode) -> Word {
     match code {

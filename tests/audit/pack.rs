@@ -4,8 +4,8 @@ use crate::desk::Doors;
 use jieli_proto::bundle::pack::{Pack, PackVerdicts, verify};
 use jieli_proto::bundle::{self, zip_read};
 use jieli_proto::id::Digest;
-use jieli_proto::wire;
 use jieli_proto::wire::audit_server::Audit;
+use jieli_proto::wire::{self, Service};
 use jieli_tests::people::{self, FAMILY};
 use jieli_tests::{Town, Towns};
 use tonic::{Code, Status};
@@ -111,5 +111,40 @@ async fn a_pack_is_for_compliance_and_for_a_period_with_messages() {
     assert_eq!(before.unwrap_err().code(), Code::FailedPrecondition);
     let backwards = pack(&towns, &towns.kunming, (20_261_231, 20_261_101)).await;
     assert!(backwards.is_err());
+    towns.stop().await;
+}
+
+/// A pack is made while messages come and go: each is of one moment, whole and valid.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pack_made_in_traffic_is_of_one_moment() {
+    let towns = Towns::new().await;
+    let (kunming, ruian) = (&towns.kunming, &towns.ruian);
+    towns.main_road().await;
+    let cases = kunming.import((80..104).map(people::home).collect()).await;
+    let over = std::cell::Cell::new(false);
+    let traffic = async {
+        for case in &cases {
+            kunming.ask_yes(case).await;
+            let leg = kunming.leg_for(case, Service::Housing).await;
+            towns.ruian_accepts(leg).await;
+        }
+        over.set(true);
+    };
+    let packs = async {
+        let mut made = 0;
+        for town in [kunming, ruian].into_iter().cycle() {
+            let zip = pack(&towns, town, PERIOD).await.unwrap();
+            let found = checked(&zip, &roots(&towns));
+            assert_eq!(found.failures, [], "{}", found.text());
+            assert!(found.lanes.iter().all(|lane| lane.whole), "{}", found.text());
+            made += 1;
+            if over.get() {
+                break;
+            }
+        }
+        made
+    };
+    let ((), made) = tokio::join!(traffic, packs);
+    assert!(made > 10, "{made}");
     towns.stop().await;
 }

@@ -12,6 +12,8 @@ export const DESKS = [
   ["kunming.yn", "总工会 · 窗口人员", "window", ["", "window"], sitting],
   ["kunming.yn", "负责人", "director", ["", "figures", "partners"]],
   ["kunming.yn", "协助人", "helper", ["", "given"]],
+  ["ruian.zj", "用人单位", "employer", ["", "posts", "posts/new"], nobody],
+  ["kunming.yn", "驻外联络", "liaison", ["", "delays"]],
   ["ruian.zj", "合规审阅", "compliance", ["", "review", "verify", "partners", "review/flags", "packs"], report],
   ["kunming.yn", "安全管理员", "security", ["", "accounts", "accounts/new", "accounts/events"]],
   ["kunming.yn", "系统管理员", "system", ["", "system", "system/hold", "packs"]],
@@ -53,6 +55,14 @@ export async function logIn({ watch, browser, demo }) {
   await page.getByRole("button", { name: "登录" }).click();
   await watch.look(page, "login-refused");
   await context.close();
+}
+
+/** A number that was not released to this employer, and one that has no digits. */
+async function nobody(watch, page, root) {
+  await page.goto(`${root}posts`);
+  await page.getByLabel("办件编号").fill("2026-999999");
+  await page.getByRole("button", { name: "核对" }).click();
+  await watch.look(page, "employer-nobody");
 }
 
 /** Who stands at the window: what is missing, every errand, the screen that is turned round. */

@@ -178,3 +178,74 @@ async fn what_was_typed_survives_a_session_that_ended_for_the_same_clerk_and_onc
     }
     Ok(())
 }
+
+/// An employer proposes on screen and the desk answers; its window knows numbers alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_employer_proposes_posts_and_reads_no_name() -> Result<()> {
+    let mut pair = Pair::start(jieli_tests::sqlite(), jieli_tests::sqlite()).await?;
+    pair.agree().await?;
+    let console = Console::start(pair.destination(), false)?;
+    let mut employer = console.clerk("ra-61", "employer", "employer")?;
+    let mut desk = console.clerk("ra-62", "receiving", "clerk")?;
+    assert!(employer.open("/")?.contains("href=\"/posts\""));
+    let page = employer.open("/posts")?;
+    assert!(page.contains("看不到姓名") && page.contains("没有提出过岗位"), "{page}");
+
+    let code = TERMS[3].1;
+    employer.open("/posts/new")?;
+    // Somebody else's posts are refused beside the form; nothing is handed over before it was read.
+    let other = [("employer_code", "91999999MA00002025"), ("send", "yes")];
+    let other = employer.post("/posts/new", &with(&other))?;
+    assert_eq!(other.status, 422, "{}", other.text());
+    let check = employer.post("/posts/new", &TERMS)?.text();
+    assert!(
+        check.contains("交给窗口") && !desk.open("/vacancies")?.contains("/vacancies/proposed")
+    );
+    assert!(employer.send("/posts/new", &with(&[("send", "yes")]))?.contains("已交给窗口"));
+    assert!(employer.open("/posts")?.contains("等待窗口答复"));
+
+    let page = desk.open("/vacancies")?;
+    let href = page.split_once("href=\"/vacancies/proposed").map_or("", |(_, rest)| rest);
+    let href =
+        href.split('"').next().unwrap_or_default().replace("&amp;", "&").replace("&#38;", "&");
+    let path = format!("/vacancies/proposed{href}");
+    let page = desk.open(&path)?;
+    assert!(page.contains("用人单位欠薪") && !page.contains("checked"), "{page}");
+    let named = [("employer", code), ("reference", TERMS[0].1)];
+    let say = |reply: &'static str| [&named[..], &[("reply", reply)]].concat();
+    assert_eq!(desk.post("/vacancies/proposed", &named)?.status, 422, "nothing is chosen");
+    let arrears = desk.post("/vacancies/proposed", &say("DECISION_CODE_EMPLOYER_WAGE_ARREARS"))?;
+    assert!(arrears.status == 422 && arrears.text().contains("劳动保障监察"), "{}", arrears.text());
+    assert!(desk.send("/vacancies/proposed", &say("announce"))?.contains("已公布"));
+    assert_eq!(desk.get(&path)?.status, 404, "it waits no more");
+    let page = employer.open("/posts")?;
+    assert!(page.contains("已公布") && page.contains(TERMS[0].1), "{page}");
+
+    // A number that was not released here: one answer.
+    for case in ["2026-000001", "2026-999999", "某某"] {
+        let shown = employer.post("/posts/released", &[("case", case), ("leg", "1")])?;
+        assert!(shown.status == 422 && shown.text().contains("没有找到"), "{}", shown.text());
+        let fields = [("case", case), ("leg", "1"), ("began", "2026-11-24")];
+        assert_eq!(employer.post("/posts/work", &fields)?.status, 422);
+    }
+    Ok(())
+}
+
+/// A liaison post reads counts of its agreements; whoever holds another post reads none.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_liaison_post_reads_what_is_late_and_nobody() -> Result<()> {
+    let mut pair = Pair::start(jieli_tests::sqlite(), jieli_tests::sqlite()).await?;
+    let us = pair.origin();
+    let console = Console::start(us, false)?;
+    let mut liaison = console.clerk("km-61", "liaison", "liaison")?;
+    assert!(liaison.open("/delays")?.contains("没有生效的协议列有本岗位"));
+    drop(console);
+    pair.agree().await?;
+    let console = Console::start(pair.origin(), false)?;
+    let mut liaison = console.clerk("km-62", "liaison", "liaison")?;
+    let page = liaison.open("/delays")?;
+    assert!(page.contains("ruian.zj") && page.contains("没有逾期的事项"), "{page}");
+    assert_eq!(liaison.get("/delays?after=x")?.status, 422);
+    assert_eq!(liaison.get("/queue")?.status, 403);
+    Ok(())
+}

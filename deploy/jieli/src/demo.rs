@@ -110,10 +110,16 @@ pub async fn begin(
     Ok(Story::new(cities, clock, calendar, narrator))
 }
 
-/// The liaison post of Kunming, as the sample agreements name it.
-pub const LIAISON_POST: &str = "就业促进科科长";
 /// The employer of the first vacancy of the sample.
 pub const EMPLOYER: &str = "91999999MA00002012";
+
+/// The post of the liaison token of a city of the demo, as the sample agreements name it.
+pub fn liaison_post(city: &str) -> &'static str {
+    match city {
+        "kunming.yn" => "就业促进科科长",
+        _ => "就业服务科科长",
+    }
+}
 
 /// The posts of the approver tokens of a city of the demo, as the sample agreements name them.
 pub fn approver_posts(city: &str) -> [&'static str; 2] {
@@ -162,6 +168,7 @@ pub fn ruian(program: &Path, database: Database) -> Plan {
             ("union", DeskRole::Window, "11999999MB00001747"),
             ("helper", DeskRole::Helper, "11999999MB00001747"),
             ("employer", DeskRole::Employer, "11999999MB00001154"),
+            ("liaison", DeskRole::Liaison, "11999999MB00001154"),
             ("compliance", DeskRole::Compliance, "11999999MB0000166C"),
         ],
         database,

@@ -7,6 +7,7 @@ use crate::store::{Conn, Row, StoreError};
 use crate::trouble::{Denied, Outcome};
 use jieli_proto::message::check_terms;
 use jieli_proto::wire::{self, DecisionCode};
+use jieli_proto::words::POSTS_DECLINED;
 use prost::Message as _;
 
 /// Proposals of one employer that wait at a time.
@@ -14,16 +15,6 @@ const WAITING_MAX: u64 = 100;
 const WAITS: u32 = 0;
 const ANNOUNCED: u32 = 1;
 const DECLINED: u32 = 2;
-/// Why an office does not announce.
-const REASONS: [DecisionCode; 7] = [
-    DecisionCode::Capacity,
-    DecisionCode::PostFilled,
-    DecisionCode::EmployerClosed,
-    DecisionCode::EmployerUnverified,
-    DecisionCode::EmployerWageArrears,
-    DecisionCode::TermsDiffer,
-    DecisionCode::Law,
-];
 const LINE: &str = "SELECT terms, posts, valid_until, proposed_ms, answer, code, answered_ms \
                     FROM post_proposal";
 
@@ -147,19 +138,16 @@ impl Batch<'_> {
         let rows = self.conn.rows_many(sql, vals).await?;
         let found = self.lines(&rows)?.pop().filter(|found| found.answered_unix_ms == 0);
         let found = found.ok_or_else(|| Denied::not_found(&name))?;
-        let (answer, code) = match asked.declined() {
-            DecisionCode::Unspecified => {
-                self.announce_proposal(actor, found.vacancy.unwrap_or_default()).await?;
-                (ANNOUNCED, DecisionCode::Unspecified)
-            }
-            code if REASONS.contains(&code) => {
-                self.arrears_of(employer, code).await?;
-                (DECLINED, code)
-            }
-            _ => {
-                let (zh, en) = ("这个理由不用于岗位", "that reason is not one for posts");
-                return Err(wrong("declined", zh, en).into());
-            }
+        let code = asked.declined();
+        let answer = if code == DecisionCode::Unspecified {
+            self.announce_proposal(actor, found.vacancy.unwrap_or_default()).await?;
+            ANNOUNCED
+        } else if POSTS_DECLINED.contains(&code) {
+            self.arrears_of(employer, code).await?;
+            DECLINED
+        } else {
+            let (zh, en) = ("这个理由不用于岗位", "that reason is not one for posts");
+            return Err(wrong("declined", zh, en).into());
         };
         let sql = "UPDATE post_proposal SET answer = $1, code = $2, answered_ms = $3 \
                    WHERE employer = $4 AND reference = $5";

@@ -4,7 +4,7 @@ use super::{Export, PRODUCT, Part, decode, no_peer_proof};
 use crate::audit::Period;
 use crate::directory::Bond;
 use crate::house::House;
-use crate::legs::Standing;
+use crate::legs::{LegFile, Standing};
 use crate::store::{self, Conn, Row, Store, StoreError};
 use crate::trouble::{Denied, Outcome};
 use crate::writer::Published;
@@ -36,7 +36,7 @@ pub(crate) async fn pack(
     out: &Sender<Vec<u8>>,
 ) -> Outcome<()> {
     let mut conn = store.read().await?;
-    let lanes = in_period(&mut conn, house, bond.id, period).await?;
+    let lanes = in_period(&mut conn, house, published, bond.id, period).await?;
     if lanes.is_empty() {
         return Err(nothing_in_it().into());
     }
@@ -66,11 +66,12 @@ pub(crate) async fn pack(
     send(out, &bytes).await
 }
 
-/// First and last message of each lane whose author dates it in the period and that has been
-/// answered. What stands between them belongs to the period whatever it says.
+/// First and last message of each lane whose author dates it in the period, that has been answered
+/// and that our signed head covers. What stands between them belongs to the period whatever it says.
 async fn in_period(
     conn: &mut Conn,
     house: &House,
+    published: &Published,
     id: AgreementId,
     period: Period,
 ) -> Result<BTreeMap<u8, RangeInclusive<u64>>, StoreError> {
@@ -80,7 +81,7 @@ async fn in_period(
         loop {
             let rows = conn
                 .rows(
-                    "SELECT e.lane_seq, e.envelope, r.item FROM envelope e \
+                    "SELECT e.lane_seq, e.envelope, r.item, e.leaf_epoch, e.leaf_idx FROM envelope e \
                      JOIN receipt_item r ON r.agreement_id = e.agreement_id AND r.lane = e.lane \
                      AND r.lane_seq = e.lane_seq \
                      WHERE e.agreement_id = $1 AND e.lane = $2 AND e.lane_seq > $3 \
@@ -91,7 +92,9 @@ async fn in_period(
             let Some(last) = rows.last() else { break };
             after = last.uint(0)?;
             for row in &rows {
-                if stored_on(house, row)?.is_some_and(|day| period.holds(day)) {
+                let is_covered = published.covers(row.int(3)? as u32, row.uint(4)?);
+                let is_in = stored_on(house, row)?.is_some_and(|day| period.holds(day));
+                if is_covered && is_in {
                     let seq = row.uint(0)?;
                     let range = found.entry(lane).or_insert(seq..=seq);
                     *range = *range.start()..=seq;
@@ -193,19 +196,37 @@ struct Packing<'a> {
 }
 
 impl Packing<'_> {
-    /// A leg as far as it has been answered. Where something of ours has not, we do not state that
-    /// what is here is our last word.
+    /// A leg as far as it has been answered and our signed head goes. Where something of ours is left
+    /// out, we do not state that what is here is our last word.
     async fn leg(&mut self, leg: LegId) -> Outcome<()> {
         let shelf = self.export.house.shelf();
         let file = store::legs::load(self.export.conn, leg, &shelf).await?;
         let mut file = file.ok_or(StoreError::Corrupt("leg"))?;
         let all = file.entries.len();
         file.entries.retain(|entry| entry.standing != Standing::Provisional);
+        let covered = self.covered(&file).await?;
+        file.entries.truncate(covered);
         self.export.leg(&file, &Part::Bare).await?;
         if file.entries.len() == all {
             self.export.statement(&file).await?;
         }
         self.flush_full().await
+    }
+
+    /// How many of a leg's messages stood in our log when the pack was begun: its entries are in the
+    /// order of the log.
+    async fn covered(&mut self, file: &LegFile) -> Result<usize, StoreError> {
+        let sql = "SELECT e.leaf_epoch, e.leaf_idx FROM message m JOIN envelope e \
+                   ON e.agreement_id = m.agreement_id AND e.lane = m.lane \
+                   AND e.lane_seq = m.lane_seq WHERE m.env_digest = $1";
+        for (at, entry) in file.entries.iter().enumerate().rev() {
+            let digest = entry.env_digest.to_vec();
+            let row = self.export.conn.one(sql, vec![digest.into()]).await?;
+            if self.export.published.covers(row.int(0)? as u32, row.uint(1)?) {
+                return Ok(at + 1);
+            }
+        }
+        Ok(0)
     }
 
     async fn loose(&mut self, lane: Lane, seq: u64) -> Outcome<()> {
@@ -221,7 +242,9 @@ impl Packing<'_> {
             .await?;
         let sealed = decode(&row.bytes(0)?)?;
         let leaf = (row.uint(2)? as u32, row.uint(1)?);
-        self.export.record(sealed, lane, seq, leaf).await?;
+        if self.export.published.covers(leaf.0, leaf.1) {
+            self.export.record(sealed, lane, seq, leaf).await?;
+        }
         self.flush_full().await
     }
 

@@ -213,10 +213,10 @@ impl AuditDoor {
     /// A pack as it is written, from what is in the store now.
     async fn packed(&self, asked: &wire::AuditReportRequest) -> Answer<PackStream> {
         let period = Period::read(asked.from, asked.to)?;
-        let id = bond(&self.hand.published().directory, &asked.agreement_id)?.id;
-        self.complete(id).await?;
+        // What comes from now on is not in it: a proof of it may not be here yet.
         let published = self.hand.published();
         let bond = bond(&published.directory, &asked.agreement_id)?.clone();
+        self.complete(bond.id).await?;
         let (send, parts) = mpsc::channel(PARTS_AHEAD);
         let (store, house) = (self.store.clone(), self.house.clone());
         let (last, said) = mpsc::channel(1);

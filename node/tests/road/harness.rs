@@ -471,11 +471,16 @@ impl Pair {
 
     /// The same, whatever happened before.
     pub(crate) async fn quiet(&self, id: AgreementId) {
-        for tried in 0.. {
+        let (mut tried, mut before) = (0, Vec::new());
+        loop {
             let waiting = [self.a().heads_waiting().await, self.b().heads_waiting().await];
             if waiting.iter().all(Vec::is_empty) {
                 break;
             }
+            // A thousand letters may take their time: what must not be is that none gets on.
+            let heads: Vec<_> = waiting.iter().flatten().map(|one| one.place).collect();
+            tried = if heads == before { tried + 1 } else { 0 };
+            before = heads;
             let now_ms = self.clock.now_unix_ms();
             assert!(tried < 600, "at {now_ms} there still wait {waiting:#?}");
             // A call that failed on a busy machine is made again after its pause, and the pauses

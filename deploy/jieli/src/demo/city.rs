@@ -91,11 +91,10 @@ impl City {
                 let office = CreditCode::parse(office)?;
                 let [first, second] = crate::demo::approver_posts(plan.id);
                 let post = if *name == "approver-2" { second } else { first };
-                let post = match role {
-                    DeskRole::Approver => Some(post.to_owned()),
-                    DeskRole::Liaison => Some(crate::demo::LIAISON_POST.to_owned()),
-                    _ => None,
-                };
+                let liaison =
+                    (*role == DeskRole::Liaison).then(|| crate::demo::liaison_post(plan.id));
+                let post = (*role == DeskRole::Approver).then_some(post).or(liaison);
+                let post = post.map(str::to_owned);
                 let employer = (*role == DeskRole::Employer).then_some(crate::demo::EMPLOYER);
                 let employer = employer.map(CreditCode::parse).transpose()?;
                 Ok(DeskToken { post, employer, ..DeskToken::named(name, *role, &office) })

@@ -19,17 +19,6 @@ use jieli_proto::wire::{self, DecisionCode};
 use jieli_proto::words;
 use std::collections::BTreeMap;
 
-/// Why an office does not announce what was proposed.
-const REASONS: [DecisionCode; 7] = [
-    DecisionCode::Capacity,
-    DecisionCode::PostFilled,
-    DecisionCode::EmployerClosed,
-    DecisionCode::EmployerUnverified,
-    DecisionCode::EmployerWageArrears,
-    DecisionCode::TermsDiffer,
-    DecisionCode::Law,
-];
-
 impl Visitor {
     fn employ(&self) -> Result<Employ, Failed> {
         let account = self.account.as_ref();
@@ -227,7 +216,7 @@ async fn terms_form(visitor: &Visitor, from: &str) -> Result<(FormPage, u32), Fa
     let waiting = list.proposals.into_iter().filter_map(|one| one.vacancy);
     let all = list.posts.into_iter().filter_map(|one| one.vacancy).chain(waiting);
     let is_it = |one: &wire::Vacancy| one.terms.as_ref().is_some_and(|t| t.reference == from);
-    let known = all.filter(|one| is_it(one)).last().filter(|_| !from.is_empty());
+    let known = all.rev().find(|one| !from.is_empty() && is_it(one));
     let before = known.as_ref().and_then(|one| one.terms.as_ref()).map_or(0, |t| t.version);
     let inputs = questions(known.as_ref(), lang);
     let mut page = simple(visitor, lang.w("posts.new"), "/posts/new", inputs);
@@ -249,7 +238,7 @@ pub(crate) async fn new(visitor: Visitor, form: Form) -> Answer {
     let (mut page, version) = terms_form(&visitor, form.get("from")).await?;
     let Some(vacancy) = filled(&mut page, &form, version, lang) else { return Ok(page.show()) };
     if form.get("send") != "yes" {
-        return Ok(check(page, &form, lang, "/posts"));
+        return Ok(check(page, &form, lang, [lang.w("posts.check"), lang.w("posts.propose")]));
     }
     match visitor.employ()?.propose_posts(vacancy).await {
         Ok(_) => {
@@ -310,7 +299,7 @@ async fn answer_form(
         return Err(visitor.failed(said));
     };
     let announce = ("announce".to_owned(), lang.w("posts.announce").to_owned());
-    let decline = REASONS.map(|code| {
+    let decline = words::POSTS_DECLINED.map(|code| {
         let word = lang.of(words::decision(code)).to_owned();
         (code.as_str_name().to_owned(), lang.fill("posts.declined", &[&word]))
     });

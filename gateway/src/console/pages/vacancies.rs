@@ -332,7 +332,7 @@ pub(crate) async fn new(visitor: Visitor, form: Form) -> Answer {
     let (mut page, version) = form_of(&visitor, from).await?;
     let Some(vacancy) = filled(&mut page, &form, version, lang) else { return Ok(page.show()) };
     if form.get("send") != "yes" {
-        return Ok(check(page, &form, lang, "/vacancies"));
+        return Ok(check(page, &form, lang, [lang.w("vacancy.check"), lang.w("vacancy.announce")]));
     }
     let change = !from.is_empty();
     let ask = wire::AddVacanciesRequest { vacancies: vec![vacancy], announce: true, change };
@@ -347,15 +347,20 @@ pub(crate) async fn new(visitor: Visitor, form: Form) -> Answer {
 }
 
 /// The whole of the terms, to be read once more before they are sent.
-pub(super) fn check(page: FormPage, form: &Form, lang: Lang, back: &str) -> Response {
+pub(super) fn check(
+    page: FormPage,
+    form: &Form,
+    lang: Lang,
+    [lead, button]: [&str; 2],
+) -> Response {
     let answers = page.inputs.iter().map(|input| (input.label.clone(), input.answer(lang)));
     let hidden = page.inputs.iter().map(|i| (i.name.clone(), form.get(&i.name).to_owned()));
     show(&CheckPage {
-        lead: vec![lang.w("vacancy.check").to_owned()],
+        lead: vec![lead.to_owned()],
         answers: answers.filter(|(_, answer)| !answer.is_empty()).collect(),
         hidden: page.hidden.into_iter().chain(hidden).collect(),
-        button: lang.w("vacancy.announce").to_owned(),
-        back: Link::new(back, lang.w("form.back")),
+        button: button.to_owned(),
+        back: page.back.unwrap_or_else(|| home(lang)),
         may_change: true,
         action: page.action,
         f: page.f,

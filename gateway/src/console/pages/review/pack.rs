@@ -82,6 +82,7 @@ fn look_row(look: &wire::AccessLine, lang: Lang) -> Vec<crate::console::frame::C
         "find" => "review.view_find",
         "section" => "review.view_section",
         "helper" => "review.view_helper",
+        "employer" => "review.view_employer",
         _ => "review.view_case",
     };
     let legs: Vec<String> = look.legs.iter().map(|leg| leg.number.to_string()).collect();
