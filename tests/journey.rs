@@ -65,6 +65,8 @@ mod shift;
 mod silence;
 #[path = "journey/statement.rs"]
 mod statement;
+#[path = "journey/stations.rs"]
+mod stations;
 #[path = "journey/steady.rs"]
 mod steady;
 #[path = "journey/stops.rs"]

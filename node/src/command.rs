@@ -543,6 +543,7 @@ async fn window(batch: &mut Batch<'_>, actor: &Actor, command: WindowCommand) ->
         WindowCommand::TellGuardian(r) => {
             Done::GuardianTold(batch.tell_guardian_at_window(actor, &r).await?)
         }
+        WindowCommand::Helper(r) => Done::Helpers(batch.helper_at_window(actor, &r).await?),
         WindowCommand::Erase(r) => Done::Erased(batch.erase_at_window(actor, &r).await?),
         WindowCommand::ListBodies(r) => Done::Bodies(batch.bodies_at_window(actor, &r).await?),
         WindowCommand::File(r) => Done::Filed(batch.file_at_window(actor, &r).await?),

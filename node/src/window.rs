@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 mod ballot;
 mod complete;
 mod guardian;
+mod helper;
 mod person;
 mod proxy;
 mod receiving;
@@ -47,6 +48,7 @@ pub enum WindowCommand {
     Erase(wire::StopRequest),
     Correction(wire::CorrectionAtWindowRequest),
     TellGuardian(wire::TellGuardianRequest),
+    Helper(wire::HelperAtWindowRequest),
     ListBodies(wire::InHand),
     File(wire::FileAtWindowRequest),
 }

@@ -82,7 +82,7 @@ async function sitting(watch, page, root, { browser, demo }) {
   await page.click("main form button");
   await page.waitForSelector(".summary");
   await watch.look(page, "window-missing");
-  for (const errand of ["proxy", "guardian", "stop", "pin", "reopen", "correct", "erase", "ask"]) {
+  for (const errand of ["proxy", "guardian", "stop", "pin", "helper", "reopen", "correct", "erase", "ask"]) {
     await page.goto(`${root}window`);
     await page.fill("#case", number);
     await page.fill("#number", who.number);

@@ -59,6 +59,17 @@ async fn a_person_answers_at_the_window_of_another_office() -> Result<()> {
     })
     .await?;
 
+    // A helper of this very office is named elsewhere; nobody is chosen before the person chooses.
+    typed[3].1 = "helper";
+    let page = window.send("/window", &typed)?;
+    assert!(page.contains("由您自己选") && page.contains("helper · ") && !page.contains("checked"));
+    let mut named = typed.to_vec();
+    named.extend([("item", "1"), ("helper", "helper")]);
+    let own = window.post("/window/do", &named)?;
+    assert!(own.status == 422 && own.text().contains("不能在这里指定"), "{}", own.text());
+    named[5].1 = "-";
+    assert!(window.send("/window/do", &named)?.contains("已登记"));
+
     // A PIN typed twice, and a stop, which needs none.
     typed[3].1 = "pin";
     let page = window.send("/window", &typed)?;

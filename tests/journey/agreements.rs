@@ -75,7 +75,7 @@ async fn cites(town: &Town, leg: LegId) -> Vec<u32> {
     file.entries.iter().map(|e| of(e).agreement_version).collect()
 }
 
-async fn nobody_misbehaved(towns: &Towns) {
+pub(crate) async fn nobody_misbehaved(towns: &Towns) {
     for town in [&towns.kunming, &towns.ruian] {
         assert_eq!(town.alarms().await, Vec::<String>::new(), "{town:?}");
     }
@@ -425,8 +425,13 @@ async fn a_suspension_ends_with_the_agreement_and_reviews_are_told() {
 
 /// One more agreement between the two, in force in both.
 async fn one_more(towns: &Towns) {
+    one_more_of(towns, AGREEMENT_DRAFT).await;
+}
+
+/// The same by a draft.
+pub(crate) async fn one_more_of(towns: &Towns, draft: &str) {
     let (kunming, ruian) = (&towns.kunming, &towns.ruian);
-    let request = wire::ProposeRequest { draft_toml: AGREEMENT_DRAFT.to_owned() };
+    let request = wire::ProposeRequest { draft_toml: draft.to_owned() };
     let id = kunming.two_approve(DeskCommand::Propose(request)).await.unwrap();
     let sign = wire::CountersignRequest { agreement_id: id.hex(), version: 1 };
     eventually("the proposal", async || {

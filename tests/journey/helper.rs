@@ -6,6 +6,7 @@ use jieli_node::command::{Done, WorkerCommand};
 use jieli_node::serve::CODE_KEY;
 use jieli_node::serve::desk::help::HelpDoor;
 use jieli_node::tokens::Tokens;
+use jieli_node::window::WindowCommand;
 use jieli_node::writer::Failure;
 use jieli_proto::case::Stage;
 use jieli_proto::wire::act_request::Act;
@@ -235,5 +236,51 @@ async fn v01_a_shared_phone_chooses_nobody_and_every_code_of_the_case_dismisses(
     let job = kunming.leg(job).await.number;
     let shared = helpers(kunming, choose(&terms, job, "helper")).await;
     assert_eq!(denied(shared.map(drop)), "WINDOW_ONLY");
+    towns.stop().await;
+}
+
+/// Who has no phone names a helper at a window with the document in hand: never at the office that
+/// sends, nor one of that window's own; and ends it anywhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_helper_is_named_at_a_window_by_whoever_stands_there() {
+    let towns = Towns::new().await;
+    let (kunming, draft) = (&towns.kunming, home(91));
+    let worker = draft.worker.clone().unwrap();
+    let case = kunming.import(vec![draft]).await.remove(0);
+    kunming.ask_yes(&case).await;
+    let at = async |token: &str, number: &str, leg, helper: &str, dismiss| {
+        let person = wire::DraftPerson { number: number.to_owned(), ..worker.clone() };
+        let in_hand = Some(jieli_tests::in_hand(&case, &person));
+        let helper = helper.to_owned();
+        let ask = wire::HelperAtWindowRequest { in_hand, leg, helper, dismiss };
+        match kunming.window(token, WindowCommand::Helper(ask)).await {
+            Ok(Done::Helpers(list)) => {
+                Ok(list.helpers.into_iter().map(|one| (one.helper, one.legs)).collect::<Vec<_>>())
+            }
+            Ok(other) => panic!("{other:?}"),
+            Err(failure) => Err(denied(Err::<(), _>(failure))),
+        }
+    };
+    let own = worker.number.as_str();
+    let nobody = || vec![("helper".to_owned(), vec![]), ("helper-2".to_owned(), vec![])];
+    assert_eq!(at("medical", own, 0, "", false).await.unwrap(), nobody());
+    for (token, number, leg, helper, why) in [
+        ("medical", people::person(92).number.as_str(), 1, "helper", "NO_MATCH"),
+        ("medical", own, 9, "helper", "NO_SUCH_NUMBER"),
+        ("medical", own, 1, "clerk", "NO_SUCH_HELPER"),
+        ("union", own, 1, "helper", "OWN_HELPER"),
+        ("own", own, 1, "helper", "SENDING_OFFICE"),
+        ("below", own, 1, "helper", "SUBORDINATE"),
+    ] {
+        let found = at(token, number, leg, helper, false).await;
+        assert_eq!(found.unwrap_err(), why, "{token} {helper}");
+        sees_nothing(kunming, "helper", &case, 1).await;
+    }
+    let chosen = at("medical", own, 1, "helper", false).await.unwrap();
+    assert_eq!(chosen[0], ("helper".to_owned(), vec![1]));
+    assert_eq!(list(kunming, "helper").await, [(case.clone(), 1)]);
+    // Ending it works at every window, also where naming does not.
+    assert_eq!(at("own", own, 0, "", true).await.unwrap(), nobody());
+    sees_nothing(kunming, "helper", &case, 1).await;
     towns.stop().await;
 }

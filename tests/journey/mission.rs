@@ -250,7 +250,7 @@ async fn relocated_families_are_served_within_their_city() {
 }
 
 /// A credit code of eighteen characters with its check character (GB 32100).
-fn credit_code(body: &str) -> String {
+pub(crate) fn credit_code(body: &str) -> String {
     const LETTERS: &str = "0123456789ABCDEFGHJKLMNPQRTUWXY";
     const WEIGHTS: [usize; 17] = [1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28];
     let sum: usize =

@@ -52,6 +52,16 @@ impl KeypadDoor {
         answer.map(Response::new).map_err(|unable| unable.status(Some(entropy)))
     }
 
+    async fn helpers(
+        &self,
+        actor: Actor,
+        request: wire::HelperAtWindowRequest,
+    ) -> Answer<wire::HelperList> {
+        let command = Command::Window(actor, WindowCommand::Helper(request));
+        let Done::Helpers(found) = self.hand.perform(command).await? else { return Err(odd()) };
+        Ok(found)
+    }
+
     async fn bodies(&self, actor: Actor, request: wire::InHand) -> Answer<wire::BodyList> {
         let command = Command::Window(actor, WindowCommand::ListBodies(request));
         let Done::Bodies(found) = self.hand.perform(command).await? else { return Err(odd()) };
@@ -168,6 +178,14 @@ impl Keypad for KeypadDoor {
     ) -> Reply<wire::TellGuardianReply> {
         let (actor, request) = self.enter(request)?;
         self.reply(self.guardian(actor, request).await)
+    }
+
+    async fn helper_at_window(
+        &self,
+        request: Request<wire::HelperAtWindowRequest>,
+    ) -> Reply<wire::HelperList> {
+        let (actor, request) = self.enter(request)?;
+        self.reply(self.helpers(actor, request).await)
     }
 
     async fn list_bodies_at_window(&self, request: Request<wire::InHand>) -> Reply<wire::BodyList> {

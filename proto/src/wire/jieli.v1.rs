@@ -16379,6 +16379,19 @@ pub struct TellGuardianReply {
     pub say_en: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HelperAtWindowRequest {
+    #[prost(message, optional, tag = "1")]
+    pub in_hand: ::core::option::Option<InHand>,
+    /// number within the case; with `dismiss` 0: all of that person
+    #[prost(uint32, tag = "2")]
+    pub leg: u32,
+    /// as the list names it; empty: only the list
+    #[prost(string, tag = "3")]
+    pub helper: ::prost::alloc::string::String,
+    #[prost(bool, tag = "4")]
+    pub dismiss: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FileAtWindowRequest {
     #[prost(message, optional, tag = "1")]
     pub in_hand: ::core::option::Option<InHand>,
@@ -16671,6 +16684,29 @@ pub mod keypad_client {
                 .insert(GrpcMethod::new("jieli.v1.Keypad", "TellGuardian"));
             self.inner.unary(req, path, codec).await
         }
+        /// Whom the person can name to help with an item, and who helps with what; with a name the person
+        /// names that helper on the keypad, with `dismiss` nobody helps any more, at any window.
+        pub async fn helper_at_window(
+            &mut self,
+            request: impl tonic::IntoRequest<super::HelperAtWindowRequest>,
+        ) -> std::result::Result<tonic::Response<super::HelperList>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/jieli.v1.Keypad/HelperAtWindow",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("jieli.v1.Keypad", "HelperAtWindow"));
+            self.inner.unary(req, path, codec).await
+        }
         /// To whom the person can turn, and what the person sealed on the keypad: at the window of an
         /// office that is not concerned.
         pub async fn list_bodies_at_window(
@@ -16779,6 +16815,12 @@ pub mod keypad_server {
             tonic::Response<super::TellGuardianReply>,
             tonic::Status,
         >;
+        /// Whom the person can name to help with an item, and who helps with what; with a name the person
+        /// names that helper on the keypad, with `dismiss` nobody helps any more, at any window.
+        async fn helper_at_window(
+            &self,
+            request: tonic::Request<super::HelperAtWindowRequest>,
+        ) -> std::result::Result<tonic::Response<super::HelperList>, tonic::Status>;
         /// To whom the person can turn, and what the person sealed on the keypad: at the window of an
         /// office that is not concerned.
         async fn list_bodies_at_window(
@@ -17209,6 +17251,51 @@ pub mod keypad_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = TellGuardianSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/jieli.v1.Keypad/HelperAtWindow" => {
+                    #[allow(non_camel_case_types)]
+                    struct HelperAtWindowSvc<T: Keypad>(pub Arc<T>);
+                    impl<
+                        T: Keypad,
+                    > tonic::server::UnaryService<super::HelperAtWindowRequest>
+                    for HelperAtWindowSvc<T> {
+                        type Response = super::HelperList;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::HelperAtWindowRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Keypad>::helper_at_window(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = HelperAtWindowSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

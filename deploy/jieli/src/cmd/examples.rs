@@ -57,6 +57,12 @@ const EXAMPLES: &[(&str, &str)] = &[
         "worker helper choose",
         "jieli worker helper choose --case 2026-000001 --code 12345678 --leg 2 --helper helper",
     ),
+    (
+        "worker window helper",
+        "jieli worker window helper --case 2026-000001\n\
+         jieli worker window helper --case 2026-000001 --leg 2 --helper helper\n\
+         jieli worker window helper --case 2026-000001 --dismiss",
+    ),
     ("worker helper dismiss", "jieli worker helper dismiss --case 2026-000001 --code 12345678"),
     (
         "worker proxy",

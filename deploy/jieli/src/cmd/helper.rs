@@ -101,24 +101,27 @@ impl ChoiceCommand {
                 worker.dismiss_helper(wire::DismissHelperRequest { case_number, code, leg }).await
             }
         };
-        let helpers = list?.into_inner().helpers;
-        let values = helpers.iter().map(|one| {
-            json!({
-                "helper": one.helper,
-                "office": one.office,
-                "office_name": one.office_name,
-                "legs": one.legs,
-            })
-        });
-        out.show(&json!({ "helpers": values.collect::<Vec<_>>() }), || {
-            if helpers.is_empty() {
-                return "这里没有可以指定的协助人。\nThere is no helper to be named here."
-                    .to_owned();
-            }
-            helpers.iter().map(helper_text).collect::<Vec<_>>().join("\n")
-        });
+        show_choice(&list?.into_inner().helpers, out);
         Ok(OK)
     }
+}
+
+/// Who can be named, and who helps with what.
+pub(super) fn show_choice(helpers: &[wire::HelperLine], out: Out) {
+    let values = helpers.iter().map(|one| {
+        json!({
+            "helper": one.helper,
+            "office": one.office,
+            "office_name": one.office_name,
+            "legs": one.legs,
+        })
+    });
+    out.show(&json!({ "helpers": values.collect::<Vec<_>>() }), || {
+        if helpers.is_empty() {
+            return "这里没有可以指定的协助人。\nThere is no helper to be named here.".to_owned();
+        }
+        helpers.iter().map(helper_text).collect::<Vec<_>>().join("\n")
+    });
 }
 
 /// What a worker reads is always in both languages.

@@ -121,6 +121,21 @@ pub(super) enum WindowCommand {
         #[command(flatten)]
         in_hand: InHand,
     },
+    /// The person names somebody to help with an item, or ends it. Without a name: who can be named.
+    /// Turn the screen to the person.
+    Helper {
+        #[command(flatten)]
+        in_hand: InHand,
+        /// Number of the item within the case; with `--dismiss` 0: all of them.
+        #[arg(long, default_value_t = 0)]
+        leg: u32,
+        /// The helper, as the list prints it.
+        #[arg(long, default_value = "")]
+        helper: String,
+        /// Nobody helps any more.
+        #[arg(long, conflicts_with = "helper")]
+        dismiss: bool,
+    },
     /// The person sets a PIN. Replacing one tells the phone and stops confirming for 72 hours.
     Pin {
         #[command(flatten)]
@@ -201,6 +216,13 @@ impl WindowCommand {
             WindowCommand::Grievance { in_hand } => {
                 let in_hand = in_hand.read()?.unwrap_or_default();
                 return super::complain::at_window(at, in_hand, out).await;
+            }
+            WindowCommand::Helper { in_hand, leg, helper, dismiss } => {
+                let in_hand = in_hand.read()?;
+                let request = wire::HelperAtWindowRequest { in_hand, leg, helper, dismiss };
+                let list = window.helper_at_window(request).await?.into_inner();
+                super::helper::show_choice(&list.helpers, out);
+                return Ok(OK);
             }
             WindowCommand::Pin { in_hand } => {
                 let in_hand = in_hand.read()?;

@@ -15,13 +15,14 @@ use jieli_proto::words;
 
 /// What can be done for whoever stands there, in the order in which it is shown: its name in forms,
 /// its words, and what is said above what is still to be typed for it.
-const ERRANDS: [(&str, &str, &str); 9] = [
+const ERRANDS: [(&str, &str, &str); 10] = [
     ("ask", "seat.ask", ""),
     ("waive", "seat.waive", ""),
     ("proxy", "seat.proxy", "seat.proxy_lead"),
     ("guardian", "seat.guardian", "seat.guardian_lead"),
     ("stop", "seat.stop", "seat.stop_lead"),
     ("pin", "seat.pin", "seat.pin_lead"),
+    ("helper", "seat.helper", ""),
     ("reopen", "seat.reopen", "seat.reopen_lead"),
     ("correct", "seat.correct", "seat.correct_lead"),
     ("erase", "seat.erase", "seat.erase_lead"),
@@ -118,6 +119,7 @@ pub(crate) async fn choose(visitor: Visitor, form: Form) -> Answer {
     match errand {
         "ask" => open(&visitor, &form, false, None).await,
         "waive" => open(&visitor, &form, true, None).await,
+        "helper" => helper(&visitor, &form).await,
         other => Ok(next_form(&visitor, other, &form).unwrap_or(page).show()),
     }
 }
@@ -174,6 +176,9 @@ fn next_form(visitor: &Visitor, errand: &str, form: &Form) -> Option<FormPage> {
 pub(crate) async fn perform(visitor: Visitor, form: Form) -> Answer {
     let lang = visitor.lang;
     let errand = form.get("errand");
+    if errand == "helper" {
+        return helper(&visitor, &form).await;
+    }
     let Some(mut page) = next_form(&visitor, errand, &form) else {
         return Ok(first_form(&visitor).show());
     };
@@ -238,6 +243,54 @@ fn numbers(text: &str) -> Option<Vec<u32>> {
         .filter(|part| !part.is_empty())
         .map(|part| part.parse().ok())
         .collect()
+}
+
+/// Whom the person names to help, on the screen that is turned round; nobody is chosen before.
+async fn helper(visitor: &Visitor, form: &Form) -> Answer {
+    let lang = visitor.lang;
+    let ask = wire::HelperAtWindowRequest { in_hand: Some(in_hand(form)), ..Default::default() };
+    let mut keypad = visitor.keypad()?;
+    let list = match keypad.helper_at_window(ask.clone()).await {
+        Ok(list) => list.into_inner().helpers,
+        Err(status) => {
+            let mut page = first_form(visitor);
+            taken(&mut page.inputs, form, lang);
+            return page.blamed(visitor, 0, status);
+        }
+    };
+    let line = |one: &wire::HelperLine| {
+        let legs: Vec<String> = one.legs.iter().map(u32::to_string).collect();
+        let name = format!("{} · {}", one.helper, one.office_name);
+        match legs.is_empty() {
+            true => (one.helper.clone(), name),
+            false => (one.helper.clone(), lang.fill("seat.helps", &[&name, &legs.join(" ")])),
+        }
+    };
+    let nobody = ("-".to_owned(), lang.w("seat.no_helper").to_owned());
+    let all: Vec<_> = list.iter().map(line).chain([nobody]).collect();
+    let inputs = vec![
+        Input::new("item", lang.w("case.leg"), Kind::Number).value("1"),
+        Input::new("helper", lang.w("seat.helper"), Kind::Radio(all)),
+    ];
+    let mut page = simple(visitor, lang.w("seat.helper"), "/window/do", inputs);
+    turned(&mut page.f);
+    page.lead = vec![lang.w("seat.helper_lead").to_owned()];
+    page.hidden = carried(form);
+    page.back = Some(Link::new("/window", lang.w("form.back")));
+    if form.get("helper").is_empty() && form.get("item").is_empty() {
+        return Ok(page.show());
+    }
+    if !taken(&mut page.inputs, form, lang) {
+        return Ok(page.show());
+    }
+    let dismiss = form.get("helper") == "-";
+    let helper = if dismiss { String::new() } else { form.get("helper").to_owned() };
+    let leg = form.get("item").parse().unwrap_or(0);
+    match keypad.helper_at_window(wire::HelperAtWindowRequest { leg, helper, dismiss, ..ask }).await
+    {
+        Ok(_) => Ok(received(visitor, lang.w("seat.helper_done"))),
+        Err(status) => page.blamed(visitor, 1, status),
+    }
 }
 
 /// What the guardian reads, and then that it was read.

@@ -220,6 +220,7 @@ fn look_block(guest: &Guest, look: &wire::Look) -> Block {
         "find" => "looked.find",
         "section" => "looked.section",
         "helper" => "looked.helper",
+        "employer" => "looked.employer",
         _ => "looked.case",
     };
     let legs: Vec<String> = look.legs.iter().map(u32::to_string).collect();
