@@ -311,6 +311,20 @@ async fn crosses(kind: MessageType, redirect_first: bool, serial: u32, towns: &T
         let found =
             fields.iter().find(|f| (f.section, f.field) == (3, 2)).map(|f| f.value.as_str());
         assert_eq!(found, Some(size), "{kind:?}, REDIRECT first: {redirect_first}");
+        // Either way the desk that sent it is told to state it again, and is told no more once it has.
+        assert!(kunming.desk_view(leg).await.value_unsure);
+        assert!(!ruian.desk_view(leg).await.value_unsure);
+        kunming.answer(&kunming.sms(&case, "转给同城的").await, &[1]).await.unwrap();
+        let again = crossing(MessageType::Correct).unwrap();
+        eventually("the value again", async || kunming.act(leg, again.clone()).await.is_ok()).await;
+        assert!(!kunming.desk_view(leg).await.value_unsure);
+        let value = async || {
+            let seen = ruian.case_seen("district-homes", &there, "test").await.unwrap();
+            let mut fields = seen.legs[0].fields.clone().into_iter();
+            fields.find(|f| (f.section, f.field) == (3, 2)).map(|f| f.value)
+        };
+        eventually("the value at the new office", async || value().await.as_deref() == Some("4"))
+            .await;
     }
     verifies(towns, kunming, &case).await;
 }

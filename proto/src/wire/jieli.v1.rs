@@ -3652,6 +3652,9 @@ pub struct LegDesk {
     /// insurance is done, and nobody has stated from when
     #[prost(bool, tag = "14")]
     pub cover_wanted: bool,
+    /// our SUPPLY or CORRECT crossed a REDIRECT: state it again after the yes
+    #[prost(bool, tag = "16")]
+    pub value_unsure: bool,
     /// by the employer's window, until the leg closes
     #[prost(message, optional, tag = "15")]
     pub work: ::core::option::Option<WorkStated>,

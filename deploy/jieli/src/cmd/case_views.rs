@@ -445,6 +445,7 @@ fn desk_json(desk: &wire::LegDesk) -> Value {
         "duplicate_asked": desk.duplicate_asked,
         "cover_gap_days": desk.cover_gap,
         "cover_wanted": desk.cover_wanted,
+        "value_unsure": desk.value_unsure,
         "work": desk.work.map(|work| json!({
             "began": date(work.started_on),
             "ended": date(work.ended_on),
@@ -465,6 +466,12 @@ fn desk_notes(desk: &wire::LegDesk, out: Out) -> Vec<String> {
         notes.push(out.say(
             &format!("参保中断已满 {days} 天，请尽快接续"),
             &format!("{days} days without insurance cover have passed: settle it soon"),
+        ));
+    }
+    if desk.value_unsure {
+        notes.push(out.say(
+            "补充或更正与转办交叉，新机构可能没有收到：本人同意后请再更正一次",
+            "what was supplied or corrected crossed the hand-over: correct it again after the yes",
         ));
     }
     if desk.cover_wanted {

@@ -197,6 +197,9 @@ fn marks(leg: &wire::LegLine, desk: &wire::LegDesk, lang: Lang) -> Vec<String> {
     if desk.cover_gap > 0 {
         marks.push(lang.fill("queue.cover_gap", &[&desk.cover_gap.to_string()]));
     }
+    if desk.value_unsure {
+        marks.push(lang.w("queue.value_unsure").to_owned());
+    }
     if desk.cover_wanted {
         marks.push(lang.w("queue.cover_wanted").to_owned());
     }

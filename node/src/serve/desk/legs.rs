@@ -13,15 +13,17 @@ use crate::questions::{ARRIVAL_STATE, Told, is_duplicate_asked, open_request};
 use crate::rota;
 use crate::rotation::disputed;
 use crate::shelf::party_of;
+use crate::store::legs::seen_seq;
 use crate::store::{Conn, StoreError};
 use crate::writer::Published;
 use jieli_proto::calendar::Calendar;
 use jieli_proto::case::{self, Direction, Owed, Side};
 use jieli_proto::day::Day;
+use jieli_proto::id::Digest;
 use jieli_proto::refusal::Refusal;
 use jieli_proto::section::{PERSON, SectionKind};
 use jieli_proto::wire::message::Body;
-use jieli_proto::wire::{self, Service};
+use jieli_proto::wire::{self, MessageType, Service};
 use jieli_proto::words;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -261,6 +263,7 @@ impl<'a> Scene<'a> {
                 format!("{} {}", calendar.name(), calendar.version())
             }),
             due_provisional: due.is_some_and(|due| calendar.is_provisional(due)),
+            value_unsure: crossed_redirect(file),
             work: self.work(file).await?,
             cover_gap: cover.0,
             cover_wanted: cover.1,
@@ -352,6 +355,27 @@ fn side_word(side: case::Side) -> &'static str {
         case::Side::Initiator => "initiator",
         case::Side::Examiner => "examiner",
     }
+}
+
+/// Whether the last value that this side supplied or corrected had not seen the last REDIRECT: it
+/// reached the new office only if it had left before, and no receipt tells which (CASEWORK section 5).
+fn crossed_redirect(file: &LegFile) -> bool {
+    let is = |entry: &Entry, ty| entry.message.as_ref().is_some_and(|m| m.r#type() == ty);
+    let theirs = |entry: &&Entry| {
+        let place = file.law.place(entry.side, entry.seq);
+        entry.side != file.our_side && place.is_some_and(|place| place.legal().is_some())
+    };
+    let mut redirects = file.entries.iter().rev().filter(theirs);
+    let Some(redirect) = redirects.find(|e| is(e, MessageType::Redirect)) else { return false };
+    let ours = |entry: &&Entry| {
+        let values = [MessageType::Supply, MessageType::Correct];
+        entry.side == file.our_side && values.into_iter().any(|ty| is(entry, ty))
+    };
+    let last = file.entries.iter().rev().find(ours).and_then(|entry| entry.message.as_ref());
+    let last = last.filter(|message| !message.section_digests.is_empty());
+    let seen = last.and_then(|message| Digest::from_slice(&message.leg_seen));
+    let seen = seen.and_then(|seen| seen_seq(file, file.our_side, &seen));
+    !file.law.is_closed() && seen.is_some_and(|seen| seen < redirect.seq)
 }
 
 fn message_line(file: &LegFile, entry: &Entry, from: &str) -> wire::MessageLine {
