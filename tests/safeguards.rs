@@ -29,6 +29,8 @@ mod v03_keypad;
 mod v04;
 #[path = "safeguards/v04_changed.rs"]
 mod v04_changed;
+#[path = "safeguards/v05.rs"]
+mod v05;
 #[path = "safeguards/v06.rs"]
 mod v06;
 #[path = "safeguards/v06_capacity.rs"]
@@ -37,6 +39,8 @@ mod v06_capacity;
 mod v06_stops;
 #[path = "safeguards/v07.rs"]
 mod v07;
+#[path = "safeguards/v08.rs"]
+mod v08;
 #[path = "safeguards/v09.rs"]
 mod v09;
 #[path = "safeguards/v09_bodies.rs"]
@@ -51,12 +55,18 @@ mod v14;
 mod v14_guardian;
 #[path = "safeguards/v14_hazardous.rs"]
 mod v14_hazardous;
+#[path = "safeguards/v15.rs"]
+mod v15;
 #[path = "safeguards/v17.rs"]
 mod v17;
+#[path = "safeguards/v18.rs"]
+mod v18;
 #[path = "safeguards/v19.rs"]
 mod v19;
 #[path = "safeguards/v19_within.rs"]
 mod v19_within;
+#[path = "safeguards/v20.rs"]
+mod v20;
 #[path = "safeguards/v21.rs"]
 mod v21;
 #[path = "safeguards/v22.rs"]

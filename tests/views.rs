@@ -98,7 +98,7 @@ fn sections(leg: &wire::LegView) -> Vec<u32> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_sender_sees_stages_and_the_page_closes() -> Result<()> {
+async fn v20_the_sender_sees_stages_and_the_page_closes() -> Result<()> {
     // The sender on PostgreSQL where there is one: the desks' own queries run on both.
     let has_server = std::env::var_os("JIELI_TEST_PG").is_some();
     let postgres = if has_server { Some(TestPg::create("views").await?) } else { None };

@@ -39,29 +39,21 @@ impl Batch<'_> {
             return Err(wrong_code().into());
         }
         let leg = file.id;
-        self.name_helper(leg, asked.helper.trim(), "").await?;
+        self.name_helper(leg, asked.helper.trim(), "code").await?;
         self.helpers(&files).await
     }
 
-    /// Names a helper for a leg; at a window, not one of that window's own office.
-    pub(crate) async fn name_helper(
-        &mut self,
-        leg: LegId,
-        name: &str,
-        not_of: &str,
-    ) -> Outcome<()> {
+    /// Names a helper for a leg; `by`: a code, or the token of a window.
+    pub(crate) async fn name_helper(&mut self, leg: LegId, name: &str, by: &str) -> Outcome<()> {
         let tokens = &self.house.config.desk.tokens;
         let token = tokens.iter().find(|one| one.role == DeskRole::Helper && one.name() == name);
         let office = token.ok_or_else(|| no_helper(name))?.office.as_str();
-        if office == not_of {
-            return Err(own_helper(name).into());
-        }
         let sql = "INSERT INTO leg_helper (leg_id, office, token, chosen_ms) VALUES ($1,$2,$3,$4) \
                    ON CONFLICT (leg_id) DO UPDATE SET office = excluded.office, \
                    token = excluded.token, chosen_ms = excluded.chosen_ms";
         let vals = vec![leg.to_vec().into(), office.into(), name.into(), self.now_ms.into()];
         self.conn.run(sql, vals).await?;
-        self.record("helper chosen", format!("{} {name}", leg.hex()).as_bytes());
+        self.record("helper chosen", format!("{} {name} {by}", leg.hex()).as_bytes());
         Ok(())
     }
 
@@ -76,16 +68,16 @@ impl Batch<'_> {
         }
         for file in &files {
             if asked.leg == 0 || asked.leg == file.number {
-                self.forget_helper(file.id).await?;
+                self.forget_helper(file.id, "code").await?;
             }
         }
         self.helpers(&files).await
     }
 
-    pub(crate) async fn forget_helper(&mut self, leg: LegId) -> Outcome<()> {
+    pub(crate) async fn forget_helper(&mut self, leg: LegId, by: &str) -> Outcome<()> {
         let sql = "DELETE FROM leg_helper WHERE leg_id = $1";
         if self.conn.run(sql, vec![leg.to_vec().into()]).await? > 0 {
-            self.record("helper dismissed", leg.hex().as_bytes());
+            self.record("helper dismissed", format!("{} {by}", leg.hex()).as_bytes());
         }
         Ok(())
     }
@@ -186,17 +178,6 @@ pub(crate) fn no_leg(number: u32) -> Denied {
         "NO_SUCH_NUMBER",
         format!("短信里没有第 {number} 项，或者它已经结束。请核对序号。"),
         format!("The message has no item {number}, or it is over. Check the number."),
-    )
-}
-
-fn own_helper(name: &str) -> Denied {
-    Denied::new(
-        "OWN_HELPER",
-        format!("{name}是本窗口所属机构的人，不能在这里指定；请在手机上指定，或到别的窗口。"),
-        format!(
-            "{name} is of this window's own office: the person names that one on the own phone, or at \
-             another window."
-        ),
     )
 }
 

@@ -146,7 +146,7 @@ async fn a_sign_off_is_signed_in_codes_and_no_call_of_compliance_names_a_person(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_under_ten_is_shown_to_others() {
+async fn v16_nothing_under_ten_is_shown_to_others() {
     let towns = Towns::new().await;
     let cases = towns.kunming.import((1..=9).map(home).collect()).await;
     for case in &cases {

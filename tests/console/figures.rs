@@ -7,7 +7,7 @@ use jieli_proto::words;
 use jieli_tests::{Pair, people, until};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn figures_for_above_name_nobody_and_no_few() -> Result<()> {
+async fn v16_figures_for_above_name_nobody_and_no_few() -> Result<()> {
     let mut pair = Pair::start(jieli_tests::sqlite(), jieli_tests::sqlite()).await?;
     pair.agree().await?;
     let us = pair.origin();

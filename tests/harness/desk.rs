@@ -70,6 +70,12 @@ impl Town {
         self.door().list_cases(self.signed(token, ask)).await.unwrap().into_inner()
     }
 
+    /// The agreements, as a token lists them.
+    pub async fn agreements(&self, token: &str) -> Vec<wire::AgreementView> {
+        let ask = self.signed(token, wire::ListAgreementsRequest::default());
+        self.door().list_agreements(ask).await.unwrap().into_inner().agreements
+    }
+
     async fn named(&self, file: &LegFile) -> (String, u32) {
         (self.case_of(file).await, file.number)
     }

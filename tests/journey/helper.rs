@@ -248,11 +248,13 @@ async fn a_helper_is_named_at_a_window_by_whoever_stands_there() {
     let worker = draft.worker.clone().unwrap();
     let case = kunming.import(vec![draft]).await.remove(0);
     kunming.ask_yes(&case).await;
+    let pin = std::cell::RefCell::new(String::new());
     let at = async |token: &str, number: &str, leg, helper: &str, dismiss| {
         let person = wire::DraftPerson { number: number.to_owned(), ..worker.clone() };
         let in_hand = Some(jieli_tests::in_hand(&case, &person));
         let helper = helper.to_owned();
-        let ask = wire::HelperAtWindowRequest { in_hand, leg, helper, dismiss };
+        let pin = pin.borrow().clone();
+        let ask = wire::HelperAtWindowRequest { in_hand, leg, helper, dismiss, pin };
         match kunming.window(token, WindowCommand::Helper(ask)).await {
             Ok(Done::Helpers(list)) => {
                 Ok(list.helpers.into_iter().map(|one| (one.helper, one.legs)).collect::<Vec<_>>())
@@ -276,6 +278,23 @@ async fn a_helper_is_named_at_a_window_by_whoever_stands_there() {
         assert_eq!(found.unwrap_err(), why, "{token} {helper}");
         sees_nothing(kunming, "helper", &case, 1).await;
     }
+    // A slip alone names nobody, and where the person has a PIN, the PIN is asked for.
+    let slip_leg = kunming.legs(&case).await[0].id.hex();
+    let in_hand = Some(wire::InHand { slip_leg, ..wire::InHand::default() });
+    let by_slip = wire::HelperAtWindowRequest {
+        in_hand,
+        leg: 1,
+        helper: "helper".to_owned(),
+        ..wire::HelperAtWindowRequest::default()
+    };
+    let by_slip = kunming.window("medical", WindowCommand::Helper(by_slip)).await;
+    assert_eq!(denied(by_slip), "DOCUMENT_FIRST");
+    let in_hand = Some(jieli_tests::in_hand(&case, &worker));
+    let set = wire::SetWindowPinRequest { in_hand, pin: "482910".to_owned() };
+    kunming.window("medical", WindowCommand::SetPin(set)).await.unwrap();
+    assert_eq!(at("medical", own, 1, "helper", false).await.unwrap_err(), "WRONG_PIN");
+    sees_nothing(kunming, "helper", &case, 1).await;
+    "482910".clone_into(&mut pin.borrow_mut());
     let chosen = at("medical", own, 1, "helper", false).await.unwrap();
     assert_eq!(chosen[0], ("helper".to_owned(), vec![1]));
     assert_eq!(list(kunming, "helper").await, [(case.clone(), 1)]);

@@ -343,6 +343,21 @@ async fn what_crosses_a_redirect_follows_the_leg_in_both_orders_of_arrival() {
     towns.stop().await;
 }
 
+/// A value that the other desk had read before it handed the leg on is not said to be unsure.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_read_before_a_redirect_is_not_said_to_be_unsure() {
+    let towns = towns().await;
+    let (kunming, ruian) = (&towns.kunming, &towns.ruian);
+    let (_, leg, _) = taken_up(&towns, 1).await;
+    kunming.act(leg, crossing(MessageType::Correct).unwrap()).await.unwrap();
+    ruian.holds(leg, MessageType::Correct).await;
+    towns.quiet().await;
+    ruian.act_of(HOMES, leg, redirect(HOMES_TOO)).await.unwrap();
+    kunming.holds(leg, MessageType::Redirect).await;
+    assert!(!kunming.desk_view(leg).await.value_unsure);
+    towns.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pull_to_the_wrong_office_is_opened_again_with_its_filing_date() {
     let towns = towns().await;

@@ -1,10 +1,11 @@
 //! A city with seventeen agreements and eighty-four stations: each station is an office of its own in
 //! every agreement, sends its own people, hears how they fare, and sees no other station's.
 
-use crate::agreements::{nobody_misbehaved, one_more_of};
+use crate::agreements::{denied, nobody_misbehaved, one_more_of};
 use crate::mission::credit_code;
 use jieli_node::tokens;
 use jieli_proto::case::Stage;
+use jieli_proto::wire::act_request::Act;
 use jieli_proto::wire::{self, Service};
 use jieli_tests::{AGREEMENT_DRAFT, Seeded, Towns, eventually, people, sqlite};
 use std::fmt::Write as _;
@@ -88,8 +89,20 @@ async fn seventeen_agreements_and_eighty_four_stations_that_see_each_their_own()
         let stage = if at == 7 { Stage::Released } else { Stage::Offered };
         assert_eq!(kunming.stage(leg).await, Some(stage), "{token}");
         let next = &cases[(at + 1) % cases.len()];
-        assert!(kunming.case_seen(token, next, "test").await.is_err(), "{token} reads {next}");
+        let read = kunming.case_seen(token, next, "test").await.unwrap_err();
+        assert!(read.contains("没有找到"), "{token} reads {next}: {read}");
+        // Nor acts for another one.
+        let other = kunming.leg_for(next, Service::Housing).await;
+        let stop = Act::Withdraw(wire::DeskWithdraw {});
+        assert_eq!(denied(kunming.act_of(code, other, stop).await), "NOT_FOUND", "{token}");
     }
+    // Its agreements stand on one screen, and every leg cites one of them.
+    let all = kunming.agreements("approver").await;
+    assert_eq!(all.len() as i64, AGREEMENTS);
+    assert!(all.iter().all(|one| one.state == "ACTIVE"), "{all:?}");
+    let cited =
+        "SELECT COUNT(*) FROM leg WHERE agreement_id IN (SELECT agreement_id FROM agreement)";
+    assert_eq!(kunming.count(cited).await, i64::from(STATIONS));
     // The city's coordination window sees all of them, as stages.
     let all = kunming.queue(jieli_tests::WINDOW_TOKEN, everything).await;
     assert_eq!(all.cases.len(), STATIONS as usize);

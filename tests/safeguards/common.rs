@@ -4,6 +4,7 @@ use jieli_node::writer::Failure;
 use jieli_proto::envelope;
 use jieli_proto::id::LegId;
 use jieli_proto::section::{self, PERSON, Value};
+use jieli_proto::strict;
 use jieli_proto::wire::message::Body;
 use jieli_proto::wire::{self, MessageType, Method};
 use jieli_tests::{Forged, Forger, Town};
@@ -69,4 +70,52 @@ pub(crate) async fn released_as(
     }
     forged.sections = vec![built];
     forged
+}
+
+/// Every name of a field, message, call or number of the wire and of the desks.
+pub(crate) fn names_of_the_wire() -> Vec<String> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto");
+    let files = std::fs::read_dir(root.join("jieli/v1")).unwrap();
+    let files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    assert!(files.len() > 20);
+    let set = protox::compile(files, [root]).unwrap();
+    let mut names = Vec::new();
+    for file in &set.file {
+        for message in &file.message_type {
+            names.push(message.name().to_owned());
+            names.extend(message.field.iter().map(|field| field.name().to_owned()));
+        }
+        for closed in &file.enum_type {
+            names.extend(closed.value.iter().map(|value| value.name().to_lowercase()));
+        }
+    }
+    assert!(names.len() > 1000);
+    names
+}
+
+/// A line more in the terms of a job is refused by its name, in the file of a clerk and in the bytes
+/// of another city.
+pub(crate) fn no_such_term(line: &str) {
+    const VACANCIES: &str = include_str!("../../deploy/sample/vacancies.toml");
+    let key = line.split(' ').next().unwrap();
+    let file = VACANCIES.replacen("payday = 15\n", &format!("payday = 15\n{line}\n"), 1);
+    assert_ne!(file, VACANCIES);
+    let refused = jieli_gateway::drafts::vacancies(&file).unwrap_err().to_string();
+    assert!(refused.contains("unknown field") && refused.contains(key), "{refused}");
+    let notice = wire::VacancyNotice {
+        terms: Some(jieli_tests::terms()),
+        posts: 1,
+        valid_until: 20_261_231,
+    };
+    let message =
+        wire::Message { body: Some(Body::VacancyNotice(notice)), ..wire::Message::default() };
+    let terms = jieli_tests::terms().encode_to_vec();
+    let bytes = message.encode_to_vec();
+    let at = bytes.windows(terms.len()).position(|part| part == terms).unwrap();
+    assert!(strict::check("Message", &bytes).is_ok());
+    assert!(strict::check("Terms", &terms).is_ok());
+    // Field 25 with a varint: the first that no term has.
+    let more = [&bytes[at..at + terms.len()], &[0xc8, 0x01, 0x64]].concat();
+    let unknown = strict::check("Terms", &more).unwrap_err();
+    assert_eq!((unknown.message, unknown.field), ("Terms", 25));
 }

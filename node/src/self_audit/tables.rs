@@ -93,6 +93,10 @@ pub const UNCOVERED: &[(&str, &str)] = &[
     ("paper_letter", "printed and signed; the person holds it"),
     ("peer_contact", "when a peer was last heard"),
     ("pending_act", "waits for a few minutes"),
+    (
+        "post_proposal",
+        "what an employer asks; the local log holds each step, the vacancy what was announced",
+    ),
     ("phone_index", "a keyed tag, deleted with the draft"),
     ("quarantine", "until a peer has stated what happened to its log"),
     ("queue_hold", "some hours of an operator; the local log holds each step by itself"),

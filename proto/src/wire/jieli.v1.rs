@@ -16393,6 +16393,9 @@ pub struct HelperAtWindowRequest {
     pub helper: ::prost::alloc::string::String,
     #[prost(bool, tag = "4")]
     pub dismiss: bool,
+    /// where the person has one: to name, never to end
+    #[prost(string, tag = "5")]
+    pub pin: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FileAtWindowRequest {
@@ -16688,7 +16691,8 @@ pub mod keypad_client {
             self.inner.unary(req, path, codec).await
         }
         /// Whom the person can name to help with an item, and who helps with what; with a name the person
-        /// names that helper on the keypad, with `dismiss` nobody helps any more, at any window.
+        /// names that helper on the keypad, the document in hand; with `dismiss` nobody helps any more, at
+        /// any window.
         pub async fn helper_at_window(
             &mut self,
             request: impl tonic::IntoRequest<super::HelperAtWindowRequest>,
@@ -16819,7 +16823,8 @@ pub mod keypad_server {
             tonic::Status,
         >;
         /// Whom the person can name to help with an item, and who helps with what; with a name the person
-        /// names that helper on the keypad, with `dismiss` nobody helps any more, at any window.
+        /// names that helper on the keypad, the document in hand; with `dismiss` nobody helps any more, at
+        /// any window.
         async fn helper_at_window(
             &self,
             request: tonic::Request<super::HelperAtWindowRequest>,

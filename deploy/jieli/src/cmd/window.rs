@@ -11,6 +11,9 @@ use jieli_node::tokens;
 use jieli_proto::wire::{self, Service};
 use serde_json::json;
 
+const PIN_ZH: &str = "请输入您的密码；没有设过就直接回车：";
+const PIN_EN: &str = "Type your PIN; just Enter if you never set one:";
+
 /// Case and document.
 #[derive(Args, Debug)]
 pub(super) struct InHand {
@@ -168,10 +171,7 @@ impl WindowCommand {
                     "请输入同意的序号，例如 1 3；都不同意就直接回车：",
                     "Type the numbers you agree to, such as 1 3; just Enter for none:",
                 )?;
-                let pin = keypad::ask(
-                    "请输入您的密码；没有设过就直接回车：",
-                    "Type your PIN; just Enter if you never set one:",
-                )?;
+                let pin = keypad::ask(PIN_ZH, PIN_EN)?;
                 let request = wire::AnswerSittingRequest { sitting, yes: numbers(&yes)?, pin };
                 window.answer_sitting(request).await?.into_inner()
             }
@@ -219,7 +219,11 @@ impl WindowCommand {
             }
             WindowCommand::Helper { in_hand, leg, helper, dismiss } => {
                 let in_hand = in_hand.read()?;
-                let request = wire::HelperAtWindowRequest { in_hand, leg, helper, dismiss };
+                let pin = match helper.is_empty() {
+                    true => String::new(),
+                    false => keypad::ask(PIN_ZH, PIN_EN)?,
+                };
+                let request = wire::HelperAtWindowRequest { in_hand, leg, helper, dismiss, pin };
                 let list = window.helper_at_window(request).await?.into_inner();
                 super::helper::show_choice(&list.helpers, out);
                 return Ok(OK);

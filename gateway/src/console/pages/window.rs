@@ -271,6 +271,7 @@ async fn helper(visitor: &Visitor, form: &Form) -> Answer {
     let inputs = vec![
         Input::new("item", lang.w("case.leg"), Kind::Number).value("1"),
         Input::new("helper", lang.w("seat.helper"), Kind::Radio(all)),
+        pin_input(visitor),
     ];
     let mut page = simple(visitor, lang.w("seat.helper"), "/window/do", inputs);
     turned(&mut page.f);
@@ -286,8 +287,9 @@ async fn helper(visitor: &Visitor, form: &Form) -> Answer {
     let dismiss = form.get("helper") == "-";
     let helper = if dismiss { String::new() } else { form.get("helper").to_owned() };
     let leg = form.get("item").parse().unwrap_or(0);
-    match keypad.helper_at_window(wire::HelperAtWindowRequest { leg, helper, dismiss, ..ask }).await
-    {
+    let pin = form.get("pin").to_owned();
+    let ask = wire::HelperAtWindowRequest { leg, helper, dismiss, pin, ..ask };
+    match keypad.helper_at_window(ask).await {
         Ok(_) => Ok(received(visitor, lang.w("seat.helper_done"))),
         Err(status) => page.blamed(visitor, 1, status),
     }

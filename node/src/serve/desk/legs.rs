@@ -357,25 +357,39 @@ fn side_word(side: case::Side) -> &'static str {
     }
 }
 
-/// Whether the last value that this side supplied or corrected had not seen the last REDIRECT: it
-/// reached the new office only if it had left before, and no receipt tells which (CASEWORK section 5).
+/// Whether a value that this side supplied or corrected crossed the last REDIRECT: it reached the new
+/// office only if it had left before, and no receipt tells which (CASEWORK section 5). Over once each
+/// of these sections was stated again by who knew of the REDIRECT.
 fn crossed_redirect(file: &LegFile) -> bool {
-    let is = |entry: &Entry, ty| entry.message.as_ref().is_some_and(|m| m.r#type() == ty);
-    let theirs = |entry: &&Entry| {
+    let legal = |entry: &&Entry| {
         let place = file.law.place(entry.side, entry.seq);
-        entry.side != file.our_side && place.is_some_and(|place| place.legal().is_some())
+        place.is_some_and(|place| place.legal().is_some())
     };
-    let mut redirects = file.entries.iter().rev().filter(theirs);
-    let Some(redirect) = redirects.find(|e| is(e, MessageType::Redirect)) else { return false };
-    let ours = |entry: &&Entry| {
-        let values = [MessageType::Supply, MessageType::Correct];
-        entry.side == file.our_side && values.into_iter().any(|ty| is(entry, ty))
+    let mut theirs = file.entries.iter().rev().filter(legal).filter(|e| e.side != file.our_side);
+    let said = |entry: &Entry| entry.message.as_ref().map(wire::Message::r#type);
+    let Some(redirect) = theirs.find(|e| said(e) == Some(MessageType::Redirect)) else {
+        return false;
     };
-    let last = file.entries.iter().rev().find(ours).and_then(|entry| entry.message.as_ref());
-    let last = last.filter(|message| !message.section_digests.is_empty());
-    let seen = last.and_then(|message| Digest::from_slice(&message.leg_seen));
-    let seen = seen.and_then(|seen| seen_seq(file, file.our_side, &seen));
-    !file.law.is_closed() && seen.is_some_and(|seen| seen < redirect.seq)
+    let seen = |entry: &Entry| {
+        let seen = Digest::from_slice(&entry.message.as_ref()?.leg_seen)?;
+        seen_seq(file, entry.side, &seen)
+    };
+    let known_there = seen(redirect).unwrap_or(0);
+    let values = [Some(MessageType::Supply), Some(MessageType::Correct)];
+    let mut crossed = BTreeSet::new();
+    for entry in file.entries.iter().filter(legal) {
+        if entry.side != file.our_side || !values.contains(&said(entry)) {
+            continue;
+        }
+        let sections = entry.message.iter().flat_map(|message| &message.section_digests);
+        let sections: BTreeSet<u32> = sections.map(|digest| digest.section).collect();
+        if seen(entry).is_some_and(|seen| seen >= redirect.seq) {
+            crossed.retain(|section| !sections.contains(section));
+        } else if entry.seq > known_there {
+            crossed.extend(sections);
+        }
+    }
+    !file.law.is_closed() && !crossed.is_empty()
 }
 
 fn message_line(file: &LegFile, entry: &Entry, from: &str) -> wire::MessageLine {
